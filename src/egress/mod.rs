@@ -1,0 +1,4 @@
+//! The only way out.
+
+pub mod dns;
+pub mod http;

@@ -1,0 +1,8 @@
+//! Pure ground that every room stands on: time, chance, names, secrets. It knows nothing of the rest.
+
+pub mod clock;
+pub mod domain_name;
+pub mod email;
+pub mod id;
+pub mod random;
+pub mod secret;

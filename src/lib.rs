@@ -1,0 +1,12 @@
+//! Behalf, a federation broker.
+// The sample identity provider and application in `examples/` name this library as strangers do.
+extern crate self as behalf;
+
+pub mod cli;
+pub mod config;
+pub mod egress;
+pub mod foundation;
+pub mod protocol;
+pub mod store;
+pub mod telemetry;
+pub mod web;

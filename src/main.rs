@@ -1,0 +1,4 @@
+//! `behalf`: see `behalf --help`. Everything happens in [`behalf::cli`].
+fn main() -> std::process::ExitCode {
+    behalf::cli::main()
+}

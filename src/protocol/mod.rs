@@ -1,0 +1,3 @@
+//! Bytes <-> types, by the letter of the specifications. Pure.
+
+pub mod jose;

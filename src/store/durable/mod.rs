@@ -1,0 +1,3 @@
+//! SQLite or PostgreSQL through one set of SQL statements.
+
+pub mod engine;

@@ -1,0 +1,3 @@
+//! Two stores: what must not be lost, and what may be.
+
+pub mod durable;

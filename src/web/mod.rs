@@ -1,0 +1,3 @@
+//! How a room meets a visitor.
+
+pub mod templates;
