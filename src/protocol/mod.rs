@@ -1,3 +1,5 @@
 //! Bytes <-> types, by the letter of the specifications. Pure.
 
 pub mod jose;
+pub mod oauth;
+pub mod oidc;

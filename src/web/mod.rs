@@ -1,3 +1,11 @@
-//! How a room meets a visitor.
+//! How a room meets a visitor: who they are to us, what they hold in their hands, and how they are answered.
 
+pub mod browser;
+pub mod cookies;
+pub mod form;
+pub mod front;
+pub mod layers;
+pub mod language;
+pub mod reply;
 pub mod templates;
+pub mod visitor;

@@ -1,3 +1,46 @@
-//! SQLite or PostgreSQL through one set of SQL statements.
+//! SQLite or PostgreSQL through one set of SQL statements, one file per noun. [`engine`] alone knows which.
 
+pub mod applications;
+pub mod audit_events;
+pub mod browsers;
+pub mod connections;
+pub mod delegations;
+pub mod domains;
 pub mod engine;
+pub mod grants;
+pub mod house;
+pub mod identities;
+pub mod memberships;
+pub mod organizations;
+pub mod projects;
+pub mod roles;
+pub mod sessions;
+pub mod signing_keys;
+pub mod used;
+pub mod users;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use engine::{Row, StoreError};
+
+/// A text column that holds JSON.
+fn json<T: DeserializeOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
+    serde_json::from_str(&row.get::<String>(index)?).map_err(|_| row.corrupt(index))
+}
+
+/// A text column that holds JSON, or nothing.
+fn optional_json<T: DeserializeOwned>(row: &Row, index: usize) -> Result<Option<T>, StoreError> {
+    let text = row.get::<Option<String>>(index)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|_| row.corrupt(index))).transpose()
+}
+
+/// A text column that holds one of a closed set of words, or anything else that is parsed.
+fn parsed<T>(row: &Row, index: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    parse(&row.get::<String>(index)?).ok_or_else(|| row.corrupt(index))
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    // Our own types: their maps have text keys, so they always serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}

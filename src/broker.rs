@@ -1,0 +1,122 @@
+//! What every room may ask for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::audit;
+use crate::config::Config;
+use crate::egress::dns::{Dns, DnsError};
+use crate::egress::documents::Documents;
+use crate::egress::http::{EgressError, Http};
+use crate::foundation::clock::{Clock, Moment};
+use crate::foundation::random::Random;
+use crate::keys::keyring::{Calendar, Keyring};
+use crate::keys::proof::{self, ProofError};
+use crate::model::audit_event::AuditEvent;
+use crate::model::project::{DEFAULT_SLUG, Project};
+use crate::store::durable::engine::{Database, StoreError};
+use crate::store::durable::projects;
+use crate::store::ephemeral::Ephemeral;
+
+#[derive(Clone, Debug)]
+pub struct Broker(Arc<Inner>);
+
+#[derive(Debug)]
+pub struct Inner {
+    pub config: Config,
+    /// The public address, without a slash at the end.
+    pub origin: String,
+    pub db: Database,
+    pub ephemeral: Ephemeral,
+    pub keyring: Keyring,
+    pub http: Http,
+    pub documents: Documents,
+    pub dns: Dns,
+    pub clock: Clock,
+    pub random: Random,
+}
+
+impl std::ops::Deref for Broker {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database: {0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Keys(#[from] ProofError),
+    #[error("outgoing requests: {0}")]
+    Egress(#[from] EgressError),
+    #[error("domain names: {0}")]
+    Dns(#[from] DnsError),
+}
+
+impl Broker {
+    /// Opens everything, or says what is wrong. The first start on an empty database makes the default project.
+    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, StartError> {
+        let db = Database::open(&config.database).await?;
+        let master = proof::master_key(&db, &config.keys, &random).await?;
+        let calendar = Calendar {
+            lifetime: Duration::from_secs(config.keys.signing_key_lifetime),
+            publish_ahead: Duration::from_secs(config.keys.publish_ahead),
+        };
+        let http = Http::new(&config.egress)?;
+        let dns = Dns::new(&config.dns)?;
+        let broker = Self(Arc::new(Inner {
+            origin: config.public_origin(),
+            keyring: Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar),
+            ephemeral: Ephemeral::in_process(clock.clone()),
+            documents: Documents::new(http.clone(), clock.clone()),
+            config,
+            db,
+            http,
+            dns,
+            clock,
+            random,
+        }));
+        broker.ensure_default_project().await?;
+        Ok(broker)
+    }
+
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// The issuer of a project: the root for the default one, `/p/<slug>` for the others.
+    pub fn issuer(&self, project: &Project) -> String {
+        if project.slug == DEFAULT_SLUG { self.origin.clone() } else { format!("{}/p/{}", self.origin, project.slug) }
+    }
+
+    /// Records an event that belongs to no other write.
+    pub async fn record(&self, event: AuditEvent) -> Result<(), StoreError> {
+        let (random, now) = (self.random.clone(), self.now());
+        self.db.write(move |tx| async move { audit::record(tx, &random, now, &event).await }.boxed()).await
+    }
+
+    async fn ensure_default_project(&self) -> Result<(), StoreError> {
+        if projects::by_slug(&mut &self.db, DEFAULT_SLUG).await?.is_some() {
+            return Ok(());
+        }
+        let now = self.now();
+        let project = Project {
+            id: crate::foundation::id::ProjectId::new(&self.random, now),
+            slug: DEFAULT_SLUG.into(),
+            display_name: "Behalf".into(),
+            settings: crate::model::project::ProjectSettings::default(),
+            created_at: now,
+            updated_at: now,
+            disabled_at: None,
+        };
+        let made = self.db.write(move |tx| async move { projects::insert(tx, &project).await }.boxed()).await;
+        match made {
+            Err(StoreError::Unique { .. }) => Ok(()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The signing keys of every project: made, published ahead of use, rotated on a calendar, retired after the
+//! longest token. Parsed once and kept; the store is asked again once a minute.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::seal::{MasterKey, Place, SealError};
+use crate::foundation::clock::{Clock, Moment};
+use crate::foundation::id::{KeyId, ProjectId};
+use crate::foundation::random::Random;
+use crate::model::signing_key::KeyRecord;
+use crate::protocol::jose::{Algorithm, JwkSet, SignError, SigningKey, VerifyingKey};
+use crate::store::durable::engine::{Database, StoreError};
+use crate::store::durable::signing_keys;
+
+/// The algorithms that tokens can be signed with; every project has keys of each.
+pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+
+/// How long what was read from the store is believed. Well below the shortest time for which a key is
+/// published before it signs, so that every node knows a key before any node uses it.
+const READ_AGAIN: Duration = Duration::from_secs(60);
+
+/// No token outlives it: the longest lifetime that can be configured.
+const LONGEST_TOKEN: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a signing key cannot be opened: {0}")]
+    Sealed(#[from] SealError),
+    #[error("a signing key cannot be used: {0}")]
+    Unusable(#[from] SignError),
+    #[error("a signing key cannot be published")]
+    Unpublishable,
+    #[error("the project has no {0} key that may sign now")]
+    Missing(&'static str),
+}
+
+/// One project's keys, as they were read.
+#[derive(Debug)]
+pub struct ProjectKeys {
+    read_at: Moment,
+    keys: Vec<(KeyRecord, Arc<SigningKey>)>,
+    public: JwkSet,
+}
+
+impl ProjectKeys {
+    /// The key that signs now.
+    pub fn signing(&self, algorithm: Algorithm, now: Moment) -> Result<&Arc<SigningKey>, KeyError> {
+        let mut fitting = self.keys.iter().filter(|(record, _)| record.algorithm == algorithm && record.signs_at(now));
+        fitting.next_back().map(|(_, key)| key).ok_or(KeyError::Missing(algorithm.name()))
+    }
+
+    /// What is published: the keys that sign, those that will, and those that did.
+    pub fn public(&self) -> &JwkSet {
+        &self.public
+    }
+}
+
+/// When keys are made and retired.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar {
+    pub lifetime: Duration,
+    pub publish_ahead: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Keyring(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Database,
+    master: MasterKey,
+    clock: Clock,
+    random: Random,
+    calendar: Calendar,
+    read: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
+}
+
+impl Keyring {
+    pub fn new(db: Database, master: MasterKey, clock: Clock, random: Random, calendar: Calendar) -> Self {
+        Self(Arc::new(Inner { db, master, clock, random, calendar, read: RwLock::default() }))
+    }
+
+    pub fn master(&self) -> &MasterKey {
+        &self.0.master
+    }
+
+    /// The project's keys, made if it has none.
+    pub async fn of(&self, project: ProjectId) -> Result<Arc<ProjectKeys>, KeyError> {
+        let now = self.0.clock.now();
+        let kept = self.0.read.read().unwrap_or_else(PoisonError::into_inner).get(&project).cloned();
+        match kept {
+            Some(keys) if now.since(keys.read_at) < READ_AGAIN && keys.read_at <= now => Ok(keys),
+            before => self.read_again(project, before, now).await,
+        }
+    }
+
+    async fn read_again(
+        &self,
+        project: ProjectId,
+        before: Option<Arc<ProjectKeys>>,
+        now: Moment,
+    ) -> Result<Arc<ProjectKeys>, KeyError> {
+        let mut records = signing_keys::published(&mut &self.0.db, project, now).await?;
+        if ALGORITHMS.iter().any(|algorithm| !records.iter().any(|record| record.algorithm == *algorithm)) {
+            self.keep_calendar(project).await?;
+            records = signing_keys::published(&mut &self.0.db, project, now).await?;
+        }
+        let mut keys = Vec::with_capacity(records.len());
+        for record in records {
+            // A key that is parsed already is not parsed again.
+            let known = before.iter().flat_map(|b| &b.keys).find(|(old, _)| old.id == record.id);
+            let key = match known {
+                Some((_, key)) => Arc::clone(key),
+                None => Arc::new(self.open(&record)?),
+            };
+            keys.push((record, key));
+        }
+        let published = keys.iter().map(|(_, key)| VerifyingKey::from_signing_key(key));
+        let public = JwkSet::new(published.collect::<Result<_, _>>().map_err(|_| KeyError::Unpublishable)?);
+        let keys = Arc::new(ProjectKeys { read_at: now, keys, public });
+        self.0.read.write().unwrap_or_else(PoisonError::into_inner).insert(project, Arc::clone(&keys));
+        Ok(keys)
+    }
+
+    fn open(&self, record: &KeyRecord) -> Result<SigningKey, KeyError> {
+        let row = record.id.to_string();
+        let der = self.0.master.open(place(&row), &record.private_key)?;
+        Ok(SigningKey::from_pkcs8(record.algorithm, row, &der)?)
+    }
+
+    /// Makes what the calendar wants: a first key of each algorithm, and a successor in time before the
+    /// present one retires. Safe to be done by several nodes at once.
+    pub async fn keep_calendar(&self, project: ProjectId) -> Result<usize, KeyError> {
+        let now = self.0.clock.now();
+        let mut made = 0;
+        for algorithm in ALGORITHMS {
+            let records = signing_keys::published(&mut &self.0.db, project, now).await?;
+            let newest = records.iter().rfind(|record| record.algorithm == algorithm);
+            let due = match newest {
+                None => Some(now),
+                Some(key) => {
+                    let retires = key.signs_from.plus(self.0.calendar.lifetime);
+                    let publish = retires.minus(self.0.calendar.publish_ahead);
+                    (publish <= now).then(|| retires.max(now.plus(self.0.calendar.publish_ahead)))
+                }
+            };
+            if let Some(signs_from) = due {
+                made += usize::from(self.succeed(project, algorithm, newest.cloned(), signs_from).await?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Publishes a successor of every key (or of one algorithm's), to sign after the time of publishing ahead,
+    /// or, for `at_once`, from this moment on. Returns how many were made.
+    pub async fn rotate(&self, project: ProjectId, only: Option<Algorithm>, at_once: bool) -> Result<usize, KeyError> {
+        let now = self.0.clock.now();
+        let signs_from = if at_once { now } else { now.plus(self.0.calendar.publish_ahead) };
+        let mut made = 0;
+        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm)) {
+            let records = signing_keys::published(&mut &self.0.db, project, now).await?;
+            let newest = records.iter().rfind(|record| record.algorithm == algorithm).cloned();
+            made += usize::from(self.succeed(project, algorithm, newest, signs_from).await?);
+        }
+        self.0.read.write().unwrap_or_else(PoisonError::into_inner).remove(&project);
+        Ok(made)
+    }
+
+    /// False: another node was quicker.
+    async fn succeed(
+        &self,
+        project: ProjectId,
+        algorithm: Algorithm,
+        predecessor: Option<KeyRecord>,
+        signs_from: Moment,
+    ) -> Result<bool, KeyError> {
+        let now = self.0.clock.now();
+        let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm).await?;
+        let generation = predecessor.as_ref().map_or(latest, |key| key.generation) + 1;
+        let id = KeyId::new(&self.0.random, now);
+        let row = id.to_string();
+        let key = SigningKey::generate(algorithm, row.clone())?;
+        let private_key = self.0.master.seal(&self.0.random, place(&row), &key.to_pkcs8()?);
+        let public_jwk = serde_json::to_string(key.public_jwk()).map_err(|_| KeyError::Unpublishable)?;
+        let record = KeyRecord {
+            id,
+            project_id: project,
+            algorithm,
+            generation,
+            public_jwk,
+            private_key,
+            created_at: now,
+            signs_from,
+            signs_until: None,
+            published_until: None,
+        };
+        let written = self.0.db.write(move |tx| {
+            async move {
+                signing_keys::insert(tx, &record).await?;
+                if let Some(old) = predecessor {
+                    let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
+                    signing_keys::retire(tx, old.id, signs_from, published_until).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        match written.await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Unique { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn place(row: &str) -> Place<'_> {
+    Place { table: "signing_keys", row, column: "private_key" }
+}

@@ -1,0 +1,5 @@
+//! Keys: sign, publish, rotate, seal at rest.
+
+pub mod keyring;
+pub mod proof;
+pub mod seal;

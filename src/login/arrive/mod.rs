@@ -1,0 +1,202 @@
+//! An application sends us someone: an OIDC authorization request is checked against what the application may ask.
+
+pub mod pages;
+
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::Stop;
+use super::refusal::Refusal;
+use crate::foundation::email::Email;
+use crate::foundation::id::SessionId;
+use crate::model::application::{Application, OrganizationUsage};
+use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
+use crate::model::session::Session as StandingSession;
+use crate::protocol::oauth::authorization::Request;
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::{params, scope};
+use crate::store::durable::{connections, sessions, users};
+use crate::web::browser;
+use crate::web::reply;
+use crate::web::visitor::Visitor;
+
+/// Where an answer may go: the redirect URI that the request names, if it is registered, or the only one there is.
+pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Result<String, Refusal> {
+    let registered = &application.settings.redirect_uris;
+    match (requested, registered.as_slice()) {
+        (Some(uri), _) if registered.iter().any(|one| one.matches(uri)) => Ok(uri.to_owned()),
+        (None, [only]) => Ok(only.as_str().to_owned()),
+        _ => Err(Refusal::BadRedirectUri),
+    }
+}
+
+/// What the application asks for, if it may.
+pub fn asked(
+    application: &Application,
+    request: Request,
+    redirect_uri: String,
+    redirect_uri_given: bool,
+    state: Option<String>,
+) -> Result<Asked, OAuthError> {
+    let settings = &application.settings;
+    if settings.is_public() && request.code_challenge.is_none() {
+        return Err(OAuthError::invalid_request("code_challenge is required for a public client"));
+    }
+    let organization = organization_asked(&request)?;
+    if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {
+        return Err(OAuthError::invalid_request("this application does not use organizations"));
+    }
+    let scopes = scopes(application, &request.scopes)?;
+    let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
+    Ok(Asked {
+        application: application.id,
+        redirect_uri,
+        redirect_uri_given,
+        state,
+        nonce: request.nonce.clone(),
+        scopes,
+        code_challenge: request.code_challenge.clone(),
+        prompt: Prompt {
+            none: prompt("none"),
+            login: prompt("login"),
+            select_account: prompt("select_account"),
+            select_organization: prompt("select_organization"),
+        },
+        max_age: request.max_age,
+        login_hint: request.login_hint,
+        domain_hint: request.domain_hint,
+        connection: request.connection,
+        organization,
+        ui_locales: request.ui_locales,
+    })
+}
+
+/// Scopes that mean nothing here are left out, as the protocol has it (RFC 6749, section 3.3); those that the
+/// application may not have are refused.
+fn scopes(application: &Application, requested: &[String]) -> Result<Vec<String>, OAuthError> {
+    let allowed = &application.settings.scopes;
+    let mut granted: Vec<String> = Vec::new();
+    for one in requested {
+        let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one.as_str() };
+        if !scope::SUPPORTED.contains(&kind) {
+            continue;
+        }
+        if !allowed.iter().any(|scope| scope == kind) {
+            return Err(OAuthError::invalid_scope(format!("this application may not ask for {kind}")));
+        }
+        if !granted.contains(one) {
+            granted.push(one.clone());
+        }
+    }
+    if granted.is_empty() {
+        return Err(OAuthError::invalid_scope("none of the scopes means anything here"));
+    }
+    Ok(granted)
+}
+
+/// The organization that the parameter and the scopes agree on. Where they disagree, nothing is guessed.
+fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError> {
+    let mut found: Vec<OrganizationAsked> = Vec::new();
+    let by_scope = request.scopes.iter().filter_map(|one| scope::organization(one));
+    for name in by_scope {
+        found.push(match name {
+            "" => OrganizationAsked::One,
+            "*" => OrganizationAsked::All,
+            name => OrganizationAsked::Named(name.to_owned()),
+        });
+    }
+    if let Some(name) = &request.organization {
+        found.push(OrganizationAsked::Named(name.clone()));
+    }
+    // The bare scope asks for what a name says more precisely.
+    if found.iter().any(|one| matches!(one, OrganizationAsked::Named(_))) {
+        found.retain(|one| *one != OrganizationAsked::One);
+    }
+    found.dedup();
+    match found.as_slice() {
+        [] => Ok(OrganizationAsked::Unsaid),
+        [only] => Ok(only.clone()),
+        _ => Err(OAuthError::invalid_request("different organizations are asked for")),
+    }
+}
+
+/// The protocol's own error, at the redirect URI (RFC 6749, section 4.1.2.1; RFC 9207).
+pub fn error_redirect(visitor: &Visitor, redirect_uri: &str, state: Option<&str>, error: &OAuthError) -> Response {
+    let issuer = visitor.issuer();
+    let mut pairs = vec![("error", error.code), ("error_description", error.description.as_ref())];
+    pairs.extend(state.map(|state| ("state", state)));
+    pairs.push(("iss", &issuer));
+    reply::see_other(&params::append(redirect_uri, pairs))
+}
+
+/// The session that this browser has already, if it will do for what is asked.
+pub async fn standing_session(
+    visitor: &Visitor,
+    browser: &Session,
+    login: &Login,
+    arrived: &Arrived,
+) -> Result<Option<SessionId>, Stop> {
+    let asked = &login.asked;
+    if arrived.another_account || asked.prompt.login || asked.prompt.select_account {
+        return Ok(None);
+    }
+    let broker = visitor.broker();
+    let Some(id) = browser::session_of(browser, visitor.project.id).await? else { return Ok(None) };
+    let Some(session) = sessions::by_id(&mut &broker.db, visitor.project.id, id).await? else { return Ok(None) };
+    if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
+        return Ok(None);
+    }
+    let fits = fits_connection(visitor, &session, asked).await? && fits_hint(visitor, &session, asked).await?;
+    Ok(fits.then_some(session.id))
+}
+
+fn is_too_old(visitor: &Visitor, session: &StandingSession, max_age: Option<u64>) -> bool {
+    let age = visitor.broker().now().since(session.authenticated_at);
+    // max_age=0 always asks again (OpenID Connect Core, section 3.1.2.1).
+    max_age.is_some_and(|limit| limit == 0 || age.as_secs() > limit)
+}
+
+async fn fits_connection(visitor: &Visitor, session: &StandingSession, asked: &Asked) -> Result<bool, Stop> {
+    let Some(name) = &asked.connection else { return Ok(true) };
+    let named = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
+    Ok(named.is_some_and(|connection| connection.id == session.connection_id))
+}
+
+/// A hint at somebody else is not answered with whoever happens to be signed in.
+async fn fits_hint(visitor: &Visitor, session: &StandingSession, asked: &Asked) -> Result<bool, Stop> {
+    let Some(hint) = &asked.login_hint else { return Ok(true) };
+    if *hint == session.user_id.to_string() {
+        return Ok(true);
+    }
+    let Ok(email) = Email::parse(hint) else { return Ok(true) };
+    let user = users::by_id(&mut &visitor.broker().db, visitor.project.id, session.user_id).await?;
+    Ok(user.is_some_and(|user| user.email == Some(email)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::protocol::oauth::authorization;
+    use crate::protocol::oauth::params::Params;
+
+    fn organization(query: &str) -> Result<OrganizationAsked, &'static str> {
+        let query = format!("response_type=code&{query}");
+        let request = authorization::request(&Params::parse(query.as_bytes()).unwrap()).unwrap();
+        organization_asked(&request).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn the_organization_is_asked_for_in_many_ways_but_never_guessed() {
+        use OrganizationAsked::{All, Named, One, Unsaid};
+        assert_eq!(organization("scope=openid"), Ok(Unsaid));
+        assert_eq!(organization("scope=openid+organization"), Ok(One));
+        assert_eq!(organization("scope=openid+organization:*"), Ok(All));
+        assert_eq!(organization("scope=openid+organization:acme"), Ok(Named("acme".into())));
+        assert_eq!(organization("scope=openid+organization&organization=acme"), Ok(Named("acme".into())));
+        assert_eq!(organization("scope=openid+organization:acme&organization_id=acme"), Ok(Named("acme".into())));
+        assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
+        assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
+        assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));
+    }
+}

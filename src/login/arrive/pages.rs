@@ -1,0 +1,80 @@
+//! The authorization endpoint.
+
+use axum::extract::RawQuery;
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::{asked, error_redirect, redirect_uri};
+use crate::login::flow::Journey;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer, next, note};
+use crate::model::application::Application;
+use crate::model::login::Asked;
+use crate::protocol::oauth::authorization;
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
+use crate::store::durable::applications;
+use crate::telemetry::names;
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::visitor::Visitor;
+
+/// `GET /authorize`
+pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
+    let params = match Params::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(params) => params,
+        Err(error) => return answer(&visitor, Err(Refusal::BadRequest(error.to_string()).into())).await,
+    };
+    match arrive(&visitor, &params).await {
+        Ok(Arrival::Welcome(asked)) => next::proceed(&visitor, &browser, Journey::begin(&visitor, *asked)).await,
+        Ok(Arrival::TurnedAway(response)) => response,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `POST /authorize`: another site's form brings no cookie of ours, so the journey goes on by a GET of our own.
+pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response {
+    let outcome = match arrive(&visitor, &params).await {
+        Ok(Arrival::Welcome(asked)) => {
+            let mut journey = Journey::begin(&visitor, *asked);
+            let response = reply::see_other(&journey.path(&visitor, ""));
+            journey.keep(&visitor, response).await.map_err(Stop::Failed)
+        }
+        Ok(Arrival::TurnedAway(response)) => Ok(response),
+        Err(stop) => Err(stop),
+    };
+    answer(&visitor, outcome).await
+}
+
+enum Arrival {
+    Welcome(Box<Asked>),
+    TurnedAway(Response),
+}
+
+/// Until application and redirect URI are known to belong together, a fault is a page; afterwards it is an
+/// error at the redirect URI.
+async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
+    names::login_started();
+    let addressed = authorization::addressed(params).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    let application = enabled(visitor, addressed.client_id).await?;
+    let uri = redirect_uri(&application, addressed.redirect_uri)?;
+    let given = addressed.redirect_uri.is_some();
+    let state = params.get("state");
+    let checked = match state {
+        Ok(state) => authorization::request(params)
+            .and_then(|request| asked(&application, request, uri.clone(), given, state.map(str::to_owned))),
+        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+    };
+    match checked {
+        Ok(asked) => Ok(Arrival::Welcome(Box::new(asked))),
+        Err(error) => {
+            note(visitor, &Refusal::Protocol(error.clone()), Some(application.id), None).await?;
+            Ok(Arrival::TurnedAway(error_redirect(visitor, &uri, state.ok().flatten(), &error)))
+        }
+    }
+}
+
+async fn enabled(visitor: &Visitor, client_id: &str) -> Result<Application, Stop> {
+    let found = applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, client_id).await?;
+    found.filter(|application| application.disabled_at.is_none()).ok_or(Refusal::UnknownApplication.into())
+}

@@ -1,0 +1,86 @@
+//! The journey of a login, told once.
+//!
+//! 1. [`arrive`]: an application sends us someone.
+//! 2. [`resolve`]: their email domain names an identity provider.
+//! 3. [`authenticate`]: somebody we trust says who they are.
+//! 4. [`choose`]: they say for which organization they act.
+//! 5. [`issue`]: we vouch for them.
+//! 6. [`leave`]: they sign out.
+//!
+//! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
+
+pub mod arrive;
+pub mod authenticate;
+pub mod choose;
+pub mod flow;
+pub mod issue;
+pub mod leave;
+pub mod next;
+pub mod refusal;
+pub mod resolve;
+
+use axum::response::Response;
+
+use crate::foundation::id::{ApplicationId, OrganizationId};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::telemetry::names;
+use crate::web::reply::Fault;
+use crate::web::templates::{ErrorPage, Page};
+use crate::web::visitor::Visitor;
+use refusal::Refusal;
+
+/// Why a handler stops: somebody is refused, or we failed.
+#[derive(Debug)]
+pub enum Stop {
+    Refused(Refusal),
+    Failed(Fault),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<E: Into<Fault>> From<E> for Stop {
+    fn from(fault: E) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+/// Answers a visitor whose flow is not known (any more): a page, and nothing for the application.
+pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
+    match outcome {
+        Ok(response) => response,
+        Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
+        Err(Stop::Refused(refusal)) => {
+            if let Err(fault) = note(visitor, &refusal, None, None).await {
+                return visitor.fault(&fault, None);
+            }
+            let (status, problem) = refusal.visitor();
+            let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
+            visitor.page(status, &Page::Error(page), None, &[])
+        }
+    }
+}
+
+/// Writes down a refusal: one audit event and one count.
+pub async fn note(
+    visitor: &Visitor,
+    refusal: &Refusal,
+    application: Option<ApplicationId>,
+    organization: Option<OrganizationId>,
+) -> Result<(), Fault> {
+    names::login_refused(refusal.name());
+    tracing::info!(request = %visitor.request, reason = refusal.name(), "a login was refused");
+    let mut event = AuditEvent::new(visitor.project.id, "login.refused", Outcome::Refused)
+        .organization(organization)
+        .reason(refusal.name())
+        .request(Some(visitor.request))
+        .with("address", visitor.address.to_string());
+    if let Some(application) = application {
+        event = event.with("application", application.to_string());
+    }
+    visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The hallway: the one place that knows the order of the rooms.
+
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::flow::Journey;
+use super::refusal::Refusal;
+use super::{Stop, arrive, authenticate, choose, issue, note, resolve};
+use crate::foundation::id::OrganizationId;
+use crate::model::application::Application;
+use crate::model::login::{Acting, Arrived, Authenticated, Stage};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params;
+use crate::store::durable::applications;
+use crate::telemetry::names;
+use crate::web::reply::{self, Fault};
+use crate::web::templates::{ErrorPage, Href, Page};
+use crate::web::visitor::Visitor;
+
+/// Leads a login on until a person or another server is to answer, or until it ends. Whoever calls it has put
+/// the journey into its stage.
+pub async fn proceed(visitor: &Visitor, browser: &Session, mut journey: Journey) -> Response {
+    let ui_locales = journey.login.asked.ui_locales.clone();
+    let outcome = match application(visitor, &journey).await {
+        Ok(application) => match walk(visitor, browser, &mut journey, &application).await {
+            Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+            Ok(Step::End(response)) => journey.end(visitor, response).await,
+            Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
+            Err(Stop::Failed(fault)) => Err(fault),
+        },
+        Err(fault) => Err(fault),
+    };
+    outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
+}
+
+/// Ends in a refusal what a room could not decide, with the journey that it was about.
+pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
+    let ui_locales = journey.login.asked.ui_locales.clone();
+    let outcome = match application(visitor, &journey).await {
+        Ok(application) => refuse(visitor, journey, &application, &refusal).await,
+        Err(fault) => Err(fault),
+    };
+    outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
+}
+
+enum Step {
+    Wait(Response),
+    End(Response),
+}
+
+async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Fault> {
+    let id = journey.login.asked.application;
+    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    found.ok_or(Fault::Other("the application of a running login is gone"))
+}
+
+async fn walk(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &mut Journey,
+    application: &Application,
+) -> Result<Step, Stop> {
+    loop {
+        match journey.login.stage.clone() {
+            Stage::Arrived(arrived) => {
+                if let Some(session) = arrive::standing_session(visitor, browser, &journey.login, &arrived).await? {
+                    journey.login.stage = Stage::Authenticated(Authenticated { session });
+                    continue;
+                }
+                if journey.login.asked.prompt.none {
+                    return Err(Refusal::LoginRequired.into());
+                }
+                match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
+                    resolve::Decision::Ask(problem) => {
+                        return Ok(Step::Wait(resolve::pages::email_page(visitor, application, journey, None, problem).await?));
+                    }
+                    resolve::Decision::Resolved(resolved) => journey.login.stage = Stage::Resolved(resolved),
+                }
+            }
+            Stage::Resolved(resolved) => match resolved.connections.as_slice() {
+                [] => return Err(Refusal::NoIdentityProvider.into()),
+                [only] => {
+                    let (away, response) =
+                        authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone()).await?;
+                    journey.login.stage = Stage::Away(Box::new(away));
+                    return Ok(Step::Wait(response));
+                }
+                _ => return Ok(Step::Wait(resolve::pages::chooser_page(visitor, application, journey, &resolved).await?)),
+            },
+            // They came back to our page without having come back from there: they may go again.
+            Stage::Away(_) => journey.login.stage = Stage::Arrived(Arrived { another_account: true }),
+            Stage::Authenticated(Authenticated { session }) => {
+                match choose::decide(visitor, application, &journey.login.asked, session).await? {
+                    choose::Decision::Ask(choices) => {
+                        let page = choose::pages::picker(visitor, application, journey, session, &choices, None).await?;
+                        return Ok(Step::Wait(page));
+                    }
+                    choose::Decision::Chosen(context) => {
+                        journey.login.stage = Stage::Acting(Acting { session, context, by_hand: false });
+                    }
+                }
+            }
+            Stage::Acting(_) => {
+                let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
+                let code = issue::code(visitor, &ready).await?;
+                names::login_succeeded();
+                let asked = &journey.login.asked;
+                let mut pairs = vec![("code", code.expose())];
+                pairs.extend(asked.state.as_deref().map(|state| ("state", state)));
+                let issuer = visitor.issuer();
+                pairs.push(("iss", &issuer));
+                return Ok(Step::End(reply::see_other(&params::append(&asked.redirect_uri, pairs))));
+            }
+        }
+    }
+}
+
+/// Tells the application, where nobody can do anything about it; otherwise the visitor, with the ways on.
+async fn refuse(
+    visitor: &Visitor,
+    mut journey: Journey,
+    application: &Application,
+    refusal: &Refusal,
+) -> Result<Response, Fault> {
+    note(visitor, refusal, Some(application.id), organization(&journey)).await?;
+    let by_hand = chosen_by_hand(&journey);
+    match refusal.application() {
+        Some(error) if tells_the_application(refusal, &journey, by_hand) => {
+            let response = redirect_error(visitor, &journey, &error);
+            journey.end(visitor, response).await
+        }
+        _ => {
+            // The flow goes on from where the person can do something about it.
+            if let Some(session) = journey.login.session().filter(|_| by_hand) {
+                journey.login.stage = Stage::Authenticated(Authenticated { session });
+            } else {
+                journey.login.restart();
+            }
+            let response = error_page(visitor, &journey, application, refusal);
+            journey.keep(visitor, response).await
+        }
+    }
+}
+
+fn organization(journey: &Journey) -> Option<OrganizationId> {
+    match &journey.login.stage {
+        Stage::Acting(acting) => acting.context.organization(),
+        _ => None,
+    }
+}
+
+/// Whether the person picked the organization on our page: then they may pick another.
+fn chosen_by_hand(journey: &Journey) -> bool {
+    matches!(&journey.login.stage, Stage::Acting(acting) if acting.by_hand)
+}
+
+fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) -> bool {
+    let visitor_can_act = matches!(
+        refusal,
+        Refusal::IdpUnreachable(_)
+            | Refusal::IdpRefused(_)
+            | Refusal::IdpAnswerInvalid(_)
+            | Refusal::NoIdentityProvider
+            | Refusal::EmailDomainNotAllowed
+            | Refusal::EmailInUse
+            | Refusal::NotExpected
+            | Refusal::UserDisabled
+            | Refusal::ConnectionChanged
+            | Refusal::TooManyRequests
+    );
+    journey.login.asked.prompt.none || !(visitor_can_act || by_hand)
+}
+
+/// Sends the protocol's own error to the application.
+fn redirect_error(visitor: &Visitor, journey: &Journey, error: &OAuthError) -> Response {
+    let asked = &journey.login.asked;
+    arrive::error_redirect(visitor, &asked.redirect_uri, asked.state.as_deref(), error)
+}
+
+fn error_page(visitor: &Visitor, journey: &Journey, application: &Application, refusal: &Refusal) -> Response {
+    let (status, problem) = refusal.visitor();
+    let page = ErrorPage {
+        application: Some(application.display_name.clone()),
+        id: Some(visitor.request.to_string()),
+        again: Href::parse(&journey.path(visitor, "")),
+        csrf: journey.login.csrf.clone(),
+        another_account: Some(journey.path(visitor, "/restart")),
+        cancel: Some(journey.path(visitor, "/cancel")),
+        ..ErrorPage::new(problem)
+    };
+    let targets: Vec<_> = reply::form_target(&journey.login.asked.redirect_uri).into_iter().collect();
+    visitor.page(status, &Page::Error(page), journey.login.asked.ui_locales.as_deref(), &targets)
+}

@@ -1,0 +1,160 @@
+//! Every way in which a login can end badly: one table of what the log, the visitor and the application are told.
+
+use axum::http::StatusCode;
+
+use crate::protocol::oauth::error::OAuthError;
+use crate::web::templates::Problem;
+
+/// Why a login does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    // Before it is known that the application may be answered.
+    UnknownApplication,
+    BadRedirectUri,
+    BadRequest(String),
+    /// The flow is unknown, too old, or was begun in another browser.
+    FlowExpired,
+    /// A form that was not posted from our own page.
+    ForeignForm,
+    TooManyRequests,
+    // Told to the application at once.
+    Protocol(OAuthError),
+    LoginRequired,
+    SelectionRequired,
+    Cancelled,
+    // On the way to the identity provider and back.
+    NoIdentityProvider,
+    IdpUnreachable(&'static str),
+    IdpRefused(String),
+    IdpAnswerInvalid(&'static str),
+    EmailDomainNotAllowed,
+    EmailInUse,
+    NotExpected,
+    ConnectionChanged,
+    // The ten checks of the mint pipeline.
+    ProjectDisabled,
+    ApplicationDisabled,
+    UserDisabled,
+    SessionEnded,
+    ConnectionInactive,
+    NoOrganization,
+    OrganizationNotAllowed,
+    OrganizationInactive,
+    MembershipInactive,
+    DelegationInactive,
+    ApplicationNotAllowed,
+    SsoRequired,
+    DelegationNotAccepted,
+    MfaRequired,
+    AuthenticationTooOld,
+}
+
+impl Refusal {
+    /// What the audit event, the metric and the log call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::UnknownApplication => "unknown_application",
+            Self::BadRedirectUri => "bad_redirect_uri",
+            Self::BadRequest(_) => "bad_request",
+            Self::FlowExpired => "flow_expired",
+            Self::ForeignForm => "foreign_form",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Protocol(error) => error.code,
+            Self::LoginRequired => "login_required",
+            Self::SelectionRequired => "organization_selection_required",
+            Self::Cancelled => "cancelled",
+            Self::NoIdentityProvider => "no_identity_provider",
+            Self::IdpUnreachable(_) => "idp_unreachable",
+            Self::IdpRefused(_) => "idp_refused",
+            Self::IdpAnswerInvalid(why) => why,
+            Self::EmailDomainNotAllowed => "email_domain_not_allowed",
+            Self::EmailInUse => "email_in_use_by_other_identity",
+            Self::NotExpected => "not_expected",
+            Self::ConnectionChanged => "connection_changed",
+            Self::ProjectDisabled => "project_disabled",
+            Self::ApplicationDisabled => "application_disabled",
+            Self::UserDisabled => "user_disabled",
+            Self::SessionEnded => "session_ended",
+            Self::ConnectionInactive => "connection_inactive",
+            Self::NoOrganization => "no_organization",
+            Self::OrganizationNotAllowed => "organization_not_allowed",
+            Self::OrganizationInactive => "organization_inactive",
+            Self::MembershipInactive => "membership_inactive",
+            Self::DelegationInactive => "delegation_inactive",
+            Self::ApplicationNotAllowed => "application_not_allowed",
+            Self::SsoRequired => "sso_required",
+            Self::DelegationNotAccepted => "delegation_not_accepted",
+            Self::MfaRequired => "mfa_required",
+            Self::AuthenticationTooOld => "authentication_too_old",
+        }
+    }
+
+    /// What the visitor is told, and with which status.
+    pub fn visitor(&self) -> (StatusCode, Problem) {
+        use Problem as P;
+        match self {
+            Self::UnknownApplication => (StatusCode::BAD_REQUEST, P::UnknownApplication),
+            Self::BadRedirectUri => (StatusCode::BAD_REQUEST, P::BadRedirectUri),
+            Self::BadRequest(_) | Self::Protocol(_) => (StatusCode::BAD_REQUEST, P::BadRequest),
+            Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
+            Self::LoginRequired | Self::SelectionRequired | Self::Cancelled | Self::AuthenticationTooOld => {
+                (StatusCode::FORBIDDEN, P::FlowExpired)
+            }
+            Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
+            Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
+            Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
+            Self::IdpAnswerInvalid(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
+            Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
+            Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
+            Self::ConnectionChanged | Self::ConnectionInactive => (StatusCode::FORBIDDEN, P::ConnectionChanged),
+            Self::ProjectDisabled | Self::ApplicationDisabled => (StatusCode::FORBIDDEN, P::UnknownApplication),
+            Self::UserDisabled => (StatusCode::FORBIDDEN, P::UserDisabled),
+            Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
+            Self::NoOrganization | Self::NotExpected => (StatusCode::FORBIDDEN, P::NoOrganization),
+            Self::OrganizationNotAllowed
+            | Self::OrganizationInactive
+            | Self::DelegationInactive
+            | Self::ApplicationNotAllowed => (StatusCode::FORBIDDEN, P::OrganizationNotAllowed),
+            Self::MembershipInactive => (StatusCode::FORBIDDEN, P::MembershipBlocked),
+            Self::SsoRequired | Self::DelegationNotAccepted => (StatusCode::FORBIDDEN, P::SsoRequired),
+            Self::MfaRequired => (StatusCode::FORBIDDEN, P::MfaRequired),
+        }
+    }
+
+    /// What the application is told at its redirect URI; `None` where nothing may be sent to it.
+    pub fn application(&self) -> Option<OAuthError> {
+        Some(match self {
+            Self::UnknownApplication | Self::BadRedirectUri | Self::BadRequest(_) | Self::FlowExpired | Self::ForeignForm => {
+                return None;
+            }
+            Self::Protocol(error) => error.clone(),
+            Self::TooManyRequests | Self::IdpUnreachable(_) => OAuthError::temporarily_unavailable(self.name()),
+            Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
+                OAuthError::login_required(self.name())
+            }
+            Self::SelectionRequired => OAuthError::interaction_required(self.name()),
+            // One text for unknown and not allowed: the answer is no oracle of who is a customer.
+            Self::OrganizationNotAllowed
+            | Self::OrganizationInactive
+            | Self::MembershipInactive
+            | Self::DelegationInactive
+            | Self::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
+            Self::ProjectDisabled | Self::ApplicationDisabled => OAuthError::unauthorized_client(self.name()),
+            Self::Cancelled
+            | Self::NoIdentityProvider
+            | Self::IdpRefused(_)
+            | Self::IdpAnswerInvalid(_)
+            | Self::EmailDomainNotAllowed
+            | Self::EmailInUse
+            | Self::NotExpected
+            | Self::ConnectionChanged
+            | Self::ConnectionInactive
+            | Self::UserDisabled
+            | Self::NoOrganization
+            | Self::SsoRequired
+            | Self::DelegationNotAccepted
+            | Self::MfaRequired => OAuthError::access_denied(self.name()),
+        })
+    }
+}

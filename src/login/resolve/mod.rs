@@ -1,0 +1,112 @@
+//! Their email domain names an identity provider. What is decided here depends on the domain, never on whether
+//! somebody is known (threats M01).
+
+pub mod pages;
+
+use super::Stop;
+use crate::foundation::domain_name::DomainName;
+use crate::foundation::email::Email;
+use crate::foundation::id::ConnectionId;
+use crate::model::application::Application;
+use crate::model::connection::Connection;
+use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
+use crate::store::durable::{connections, domains, organizations};
+use crate::web::templates::Problem;
+use crate::web::visitor::Visitor;
+
+/// Whether it is known where to send the person.
+#[derive(Debug)]
+pub enum Decision {
+    /// They must say who they are.
+    Ask(Option<Problem>),
+    Resolved(Resolved),
+}
+
+/// Tries, in this order, what the application said: a connection, an organization, the domain of a hint
+/// (model.md, tension 7). A hint that leads nowhere is no error: the person is asked.
+pub async fn decide(
+    visitor: &Visitor,
+    application: &Application,
+    asked: &Asked,
+    arrived: &Arrived,
+) -> Result<Decision, Stop> {
+    let hint = asked.login_hint.as_deref().and_then(|hint| Email::parse(hint).ok());
+    if arrived.another_account || asked.prompt.select_account {
+        return Ok(Decision::Ask(None));
+    }
+    if let Some(name) = &asked.connection {
+        let found = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
+        let found = found.filter(|connection| may_use(application, connection));
+        return Ok(match found {
+            Some(connection) => Decision::Resolved(Resolved { email: hint, connections: vec![connection.id] }),
+            None => Decision::Ask(Some(Problem::NoIdentityProvider)),
+        });
+    }
+    let routed = match &hint {
+        Some(email) => by_domain(visitor, application, email.domain()).await?,
+        None => Vec::new(),
+    };
+    if let OrganizationAsked::Named(name) = &asked.organization {
+        let own = of_organization(visitor, application, name).await?;
+        // The hint's domain belongs to another identity provider: nobody else's may assert that address
+        // (invariant 2), so the organization's own one could only refuse it.
+        if !own.is_empty() && (routed.is_empty() || routed.iter().any(|id| own.contains(id))) {
+            return Ok(Decision::Resolved(Resolved { email: hint, connections: own }));
+        }
+    }
+    if !routed.is_empty() {
+        return Ok(Decision::Resolved(Resolved { email: hint, connections: routed }));
+    }
+    if let Some(domain) = asked.domain_hint.as_deref().and_then(|text| DomainName::parse(text).ok()) {
+        let connections = by_domain(visitor, application, &domain).await?;
+        if !connections.is_empty() {
+            return Ok(Decision::Resolved(Resolved { email: hint, connections }));
+        }
+    }
+    match (application.settings.domain_based, application.settings.connections.as_slice()) {
+        // Nothing to ask: there is one way in.
+        (false, [only]) => Ok(Decision::Resolved(Resolved { email: hint, connections: vec![*only] })),
+        _ => Ok(Decision::Ask(None)),
+    }
+}
+
+/// What a typed address leads to.
+pub async fn by_email(visitor: &Visitor, application: &Application, email: Email) -> Result<Resolved, Stop> {
+    let connections = by_domain(visitor, application, email.domain()).await?;
+    Ok(Resolved { email: Some(email), connections })
+}
+
+async fn by_domain(visitor: &Visitor, application: &Application, name: &DomainName) -> Result<Vec<ConnectionId>, Stop> {
+    if !application.settings.domain_based {
+        return Ok(Vec::new());
+    }
+    Ok(domains::routes(&mut &visitor.broker().db, visitor.project.id, name).await?)
+}
+
+async fn of_organization(visitor: &Visitor, application: &Application, name: &str) -> Result<Vec<ConnectionId>, Stop> {
+    let db = &visitor.broker().db;
+    let Some(organization) = organizations::named(&mut &*db, visitor.project.id, name).await? else {
+        return Ok(Vec::new());
+    };
+    if !organization.is_active() {
+        return Ok(Vec::new());
+    }
+    let all = connections::of_organization(&mut &*db, organization.id).await?;
+    Ok(all.iter().filter(|connection| may_use(application, connection)).map(|connection| connection.id).collect())
+}
+
+/// Hints are limited to what the application may use at all.
+fn may_use(application: &Application, connection: &Connection) -> bool {
+    connection.is_active()
+        && application.settings.accepts_connection(connection.id, connection.organization_id.is_some())
+}
+
+/// The connections that the application offers by name, as buttons beside the email field.
+pub async fn offered(visitor: &Visitor, application: &Application) -> Result<Vec<Connection>, Stop> {
+    let mut offered = Vec::new();
+    for id in &application.settings.connections {
+        let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?;
+        offered.extend(found.filter(Connection::is_active));
+    }
+    Ok(offered)
+}

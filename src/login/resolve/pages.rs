@@ -1,0 +1,222 @@
+//! The page that asks for the work email, and the chooser where several identity providers serve a domain.
+
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::{by_email, offered};
+use crate::foundation::email::Email;
+use crate::foundation::id::ConnectionId;
+use crate::login::flow::Journey;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer, next};
+use crate::model::application::Application;
+use crate::model::connection::Connection;
+use crate::model::login::{Arrived, Resolved, Stage};
+use crate::protocol::oauth::params::Params;
+use crate::store::durable::{applications, connections};
+use crate::store::ephemeral::Kind;
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
+use crate::web::visitor::Visitor;
+
+/// Addresses that one visitor's network may try in a minute (threats M02).
+const TRIES_A_MINUTE: u64 = 60;
+
+/// `GET /login/{flow}`: the page at which the flow stands.
+pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
+    match Journey::find(&visitor, &flow).await {
+        Ok(journey) => next::proceed(&visitor, &browser, journey).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `POST /login/{flow}/identify`: an email address was typed, or a connection picked.
+pub async fn identify(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    Form(params): Form,
+) -> Response {
+    let mut journey = match Journey::find(&visitor, &flow).await {
+        Ok(journey) => journey,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
+    match identified(&visitor, &journey, &params).await {
+        Ok(Identified::Resolved(resolved)) => {
+            journey.login.stage = Stage::Resolved(resolved);
+            next::proceed(&visitor, &browser, journey).await
+        }
+        Ok(Identified::Again(typed, problem)) => {
+            let page = ask_again(&visitor, journey, &typed, problem).await;
+            answer(&visitor, page).await
+        }
+        Err(Stop::Refused(Refusal::ForeignForm)) => answer(&visitor, Err(Refusal::ForeignForm.into())).await,
+        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `POST /login/{flow}/restart`: use another account.
+pub async fn restart(visitor: Visitor, browser: Session, Path(flow): Path<String>, Form(params): Form) -> Response {
+    match checked(&visitor, &flow, &params).await {
+        Ok(mut journey) => {
+            journey.login.restart();
+            next::proceed(&visitor, &browser, journey).await
+        }
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `POST /login/{flow}/cancel`: back to the application, without having signed in.
+pub async fn cancel(visitor: Visitor, Path(flow): Path<String>, Form(params): Form) -> Response {
+    match checked(&visitor, &flow, &params).await {
+        Ok(journey) => next::refused(&visitor, journey, Refusal::Cancelled).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+async fn checked(visitor: &Visitor, flow: &str, params: &Params) -> Result<Journey, Stop> {
+    let journey = Journey::find(visitor, flow).await?;
+    journey.check_form(visitor, params)?;
+    Ok(journey)
+}
+
+enum Identified {
+    Resolved(Resolved),
+    Again(String, Problem),
+}
+
+async fn identified(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<Identified, Stop> {
+    journey.check_form(visitor, params)?;
+    let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
+    let application = application(visitor, journey).await?;
+    if let Some(id) = get("connection")? {
+        return Ok(Identified::Resolved(picked(visitor, journey, &application, id).await?));
+    }
+    let typed = get("email")?.unwrap_or_default();
+    budget(visitor).await?;
+    let Ok(email) = Email::parse(typed) else {
+        return Ok(Identified::Again(typed.to_owned(), Problem::EmailInvalid));
+    };
+    let resolved = by_email(visitor, &application, email).await?;
+    Ok(if resolved.connections.is_empty() {
+        Identified::Again(typed.to_owned(), Problem::NoIdentityProvider)
+    } else {
+        Identified::Resolved(resolved)
+    })
+}
+
+/// A connection counts only if it was offered on the page: one of the chooser's, or of the application's own.
+async fn picked(
+    visitor: &Visitor,
+    journey: &Journey,
+    application: &Application,
+    id: &str,
+) -> Result<Resolved, Stop> {
+    let id: ConnectionId = id.parse().map_err(|_| Refusal::NoIdentityProvider)?;
+    let (email, of_chooser) = match &journey.login.stage {
+        Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
+        _ => (None, false),
+    };
+    let offered = of_chooser || offered(visitor, application).await?.iter().any(|connection| connection.id == id);
+    if !offered {
+        return Err(Refusal::NoIdentityProvider.into());
+    }
+    Ok(Resolved { email, connections: vec![id] })
+}
+
+async fn budget(visitor: &Visitor) -> Result<(), Stop> {
+    let network = match visitor.address {
+        std::net::IpAddr::V4(address) => format!("{}/24", u32::from(address) >> 8),
+        std::net::IpAddr::V6(address) => format!("{}/56", u128::from(address) >> 72),
+    };
+    let key = format!("identify {} {network}", visitor.project.id);
+    let tries = visitor.broker().ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
+    if tries > TRIES_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }
+}
+
+async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
+    let id = journey.login.asked.application;
+    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    found.ok_or(Refusal::UnknownApplication.into())
+}
+
+async fn ask_again(visitor: &Visitor, mut journey: Journey, typed: &str, problem: Problem) -> Result<Response, Stop> {
+    let application = application(visitor, &journey).await?;
+    journey.login.stage = Stage::Arrived(Arrived { another_account: true });
+    let page = email_page(visitor, &application, &journey, Some(typed), Some(problem)).await?;
+    Ok(journey.keep(visitor, page).await?)
+}
+
+/// The page that asks who they are.
+pub async fn email_page(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    typed: Option<&str>,
+    problem: Option<Problem>,
+) -> Result<Response, Stop> {
+    let asked = &journey.login.asked;
+    let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true }));
+    let hint = asked.login_hint.clone().filter(|_| !another);
+    let page = EmailPage {
+        application: application.display_name.clone(),
+        action: journey.path(visitor, "/identify"),
+        csrf: journey.login.csrf.clone(),
+        email: typed.map(str::to_owned).or(hint),
+        problem,
+        methods: buttons(&offered(visitor, application).await?),
+        cancel: Some(journey.path(visitor, "/cancel")),
+        another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
+    };
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(visitor.page(status, &Page::Email(page), asked.ui_locales.as_deref(), &onward(visitor, journey)))
+}
+
+/// The page that asks which of several identity providers.
+pub async fn chooser_page(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    resolved: &Resolved,
+) -> Result<Response, Stop> {
+    let mut found = Vec::new();
+    for id in &resolved.connections {
+        found.extend(connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?);
+    }
+    let page = ChooserPage {
+        application: application.display_name.clone(),
+        email: resolved.email.as_ref().map(ToString::to_string).unwrap_or_default(),
+        action: journey.path(visitor, "/identify"),
+        csrf: journey.login.csrf.clone(),
+        methods: buttons(&found),
+        another_account: Some(journey.path(visitor, "/restart")),
+        cancel: Some(journey.path(visitor, "/cancel")),
+    };
+    let locales = journey.login.asked.ui_locales.as_deref();
+    Ok(visitor.page(StatusCode::OK, &Page::Chooser(page), locales, &onward(visitor, journey)))
+}
+
+fn buttons(connections: &[Connection]) -> Vec<MethodButton> {
+    let button = |connection: &Connection| MethodButton {
+        value: connection.id.to_string(),
+        name: connection.display_name.clone(),
+    };
+    connections.iter().map(button).collect()
+}
+
+/// Where the forms lead in the end: to an identity provider that cannot be named before the address is typed
+/// (naming them all would tell strangers who our customers are), or back to the application.
+fn onward(visitor: &Visitor, journey: &Journey) -> Vec<String> {
+    let mut targets = vec!["https:".to_owned()];
+    if visitor.broker().config.egress.allow_loopback_and_http {
+        targets.extend(["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
+    }
+    targets.extend(reply::form_target(&journey.login.asked.redirect_uri));
+    targets
+}

@@ -1,0 +1,124 @@
+//! An application: a downstream that sends us people and gets tokens.
+
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
+use crate::protocol::jose::Algorithm;
+use crate::protocol::jose::JwkSet;
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::redirect_uri::RedirectUri;
+
+#[derive(Clone, Debug)]
+pub struct Application {
+    pub id: ApplicationId,
+    pub project_id: ProjectId,
+    pub client_id: String,
+    pub display_name: String,
+    pub settings: ApplicationSettings,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+    pub disabled_at: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationSettings {
+    pub kind: ApplicationKind,
+    pub authentication: Method,
+    /// The public keys of a client that signs its assertions.
+    pub jwks: Option<JwkSet>,
+    pub redirect_uris: Vec<RedirectUri>,
+    pub scopes: Vec<String>,
+    /// Signs ID and access tokens.
+    pub algorithm: Algorithm,
+    /// `aud` of access tokens, besides the issuer.
+    pub audiences: Vec<String>,
+    pub organization_prompt: OrganizationPrompt,
+    pub organization_usage: OrganizationUsage,
+    /// Whether people are routed by their email domain.
+    pub domain_based: bool,
+    /// Connections that are offered by name.
+    pub connections: Vec<ConnectionId>,
+    /// Only the listed organizations may use it; otherwise all of the project.
+    pub organizations_limited: bool,
+    pub claims: ClaimShape,
+    /// Where "back to the application" leads on pages that cannot answer it.
+    pub home_uri: Option<String>,
+}
+
+words! {
+    ApplicationKind { Web = "web", Spa = "spa", Native = "native" }
+}
+
+words! {
+    /// When the person says for which organization they act.
+    OrganizationPrompt { After = "after", Before = "before", None = "none" }
+}
+
+words! {
+    /// Whether tokens name an organization.
+    OrganizationUsage {
+        Deny = "deny",
+        Allow = "allow",
+        Require = "require",
+    }
+}
+
+/// How organizations show in this application's tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimShape {
+    pub organizations: OrganizationsShape,
+    pub org_name: OrgName,
+    pub org_display_name: bool,
+    pub org_slug: bool,
+    /// Puts the person's own claims (email, name) into the ID token, besides UserInfo.
+    pub user_in_id_token: bool,
+    /// Emits the connection as `idp`.
+    pub idp: bool,
+}
+
+impl Default for ClaimShape {
+    fn default() -> Self {
+        Self {
+            organizations: OrganizationsShape::Objects,
+            org_name: OrgName::Slug,
+            org_display_name: false,
+            org_slug: false,
+            user_in_id_token: true,
+            idp: false,
+        }
+    }
+}
+
+words! {
+    /// The shape of the full list.
+    OrganizationsShape {
+        /// `organizations: [{id, name, display_name, roles}]`
+        Objects = "objects",
+        /// `organizations: [name, …]`
+        Names = "names",
+        /// `organizations: [id, …]`
+        Ids = "ids",
+        /// `organization: {name: {id, …}}`
+        MapByName = "map_by_name",
+        /// `organizations: {id: {name, …}}`
+        MapById = "map_by_id",
+    }
+}
+
+words! {
+    OrgName { Slug = "slug", DisplayName = "display_name" }
+}
+
+impl ApplicationSettings {
+    pub fn is_public(&self) -> bool {
+        self.authentication == Method::None
+    }
+    /// Whether somebody who came through this connection may use the application at all.
+    pub fn accepts_connection(&self, connection: ConnectionId, of_an_organization: bool) -> bool {
+        self.connections.contains(&connection) || (self.domain_based && of_an_organization)
+    }
+}

@@ -1,0 +1,213 @@
+//! A login on its way, from the application that sent the person to the organization they act for.
+//!
+//! A state holds exactly what is known in it. [`Ready`] is the only thing that `login/issue` accepts, and only
+//! [`Login::ready`] makes one: issuing before an organization is chosen cannot be written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::id::{ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId};
+use crate::foundation::secret::Digest;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    pub id: FlowId,
+    pub project: ProjectId,
+    /// Of the cookie that binds the flow to the browser in which it began (threats C28).
+    pub browser: Digest,
+    /// In every form of this flow.
+    pub csrf: String,
+    pub started_at: Moment,
+    pub asked: Asked,
+    pub stage: Stage,
+}
+
+/// What the application asked for, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub application: ApplicationId,
+    pub redirect_uri: String,
+    /// Whether the request named it (RFC 6749, section 4.1.3).
+    pub redirect_uri_given: bool,
+    pub state: Option<String>,
+    pub nonce: Option<String>,
+    pub scopes: Vec<String>,
+    pub code_challenge: Option<String>,
+    pub prompt: Prompt,
+    /// Seconds.
+    pub max_age: Option<u64>,
+    pub login_hint: Option<String>,
+    pub domain_hint: Option<String>,
+    /// An id or slug, still to be looked up within what the application may use.
+    pub connection: Option<String>,
+    pub organization: OrganizationAsked,
+    pub ui_locales: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prompt {
+    pub none: bool,
+    pub login: bool,
+    pub select_account: bool,
+    pub select_organization: bool,
+}
+
+/// Whether and which organization was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrganizationAsked {
+    /// Nothing was said: the application's own setting decides.
+    #[default]
+    Unsaid,
+    /// Scope `organization`: the only one, or ask.
+    One,
+    /// An id or a slug.
+    Named(String),
+    /// Scope `organization:*`: all of them are listed, none is selected.
+    All,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// An application sent somebody; who it is has not been said.
+    Arrived(Arrived),
+    /// They said who they are, and several identity providers answer for that.
+    Resolved(Resolved),
+    /// They were sent to an identity provider.
+    Away(Box<Away>),
+    /// An identity provider vouched for them.
+    Authenticated(Authenticated),
+    /// They said for which organization they act.
+    Acting(Acting),
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Arrived {
+    /// The person chose to be somebody else than whom the hints and the session say.
+    pub another_account: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Resolved {
+    pub email: Option<Email>,
+    pub connections: Vec<ConnectionId>,
+}
+
+/// What the return from the identity provider must match.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Away {
+    pub email: Option<Email>,
+    pub connection: ConnectionId,
+    pub version: i64,
+    /// Of the `state` parameter.
+    pub state: Digest,
+    pub nonce: String,
+    pub pkce_verifier: String,
+    pub left_at: Moment,
+    /// The person must prove who they are again: an older proof is refused.
+    pub reauthenticate: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Authenticated {
+    pub session: SessionId,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Acting {
+    pub session: SessionId,
+    pub context: Context,
+    /// Whether the person picked it on our page.
+    pub by_hand: bool,
+}
+
+/// In whose name somebody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Context {
+    /// In their own: the tokens name no organization.
+    Personal,
+    /// As a member.
+    Member(OrganizationId),
+    /// On behalf of `target`, which is not theirs.
+    Delegate { target: OrganizationId, delegation: DelegationId },
+}
+
+impl Context {
+    pub fn organization(self) -> Option<OrganizationId> {
+        match self {
+            Self::Personal => None,
+            Self::Member(id) | Self::Delegate { target: id, .. } => Some(id),
+        }
+    }
+    pub fn delegation(self) -> Option<DelegationId> {
+        match self {
+            Self::Delegate { delegation, .. } => Some(delegation),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody who may be given a code: authenticated, and acting for a chosen organization.
+#[derive(Debug)]
+pub struct Ready {
+    login: Login,
+    acting: Acting,
+}
+
+impl Ready {
+    pub fn asked(&self) -> &Asked {
+        &self.login.asked
+    }
+    pub fn project(&self) -> ProjectId {
+        self.login.project
+    }
+    pub fn session(&self) -> SessionId {
+        self.acting.session
+    }
+    pub fn context(&self) -> Context {
+        self.acting.context
+    }
+    pub fn into_login(self) -> Login {
+        self.login
+    }
+}
+
+/// The flow is not where this step would have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the login is not at this step")]
+pub struct WrongStage;
+
+impl Login {
+    /// Only a login whose organization is chosen is ready.
+    pub fn ready(self) -> Result<Ready, WrongStage> {
+        match self.stage.clone() {
+            Stage::Acting(acting) => Ok(Ready { login: self, acting }),
+            _ => Err(WrongStage),
+        }
+    }
+
+    /// What the person was sent away with, if it was to `connection` and with this `state`.
+    pub fn returned(&self, connection: ConnectionId, state: &str) -> Result<&Away, WrongStage> {
+        match &self.stage {
+            Stage::Away(away) if away.connection == connection && away.state.matches(state) => Ok(away),
+            _ => Err(WrongStage),
+        }
+    }
+
+    /// Begins again, as somebody else.
+    pub fn restart(&mut self) {
+        self.stage = Stage::Arrived(Arrived { another_account: true });
+    }
+
+    /// The session of somebody who is authenticated.
+    pub fn session(&self) -> Option<SessionId> {
+        match &self.stage {
+            Stage::Authenticated(Authenticated { session }) | Stage::Acting(Acting { session, .. }) => Some(*session),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The nouns, one file each, with what is always true of them.
+
+pub mod application;
+pub mod audit_event;
+pub mod connection;
+pub mod delegation;
+pub mod domain;
+pub mod grant;
+pub mod identity;
+pub mod login;
+pub mod membership;
+pub mod organization;
+pub mod project;
+pub mod role;
+pub mod session;
+pub mod signing_key;
+pub mod user;
+
+/// A closed set of words: read from a table or a file, written to them, shown in an answer.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -1,0 +1,61 @@
+//! A project: one tenant of the broker, with an issuer, keys and settings of its own.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::ProjectId;
+
+/// The project that lives at the root of the public URL; every other one lives at `/p/<slug>`.
+pub const DEFAULT_SLUG: &str = "default";
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Project {
+    pub id: ProjectId,
+    pub slug: String,
+    pub display_name: String,
+    pub settings: ProjectSettings,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+    pub disabled_at: Option<Moment>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectSettings {
+    pub membership_mode: MembershipMode,
+    pub brand: Brand,
+    /// Functional roles (S0-25): a name, and the permissions that it lets an organization use at all.
+    pub functional_roles: BTreeMap<String, Vec<String>>,
+}
+
+words! {
+    /// How many organizations one user may belong to.
+    MembershipMode { Shared = "shared", Exclusive = "exclusive" }
+}
+
+impl Default for MembershipMode {
+    fn default() -> Self {
+        Self::Shared
+    }
+}
+
+/// How the pages of a project look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Brand {
+    /// Absent: the project's display name.
+    pub name: Option<String>,
+    /// An https address of an image.
+    pub logo_uri: Option<String>,
+    /// `#rrggbb`.
+    pub accent: Option<String>,
+}
+
+impl Project {
+    pub fn brand_name(&self) -> &str {
+        self.settings.brand.name.as_deref().unwrap_or(&self.display_name)
+    }
+}

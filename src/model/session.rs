@@ -1,0 +1,63 @@
+//! A session: a browser that stays signed in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, SessionId, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub project_id: ProjectId,
+    pub user_id: UserId,
+    pub identity_id: IdentityId,
+    pub connection_id: ConnectionId,
+    pub authenticated_at: Moment,
+    pub assurance: Assurance,
+    pub created_at: Moment,
+    pub expires_at: Moment,
+    pub ended_at: Option<Moment>,
+    pub current_organization: Option<OrganizationId>,
+}
+
+impl Session {
+    pub fn is_alive(&self, now: Moment) -> bool {
+        self.ended_at.is_none() && now < self.expires_at
+    }
+}
+
+/// How a person proved who they are, in our own words, from what the identity provider said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assurance {
+    /// RFC 8176 values.
+    pub amr: Vec<String>,
+    pub acr: Acr,
+}
+
+super::words! {
+    /// The ladder of authentication context classes that our tokens name.
+    Acr {
+        /// One factor, or nothing better known.
+        Single = "urn:behalf:acr:1fa",
+        /// More than one factor.
+        Multi = "urn:behalf:acr:2fa",
+    }
+}
+
+/// RFC 8176 words that alone mean more than one factor, or whose pairing does.
+const KNOWN: [&str; 19] = [
+    "face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina", "sc", "sms",
+    "swk", "tel", "user",
+];
+
+impl Assurance {
+    /// Keeps the words of RFC 8176 (others are a provider's own, and mean nothing here); `mfa` decides the class.
+    pub fn from_upstream(amr: &[String]) -> Self {
+        let amr: Vec<_> = amr.iter().filter(|word| KNOWN.contains(&word.as_str())).cloned().collect();
+        let acr = if amr.iter().any(|word| word == "mfa") { Acr::Multi } else { Acr::Single };
+        Self { amr, acr }
+    }
+    pub fn is_multi_factor(&self) -> bool {
+        self.acr == Acr::Multi
+    }
+}

@@ -1,0 +1,126 @@
+//! How an application proves at the token endpoint who it is (RFC 6749, section 2.3; OpenID Connect Core,
+//! section 9; RFC 7523).
+
+use data_encoding::BASE64;
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+
+use super::error::OAuthError;
+use super::params::Params;
+use crate::foundation::secret::Secret;
+
+/// `client_assertion_type` of a JWT (RFC 7523, section 2.2).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The one method that a client has registered (`token_endpoint_auth_method`, RFC 7591).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    #[serde(rename = "client_secret_basic")]
+    SecretBasic,
+    #[serde(rename = "client_secret_post")]
+    SecretPost,
+    #[serde(rename = "private_key_jwt")]
+    PrivateKeyJwt,
+    /// A public client: PKCE is its only proof.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// What a request brought to prove it.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub client_id: String,
+    pub proof: Proof,
+}
+
+#[derive(Clone, Debug)]
+pub enum Proof {
+    SecretBasic(Secret),
+    SecretPost(Secret),
+    Assertion(String),
+    Nothing,
+}
+
+impl Proof {
+    pub fn method(&self) -> Method {
+        match self {
+            Self::SecretBasic(_) => Method::SecretBasic,
+            Self::SecretPost(_) => Method::SecretPost,
+            Self::Assertion(_) => Method::PrivateKeyJwt,
+            Self::Nothing => Method::None,
+        }
+    }
+}
+
+/// Reads the credentials from the `Authorization` header and the body. More than one way at once is refused.
+///
+/// `issuer_of` reads the unverified `iss` of an assertion, for a request that carries no `client_id`.
+pub fn read(
+    authorization: Option<&str>,
+    body: &Params,
+    issuer_of: impl Fn(&str) -> Option<String>,
+) -> Result<Credentials, OAuthError> {
+    let get = |name| body.get(name).map_err(|error| OAuthError::invalid_request(error.to_string()));
+    let (client_id, secret) = (get("client_id")?, get("client_secret")?);
+    let (kind, assertion) = (get("client_assertion_type")?, get("client_assertion")?);
+    let ways = usize::from(authorization.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some());
+    if ways > 1 {
+        return Err(OAuthError::invalid_request("the client authenticates in more than one way"));
+    }
+    let (named, proof) = if let Some(header) = authorization {
+        let (id, secret) = basic(header).ok_or_else(|| OAuthError::invalid_client("malformed Authorization header"))?;
+        (Some(id), Proof::SecretBasic(secret))
+    } else if let Some(assertion) = assertion {
+        if kind != Some(JWT_BEARER) {
+            return Err(OAuthError::invalid_request("unknown client_assertion_type"));
+        }
+        (issuer_of(assertion), Proof::Assertion(assertion.into()))
+    } else if let Some(secret) = secret {
+        (None, Proof::SecretPost(Secret::new(secret)))
+    } else {
+        (None, Proof::Nothing)
+    };
+    match (named, client_id) {
+        (Some(named), Some(id)) if named != id => Err(OAuthError::invalid_request("two different client ids")),
+        (Some(id), _) => Ok(Credentials { client_id: id, proof }),
+        (None, Some(id)) => Ok(Credentials { client_id: id.into(), proof }),
+        (None, None) => Err(OAuthError::invalid_client("the client does not say who it is")),
+    }
+}
+
+/// `Basic base64(urlencoded id : urlencoded secret)` (RFC 6749, section 2.3.1).
+fn basic(header: &str) -> Option<(String, Secret)> {
+    let (scheme, rest) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64.decode(rest.trim().as_bytes()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let unescape = |text: &str| {
+        percent_decode_str(&text.replace('+', " ")).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    };
+    Some((unescape(id)?, Secret::new(unescape(secret)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read_body(header: Option<&str>, body: &str) -> Result<Credentials, OAuthError> {
+        read(header, &Params::parse(body.as_bytes()).unwrap(), |_| Some("rp1".into()))
+    }
+
+    #[test]
+    fn m07_a_client_authenticates_in_one_way() {
+        let header = format!("Basic {}", BASE64.encode(b"rp1:s%2Bcret"));
+        let credentials = read_body(Some(&header), "grant_type=authorization_code").unwrap();
+        assert_eq!(credentials.client_id, "rp1");
+        assert!(matches!(&credentials.proof, Proof::SecretBasic(secret) if secret.expose() == "s+cret"));
+        assert_eq!(read_body(Some(&header), "client_secret=x").unwrap_err().code, "invalid_request");
+        assert_eq!(read_body(Some(&header), "client_id=rp2").unwrap_err().code, "invalid_request");
+        assert_eq!(read_body(Some("Bearer x"), "").unwrap_err().code, "invalid_client");
+        assert_eq!(read_body(None, "").unwrap_err().code, "invalid_client");
+        assert!(matches!(read_body(None, "client_id=rp2").unwrap().proof, Proof::Nothing));
+    }
+}

@@ -1,0 +1,28 @@
+//! The protocol's own errors (RFC 6749, sections 4.1.2.1 and 5.2; OpenID Connect Core, section 3.1.2.6).
+
+use std::borrow::Cow;
+
+/// An error code and a description for the developer: printable ASCII without `"` and `\`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {description}")]
+pub struct OAuthError {
+    pub code: &'static str,
+    pub description: Cow<'static, str>,
+}
+
+macro_rules! codes {
+    ($($name:ident),+ $(,)?) => {$(
+        pub fn $name(description: impl Into<Cow<'static, str>>) -> Self {
+            Self { code: stringify!($name), description: description.into() }
+        }
+    )+};
+}
+
+impl OAuthError {
+    codes! {
+        invalid_request, unauthorized_client, access_denied, unsupported_response_type, invalid_scope, server_error,
+        temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
+        login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
+        insufficient_scope,
+    }
+}

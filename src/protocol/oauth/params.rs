@@ -1,0 +1,107 @@
+//! The parameters of a request (RFC 6749, section 3.1): each at most once, empty ones as if they were absent.
+
+use std::borrow::Cow;
+
+/// More than this is no honest request.
+const MOST: usize = 100;
+
+#[derive(Clone, Debug, Default)]
+pub struct Params(Vec<(String, String)>);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamsError {
+    #[error("there are more than {MOST} parameters")]
+    TooMany,
+    #[error("the parameters are not valid UTF-8 in percent-encoding")]
+    Encoding,
+    #[error("the parameter {0} stands more than once")]
+    Twice(String),
+}
+
+impl Params {
+    /// Reads a query string or an `application/x-www-form-urlencoded` body.
+    pub fn parse(raw: &[u8]) -> Result<Self, ParamsError> {
+        let mut pairs = Vec::new();
+        for piece in raw.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+            if pairs.len() == MOST {
+                return Err(ParamsError::TooMany);
+            }
+            let split = piece.iter().position(|byte| *byte == b'=');
+            let (name, value) = split.map_or((piece, &b""[..]), |at| (&piece[..at], &piece[at + 1..]));
+            pairs.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter. Sent without a value, it counts as not sent; sent twice, it is an error.
+    pub fn get(&self, name: &str) -> Result<Option<&str>, ParamsError> {
+        let mut found = self.0.iter().filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err(ParamsError::Twice(printable(name))),
+            (Some((_, value)), None) if !value.is_empty() => Ok(Some(value)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The first parameter that stands more than once, whatever its name.
+    pub fn twice(&self) -> Option<ParamsError> {
+        let seen_before = |at: usize| self.0[..at].iter().any(|(key, _)| *key == self.0[at].0);
+        (0..self.0.len()).find(|at| seen_before(*at)).map(|at| ParamsError::Twice(printable(&self.0[at].0)))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<String, ParamsError> {
+    let spaced: Cow<'_, [u8]> = if bytes.contains(&b'+') {
+        bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect::<Vec<_>>().into()
+    } else {
+        bytes.into()
+    };
+    let decoded: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
+    String::from_utf8(decoded).map_err(|_| ParamsError::Encoding)
+}
+
+/// A name that a stranger chose, fit to be shown in an error.
+pub fn printable(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.:".contains(*c)).take(40).collect()
+}
+
+/// Adds parameters to a URI that may have some already; the URI itself is kept to the letter.
+pub fn append<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        query.append_pair(name, value);
+    }
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{}", query.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn m11_a_parameter_that_stands_twice_is_refused_and_an_empty_one_is_absent() {
+        let params = Params::parse(b"a=1&b=&c=x+y%20z&a=2").unwrap();
+        assert_eq!(params.get("a"), Err(ParamsError::Twice("a".into())));
+        assert_eq!(params.get("b"), Ok(None));
+        assert_eq!(params.get("c"), Ok(Some("x y z")));
+        assert_eq!(params.twice(), Some(ParamsError::Twice("a".into())));
+    }
+
+    #[test]
+    fn m10_a_flood_of_parameters_and_broken_encodings_are_refused() {
+        assert_eq!(Params::parse("a=1&".repeat(101).as_bytes()).unwrap_err(), ParamsError::TooMany);
+        assert_eq!(Params::parse(b"a=%ff").unwrap_err(), ParamsError::Encoding);
+    }
+
+    #[test]
+    fn parameters_are_added_to_a_uri_as_it_stands() {
+        assert_eq!(append("https://a.test/cb?x=1", [("code", "a&b")]), "https://a.test/cb?x=1&code=a%26b");
+        assert_eq!(append("com.example:/cb", [("code", "1")]), "com.example:/cb?code=1");
+    }
+}

@@ -1,0 +1,148 @@
+//! Redirect URIs: what may be registered, and what matches it (RFC 9700, section 4.1; RFC 8252, section 7.3).
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A registered redirect URI, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RedirectUri(String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectUriError {
+    #[error("it is not an absolute URI in printable ASCII")]
+    NotAbsolute,
+    #[error("it has a fragment")]
+    Fragment,
+    #[error("it has a user name or password")]
+    UserInfo,
+    #[error("it has a wildcard")]
+    Wildcard,
+    #[error("its path has a segment that means another place")]
+    DotSegment,
+    #[error(
+        "its scheme is not https, http on this computer (127.0.0.1, [::1], localhost), or a reversed domain such as com.example.app"
+    )]
+    Scheme,
+}
+
+impl RedirectUri {
+    /// Checks a URI that somebody wants to register.
+    pub fn register(text: &str) -> Result<Self, RedirectUriError> {
+        if text.is_empty() || text.len() > 2000 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(RedirectUriError::NotAbsolute);
+        }
+        let url = Url::parse(text).map_err(|_| RedirectUriError::NotAbsolute)?;
+        if text.contains('#') {
+            return Err(RedirectUriError::Fragment);
+        }
+        if text.contains('*') {
+            return Err(RedirectUriError::Wildcard);
+        }
+        if text.contains(['\\', '"', '<', '>']) {
+            return Err(RedirectUriError::NotAbsolute);
+        }
+        let host = url.host_str().unwrap_or_default();
+        match url.scheme() {
+            "https" if !host.is_empty() => {}
+            "http" if matches!(host, "127.0.0.1" | "[::1]" | "localhost") => {}
+            "http" | "https" => return Err(RedirectUriError::Scheme),
+            // A private-use scheme is a reversed domain name (RFC 8252, section 7.1): it has a dot, unlike
+            // `javascript`, `data` and their kin.
+            scheme if scheme.contains('.') => return Ok(Self(text.into())),
+            _ => return Err(RedirectUriError::Scheme),
+        }
+        let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(RedirectUriError::UserInfo);
+        }
+        // Whatever the parser would rewrite is read in two ways by somebody: refuse it.
+        let path = text.split('?').next().unwrap_or_default();
+        let segment = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".." | "..;");
+        if path.split('/').skip(3).any(segment) {
+            return Err(RedirectUriError::DotSegment);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Byte for byte the registered one; only the port of a loopback IP literal may differ (RFC 8252, 7.3).
+    pub fn matches(&self, requested: &str) -> bool {
+        self.0 == requested
+            || matches!((loopback(&self.0), loopback(requested)), (Some(ours), Some(theirs)) if ours == theirs)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The literal and what follows the port of an `http` URI on a loopback IP literal.
+fn loopback(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("http://")?;
+    let literal = ["127.0.0.1", "[::1]"].into_iter().find(|literal| rest.starts_with(literal))?;
+    let after = &rest[literal.len()..];
+    let path = match after.strip_prefix(':') {
+        Some(port) => {
+            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+            port[..digits].parse::<u16>().ok()?;
+            &port[digits..]
+        }
+        None => after,
+    };
+    (path.is_empty() || path.starts_with(['/', '?'])).then_some((literal, path))
+}
+
+impl TryFrom<String> for RedirectUri {
+    type Error = RedirectUriError;
+    fn try_from(text: String) -> Result<Self, RedirectUriError> {
+        Self::register(&text)
+    }
+}
+
+impl From<RedirectUri> for String {
+    fn from(uri: RedirectUri) -> Self {
+        uri.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn c26_what_may_not_be_registered() {
+        for (text, why) in [
+            ("", RedirectUriError::NotAbsolute),
+            ("/callback", RedirectUriError::NotAbsolute),
+            ("https://a.test/cb#x", RedirectUriError::Fragment),
+            ("https://ann@a.test/cb", RedirectUriError::UserInfo),
+            ("https://*.a.test/cb", RedirectUriError::Wildcard),
+            ("http://a.test/cb", RedirectUriError::Scheme),
+            ("http://localhost.evil.test/cb", RedirectUriError::Scheme),
+            ("JaVaScRiPt:alert(1)", RedirectUriError::Scheme),
+            ("data:text/html,x", RedirectUriError::Scheme),
+            ("https://a.test/a/../b", RedirectUriError::DotSegment),
+            ("https://a.test/a/%2e%2E/b", RedirectUriError::DotSegment),
+            ("https://a.test/a/..;/b", RedirectUriError::DotSegment),
+            ("https://a.test\\@evil.test/", RedirectUriError::NotAbsolute),
+            ("https://a.test/ x", RedirectUriError::NotAbsolute),
+        ] {
+            assert_eq!(RedirectUri::register(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn c26_only_the_port_of_a_loopback_literal_may_differ() {
+        let native = RedirectUri::register("http://127.0.0.1/cb").unwrap();
+        assert!(native.matches("http://127.0.0.1:49152/cb"));
+        for other in ["http://127.0.0.1:1/cb/", "http://127.0.0.1:x/cb", "http://127.0.0.1:99999/cb", "http://[::1]:1/cb",
+            "http://127.0.0.1.evil.test/cb", "http://127.0.0.1:1@evil.test/cb", "http://localhost:1/cb", "https://127.0.0.1/cb"]
+        {
+            assert!(!native.matches(other), "{other}");
+        }
+        let local = RedirectUri::register("http://localhost:3000/cb").unwrap();
+        assert!(local.matches("http://localhost:3000/cb") && !local.matches("http://localhost:3001/cb"));
+    }
+}

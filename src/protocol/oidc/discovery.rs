@@ -1,0 +1,42 @@
+//! Provider metadata (OpenID Connect Discovery, section 3; RFC 8414; RFC 9207).
+
+use serde_json::{Value, json};
+
+use crate::protocol::oauth::{authorization, scope};
+
+/// The discovery document of an issuer.
+pub fn document(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at("/jwks.json"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": scope::SUPPORTED,
+        "claim_types_supported": ["normal"],
+        "claims_supported": CLAIMS,
+        "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
+        "prompt_values_supported": authorization::PROMPTS,
+        "ui_locales_supported": ["en", "de"],
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "authorization_response_iss_parameter_supported": true,
+        "organization_parameter_supported": true,
+    })
+}
+
+const CLAIMS: [&str; 26] = [
+    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "amr", "acr", "email", "email_verified", "name",
+    "given_name", "family_name", "locale", "org_id", "org_name", "org_display_name", "org_slug", "organizations",
+    "roles", "permissions", "home_org_id", "delegation_id", "idp",
+];

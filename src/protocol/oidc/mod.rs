@@ -1,0 +1,3 @@
+//! OpenID Connect: what it adds to OAuth.
+
+pub mod discovery;

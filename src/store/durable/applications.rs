@@ -1,0 +1,141 @@
+//! Applications in the durable store.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, to_json};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
+use crate::foundation::secret::Digest;
+use crate::model::application::Application;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, project_id, client_id, display_name, settings, created_at, updated_at, disabled_at
+             FROM applications ",
+            $rest
+        )
+    };
+}
+
+fn application(row: &Row) -> Result<Application, StoreError> {
+    Ok(Application {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        client_id: row.get(2)?,
+        display_name: row.get(3)?,
+        settings: json(row, 4)?,
+        created_at: row.get(5)?,
+        updated_at: row.get(6)?,
+        disabled_at: row.get(7)?,
+    })
+}
+
+pub async fn by_client_id(
+    db: &mut impl Read,
+    project: ProjectId,
+    client_id: &str,
+) -> Result<Option<Application>, StoreError> {
+    let row = db.one(select!("WHERE project_id = $1 AND client_id = $2"), params![project, client_id]).await?;
+    row.as_ref().map(application).transpose()
+}
+
+pub async fn by_id(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: ApplicationId,
+) -> Result<Option<Application>, StoreError> {
+    let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
+    row.as_ref().map(application).transpose()
+}
+
+pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Application>, StoreError> {
+    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project]).await?.iter().map(application).collect()
+}
+
+pub async fn secrets(db: &mut impl Read, id: ApplicationId) -> Result<Vec<Digest>, StoreError> {
+    let sql = "SELECT digest FROM application_secrets WHERE application_id = $1 ORDER BY created_at";
+    db.all(sql, params![id]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a listed organization may use the application.
+pub async fn is_listed(
+    db: &mut impl Read,
+    id: ApplicationId,
+    organization: OrganizationId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM application_organizations WHERE application_id = $1 AND organization_id = $2";
+    Ok(db.one(sql, params![id, organization]).await?.is_some())
+}
+
+pub async fn listed(db: &mut impl Read, id: ApplicationId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT organization_id FROM application_organizations WHERE application_id = $1 ORDER BY organization_id";
+    db.all(sql, params![id]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+pub async fn insert(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO applications (id, project_id, client_id, display_name, settings, created_at, updated_at,
+                                   disabled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![
+            application.id,
+            application.project_id,
+            &application.client_id,
+            &application.display_name,
+            to_json(&application.settings),
+            application.created_at,
+            application.updated_at,
+            application.disabled_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn update(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE applications SET display_name = $2, settings = $3, updated_at = $4, disabled_at = $5 WHERE id = $1",
+        params![
+            application.id,
+            &application.display_name,
+            to_json(&application.settings),
+            application.updated_at,
+            application.disabled_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn set_secrets(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    secrets: &[Digest],
+    now: Moment,
+) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM application_secrets WHERE application_id = $1", params![id]).await?;
+    for digest in secrets {
+        tx.execute(
+            "INSERT INTO application_secrets (application_id, digest, created_at) VALUES ($1, $2, $3)",
+            params![id, *digest, now],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub async fn set_listed(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    organizations: &[OrganizationId],
+) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM application_organizations WHERE application_id = $1", params![id]).await?;
+    for organization in organizations {
+        tx.execute(
+            "INSERT INTO application_organizations (application_id, organization_id) VALUES ($1, $2)",
+            params![id, *organization],
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Delegations in the durable store.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, to_json};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
+use crate::model::delegation::Delegation;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, project_id, home_organization_id, target_organization_id, settings, starts_at, ends_at,
+                    home_approved_at, target_approved_at, paused_at, revoked_at
+             FROM delegations ",
+            $rest
+        )
+    };
+}
+
+fn delegation(row: &Row) -> Result<Delegation, StoreError> {
+    Ok(Delegation {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        home: row.get(2)?,
+        target: row.get(3)?,
+        settings: json(row, 4)?,
+        starts_at: row.get(5)?,
+        ends_at: row.get(6)?,
+        home_approved_at: row.get(7)?,
+        target_approved_at: row.get(8)?,
+        paused_at: row.get(9)?,
+        revoked_at: row.get(10)?,
+    })
+}
+
+pub async fn by_id(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: DelegationId,
+) -> Result<Option<Delegation>, StoreError> {
+    let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
+    row.as_ref().map(delegation).transpose()
+}
+
+pub async fn between(
+    db: &mut impl Read,
+    home: OrganizationId,
+    target: OrganizationId,
+) -> Result<Option<Delegation>, StoreError> {
+    let sql = select!("WHERE home_organization_id = $1 AND target_organization_id = $2");
+    db.one(sql, params![home, target]).await?.as_ref().map(delegation).transpose()
+}
+
+pub async fn insert(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO delegations (id, project_id, home_organization_id, target_organization_id, settings, starts_at,
+                                  ends_at, home_approved_at, target_approved_at, paused_at, revoked_at, created_at,
+                                  updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+        params![
+            delegation.id,
+            delegation.project_id,
+            delegation.home,
+            delegation.target,
+            to_json(&delegation.settings),
+            delegation.starts_at,
+            delegation.ends_at,
+            delegation.home_approved_at,
+            delegation.target_approved_at,
+            delegation.paused_at,
+            delegation.revoked_at,
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn update(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE delegations
+         SET settings = $2, starts_at = $3, ends_at = $4, home_approved_at = $5, target_approved_at = $6,
+             paused_at = $7, revoked_at = $8, updated_at = $9
+         WHERE id = $1",
+        params![
+            delegation.id,
+            to_json(&delegation.settings),
+            delegation.starts_at,
+            delegation.ends_at,
+            delegation.home_approved_at,
+            delegation.target_approved_at,
+            delegation.paused_at,
+            delegation.revoked_at,
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}

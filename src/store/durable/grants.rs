@@ -1,0 +1,96 @@
+//! Grants in the durable store. A code is redeemed by one statement (threats C23).
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, to_json};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, SessionId};
+use crate::foundation::secret::Digest;
+use crate::model::grant::Grant;
+
+macro_rules! columns {
+    () => {
+        "id, project_id, session_id, application_id, user_id, organization_id, delegation_id, request,
+         code_expires_at, expires_at, revoked_at"
+    };
+}
+
+fn grant(row: &Row) -> Result<Grant, StoreError> {
+    Ok(Grant {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        session_id: row.get(2)?,
+        application_id: row.get(3)?,
+        user_id: row.get(4)?,
+        organization: row.get(5)?,
+        delegation: row.get(6)?,
+        request: json(row, 7)?,
+        code_expires_at: row.get(8)?,
+        expires_at: row.get(9)?,
+        revoked_at: row.get(10)?,
+    })
+}
+
+pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, StoreError> {
+    let sql = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");
+    db.one(sql, params![id]).await?.as_ref().map(grant).transpose()
+}
+
+pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
+                             code_digest, request, created_at, code_expires_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        params![
+            grant.id,
+            grant.project_id,
+            grant.session_id,
+            grant.application_id,
+            grant.user_id,
+            grant.organization,
+            grant.delegation,
+            code,
+            to_json(&grant.request),
+            now,
+            grant.code_expires_at,
+            grant.expires_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Uses a code: the first caller gets its grant, whoever comes later gets nothing.
+pub async fn use_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
+    let sql = concat!(
+        "UPDATE grants SET code_used_at = $2 WHERE code_digest = $1 AND code_used_at IS NULL RETURNING ",
+        columns!()
+    );
+    tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
+}
+
+/// Kills the tokens that came of a code which somebody used twice. Returns whose they were.
+pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
+    let sql = concat!(
+        "UPDATE grants SET revoked_at = COALESCE(revoked_at, $2) WHERE code_digest = $1 RETURNING ",
+        columns!()
+    );
+    tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
+}
+
+pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), StoreError> {
+    let sql = "UPDATE grants SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1";
+    tx.execute(sql, params![id, now]).await?;
+    Ok(())
+}
+
+pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![session, now]).await
+}
+
+/// Forgets families of which nothing lives: all their tokens have run out.
+pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM grants WHERE id IN
+               (SELECT id FROM grants WHERE expires_at < $1 ORDER BY expires_at LIMIT 2000)";
+    tx.execute(sql, params![before]).await
+}

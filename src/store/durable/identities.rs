@@ -1,0 +1,58 @@
+//! Identities in the durable store: the only way in which a login finds a user.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, IdentityId, ProjectId};
+use crate::model::identity::Identity;
+
+fn identity(row: &Row) -> Result<Identity, StoreError> {
+    Ok(Identity {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
+        connection_id: row.get(2)?,
+        issuer: row.get(3)?,
+        subject: row.get(4)?,
+        last_login_at: row.get(5)?,
+    })
+}
+
+pub async fn find(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+) -> Result<Option<Identity>, StoreError> {
+    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at FROM identities
+               WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
+    db.one(sql, params![connection, issuer, subject]).await?.as_ref().map(identity).transpose()
+}
+
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    identity: &Identity,
+    email: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, email, created_at,
+                                 last_login_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        params![
+            identity.id,
+            project,
+            identity.user_id,
+            identity.connection_id,
+            &identity.issuer,
+            &identity.subject,
+            email,
+            identity.last_login_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn touch(tx: &mut Tx<'_>, id: IdentityId, email: Option<&str>, now: Moment) -> Result<(), StoreError> {
+    tx.execute("UPDATE identities SET email = $2, last_login_at = $3 WHERE id = $1", params![id, email, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Memberships in the durable store, and who is expected to become a member.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, parsed, to_json};
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::id::{OrganizationId, ProjectId, UserId};
+use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use crate::model::project::MembershipMode;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.id, m.organization_id, m.user_id, m.kind, m.status, m.source, m.roles, m.created_at
+             FROM memberships m ",
+            $rest
+        )
+    };
+}
+
+fn membership(row: &Row) -> Result<Membership, StoreError> {
+    Ok(Membership {
+        id: row.get(0)?,
+        organization_id: row.get(1)?,
+        user_id: row.get(2)?,
+        kind: parsed(row, 3, MembershipKind::from_word)?,
+        status: parsed(row, 4, MembershipStatus::from_word)?,
+        source: parsed(row, 5, MembershipSource::from_word)?,
+        roles: json(row, 6)?,
+        created_at: row.get(7)?,
+    })
+}
+
+pub async fn find(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Option<Membership>, StoreError> {
+    let sql = select!("WHERE m.organization_id = $1 AND m.user_id = $2");
+    db.one(sql, params![organization, user]).await?.as_ref().map(membership).transpose()
+}
+
+/// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    mode: MembershipMode,
+    membership: &Membership,
+) -> Result<(), StoreError> {
+    let exclusive = (mode == MembershipMode::Exclusive).then_some(membership.user_id);
+    tx.execute(
+        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles,
+                                  exclusive_user, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+        params![
+            membership.id,
+            project,
+            membership.organization_id,
+            membership.user_id,
+            membership.kind.word(),
+            membership.status.word(),
+            membership.source.word(),
+            to_json(&membership.roles),
+            exclusive,
+            membership.created_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE memberships SET kind = $2, status = $3, roles = $4, updated_at = $5 WHERE id = $1",
+        params![
+            membership.id,
+            membership.kind.word(),
+            membership.status.word(),
+            to_json(&membership.roles),
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A membership given to an address whose owner has not come yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub organization_id: OrganizationId,
+    pub email: Email,
+    pub kind: MembershipKind,
+    pub roles: Vec<String>,
+    pub used_by: Option<UserId>,
+}
+
+fn expected(row: &Row) -> Result<Expected, StoreError> {
+    Ok(Expected {
+        organization_id: row.get(0)?,
+        email: parsed(row, 1, |text| Email::parse(text).ok())?,
+        kind: parsed(row, 2, MembershipKind::from_word)?,
+        roles: json(row, 3)?,
+        used_by: row.get(4)?,
+    })
+}
+
+pub async fn expected_of(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    email: &Email,
+) -> Result<Option<Expected>, StoreError> {
+    let sql = "SELECT organization_id, email, kind, roles, used_by FROM expected_members
+               WHERE organization_id = $1 AND email = $2";
+    db.one(sql, params![organization, email.as_str()]).await?.as_ref().map(expected).transpose()
+}
+
+/// Writes down whom to expect; one who has come already is not expected again.
+pub async fn expect(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    expected: &Expected,
+    now: Moment,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO expected_members (organization_id, project_id, email, kind, roles, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (organization_id, email) DO UPDATE SET kind = excluded.kind, roles = excluded.roles",
+        params![
+            expected.organization_id,
+            project,
+            expected.email.as_str(),
+            expected.kind.word(),
+            to_json(&expected.roles),
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes, once, every place that waits for this proved address.
+pub async fn take_expected(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    email: &Email,
+    user: UserId,
+    now: Moment,
+) -> Result<Vec<Expected>, StoreError> {
+    let sql = "UPDATE expected_members SET used_at = $3, used_by = $4
+               WHERE project_id = $1 AND email = $2 AND used_at IS NULL
+               RETURNING organization_id, email, kind, roles, used_by";
+    tx.all(sql, params![project, email.as_str(), now, user]).await?.iter().map(expected).collect()
+}

@@ -1,0 +1,299 @@
+-- One schema for SQLite and PostgreSQL: only TEXT, BIGINT (moments are milliseconds) and BYTEA; "whether" is
+-- spelled as "when". Every row belongs to a project; what an organization owns names the organization.
+
+CREATE TABLE house (
+    name  TEXT PRIMARY KEY,
+    value BYTEA NOT NULL
+);
+
+CREATE TABLE projects (
+    id           TEXT PRIMARY KEY,
+    slug         TEXT NOT NULL UNIQUE,
+    display_name TEXT NOT NULL,
+    settings     TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    disabled_at  BIGINT
+);
+
+CREATE TABLE organizations (
+    id               TEXT PRIMARY KEY,
+    project_id       TEXT NOT NULL REFERENCES projects (id),
+    slug             TEXT NOT NULL,
+    display_name     TEXT NOT NULL,
+    description      TEXT,
+    logo_uri         TEXT,
+    functional_roles TEXT,
+    policy           TEXT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    updated_at       BIGINT NOT NULL,
+    deactivated_at   BIGINT,
+    deleted_at       BIGINT
+);
+CREATE UNIQUE INDEX organizations_by_slug ON organizations (project_id, slug);
+
+-- Every slug that an organization has ever had: a retired one is never given to another (applications key on it).
+CREATE TABLE organization_slugs (
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    slug            TEXT NOT NULL,
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    PRIMARY KEY (project_id, slug)
+);
+
+CREATE TABLE connections (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    -- Absent: the connection is the project's own, and not domain-based.
+    organization_id TEXT REFERENCES organizations (id),
+    slug            TEXT NOT NULL,
+    display_name    TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    version         BIGINT NOT NULL,
+    settings        TEXT NOT NULL,
+    -- Client secret or private key, sealed.
+    secret          BYTEA,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX connections_by_slug ON connections (project_id, slug);
+CREATE INDEX connections_by_organization ON connections (organization_id);
+
+CREATE TABLE domains (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    name            TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    challenge       TEXT NOT NULL,
+    routing_since   BIGINT,
+    trust_since     BIGINT,
+    auto_join_since BIGINT,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    verified_at     BIGINT,
+    lapsed_at       BIGINT,
+    checked_at      BIGINT,
+    next_check_at   BIGINT NOT NULL,
+    misses          BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX domains_by_organization ON domains (organization_id, name);
+-- At most one organization holds a domain verified (threats C15).
+CREATE UNIQUE INDEX domains_held ON domains (project_id, name) WHERE state = 'verified';
+CREATE INDEX domains_to_check ON domains (next_check_at);
+
+CREATE TABLE domain_connections (
+    domain_id     TEXT NOT NULL REFERENCES domains (id),
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    PRIMARY KEY (domain_id, connection_id)
+);
+CREATE INDEX domain_connections_by_connection ON domain_connections (connection_id);
+
+CREATE TABLE applications (
+    id           TEXT PRIMARY KEY,
+    project_id   TEXT NOT NULL REFERENCES projects (id),
+    client_id    TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    settings     TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    disabled_at  BIGINT
+);
+CREATE UNIQUE INDEX applications_by_client_id ON applications (project_id, client_id);
+
+CREATE TABLE application_secrets (
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    digest         BYTEA NOT NULL,
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (application_id, digest)
+);
+
+-- The organizations that may use an application which is not open to all of them.
+CREATE TABLE application_organizations (
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    PRIMARY KEY (application_id, organization_id)
+);
+
+CREATE TABLE users (
+    id          TEXT PRIMARY KEY,
+    project_id  TEXT NOT NULL REFERENCES projects (id),
+    email       TEXT,
+    -- When we or the domain's own connection proved the address.
+    email_verified_at BIGINT,
+    -- The proved address within the domain's present claim: one user each, and never a way to find a user.
+    email_claim TEXT,
+    profile     TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    disabled_at BIGINT
+);
+CREATE UNIQUE INDEX users_by_email_claim ON users (project_id, email_claim);
+CREATE INDEX users_by_email ON users (project_id, email);
+
+CREATE TABLE identities (
+    id            TEXT PRIMARY KEY,
+    project_id    TEXT NOT NULL REFERENCES projects (id),
+    user_id       TEXT NOT NULL REFERENCES users (id),
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    issuer        TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    email         TEXT,
+    created_at    BIGINT NOT NULL,
+    last_login_at BIGINT NOT NULL
+);
+-- The only way in which a login finds a user (invariant 1).
+CREATE UNIQUE INDEX identities_by_subject ON identities (connection_id, issuer, subject);
+CREATE INDEX identities_by_user ON identities (user_id);
+
+CREATE TABLE memberships (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    user_id         TEXT NOT NULL REFERENCES users (id),
+    kind            TEXT NOT NULL,
+    status          TEXT NOT NULL,
+    source          TEXT NOT NULL,
+    roles           TEXT NOT NULL,
+    -- The user's id where the project is exclusive: one membership, ever.
+    exclusive_user  TEXT,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX memberships_by_organization ON memberships (organization_id, user_id);
+CREATE UNIQUE INDEX memberships_exclusive ON memberships (exclusive_user);
+CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
+
+-- Who is expected: memberships given to an address before its owner has signed in through the connection of
+-- that address's verified domain. Used once.
+CREATE TABLE expected_members (
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    email           TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    roles           TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    used_at         BIGINT,
+    used_by         TEXT REFERENCES users (id),
+    PRIMARY KEY (organization_id, email)
+);
+CREATE INDEX expected_members_by_email ON expected_members (project_id, email);
+
+CREATE TABLE roles (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    -- Absent: a role that every organization of the project has.
+    organization_id TEXT REFERENCES organizations (id),
+    scope           TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    permissions     TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX roles_by_name ON roles (project_id, name, COALESCE(organization_id, ''));
+
+CREATE TABLE delegations (
+    id                   TEXT PRIMARY KEY,
+    project_id           TEXT NOT NULL REFERENCES projects (id),
+    home_organization_id TEXT NOT NULL REFERENCES organizations (id),
+    target_organization_id TEXT NOT NULL REFERENCES organizations (id),
+    settings             TEXT NOT NULL,
+    starts_at            BIGINT,
+    ends_at              BIGINT,
+    home_approved_at     BIGINT,
+    target_approved_at   BIGINT,
+    paused_at            BIGINT,
+    revoked_at           BIGINT,
+    created_at           BIGINT NOT NULL,
+    updated_at           BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX delegations_by_pair ON delegations (home_organization_id, target_organization_id);
+CREATE INDEX delegations_by_target ON delegations (target_organization_id);
+
+-- A browser: what its cookie's id points to. No fact lives here that a lost update could harm.
+CREATE TABLE browsers (
+    digest     BYTEA PRIMARY KEY,
+    sessions   TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX browsers_by_expiry ON browsers (expires_at);
+
+CREATE TABLE sessions (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    user_id         TEXT NOT NULL REFERENCES users (id),
+    identity_id     TEXT NOT NULL REFERENCES identities (id),
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    authenticated_at BIGINT NOT NULL,
+    amr             TEXT NOT NULL,
+    acr             TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    ended_at        BIGINT,
+    current_organization_id TEXT REFERENCES organizations (id)
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- A token family: (session, application, organization). It begins as an authorization code.
+CREATE TABLE grants (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    session_id      TEXT NOT NULL REFERENCES sessions (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    user_id         TEXT NOT NULL REFERENCES users (id),
+    organization_id TEXT REFERENCES organizations (id),
+    delegation_id   TEXT REFERENCES delegations (id),
+    code_digest     BYTEA NOT NULL,
+    request         TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    code_expires_at BIGINT NOT NULL,
+    code_used_at    BIGINT,
+    expires_at      BIGINT NOT NULL,
+    revoked_at      BIGINT
+);
+CREATE UNIQUE INDEX grants_by_code ON grants (code_digest);
+CREATE INDEX grants_by_session ON grants (session_id);
+CREATE INDEX grants_by_expiry ON grants (expires_at);
+
+CREATE TABLE signing_keys (
+    id          TEXT PRIMARY KEY,
+    project_id  TEXT NOT NULL REFERENCES projects (id),
+    algorithm   TEXT NOT NULL,
+    -- Counts the keys of this algorithm: two nodes that rotate at once make one successor.
+    generation  BIGINT NOT NULL,
+    public_jwk  TEXT NOT NULL,
+    private_key BYTEA NOT NULL,
+    created_at  BIGINT NOT NULL,
+    signs_from  BIGINT NOT NULL,
+    signs_until BIGINT,
+    published_until BIGINT
+);
+CREATE UNIQUE INDEX signing_keys_by_generation ON signing_keys (project_id, algorithm, generation);
+
+-- What has been used once and must never be used again: ids of client assertions.
+CREATE TABLE used (
+    kind       TEXT NOT NULL,
+    scope      TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, scope, value)
+);
+CREATE INDEX used_by_expiry ON used (expires_at);
+
+-- Outside every cascade: nothing refers to what it names, so nothing that is deleted takes it along.
+CREATE TABLE audit_events (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL,
+    organization_id TEXT,
+    at              BIGINT NOT NULL,
+    actor           TEXT NOT NULL,
+    action          TEXT NOT NULL,
+    subject         TEXT,
+    outcome         TEXT NOT NULL,
+    reason          TEXT,
+    request_id      TEXT,
+    detail          TEXT NOT NULL
+);
+CREATE INDEX audit_events_by_time ON audit_events (project_id, at);
+CREATE INDEX audit_events_by_organization ON audit_events (organization_id, at);

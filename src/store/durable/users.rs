@@ -1,0 +1,73 @@
+//! Users in the durable store. There is no look-up by email: no login could use one (invariant 1).
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, to_json};
+use crate::foundation::email::Email;
+use crate::foundation::id::{DomainId, ProjectId, UserId};
+use crate::model::user::{User, email_claim};
+
+fn user(row: &Row) -> Result<User, StoreError> {
+    let email = row.get::<Option<String>>(2)?;
+    Ok(User {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        email: email.map(|text| Email::parse(&text).map_err(|_| row.corrupt(2))).transpose()?,
+        email_verified_at: row.get(3)?,
+        profile: json(row, 4)?,
+        created_at: row.get(5)?,
+        updated_at: row.get(6)?,
+        disabled_at: row.get(7)?,
+    })
+}
+
+pub async fn by_id(db: &mut impl Read, project: ProjectId, id: UserId) -> Result<Option<User>, StoreError> {
+    let sql = "SELECT id, project_id, email, email_verified_at, profile, created_at, updated_at, disabled_at
+               FROM users WHERE id = $2 AND project_id = $1";
+    db.one(sql, params![project, id]).await?.as_ref().map(user).transpose()
+}
+
+/// Fails with [`StoreError::Unique`] where another user has the proved address within this claim of the domain.
+pub async fn insert(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO users (id, project_id, email, email_verified_at, email_claim, profile, created_at, updated_at,
+                            disabled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            user.id,
+            user.project_id,
+            user.email.as_ref().map(Email::as_str),
+            user.email_verified_at,
+            claim(user, proved_by),
+            to_json(&user.profile),
+            user.created_at,
+            user.updated_at,
+            user.disabled_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// As [`insert`]: a changed address must be nobody else's.
+pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE users SET email = $2, email_verified_at = $3, email_claim = $4, profile = $5, updated_at = $6,
+                          disabled_at = $7
+         WHERE id = $1",
+        params![
+            user.id,
+            user.email.as_ref().map(Email::as_str),
+            user.email_verified_at,
+            claim(user, proved_by),
+            to_json(&user.profile),
+            user.updated_at,
+            user.disabled_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn claim(user: &User, proved_by: Option<DomainId>) -> Option<String> {
+    Some(email_claim(proved_by?, user.email.as_ref()?))
+}

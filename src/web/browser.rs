@@ -1,0 +1,124 @@
+//! The cookie by which a browser is known again, carried by `tower-sessions`.
+//!
+//! What that library guarantees suffices for a pointer: it makes the id, sets the cookie, and changes the id when
+//! asked. It documents lost updates when two requests change one session, and its clock cannot be turned, so the
+//! record holds nothing but the ids of sessions, whose facts are rows of their own; a lost update means at worst
+//! that somebody signs in once more. The id is stored as a digest.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result};
+use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
+
+use crate::broker::Broker;
+use crate::foundation::id::{ProjectId, SessionId};
+use crate::foundation::secret::Digest;
+use crate::store::durable::browsers::{self, Pointers};
+use crate::store::durable::engine::StoreError;
+
+/// `__Host-`: only from us, only over TLS (or this computer), for the whole host (RFC 6265bis, section 4.1.3.2).
+pub const COOKIE: &str = "__Host-behalf";
+
+/// Reads and sets the cookie around the doors through which people come.
+pub fn layer(broker: &Broker) -> SessionManagerLayer<Rows> {
+    SessionManagerLayer::new(Rows(broker.clone()))
+        .with_name(COOKIE)
+        .with_path("/")
+        .with_secure(true)
+        .with_http_only(true)
+        // Sent when another site leads here, never when it posts.
+        .with_same_site(SameSite::Lax)
+        // How long it counts is said by the rows, not by the cookie.
+        .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// Browsers as rows.
+#[derive(Clone)]
+pub struct Rows(Broker);
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rows")
+    }
+}
+
+fn digest(id: &Id) -> Digest {
+    Digest::of(id.to_string().as_bytes())
+}
+
+fn backend(error: StoreError) -> Error {
+    Error::Backend(error.to_string())
+}
+
+fn pointers(record: &Record) -> Pointers {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    record.data.iter().filter_map(|(project, session)| Some((project.clone(), text(session)?))).collect()
+}
+
+impl Rows {
+    async fn put(&self, record: &Record) -> Result<()> {
+        let (digest, pointers, now) = (digest(&record.id), pointers(record), self.0.now());
+        let expires_at = now.plus(Duration::from_secs(self.0.config.login.session_lifetime));
+        let put = async move |tx: &mut _| browsers::put(tx, digest, &pointers, now, expires_at).await;
+        self.0.db.write(put).await.map_err(backend)
+    }
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Rows {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        // 128 random bits: a collision means that chance is broken, and then nothing is safe.
+        if browsers::load(&mut &self.0.db, digest(&record.id), self.0.now()).await.map_err(backend)?.is_some() {
+            return Err(Error::Backend("a session id was drawn twice".into()));
+        }
+        self.put(record).await
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.put(record).await
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let found = browsers::load(&mut &self.0.db, digest(id), self.0.now()).await.map_err(backend)?;
+        Ok(found.map(|pointers| Record {
+            id: *id,
+            data: pointers.into_iter().map(|(project, session)| (project, Value::String(session))).collect(),
+            expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()
+                + tower_sessions::cookie::time::Duration::days(1),
+        }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        let digest = digest(id);
+        self.0.db.write(async move |tx: &mut _| browsers::delete(tx, digest).await).await.map_err(backend)
+    }
+}
+
+/// The session of a project that the browser points to; the row says whether it still lives.
+pub async fn session_of(browser: &Session, project: ProjectId) -> Result<Option<SessionId>, tower_sessions::session::Error> {
+    let text = browser.get::<String>(&project.to_string()).await?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+/// Points the browser to a session, under a new id: the old cookie is dead (threats C28).
+pub async fn sign_in(
+    browser: &Session,
+    project: ProjectId,
+    session: SessionId,
+) -> Result<(), tower_sessions::session::Error> {
+    browser.cycle_id().await?;
+    browser.insert(&project.to_string(), session.to_string()).await
+}
+
+/// Forgets the session of a project.
+pub async fn sign_out(browser: &Session, project: ProjectId) -> Result<(), tower_sessions::session::Error> {
+    browser.remove::<String>(&project.to_string()).await?;
+    if !browser.is_empty().await {
+        browser.cycle_id().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! The body of a form, read with the protocol's strictness: the right content type, no parameter twice.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+
+use super::reply;
+use crate::protocol::oauth::params::Params;
+
+/// `application/x-www-form-urlencoded`, and nothing else (threats M11).
+#[derive(Debug)]
+pub struct Form(pub Params);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+            let detail = "the body must be application/x-www-form-urlencoded";
+            return Err(reply::problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", detail));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            reply::problem(rejection.status(), "invalid_request", "the body cannot be read or is too large")
+        })?;
+        let params = Params::parse(&body)
+            .map_err(|error| reply::problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string()))?;
+        Ok(Self(params))
+    }
+}

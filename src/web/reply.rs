@@ -1,0 +1,113 @@
+//! How a visitor is answered.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::broker::StartError;
+use crate::keys::keyring::KeyError;
+use crate::protocol::jose::SignError;
+use crate::protocol::oauth::error::OAuthError;
+use crate::store::durable::engine::StoreError;
+use crate::store::ephemeral::EphemeralError;
+use crate::web::templates::TemplateError;
+
+/// Our own failure: logged once, with an id that the visitor may quote, and told without detail.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    #[error("short-lived store: {0}")]
+    Ephemeral(#[from] EphemeralError),
+    #[error("keys: {0}")]
+    Keys(#[from] KeyError),
+    #[error("signing: {0}")]
+    Sign(#[from] SignError),
+    #[error("template: {0}")]
+    Template(#[from] TemplateError),
+    #[error("browser session: {0}")]
+    Browser(#[from] tower_sessions::session::Error),
+    #[error("what we wrote ourselves cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("start: {0}")]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Other(&'static str),
+}
+
+/// To another place, by GET, whatever the method was (RFC 9700, section 4.12: never 307).
+pub fn see_other(location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    match HeaderValue::from_str(location) {
+        Ok(value) => {
+            response.headers_mut().insert(header::LOCATION, value);
+            no_store(response.headers_mut());
+            response
+        }
+        // A location is built of checked parts; one that is no header is a fault of ours.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+pub fn no_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// A page, with where its forms may lead in the end (browsers apply `form-action` to redirects too).
+pub fn html(status: StatusCode, page: String, form_targets: &[String]) -> Response {
+    let targets = form_targets.iter().fold(String::from("'self'"), |all, one| format!("{all} {one}"));
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let mut response = (status, page).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    no_store(headers);
+    response
+}
+
+/// What `form-action` must allow for a redirect to this URI: its origin, or its private-use scheme.
+pub fn form_target(uri: &str) -> Option<String> {
+    let url = url::Url::parse(uri).ok()?;
+    match url.scheme() {
+        "http" | "https" => Some(url.origin().ascii_serialization()),
+        scheme => Some(format!("{scheme}:")),
+    }
+}
+
+/// An error of the token or UserInfo endpoint (RFC 6749, section 5.2).
+pub fn oauth_error(status: StatusCode, error: &OAuthError) -> Response {
+    let body = json!({ "error": error.code, "error_description": error.description });
+    let mut response = (status, Json(body)).into_response();
+    no_store(response.headers_mut());
+    response
+}
+
+/// A problem for machines (RFC 9457).
+pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = json!({ "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    no_store(response.headers_mut());
+    response
+}
+
+/// What is said with every answer.
+pub const COMMON_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+];

@@ -1,0 +1,167 @@
+//! A visitor: which project they came to, from where, in which language, and what their browser tells of itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
+
+use super::front::Front;
+use super::language::Language;
+use super::reply::{self, Fault};
+use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
+use crate::broker::Broker;
+use crate::foundation::id::RequestId;
+use crate::model::project::{DEFAULT_SLUG, Project};
+use crate::store::durable::projects;
+
+/// The project that the path named, put there by [`super::layers::project_from_path`].
+#[derive(Clone, Debug)]
+pub struct ProjectSlug(pub String);
+
+/// The id under which the log knows this request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestTag(pub RequestId);
+
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub front: Front,
+    pub project: Project,
+    pub headers: HeaderMap,
+    pub address: IpAddr,
+    pub request: RequestId,
+}
+
+impl Visitor {
+    pub fn broker(&self) -> &Broker {
+        &self.front.broker
+    }
+
+    pub fn issuer(&self) -> String {
+        self.broker().issuer(&self.project)
+    }
+
+    /// A path of this project's, as seen from outside.
+    pub fn path(&self, path: &str) -> String {
+        if self.project.slug == DEFAULT_SLUG { path.to_owned() } else { format!("/p/{}{path}", self.project.slug) }
+    }
+
+    pub fn language(&self, ui_locales: Option<&str>) -> Language {
+        let wish = self.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        self.front.templates.negotiate(ui_locales, wish)
+    }
+
+    fn brand(&self) -> Brand {
+        let brand = &self.project.settings.brand;
+        let mut shown = Brand::named(self.project.id.to_string(), self.project.brand_name());
+        shown.accent = brand.accent.as_deref().and_then(|text| text.parse().ok());
+        let logo = brand.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", self.project.id));
+        shown.logo = logo.and_then(|path| ImagePath::parse(&path));
+        shown
+    }
+
+    /// Makes a page in the visitor's language and the project's colours.
+    pub fn page(&self, status: StatusCode, page: &Page, ui_locales: Option<&str>, form_targets: &[String]) -> Response {
+        match self.front.templates.render(page, &self.language(ui_locales), &self.brand()) {
+            Ok(text) => reply::html(status, text, form_targets),
+            Err(error) => {
+                tracing::error!(request = %self.request, %error, "a page could not be made");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+
+    /// Our own failure: logged here, once, under the id that the page shows.
+    pub fn fault(&self, fault: &Fault, ui_locales: Option<&str>) -> Response {
+        tracing::error!(request = %self.request, error = %fault, "a request failed");
+        let page = ErrorPage { id: Some(self.request.to_string()), ..ErrorPage::new(Problem::Fault) };
+        self.page(StatusCode::INTERNAL_SERVER_ERROR, &Page::Error(page), ui_locales, &[])
+    }
+
+    /// The same for machines.
+    pub fn machine_fault(&self, fault: &Fault) -> Response {
+        tracing::error!(request = %self.request, error = %fault, "a request failed");
+        let detail = format!("our own failure; quote {}", self.request);
+        reply::oauth_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &crate::protocol::oauth::error::OAuthError::server_error(detail),
+        )
+    }
+
+    /// Whether a form was posted from another site, as far as the browser tells (threats H24).
+    pub fn is_cross_site(&self) -> bool {
+        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(site) = text("sec-fetch-site") {
+            return !matches!(site, "same-origin" | "none");
+        }
+        // Older browsers send only Origin with a POST; `null` is what a privacy mode makes of our own
+        // no-referrer pages, and there the form's own token decides.
+        text("origin").is_some_and(|origin| origin != "null" && origin != self.broker().origin)
+    }
+}
+
+impl FromRequestParts<Front> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Response> {
+        let request = request_id(parts, front);
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = client_address(peer, &parts.headers, &front.broker.config.server.trusted_proxies);
+        let slug = parts.extensions.get::<ProjectSlug>().map_or(DEFAULT_SLUG, |slug| slug.0.as_str());
+        let found = projects::by_slug(&mut &front.broker.db, slug).await;
+        match found {
+            Ok(Some(project)) if project.disabled_at.is_none() => {
+                let headers = parts.headers.clone();
+                Ok(Self { front: front.clone(), project, headers, address, request })
+            }
+            Ok(_) => Err(reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")),
+            Err(error) => {
+                tracing::error!(%request, %error, "the project could not be read");
+                let detail = format!("our own failure; quote {request}");
+                Err(reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &detail))
+            }
+        }
+    }
+}
+
+fn request_id(parts: &Parts, front: &Front) -> RequestId {
+    let tag = parts.extensions.get::<RequestTag>().map(|tag| tag.0);
+    tag.unwrap_or_else(|| RequestId::new(&front.broker.random, front.broker.now()))
+}
+
+/// Where a request comes from. `X-Forwarded-For` is read from the right, and only as far as the configured
+/// proxies wrote it (threats H31).
+pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    let mut address = peer.unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
+    let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
+    let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let hops = fields.iter().flat_map(|field| field.split(',')).map(str::trim).collect::<Vec<_>>();
+    for hop in hops.into_iter().rev() {
+        if !trusted(address) {
+            break;
+        }
+        match hop.parse::<IpAddr>() {
+            Ok(next) => address = next.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn h31_a_forwarded_address_counts_only_from_a_configured_proxy() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "9.9.9.9, 203.0.113.7".parse().unwrap());
+        let peer = Some(IpAddr::from([10, 0, 0, 1]));
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(client_address(peer, &headers, &[]), IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(client_address(peer, &headers, &proxies), IpAddr::from([203, 0, 113, 7]));
+    }
+}
