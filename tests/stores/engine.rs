@@ -21,8 +21,7 @@ pub struct Empty {
 }
 
 impl Empty {
-    async fn at(url: String) -> Self {
-        let settings = config::Database { url, connections: 4, statement_timeout: 20 };
+    async fn at(settings: config::Database) -> Self {
         Self { db: Database::open(&settings).await.unwrap(), settings }
     }
 
@@ -32,12 +31,17 @@ impl Empty {
     }
 }
 
-async fn on_sqlite<F: Future<Output = ()>>(story: impl FnOnce(Empty) -> F) {
-    let folder = tempfile::tempdir().unwrap();
-    story(Empty::at(format!("sqlite:{}", folder.path().join("behalf.db").display())).await).await;
+fn settings(url: String) -> config::Database {
+    config::Database { url, connections: 4, statement_timeout: 20 }
 }
 
-async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(story: impl FnOnce(Empty) -> F) {
+/// Hands the story a place where there is no store yet.
+async fn on_sqlite<F: Future<Output = ()>>(story: impl FnOnce(config::Database) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    story(settings(format!("sqlite:{}", folder.path().join("behalf.db").display()))).await;
+}
+
+async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(story: impl FnOnce(config::Database) -> F) {
     let server = std::env::var("BEHALF_TEST_POSTGRES_URL").expect(
         "BEHALF_TEST_POSTGRES_URL must name a PostgreSQL server, for this story runs on both engines",
     );
@@ -47,7 +51,7 @@ async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(story: impl FnOn
     admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
     let mut url = url::Url::parse(&server).unwrap();
     url.set_path(&name);
-    let told = tokio::spawn(story(Empty::at(url.into()).await)).await;
+    let told = tokio::spawn(story(settings(url.into()))).await;
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
     if let Err(failed) = told {
         std::panic::resume_unwind(failed.into_panic());
@@ -59,14 +63,24 @@ macro_rules! on_both_engines {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $story() {
-                super::on_sqlite(super::$story).await;
+                super::on_sqlite(|place| async { super::$story(super::Empty::at(place).await).await }).await;
             })*
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn several_nodes_may_start_at_once() {
+                super::on_sqlite(super::several_nodes_may_start_at_once).await;
+            }
         }
         mod postgresql {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $story() {
-                super::on_postgresql(super::$story).await;
+                super::on_postgresql(|place| async { super::$story(super::Empty::at(place).await).await }).await;
             })*
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn several_nodes_may_start_at_once() {
+                super::on_postgresql(super::several_nodes_may_start_at_once).await;
+            }
         }
     };
 }
@@ -88,7 +102,6 @@ on_both_engines! {
     what_was_acknowledged_survives,
     a_thousand_at_once_are_all_kept,
     two_handles_share_the_store,
-    several_nodes_may_start_at_once,
     a_cancelled_writer_leaves_all_or_nothing,
 }
 
@@ -369,16 +382,13 @@ pub async fn two_handles_share_the_store(store: Empty) {
     }
 }
 
-pub async fn several_nodes_may_start_at_once(store: Empty) {
-    // As if nobody had started yet.
-    let forget = store.db.write(async |tx| tx.execute("DROP TABLE refinery_schema_history", &[]).await);
-    forget.await.unwrap();
+pub async fn several_nodes_may_start_at_once(place: config::Database) {
     let nodes = (0..4).map(|_| {
-        let settings = store.settings.clone();
-        tokio::spawn(async move { Database::open(&settings).await.map(drop) })
+        let place = place.clone();
+        tokio::spawn(async move { Database::open(&place).await.map(drop) })
     });
     for node in join_all(nodes).await {
-        node.unwrap().unwrap();
+        assert_eq!(node.unwrap(), Ok(()));
     }
 }
 
@@ -415,7 +425,7 @@ async fn only_its_owner_may_read_a_sqlite_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("behalf.db");
-    let store = Empty::at(format!("sqlite:{}", path.display())).await;
+    let store = Empty::at(settings(format!("sqlite:{}", path.display()))).await;
     assert_eq!(store.db.engine(), "sqlite");
     for name in ["behalf.db", "behalf.db-wal", "behalf.db-shm"] {
         let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
@@ -425,7 +435,8 @@ async fn only_its_owner_may_read_a_sqlite_file() {
 
 #[tokio::test]
 async fn on_sqlite_a_transaction_awaits_nothing_but_itself() {
-    on_sqlite(async |store: Empty| {
+    on_sqlite(|place| async {
+        let store = Empty::at(place).await;
         tables(&store.db).await;
         let waited = store.db.write(async |tx| {
             add_parent(tx, "p").await?;
@@ -440,7 +451,8 @@ async fn on_sqlite_a_transaction_awaits_nothing_but_itself() {
 
 #[tokio::test]
 async fn on_sqlite_nothing_is_acknowledged_before_the_commit() {
-    on_sqlite(async |store: Empty| {
+    on_sqlite(|place| async {
+        let store = Empty::at(place).await;
         tables(&store.db).await;
         let late = store.db.write(async |tx| {
             // Makes the commit itself fail.
@@ -474,7 +486,8 @@ async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
 
 #[tokio::test]
 async fn on_postgresql_a_change_of_what_has_changed_since_is_a_conflict() {
-    on_postgresql(|store: Empty| async move {
+    on_postgresql(|place| async {
+        let store = Empty::at(place).await;
         tables(&store.db).await;
         parent(&store.db, "p").await;
         let (db, sql) = (store.db.clone(), "UPDATE parent SET n = n + 1");

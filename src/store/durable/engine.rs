@@ -108,7 +108,8 @@ impl Database {
         }
     }
 
-    /// Several reads of the database of one moment. Whoever tries to write gets an error.
+    /// Several reads of the database of one moment. Whoever tries to write gets an error. As in [`Self::write`],
+    /// `work` awaits nothing but `tx`.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,

@@ -220,8 +220,13 @@ fn refused(error: tokio_postgres::Error) -> StoreError {
     if let Some(failure) = error.as_db_error() {
         return answered(failure);
     }
-    let ours = error.source().and_then(|source| source.downcast_ref::<StoreError>());
-    ours.cloned().unwrap_or_else(|| StoreError::Unavailable(error.to_string()))
+    match error.source() {
+        None => StoreError::Unavailable(error.to_string()),
+        Some(cause) => match cause.downcast_ref::<StoreError>() {
+            Some(ours) => ours.clone(),
+            None => StoreError::Unavailable(format!("{error}: {cause}")),
+        },
+    }
 }
 
 /// Never the detail of the error, which quotes values.
