@@ -38,6 +38,11 @@ fn decode(text: &str) -> Option<u128> {
 #[error("not an identifier of this kind")]
 pub struct NotAnId;
 
+/// Every identifier of this file: a table holds its text.
+pub trait Identifier: fmt::Display {}
+
+impl<T: Identifier> Identifier for &T {}
+
 macro_rules! identifiers {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -56,6 +61,8 @@ macro_rules! identifiers {
                 uuid::Uuid::from_u128(self.0).to_string()
             }
         }
+
+        impl Identifier for $name {}
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

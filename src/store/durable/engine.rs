@@ -1,1 +1,242 @@
+//! The two engines of the durable store, SQLite and PostgreSQL, behind one handful of verbs. Nothing outside
+//! knows which one it is.
+//!
+//! A statement is written once, with `$1`…`$n`, and runs on both; see `migrations/README.md` for what a column
+//! may be. Where PostgreSQL cannot tell a type, write `CAST($1 AS BIGINT)`; it also makes a sum readable.
+//!
+//! A statement that fails ends its transaction: [`Database::write`] then answers with an error even if the work
+//! went on. An expected conflict is told by `ON CONFLICT DO NOTHING RETURNING`.
 
+mod error;
+mod postgres;
+mod sqlite;
+mod value;
+mod writer;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+pub use crate::params;
+pub use error::StoreError;
+pub use value::{FromColumn, Param, Row, ToParam};
+
+use postgres::{Mode, Postgres};
+use sqlite::Sqlite;
+
+refinery::embed_migrations!("src/store/durable/migrations");
+
+/// The durable store. A clone is another handle of the same one.
+#[derive(Clone)]
+pub struct Database(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
+impl Database {
+    /// Opens `sqlite:PATH` or `postgres://…` and brings its schema up to date. Several nodes may do so at once.
+    pub async fn open(settings: &crate::config::Database) -> Result<Self, StoreError> {
+        let url = settings.url.as_str();
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let wait = Duration::from_secs(settings.statement_timeout);
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.starts_with(':') {
+                return Err(StoreError::Url("sqlite: is followed by the path of a file"));
+            }
+            let sqlite = Sqlite::open(Path::new(path), settings.connections, wait)?;
+            return Ok(Self(Engine::Sqlite(Arc::new(sqlite))));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self(Engine::Postgres(Arc::new(Postgres::open(settings).await?))));
+        }
+        Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
+    }
+
+    /// The one row of a `SELECT`, if there is one.
+    pub async fn one(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        at_most_one(self.all(sql, params).await?, sql)
+    }
+
+    /// The rows of a `SELECT`. On SQLite it runs where the caller stands: ask for pages, not for everything.
+    pub async fn all(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite::all(&sqlite.reader(), sql, params),
+            Engine::Postgres(postgres) => postgres.all(sql, params).await,
+        }
+    }
+
+    /// One transaction: `db.write(async move |tx| { tx.execute("…", params![…]).await?; Ok(()) })`. `Ok` means
+    /// that it is on the disk; an error, that nothing of it happened (unless the connection broke at the commit
+    /// itself). A caller who is cancelled leaves all of it or nothing.
+    ///
+    /// `work` awaits nothing but `tx`: on SQLite it holds up every other writer.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_in(Mode::Write, work).await
+    }
+
+    /// As [`Self::write`], and every statement sees the database of one moment (PostgreSQL: `REPEATABLE READ`).
+    /// A change of a row that has changed since is a [`StoreError::Conflict`].
+    pub async fn write_on_snapshot<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_in(Mode::WriteOnSnapshot, work).await
+    }
+
+    async fn write_in<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.writer.write(work).await,
+            Engine::Postgres(postgres) => postgres.transact(mode, work).await,
+        }
+    }
+
+    /// Several reads of the database of one moment. Whoever tries to write gets an error. As in [`Self::write`],
+    /// `work` awaits nothing but `tx`.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => read_here(sqlite, work),
+            Engine::Postgres(postgres) => postgres.transact(Mode::Read, work).await,
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.one("SELECT 1", &[]).await.map(drop)
+    }
+
+    /// For the log only.
+    pub fn engine(&self) -> &'static str {
+        match &self.0 {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
+        }
+    }
+}
+
+fn read_here<T, E, F>(sqlite: &Sqlite, work: F) -> Result<T, E>
+where
+    F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+    E: From<StoreError>,
+{
+    let mut snapshot = sqlite.snapshot()?;
+    let mut tx = Tx::sqlite(snapshot.connection());
+    let outcome = now_or_never(work(&mut tx));
+    tx.settle(outcome)
+}
+
+/// On SQLite no statement ever waits, so the work is done when it is first asked.
+fn now_or_never<T, E: From<StoreError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(StoreError::Statement("a transaction awaits nothing but itself".into()).into()),
+    }
+}
+
+fn at_most_one(mut rows: Vec<Row>, sql: &'static str) -> Result<Option<Row>, StoreError> {
+    if rows.len() > 1 {
+        return Err(StoreError::Statement(format!("more than one row: {sql}")));
+    }
+    Ok(rows.pop())
+}
+
+/// How a row is locked against other transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Others may read and lock it so too, not change it.
+    Shared,
+    Exclusive,
+}
+
+/// A running transaction.
+pub struct Tx<'c> {
+    session: Session<'c>,
+    doomed: bool,
+}
+
+enum Session<'c> {
+    Sqlite(&'c mut rusqlite::Connection),
+    Postgres(&'c deadpool_postgres::Transaction<'c>),
+}
+
+impl<'c> Tx<'c> {
+    fn sqlite(connection: &'c mut rusqlite::Connection) -> Self {
+        Self { session: Session::Sqlite(connection), doomed: false }
+    }
+
+    fn postgres(transaction: &'c deadpool_postgres::Transaction<'c>) -> Self {
+        Self { session: Session::Postgres(transaction), doomed: false }
+    }
+
+    /// The one row of a `SELECT`, or of an `INSERT`, `UPDATE` or `DELETE` with `RETURNING`.
+    pub async fn one(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        let found = at_most_one(self.all(sql, params).await?, sql);
+        self.note(found)
+    }
+
+    pub async fn all(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.may_go_on()?;
+        let found = match &mut self.session {
+            Session::Sqlite(connection) => sqlite::all(connection, sql, params),
+            Session::Postgres(transaction) => postgres::all(*transaction, sql, params).await,
+        };
+        self.note(found)
+    }
+
+    /// How many rows it touched.
+    pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.may_go_on()?;
+        let touched = match &mut self.session {
+            Session::Sqlite(connection) => sqlite::execute(connection, sql, params),
+            Session::Postgres(transaction) => postgres::execute(transaction, sql, params).await,
+        };
+        self.note(touched)
+    }
+
+    /// Locks the row `id` of `table`, if it exists, until the transaction ends. SQLite has one writer and needs
+    /// no lock.
+    pub async fn lock(&mut self, lock: Lock, table: &'static str, id: &str) -> Result<(), StoreError> {
+        self.may_go_on()?;
+        let Session::Postgres(transaction) = &self.session else { return Ok(()) };
+        let strength = if lock == Lock::Shared { "SHARE" } else { "UPDATE" };
+        let sql = format!("SELECT 1 FROM {table} WHERE id = $1 FOR {strength}");
+        let locked = postgres::lock(transaction, &sql, id).await;
+        self.note(locked)
+    }
+
+    fn may_go_on(&self) -> Result<(), StoreError> {
+        if self.doomed { Err(StoreError::Doomed) } else { Ok(()) }
+    }
+
+    fn note<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.doomed |= result.is_err();
+        result
+    }
+
+    /// PostgreSQL answers `COMMIT` after a failed statement with a silent rollback, so this must be an error.
+    fn settle<T, E: From<StoreError>>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        if self.doomed && outcome.is_ok() { Err(StoreError::Doomed.into()) } else { outcome }
+    }
+}

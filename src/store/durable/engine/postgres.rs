@@ -1,0 +1,251 @@
+//! The PostgreSQL arm: a pool of connections, each with its prepared statements.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction,
+};
+use futures_util::TryStreamExt;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::{Config, IsolationLevel, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::value::Value;
+use super::{Param, Row, StoreError, Tx};
+
+/// How long a statement waits for a lock that another transaction holds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Held while the schema is brought up to date, so that two nodes can start at once. Any number of ours.
+const MIGRATION_LOCK: i64 = 0x6265_6861_6c66;
+
+pub(super) struct Postgres {
+    pool: Pool,
+}
+
+/// What a transaction may do and see.
+#[derive(Clone, Copy)]
+pub(super) enum Mode {
+    Write,
+    WriteOnSnapshot,
+    Read,
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to date.
+    pub(super) async fn open(settings: &crate::config::Database) -> Result<Self, StoreError> {
+        let postgres = Self { pool: pool(settings)? };
+        postgres.migrate().await?;
+        Ok(postgres)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        // Taken out of the pool: its session ends here, and with it the lock and the settings.
+        let mut client = Object::take(self.client().await?);
+        let patient =
+            "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0";
+        client.batch_execute(patient).await.map_err(refused)?;
+        client.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await.map_err(refused)?;
+        let runner = super::migrations::runner().set_grouped(true);
+        let report = runner.run_async(&mut *client).await;
+        report.map(drop).map_err(|error| StoreError::Migration(error.to_string()))
+    }
+
+    async fn client(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error) => refused(error),
+            other => StoreError::Unavailable(other.to_string()),
+        })
+    }
+
+    pub(super) async fn all(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        all(&self.client().await?, sql, params).await
+    }
+
+    /// Dropped half-way, the transaction is rolled back before its connection serves anybody else.
+    pub(super) async fn transact<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        let mut client = self.client().await?;
+        let (isolation, read_only) = match mode {
+            Mode::Write => (IsolationLevel::ReadCommitted, false),
+            Mode::WriteOnSnapshot => (IsolationLevel::RepeatableRead, false),
+            Mode::Read => (IsolationLevel::RepeatableRead, true),
+        };
+        let begin = client.build_transaction().isolation_level(isolation).read_only(read_only);
+        let transaction = begin.start().await.map_err(refused)?;
+        let mut tx = Tx::postgres(&transaction);
+        let outcome = work(&mut tx).await;
+        match tx.settle(outcome) {
+            Ok(value) => transaction.commit().await.map_err(refused).map(|()| value).map_err(E::from),
+            Err(error) => {
+                // If even this fails the connection is broken, and the pool throws it away.
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+pub(super) async fn all(
+    client: &impl GenericClient,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<Vec<Row>, StoreError> {
+    let statement = prepare(client, sql, params).await?;
+    let stream = client.query_raw(&statement, params).await.map_err(refused)?;
+    let rows: Vec<_> = stream.try_collect().await.map_err(refused)?;
+    rows.iter().map(|row| owned(row, sql)).collect()
+}
+
+pub(super) async fn execute(
+    transaction: &Transaction<'_>,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<u64, StoreError> {
+    let statement = prepare(transaction, sql, params).await?;
+    transaction.execute_raw(&statement, params).await.map_err(refused)
+}
+
+/// Locks a row until the transaction ends.
+pub(super) async fn lock(transaction: &Transaction<'_>, sql: &str, id: &str) -> Result<(), StoreError> {
+    let statement = transaction.prepare_cached(sql).await.map_err(refused)?;
+    transaction.execute(&statement, &[&id]).await.map(drop).map_err(refused)
+}
+
+async fn prepare(
+    client: &impl GenericClient,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<tokio_postgres::Statement, StoreError> {
+    Param::check_all(params)?;
+    let statement = client.prepare_cached(sql).await.map_err(refused)?;
+    let places = statement.params().len();
+    if places == params.len() {
+        return Ok(statement);
+    }
+    Err(StoreError::Statement(format!("{places} parameters wanted, {} given: {sql}", params.len())))
+}
+
+/// The error of the driver is not shown: it may quote a password that was not percent-encoded.
+fn pool(settings: &crate::config::Database) -> Result<Pool, StoreError> {
+    let mut config: Config =
+        settings.url.parse().map_err(|_| StoreError::Url("not a PostgreSQL URL that can be read"))?;
+    let patience = Duration::from_secs(settings.statement_timeout.max(1));
+    let limits = format!(
+        "{} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
+        config.get_options().unwrap_or_default(),
+        patience.as_millis(),
+        LOCK_TIMEOUT.as_millis()
+    );
+    config.options(limits.trim()).application_name("behalf").connect_timeout(patience);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if config.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(config, NoTls, recycling)
+    } else {
+        Manager::from_config(config, MakeRustlsConnect::new(tls()?), recycling)
+    };
+    let pool = Pool::builder(manager).runtime(Runtime::Tokio1).max_size(settings.connections.max(1));
+    let pool = pool.wait_timeout(Some(patience)).create_timeout(Some(patience));
+    pool.build().map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// The certificate is always checked, against the authorities that this machine trusts.
+fn tls() -> Result<ClientConfig, StoreError> {
+    let broken = |error: rustls::Error| StoreError::Unavailable(format!("TLS: {error}"));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(broken)?.with_platform_verifier().map_err(broken)?;
+    Ok(config.with_no_client_auth())
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(
+        &self,
+        wanted: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match (self, wanted) {
+            (Self::Null, _) => Ok(IsNull::Yes),
+            (Self::Int(number), &Type::INT8) => number.to_sql(wanted, out),
+            (Self::Int(number), &Type::INT4) => i32::try_from(*number)?.to_sql(wanted, out),
+            (Self::Text(text), &Type::TEXT | &Type::VARCHAR) => text.as_ref().to_sql(wanted, out),
+            (Self::Bytes(bytes), &Type::BYTEA) => bytes.as_ref().to_sql(wanted, out),
+            (param, wanted) => {
+                let problem = format!("{} where PostgreSQL wants {wanted}", param.kind());
+                Err(Box::new(StoreError::Statement(problem)))
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn owned(row: &tokio_postgres::Row, statement: &'static str) -> Result<Row, StoreError> {
+    let values =
+        (0..row.len()).map(|column| value(row, column).ok_or(StoreError::Corrupt { statement, column }));
+    Ok(Row { statement, values: values.collect::<Result<_, _>>()? })
+}
+
+/// `None` for a type that SQLite has not got either.
+fn value(row: &tokio_postgres::Row, column: usize) -> Option<Value> {
+    let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
+    match *row.columns()[column].type_() {
+        Type::TEXT | Type::VARCHAR => {
+            row.try_get::<_, Option<String>>(column).ok().map(|text| text.map_or(Value::Null, Value::Text))
+        }
+        Type::BYTEA => row
+            .try_get::<_, Option<Vec<u8>>>(column)
+            .ok()
+            .map(|bytes| bytes.map_or(Value::Null, Value::Bytes)),
+        Type::INT8 => row.try_get(column).ok().map(number),
+        Type::INT4 => row.try_get(column).ok().map(|n: Option<i32>| number(n.map(i64::from))),
+        Type::BOOL => row.try_get(column).ok().map(|n: Option<bool>| number(n.map(i64::from))),
+        _ => None,
+    }
+}
+
+fn refused(error: tokio_postgres::Error) -> StoreError {
+    if let Some(failure) = error.as_db_error() {
+        return answered(failure);
+    }
+    match error.source() {
+        None => StoreError::Unavailable(error.to_string()),
+        Some(cause) => match cause.downcast_ref::<StoreError>() {
+            Some(ours) => ours.clone(),
+            None => StoreError::Unavailable(format!("{error}: {cause}")),
+        },
+    }
+}
+
+/// Never the detail of the error, which quotes values.
+fn answered(failure: &DbError) -> StoreError {
+    let constraint = || failure.constraint().unwrap_or_default().to_owned();
+    match *failure.code() {
+        SqlState::UNIQUE_VIOLATION => StoreError::Unique { what: constraint() },
+        SqlState::FOREIGN_KEY_VIOLATION => StoreError::ForeignKey,
+        SqlState::NOT_NULL_VIOLATION | SqlState::CHECK_VIOLATION => {
+            StoreError::Constraint(failure.message().into())
+        }
+        SqlState::T_R_SERIALIZATION_FAILURE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::LOCK_NOT_AVAILABLE => StoreError::Conflict,
+        ref code => {
+            let text = format!("{}: {}", code.code(), failure.message());
+            // Class 22: a value, 25: the transaction, 42: the statement; see PostgreSQL's table of error codes.
+            let ours = ["22", "25", "42"].iter().any(|class| code.code().starts_with(class));
+            if ours { StoreError::Statement(text) } else { StoreError::Unavailable(text) }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The SQLite arm: readers that are used where the caller stands, and one writer (see `writer`).
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+
+use super::value::Value;
+use super::writer::Writer;
+use super::{Param, Row, StoreError};
+
+/// More statements than the house has, so that each is prepared once per connection.
+const STATEMENTS: usize = 1_024;
+
+pub(super) struct Sqlite {
+    readers: Box<[Mutex<Connection>]>,
+    pub(super) writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if need be, and brings its schema up to date. `wait`: how long a write waits
+    /// for another process.
+    pub(super) fn open(path: &Path, readers: usize, wait: Duration) -> Result<Self, StoreError> {
+        create_private(path)?;
+        let mut writer = connect(path, wait)?;
+        set_up(&writer)?;
+        migrate(&mut writer)?;
+        let readers = (0..readers.max(1)).map(|_| reader(path, wait).map(Mutex::new));
+        Ok(Self { readers: readers.collect::<Result<_, _>>()?, writer: Writer::start(writer)? })
+    }
+
+    /// A connection that cannot write, the first one free: its statements are the warmest. Never held across
+    /// an `await`.
+    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
+        let free = self.readers.iter().find_map(|reader| match reader.try_lock() {
+            Ok(reader) => Some(reader),
+            Err(TryLockError::Poisoned(reader)) => Some(reader.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        // A read is shorter than a thread hop, so the wait for one is short.
+        free.unwrap_or_else(|| self.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let reader = self.reader();
+        command(&reader, "BEGIN DEFERRED")?;
+        Ok(Snapshot(reader))
+    }
+}
+
+/// A reader that sees the database of one moment until it goes.
+pub(super) struct Snapshot<'p>(MutexGuard<'p, Connection>);
+
+impl Snapshot<'_> {
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // After a panic too; there is nothing to commit.
+        if let Err(error) = command(&self.0, "ROLLBACK") {
+            tracing::error!(%error, "a SQLite snapshot could not be left");
+        }
+    }
+}
+
+/// Only the operator may read the file; SQLite gives its companions (`-wal`, `-shm`) the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(path);
+    opened.map(drop).map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
+}
+
+fn connect(path: &Path, wait: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    connection.busy_timeout(wait).map_err(refused)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn set_up(writer: &Connection) -> Result<(), StoreError> {
+    let set = |name, value: &str| {
+        writer.pragma_update_and_check(None, name, value, |row| row.get::<_, String>(0)).map_err(refused)
+    };
+    if set("journal_mode", "WAL")? != "wal" {
+        return Err(StoreError::Unavailable("the file system has no shared memory for SQLite's WAL".into()));
+    }
+    writer.pragma_update(None, "synchronous", "FULL").map_err(refused)?;
+    writer.pragma_update(None, "foreign_keys", "ON").map_err(refused)
+}
+
+fn reader(path: &Path, wait: Duration) -> Result<Connection, StoreError> {
+    let connection = connect(path, wait)?;
+    connection.pragma_update(None, "query_only", "ON").map_err(refused)?;
+    Ok(connection)
+}
+
+/// Two processes may start at once. All steps are one transaction, so the second one fails on what the first
+/// has made, loses nothing, and finds nothing left to do when it looks again.
+fn migrate(writer: &mut Connection) -> Result<(), StoreError> {
+    writer.set_transaction_behavior(TransactionBehavior::Immediate);
+    let runner = super::migrations::runner().set_grouped(true);
+    let report = runner.run(writer).or_else(|_| runner.run(writer));
+    report.map(drop).map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+/// Runs a statement that answers with rows.
+pub(super) fn all(
+    connection: &Connection,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = prepare(connection, sql, params)?;
+    let width = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    // To the end, for only then are the constraints of an INSERT … RETURNING checked.
+    while let Some(row) = rows.next().map_err(refused)? {
+        let value = |column| row.get_ref(column).map_err(refused).and_then(|value| owned(value, sql, column));
+        found.push(Row { statement: sql, values: (0..width).map(value).collect::<Result<_, _>>()? });
+    }
+    Ok(found)
+}
+
+/// Runs a statement without an answer and tells how many rows it touched.
+pub(super) fn execute(
+    connection: &Connection,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<u64, StoreError> {
+    let touched = prepare(connection, sql, params)?.raw_execute().map_err(refused)?;
+    Ok(touched as u64)
+}
+
+/// `BEGIN`, `COMMIT` and the like.
+pub(super) fn command(connection: &Connection, sql: &'static str) -> Result<(), StoreError> {
+    execute(connection, sql, &[]).map(drop)
+}
+
+fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<CachedStatement<'c>, StoreError> {
+    Param::check_all(params)?;
+    let mut statement = connection.prepare_cached(sql).map_err(refused)?;
+    let places = statement.parameter_count();
+    if places != params.len() {
+        return Err(StoreError::Statement(format!(
+            "{places} parameters wanted, {} given: {sql}",
+            params.len()
+        )));
+    }
+    // To SQLite `$2` is a name, numbered by where it first appears; to us the number is its own.
+    for place in 1..=places {
+        let param =
+            statement.parameter_name(place).and_then(|name| params.get(number(name)?.checked_sub(1)?));
+        let param = param.ok_or_else(|| StoreError::Statement(format!("parameters are $1..$n: {sql}")))?;
+        statement.raw_bind_parameter(place, param).map_err(refused)?;
+    }
+    Ok(statement)
+}
+
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix('$')?.parse().ok()
+}
+
+impl rusqlite::ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn owned(value: ValueRef<'_>, statement: &'static str, column: usize) -> Result<Value, StoreError> {
+    let corrupt = StoreError::Corrupt { statement, column };
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Int(number)),
+        ValueRef::Text(text) => std::str::from_utf8(text).map(|t| Value::Text(t.into())).map_err(|_| corrupt),
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.into())),
+        ValueRef::Real(_) => Err(corrupt),
+    }
+}
+
+pub(super) fn refused(error: rusqlite::Error) -> StoreError {
+    let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+        return StoreError::Statement(error.to_string());
+    };
+    let message = message.clone().unwrap_or_else(|| failure.to_string());
+    match failure.code {
+        ErrorCode::ConstraintViolation => violated(failure.extended_code, message),
+        ErrorCode::Unknown | ErrorCode::ApiMisuse | ErrorCode::ParameterOutOfRange => {
+            StoreError::Statement(message)
+        }
+        _ => StoreError::Unavailable(message),
+    }
+}
+
+fn violated(code: i32, message: String) -> StoreError {
+    match code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE => StoreError::Unique { what: unique_name(&message, "key") },
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY => StoreError::Unique { what: unique_name(&message, "pkey") },
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => StoreError::ForeignKey,
+        _ => StoreError::Constraint(message),
+    }
+}
+
+/// `UNIQUE constraint failed: t.a, t.b` -> `t_a_b_key`, as PostgreSQL names it; an index over an expression
+/// has a name already: `UNIQUE constraint failed: index 'name'`.
+fn unique_name(message: &str, end: &str) -> String {
+    let what = message.rsplit_once(": ").map_or(message, |(_, what)| what);
+    if let Some(name) = what.strip_prefix("index ") {
+        return name.trim_matches('\'').into();
+    }
+    let table = what.split_once('.').map_or(what, |(table, _)| table);
+    let columns = what.split(", ").map(|column| column.rsplit_once('.').map_or(column, |(_, name)| name));
+    let columns = if end == "pkey" { Vec::new() } else { columns.collect() };
+    [&[table], columns.as_slice(), &[end]].concat().join("_")
+}

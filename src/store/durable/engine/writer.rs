@@ -1,0 +1,131 @@
+//! The one writer of a SQLite file: a thread that commits waiting transactions together, so that durability is
+//! full (`synchronous = FULL`) and throughput does not hang on one `fsync` per transaction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::sqlite::command;
+use super::{StoreError, Tx, now_or_never};
+
+/// Most transactions that share one commit.
+const BATCH: usize = 64;
+/// Most transactions that wait in line; further callers wait outside.
+const LINE: usize = 1_024;
+
+/// The way to the thread. It ends when every `Writer` of its file is gone.
+pub(super) struct Writer {
+    line: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (line, jobs) = mpsc::channel(LINE);
+        let thread = thread::Builder::new().name("sqlite-writer".into());
+        let started = thread.spawn(move || serve(&mut { connection }, jobs));
+        started.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { line })
+    }
+
+    /// Runs `work` as one transaction and answers after it is on the disk. A panic in `work` is passed on.
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Errand { work: Some(work), outcome: None, reply };
+        self.line.send(Box::new(job)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the writer of the SQLite file has ended".into())
+}
+
+fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
+    while let Some(first) = line.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
+            let Ok(next) = line.try_recv() else { break };
+            batch.push(next);
+        }
+        let committed = commit(connection, &mut batch);
+        for job in batch {
+            job.answer(&committed);
+        }
+    }
+}
+
+/// All of the batch in one commit, each job apart from the others; or, with an error, none of it.
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    command(connection, "BEGIN IMMEDIATE")?;
+    let done = batch.iter_mut().try_for_each(|job| apart(connection, job.as_mut()));
+    let committed = done.and_then(|()| command(connection, "COMMIT"));
+    if !connection.is_autocommit() && command(connection, "ROLLBACK").is_err() {
+        // The next BEGIN fails, and with it every job: nothing is acknowledged that is not stored.
+        tracing::error!("a SQLite transaction could not be rolled back");
+    }
+    committed
+}
+
+fn apart(connection: &mut Connection, job: &mut dyn Job) -> Result<(), StoreError> {
+    command(connection, "SAVEPOINT job")?;
+    let keep = job.run(connection);
+    // A full disk, say, makes SQLite roll back everything by itself.
+    if connection.is_autocommit() {
+        return Err(StoreError::Unavailable("SQLite gave the transaction up".into()));
+    }
+    if !keep {
+        command(connection, "ROLLBACK TO job")?;
+    }
+    command(connection, "RELEASE job")
+}
+
+trait Job: Send {
+    /// Does the work; whether it is to be kept.
+    fn run(&mut self, connection: &mut Connection) -> bool;
+    /// Tells the caller how it ended.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+type Outcome<T, E> = thread::Result<Result<T, E>>;
+
+struct Errand<F, T, E> {
+    work: Option<F>,
+    outcome: Option<Outcome<T, E>>,
+    reply: oneshot::Sender<Outcome<T, E>>,
+}
+
+impl<F, T, E> Job for Errand<F, T, E>
+where
+    F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, connection: &mut Connection) -> bool {
+        // Whoever has left before the start wants nothing done.
+        let Some(work) = self.work.take().filter(|_| !self.reply.is_closed()) else { return false };
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut tx = Tx::sqlite(connection);
+            let outcome = now_or_never(work(&mut tx));
+            tx.settle(outcome)
+        }));
+        let keep = matches!(outcome, Ok(Ok(_)));
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let outcome = match committed {
+            Err(error) => Ok(Err(error.clone().into())),
+            Ok(()) => self.outcome.unwrap_or_else(|| Ok(Err(gone().into()))),
+        };
+        // The caller may have left meanwhile; the work stands.
+        let _ = self.reply.send(outcome);
+    }
+}

@@ -1,0 +1,152 @@
+//! One kind of short-lived things, in memory that is bounded and really freed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Limits;
+use crate::foundation::clock::Moment;
+use crate::foundation::secret::Digest;
+
+/// Below this many places the map is not worth shrinking.
+const SMALL: usize = 1_024;
+
+pub(super) struct Shelf {
+    limits: Limits,
+    things: Mutex<Things>,
+}
+
+#[derive(Default)]
+struct Things {
+    held: HashMap<Digest, Thing>,
+    /// In the order in which they expire; the number keeps those of one moment apart.
+    order: BTreeMap<Turn, Digest>,
+    next: u64,
+    /// Of all values, in bytes.
+    total: usize,
+}
+
+type Turn = (Moment, u64);
+
+struct Thing {
+    turn: Turn,
+    value: Box<[u8]>,
+    count: u64,
+}
+
+impl Shelf {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, things: Mutex::default() }
+    }
+
+    pub(super) fn put(&self, key: Digest, value: Vec<u8>, until: Moment, now: Moment) {
+        let mut things = self.swept(now);
+        things.remove(&key);
+        things.make_room(&self.limits, value.len());
+        things.insert(key, value.into(), until);
+    }
+
+    pub(super) fn get(&self, key: &Digest, now: Moment) -> Option<Vec<u8>> {
+        self.swept(now).held.get(key).map(|thing| thing.value.to_vec())
+    }
+
+    pub(super) fn take(&self, key: &Digest, now: Moment) -> Option<Vec<u8>> {
+        self.swept(now).remove(key).map(|thing| thing.value.into())
+    }
+
+    /// `None` if there is no room: to forget an older first time would let it happen again.
+    pub(super) fn once(&self, key: Digest, until: Moment, now: Moment) -> Option<bool> {
+        let mut things = self.swept(now);
+        if things.held.contains_key(&key) {
+            return Some(false);
+        }
+        if things.held.len() >= self.limits.entries {
+            return None;
+        }
+        things.insert(key, Box::default(), until);
+        Some(true)
+    }
+
+    pub(super) fn count(&self, key: Digest, until: Moment, now: Moment) -> u64 {
+        let mut things = self.swept(now);
+        if let Some(thing) = things.held.get_mut(&key) {
+            thing.count = thing.count.saturating_add(1);
+            return thing.count;
+        }
+        things.make_room(&self.limits, 0);
+        things.insert(key, Box::default(), until);
+        1
+    }
+
+    pub(super) fn sweep(&self, now: Moment) -> usize {
+        self.lock().sweep(now)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// Places that take memory, used or not.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.lock().held.capacity()
+    }
+
+    /// What is in here after this has not expired. Each thing is swept once, so the work is its own.
+    fn swept(&self, now: Moment) -> MutexGuard<'_, Things> {
+        let mut things = self.lock();
+        things.sweep(now);
+        things
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Things> {
+        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Things {
+    fn insert(&mut self, key: Digest, value: Box<[u8]>, until: Moment) {
+        let turn = (until, self.next);
+        self.next += 1;
+        self.total += value.len();
+        self.order.insert(turn, key);
+        self.held.insert(key, Thing { turn, value, count: 1 });
+    }
+
+    fn remove(&mut self, key: &Digest) -> Option<Thing> {
+        let thing = self.held.remove(key)?;
+        self.order.remove(&thing.turn);
+        self.total -= thing.value.len();
+        Some(thing)
+    }
+
+    fn sweep(&mut self, now: Moment) -> usize {
+        let before = self.held.len();
+        while self.order.first_key_value().is_some_and(|((until, _), _)| *until <= now) {
+            self.drop_first();
+        }
+        self.shrink();
+        before - self.held.len()
+    }
+
+    fn make_room(&mut self, limits: &Limits, size: usize) {
+        while !self.held.is_empty() && (self.held.len() >= limits.entries || self.total + size > limits.total)
+        {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some((_, key)) = self.order.pop_first()
+            && let Some(thing) = self.held.remove(&key)
+        {
+            self.total -= thing.value.len();
+        }
+    }
+
+    /// Gives the places of a map back that a flood has left empty.
+    fn shrink(&mut self) {
+        if self.held.capacity() > SMALL && self.held.len() < self.held.capacity() / 8 {
+            self.held.shrink_to(self.held.len() * 2);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What may be lost: login flows, codes, counters. Losing all of it makes people start again; it never makes a
+//! used thing usable, for whatever is used once for good is in the durable store.
+//!
+//! Five verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `SET NX PX`, and
+//! `INCR` with `PEXPIRE NX`.
+
+mod in_process;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::foundation::clock::{Clock, Moment};
+use crate::foundation::secret::Digest;
+use in_process::Shelf;
+
+/// Everything short-lived, in one table: see [`Kind::limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A visitor on the way from an application and back.
+    LoginFlow,
+    /// What an application redeems for tokens.
+    AuthorizationCode,
+    /// How often somebody tried something.
+    RateCounter,
+}
+
+/// How much of a kind is kept in this process. When it is full, what would expire first goes.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    entries: usize,
+    /// Largest value, in bytes.
+    value: usize,
+    /// All values together, in bytes.
+    total: usize,
+}
+
+const KIB: usize = 1_024;
+const MIB: usize = 1_024 * KIB;
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::LoginFlow, Self::AuthorizationCode, Self::RateCounter];
+
+    const fn limits(self) -> Limits {
+        match self {
+            Self::LoginFlow => Limits { entries: 100_000, value: 16 * KIB, total: 128 * MIB },
+            Self::AuthorizationCode => Limits { entries: 100_000, value: 8 * KIB, total: 64 * MIB },
+            Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0 },
+        }
+    }
+}
+
+/// Something was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EphemeralError {
+    #[error("a value of {size} bytes is too large for {kind:?}")]
+    TooLarge { kind: Kind, size: usize },
+    /// No room to remember one more "first time" without forgetting another.
+    #[error("no room for one more {0:?}")]
+    Full(Kind),
+}
+
+/// The short-lived store. A clone is another handle of the same one.
+#[derive(Clone)]
+pub struct Ephemeral(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    InProcess(Arc<InProcess>),
+}
+
+struct InProcess {
+    clock: Clock,
+    shelves: [Shelf; Kind::ALL.len()],
+}
+
+impl Ephemeral {
+    /// A store of this process alone; it ends with it.
+    pub fn in_process(clock: Clock) -> Self {
+        let shelves = Kind::ALL.map(|kind| Shelf::new(kind.limits()));
+        Self(Engine::InProcess(Arc::new(InProcess { clock, shelves })))
+    }
+
+    /// Keeps a value for `ttl`, in place of an earlier one.
+    pub async fn put(
+        &self,
+        kind: Kind,
+        key: &str,
+        value: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<(), EphemeralError> {
+        let size = value.len();
+        if size > kind.limits().value {
+            return Err(EphemeralError::TooLarge { kind, size });
+        }
+        let (shelf, now) = self.shelf(kind);
+        shelf.put(named(key), value, now.plus(ttl), now);
+        Ok(())
+    }
+
+    pub async fn get(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.get(&named(key), now))
+    }
+
+    /// Gets and removes: of many takers, exactly one has it.
+    pub async fn take(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.take(&named(key), now))
+    }
+
+    /// Whether this is the first time within `ttl`. Of many callers, exactly one is the first.
+    pub async fn once(&self, kind: Kind, key: &str, ttl: Duration) -> Result<bool, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        shelf.once(named(key), now.plus(ttl), now).ok_or(EphemeralError::Full(kind))
+    }
+
+    /// How many times by now, this one included, in the window that the first of them opened.
+    pub async fn count(&self, kind: Kind, key: &str, window: Duration) -> Result<u64, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.count(named(key), now.plus(window), now))
+    }
+
+    /// Frees what has expired, and tells how much that was. Every verb that adds does so for its own kind; this
+    /// is for a quiet hour.
+    pub fn sweep(&self) -> usize {
+        let Engine::InProcess(store) = &self.0;
+        let now = store.clock.now();
+        store.shelves.iter().map(|shelf| shelf.sweep(now)).sum()
+    }
+
+    /// How many entries of a kind are held, expired ones that were not yet swept included.
+    pub fn held(&self, kind: Kind) -> usize {
+        self.shelf(kind).0.held()
+    }
+
+    fn shelf(&self, kind: Kind) -> (&Shelf, Moment) {
+        let Engine::InProcess(store) = &self.0;
+        (&store.shelves[kind as usize], store.clock.now())
+    }
+}
+
+/// A key of any length takes 32 bytes, and no secret is kept as a key.
+fn named(key: &str) -> Digest {
+    Digest::of(key.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

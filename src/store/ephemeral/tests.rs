@@ -1,0 +1,125 @@
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn store() -> (Ephemeral, Clock) {
+    let clock = Clock::set_to(Moment::from_millis(1_000_000));
+    (Ephemeral::in_process(clock.clone()), clock)
+}
+
+#[tokio::test]
+async fn a_value_is_there_until_it_expires() {
+    let (store, clock) = store();
+    store.put(Kind::LoginFlow, "flow", b"state".to_vec(), MINUTE).await.unwrap();
+    clock.turn(MINUTE - Duration::from_millis(1));
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(Some(b"state".to_vec())));
+    assert_eq!(store.get(Kind::AuthorizationCode, "flow").await, Ok(None), "another kind has other keys");
+    clock.turn(Duration::from_millis(1));
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(None));
+    assert_eq!(store.take(Kind::LoginFlow, "flow").await, Ok(None));
+    assert_eq!(store.held(Kind::LoginFlow), 0);
+}
+
+#[tokio::test]
+async fn a_later_value_takes_the_place_and_its_own_time() {
+    let (store, clock) = store();
+    store.put(Kind::LoginFlow, "flow", b"early".to_vec(), MINUTE).await.unwrap();
+    store.put(Kind::LoginFlow, "flow", b"late".to_vec(), 2 * MINUTE).await.unwrap();
+    clock.turn(MINUTE);
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(Some(b"late".to_vec())));
+    assert_eq!(store.held(Kind::LoginFlow), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_takers_one_has_the_code() {
+    let (store, _) = store();
+    store.put(Kind::AuthorizationCode, "code", b"grant".to_vec(), MINUTE).await.unwrap();
+    let takers: Vec<_> = (0..50).map(|_| store.clone()).collect();
+    let takers = takers
+        .into_iter()
+        .map(|s| tokio::spawn(async move { s.take(Kind::AuthorizationCode, "code").await }));
+    let taken = futures_util::future::join_all(takers).await;
+    assert_eq!(taken.iter().filter(|taken| matches!(taken, Ok(Ok(Some(_))))).count(), 1);
+}
+
+#[tokio::test]
+async fn the_first_time_is_told_from_the_second() {
+    let (store, clock) = store();
+    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(true));
+    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(false));
+    assert_eq!(store.once(Kind::LoginFlow, "y", MINUTE).await, Ok(true));
+    clock.turn(MINUTE);
+    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_window_counts_from_its_first_and_then_anew() {
+    let (store, clock) = store();
+    for expected in 1..=3 {
+        assert_eq!(store.count(Kind::RateCounter, "ann@a.test", MINUTE).await, Ok(expected));
+        clock.turn(Duration::from_secs(20) - Duration::from_millis(1));
+    }
+    assert_eq!(store.count(Kind::RateCounter, "bob@b.test", MINUTE).await, Ok(1));
+    clock.turn(Duration::from_millis(3));
+    assert_eq!(store.count(Kind::RateCounter, "ann@a.test", MINUTE).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_large_is_not_kept() {
+    let (store, _) = store();
+    let size = Kind::AuthorizationCode.limits().value + 1;
+    let refused = store.put(Kind::AuthorizationCode, "code", vec![0; size], MINUTE).await;
+    assert_eq!(refused, Err(EphemeralError::TooLarge { kind: Kind::AuthorizationCode, size }));
+    assert_eq!(store.held(Kind::AuthorizationCode), 0);
+}
+
+#[test]
+fn when_a_shelf_is_full_what_expires_first_goes() {
+    let shelf = Shelf::new(Limits { entries: 3, value: 10, total: 20 });
+    let now = Moment::from_millis(0);
+    for (key, ttl) in [("a", 3), ("b", 1), ("c", 2), ("d", 4)] {
+        shelf.put(named(key), vec![1], now.plus(ttl * MINUTE), now);
+    }
+    let held = |key| shelf.get(&named(key), now).is_some();
+    assert_eq!(["a", "b", "c", "d"].map(held), [true, false, true, true]);
+    // Two values of 10 bytes leave no room for another.
+    shelf.put(named("e"), vec![1; 10], now.plus(5 * MINUTE), now);
+    shelf.put(named("f"), vec![1; 10], now.plus(5 * MINUTE), now);
+    assert_eq!(["a", "c", "d", "e", "f"].map(held), [false, false, false, true, true]);
+}
+
+#[test]
+fn a_full_shelf_does_not_forget_a_first_time() {
+    let shelf = Shelf::new(Limits { entries: 1, value: 0, total: 0 });
+    let (now, later) = (Moment::from_millis(0), Moment::from_millis(9));
+    assert_eq!(shelf.once(named("a"), later, now), Some(true));
+    assert_eq!(shelf.once(named("b"), later, now), None);
+    assert_eq!(shelf.once(named("a"), later, now), Some(false));
+}
+
+#[tokio::test]
+async fn c30_a_flood_of_counters_stays_within_bounds() {
+    let (store, _) = store();
+    let limit = Kind::RateCounter.limits().entries;
+    for number in 0..limit + 100 {
+        store.count(Kind::RateCounter, &number.to_string(), MINUTE).await.unwrap();
+    }
+    assert_eq!(store.held(Kind::RateCounter), limit);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_codes_are_freed_when_they_expire() {
+    let (store, clock) = store();
+    for number in 0..100_000 {
+        store.put(Kind::AuthorizationCode, &number.to_string(), vec![0; 400], MINUTE).await.unwrap();
+    }
+    assert_eq!(store.held(Kind::AuthorizationCode), 100_000);
+    clock.turn(MINUTE);
+    assert_eq!(store.sweep(), 100_000);
+    let shelf = store.shelf(Kind::AuthorizationCode).0;
+    assert!(shelf.room() < 2_000, "the map kept {} places", shelf.room());
+}

@@ -1,0 +1,4 @@
+//! One contract, every engine: a story takes an empty store.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod engine;
