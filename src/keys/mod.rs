@@ -1,0 +1,3 @@
+//! Sealing at rest.
+
+pub mod seal;
