@@ -118,14 +118,16 @@ fn may_be_written(letter: char) -> bool {
 }
 
 fn why_idna_refused(folded: &str) -> DomainNameError {
-    if folded.split('.').any(|label| label.len() > 63 && label.is_ascii()) {
+    let Ok(ascii) = idna::domain_to_ascii_cow(folded.as_bytes(), idna::AsciiDenyList::STD3) else {
+        let has_a_label = folded.split('.').any(|label| label.starts_with("xn--"));
+        return if has_a_label { DomainNameError::Punycode } else { DomainNameError::Spelling };
+    };
+    if ascii.split('.').any(|label| label.len() > 63) {
         DomainNameError::LongLabel
-    } else if folded.split('.').any(|label| label.starts_with("xn--")) {
-        DomainNameError::Punycode
+    } else if ascii.len() > MAX_BYTES {
+        DomainNameError::TooLong
     } else if folded.split('.').any(has_misplaced_hyphen) {
         DomainNameError::Hyphen
-    } else if folded.is_ascii() && folded.len() > MAX_BYTES {
-        DomainNameError::TooLong
     } else {
         DomainNameError::Spelling
     }
@@ -339,6 +341,9 @@ mod tests {
             ("ab--c.test", Hyphen),
             (long_label.as_str(), LongLabel),
             (too_long.as_str(), TooLong),
+            ("é.".repeat(40).as_str(), TrailingDot),
+            (format!("{}test", "é.".repeat(40)).as_str(), TooLong),
+            (format!("{}.test", "é".repeat(80)).as_str(), LongLabel),
         ] {
             assert_eq!(DomainName::parse(typed), Err(error), "{typed:?}");
         }
