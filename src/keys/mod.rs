@@ -1,3 +1,3 @@
-//! Sealing at rest.
+//! Sign, publish, rotate, seal at rest.
 
 pub mod seal;
