@@ -139,12 +139,15 @@ impl MasterKey {
     pub fn create(folder: &Path, random: &Random) -> Result<Self, MasterKeyError> {
         let bytes = Zeroizing::new(random.bytes::<32>());
         let path = folder.join(Self::FILE);
+        let unwritten =
+            |path: &Path, error| MasterKeyError::Io { path: path.to_owned(), verb: "written", error };
+        make_folder(folder).map_err(|error| unwritten(folder, error))?;
         match write_once(folder, &path, &bytes, random) {
             Ok(()) => Ok(Self::from_bytes(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(MasterKeyError::Exists { path })
             }
-            Err(error) => Err(MasterKeyError::Io { path, verb: "written", error }),
+            Err(error) => Err(unwritten(&path, error)),
         }
     }
 }
