@@ -34,3 +34,21 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c13_a_setting_cannot_name_an_algorithm_without_a_word() {
+        for algorithm in Algorithm::ALL {
+            let quoted = format!("\"{}\"", algorithm.name());
+            assert_eq!(serde_json::from_str::<Algorithm>(&quoted).ok(), Some(algorithm));
+            assert_eq!(serde_json::to_string(&algorithm).ok(), Some(quoted));
+        }
+        for name in ["none", "None", "HS256", "HS384", "HS512", "rs256", "RS1", "ES256K", ""] {
+            assert!(serde_json::from_str::<Algorithm>(&format!("\"{name}\"")).is_err(), "{name}");
+            assert_eq!(Algorithm::from_name(name), None);
+        }
+    }
+}
