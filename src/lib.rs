@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod egress;
 pub mod foundation;
+pub mod keys;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
