@@ -370,28 +370,31 @@ enum Cause {
 
 /// Looks for our own resolver's word, or a fault of TLS, inside the client's error.
 fn in_chain(error: &reqwest::Error) -> Option<Cause> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return Some(Cause::Tls);
-        }
-        match error.downcast_ref::<EgressError>() {
-            Some(EgressError::Forbidden(refusal)) => return Some(Cause::Forbidden(*refusal)),
-            Some(_) => return Some(Cause::Unresolvable),
-            None => next = error.source(),
-        }
-    }
-    None
+    chain(error).find_map(|error| match error.downcast_ref::<EgressError>() {
+        Some(EgressError::Forbidden(refusal)) => Some(Cause::Forbidden(*refusal)),
+        Some(_) => Some(Cause::Unresolvable),
+        None => error.is::<rustls::Error>().then_some(Cause::Tls),
+    })
 }
 
 /// The innermost error's text: unlike the outer ones it never holds the URL.
 fn root_cause(error: &reqwest::Error) -> String {
-    let Some(mut deepest) = error.source() else { return "request failed".into() };
-    while let Some(source) = deepest.source() {
-        deepest = source;
+    chain(error).last().map_or_else(|| "request failed".into(), ToString::to_string)
+}
+
+type Inner<'a> = &'a (dyn std::error::Error + 'static);
+
+/// The errors inside this one, from the outermost to the innermost.
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = Inner<'_>> {
+    std::iter::successors(error.source(), |error| within(*error))
+}
+
+/// An I/O error's `source` skips the error it was made from; that one is wanted too.
+fn within(error: Inner<'_>) -> Option<Inner<'_>> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
     }
-    deepest.to_string()
 }
 
 #[cfg(test)]
@@ -402,7 +405,8 @@ mod tests {
     #[test]
     fn m09_a_request_shows_no_query_header_or_body() {
         let url = Url::parse("https://ann:pw@idp.test/token?code=hunter2#hunter2").unwrap();
-        let request = Request::post_form(url, &[("client_secret", "hunter2")]).bearer(&Secret::new("hunter2"));
+        let request =
+            Request::post_form(url, &[("client_secret", "hunter2")]).bearer(&Secret::new("hunter2"));
         assert_eq!(format!("{request:?}"), "POST https://idp.test/token");
     }
 
