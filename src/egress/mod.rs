@@ -1,4 +1,12 @@
-//! The only way out.
+//! The only way out: HTTP that no customer can turn against the house (SSRF), and DNS that no single
+//! resolver can lie in.
+//!
+//! [`guard`] says where we may go, [`names`] where a name leads, [`http`] goes there. Nothing else in the
+//! house opens a connection on a customer's word.
 
+pub mod collector;
 pub mod dns;
+pub mod guard;
 pub mod http;
+pub mod names;
+mod openid;

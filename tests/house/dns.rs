@@ -1,0 +1,111 @@
+//! A real DNS server on loopback: Debian's `dnsmasq`.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// Longest character string inside a TXT record (RFC 1035, section 3.3).
+const STRING: usize = 255;
+
+/// A running server; it ends when this is dropped.
+pub struct DnsZone {
+    pub port: u16,
+    server: Server,
+}
+
+impl DnsZone {
+    /// Knows these TXT records and says NXDOMAIN to every other name. A value may not hold a comma; one of
+    /// more than 255 bytes becomes several strings of one record.
+    pub fn with_txt(records: &[(&str, &str)]) -> Self {
+        Self::with(&arguments(records))
+    }
+
+    /// Knows nothing and says REFUSED.
+    pub fn refusing() -> Self {
+        Self::with(&[])
+    }
+
+    /// With further arguments of `dnsmasq`.
+    pub fn with(arguments: &[String]) -> Self {
+        // Somebody else may take the free port before the server does.
+        for _ in 0..10 {
+            let port = free_port();
+            if let Some(server) = Server::start(port, arguments) {
+                return Self { port, server };
+            }
+        }
+        panic!("dnsmasq does not start: is it installed?");
+    }
+
+    /// Forgets all records for these, on the same port.
+    pub fn restart_with_txt(&mut self, records: &[(&str, &str)]) {
+        self.server.stop();
+        self.server = Server::start(self.port, &arguments(records)).expect("the port is still free");
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+}
+
+fn arguments(records: &[(&str, &str)]) -> Vec<String> {
+    let mut arguments = vec!["--local=/#/".to_owned()];
+    for (name, value) in records {
+        assert!(!value.contains(','), "a comma would split the record");
+        let strings: Vec<_> = value.as_bytes().chunks(STRING).map(String::from_utf8_lossy).collect();
+        arguments.push(format!("--txt-record={name},{}", strings.join(",")));
+    }
+    arguments
+}
+
+/// A port that nobody uses, for UDP and for TCP.
+pub fn free_port() -> u16 {
+    loop {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback interface");
+        let port = tcp.local_addr().expect("a bound socket").port();
+        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+struct Server {
+    child: Child,
+    /// Kept open, so that the server can go on writing.
+    _log: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// Waits until the server says that it has started; `None` if it ends before.
+    fn start(port: u16, arguments: &[String]) -> Option<Self> {
+        let mut child = ["dnsmasq", "/usr/sbin/dnsmasq"].into_iter().find_map(|program| {
+            let mut command = Command::new(program);
+            command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"]);
+            command.args(["--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=", "--user=root"]);
+            command.args(["--cache-size=0", "--log-facility=-", &format!("--port={port}")]);
+            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+            command.spawn().ok()
+        })?;
+        let log = BufReader::new(child.stderr.take()?);
+        let mut server = Self { child, _log: log };
+        let mut line = String::new();
+        while server._log.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if line.contains("started") {
+                return Some(server);
+            }
+            line.clear();
+        }
+        None
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
