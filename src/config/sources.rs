@@ -70,9 +70,13 @@ impl Draft {
     fn take_file(&mut self, path: &Path, text: &str) {
         let place = |span: Range<usize>| at(path, text, span.start);
         let (document, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
+        for error in &errors {
             let origin = place(error.span().unwrap_or_default());
             self.refuse(origin, "", Problem::Syntax(error.message().to_owned()));
+        }
+        // What is left of such a file would only be guessed at.
+        if !errors.is_empty() {
+            return;
         }
         for (section, content) in document.into_inner() {
             let origin = place(section.span());
