@@ -1,12 +1,27 @@
 //! As the operator writes it -> as the house uses it.
 //!
+//! Three sources, the later before the earlier: the defaults ([`sections`]), a TOML file and the
+//! environment ([`sources`]). What they add up to must obey every rule in [`rules`], or nothing starts.
 //! `examples/behalf.toml` shows every setting with its default, and a test proves that the two agree.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod describe;
+mod error;
+mod names;
+mod rules;
+mod sections;
+mod sources;
 
-use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use describe::Described;
+pub use error::{ConfigError, Fault, Origin, Problem};
+pub use names::{every_key, variable_of};
+pub use sections::{Database, Dns, Egress, Keys, LogFormat, Login, Pages, Server, Telemetry, Tokens};
 
 /// Everything an operator can set. Durations are in seconds, sizes in bytes.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -21,197 +36,38 @@ pub struct Config {
     pub egress: Egress,
     pub pages: Pages,
     pub telemetry: Telemetry,
+    /// Where each setting that is not at its default came from, by key (`server.listen`).
+    #[serde(skip)]
+    pub origins: BTreeMap<String, Origin>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// Where to listen. `BEHALF_LISTEN`.
-    pub listen: SocketAddr,
-    /// The address people and applications use; every link and issuer is built from it, never from a
-    /// request. Absent: `http://` and the listening address. `BEHALF_PUBLIC_URL`.
-    pub public_url: Option<url::Url>,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// PEM files, to speak TLS without a proxy. Both or neither.
-    pub tls_certificate: Option<PathBuf>,
-    pub tls_key: Option<PathBuf>,
-    /// How long a request may take in all.
-    pub request_timeout: u64,
-    /// How long the headers of a request may take to arrive.
-    pub header_timeout: u64,
-    /// How long running requests may go on after a stop was asked for.
-    pub shutdown_timeout: u64,
-    /// Largest request body.
-    pub max_body: usize,
-    /// Most connections at once; further ones wait.
-    pub max_connections: usize,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            public_url: None,
-            trusted_proxies: Vec::new(),
-            tls_certificate: None,
-            tls_key: None,
-            request_timeout: 30,
-            header_timeout: 10,
-            shutdown_timeout: 20,
-            max_body: 65_536,
-            max_connections: 10_000,
-        }
+impl Config {
+    /// Reads `file` (else the file that `BEHALF_CONFIG` names, else `behalf.toml` in the working
+    /// directory if there is one), then the environment, and holds the sum against every rule.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once and each with its place; the values of secrets are not told.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        sources::load(Path::new(""), file, environment)
     }
-}
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Database {
-    /// `sqlite:PATH` or `postgres://…`. `BEHALF_DATABASE_URL`.
-    pub url: String,
-    /// Connections that read (SQLite) or in all (PostgreSQL).
-    pub connections: usize,
-    /// How long one statement may take (PostgreSQL) or wait for its turn (SQLite).
-    pub statement_timeout: u64,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { url: "sqlite:behalf.db".into(), connections: 8, statement_timeout: 5 }
+    /// The address people and applications use; its path is `/`.
+    pub fn public_url(&self) -> Url {
+        self.server.public_url.clone().unwrap_or_else(|| self.listening_url())
     }
-}
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Keys {
-    /// Holds `master.key`, 64 hexadecimal digits, mode 0600. Made on the first start. The environment's
-    /// `BEHALF_MASTER_KEY` comes before it.
-    pub folder: PathBuf,
-    /// How long a signing key is used.
-    pub signing_key_lifetime: u64,
-    /// How long a signing key is published before it is used.
-    pub publish_ahead: u64,
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Self { folder: "keys".into(), signing_key_lifetime: 90 * 86_400, publish_ahead: 86_400 }
+    /// The same as an origin (RFC 6454, section 6.2): no slash at the end, as issuers are built from it.
+    pub fn public_origin(&self) -> String {
+        self.public_url().origin().ascii_serialization()
     }
-}
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Login {
-    /// How long a person may take from the application and back.
-    pub flow_lifetime: u64,
-    /// How long a browser stays signed in.
-    pub session_lifetime: u64,
-}
-
-impl Default for Login {
-    fn default() -> Self {
-        Self { flow_lifetime: 1_800, session_lifetime: 43_200 }
+    fn listening_url(&self) -> Url {
+        let scheme = if self.server.tls_certificate.is_some() { "https" } else { "http" };
+        // Without an IPv6 scope, which a URL cannot say.
+        let address = SocketAddr::new(self.server.listen.ip(), self.server.listen.port());
+        Url::parse(&format!("{scheme}://{address}")).expect("every socket address is an authority")
     }
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tokens {
-    /// Lifetime of an authorization code; at most 60.
-    pub code_lifetime: u64,
-    /// Lifetime of an access token; at most 3600.
-    pub access_token_lifetime: u64,
-    /// Lifetime of an ID token; at most 3600.
-    pub id_token_lifetime: u64,
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self { code_lifetime: 60, access_token_lifetime: 300, id_token_lifetime: 300 }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Dns {
-    /// Resolvers to ask about domain proofs, all of which must agree. Empty: the machine's own.
-    pub resolvers: Vec<SocketAddr>,
-    /// How long one question may take.
-    pub timeout: u64,
-    /// How often domains are looked up again.
-    pub recheck_interval: u64,
-}
-
-impl Default for Dns {
-    fn default() -> Self {
-        Self { resolvers: Vec::new(), timeout: 5, recheck_interval: 60 }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Egress {
-    /// For development: identity providers may be at plain `http` and at loopback addresses.
-    pub allow_loopback_and_http: bool,
-    /// PEM file of certificate authorities to trust besides the usual ones.
-    pub extra_ca: Option<PathBuf>,
-    pub connect_timeout: u64,
-    /// How long a request and its answer may take in all.
-    pub total_timeout: u64,
-    /// Largest answer that is read.
-    pub max_response: usize,
-}
-
-impl Default for Egress {
-    fn default() -> Self {
-        Self {
-            allow_loopback_and_http: false,
-            extra_ca: None,
-            connect_timeout: 5,
-            total_timeout: 9,
-            max_response: 1_048_576,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pages {
-    /// A folder whose files come before the templates and messages that are built in.
-    pub templates: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Telemetry {
-    /// `text` or `json`.
-    pub log_format: LogFormat,
-    /// As in `RUST_LOG`, for example `info,behalf=debug`.
-    pub log_filter: String,
-    /// Who may read `/metrics`.
-    pub metrics_networks: Vec<IpNet>,
-    /// Where to send traces: the base URL of an OpenTelemetry collector (OTLP over HTTP).
-    pub otlp_endpoint: Option<url::Url>,
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self {
-            log_format: LogFormat::Text,
-            log_filter: "info".into(),
-            metrics_networks: vec![
-                IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
-                IpNet::from(std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),
-            ],
-            otlp_endpoint: None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Text,
-    Json,
 }

@@ -1,0 +1,144 @@
+//! What settings must obey, each alone and together.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::Config;
+use super::error::{Fault, Origin, Problem};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const YEAR: u64 = 365 * DAY;
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+type Rule = fn(&Config) -> Option<(&'static str, Problem)>;
+
+const RULES: [Rule; 9] = [
+    tls_certificate_needs_its_key,
+    tls_key_needs_its_certificate,
+    strangers_need_a_public_url,
+    public_url_is_an_origin,
+    public_url_is_https,
+    database_is_one_we_speak,
+    signing_key_is_used_after_it_is_published,
+    collector_is_a_web_address,
+    development_stays_on_this_machine,
+];
+
+/// Every rule that these settings break.
+pub(super) fn broken(config: &Config) -> Vec<Fault> {
+    let ranges = ranges(config).into_iter().filter_map(|(key, value, least, most)| {
+        let outside = value < least || value > most;
+        outside.then_some((key, Problem::OutOfRange { least, most }))
+    });
+    let rules = RULES.iter().filter_map(|rule| rule(config));
+    ranges.chain(rules).map(|(key, problem)| fault(config, key, problem)).collect()
+}
+
+fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
+    // A setting that is missed has no place of its own: the one that asks for it has.
+    let place = match problem {
+        Problem::PublicUrlMissing(_) => "server.listen",
+        _ => key,
+    };
+    let origin = config.origins.get(place).cloned().unwrap_or(Origin::Default);
+    Fault { origin, key: key.to_owned(), problem }
+}
+
+/// `(key, value, least, most)` of every number.
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 19] {
+    let Config { server, database, keys, login, tokens, dns, egress, .. } = config;
+    [
+        ("server.request_timeout", server.request_timeout, 1, HOUR),
+        ("server.header_timeout", server.header_timeout, 1, HOUR),
+        ("server.shutdown_timeout", server.shutdown_timeout, 1, HOUR),
+        ("server.max_body", wide(server.max_body), 16 * KIB, MIB),
+        ("server.max_connections", wide(server.max_connections), 1, 1_000_000),
+        ("database.connections", wide(database.connections), 1, 1_000),
+        ("database.statement_timeout", database.statement_timeout, 1, HOUR),
+        ("keys.signing_key_lifetime", keys.signing_key_lifetime, HOUR, 10 * YEAR),
+        ("keys.publish_ahead", keys.publish_ahead, HOUR, 10 * YEAR),
+        ("login.flow_lifetime", login.flow_lifetime, 1, DAY),
+        ("login.session_lifetime", login.session_lifetime, 1, YEAR),
+        ("tokens.code_lifetime", tokens.code_lifetime, 1, MINUTE),
+        ("tokens.access_token_lifetime", tokens.access_token_lifetime, 1, HOUR),
+        ("tokens.id_token_lifetime", tokens.id_token_lifetime, 1, HOUR),
+        ("dns.timeout", dns.timeout, 1, MINUTE),
+        ("dns.recheck_interval", dns.recheck_interval, 1, DAY),
+        ("egress.connect_timeout", egress.connect_timeout, 1, 9),
+        // A login whose provider does not answer is refused within ten seconds.
+        ("egress.total_timeout", egress.total_timeout, 1, 9),
+        ("egress.max_response", wide(egress.max_response), 16 * KIB, 16 * MIB),
+    ]
+}
+
+fn wide(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
+
+fn tls_certificate_needs_its_key(config: &Config) -> Option<(&'static str, Problem)> {
+    let half = config.server.tls_certificate.is_some() && config.server.tls_key.is_none();
+    half.then_some(("server.tls_certificate", Problem::TlsHalf("server.tls_key")))
+}
+
+fn tls_key_needs_its_certificate(config: &Config) -> Option<(&'static str, Problem)> {
+    let half = config.server.tls_key.is_some() && config.server.tls_certificate.is_none();
+    half.then_some(("server.tls_key", Problem::TlsHalf("server.tls_certificate")))
+}
+
+fn strangers_need_a_public_url(config: &Config) -> Option<(&'static str, Problem)> {
+    let listen = config.server.listen;
+    let missing = config.server.public_url.is_none() && !listen.ip().is_loopback();
+    missing.then_some(("server.public_url", Problem::PublicUrlMissing(listen)))
+}
+
+fn public_url_is_an_origin(config: &Config) -> Option<(&'static str, Problem)> {
+    let url = config.server.public_url.as_ref()?;
+    let origin = url.has_host() && bare(url) && matches!(url.path(), "" | "/");
+    (!origin).then_some(("server.public_url", Problem::PublicUrlNotAnOrigin))
+}
+
+fn public_url_is_https(config: &Config) -> Option<(&'static str, Problem)> {
+    let url = config.server.public_url.as_ref()?;
+    let fine = url.scheme() == "https" || (url.scheme() == "http" && is_here(url));
+    (!fine).then_some(("server.public_url", Problem::PublicUrlScheme))
+}
+
+fn database_is_one_we_speak(config: &Config) -> Option<(&'static str, Problem)> {
+    let url = &config.database.url;
+    let rest = ["sqlite:", "postgres://", "postgresql://"].iter().find_map(|start| url.strip_prefix(start));
+    rest.is_none_or(str::is_empty).then_some(("database.url", Problem::DatabaseScheme))
+}
+
+fn signing_key_is_used_after_it_is_published(config: &Config) -> Option<(&'static str, Problem)> {
+    let late = config.keys.publish_ahead >= config.keys.signing_key_lifetime;
+    late.then_some(("keys.publish_ahead", Problem::PublishedTooEarly))
+}
+
+fn collector_is_a_web_address(config: &Config) -> Option<(&'static str, Problem)> {
+    let url = config.telemetry.otlp_endpoint.as_ref()?;
+    let fine = matches!(url.scheme(), "http" | "https") && bare(url);
+    (!fine).then_some(("telemetry.otlp_endpoint", Problem::CollectorUrl))
+}
+
+/// Otherwise a switch for a developer's laptop would open the inside of a production network.
+fn development_stays_on_this_machine(config: &Config) -> Option<(&'static str, Problem)> {
+    let far = config.egress.allow_loopback_and_http && !is_here(&config.public_url());
+    far.then_some(("egress.allow_loopback_and_http", Problem::DevelopmentSwitch))
+}
+
+fn bare(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

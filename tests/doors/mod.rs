@@ -1,0 +1,4 @@
+//! What the house does at each of its doors.
+
+mod configuration;
+mod telemetry;
