@@ -1,3 +1,4 @@
 //! How a room meets a visitor.
 
+pub mod language;
 pub mod templates;
