@@ -38,9 +38,10 @@ impl Brand {
     }
 }
 
-/// The surfaces of `assets/style.css` that text and buttons stand on, and the ink that the ground has.
+/// The surfaces of `assets/style.css` that text and buttons stand on, the paper first, and the ink of that
+/// scheme.
 const LIGHT: Scheme = Scheme { surfaces: [Colour(244, 242, 236), Colour::WHITE], ink: Colour::BLACK };
-const DARK: Scheme = Scheme { surfaces: [Colour(35, 40, 49), Colour(18, 21, 26)], ink: Colour::WHITE };
+const DARK: Scheme = Scheme { surfaces: [Colour(18, 21, 26), Colour(35, 40, 49)], ink: Colour::WHITE };
 /// WCAG 2.2, success criteria 1.4.3 (text) and 1.4.11 (edges of controls).
 const TEXT: f64 = 4.5;
 const EDGE: f64 = 3.0;
@@ -63,12 +64,15 @@ impl Scheme {
         let (ink, edge, text) = (accent.best_ink(), self.legible(accent, EDGE), self.legible(accent, TEXT));
         format!(
             "--accent: {accent}; --accent-hover: {}; --accent-edge: {edge}; --on-accent: {ink}; \
-             --accent-text: {text}; --halo: rgb({} {} {} / 5%);",
+             --accent-text: {text}; --halo-behind: {}; --halo-before: {};",
             accent.hovered(),
-            text.0,
-            text.1,
-            text.2
+            self.paper().mixed(text, 4),
+            self.paper().mixed(text, 7),
         )
+    }
+
+    fn paper(&self) -> Colour {
+        self.surfaces[0]
     }
 
     /// The colour itself if it stands out enough from every surface, or else the nearest mixture with ink
@@ -192,7 +196,7 @@ mod tests {
     fn the_surfaces_are_those_of_the_stylesheet() {
         let css = include_str!("../../../templates/assets/style.css");
         let (light, dark) = css.split_once("prefers-color-scheme: dark").unwrap();
-        for (part, scheme, names) in [(light, LIGHT, ["paper", "card"]), (dark, DARK, ["well", "paper"])] {
+        for (part, scheme, names) in [(light, LIGHT, ["paper", "card"]), (dark, DARK, ["paper", "well"])] {
             for (surface, name) in scheme.surfaces.iter().zip(names) {
                 assert!(part.contains(&format!("--{name}: {surface};")), "--{name} is not {surface}");
             }
@@ -208,9 +212,9 @@ mod tests {
         assert_eq!(
             std::str::from_utf8(&css.bytes).unwrap(),
             ":root { --accent: #f5c400; --accent-hover: #f6cc24; --accent-edge: #a98700; --on-accent: #000000; \
-             --accent-text: #846a00; --halo: rgb(132 106 0 / 5%); }\n\
+             --accent-text: #846a00; --halo-behind: #f0ede3; --halo-before: #ece8db; }\n\
              @media (prefers-color-scheme: dark) { :root { --accent: #f5c400; --accent-hover: #f6cc24; \
-             --accent-edge: #f5c400; --on-accent: #000000; --accent-text: #f5c400; --halo: rgb(245 196 0 / 5%); } }\n"
+             --accent-edge: #f5c400; --on-accent: #000000; --accent-text: #f5c400; --halo-behind: #1b1c19; --halo-before: #222118; } }\n"
         );
     }
 

@@ -1,6 +1,5 @@
 //! What the pages say, in one language: Fluent messages with the person's own words filled in.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +14,8 @@ use super::{Language, TemplateError};
 pub struct Messages {
     language: Language,
     bundle: FluentBundle<FluentResource>,
+    /// File names with their text, to tell where a faulty message is.
+    sources: Vec<(String, String)>,
     fallback: Option<Arc<Messages>>,
 }
 
@@ -26,41 +27,63 @@ impl Messages {
         fallback: Option<Arc<Messages>>,
     ) -> Result<Self, TemplateError> {
         let mut bundle = FluentBundle::new_concurrent(vec![language.identifier()]);
-        // Fluent would wrap every value; `isolated` wraps only those that need it.
+        // Fluent would wrap every value; `fitted` wraps only those that need it.
         bundle.set_use_isolating(false);
         for (file, text) in sources {
             bundle.add_resource_overriding(parse(file, text)?);
         }
-        Ok(Self { language, bundle, fallback })
+        let sources = sources.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
+        Ok(Self { language, bundle, sources, fallback })
     }
 
     pub fn language(&self) -> &Language {
         &self.language
     }
 
-    /// The message, not yet escaped. An error if no language has it or a variable is missing.
-    fn say(&self, key: &str, args: &FluentArgs<'_>) -> Result<String, String> {
+    /// The message, not yet escaped; `None` if no language has it. An error if a variable is missing.
+    fn say(&self, key: &str, args: &FluentArgs<'_>) -> Result<Option<String>, TemplateError> {
         let Some(pattern) = self.bundle.get_message(key).and_then(|m| m.value()) else {
-            return match &self.fallback {
-                Some(fallback) => fallback.say(key, args),
-                None => Err(format!("no message {key}")),
-            };
+            return self.fallback.as_ref().map_or(Ok(None), |fallback| fallback.say(key, args));
         };
         let mut errors = Vec::new();
         let text = self.bundle.format_pattern(pattern, Some(args), &mut errors).into_owned();
         match errors.first() {
-            None => Ok(text),
-            Some(error) => Err(format!("messages/{}.ftl: {key}: {error}", self.language)),
+            None => Ok(Some(text)),
+            Some(error) => Err(self.fault(key, &error.to_string())),
         }
     }
 
-    /// A value that runs the other way than the page must not carry the words around it along.
-    fn isolated<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// Names the file that says `key` last, and the line.
+    fn fault(&self, key: &str, why: &str) -> TemplateError {
+        let defines =
+            |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+        let place = self.sources.iter().rev().find_map(|(file, text)| {
+            let line = text.lines().position(defines)?;
+            Some((file.clone(), line + 1))
+        });
+        let (file, line) = place.unwrap_or_else(|| (format!("messages/{}.ftl", self.language), 1));
+        TemplateError::Broken { file, line, why: format!("{key}: {why}") }
+    }
+
+    /// A name as it stands among our words. One that runs the other way than the page does not carry the
+    /// words around it along, and a long one does not push them out of sight.
+    fn fitted(&self, text: &str) -> String {
+        let short = shortened(text);
         if self.language.is_right_to_left() || text.chars().any(runs_right_to_left) {
-            Cow::Owned(format!("\u{2068}{text}\u{2069}"))
+            format!("\u{2068}{short}\u{2069}")
         } else {
-            Cow::Borrowed(text)
+            short
         }
+    }
+}
+
+/// So many characters of a name are shown inside a sentence.
+const MAX_CHARS: usize = 80;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
     }
 }
 
@@ -107,8 +130,10 @@ impl Object for Messages {
             let value: Value = named.get(name)?;
             values.set(name.to_owned(), self.filled_in(&value));
         }
-        let text = self.say(key, &values).map_err(|why| Error::new(ErrorKind::InvalidOperation, why))?;
-        Ok(Value::from(text))
+        let wrong = |why| Error::new(ErrorKind::InvalidOperation, why);
+        let said =
+            self.say(key, &values).map_err(|e| wrong("a message is broken".to_owned()).with_source(e))?;
+        said.map(Value::from).ok_or_else(|| wrong(format!("no message {key}")))
     }
 }
 
@@ -116,8 +141,8 @@ impl Messages {
     fn filled_in(&self, value: &Value) -> FluentValue<'static> {
         match (value.as_i64(), value.as_str()) {
             (Some(number), _) => FluentValue::from(number),
-            (None, Some(text)) => FluentValue::from(self.isolated(text).into_owned()),
-            (None, None) => FluentValue::from(self.isolated(&value.to_string()).into_owned()),
+            (None, Some(text)) => FluentValue::from(self.fitted(text)),
+            (None, None) => FluentValue::from(self.fitted(&value.to_string())),
         }
     }
 }
@@ -189,7 +214,7 @@ mod tests {
     fn h26_a_name_cannot_turn_the_page_around() {
         assert_eq!(tame("a\u{202e}b\u{2069}c\u{0}\u{200f}d\ne"), "abcde");
         let messages = Messages::new(Language::ENGLISH, &[], None).unwrap();
-        assert_eq!(messages.isolated("Acme"), "Acme");
-        assert_eq!(messages.isolated("שלום"), "\u{2068}שלום\u{2069}");
+        assert_eq!(messages.fitted("Acme"), "Acme");
+        assert_eq!(messages.fitted("שלום"), "\u{2068}שלום\u{2069}");
     }
 }

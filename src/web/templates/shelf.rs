@@ -1,6 +1,7 @@
 //! One complete set of templates, messages and assets.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value};
@@ -91,10 +92,17 @@ impl Shelf {
     }
 }
 
+/// Where the fault is: the innermost of the templates that include one another, or the message in it.
 fn broken(error: &Error, template: &str) -> TemplateError {
     let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    let file = error.name().unwrap_or(template).to_owned();
-    TemplateError::Broken { file, line: error.line().unwrap_or(1), why }
+    let file = error.name().unwrap_or(template);
+    match error.source().map(|inner| (inner.downcast_ref(), inner.downcast_ref())) {
+        Some((Some(inner), _)) => broken(inner, file),
+        Some((_, Some(TemplateError::Broken { file, line, why }))) => {
+            TemplateError::Broken { file: file.clone(), line: *line, why: why.clone() }
+        }
+        _ => TemplateError::Broken { file: file.to_owned(), line: error.line().unwrap_or(1), why },
+    }
 }
 
 /// The page with every text in it tamed.
@@ -146,11 +154,12 @@ fn environment(
 
 /// Our texts with the operator's in their place.
 fn merged(overrides: &Files, wanted: fn(&str) -> bool) -> Result<BTreeMap<String, String>, TemplateError> {
-    let ours = EMBEDDED.iter().map(|(name, text)| Ok(((*name).to_owned(), (*text).to_owned())));
-    let theirs = overrides.keys().map(|name| Ok((name.clone(), text(overrides, name)?.to_owned())));
-    ours.chain(theirs.filter(|t| t.as_ref().map_or(true, |(name, _)| wanted(name))))
-        .filter(|file| file.as_ref().map_or(true, |(name, _)| wanted(name)))
-        .collect()
+    let ours = EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let mut files: BTreeMap<String, String> = ours.filter(|(name, _)| wanted(name)).collect();
+    for name in overrides.keys().filter(|name| wanted(name)) {
+        files.insert(name.clone(), text(overrides, name)?.to_owned());
+    }
+    Ok(files)
 }
 
 fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, TemplateError> {

@@ -85,11 +85,7 @@ fn h26_no_value_of_a_stranger_becomes_markup() {
             for (page, expected) in sample::full(text, text).iter().zip(&harmless) {
                 let html = templates.render(page, &language, &brand).unwrap();
                 assert_eq!(&skeleton(&html), expected, "{text}");
-                assert!(!html.contains(['\u{202e}', '\u{200f}', '\u{0}', '`'].map(|c| if c == '`' {
-                    '\u{202d}'
-                } else {
-                    c
-                })));
+                assert!(!html.contains(['\u{202e}', '\u{200f}', '\u{2066}', '\u{0}']), "{text}");
             }
         }
     }
@@ -155,6 +151,21 @@ fn h24_the_picker_names_the_application_and_where_the_person_comes_from() {
     ] {
         assert!(html.contains(words), "{words}: {html}");
     }
+}
+
+#[test]
+fn h24_a_long_name_does_not_hide_the_home_organization() {
+    let mut choice = Choice {
+        value: "dlg_1".to_owned(),
+        name: "Northwind ".repeat(1_000),
+        logo: None,
+        through: "Contractor Login".to_owned(),
+        delegated_by: Some("Contractor".to_owned()),
+    };
+    choice.name.push_str("End");
+    let page = OrganizationsPage { choices: vec![choice], ..OrganizationsPage::default() };
+    let html = built_in().render(&Page::Organizations(page), &Language::ENGLISH, &brand()).unwrap();
+    assert!(html.contains("Northwind… — from Contractor</span>"));
 }
 
 #[test]
@@ -243,11 +254,13 @@ fn a_folder_can_bring_a_language() {
 
 #[test]
 fn a_broken_file_is_named_at_the_start_with_its_line() {
-    let table: [(&str, &str, &str); 6] = [
+    let table: [(&str, &str, &str); 8] = [
         ("login/email.html", "a\nb\n{% if %}", "login/email.html, line 3"),
         ("login/error.html", "a\n{{ page.nothing }}", "login/error.html, line 2"),
         ("login/chooser.html", "\n\n{{ t(\"nothing\") }}", "login/chooser.html, line 3"),
         ("layout.html", "{% include \"gone.html\" %}", "layout.html, line 1"),
+        ("login/ways_out.html", "a\n{{ nothing }}", "login/ways_out.html, line 2"),
+        ("messages/de.ftl", "# a\nemail-title = { $app }\n", "messages/de.ftl, line 2: email-title"),
         ("messages/de.ftl", "a = b\n\n= c\n", "messages/de.ftl, line 3"),
         ("messages/!.ftl", "a = b\n", "messages/!.ftl, line 1"),
     ];
