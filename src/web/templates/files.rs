@@ -1,0 +1,113 @@
+//! Where templates, messages and assets come from: out of the program, or first from the operator's folder.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::{fs, io};
+
+use super::TemplateError;
+
+/// Names under `templates/` with their contents.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        /// The files that the program brings along.
+        pub(super) const EMBEDDED: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../templates/", $name)))),*];
+    };
+}
+
+embedded![
+    "assets/mark.svg",
+    "assets/style.css",
+    "layout.html",
+    "login/chooser.html",
+    "login/email.html",
+    "login/error.html",
+    "login/organizations.html",
+    "login/sign_out.html",
+    "login/signed_out.html",
+    "login/ways_out.html",
+    "messages/de.ftl",
+    "messages/en.ftl",
+];
+
+/// An operator's folder is small: beyond this depth, count or length something else was meant.
+const MAX_DEPTH: usize = 3;
+const MAX_FILES: usize = 500;
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Reads the folder's templates, messages and assets; other files and hidden ones are passed over.
+pub(super) fn read(folder: &Path) -> Result<Files, TemplateError> {
+    let unreadable = |why| TemplateError::Folder { folder: folder.to_owned(), why };
+    let mut files = Files::new();
+    for (name, _) in list(folder).map_err(unreadable)? {
+        files.insert(name.clone(), fs::read(folder.join(&name)).map_err(unreadable)?);
+    }
+    Ok(files)
+}
+
+/// Changes when a file comes, goes, grows, shrinks or is written again.
+pub(super) fn fingerprint(folder: &Path) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    for (name, about) in list(folder)? {
+        (name, about.len(), about.modified().ok()).hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+fn list(folder: &Path) -> io::Result<Vec<(String, fs::Metadata)>> {
+    let mut found = Vec::new();
+    walk(folder, "", 0, &mut found)?;
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(String, fs::Metadata)>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some(plain) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        if plain.starts_with('.') {
+            continue;
+        }
+        let about = fs::metadata(entry.path())?;
+        let name = format!("{prefix}{plain}");
+        if about.is_dir() && depth < MAX_DEPTH {
+            walk(&entry.path(), &format!("{name}/"), depth + 1, found)?;
+        } else if about.is_file() && counts(&name) {
+            found.push((name, about));
+        }
+        if found.len() > MAX_FILES || found.last().is_some_and(|(_, about)| about.len() > MAX_BYTES) {
+            return Err(io::Error::other("too many files, or one that is too long"));
+        }
+    }
+    Ok(())
+}
+
+fn counts(name: &str) -> bool {
+    name.ends_with(".html") || name.starts_with("assets/") || language_tag(name).is_some()
+}
+
+/// `de-AT` for `messages/de-AT.ftl`.
+pub(super) fn language_tag(name: &str) -> Option<&str> {
+    name.strip_prefix("messages/")?.strip_suffix(".ftl")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_source_is_in_the_program() {
+        let on_disk = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")).unwrap();
+        let embedded = EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_owned()));
+        assert_eq!(on_disk.into_keys().collect::<Vec<_>>(), embedded.map(|(n, _)| n).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,291 @@
+//! What each page needs to know. A field that is shown comes from strangers and may hold anything; the
+//! templates escape it.
+
+use serde::Serialize;
+use url::{Host, Url};
+
+/// A page that a person can see during sign-in.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Page {
+    Email(EmailPage),
+    Chooser(ChooserPage),
+    Organizations(OrganizationsPage),
+    Error(ErrorPage),
+    SignOut(SignOutPage),
+    SignedOut(SignedOutPage),
+}
+
+impl Page {
+    pub(super) fn template(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "login/email.html",
+            Self::Chooser(_) => "login/chooser.html",
+            Self::Organizations(_) => "login/organizations.html",
+            Self::Error(_) => "login/error.html",
+            Self::SignOut(_) => "login/sign_out.html",
+            Self::SignedOut(_) => "login/signed_out.html",
+        }
+    }
+}
+
+/// Email first. Posts `csrf` with `email`, or with `connection` for one of `methods`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EmailPage {
+    /// The application's name.
+    pub application: String,
+    pub action: String,
+    pub csrf: String,
+    /// What was typed before, or the application's hint.
+    pub email: Option<String>,
+    /// What is wrong with it: `EmailInvalid` or `NoIdentityProvider`, say.
+    pub problem: Option<Problem>,
+    pub methods: Vec<MethodButton>,
+    /// Where "Cancel and return" posts `csrf` and `cancel`; no button without it.
+    pub cancel: Option<String>,
+    /// Where "Use another account" posts `csrf` and `another_account`; no button without it.
+    pub another_account: Option<String>,
+}
+
+/// One way to sign in, as a button.
+#[derive(Clone, Debug, Serialize)]
+pub struct MethodButton {
+    /// What is posted as `connection`.
+    pub value: String,
+    pub name: String,
+}
+
+/// Several connections serve the domain. Posts `csrf` and `connection`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ChooserPage {
+    pub application: String,
+    pub email: String,
+    pub action: String,
+    pub csrf: String,
+    pub methods: Vec<MethodButton>,
+    pub another_account: Option<String>,
+    pub cancel: Option<String>,
+}
+
+/// For which organization the person acts. Posts `csrf` and `choice`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OrganizationsPage {
+    pub application: String,
+    pub email: String,
+    pub action: String,
+    pub csrf: String,
+    /// Those of this page.
+    pub choices: Vec<Choice>,
+    /// A search field; for people with more than [`SEARCH_ABOVE`] choices.
+    pub search: Option<Search>,
+    pub previous: Option<Href>,
+    pub next: Option<Href>,
+    pub another_account: Option<String>,
+    pub cancel: Option<String>,
+}
+
+/// A list longer than this has a search field, and pages of this length.
+pub const SEARCH_ABOVE: usize = 8;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice {
+    /// What is posted as `choice`.
+    pub value: String,
+    /// The organization for which the person would act.
+    pub name: String,
+    pub logo: Option<ImagePath>,
+    /// The name of the connection through which the person signed in.
+    pub through: String,
+    /// For a delegation, the name of the home organization that sends the person.
+    pub delegated_by: Option<String>,
+}
+
+/// Asks by GET with `q`, so that it works without script.
+#[derive(Clone, Debug, Serialize)]
+pub struct Search {
+    pub action: String,
+    pub query: String,
+    pub found: usize,
+}
+
+/// It did not work out.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorPage {
+    pub problem: Problem,
+    /// Only if it is known and enabled.
+    pub application: Option<String>,
+    /// The id that the person may quote, and under which the log tells more.
+    pub id: Option<String>,
+    /// Where "Try again" or "Start again" leads.
+    pub again: Option<Href>,
+    /// Guards the two buttons below.
+    pub csrf: String,
+    pub another_account: Option<String>,
+    /// Needs `application`.
+    pub cancel: Option<String>,
+}
+
+impl ErrorPage {
+    pub fn new(problem: Problem) -> Self {
+        let csrf = String::new();
+        Self { problem, application: None, id: None, again: None, csrf, another_account: None, cancel: None }
+    }
+}
+
+/// Asks before a sign-out that another site may have started. Posts `csrf` and `sign_out`, `yes` or `no`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SignOutPage {
+    pub action: String,
+    pub csrf: String,
+    pub email: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SignedOutPage {
+    pub application: Option<String>,
+    /// The way back to the application, if it has registered one.
+    pub back: Option<Href>,
+    /// The identity provider where the person may still be signed in.
+    pub provider: Option<String>,
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $key:literal),* $(,)?) => {
+        /// What a person can be told that went wrong. Each has three messages: `error-<name>-title`, what
+        /// happened (`-text`) and what to do (`-next`). They tell nothing about other people: a
+        /// missing organization and one that does not know the person read the same.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum Problem { $($(#[$doc])* #[serde(rename = $key)] $name),* }
+
+        impl Problem {
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// As the messages are keyed.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $key),* }
+            }
+        }
+    };
+}
+
+problems! {
+    /// Too late, or in another browser than it began in.
+    FlowExpired = "flow_expired",
+    UnknownApplication = "unknown_application",
+    BadRedirectUri = "bad_redirect_uri",
+    BadRequest = "bad_request",
+    NoIdentityProvider = "no_identity_provider",
+    EmailInvalid = "email_invalid",
+    IdpUnreachable = "idp_unreachable",
+    IdpRefused = "idp_refused",
+    IdpAnswerInvalid = "idp_answer_invalid",
+    EmailDomainNotAllowed = "email_domain_not_allowed",
+    NoOrganization = "no_organization",
+    /// Unknown, or not one of the person's: nobody is told which.
+    OrganizationNotAllowed = "organization_not_allowed",
+    /// Only for its own members; strangers are told `OrganizationNotAllowed`.
+    OrganizationDeactivated = "organization_deactivated",
+    MembershipBlocked = "membership_blocked",
+    SsoRequired = "sso_required",
+    MfaRequired = "mfa_required",
+    ConnectionChanged = "connection_changed",
+    UserDisabled = "user_disabled",
+    EmailInUse = "email_in_use",
+    TooManyRequests = "too_many_requests",
+    NotFound = "not_found",
+    /// Our own failure.
+    Fault = "fault",
+    SignedOutElsewhere = "signed_out_elsewhere",
+}
+
+/// A link that a browser may follow: a path of ours, an `https` URL, or `http` to this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Href(String);
+
+impl Href {
+    /// `None` for any other scheme, a name or password in it, or what only looks like a path of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        if own_path(text) {
+            return Some(Self(text.to_owned()));
+        }
+        let url = Url::parse(text).ok()?;
+        let plain = url.username().is_empty() && url.password().is_none();
+        (plain && is_web(&url)).then(|| Self(url.into()))
+    }
+}
+
+/// A picture that we serve ourselves. Others' addresses would tell them who is signing in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ImagePath(String);
+
+impl ImagePath {
+    pub fn parse(text: &str) -> Option<Self> {
+        own_path(text).then(|| Self(text.to_owned()))
+    }
+}
+
+/// `/…`, but not `//host` or `/\host`, which browsers take for another site, and nothing they would strip.
+fn own_path(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next() == Some(b'/')
+        && !matches!(bytes.next(), Some(b'/' | b'\\'))
+        && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn is_web(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h26_a_link_is_ours_or_of_the_web() {
+        let good =
+            ["/", "/login?flow=1", "https://app.test/x", "http://localhost:3000/", "http://127.0.0.1/a"];
+        for text in good {
+            assert!(Href::parse(text).is_some(), "{text}");
+        }
+        let bad = [
+            "",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            " javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "blob:https://a.test/x",
+            "//evil.test",
+            "/\\evil.test",
+            "/\t/evil.test",
+            "\\\\evil.test",
+            "http://app.test/",
+            "https://user:pass@app.test/",
+            "https://app.test@evil.test/",
+            "app:/callback",
+        ];
+        for text in bad {
+            assert_eq!(Href::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn h26_a_picture_is_ours() {
+        assert!(ImagePath::parse("/logos/org_1.png").is_some());
+        for text in ["https://evil.test/l.png", "//evil.test/l.png", "data:image/svg+xml,x", "l.png", "/a b"]
+        {
+            assert_eq!(ImagePath::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One of each page, to try a template on before people see it.
+
+use super::page::*;
+use super::{Brand, Colour};
+
+/// A brand that has everything a brand can have.
+pub(super) fn brand() -> Brand {
+    Brand {
+        logo: ImagePath::parse("/assets/mark.svg"),
+        accent: Some(Colour::BLACK),
+        support: Href::parse("https://example.test/help"),
+        privacy: Href::parse("https://example.test/privacy"),
+        ..Brand::named("prj_sample", "Behalf")
+    }
+}
+
+/// Every page with everything filled in, then the same pages bare, then every problem.
+pub(super) fn pages() -> impl Iterator<Item = Page> {
+    let full = full("Northwind Planner", "con@a.test");
+    let bare = [
+        Page::Email(EmailPage { application: "App".to_owned(), ..EmailPage::default() }),
+        Page::Chooser(ChooserPage::default()),
+        Page::Organizations(OrganizationsPage::default()),
+        Page::SignOut(SignOutPage::default()),
+        Page::SignedOut(SignedOutPage::default()),
+    ];
+    let problems = Problem::ALL.iter().map(|problem| Page::Error(ErrorPage::new(*problem)));
+    full.into_iter().chain(bare).chain(problems)
+}
+
+/// Every page with each optional part, every text of a stranger being `text`.
+pub(super) fn full(text: &str, email: &str) -> [Page; 6] {
+    [
+        Page::Email(email_page(text, email)),
+        Page::Chooser(chooser(text, email)),
+        Page::Organizations(organizations(text, email)),
+        Page::Error(error(text)),
+        Page::SignOut(SignOutPage { action: at("/logout"), csrf: at("c"), email: Some(email.to_owned()) }),
+        Page::SignedOut(SignedOutPage {
+            application: Some(text.to_owned()),
+            back: Href::parse("https://app.test/"),
+            provider: Some(text.to_owned()),
+        }),
+    ]
+}
+
+fn at(text: &str) -> String {
+    text.to_owned()
+}
+
+fn methods(text: &str) -> Vec<MethodButton> {
+    ["con_1", "con_2"].map(|value| MethodButton { value: at(value), name: at(text) }).into()
+}
+
+fn email_page(text: &str, email: &str) -> EmailPage {
+    EmailPage {
+        application: at(text),
+        action: at("/login"),
+        csrf: at("c"),
+        email: Some(at(email)),
+        problem: Some(Problem::EmailInvalid),
+        methods: methods(text),
+        cancel: Some(at("/login/cancel")),
+        another_account: Some(at("/login/another")),
+    }
+}
+
+fn chooser(text: &str, email: &str) -> ChooserPage {
+    ChooserPage {
+        application: at(text),
+        email: at(email),
+        action: at("/login/connection"),
+        csrf: at("c"),
+        methods: methods(text),
+        another_account: Some(at("/login/another")),
+        cancel: Some(at("/login/cancel")),
+    }
+}
+
+fn organizations(text: &str, email: &str) -> OrganizationsPage {
+    let own = Choice {
+        value: at("org_1"),
+        name: at(text),
+        logo: ImagePath::parse("/logos/org_1.png"),
+        through: at(text),
+        delegated_by: None,
+    };
+    let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
+    OrganizationsPage {
+        application: at(text),
+        email: at(email),
+        action: at("/select-organization"),
+        csrf: at("c"),
+        choices: vec![own, delegated],
+        search: Some(Search { action: at("/select-organization"), query: at(text), found: 2 }),
+        previous: Href::parse("/select-organization?page=1"),
+        next: Href::parse("/select-organization?page=3"),
+        another_account: Some(at("/login/another")),
+        cancel: Some(at("/login/cancel")),
+    }
+}
+
+fn error(text: &str) -> ErrorPage {
+    ErrorPage {
+        application: Some(at(text)),
+        id: Some(at(text)),
+        again: Href::parse("/login"),
+        csrf: at("c"),
+        another_account: Some(at("/login/another")),
+        cancel: Some(at("/login/cancel")),
+        ..ErrorPage::new(Problem::FlowExpired)
+    }
+}

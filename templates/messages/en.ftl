@@ -1,0 +1,154 @@
+# English. Every language has the same messages with the same variables.
+
+## Buttons and links
+button-continue = Continue
+button-another-account = Use another account
+button-cancel = Cancel and return to { $application }
+button-method = Continue with { $name }
+button-search = Search
+button-try-again = Try again
+button-start-again = Start again
+button-sign-out = Sign out
+button-stay = Stay signed in
+button-return = Return to { $application }
+footer-support = Help
+footer-privacy = Privacy
+paging-label = Pages
+paging-previous = Previous
+paging-next = Next
+
+## Who is here
+signed-in-as = Signed in as
+signing-in-as = Signing in as
+
+## Email first
+title-problem = Problem:
+email-title = Sign in to { $application }
+email-lead = Enter your work email and we will take you to your company’s own sign-in.
+email-label = Work email
+email-example = name@company.com
+email-hint = This page never asks for a password.
+email-or = or
+email-methods = Other ways to sign in
+
+## Several identity providers
+chooser-title = Where do you want to sign in?
+chooser-lead = Your company has several ways to sign in to { $application }.
+
+## Which organization
+organizations-application = Continue to { $application }
+organizations-title = Who are you acting for?
+organizations-search = Find an organization
+organizations-found =
+    { $count ->
+        [0] No organization has this name.
+        [one] One organization
+       *[other] { $count } organizations
+    }
+organizations-show-all = Show all
+organizations-delegation = on behalf of { $target } — from { $home }
+organizations-through = Signed in with { $provider }
+
+## Signing out
+sign-out-title = Sign out?
+sign-out-lead = You will be signed out of every application that you opened from this browser.
+signed-out-title = You are signed out
+signed-out-lead = You can close this page. On a shared computer, close all browser windows.
+signed-out-provider = You may still be signed in at { $provider }. Sign out there as well if others use this computer.
+
+## When it does not work out
+error-application = Signing in to { $application }
+error-what-next = What you can do
+error-id = Reference, if you ask for help:
+
+error-flow_expired-title = Please start again
+error-flow_expired-text = This sign-in page was open for too long, or the sign-in was started in another browser.
+error-flow_expired-next = Go back to the application and sign in from there. Keep to one browser until you are in.
+
+error-unknown_application-title = We do not know this application
+error-unknown_application-text = The link that brought you here belongs to no application that signs in with us.
+error-unknown_application-next = Open the application from your own bookmark or your company’s portal. If that leads here too, tell the people who run it.
+
+error-bad_redirect_uri-title = This link leads to the wrong place
+error-bad_redirect_uri-text = You would be sent to an address that the application has not registered. We stopped here to keep your account safe.
+error-bad_redirect_uri-next = Open the application from your own bookmark. If it happens again, tell the people who run it.
+
+error-bad_request-title = We could not read this request
+error-bad_request-text = The application sent you here with something missing or wrong.
+error-bad_request-next = Go back to the application and sign in again. If it happens again, tell the people who run it.
+
+error-no_identity_provider-title = Your company does not sign in here yet
+error-no_identity_provider-text = We know of no company sign-in for this email address.
+error-no_identity_provider-next = Check the part after the @. If it is right, ask your IT department or the people who invited you.
+
+error-email_invalid-title = Check your email address
+error-email_invalid-text = This is not a complete email address.
+error-email_invalid-next = Write it like name@company.com.
+
+error-idp_unreachable-title = Your company’s sign-in does not answer
+error-idp_unreachable-text = We tried to reach your company’s identity provider and got no answer.
+error-idp_unreachable-next = Wait a minute and try again. If it lasts, tell your IT department.
+
+error-idp_refused-title = Your company did not let you in
+error-idp_refused-text = Your company’s identity provider ended the sign-in, or it was cancelled there.
+error-idp_refused-next = Try again. If you are refused again, ask your IT department for access to this application.
+
+error-idp_answer_invalid-title = We could not trust the answer
+error-idp_answer_invalid-text = Your company’s identity provider answered with something that we cannot accept.
+error-idp_answer_invalid-next = Try again. If it happens again, send the reference below to your IT department.
+
+error-email_domain_not_allowed-title = This email address cannot be used here
+error-email_domain_not_allowed-text = Your identity provider told us an email address that it may not vouch for.
+error-email_domain_not_allowed-next = Sign in with your work account. If this is your work account, tell your IT department.
+
+error-no_organization-title = You are not in an organization yet
+error-no_organization-text = You have signed in, but there is no organization for which you can use this application.
+error-no_organization-next = Ask the person who manages your organization’s access to add you, or use another account.
+
+error-organization_not_allowed-title = You cannot continue with this organization
+error-organization_not_allowed-text = The organization does not exist here, or this account cannot act for it.
+error-organization_not_allowed-next = Start from the application again, choose another organization or use another account.
+
+error-organization_deactivated-title = This organization is switched off
+error-organization_deactivated-text = Nobody can sign in for this organization at the moment.
+error-organization_deactivated-next = Ask your organization’s administrator, or choose another organization.
+
+error-membership_blocked-title = Your access is blocked
+error-membership_blocked-text = Your access for this organization has been taken away or paused.
+error-membership_blocked-next = If you think this is a mistake, ask your organization’s administrator.
+
+error-sso_required-title = Use your company’s sign-in
+error-sso_required-text = This organization accepts only its own sign-in, and you came another way.
+error-sso_required-next = Sign in again with your account at this organization.
+
+error-mfa_required-title = A second step is needed
+error-mfa_required-text = This organization asks for a second proof that it is you, such as a code or a passkey.
+error-mfa_required-next = Set up a second step at your identity provider, then sign in again.
+
+error-connection_changed-title = Your company’s sign-in has just changed
+error-connection_changed-text = The settings were changed while you were signing in.
+error-connection_changed-next = Start again. It should take only a moment.
+
+error-user_disabled-title = This account is switched off
+error-user_disabled-text = You cannot sign in with this account at the moment.
+error-user_disabled-next = Ask your organization’s administrator, or use another account.
+
+error-email_in_use-title = We could not set up your account
+error-email_in_use-text = The details from your identity provider do not fit the accounts that we have.
+error-email_in_use-next = Ask your organization’s administrator to look at your account. It helps to quote the reference below.
+
+error-too_many_requests-title = Too many attempts
+error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
+error-too_many_requests-next = Wait a few minutes and try again.
+
+error-not_found-title = There is nothing here
+error-not_found-text = The address may be mistyped or the page may have gone.
+error-not_found-next = Go back to the application that you came from.
+
+error-fault-title = Something went wrong on our side
+error-fault-text = This is not your fault, and nothing about your account has changed.
+error-fault-next = Try again in a minute. If it lasts, quote the reference below when you ask for help.
+
+error-signed_out_elsewhere-title = You have been signed out
+error-signed_out_elsewhere-text = Your session ended, here in another window or at your company.
+error-signed_out_elsewhere-next = Sign in again to go on.
