@@ -65,10 +65,9 @@ async function finish({ callback_url, access_token_audience }) {
   const parameters = oauth.validateAuthResponse(server, application, new URL(callback_url), state);
   const answer = await oauth.authorizationCodeGrantRequest(
     server, application, authentication(), parameters, asked.redirect_uri, verifier, loopback);
-  // Without TLS the signature of an ID token is all that vouches for it, so it is checked as well.
-  const copy = answer.clone();
   tokens = await oauth.processAuthorizationCodeResponse(server, application, answer, { expectedNonce: nonce, requireIdToken: true });
-  await oauth.validateApplicationLevelSignature(server, copy, loopback);
+  // Without TLS the signature of an ID token is all that vouches for it, so it is checked as well.
+  await oauth.validateApplicationLevelSignature(server, answer, loopback);
   const claims = oauth.getValidatedIdTokenClaims(tokens);
   return { claims, userinfo: await userinfo(claims.sub), token_response: tokens, access_token: await accessToken(access_token_audience) };
 }

@@ -276,8 +276,8 @@ impl Person {
     }
 
     async fn visible_text(&self) -> Result<String, CmdError> {
-        let body = self.client.find(Locator::Css("body")).await?;
-        Ok(one_space(&body.text().await?))
+        let text = self.client.execute("return document.body.innerText", vec![]).await?;
+        Ok(one_space(text.as_str().unwrap_or_default()))
     }
 
     async fn devtools(&self, method: &'static str, parameters: Value) {
