@@ -57,7 +57,8 @@ async fn the_browser_and_the_counterparts_understand_each_other() {
     assert_eq!(claims["acr"], "high");
     assert_eq!(result["userinfo"]["name"], "Ann");
 
-    ann.opens(&format!("{}/sign-out", application.says("origin"))).await;
+    ann.opens(&format!("http://shop.a.test:{}/", application.ready["port"])).await;
+    ann.sees("No such page").await;
 }
 
 #[tokio::test]
