@@ -8,4 +8,3 @@ mod attacks;
 mod doors;
 mod house;
 mod stores;
-

@@ -1,0 +1,118 @@
+//! A visitor without scripts, who makes one request at a time and follows nothing unasked.
+
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::cookies::Jar;
+use super::form::{Form, forms};
+
+/// A browser without scripts: a jar of cookies and a line to the network.
+pub struct Visitor {
+    line: reqwest::Client,
+    pub jar: Jar,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// Where it came from.
+    pub url: Url,
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Default for Visitor {
+    fn default() -> Self {
+        Self::arrives()
+    }
+}
+
+impl Visitor {
+    /// Somebody new, without any cookie.
+    pub fn arrives() -> Self {
+        let line = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+        Self { line, jar: Jar::default() }
+    }
+
+    pub async fn get(&mut self, url: &str) -> Answer {
+        self.request(Method::GET, url, |request| request).await
+    }
+
+    pub async fn post_form(&mut self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.request(Method::POST, url, |request| {
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+        })
+        .await
+    }
+
+    /// Any request, dressed by `dress`: further headers, another body.
+    pub async fn request(
+        &mut self,
+        method: Method,
+        url: &str,
+        dress: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let url: Url = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
+        let mut request = dress(self.line.request(method, url.clone()));
+        if let Some(cookies) = self.jar.header(&url) {
+            request = request.header(COOKIE, cookies);
+        }
+        let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            self.jar.take(&url, cookie.to_str().unwrap());
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { url, status, headers, body: response.text().await.unwrap() }
+    }
+
+    /// Goes one step to where a redirect points; as browsers do, always by GET.
+    pub async fn follow(&mut self, answer: &Answer) -> Answer {
+        let next =
+            answer.location().unwrap_or_else(|| panic!("{} redirects nowhere: {answer:?}", answer.url));
+        self.get(next.as_str()).await
+    }
+
+    /// Sends a form as it is; see [`Form::with`] for typing into it.
+    pub async fn submit(&mut self, form: &Form) -> Answer {
+        let fields: Vec<_> =
+            form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if form.method == "post" {
+            return self.post_form(form.action.as_str(), &fields).await;
+        }
+        let mut url = form.action.clone();
+        url.query_pairs_mut().clear().extend_pairs(fields);
+        self.get(url.as_str()).await
+    }
+}
+
+impl Answer {
+    /// Where a redirect points, if it is one.
+    pub fn location(&self) -> Option<Url> {
+        let location = self.headers.get(LOCATION)?.to_str().ok()?;
+        self.url.join(location).ok()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{} is not JSON: {}", self.url, self.body))
+    }
+
+    pub fn forms(&self) -> Vec<Form> {
+        forms(&self.url, &self.body)
+    }
+
+    /// The only form of the page.
+    pub fn form(&self) -> Form {
+        let mut forms = self.forms();
+        assert_eq!(forms.len(), 1, "{} should have one form: {}", self.url, self.body);
+        forms.remove(0)
+    }
+}
