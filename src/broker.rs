@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-
 use crate::audit;
 use crate::config::Config;
 use crate::egress::dns::{Dns, DnsError};
@@ -96,7 +94,7 @@ impl Broker {
     /// Records an event that belongs to no other write.
     pub async fn record(&self, event: AuditEvent) -> Result<(), StoreError> {
         let (random, now) = (self.random.clone(), self.now());
-        self.db.write(move |tx| async move { audit::record(tx, &random, now, &event).await }.boxed()).await
+        self.db.write(async move |tx| audit::record(tx, &random, now, &event).await).await
     }
 
     async fn ensure_default_project(&self) -> Result<(), StoreError> {
@@ -113,7 +111,7 @@ impl Broker {
             updated_at: now,
             disabled_at: None,
         };
-        let made = self.db.write(move |tx| async move { projects::insert(tx, &project).await }.boxed()).await;
+        let made = self.db.write(async move |tx| projects::insert(tx, &project).await).await;
         match made {
             Err(StoreError::Unique { .. }) => Ok(()),
             other => other,

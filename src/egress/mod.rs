@@ -6,6 +6,8 @@
 
 pub mod collector;
 pub mod dns;
+pub mod documents;
+pub mod documents;
 pub mod guard;
 pub mod http;
 pub mod names;

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-
 use super::seal::{MasterKey, Place, SealError};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::{KeyId, ProjectId};
@@ -200,16 +198,13 @@ impl Keyring {
             signs_until: None,
             published_until: None,
         };
-        let written = self.0.db.write(move |tx| {
-            async move {
-                signing_keys::insert(tx, &record).await?;
-                if let Some(old) = predecessor {
-                    let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
-                    signing_keys::retire(tx, old.id, signs_from, published_until).await?;
-                }
-                Ok(())
+        let written = self.0.db.write(async move |tx| {
+            signing_keys::insert(tx, &record).await?;
+            if let Some(old) = predecessor {
+                let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
+                signing_keys::retire(tx, old.id, signs_from, published_until).await?;
             }
-            .boxed()
+            Ok(())
         });
         match written.await {
             Ok(()) => Ok(true),

@@ -1,7 +1,5 @@
 //! Proves at the start that the master key is the one this store was sealed under.
 
-use futures_util::FutureExt;
-
 use super::seal::{MasterKey, MasterKeyError, Place, SealError};
 use crate::config;
 use crate::foundation::random::Random;
@@ -44,14 +42,14 @@ pub async fn master_key(db: &Database, settings: &config::Keys, random: &Random)
 fn check(key: MasterKey, proof: &[u8]) -> Result<MasterKey, ProofError> {
     match key.open(place(), proof) {
         Ok(plain) if plain.as_slice() == PLAIN => Ok(key),
-        Ok(_) => Err(ProofError::Wrong(SealError::Invalid)),
+        Ok(_) => Err(ProofError::Wrong(SealError::Unreadable)),
         Err(error) => Err(ProofError::Wrong(error)),
     }
 }
 
 async fn write(db: &Database, key: MasterKey, random: &Random) -> Result<MasterKey, ProofError> {
     let sealed = key.seal(random, place(), PLAIN);
-    let written = db.write(move |tx| async move { house::insert(tx, NAME, &sealed).await }.boxed()).await;
+    let written = db.write(async move |tx| house::insert(tx, NAME, &sealed).await).await;
     match written {
         Ok(()) => Ok(key),
         // Another process was quicker: its key must be ours too.

@@ -27,6 +27,38 @@ pub use value::{FromColumn, Param, Row, ToParam};
 use postgres::{Mode, Postgres};
 use sqlite::Sqlite;
 
+/// What can be asked for rows: the database (`&mut &db`), or a transaction.
+pub trait Read: Send {
+    fn one(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+    ) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send;
+    fn all(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+}
+
+impl Read for &Database {
+    async fn one(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        Database::one(self, sql, params).await
+    }
+    async fn all(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        Database::all(self, sql, params).await
+    }
+}
+
+impl Read for Tx<'_> {
+    async fn one(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        Tx::one(self, sql, params).await
+    }
+    async fn all(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        Tx::all(self, sql, params).await
+    }
+}
+
 refinery::embed_migrations!("src/store/durable/migrations");
 
 /// The durable store. A clone is another handle of the same one.

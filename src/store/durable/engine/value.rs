@@ -115,8 +115,12 @@ impl Row {
     /// # Errors
     /// [`StoreError::Corrupt`] if there is no such column, or it does not hold a `T`.
     pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, StoreError> {
-        let corrupt = StoreError::Corrupt { statement: self.statement, column: index };
-        self.values.get(index).and_then(T::from_column).ok_or(corrupt)
+        self.values.get(index).and_then(T::from_column).ok_or_else(|| self.corrupt(index))
+    }
+
+    /// What to say of a column that holds something else than it should.
+    pub fn corrupt(&self, index: usize) -> StoreError {
+        StoreError::Corrupt { statement: self.statement, column: index }
     }
 }
 

@@ -30,7 +30,7 @@ CREATE TABLE organizations (
     deactivated_at   BIGINT,
     deleted_at       BIGINT
 );
-CREATE UNIQUE INDEX organizations_by_slug ON organizations (project_id, slug);
+CREATE UNIQUE INDEX organizations_project_id_slug_key ON organizations (project_id, slug);
 
 -- Every slug that an organization has ever had: a retired one is never given to another (applications key on it).
 CREATE TABLE organization_slugs (
@@ -55,7 +55,7 @@ CREATE TABLE connections (
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX connections_by_slug ON connections (project_id, slug);
+CREATE UNIQUE INDEX connections_project_id_slug_key ON connections (project_id, slug);
 CREATE INDEX connections_by_organization ON connections (organization_id);
 
 CREATE TABLE domains (
@@ -76,9 +76,9 @@ CREATE TABLE domains (
     next_check_at   BIGINT NOT NULL,
     misses          BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX domains_by_organization ON domains (organization_id, name);
+CREATE UNIQUE INDEX domains_organization_id_name_key ON domains (organization_id, name);
 -- At most one organization holds a domain verified (threats C15).
-CREATE UNIQUE INDEX domains_held ON domains (project_id, name) WHERE state = 'verified';
+CREATE UNIQUE INDEX domains_project_id_name_key ON domains (project_id, name) WHERE state = 'verified';
 CREATE INDEX domains_to_check ON domains (next_check_at);
 
 CREATE TABLE domain_connections (
@@ -98,7 +98,7 @@ CREATE TABLE applications (
     updated_at   BIGINT NOT NULL,
     disabled_at  BIGINT
 );
-CREATE UNIQUE INDEX applications_by_client_id ON applications (project_id, client_id);
+CREATE UNIQUE INDEX applications_project_id_client_id_key ON applications (project_id, client_id);
 
 CREATE TABLE application_secrets (
     application_id TEXT NOT NULL REFERENCES applications (id),
@@ -127,7 +127,7 @@ CREATE TABLE users (
     updated_at  BIGINT NOT NULL,
     disabled_at BIGINT
 );
-CREATE UNIQUE INDEX users_by_email_claim ON users (project_id, email_claim);
+CREATE UNIQUE INDEX users_project_id_email_claim_key ON users (project_id, email_claim);
 CREATE INDEX users_by_email ON users (project_id, email);
 
 CREATE TABLE identities (
@@ -142,7 +142,7 @@ CREATE TABLE identities (
     last_login_at BIGINT NOT NULL
 );
 -- The only way in which a login finds a user (invariant 1).
-CREATE UNIQUE INDEX identities_by_subject ON identities (connection_id, issuer, subject);
+CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
 CREATE INDEX identities_by_user ON identities (user_id);
 
 CREATE TABLE memberships (
@@ -159,8 +159,8 @@ CREATE TABLE memberships (
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX memberships_by_organization ON memberships (organization_id, user_id);
-CREATE UNIQUE INDEX memberships_exclusive ON memberships (exclusive_user);
+CREATE UNIQUE INDEX memberships_organization_id_user_id_key ON memberships (organization_id, user_id);
+CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_user);
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
@@ -206,7 +206,7 @@ CREATE TABLE delegations (
     created_at           BIGINT NOT NULL,
     updated_at           BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX delegations_by_pair ON delegations (home_organization_id, target_organization_id);
+CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id);
 CREATE INDEX delegations_by_target ON delegations (target_organization_id);
 
 -- A browser: what its cookie's id points to. No fact lives here that a lost update could harm.
@@ -252,7 +252,7 @@ CREATE TABLE grants (
     expires_at      BIGINT NOT NULL,
     revoked_at      BIGINT
 );
-CREATE UNIQUE INDEX grants_by_code ON grants (code_digest);
+CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 
@@ -269,7 +269,7 @@ CREATE TABLE signing_keys (
     signs_until BIGINT,
     published_until BIGINT
 );
-CREATE UNIQUE INDEX signing_keys_by_generation ON signing_keys (project_id, algorithm, generation);
+CREATE UNIQUE INDEX signing_keys_project_id_algorithm_generation_key ON signing_keys (project_id, algorithm, generation);
 
 -- What has been used once and must never be used again: ids of client assertions.
 CREATE TABLE used (
