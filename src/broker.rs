@@ -18,10 +18,9 @@ use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::projects;
 use crate::store::ephemeral::Ephemeral;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Broker(Arc<Inner>);
 
-#[derive(Debug)]
 pub struct Inner {
     pub config: Config,
     /// The public address, without a slash at the end.
@@ -88,7 +87,11 @@ impl Broker {
 
     /// The issuer of a project: the root for the default one, `/p/<slug>` for the others.
     pub fn issuer(&self, project: &Project) -> String {
-        if project.slug == DEFAULT_SLUG { self.origin.clone() } else { format!("{}/p/{}", self.origin, project.slug) }
+        if project.slug == DEFAULT_SLUG {
+            self.origin.clone()
+        } else {
+            format!("{}/p/{}", self.origin, project.slug)
+        }
     }
 
     /// Records an event that belongs to no other write.

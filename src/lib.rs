@@ -4,6 +4,7 @@ extern crate self as behalf;
 
 pub mod audit;
 pub mod broker;
+pub mod chores;
 pub mod cli;
 pub mod config;
 pub mod egress;

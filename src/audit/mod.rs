@@ -9,6 +9,11 @@ use crate::store::durable::audit_events;
 use crate::store::durable::engine::{StoreError, Tx};
 
 /// Records an event.
-pub async fn record(tx: &mut Tx<'_>, random: &Random, now: Moment, event: &AuditEvent) -> Result<(), StoreError> {
+pub async fn record(
+    tx: &mut Tx<'_>,
+    random: &Random,
+    now: Moment,
+    event: &AuditEvent,
+) -> Result<(), StoreError> {
     audit_events::insert(tx, AuditEventId::new(random, now), event, now).await
 }

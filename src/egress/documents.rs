@@ -88,7 +88,8 @@ impl Documents {
             return Err(DocumentError::Cooling);
         }
         entry.asked_at = Some(now);
-        let request = Request::get(url.clone()).header(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let request = Request::get(url.clone())
+            .header(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
         let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));

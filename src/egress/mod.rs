@@ -7,7 +7,6 @@
 pub mod collector;
 pub mod dns;
 pub mod documents;
-pub mod documents;
 pub mod guard;
 pub mod http;
 pub mod names;

@@ -49,7 +49,8 @@ pub struct ProjectKeys {
 impl ProjectKeys {
     /// The key that signs now.
     pub fn signing(&self, algorithm: Algorithm, now: Moment) -> Result<&Arc<SigningKey>, KeyError> {
-        let mut fitting = self.keys.iter().filter(|(record, _)| record.algorithm == algorithm && record.signs_at(now));
+        let mut fitting =
+            self.keys.iter().filter(|(record, _)| record.algorithm == algorithm && record.signs_at(now));
         fitting.next_back().map(|(_, key)| key).ok_or(KeyError::Missing(algorithm.name()))
     }
 
@@ -66,10 +67,9 @@ pub struct Calendar {
     pub publish_ahead: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Keyring(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     db: Database,
     master: MasterKey,
@@ -157,11 +157,17 @@ impl Keyring {
 
     /// Publishes a successor of every key (or of one algorithm's), to sign after the time of publishing ahead,
     /// or, for `at_once`, from this moment on. Returns how many were made.
-    pub async fn rotate(&self, project: ProjectId, only: Option<Algorithm>, at_once: bool) -> Result<usize, KeyError> {
+    pub async fn rotate(
+        &self,
+        project: ProjectId,
+        only: Option<Algorithm>,
+        at_once: bool,
+    ) -> Result<usize, KeyError> {
         let now = self.0.clock.now();
         let signs_from = if at_once { now } else { now.plus(self.0.calendar.publish_ahead) };
         let mut made = 0;
-        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm)) {
+        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm))
+        {
             let records = signing_keys::published(&mut &self.0.db, project, now).await?;
             let newest = records.iter().rfind(|record| record.algorithm == algorithm).cloned();
             made += usize::from(self.succeed(project, algorithm, newest, signs_from).await?);

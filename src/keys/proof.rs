@@ -28,7 +28,11 @@ pub enum ProofError {
 }
 
 /// The master key, checked against the store; made, with the first proof, where neither exists yet.
-pub async fn master_key(db: &Database, settings: &config::Keys, random: &Random) -> Result<MasterKey, ProofError> {
+pub async fn master_key(
+    db: &Database,
+    settings: &config::Keys,
+    random: &Random,
+) -> Result<MasterKey, ProofError> {
     let loaded = MasterKey::load(&settings.folder, settings.master_key.as_ref())?;
     let proof = house::get(&mut &*db, NAME).await?;
     match (loaded, proof) {

@@ -63,7 +63,9 @@ async fn walk(
     loop {
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
-                if let Some(session) = arrive::standing_session(visitor, browser, &journey.login, &arrived).await? {
+                if let Some(session) =
+                    arrive::standing_session(visitor, browser, &journey.login, &arrived).await?
+                {
                     journey.login.stage = Stage::Authenticated(Authenticated { session });
                     continue;
                 }
@@ -72,7 +74,9 @@ async fn walk(
                 }
                 match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
                     resolve::Decision::Ask(problem) => {
-                        return Ok(Step::Wait(resolve::pages::email_page(visitor, application, journey, None, problem).await?));
+                        return Ok(Step::Wait(
+                            resolve::pages::email_page(visitor, application, journey, None, problem).await?,
+                        ));
                     }
                     resolve::Decision::Resolved(resolved) => journey.login.stage = Stage::Resolved(resolved),
                 }
@@ -81,18 +85,25 @@ async fn walk(
                 [] => return Err(Refusal::NoIdentityProvider.into()),
                 [only] => {
                     let (away, response) =
-                        authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone()).await?;
+                        authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
+                            .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
                     return Ok(Step::Wait(response));
                 }
-                _ => return Ok(Step::Wait(resolve::pages::chooser_page(visitor, application, journey, &resolved).await?)),
+                _ => {
+                    return Ok(Step::Wait(
+                        resolve::pages::chooser_page(visitor, application, journey, &resolved).await?,
+                    ));
+                }
             },
             // They came back to our page without having come back from there: they may go again.
             Stage::Away(_) => journey.login.stage = Stage::Arrived(Arrived { another_account: true }),
             Stage::Authenticated(Authenticated { session }) => {
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
                     choose::Decision::Ask(choices) => {
-                        let page = choose::pages::picker(visitor, application, journey, session, &choices, None).await?;
+                        let page =
+                            choose::pages::picker(visitor, application, journey, session, &choices, None)
+                                .await?;
                         return Ok(Step::Wait(page));
                     }
                     choose::Decision::Chosen(context) => {
@@ -101,7 +112,8 @@ async fn walk(
                 }
             }
             Stage::Acting(_) => {
-                let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
+                let ready =
+                    journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
                 let code = issue::code(visitor, &ready).await?;
                 names::login_succeeded();
                 let asked = &journey.login.asked;
@@ -177,7 +189,12 @@ fn redirect_error(visitor: &Visitor, journey: &Journey, error: &OAuthError) -> R
     arrive::error_redirect(visitor, &asked.redirect_uri, asked.state.as_deref(), error)
 }
 
-fn error_page(visitor: &Visitor, journey: &Journey, application: &Application, refusal: &Refusal) -> Response {
+fn error_page(
+    visitor: &Visitor,
+    journey: &Journey,
+    application: &Application,
+    refusal: &Refusal,
+) -> Response {
     let (status, problem) = refusal.visitor();
     let page = ErrorPage {
         application: Some(application.display_name.clone()),

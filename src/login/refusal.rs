@@ -107,8 +107,12 @@ impl Refusal {
             Self::IdpAnswerInvalid(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
-            Self::ConnectionChanged | Self::ConnectionInactive => (StatusCode::FORBIDDEN, P::ConnectionChanged),
-            Self::ProjectDisabled | Self::ApplicationDisabled => (StatusCode::FORBIDDEN, P::UnknownApplication),
+            Self::ConnectionChanged | Self::ConnectionInactive => {
+                (StatusCode::FORBIDDEN, P::ConnectionChanged)
+            }
+            Self::ProjectDisabled | Self::ApplicationDisabled => {
+                (StatusCode::FORBIDDEN, P::UnknownApplication)
+            }
             Self::UserDisabled => (StatusCode::FORBIDDEN, P::UserDisabled),
             Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
             Self::NoOrganization | Self::NotExpected => (StatusCode::FORBIDDEN, P::NoOrganization),
@@ -125,11 +129,17 @@ impl Refusal {
     /// What the application is told at its redirect URI; `None` where nothing may be sent to it.
     pub fn application(&self) -> Option<OAuthError> {
         Some(match self {
-            Self::UnknownApplication | Self::BadRedirectUri | Self::BadRequest(_) | Self::FlowExpired | Self::ForeignForm => {
+            Self::UnknownApplication
+            | Self::BadRedirectUri
+            | Self::BadRequest(_)
+            | Self::FlowExpired
+            | Self::ForeignForm => {
                 return None;
             }
             Self::Protocol(error) => error.clone(),
-            Self::TooManyRequests | Self::IdpUnreachable(_) => OAuthError::temporarily_unavailable(self.name()),
+            Self::TooManyRequests | Self::IdpUnreachable(_) => {
+                OAuthError::temporarily_unavailable(self.name())
+            }
             Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
                 OAuthError::login_required(self.name())
             }

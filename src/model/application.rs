@@ -6,7 +6,6 @@ use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::Algorithm;
-use crate::protocol::jose::JwkSet;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 
@@ -28,7 +27,7 @@ pub struct ApplicationSettings {
     pub kind: ApplicationKind,
     pub authentication: Method,
     /// The public keys of a client that signs its assertions.
-    pub jwks: Option<JwkSet>,
+    pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
     pub scopes: Vec<String>,
     /// Signs ID and access tokens.

@@ -42,8 +42,11 @@ impl Delegation {
             && self.starts_at.is_none_or(|start| start <= now)
             && self.ends_at.is_none_or(|end| now < end)
     }
+}
 
-    pub fn names(&self, email: Option<&Email>) -> bool {
-        self.settings.only.as_ref().is_none_or(|only| email.is_some_and(|email| only.contains(email)))
+impl DelegationSettings {
+    /// Whether it lets this person act: somebody it names by their proved address, or everybody.
+    pub fn means(&self, proved: Option<&Email>) -> bool {
+        self.only.as_ref().is_none_or(|only| proved.is_some_and(|email| only.contains(email)))
     }
 }

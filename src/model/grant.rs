@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{
+    ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId};
+use crate::foundation::id::{
+    ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId,
+};
 use crate::foundation::secret::Digest;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -206,7 +208,9 @@ impl Login {
     /// The session of somebody who is authenticated.
     pub fn session(&self) -> Option<SessionId> {
         match &self.stage {
-            Stage::Authenticated(Authenticated { session }) | Stage::Acting(Acting { session, .. }) => Some(*session),
+            Stage::Authenticated(Authenticated { session }) | Stage::Acting(Acting { session, .. }) => {
+                Some(*session)
+            }
             _ => None,
         }
     }

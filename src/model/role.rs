@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn s0_26_functional_roles_are_the_outer_boundary() {
-        let custom = BTreeMap::from([("billing".to_owned(), strings(&["invoices:read", "connections:write"]))]);
+        let custom =
+            BTreeMap::from([("billing".to_owned(), strings(&["invoices:read", "connections:write"]))]);
         let meanings = BTreeMap::from([("reader".to_owned(), strings(&["invoices:read"]))]);
         let roles = strings(&["billing"]);
         let all = effective_permissions(&roles, &custom, None, &meanings);

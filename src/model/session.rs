@@ -46,8 +46,8 @@ super::words! {
 
 /// RFC 8176 words that alone mean more than one factor, or whose pairing does.
 const KNOWN: [&str; 19] = [
-    "face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina", "sc", "sms",
-    "swk", "tel", "user",
+    "face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina",
+    "sc", "sms", "swk", "tel", "user",
 ];
 
 impl Assurance {

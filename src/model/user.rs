@@ -19,6 +19,13 @@ pub struct User {
     pub disabled_at: Option<Moment>,
 }
 
+impl User {
+    /// The address, if it is proved.
+    pub fn proved_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified_at.is_some())
+    }
+}
+
 /// What the identity provider says of the person, as of the last login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{Error, Result};
+use tower_sessions::session_store::{self, Error};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
 use crate::broker::Broker;
@@ -60,29 +60,32 @@ fn pointers(record: &Record) -> Pointers {
 }
 
 impl Rows {
-    async fn put(&self, record: &Record) -> Result<()> {
+    async fn put(&self, record: &Record) -> session_store::Result<()> {
         let (digest, pointers, now) = (digest(&record.id), pointers(record), self.0.now());
         let expires_at = now.plus(Duration::from_secs(self.0.config.login.session_lifetime));
-        let put = async move |tx: &mut _| browsers::put(tx, digest, &pointers, now, expires_at).await;
-        self.0.db.write(put).await.map_err(backend)
+        let db = &self.0.db;
+        db.write(async move |tx| browsers::put(tx, digest, &pointers, now, expires_at).await)
+            .await
+            .map_err(backend)
     }
 }
 
 #[async_trait::async_trait]
 impl SessionStore for Rows {
-    async fn create(&self, record: &mut Record) -> Result<()> {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         // 128 random bits: a collision means that chance is broken, and then nothing is safe.
-        if browsers::load(&mut &self.0.db, digest(&record.id), self.0.now()).await.map_err(backend)?.is_some() {
+        if browsers::load(&mut &self.0.db, digest(&record.id), self.0.now()).await.map_err(backend)?.is_some()
+        {
             return Err(Error::Backend("a session id was drawn twice".into()));
         }
         self.put(record).await
     }
 
-    async fn save(&self, record: &Record) -> Result<()> {
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
         self.put(record).await
     }
 
-    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let found = browsers::load(&mut &self.0.db, digest(id), self.0.now()).await.map_err(backend)?;
         Ok(found.map(|pointers| Record {
             id: *id,
@@ -92,14 +95,17 @@ impl SessionStore for Rows {
         }))
     }
 
-    async fn delete(&self, id: &Id) -> Result<()> {
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let digest = digest(id);
-        self.0.db.write(async move |tx: &mut _| browsers::delete(tx, digest).await).await.map_err(backend)
+        self.0.db.write(async move |tx| browsers::delete(tx, digest).await).await.map_err(backend)
     }
 }
 
 /// The session of a project that the browser points to; the row says whether it still lives.
-pub async fn session_of(browser: &Session, project: ProjectId) -> Result<Option<SessionId>, tower_sessions::session::Error> {
+pub async fn session_of(
+    browser: &Session,
+    project: ProjectId,
+) -> Result<Option<SessionId>, tower_sessions::session::Error> {
     let text = browser.get::<String>(&project.to_string()).await?;
     Ok(text.and_then(|text| text.parse().ok()))
 }

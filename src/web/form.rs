@@ -25,8 +25,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let body = Bytes::from_request(request, state).await.map_err(|rejection| {
             reply::problem(rejection.status(), "invalid_request", "the body cannot be read or is too large")
         })?;
-        let params = Params::parse(&body)
-            .map_err(|error| reply::problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string()))?;
+        let params = Params::parse(&body).map_err(|error| {
+            reply::problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string())
+        })?;
         Ok(Self(params))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::templates::Templates;
 use crate::broker::Broker;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Front {
     pub broker: Broker,
     pub templates: Arc<Templates>,

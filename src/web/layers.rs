@@ -60,7 +60,9 @@ pub async fn own_name(State(front): State<Front>, request: Request, next: Next) 
     let ours = front.broker.origin.split_once("://").map_or("", |(_, authority)| authority);
     let default_port = if front.broker.origin.starts_with("https:") { ":443" } else { ":80" };
     match named {
-        Some(name) if name.strip_suffix(default_port).unwrap_or(name).eq_ignore_ascii_case(ours) => next.run(request).await,
+        Some(name) if name.strip_suffix(default_port).unwrap_or(name).eq_ignore_ascii_case(ours) => {
+            next.run(request).await
+        }
         _ => {
             let detail = format!("this server answers as {}", front.broker.origin);
             reply::problem(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", &detail)

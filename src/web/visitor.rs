@@ -25,7 +25,7 @@ pub struct ProjectSlug(pub String);
 #[derive(Clone, Copy, Debug)]
 pub struct RequestTag(pub RequestId);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Visitor {
     pub front: Front,
     pub project: Project,
@@ -45,7 +45,11 @@ impl Visitor {
 
     /// A path of this project's, as seen from outside.
     pub fn path(&self, path: &str) -> String {
-        if self.project.slug == DEFAULT_SLUG { path.to_owned() } else { format!("/p/{}{path}", self.project.slug) }
+        if self.project.slug == DEFAULT_SLUG {
+            path.to_owned()
+        } else {
+            format!("/p/{}{path}", self.project.slug)
+        }
     }
 
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
@@ -63,7 +67,13 @@ impl Visitor {
     }
 
     /// Makes a page in the visitor's language and the project's colours.
-    pub fn page(&self, status: StatusCode, page: &Page, ui_locales: Option<&str>, form_targets: &[String]) -> Response {
+    pub fn page(
+        &self,
+        status: StatusCode,
+        page: &Page,
+        ui_locales: Option<&str>,
+        form_targets: &[String],
+    ) -> Response {
         match self.front.templates.render(page, &self.language(ui_locales), &self.brand()) {
             Ok(text) => reply::html(status, text, form_targets),
             Err(error) => {
@@ -136,7 +146,8 @@ fn request_id(parts: &Parts, front: &Front) -> RequestId {
 pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let mut address = peer.unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
     let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
-    let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let fields: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let hops = fields.iter().flat_map(|field| field.split(',')).map(str::trim).collect::<Vec<_>>();
     for hop in hops.into_iter().rev() {
         if !trusted(address) {

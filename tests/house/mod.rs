@@ -17,4 +17,3 @@ pub mod postgres;
 pub mod visitor;
 
 mod introduction;
-

@@ -121,7 +121,12 @@ fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError
 }
 
 /// The protocol's own error, at the redirect URI (RFC 6749, section 4.1.2.1; RFC 9207).
-pub fn error_redirect(visitor: &Visitor, redirect_uri: &str, state: Option<&str>, error: &OAuthError) -> Response {
+pub fn error_redirect(
+    visitor: &Visitor,
+    redirect_uri: &str,
+    state: Option<&str>,
+    error: &OAuthError,
+) -> Response {
     let issuer = visitor.issuer();
     let mut pairs = vec![("error", error.code), ("error_description", error.description.as_ref())];
     pairs.extend(state.map(|state| ("state", state)));
@@ -142,11 +147,14 @@ pub async fn standing_session(
     }
     let broker = visitor.broker();
     let Some(id) = browser::session_of(browser, visitor.project.id).await? else { return Ok(None) };
-    let Some(session) = sessions::by_id(&mut &broker.db, visitor.project.id, id).await? else { return Ok(None) };
+    let Some(session) = sessions::by_id(&mut &broker.db, visitor.project.id, id).await? else {
+        return Ok(None);
+    };
     if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
         return Ok(None);
     }
-    let fits = fits_connection(visitor, &session, asked).await? && fits_hint(visitor, &session, asked).await?;
+    let fits =
+        fits_connection(visitor, &session, asked).await? && fits_hint(visitor, &session, asked).await?;
     Ok(fits.then_some(session.id))
 }
 
@@ -194,7 +202,10 @@ mod tests {
         assert_eq!(organization("scope=openid+organization:*"), Ok(All));
         assert_eq!(organization("scope=openid+organization:acme"), Ok(Named("acme".into())));
         assert_eq!(organization("scope=openid+organization&organization=acme"), Ok(Named("acme".into())));
-        assert_eq!(organization("scope=openid+organization:acme&organization_id=acme"), Ok(Named("acme".into())));
+        assert_eq!(
+            organization("scope=openid+organization:acme&organization_id=acme"),
+            Ok(Named("acme".into()))
+        );
         assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));

@@ -26,7 +26,9 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
         Err(error) => return answer(&visitor, Err(Refusal::BadRequest(error.to_string()).into())).await,
     };
     match arrive(&visitor, &params).await {
-        Ok(Arrival::Welcome(asked)) => next::proceed(&visitor, &browser, Journey::begin(&visitor, *asked)).await,
+        Ok(Arrival::Welcome(asked)) => {
+            next::proceed(&visitor, &browser, Journey::begin(&visitor, *asked)).await
+        }
         Ok(Arrival::TurnedAway(response)) => response,
         Err(stop) => answer(&visitor, Err(stop)).await,
     }
@@ -55,12 +57,13 @@ enum Arrival {
 /// error at the redirect URI.
 async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
     names::login_started();
-    let addressed = authorization::addressed(params).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    let addressed =
+        authorization::addressed(params).map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let application = enabled(visitor, addressed.client_id).await?;
     let uri = redirect_uri(&application, addressed.redirect_uri)?;
     let given = addressed.redirect_uri.is_some();
     let state = params.get("state");
-    let checked = match state {
+    let checked = match &state {
         Ok(state) => authorization::request(params)
             .and_then(|request| asked(&application, request, uri.clone(), given, state.map(str::to_owned))),
         Err(error) => Err(OAuthError::invalid_request(error.to_string())),

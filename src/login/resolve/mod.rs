@@ -38,7 +38,9 @@ pub async fn decide(
         let found = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
         let found = found.filter(|connection| may_use(application, connection));
         return Ok(match found {
-            Some(connection) => Decision::Resolved(Resolved { email: hint, connections: vec![connection.id] }),
+            Some(connection) => {
+                Decision::Resolved(Resolved { email: hint, connections: vec![connection.id] })
+            }
             None => Decision::Ask(Some(Problem::NoIdentityProvider)),
         });
     }
@@ -76,14 +78,22 @@ pub async fn by_email(visitor: &Visitor, application: &Application, email: Email
     Ok(Resolved { email: Some(email), connections })
 }
 
-async fn by_domain(visitor: &Visitor, application: &Application, name: &DomainName) -> Result<Vec<ConnectionId>, Stop> {
+async fn by_domain(
+    visitor: &Visitor,
+    application: &Application,
+    name: &DomainName,
+) -> Result<Vec<ConnectionId>, Stop> {
     if !application.settings.domain_based {
         return Ok(Vec::new());
     }
     Ok(domains::routes(&mut &visitor.broker().db, visitor.project.id, name).await?)
 }
 
-async fn of_organization(visitor: &Visitor, application: &Application, name: &str) -> Result<Vec<ConnectionId>, Stop> {
+async fn of_organization(
+    visitor: &Visitor,
+    application: &Application,
+    name: &str,
+) -> Result<Vec<ConnectionId>, Stop> {
     let db = &visitor.broker().db;
     let Some(organization) = organizations::named(&mut &*db, visitor.project.id, name).await? else {
         return Ok(Vec::new());
@@ -92,7 +102,11 @@ async fn of_organization(visitor: &Visitor, application: &Application, name: &st
         return Ok(Vec::new());
     }
     let all = connections::of_organization(&mut &*db, organization.id).await?;
-    Ok(all.iter().filter(|connection| may_use(application, connection)).map(|connection| connection.id).collect())
+    Ok(all
+        .iter()
+        .filter(|connection| may_use(application, connection))
+        .map(|connection| connection.id)
+        .collect())
 }
 
 /// Hints are limited to what the application may use at all.

@@ -62,7 +62,12 @@ pub async fn identify(
 }
 
 /// `POST /login/{flow}/restart`: use another account.
-pub async fn restart(visitor: Visitor, browser: Session, Path(flow): Path<String>, Form(params): Form) -> Response {
+pub async fn restart(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    Form(params): Form,
+) -> Response {
     match checked(&visitor, &flow, &params).await {
         Ok(mut journey) => {
             journey.login.restart();
@@ -123,7 +128,8 @@ async fn picked(
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
         _ => (None, false),
     };
-    let offered = of_chooser || offered(visitor, application).await?.iter().any(|connection| connection.id == id);
+    let offered =
+        of_chooser || offered(visitor, application).await?.iter().any(|connection| connection.id == id);
     if !offered {
         return Err(Refusal::NoIdentityProvider.into());
     }
@@ -146,7 +152,12 @@ async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application
     found.ok_or(Refusal::UnknownApplication.into())
 }
 
-async fn ask_again(visitor: &Visitor, mut journey: Journey, typed: &str, problem: Problem) -> Result<Response, Stop> {
+async fn ask_again(
+    visitor: &Visitor,
+    mut journey: Journey,
+    typed: &str,
+    problem: Problem,
+) -> Result<Response, Stop> {
     let application = application(visitor, &journey).await?;
     journey.login.stage = Stage::Arrived(Arrived { another_account: true });
     let page = email_page(visitor, &application, &journey, Some(typed), Some(problem)).await?;

@@ -48,7 +48,9 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         return Err(OAuthError::invalid_request(error.to_string()));
     }
     let get = |name: &str| match params.get(name) {
-        Ok(Some(value)) if value.len() > LONGEST => Err(OAuthError::invalid_request(format!("{name} is too long"))),
+        Ok(Some(value)) if value.len() > LONGEST => {
+            Err(OAuthError::invalid_request(format!("{name} is too long")))
+        }
         Ok(value) => Ok(value.map(str::to_owned)),
         Err(error) => Err(OAuthError::invalid_request(error.to_string())),
     };
@@ -104,13 +106,16 @@ fn code_challenge(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(OAuthError::invalid_request("code_challenge_method without code_challenge")),
         (Some(challenge), Some("S256")) if pkce::is_challenge(&challenge) => Ok(Some(challenge)),
-        (Some(_), Some("S256")) => Err(OAuthError::invalid_request("code_challenge is not 32 bytes in base64url")),
+        (Some(_), Some("S256")) => {
+            Err(OAuthError::invalid_request("code_challenge is not 32 bytes in base64url"))
+        }
         (Some(_), _) => Err(OAuthError::invalid_request("code_challenge_method must be S256")),
     }
 }
 
 fn prompts(text: Option<&str>) -> Result<Vec<String>, OAuthError> {
-    let words: Vec<String> = text.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
+    let words: Vec<String> =
+        text.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
     if words.iter().any(|word| !PROMPTS.contains(&word.as_str())) {
         return Err(OAuthError::invalid_request("prompt has an unknown value"));
     }
@@ -140,7 +145,9 @@ fn connection(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
     };
     let named = one_of(get, &["connection", "kc_idp_hint", "idp_hint", "connector_id", "provider"])?;
     match (direct, named) {
-        (Some(one), Some(other)) if one != other => Err(OAuthError::invalid_request("two different connections are asked for")),
+        (Some(one), Some(other)) if one != other => {
+            Err(OAuthError::invalid_request("two different connections are asked for"))
+        }
         (one, other) => Ok(one.or(other)),
     }
 }
@@ -172,7 +179,9 @@ mod tests {
     #[test]
     fn a_plain_request_is_read() {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        let query = format!("response_type=code&scope=openid+email&nonce=n&max_age=60&prompt=login+consent&organization=acme&code_challenge={challenge}&code_challenge_method=S256");
+        let query = format!(
+            "response_type=code&scope=openid+email&nonce=n&max_age=60&prompt=login+consent&organization=acme&code_challenge={challenge}&code_challenge_method=S256"
+        );
         let request = read(&query).unwrap();
         assert_eq!(request.scopes, ["openid", "email"]);
         assert_eq!((request.max_age, request.prompts.len()), (Some(60), 2));
@@ -201,9 +210,18 @@ mod tests {
             ("response_type=code&scope=openid&code_challenge_method=S256", "invalid_request"),
             ("response_type=code&scope=openid&direct_sign_in=social:x", "invalid_request"),
             // H22: a downgrade to `plain`, spoken or by default.
-            ("response_type=code&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "invalid_request"),
-            ("response_type=code&scope=openid&code_challenge=x&code_challenge_method=plain", "invalid_request"),
-            ("response_type=code&scope=openid&code_challenge=short&code_challenge_method=S256", "invalid_request"),
+            (
+                "response_type=code&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+                "invalid_request",
+            ),
+            (
+                "response_type=code&scope=openid&code_challenge=x&code_challenge_method=plain",
+                "invalid_request",
+            ),
+            (
+                "response_type=code&scope=openid&code_challenge=short&code_challenge_method=S256",
+                "invalid_request",
+            ),
         ] {
             assert_eq!(read(query).unwrap_err().code, code, "{query}");
         }

@@ -63,12 +63,15 @@ pub fn read(
     let get = |name| body.get(name).map_err(|error| OAuthError::invalid_request(error.to_string()));
     let (client_id, secret) = (get("client_id")?, get("client_secret")?);
     let (kind, assertion) = (get("client_assertion_type")?, get("client_assertion")?);
-    let ways = usize::from(authorization.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some());
+    let ways = usize::from(authorization.is_some())
+        + usize::from(secret.is_some())
+        + usize::from(assertion.is_some());
     if ways > 1 {
         return Err(OAuthError::invalid_request("the client authenticates in more than one way"));
     }
     let (named, proof) = if let Some(header) = authorization {
-        let (id, secret) = basic(header).ok_or_else(|| OAuthError::invalid_client("malformed Authorization header"))?;
+        let (id, secret) =
+            basic(header).ok_or_else(|| OAuthError::invalid_client("malformed Authorization header"))?;
         (Some(id), Proof::SecretBasic(secret))
     } else if let Some(assertion) = assertion {
         if kind != Some(JWT_BEARER) {
@@ -81,7 +84,9 @@ pub fn read(
         (None, Proof::Nothing)
     };
     match (named, client_id) {
-        (Some(named), Some(id)) if named != id => Err(OAuthError::invalid_request("two different client ids")),
+        (Some(named), Some(id)) if named != id => {
+            Err(OAuthError::invalid_request("two different client ids"))
+        }
         (Some(id), _) => Ok(Credentials { client_id: id, proof }),
         (None, Some(id)) => Ok(Credentials { client_id: id.into(), proof }),
         (None, None) => Err(OAuthError::invalid_client("the client does not say who it is")),

@@ -41,7 +41,9 @@ mod tests {
     #[test]
     fn h22_a_short_a_long_or_another_verifier_does_not_match() {
         let expected = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        for verifier in ["", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX", &"a".repeat(43), &"a".repeat(129), expected] {
+        for verifier in
+            ["", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjX", &"a".repeat(43), &"a".repeat(129), expected]
+        {
             assert!(!matches(expected, verifier), "{verifier}");
         }
         assert!(!is_challenge("plain") && is_challenge(expected));

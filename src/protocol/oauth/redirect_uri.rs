@@ -59,7 +59,8 @@ impl RedirectUri {
         }
         // Whatever the parser would rewrite is read in two ways by somebody: refuse it.
         let path = text.split('?').next().unwrap_or_default();
-        let segment = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".." | "..;");
+        let segment =
+            |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".." | "..;");
         if path.split('/').skip(3).any(segment) {
             return Err(RedirectUriError::DotSegment);
         }
@@ -137,9 +138,16 @@ mod tests {
     fn c26_only_the_port_of_a_loopback_literal_may_differ() {
         let native = RedirectUri::register("http://127.0.0.1/cb").unwrap();
         assert!(native.matches("http://127.0.0.1:49152/cb"));
-        for other in ["http://127.0.0.1:1/cb/", "http://127.0.0.1:x/cb", "http://127.0.0.1:99999/cb", "http://[::1]:1/cb",
-            "http://127.0.0.1.evil.test/cb", "http://127.0.0.1:1@evil.test/cb", "http://localhost:1/cb", "https://127.0.0.1/cb"]
-        {
+        for other in [
+            "http://127.0.0.1:1/cb/",
+            "http://127.0.0.1:x/cb",
+            "http://127.0.0.1:99999/cb",
+            "http://[::1]:1/cb",
+            "http://127.0.0.1.evil.test/cb",
+            "http://127.0.0.1:1@evil.test/cb",
+            "http://localhost:1/cb",
+            "https://127.0.0.1/cb",
+        ] {
             assert!(!native.matches(other), "{other}");
         }
         let local = RedirectUri::register("http://localhost:3000/cb").unwrap();

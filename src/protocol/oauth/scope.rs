@@ -17,7 +17,8 @@ pub const SUPPORTED: [&str; 7] = [OPENID, PROFILE, EMAIL, ORGANIZATION, ORGANIZA
 pub fn split(text: &str) -> Option<Vec<&str>> {
     let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     let scopes: Vec<_> = text.split(' ').filter(|scope| !scope.is_empty()).collect();
-    let fine = !scopes.is_empty() && scopes.len() <= 50 && scopes.iter().all(|scope| scope.bytes().all(allowed));
+    let fine =
+        !scopes.is_empty() && scopes.len() <= 50 && scopes.iter().all(|scope| scope.bytes().all(allowed));
     fine.then_some(scopes)
 }
 

@@ -35,7 +35,8 @@ pub async fn by_client_id(
     project: ProjectId,
     client_id: &str,
 ) -> Result<Option<Application>, StoreError> {
-    let row = db.one(select!("WHERE project_id = $1 AND client_id = $2"), params![project, client_id]).await?;
+    let row =
+        db.one(select!("WHERE project_id = $1 AND client_id = $2"), params![project, client_id]).await?;
     row.as_ref().map(application).transpose()
 }
 
@@ -49,7 +50,11 @@ pub async fn by_id(
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Application>, StoreError> {
-    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project]).await?.iter().map(application).collect()
+    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
+        .await?
+        .iter()
+        .map(application)
+        .collect()
 }
 
 pub async fn secrets(db: &mut impl Read, id: ApplicationId) -> Result<Vec<Digest>, StoreError> {

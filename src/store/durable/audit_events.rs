@@ -7,7 +7,12 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::AuditEventId;
 use crate::model::audit_event::AuditEvent;
 
-pub async fn insert(tx: &mut Tx<'_>, id: AuditEventId, event: &AuditEvent, now: Moment) -> Result<(), StoreError> {
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    id: AuditEventId,
+    event: &AuditEvent,
+    now: Moment,
+) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO audit_events (id, project_id, organization_id, at, actor, action, subject, outcome, reason,
                                    request_id, detail)

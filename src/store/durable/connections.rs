@@ -41,13 +41,21 @@ pub async fn by_id(
     row.as_ref().map(connection).transpose()
 }
 
-pub async fn by_slug(db: &mut impl Read, project: ProjectId, slug: &str) -> Result<Option<Connection>, StoreError> {
+pub async fn by_slug(
+    db: &mut impl Read,
+    project: ProjectId,
+    slug: &str,
+) -> Result<Option<Connection>, StoreError> {
     let row = db.one(select!("WHERE project_id = $1 AND slug = $2"), params![project, slug]).await?;
     row.as_ref().map(connection).transpose()
 }
 
 /// The connection that an application or a file names, by id or by slug.
-pub async fn named(db: &mut impl Read, project: ProjectId, name: &str) -> Result<Option<Connection>, StoreError> {
+pub async fn named(
+    db: &mut impl Read,
+    project: ProjectId,
+    name: &str,
+) -> Result<Option<Connection>, StoreError> {
     match name.parse() {
         Ok(id) => by_id(db, project, id).await,
         Err(_) => by_slug(db, project, name).await,
@@ -63,7 +71,11 @@ pub async fn of_organization(
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {
-    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project]).await?.iter().map(connection).collect()
+    db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
+        .await?
+        .iter()
+        .map(connection)
+        .collect()
 }
 
 pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), StoreError> {

@@ -53,12 +53,19 @@ pub async fn by_name(
     db.one(sql, params![organization, name.as_str()]).await?.as_ref().map(domain).transpose()
 }
 
-pub async fn of_organization(db: &mut impl Read, organization: OrganizationId) -> Result<Vec<Domain>, StoreError> {
+pub async fn of_organization(
+    db: &mut impl Read,
+    organization: OrganizationId,
+) -> Result<Vec<Domain>, StoreError> {
     domains(db.all(select!("WHERE d.organization_id = $1 ORDER BY d.name"), params![organization]).await?)
 }
 
 /// Every claim on a name, of whichever organization.
-pub async fn claims(db: &mut impl Read, project: ProjectId, name: &DomainName) -> Result<Vec<Domain>, StoreError> {
+pub async fn claims(
+    db: &mut impl Read,
+    project: ProjectId,
+    name: &DomainName,
+) -> Result<Vec<Domain>, StoreError> {
     let sql = select!("WHERE d.project_id = $1 AND d.name = $2 ORDER BY d.id");
     domains(db.all(sql, params![project, name.as_str()]).await?)
 }
@@ -114,7 +121,8 @@ pub async fn asserted_by(
 
 /// Claims whose next look at DNS is due.
 pub async fn due(db: &mut impl Read, now: Moment, limit: i64) -> Result<Vec<Domain>, StoreError> {
-    let sql = select!("WHERE d.next_check_at <= $1 AND d.state <> 'removed' ORDER BY d.next_check_at LIMIT $2");
+    let sql =
+        select!("WHERE d.next_check_at <= $1 AND d.state <> 'removed' ORDER BY d.next_check_at LIMIT $2");
     domains(db.all(sql, params![now, limit]).await?)
 }
 

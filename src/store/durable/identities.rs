@@ -52,7 +52,13 @@ pub async fn insert(
     Ok(())
 }
 
-pub async fn touch(tx: &mut Tx<'_>, id: IdentityId, email: Option<&str>, now: Moment) -> Result<(), StoreError> {
-    tx.execute("UPDATE identities SET email = $2, last_login_at = $3 WHERE id = $1", params![id, email, now]).await?;
+pub async fn touch(
+    tx: &mut Tx<'_>,
+    id: IdentityId,
+    email: Option<&str>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    tx.execute("UPDATE identities SET email = $2, last_login_at = $3 WHERE id = $1", params![id, email, now])
+        .await?;
     Ok(())
 }

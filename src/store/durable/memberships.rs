@@ -40,6 +40,11 @@ pub async fn find(
     db.one(sql, params![organization, user]).await?.as_ref().map(membership).transpose()
 }
 
+/// Whether the user has a membership of any status.
+pub async fn any_of(db: &mut impl Read, user: UserId) -> Result<bool, StoreError> {
+    Ok(db.one("SELECT 1 FROM memberships WHERE user_id = $1 LIMIT 1", params![user]).await?.is_some())
+}
+
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
 pub async fn insert(
     tx: &mut Tx<'_>,

@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod audit_events;
 pub mod browsers;
+pub mod choices;
 pub mod connections;
 pub mod delegations;
 pub mod domains;

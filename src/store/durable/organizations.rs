@@ -52,7 +52,11 @@ pub async fn by_slug(
 }
 
 /// The organization that an application or a file names, by id or by slug.
-pub async fn named(db: &mut impl Read, project: ProjectId, name: &str) -> Result<Option<Organization>, StoreError> {
+pub async fn named(
+    db: &mut impl Read,
+    project: ProjectId,
+    name: &str,
+) -> Result<Option<Organization>, StoreError> {
     match name.parse() {
         Ok(id) => by_id(db, project, id).await,
         Err(_) => by_slug(db, project, name).await,
@@ -127,4 +131,10 @@ async fn keep_slug(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), S
     )
     .await?;
     Ok(())
+}
+
+/// Where the logo of an organization is, whichever project it belongs to: ids are no secret, and not guessed.
+pub async fn logo_uri(db: &mut impl Read, id: OrganizationId) -> Result<Option<String>, StoreError> {
+    let row = db.one("SELECT logo_uri FROM organizations WHERE id = $1", params![id]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
 }

@@ -22,8 +22,13 @@ fn session(row: &Row) -> Result<Session, StoreError> {
     })
 }
 
-pub async fn by_id(db: &mut impl Read, project: ProjectId, id: SessionId) -> Result<Option<Session>, StoreError> {
-    let sql = "SELECT id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr, created_at,
+pub async fn by_id(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    let sql =
+        "SELECT id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr, created_at,
                       expires_at, ended_at, current_organization_id
                FROM sessions WHERE id = $2 AND project_id = $1";
     db.one(sql, params![project, id]).await?.as_ref().map(session).transpose()
@@ -44,6 +49,23 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError
             to_json(&session.assurance.amr),
             session.assurance.acr.word(),
             session.created_at,
+            session.expires_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The same person has proved again who they are.
+pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6 WHERE id = $1",
+        params![
+            session.id,
+            session.connection_id,
+            session.authenticated_at,
+            to_json(&session.assurance.amr),
+            session.assurance.acr.word(),
             session.expires_at
         ],
     )

@@ -23,7 +23,11 @@ fn key(row: &Row) -> Result<KeyRecord, StoreError> {
 }
 
 /// The keys of a project that are still published, oldest first.
-pub async fn published(db: &mut impl Read, project: ProjectId, now: Moment) -> Result<Vec<KeyRecord>, StoreError> {
+pub async fn published(
+    db: &mut impl Read,
+    project: ProjectId,
+    now: Moment,
+) -> Result<Vec<KeyRecord>, StoreError> {
     let sql = "SELECT id, project_id, algorithm, generation, public_jwk, private_key, created_at, signs_from,
                       signs_until, published_until
                FROM signing_keys

@@ -11,7 +11,8 @@ pub async fn first(
     value: &str,
     expires_at: Moment,
 ) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO used (kind, scope, value, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let sql =
+        "INSERT INTO used (kind, scope, value, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
     Ok(tx.execute(sql, params![kind, scope, value, expires_at]).await? == 1)
 }
 

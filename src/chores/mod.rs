@@ -1,0 +1,45 @@
+//! What the house does unattended: rotate keys, look domains up again, forget what has run out.
+
+pub mod domains;
+mod sweep;
+
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::store::durable::projects;
+
+/// Works until it is aborted. A chore that fails is logged and tried again next time.
+pub async fn run(broker: Broker) {
+    let every = Duration::from_secs(broker.config.dns.recheck_interval.max(1));
+    let mut turn: u64 = 0;
+    loop {
+        if let Err(error) = domains::look(&broker).await {
+            tracing::error!(%error, "domains could not be looked up again");
+        }
+        if turn.is_multiple_of(60) {
+            rotate(&broker).await;
+            if let Err(error) = sweep::run(&broker).await {
+                tracing::error!(%error, "what has run out could not be forgotten");
+            }
+        }
+        broker.ephemeral.sweep();
+        turn += 1;
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn rotate(broker: &Broker) {
+    let projects = match projects::all(&mut &broker.db).await {
+        Ok(projects) => projects,
+        Err(error) => return tracing::error!(%error, "projects could not be read"),
+    };
+    for project in projects {
+        match broker.keyring.keep_calendar(project.id).await {
+            Ok(0) => {}
+            Ok(made) => {
+                tracing::info!(project = %project.id, made, "signing keys were published ahead of use")
+            }
+            Err(error) => tracing::error!(project = %project.id, %error, "signing keys could not be rotated"),
+        }
+    }
+}

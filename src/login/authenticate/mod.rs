@@ -1,0 +1,386 @@
+//! Somebody we trust says who they are. What an identity provider proved becomes a session here, in one
+//! transaction: the domain rule, the identity, the first login's user and memberships.
+
+pub mod oidc;
+
+use std::time::Duration;
+
+use axum::response::Response;
+
+use super::Stop;
+use super::refusal::Refusal;
+use crate::audit;
+use crate::broker::Broker;
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::id::{
+    ConnectionId, DomainId, IdentityId, MembershipId, OrganizationId, ProjectId, RequestId, SessionId, UserId,
+};
+use crate::foundation::random::Random;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::connection::{Connection, Jit};
+use crate::model::identity::Identity;
+use crate::model::login::{Away, Login};
+use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use crate::model::project::{MembershipMode, Project};
+use crate::model::role;
+use crate::model::session::{Assurance, Session};
+use crate::model::user::{Profile, User};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, users};
+use crate::web::visitor::Visitor;
+
+/// Sends the person to the identity provider of a connection.
+pub async fn leave_for(
+    visitor: &Visitor,
+    login: &Login,
+    connection: ConnectionId,
+    email: Option<Email>,
+) -> Result<(Away, Response), Stop> {
+    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, connection).await?;
+    let connection = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
+    oidc::leave_for(visitor, login, &connection, email).await
+}
+
+/// What an identity provider proved. Only a verified answer makes one.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    pub connection: ConnectionId,
+    /// Of the connection's settings under which the person was sent away.
+    pub version: i64,
+    pub issuer: String,
+    pub subject: String,
+    pub email: Option<Email>,
+    pub profile: Profile,
+    pub assurance: Assurance,
+    pub authenticated_at: Moment,
+}
+
+/// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
+pub async fn sign_in(
+    broker: &Broker,
+    project: &Project,
+    request: RequestId,
+    proof: Proof,
+    standing: Option<SessionId>,
+) -> Result<SessionId, Stop> {
+    // A first login may race with itself in another tab; the loser finds what the winner made.
+    for attempt in 0..2 {
+        let work = SignIn {
+            random: broker.random.clone(),
+            now: broker.now(),
+            lifetime: Duration::from_secs(broker.config.login.session_lifetime),
+            project: project.id,
+            mode: project.settings.membership_mode,
+            request,
+            proof: proof.clone(),
+            standing,
+        };
+        match broker.db.write(async move |tx| work.run(tx).await).await {
+            Ok(session) => return Ok(session),
+            Err(Undone::Refused(refusal)) => return Err(refusal.into()),
+            Err(Undone::Store(StoreError::Unique { what })) if what.contains("email_claim") => {
+                return Err(Refusal::EmailInUse.into());
+            }
+            Err(Undone::Store(StoreError::Unique { .. } | StoreError::Conflict)) if attempt == 0 => {}
+            Err(Undone::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(Refusal::TooManyRequests.into())
+}
+
+/// Why the transaction is rolled back.
+enum Undone {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Undone {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Undone {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+struct SignIn {
+    random: Random,
+    now: Moment,
+    lifetime: Duration,
+    project: ProjectId,
+    mode: MembershipMode,
+    request: RequestId,
+    proof: Proof,
+    standing: Option<SessionId>,
+}
+
+/// By what right the connection asserts the address.
+#[derive(Clone, Copy)]
+struct Claimed {
+    domain: Option<DomainId>,
+    /// Whether the domain's owner wants the address to count as proved.
+    trusted: bool,
+}
+
+impl SignIn {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
+        let connection = self.connection(tx).await?;
+        let claimed = self.domain_rule(tx, &connection).await?;
+        let (user, identity) = self.user(tx, &connection, claimed).await?;
+        let session = self.session(tx, user, identity).await?;
+        let mut event = self.event("login.authenticated", &connection).actor(user);
+        event.outcome = Outcome::Granted;
+        audit::record(tx, &self.random, self.now, &event.subject(session)).await?;
+        Ok(session)
+    }
+
+    /// The connection as it is now must be the one that the person was sent to (threats H04).
+    async fn connection(&self, tx: &mut Tx<'_>) -> Result<Connection, Undone> {
+        let found = connections::by_id(tx, self.project, self.proof.connection).await?;
+        let connection = found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged)?;
+        if connection.version != self.proof.version {
+            return Err(Refusal::ConnectionChanged.into());
+        }
+        if let Some(organization) = connection.organization_id {
+            tx.lock(Lock::Shared, "organizations", &organization.to_string()).await?;
+        }
+        Ok(connection)
+    }
+
+    /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
+    /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds.
+    async fn domain_rule(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<Claimed, Undone> {
+        match (&self.proof.email, connection.organization_id) {
+            (Some(email), Some(_)) => {
+                let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
+                let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
+                Ok(Claimed { domain: Some(domain.id), trusted: domain.trust_since.is_some() })
+            }
+            (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
+            (Some(email), None) => match domains::verified(tx, self.project, email.domain()).await? {
+                Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
+                None => Ok(Claimed { domain: None, trusted: false }),
+            },
+            (None, None) => Ok(Claimed { domain: None, trusted: false }),
+        }
+    }
+
+    /// Found by `(connection, issuer, subject)` and by nothing else (invariant 1), or made.
+    async fn user(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        claimed: Claimed,
+    ) -> Result<(UserId, IdentityId), Undone> {
+        let (issuer, subject) = (&self.proof.issuer, &self.proof.subject);
+        match identities::find(tx, connection.id, issuer, subject).await? {
+            Some(identity) => {
+                let found = users::by_id(tx, self.project, identity.user_id).await?;
+                let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
+                self.refresh(tx, user, &identity, claimed).await?;
+                self.expected(tx, identity.user_id, claimed, false).await?;
+                Ok((identity.user_id, identity.id))
+            }
+            None => self.first_login(tx, connection, claimed).await,
+        }
+    }
+
+    async fn refresh(
+        &self,
+        tx: &mut Tx<'_>,
+        mut user: User,
+        identity: &Identity,
+        claimed: Claimed,
+    ) -> Result<(), Undone> {
+        let before = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
+        user.email.clone_from(&self.proof.email);
+        user.email_verified_at = claimed.trusted.then(|| user.email_verified_at.unwrap_or(self.now));
+        user.profile.clone_from(&self.proof.profile);
+        let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
+        user.updated_at = if before == after { user.updated_at } else { self.now };
+        users::update(tx, &user, claimed.domain).await?;
+        identities::touch(tx, identity.id, self.proof.email.as_ref().map(Email::as_str), self.now).await?;
+        Ok(())
+    }
+
+    /// Creates user, identity and membership, once (S2-36, S2-37).
+    async fn first_login(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        claimed: Claimed,
+    ) -> Result<(UserId, IdentityId), Undone> {
+        let user = User {
+            id: UserId::new(&self.random, self.now),
+            project_id: self.project,
+            email: self.proof.email.clone(),
+            email_verified_at: claimed.trusted.then_some(self.now),
+            profile: self.proof.profile.clone(),
+            created_at: self.now,
+            updated_at: self.now,
+            disabled_at: None,
+        };
+        users::insert(tx, &user, claimed.domain).await?;
+        let identity = Identity {
+            id: IdentityId::new(&self.random, self.now),
+            user_id: user.id,
+            connection_id: connection.id,
+            issuer: self.proof.issuer.clone(),
+            subject: self.proof.subject.clone(),
+            last_login_at: self.now,
+        };
+        let email = self.proof.email.as_ref().map(Email::as_str);
+        identities::insert(tx, self.project, &identity, email).await?;
+        let created = self.event("user.created", connection).actor("house").subject(user.id);
+        audit::record(tx, &self.random, self.now, &created).await?;
+        let expected = self.expected(tx, user.id, claimed, true).await?;
+        if connection.settings.jit == Jit::ExpectedOnly && !expected {
+            return Err(Refusal::NotExpected.into());
+        }
+        if connection.settings.jit == Jit::CreateAndJoin {
+            self.join_by_jit(tx, connection, user.id).await?;
+        }
+        Ok((user.id, identity.id))
+    }
+
+    async fn join_by_jit(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        user: UserId,
+    ) -> Result<(), Undone> {
+        let settings = &connection.settings;
+        let roles = match settings.default_roles.as_slice() {
+            [] => vec![role::MEMBER.to_owned()],
+            roles => roles.to_vec(),
+        };
+        let home = connection.organization_id.map(|organization| (organization, MembershipKind::Home));
+        let further =
+            settings.assign_organizations.iter().map(|organization| (*organization, MembershipKind::Member));
+        for (organization, kind) in home.into_iter().chain(further) {
+            self.join(tx, user, organization, kind, MembershipSource::Jit, &roles).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the places that wait for this address, if its own domain's connection has proved it.
+    async fn expected(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        claimed: Claimed,
+        new: bool,
+    ) -> Result<bool, Undone> {
+        let Some(email) = self.proof.email.as_ref().filter(|_| claimed.trusted) else { return Ok(false) };
+        let mut any = false;
+        for place in memberships::take_expected(tx, self.project, email, user, self.now).await? {
+            any = true;
+            // In an exclusive project one has one membership; a known user has it already.
+            if new || self.mode == MembershipMode::Shared {
+                self.join(
+                    tx,
+                    user,
+                    place.organization_id,
+                    place.kind,
+                    MembershipSource::Manual,
+                    &place.roles,
+                )
+                .await?;
+            }
+        }
+        Ok(any)
+    }
+
+    /// Adds a membership where there is none of any status: what was removed stays removed.
+    async fn join(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        organization: OrganizationId,
+        kind: MembershipKind,
+        source: MembershipSource,
+        roles: &[String],
+    ) -> Result<(), Undone> {
+        if memberships::find(tx, organization, user).await?.is_some() {
+            return Ok(());
+        }
+        if self.mode == MembershipMode::Exclusive && memberships::any_of(tx, user).await? {
+            return Ok(());
+        }
+        let membership = Membership {
+            id: MembershipId::new(&self.random, self.now),
+            organization_id: organization,
+            user_id: user,
+            kind,
+            status: MembershipStatus::Active,
+            source,
+            roles: roles.to_vec(),
+            created_at: self.now,
+        };
+        memberships::insert(tx, self.project, self.mode, &membership).await?;
+        let event = AuditEvent::new(self.project, "organization.member.added", Outcome::Changed)
+            .organization(Some(organization))
+            .actor("house")
+            .subject(user)
+            .request(Some(self.request))
+            .with("source", source.word())
+            .with("roles", roles.to_vec());
+        audit::record(tx, &self.random, self.now, &event).await?;
+        Ok(())
+    }
+
+    /// The same person's session goes on under its id; anybody else's in this browser ends.
+    async fn session(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        identity: IdentityId,
+    ) -> Result<SessionId, Undone> {
+        let mut session = Session {
+            id: SessionId::new(&self.random, self.now),
+            project_id: self.project,
+            user_id: user,
+            identity_id: identity,
+            connection_id: self.proof.connection,
+            authenticated_at: self.proof.authenticated_at,
+            assurance: self.proof.assurance.clone(),
+            created_at: self.now,
+            expires_at: self.now.plus(self.lifetime),
+            ended_at: None,
+            current_organization: None,
+        };
+        let standing = match self.standing {
+            Some(id) => {
+                sessions::by_id(tx, self.project, id).await?.filter(|session| session.is_alive(self.now))
+            }
+            None => None,
+        };
+        match standing {
+            Some(old) if old.identity_id == identity => {
+                session.id = old.id;
+                sessions::renew(tx, &session).await?;
+            }
+            other => {
+                if let Some(old) = other {
+                    sessions::end(tx, old.id, self.now).await?;
+                    grants::revoke_of_session(tx, old.id, self.now).await?;
+                }
+                sessions::insert(tx, &session).await?;
+            }
+        }
+        Ok(session.id)
+    }
+
+    fn event(&self, action: &'static str, connection: &Connection) -> AuditEvent {
+        AuditEvent::new(self.project, action, Outcome::Changed)
+            .organization(connection.organization_id)
+            .request(Some(self.request))
+            .with("connection", connection.id.to_string())
+            .with("amr", self.proof.assurance.amr.clone())
+            .with("acr", self.proof.assurance.acr.word())
+    }
+}

@@ -1,0 +1,162 @@
+//! An upstream OpenID provider: the way there and the way back, with the `openidconnect` crate.
+
+pub mod pages;
+mod provider;
+mod returned;
+
+use std::time::Duration;
+
+use axum::response::Response;
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
+use openidconnect::{
+    ClientId, ClientSecret, CsrfToken, IssuerUrl, JsonWebKeySet, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, Scope,
+};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::broker::Broker;
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::secret::Secret;
+use crate::keys::connection_secret;
+use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::model::connection::Connection;
+use crate::model::login::{Away, Login};
+use crate::protocol::jose::{Algorithm, SigningKey};
+use crate::protocol::oauth::client_authentication::Method;
+use crate::web::reply::{self, Fault};
+use crate::web::visitor::Visitor;
+use provider::Provider;
+
+/// This connection's own callback, and no other's (threats C11, C12).
+pub fn callback(visitor: &Visitor, connection: &Connection) -> String {
+    format!("{}/oidc/{}/callback", visitor.issuer(), connection.id)
+}
+
+fn client(connection: &Connection) -> Result<CoreClient, Refusal> {
+    let issuer = IssuerUrl::new(connection.settings.issuer.clone());
+    let issuer = issuer.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
+    let id = ClientId::new(connection.settings.client_id.clone());
+    Ok(CoreClient::new(id, issuer, JsonWebKeySet::new(Vec::new())))
+}
+
+/// The authorization request (code, PKCE, state, nonce) and what its answer must match.
+pub async fn leave_for(
+    visitor: &Visitor,
+    login: &Login,
+    connection: &Connection,
+    email: Option<Email>,
+) -> Result<(Away, Response), Stop> {
+    let broker = visitor.broker();
+    let provider = Provider::of(broker, connection).await?;
+    // The flow's id leads back to it; the secret behind the dot makes it this outing.
+    let state = format!("{}.{}", login.id, broker.random.token().expose());
+    let away = Away {
+        email,
+        connection: connection.id,
+        version: connection.version,
+        state: Secret::new(state.as_str()).digest(),
+        nonce: broker.random.token().expose().to_owned(),
+        pkce_verifier: broker.random.token().expose().to_owned(),
+        left_at: broker.now(),
+        reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
+    };
+    let location = location(visitor, login, connection, &provider, &away, state)?;
+    Ok((away, reply::see_other(&location)))
+}
+
+fn location(
+    visitor: &Visitor,
+    login: &Login,
+    connection: &Connection,
+    provider: &Provider,
+    away: &Away,
+    state: String,
+) -> Result<String, Stop> {
+    let settings = &connection.settings;
+    let redirect = RedirectUrl::new(callback(visitor, connection));
+    let redirect = redirect.map_err(|_| Fault::Other("our own callback is no URL"))?;
+    let client = client(connection)?.set_auth_uri(provider.authorization.clone()).set_redirect_uri(redirect);
+    let verifier = PkceCodeVerifier::new(away.pkce_verifier.clone());
+    let nonce = away.nonce.clone();
+    let mut request = client
+        .authorize_url(
+            CoreAuthenticationFlow::AuthorizationCode,
+            move || CsrfToken::new(state),
+            move || Nonce::new(nonce),
+        )
+        .add_scopes(settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new))
+        .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+    if away.reauthenticate {
+        request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
+    } else {
+        if login.asked.prompt.select_account {
+            request = request.add_prompt(CoreAuthPrompt::SelectAccount);
+        }
+        if let Some(seconds) = login.asked.max_age {
+            request = request.set_max_age(Duration::from_secs(seconds));
+        }
+    }
+    if let Some(email) = &away.email {
+        if settings.forward_login_hint {
+            request = request.add_extra_param("login_hint", email.as_str());
+        }
+        if let Some(name) = &settings.domain_hint_parameter {
+            request = request.add_extra_param(name.clone(), email.domain().as_str());
+        }
+    }
+    Ok(request.url().0.into())
+}
+
+/// The client secret or private key of a connection, opened.
+fn secret(broker: &Broker, connection: &Connection) -> Result<Secret, Fault> {
+    let sealed = connection.secret.as_deref().ok_or(Fault::Other("a connection has no secret"))?;
+    Ok(connection_secret::open(&broker.keyring, connection.id, sealed)?)
+}
+
+/// How we prove at the token endpoint who we are.
+enum Authentication {
+    Secret(ClientSecret),
+    /// A `client_assertion` (RFC 7523).
+    Assertion(String),
+    Nothing,
+}
+
+fn authentication(
+    broker: &Broker,
+    connection: &Connection,
+    audience: &str,
+    now: Moment,
+) -> Result<Authentication, Fault> {
+    Ok(match connection.settings.authentication {
+        Method::SecretBasic | Method::SecretPost => {
+            Authentication::Secret(ClientSecret::new(secret(broker, connection)?.expose().to_owned()))
+        }
+        Method::PrivateKeyJwt => Authentication::Assertion(assertion(broker, connection, audience, now)?),
+        Method::None => Authentication::Nothing,
+    })
+}
+
+fn assertion(broker: &Broker, connection: &Connection, audience: &str, now: Moment) -> Result<String, Fault> {
+    let key = private_key(&secret(broker, connection)?);
+    let key = key.ok_or(Fault::Other("a connection's private key is unusable"))?;
+    let id = &connection.settings.client_id;
+    let claims = serde_json::json!({
+        "iss": id, "sub": id, "aud": audience, "jti": broker.random.token().expose(),
+        "iat": now.seconds(), "exp": now.seconds() + 60,
+    });
+    Ok(key.sign_jwt("JWT", &claims)?)
+}
+
+/// Reads a PKCS#8 private key in PEM: RSA, P-256 or Ed25519. Its `kid` is the thumbprint (RFC 7638).
+pub fn private_key(pem: &Secret) -> Option<SigningKey> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()).ok()?;
+    let der = der.secret_pkcs8_der();
+    let read = |algorithm, kid: String| SigningKey::from_pkcs8(algorithm, kid, der).ok();
+    [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(|algorithm| {
+        let kid = read(algorithm, String::new())?.public_jwk().thumbprint();
+        read(algorithm, kid)
+    })
+}

@@ -1,0 +1,77 @@
+//! The way back from an OpenID provider.
+
+use axum::extract::{Path, RawQuery};
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::returned;
+use crate::foundation::id::ConnectionId;
+use crate::login::flow::Journey;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer, authenticate, next};
+use crate::model::login::{Authenticated, Stage};
+use crate::protocol::oauth::params::Params;
+use crate::store::durable::connections;
+use crate::web::browser;
+use crate::web::visitor::Visitor;
+
+/// `GET /oidc/{connection}/callback`
+pub async fn callback(
+    visitor: Visitor,
+    browser: Session,
+    Path(connection): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let (params, mut journey) = match taken(&visitor, &query.unwrap_or_default()).await {
+        Ok(found) => found,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
+    match complete(&visitor, &browser, &journey, &connection, &params).await {
+        Ok(authenticated) => {
+            journey.login.stage = Stage::Authenticated(authenticated);
+            next::proceed(&visitor, &browser, journey).await
+        }
+        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// Takes the flow that the state leads to: the answer to one outing is read once.
+async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop> {
+    let params = Params::parse(query.as_bytes()).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    if let Some(error) = params.twice() {
+        return Err(Refusal::BadRequest(error.to_string()).into());
+    }
+    let state = params.get("state").ok().flatten().unwrap_or_default();
+    let (flow, _) = state.split_once('.').ok_or(Refusal::FlowExpired)?;
+    let journey = Journey::find(visitor, flow).await?;
+    // Only the state that was sent takes the flow; a guess leaves it to its owner.
+    match &journey.login.stage {
+        Stage::Away(away) if away.state.matches(state) => {}
+        _ => return Err(Refusal::FlowExpired.into()),
+    }
+    let journey = Journey::take(visitor, flow).await?;
+    Ok((params, journey))
+}
+
+async fn complete(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+    connection: &str,
+    params: &Params,
+) -> Result<Authenticated, Stop> {
+    let broker = visitor.broker();
+    let mismatch = Refusal::IdpAnswerInvalid("connection_mismatch");
+    let id: ConnectionId = connection.parse().map_err(|_| mismatch.clone())?;
+    let state = params.get("state").ok().flatten().unwrap_or_default();
+    let away = journey.login.returned(id, state).map_err(|_| mismatch)?;
+    let found = connections::by_id(&mut &broker.db, visitor.project.id, id).await?;
+    let connection = found.filter(|found| found.is_active() && found.version == away.version);
+    let connection = connection.ok_or(Refusal::ConnectionChanged)?;
+    let proof = returned::proof(visitor, &connection, away, params).await?;
+    let standing = browser::session_of(browser, visitor.project.id).await?;
+    let session = authenticate::sign_in(broker, &visitor.project, visitor.request, proof, standing).await?;
+    browser::sign_in(browser, visitor.project.id, session).await?;
+    Ok(Authenticated { session })
+}

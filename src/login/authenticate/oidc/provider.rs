@@ -1,0 +1,93 @@
+//! What a provider says of itself (OpenID Connect Discovery), or what was typed in its place.
+
+use openidconnect::AuthUrl;
+use serde::Deserialize;
+use url::Url;
+
+use crate::broker::Broker;
+use crate::egress::documents::DocumentError;
+use crate::egress::guard::Guard;
+use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::model::connection::Connection;
+use crate::protocol::jose::{JwkSet, Jws};
+
+pub struct Provider {
+    pub authorization: AuthUrl,
+    pub token: Url,
+    pub userinfo: Option<Url>,
+    pub jwks: Url,
+    /// Whether it promises `iss` in its authorization responses (RFC 9207, section 3).
+    pub promises_iss: bool,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+    userinfo_endpoint: Option<Url>,
+    jwks_uri: Url,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl Provider {
+    pub async fn of(broker: &Broker, connection: &Connection) -> Result<Self, Stop> {
+        let settings = &connection.settings;
+        let provider = match &settings.endpoints {
+            Some(typed) => Self {
+                authorization: AuthUrl::from_url(typed.authorization.clone()),
+                token: typed.token.clone(),
+                userinfo: typed.userinfo.clone(),
+                jwks: typed.jwks.clone(),
+                promises_iss: false,
+            },
+            None => Self::discover(broker, &settings.issuer).await?,
+        };
+        // A browser follows it without our guard; at least it is of the kind that we would follow ourselves.
+        let guard = Guard::new(&broker.config.egress);
+        guard
+            .check(provider.authorization.url())
+            .map_err(|_| Refusal::IdpUnreachable("authorization_endpoint"))?;
+        Ok(provider)
+    }
+
+    async fn discover(broker: &Broker, issuer: &str) -> Result<Self, Stop> {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
+        let url = url.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
+        let body = broker.documents.get(&url).await.map_err(|error| unreachable(&error))?;
+        let found: Metadata =
+            serde_json::from_slice(&body).map_err(|_| Refusal::IdpUnreachable("discovery_malformed"))?;
+        // Byte for byte (OpenID Connect Discovery, section 4.3; threats H17).
+        if found.issuer != issuer {
+            return Err(Refusal::IdpUnreachable("discovery_issuer_mismatch").into());
+        }
+        Ok(Self {
+            authorization: AuthUrl::from_url(found.authorization_endpoint),
+            token: found.token_endpoint,
+            userinfo: found.userinfo_endpoint,
+            jwks: found.jwks_uri,
+            promises_iss: found.authorization_response_iss_parameter_supported,
+        })
+    }
+
+    /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
+    pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
+        let keys = parse(&broker.documents.get(&self.jwks).await.map_err(|error| unreachable(&error))?)?;
+        if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
+            return Ok(keys);
+        }
+        parse(&broker.documents.refreshed(&self.jwks).await.map_err(|error| unreachable(&error))?)
+    }
+}
+
+fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
+    JwkSet::parse(body).map_err(|_| Refusal::IdpUnreachable("jwks_malformed").into())
+}
+
+fn unreachable(error: &DocumentError) -> Stop {
+    tracing::warn!(%error, "an identity provider's document cannot be had");
+    Refusal::IdpUnreachable("document_unreachable").into()
+}

@@ -1,0 +1,314 @@
+//! What a provider answered, believed only after every check.
+
+use std::time::Duration;
+
+use openidconnect::core::{
+    CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet, CoreTokenResponse,
+};
+use openidconnect::{
+    AccessTokenHash, AuthType, AuthorizationCode, ClientId, IssuerUrl, Nonce, OAuth2TokenResponse,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenResponse, TokenUrl,
+};
+
+use super::provider::Provider;
+use super::{Authentication, authentication, callback, client};
+use crate::egress::http::Request;
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::secret::Secret;
+use crate::login::Stop;
+use crate::login::authenticate::Proof;
+use crate::login::refusal::Refusal;
+use crate::model::connection::Connection;
+use crate::model::login::Away;
+use crate::model::session::Assurance;
+use crate::model::user::Profile;
+use crate::protocol::jose::{Claims, JwkSet, Jws, Typ, VerifyingKey};
+use crate::protocol::oauth::client_authentication::{JWT_BEARER, Method};
+use crate::protocol::oauth::params::{Params, printable};
+use crate::telemetry::names::{self, Outcome};
+use crate::web::visitor::Visitor;
+
+/// For all that is asked of a provider after the return: whoever is slower is refused.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// Turns the answer into a proof, or says what was wrong with it.
+pub async fn proof(
+    visitor: &Visitor,
+    connection: &Connection,
+    away: &Away,
+    params: &Params,
+) -> Result<Proof, Stop> {
+    let clock = &visitor.broker().clock;
+    let started = clock.now();
+    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, away, params)).await;
+    let (label, outcome) = match asked {
+        Err(_) => (Outcome::TimedOut, Err(Refusal::IdpUnreachable("too_slow").into())),
+        Ok(Ok(proof)) => (Outcome::Answered, Ok(proof)),
+        Ok(Err(Stop::Refused(Refusal::IdpUnreachable(why)))) => {
+            (Outcome::Unreachable, Err(Refusal::IdpUnreachable(why).into()))
+        }
+        Ok(Err(stop)) => (Outcome::Unusable, Err(stop)),
+    };
+    names::upstream_request(label, clock.now().since(started));
+    outcome
+}
+
+async fn ask(
+    visitor: &Visitor,
+    connection: &Connection,
+    away: &Away,
+    params: &Params,
+) -> Result<Proof, Stop> {
+    let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
+    let provider = Provider::of(visitor.broker(), connection).await?;
+    check_issuer(connection, &provider, get("iss")?)?;
+    if let Some(error) = get("error")? {
+        return Err(Refusal::IdpRefused(printable(error)).into());
+    }
+    let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
+    let answer = redeem(visitor, connection, &provider, away, code).await?;
+    let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
+    let (claims, key) = verified(visitor, connection, &provider, away, id_token).await?;
+    by_the_other_reader(visitor, connection, away, &answer, id_token, &key)?;
+    let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
+    let userinfo = userinfo(visitor, connection, &provider, &answer, &claims, &subject).await?;
+    let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
+    let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    Ok(Proof {
+        connection: connection.id,
+        version: away.version,
+        issuer: connection.settings.issuer.clone(),
+        email: email(connection, &claims, userinfo.as_ref())?,
+        profile: profile(&claims, userinfo.as_ref()),
+        assurance: Assurance::from_upstream(&amr),
+        authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
+        subject,
+    })
+}
+
+/// RFC 9207: an `iss` must be the connection's; where the provider promises one, it must be there (threats C12).
+fn check_issuer(connection: &Connection, provider: &Provider, iss: Option<&str>) -> Result<(), Refusal> {
+    match iss {
+        Some(iss) if iss != connection.settings.issuer => Err(Refusal::IdpAnswerInvalid("iss_mismatch")),
+        None if provider.promises_iss => Err(Refusal::IdpAnswerInvalid("iss_missing")),
+        _ => Ok(()),
+    }
+}
+
+async fn redeem(
+    visitor: &Visitor,
+    connection: &Connection,
+    provider: &Provider,
+    away: &Away,
+    code: &str,
+) -> Result<CoreTokenResponse, Stop> {
+    let broker = visitor.broker();
+    let redirect = RedirectUrl::new(callback(visitor, connection));
+    let redirect = redirect.map_err(|_| Refusal::IdpUnreachable("callback_is_no_url"))?;
+    let how = match connection.settings.authentication {
+        Method::SecretBasic => AuthType::BasicAuth,
+        _ => AuthType::RequestBody,
+    };
+    let mut client = client(connection)?
+        .set_redirect_uri(redirect)
+        .set_token_uri(TokenUrl::from_url(provider.token.clone()))
+        .set_auth_type(how);
+    let mut assertion = None;
+    match authentication(broker, connection, provider.token.as_str(), broker.now())? {
+        Authentication::Secret(secret) => client = client.set_client_secret(secret),
+        Authentication::Assertion(jwt) => assertion = Some(jwt),
+        Authentication::Nothing => {}
+    }
+    let verifier = PkceCodeVerifier::new(away.pkce_verifier.clone());
+    let mut request =
+        client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier);
+    if let Some(jwt) = assertion {
+        request = request
+            .add_extra_param("client_assertion_type", JWT_BEARER)
+            .add_extra_param("client_assertion", jwt);
+    }
+    // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
+    request.request_async(&broker.http).await.map_err(|error| {
+        Stop::Refused(match error {
+            RequestTokenError::ServerResponse(_) => Refusal::IdpAnswerInvalid("token_endpoint_refused"),
+            RequestTokenError::Request(error) => {
+                names::egress_refused(error.reason());
+                Refusal::IdpUnreachable("token_endpoint")
+            }
+            _ => Refusal::IdpAnswerInvalid("token_answer_malformed"),
+        })
+    })
+}
+
+/// The ID token, by our own strict reader: algorithm, key, the type of every claim, times, issuer, audience, nonce.
+async fn verified(
+    visitor: &Visitor,
+    connection: &Connection,
+    provider: &Provider,
+    away: &Away,
+    id_token: &CoreIdToken,
+) -> Result<(Claims, VerifyingKey), Stop> {
+    let broker = visitor.broker();
+    let settings = &connection.settings;
+    let invalid = Refusal::IdpAnswerInvalid;
+    let raw = id_token.to_string();
+    let jws = Jws::parse(&raw).map_err(|_| invalid("id_token_malformed"))?;
+    if !settings.algorithms.contains(&jws.algorithm()) {
+        return Err(invalid("id_token_algorithm").into());
+    }
+    let keys = provider.keys_for(broker, &jws).await?;
+    // One key at a time: several may have the same `kid`, and the other reader wants to know which it was.
+    let fitting: Vec<_> = keys.candidates(jws.kid(), jws.algorithm()).cloned().collect();
+    let verify = |key: VerifyingKey| {
+        let alone = JwkSet::new(vec![key.clone()]);
+        let claims = Jws::parse(&raw).ok()?.verify(&alone, &settings.algorithms, Typ::Jwt).ok()?;
+        Some((claims.into_inner(), key))
+    };
+    let found = fitting.into_iter().find_map(verify);
+    let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
+
+    let leeway = Duration::from_secs(settings.leeway);
+    let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());
+    times.map_err(|_| invalid("id_token_times"))?;
+    if claims.iss().ok() != Some(settings.issuer.as_str()) {
+        return Err(invalid("id_token_issuer").into());
+    }
+    check_audience(&claims, &settings.client_id)?;
+    if claims.string("nonce").ok() != Some(away.nonce.as_str()) {
+        return Err(invalid("nonce_mismatch").into());
+    }
+    let differs = |(name, wanted): &(String, String)| claims.string(name).ok() != Some(wanted.as_str());
+    if settings.required_claims.iter().any(differs) {
+        return Err(invalid("required_claim_mismatch").into());
+    }
+    Ok((claims, key))
+}
+
+/// `aud` holds us; with several audiences, or an `azp`, the token was issued to us (OpenID Connect Core, 3.1.3.7).
+fn check_audience(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
+    let invalid = Refusal::IdpAnswerInvalid("id_token_audience");
+    let audience = claims.aud().map_err(|_| invalid.clone())?;
+    let azp = claims.optional_string("azp").map_err(|_| invalid.clone())?;
+    let ours = audience.contains(&client_id) && azp.is_none_or(|azp| azp == client_id);
+    if ours && (audience.len() == 1 || azp.is_some()) { Ok(()) } else { Err(invalid) }
+}
+
+/// The same token once more, by `openidconnect`: two readers by different authors must agree.
+fn by_the_other_reader(
+    visitor: &Visitor,
+    connection: &Connection,
+    away: &Away,
+    answer: &CoreTokenResponse,
+    id_token: &CoreIdToken,
+    key: &VerifyingKey,
+) -> Result<(), Stop> {
+    let invalid = Refusal::IdpAnswerInvalid;
+    let settings = &connection.settings;
+    let jwk: CoreJsonWebKey =
+        serde_json::from_value(serde_json::to_value(key.jwk())?).map_err(|_| invalid("key_unusable"))?;
+    let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| invalid("issuer_is_no_url"))?;
+    let named = |name: &str| serde_json::from_value(serde_json::Value::String(name.to_owned())).ok();
+    let allowed: Vec<_> =
+        settings.algorithms.iter().filter_map(|algorithm| named(algorithm.name())).collect();
+    let then = visitor.broker().now().minus(Duration::from_secs(settings.leeway));
+    let client_id = ClientId::new(settings.client_id.clone());
+    // Confidential or not matters only to HMAC, which is on no list of ours. Further audiences were judged.
+    let verifier =
+        CoreIdTokenVerifier::new_public_client(client_id, issuer, CoreJsonWebKeySet::new(vec![jwk]))
+            .set_allowed_algs(allowed)
+            .set_other_audience_verifier_fn(|_| true)
+            .set_time_fn(move || chrono_moment(then));
+    let claims = id_token.claims(&verifier, &Nonce::new(away.nonce.clone()));
+    let claims = claims.map_err(|_| invalid("id_token_refused"))?;
+    let Some(expected) = claims.access_token_hash() else { return Ok(()) };
+    let mismatch = invalid("at_hash_mismatch");
+    let algorithm = id_token.signing_alg().map_err(|_| mismatch.clone())?;
+    let signing_key = id_token.signing_key(&verifier).map_err(|_| mismatch.clone())?;
+    match AccessTokenHash::from_token(answer.access_token(), algorithm, signing_key) {
+        Ok(actual) if actual == *expected => Ok(()),
+        _ => Err(mismatch.into()),
+    }
+}
+
+fn chrono_moment(moment: Moment) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(moment.millis()).unwrap_or_default()
+}
+
+/// The UserInfo answer, where it is wanted; its `sub` must be the ID token's.
+async fn userinfo(
+    visitor: &Visitor,
+    connection: &Connection,
+    provider: &Provider,
+    answer: &CoreTokenResponse,
+    claims: &Claims,
+    subject: &str,
+) -> Result<Option<Claims>, Stop> {
+    let settings = &connection.settings;
+    let has_email = claims.get(&settings.email_claim).is_some();
+    let Some(url) = provider.userinfo.as_ref().filter(|_| settings.always_userinfo || !has_email) else {
+        return Ok(None);
+    };
+    let token = Secret::new(answer.access_token().secret().as_str());
+    let sent = visitor.broker().http.send(Request::get(url.clone()).bearer(&token)).await;
+    let response = sent.map_err(|error| {
+        names::egress_refused(error.reason());
+        Refusal::IdpUnreachable("userinfo_endpoint")
+    })?;
+    if response.status != 200 {
+        return Err(Refusal::IdpAnswerInvalid("userinfo_status").into());
+    }
+    let found = Claims::parse(&response.body).map_err(|_| Refusal::IdpAnswerInvalid("userinfo_malformed"))?;
+    if found.sub().ok() != Some(subject) {
+        return Err(Refusal::IdpAnswerInvalid("userinfo_sub_mismatch").into());
+    }
+    Ok(Some(found))
+}
+
+/// The address, in its one spelling. ID token and UserInfo must not contradict each other (threats C01).
+fn email(
+    connection: &Connection,
+    claims: &Claims,
+    userinfo: Option<&Claims>,
+) -> Result<Option<Email>, Refusal> {
+    let refused = Refusal::EmailDomainNotAllowed;
+    let read = |claims: &Claims| {
+        let text = claims.optional_string(&connection.settings.email_claim).map_err(|_| refused.clone())?;
+        text.map(|text| Email::parse(text).map_err(|_| refused.clone())).transpose()
+    };
+    match (read(claims)?, userinfo.map(read).transpose()?.flatten()) {
+        (Some(one), Some(other)) if one != other => Err(refused),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
+    let read = |name: &str| {
+        let of = |claims: &Claims| claims.optional_string(name).ok().flatten().map(str::to_owned);
+        let text = of(claims).or_else(|| userinfo.and_then(of))?;
+        let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+        Some(text).filter(|text| !text.is_empty())
+    };
+    Profile {
+        name: read("name"),
+        given_name: read("given_name"),
+        family_name: read("family_name"),
+        locale: read("locale"),
+    }
+}
+
+/// When the person proved who they are: as the provider says, never in the future. Where a new proof was asked
+/// for, an old one is refused.
+fn authenticated_at(
+    visitor: &Visitor,
+    connection: &Connection,
+    away: &Away,
+    claims: &Claims,
+) -> Result<Moment, Refusal> {
+    let now = visitor.broker().now();
+    let leeway = Duration::from_secs(connection.settings.leeway);
+    let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
+    let at = said.unwrap_or(now).min(now);
+    let too_old = away.reauthenticate && at.plus(leeway) < away.left_at;
+    if too_old { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
+}

@@ -1,0 +1,92 @@
+//! They say for which organization they act. What was asked for skips the page, never the checks; nothing is
+//! guessed, and the first is never taken because it is the first.
+
+pub mod pages;
+
+use super::Stop;
+use super::refusal::Refusal;
+use crate::foundation::id::{ProjectId, SessionId};
+use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
+use crate::model::login::{Asked, Context, OrganizationAsked};
+use crate::model::user::User;
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::engine::{Database, StoreError};
+use crate::store::durable::{sessions, users};
+use crate::web::visitor::Visitor;
+
+#[derive(Debug)]
+pub enum Decision {
+    Ask(Vec<Choice>),
+    Chosen(Context),
+}
+
+/// Whether the page is needed.
+pub async fn decide(
+    visitor: &Visitor,
+    application: &Application,
+    asked: &Asked,
+    session: SessionId,
+) -> Result<Decision, Stop> {
+    if application.settings.organization_usage == OrganizationUsage::Deny
+        || asked.organization == OrganizationAsked::All
+    {
+        return Ok(Decision::Chosen(Context::Personal));
+    }
+    let user = user_of(visitor, session).await?;
+    let found = available(visitor, application, &user).await?;
+    if let OrganizationAsked::Named(name) = &asked.organization {
+        let named = found.iter().find(|choice| is_named(choice, name));
+        return Ok(Decision::Chosen(context(named.ok_or(Refusal::OrganizationNotAllowed)?)));
+    }
+    let forced = asked.prompt.select_organization || asked.prompt.select_account;
+    let silent = application.settings.organization_prompt == OrganizationPrompt::None
+        && asked.organization == OrganizationAsked::Unsaid
+        && !asked.prompt.select_organization;
+    match found.as_slice() {
+        [] if needs_one(application, asked) => Err(Refusal::NoOrganization.into()),
+        [] => Ok(Decision::Chosen(Context::Personal)),
+        [only] if !asked.prompt.select_organization => Ok(Decision::Chosen(context(only))),
+        _ if silent && !forced && !needs_one(application, asked) => Ok(Decision::Chosen(Context::Personal)),
+        _ if asked.prompt.none => Err(Refusal::SelectionRequired.into()),
+        _ => Ok(Decision::Ask(found)),
+    }
+}
+
+fn needs_one(application: &Application, asked: &Asked) -> bool {
+    application.settings.organization_usage == OrganizationUsage::Require
+        || asked.organization == OrganizationAsked::One
+}
+
+fn is_named(choice: &Choice, name: &str) -> bool {
+    choice.slug == name
+        || name.parse().is_ok_and(|id: crate::foundation::id::OrganizationId| id == choice.organization)
+}
+
+/// In whose name this choice lets somebody act.
+pub fn context(choice: &Choice) -> Context {
+    match &choice.delegation {
+        None => Context::Member(choice.organization),
+        Some(delegated) => Context::Delegate { target: choice.organization, delegation: delegated.id },
+    }
+}
+
+/// For whom the person may act, by name.
+pub async fn available(
+    visitor: &Visitor,
+    application: &Application,
+    user: &User,
+) -> Result<Vec<Choice>, StoreError> {
+    let broker = visitor.broker();
+    let mut found = choices::of(&mut &broker.db, application, user, broker.now()).await?;
+    found.sort_by_cached_key(|choice| (choice.display_name.to_lowercase(), choice.organization));
+    Ok(found)
+}
+
+pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop> {
+    let (db, project): (&Database, ProjectId) = (&visitor.broker().db, visitor.project.id);
+    let session = sessions::by_id(&mut &*db, project, session).await?;
+    let session =
+        session.filter(|session| session.is_alive(visitor.broker().now())).ok_or(Refusal::SessionEnded)?;
+    let user = users::by_id(&mut &*db, project, session.user_id).await?;
+    user.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+}

@@ -1,0 +1,165 @@
+//! The picker.
+
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::{Decision, available, context, decide, user_of};
+use crate::foundation::id::SessionId;
+use crate::login::flow::Journey;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer, next};
+use crate::model::application::Application;
+use crate::model::login::{Acting, Authenticated, Stage};
+use crate::protocol::oauth::params::{Params, append};
+use crate::store::durable::choices::Choice as Available;
+use crate::store::durable::{applications, connections, sessions};
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::templates::{Choice, Href, ImagePath, OrganizationsPage, Page, SEARCH_ABOVE, Search};
+use crate::web::visitor::Visitor;
+
+/// `POST /login/{flow}/organization`: one was picked.
+pub async fn pick(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    Form(params): Form,
+) -> Response {
+    let mut journey = match Journey::find(&visitor, &flow).await {
+        Ok(journey) => journey,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
+    match picked(&visitor, &browser, &journey, &params).await {
+        Ok(acting) => {
+            journey.login.stage = Stage::Acting(acting);
+            next::proceed(&visitor, &browser, journey).await
+        }
+        Err(Stop::Refused(Refusal::ForeignForm)) => answer(&visitor, Err(Refusal::ForeignForm.into())).await,
+        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// A choice counts only if it was on the page: no other organization can be posted (threats H24).
+async fn picked(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+    params: &Params,
+) -> Result<Acting, Stop> {
+    journey.check_form(visitor, params)?;
+    let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
+        return Err(Refusal::FlowExpired.into());
+    };
+    if crate::web::browser::session_of(browser, visitor.project.id).await? != Some(session) {
+        return Err(Refusal::SessionEnded.into());
+    }
+    let value = params.get("choice").ok().flatten().unwrap_or_default();
+    let application = application(visitor, journey).await?;
+    let user = user_of(visitor, session).await?;
+    let found = available(visitor, &application, &user).await?;
+    let choice = found.iter().find(|choice| self::value(choice) == value);
+    let choice = choice.ok_or(Refusal::OrganizationNotAllowed)?;
+    Ok(Acting { session, context: context(choice), by_hand: true })
+}
+
+/// `GET /login/{flow}/organizations?q=&page=`: the same page, searched or turned.
+pub async fn search(visitor: Visitor, Path(flow): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let outcome = searched(&visitor, &flow, &query.unwrap_or_default()).await;
+    answer(&visitor, outcome).await
+}
+
+async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response, Stop> {
+    let params = Params::parse(query.as_bytes()).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    let journey = Journey::find(visitor, flow).await?;
+    let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
+        return Ok(reply::see_other(&journey.path(visitor, "")));
+    };
+    let application = application(visitor, &journey).await?;
+    match decide(visitor, &application, &journey.login.asked, session).await? {
+        Decision::Ask(found) => picker(visitor, &application, &journey, session, &found, Some(&params)).await,
+        Decision::Chosen(_) => Ok(reply::see_other(&journey.path(visitor, ""))),
+    }
+}
+
+async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
+    let id = journey.login.asked.application;
+    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    found.ok_or(Refusal::UnknownApplication.into())
+}
+
+/// What a choice posts: the delegation's id, or the organization's.
+fn value(choice: &Available) -> String {
+    choice
+        .delegation
+        .as_ref()
+        .map_or_else(|| choice.organization.to_string(), |delegated| delegated.id.to_string())
+}
+
+/// The page: names the application, each organization, and through whom the person came.
+pub async fn picker(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    session: SessionId,
+    found: &[Available],
+    params: Option<&Params>,
+) -> Result<Response, Stop> {
+    let get = |name| params.and_then(|params| params.get(name).ok().flatten());
+    let query: String = get("q").unwrap_or_default().chars().take(100).collect();
+    let wanted = query.to_lowercase();
+    let matching: Vec<_> = found
+        .iter()
+        .filter(|c| c.display_name.to_lowercase().contains(&wanted) || c.slug.contains(&wanted))
+        .collect();
+    let last = matching.len().saturating_sub(1) / SEARCH_ABOVE;
+    let number = get("page").and_then(|text| text.parse::<usize>().ok()).unwrap_or(0).min(last);
+    let base = journey.path(visitor, "/organizations");
+    let turn = |to: usize| Href::parse(&append(&base, [("q", query.as_str()), ("page", &to.to_string())]));
+    let through = through(visitor, session).await?;
+    let user = user_of(visitor, session).await?;
+    let page = OrganizationsPage {
+        application: application.display_name.clone(),
+        email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
+        action: journey.path(visitor, "/organization"),
+        csrf: journey.login.csrf.clone(),
+        choices: matching
+            .iter()
+            .skip(number * SEARCH_ABOVE)
+            .take(SEARCH_ABOVE)
+            .map(|c| shown(c, &through))
+            .collect(),
+        search: (found.len() > SEARCH_ABOVE).then(|| Search {
+            action: base.clone(),
+            query: query.clone(),
+            found: matching.len(),
+        }),
+        previous: number.checked_sub(1).and_then(turn),
+        next: (number < last).then(|| turn(number + 1)).flatten(),
+        another_account: Some(journey.path(visitor, "/restart")),
+        cancel: Some(journey.path(visitor, "/cancel")),
+    };
+    let asked = &journey.login.asked;
+    let targets: Vec<_> = reply::form_target(&asked.redirect_uri).into_iter().collect();
+    Ok(visitor.page(StatusCode::OK, &Page::Organizations(page), asked.ui_locales.as_deref(), &targets))
+}
+
+fn shown(choice: &Available, through: &str) -> Choice {
+    let logo = choice.has_logo.then(|| format!("/assets/logo/{}", choice.organization));
+    Choice {
+        value: value(choice),
+        name: choice.display_name.clone(),
+        logo: logo.and_then(|path| ImagePath::parse(&path)),
+        through: through.to_owned(),
+        delegated_by: choice.delegation.as_ref().map(|delegated| delegated.home_name.clone()),
+    }
+}
+
+async fn through(visitor: &Visitor, session: SessionId) -> Result<String, Stop> {
+    let (db, project) = (&visitor.broker().db, visitor.project.id);
+    let Some(session) = sessions::by_id(&mut &*db, project, session).await? else { return Ok(String::new()) };
+    let connection = connections::by_id(&mut &*db, project, session.connection_id).await?;
+    Ok(connection.map(|connection| connection.display_name).unwrap_or_default())
+}

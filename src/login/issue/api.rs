@@ -1,0 +1,322 @@
+//! The token and UserInfo endpoints.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::claims::{self, Occasion};
+use super::client;
+use super::mint::{self, Minted};
+use crate::audit;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
+use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::model::application::Application;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::grant::Grant;
+use crate::model::login::Context;
+use crate::protocol::jose::{Jws, Typ};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::token::{CodeRequest, TokenAnswer, code_request};
+use crate::protocol::oauth::{pkce, scope};
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::grants;
+use crate::telemetry::names;
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::visitor::Visitor;
+
+/// `POST /token`
+pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
+    match granted(&visitor, &params).await {
+        Ok(answer) => {
+            let mut response = Json(answer).into_response();
+            reply::no_store(response.headers_mut());
+            response
+        }
+        Err(Stop::Refused(refusal)) => {
+            names::login_refused(refusal.name());
+            refused(&visitor, &refusal)
+        }
+        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
+    }
+}
+
+/// The protocol's words (RFC 6749, section 5.2). What the pipeline refuses makes the grant invalid.
+fn refused(visitor: &Visitor, refusal: &Refusal) -> Response {
+    let error = match refusal {
+        Refusal::Protocol(error) => error.clone(),
+        other => OAuthError::invalid_grant(other.name()),
+    };
+    let by_header = visitor.headers.contains_key(header::AUTHORIZATION);
+    let status =
+        if error.code == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    let mut response = reply::oauth_error(status, &error);
+    if error.code == "invalid_client" && by_header {
+        let value = HeaderValue::from_static("Basic realm=\"token\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+async fn granted(
+    visitor: &Visitor,
+    params: &crate::protocol::oauth::params::Params,
+) -> Result<TokenAnswer, Stop> {
+    if let Some(error) = params.twice() {
+        return Err(Refusal::Protocol(OAuthError::invalid_request(error.to_string())).into());
+    }
+    let application = client::authenticate(visitor, params).await?;
+    let request = code_request(params).map_err(Refusal::Protocol)?;
+    let broker = visitor.broker();
+    let redeem = Redeem {
+        random: broker.random.clone(),
+        now: broker.now(),
+        tag: visitor.request,
+        application,
+        request,
+    };
+    let (grant, minted) = match broker.db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
+        Ok(outcome) => outcome?,
+        // Somebody else redeemed the same code in this very moment.
+        Err(StoreError::Conflict) => return Err(invalid_grant("the code was used before").into()),
+        Err(error) => return Err(error.into()),
+    };
+    sign(visitor, &grant, &minted).await
+}
+
+fn invalid_grant(description: &'static str) -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_grant(description))
+}
+
+/// One code's redemption, in one transaction. A refusal is committed too: the code is burnt, the event recorded.
+struct Redeem {
+    random: Random,
+    now: Moment,
+    tag: RequestId,
+    application: Application,
+    request: CodeRequest,
+}
+
+impl Redeem {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Result<(Grant, Minted), Refusal>, StoreError> {
+        let code = Secret::new(self.request.code.as_str()).digest();
+        let Some(grant) = grants::use_code(tx, code, self.now).await? else {
+            return self.replayed(tx, code).await.map(Err);
+        };
+        let outcome = match self.fits(&grant) {
+            Ok(()) => mint::run(tx, &minting(&grant, self.now)).await?,
+            Err(refusal) => Err(refusal),
+        };
+        let event = AuditEvent::new(self.application.project_id, "token.issued", Outcome::Granted)
+            .organization(grant.organization)
+            .actor(grant.user_id)
+            .subject(grant.id)
+            .request(Some(self.tag));
+        match outcome {
+            Ok(minted) => {
+                audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
+                Ok(Ok((grant, minted)))
+            }
+            Err(refusal) => {
+                grants::revoke(tx, grant.id, self.now).await?;
+                self.record_refusal(tx, event, &refusal).await?;
+                Ok(Err(refusal))
+            }
+        }
+    }
+
+    /// A code that comes a second time kills what the first one gave (RFC 6749, section 4.1.2).
+    async fn replayed(
+        &self,
+        tx: &mut Tx<'_>,
+        code: crate::foundation::secret::Digest,
+    ) -> Result<Refusal, StoreError> {
+        let refusal = match grants::revoke_by_code(tx, code, self.now).await? {
+            Some(grant) => {
+                let refusal = invalid_grant("the code was used before");
+                let event =
+                    AuditEvent::new(self.application.project_id, "token.code_replayed", Outcome::Refused)
+                        .organization(grant.organization)
+                        .subject(grant.id)
+                        .request(Some(self.tag));
+                self.record_refusal(tx, event, &refusal).await?;
+                refusal
+            }
+            None => invalid_grant("the code is unknown or has run out"),
+        };
+        Ok(refusal)
+    }
+
+    async fn record_refusal(
+        &self,
+        tx: &mut Tx<'_>,
+        mut event: AuditEvent,
+        refusal: &Refusal,
+    ) -> Result<(), StoreError> {
+        event.outcome = Outcome::Refused;
+        let event = event.reason(refusal.name()).with("application", self.application.id.to_string());
+        audit::record(tx, &self.random, self.now, &event).await
+    }
+
+    /// The code was issued to this application, for this redirect URI, to the holder of the verifier, just now.
+    fn fits(&self, grant: &Grant) -> Result<(), Refusal> {
+        let request = &grant.request;
+        if grant.application_id != self.application.id {
+            return Err(invalid_grant("the code was issued to another client"));
+        }
+        if grant.revoked_at.is_some() || self.now >= grant.code_expires_at {
+            return Err(invalid_grant("the code is unknown or has run out"));
+        }
+        if request.redirect_uri != self.request.redirect_uri {
+            return Err(invalid_grant("redirect_uri is not the one of the authorization request"));
+        }
+        match (&request.code_challenge, &self.request.code_verifier) {
+            (None, None) => Ok(()),
+            (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => Ok(()),
+            (Some(_), None) => Err(invalid_grant("code_verifier is missing")),
+            (Some(_), Some(_)) => Err(invalid_grant("code_verifier does not match")),
+            (None, Some(_)) => Err(invalid_grant("code_verifier without a code_challenge")),
+        }
+    }
+}
+
+fn minting(grant: &Grant, now: Moment) -> mint::Request {
+    let context = match (grant.organization, grant.delegation) {
+        (None, _) => Context::Personal,
+        (Some(target), Some(delegation)) => Context::Delegate { target, delegation },
+        (Some(organization), None) => Context::Member(organization),
+    };
+    mint::Request {
+        project: grant.project_id,
+        application: grant.application_id,
+        session: grant.session_id,
+        context,
+        scopes: grant.request.scopes.clone(),
+        now,
+    }
+}
+
+async fn sign(visitor: &Visitor, grant: &Grant, minted: &Minted) -> Result<TokenAnswer, Stop> {
+    let broker = visitor.broker();
+    let (issuer, now) = (visitor.issuer(), broker.now());
+    let settings = &minted.application.settings;
+    let keys = broker.keyring.of(grant.project_id).await?;
+    let key = keys.signing(settings.algorithm, now)?;
+    let id = grant.id.to_string();
+    let occasion = Occasion {
+        issuer: &issuer,
+        scopes: &grant.request.scopes,
+        grant: &id,
+        nonce: grant.request.nonce.as_deref(),
+        now,
+    };
+    let lifetimes = &broker.config.tokens;
+    let jti = broker.random.token();
+    let claims = claims::access_token(minted, &occasion, lifetimes.access_token_lifetime, jti.expose());
+    let access_token = key.sign_jwt("at+jwt", &claims)?;
+    names::token_issued("access_token");
+    names::signed(settings.algorithm.name());
+    let id_token = if grant.request.scopes.iter().any(|scope| scope == scope::OPENID) {
+        let claims = claims::id_token(minted, &occasion, lifetimes.id_token_lifetime, &access_token);
+        names::token_issued("id_token");
+        names::signed(settings.algorithm.name());
+        Some(key.sign_jwt("JWT", &claims)?)
+    } else {
+        None
+    };
+    Ok(TokenAnswer {
+        access_token,
+        token_type: "Bearer",
+        expires_in: lifetimes.access_token_lifetime,
+        id_token,
+        scope: grant.request.scopes.join(" "),
+    })
+}
+
+/// `GET` or `POST /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
+pub async fn userinfo(visitor: Visitor) -> Response {
+    match told(&visitor).await {
+        Ok(claims) => {
+            let mut response = Json(Value::Object(claims)).into_response();
+            reply::no_store(response.headers_mut());
+            response
+        }
+        Err(Stop::Refused(refusal)) => unauthorized(&refusal),
+        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
+    }
+}
+
+/// RFC 6750, section 3.
+fn unauthorized(refusal: &Refusal) -> Response {
+    let (status, error) = match refusal {
+        Refusal::Protocol(error) if error.code == "insufficient_scope" => {
+            (StatusCode::FORBIDDEN, error.clone())
+        }
+        Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
+        _ => (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("the token is not valid any more")),
+    };
+    let challenge = format!("Bearer error=\"{}\", error_description=\"{}\"", error.code, error.description);
+    let mut response = reply::oauth_error(status, &error);
+    if let Ok(value) = HeaderValue::from_str(&challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop> {
+    let broker = visitor.broker();
+    let now = broker.now();
+    let grant_id = presented(visitor, now).await?;
+    let outcome = broker
+        .db
+        .read(async move |tx| {
+            let Some(grant) = grants::by_id(tx, grant_id).await? else { return Ok(None) };
+            if grant.revoked_at.is_some() {
+                return Ok(None);
+            }
+            let minted = mint::run(tx, &minting(&grant, now)).await?;
+            Ok::<_, StoreError>(Some((grant, minted)))
+        })
+        .await?;
+    let invalid = || Refusal::Protocol(OAuthError::invalid_token("the token is not valid any more"));
+    let (grant, minted) = outcome.ok_or_else(invalid)?;
+    let minted = minted?;
+    if grant.project_id != visitor.project.id {
+        return Err(invalid().into());
+    }
+    if !grant.request.scopes.iter().any(|scope| scope == scope::OPENID) {
+        return Err(Refusal::Protocol(OAuthError::insufficient_scope("the scope openid is missing")).into());
+    }
+    let (issuer, id) = (visitor.issuer(), grant.id.to_string());
+    let occasion = Occasion { issuer: &issuer, scopes: &grant.request.scopes, grant: &id, nonce: None, now };
+    Ok(claims::userinfo(&minted, &occasion))
+}
+
+/// The grant of an access token that is ours, for us, and not run out. Nothing else opens this door (threats M05).
+async fn presented(visitor: &Visitor, now: Moment) -> Result<GrantId, Stop> {
+    let invalid = |why: &'static str| Refusal::Protocol(OAuthError::invalid_token(why));
+    let header = visitor.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|header| {
+        let (scheme, token) = header.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    });
+    let token = token.ok_or(invalid("a bearer token is missing"))?;
+    let keys = visitor.broker().keyring.of(visitor.project.id).await?;
+    let jws = Jws::parse(token).map_err(|_| invalid("the token is malformed"))?;
+    let claims = jws
+        .verify(keys.public(), &crate::keys::keyring::ALGORITHMS, Typ::ACCESS_TOKEN)
+        .map_err(|_| invalid("the token is not one of ours"))?;
+    claims.check_times(now, Duration::ZERO).map_err(|_| invalid("the token has run out"))?;
+    let issuer = visitor.issuer();
+    let ours = claims.iss().is_ok_and(|iss| iss == issuer)
+        && claims.aud().is_ok_and(|audience| audience.contains(&issuer.as_str()));
+    let grant = claims.string("grant_id").ok().and_then(|id| id.parse().ok());
+    grant.filter(|_| ours).ok_or(invalid("the token is for somebody else").into())
+}

@@ -1,0 +1,191 @@
+//! The claims of each token, in the shape that the application asked for. They are made of what the pipeline let
+//! through and of nothing else.
+
+use serde_json::{Map, Value, json};
+
+use super::mint::{ActingFor, Minted};
+use crate::foundation::clock::Moment;
+use crate::model::application::{OrgName, OrganizationsShape};
+use crate::protocol::oauth::scope;
+use crate::store::durable::choices::Choice;
+
+type Claims = Map<String, Value>;
+
+/// Organizations that a token lists at most; who has more gets the rest from UserInfo.
+const LISTED: usize = 20;
+
+/// Whose token, and for what.
+pub struct Occasion<'a> {
+    pub issuer: &'a str,
+    pub scopes: &'a [String],
+    pub grant: &'a str,
+    pub nonce: Option<&'a str>,
+    pub now: Moment,
+}
+
+impl Occasion<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope == name)
+    }
+}
+
+/// An ID token (OpenID Connect Core, section 2).
+pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_token: &str) -> Claims {
+    let mut claims = common(minted, occasion, lifetime);
+    claims.insert("aud".into(), json!(minted.application.client_id));
+    claims.insert("at_hash".into(), json!(half_hash(access_token)));
+    if let Some(nonce) = occasion.nonce {
+        claims.insert("nonce".into(), json!(nonce));
+    }
+    if minted.application.settings.claims.user_in_id_token {
+        person(&mut claims, minted, occasion);
+    }
+    organization(&mut claims, minted, occasion, Some(LISTED));
+    claims
+}
+
+/// An access token (RFC 9068, section 2.2).
+pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti: &str) -> Claims {
+    let mut claims = common(minted, occasion, lifetime);
+    let mut audience = minted.application.settings.audiences.clone();
+    audience.push(occasion.issuer.to_owned());
+    claims.insert("aud".into(), if audience.len() == 1 { json!(audience[0]) } else { json!(audience) });
+    claims.insert("client_id".into(), json!(minted.application.client_id));
+    claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
+    claims.insert("jti".into(), json!(jti));
+    claims.insert("grant_id".into(), json!(occasion.grant));
+    organization(&mut claims, minted, occasion, Some(LISTED));
+    claims
+}
+
+/// A UserInfo answer (OpenID Connect Core, section 5.3): the full lists.
+pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
+    let mut claims = Claims::new();
+    claims.insert("sub".into(), json!(minted.user.id));
+    person(&mut claims, minted, occasion);
+    organization(&mut claims, minted, occasion, None);
+    claims
+}
+
+fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
+    let session = &minted.session;
+    let seconds = i64::try_from(lifetime).unwrap_or(0);
+    let claims = json!({
+        "iss": occasion.issuer,
+        "sub": minted.user.id,
+        "iat": occasion.now.seconds(),
+        "exp": occasion.now.seconds() + seconds,
+        "auth_time": session.authenticated_at.seconds(),
+        "sid": session.id,
+        "acr": session.assurance.acr,
+    });
+    let Value::Object(mut claims) = claims else { return Claims::new() };
+    if !session.assurance.amr.is_empty() {
+        claims.insert("amr".into(), json!(session.assurance.amr));
+    }
+    if minted.application.settings.claims.idp {
+        claims.insert("idp".into(), json!(session.connection_id));
+    }
+    claims
+}
+
+/// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4).
+fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
+    let user = &minted.user;
+    if occasion.has(scope::EMAIL)
+        && let Some(email) = &user.email
+    {
+        claims.insert("email".into(), json!(email));
+        claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
+    }
+    if occasion.has(scope::PROFILE)
+        && let Ok(Value::Object(profile)) = serde_json::to_value(&user.profile)
+    {
+        claims.extend(profile);
+        claims.insert("updated_at".into(), json!(user.updated_at.seconds()));
+    }
+}
+
+/// The one organization that is acted for, and the full list where it was asked for.
+fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, most: Option<usize>) {
+    if let Some(acting) = &minted.acting {
+        acting_for(claims, minted, acting, occasion);
+    }
+    if let Some(list) = &minted.organizations {
+        let shown = &list[..most.map_or(list.len(), |most| most.min(list.len()))];
+        let (name, value) = full_list(shown, minted.application.settings.claims.organizations, minted);
+        claims.insert(name.into(), value);
+        if shown.len() < list.len() {
+            claims.insert("organizations_truncated".into(), json!(true));
+        }
+    }
+}
+
+fn acting_for(claims: &mut Claims, minted: &Minted, acting: &ActingFor, occasion: &Occasion<'_>) {
+    let shape = &minted.application.settings.claims;
+    let organization = &acting.organization;
+    claims.insert("org_id".into(), json!(organization.id));
+    claims.insert(
+        "org_name".into(),
+        json!(name(shape.org_name, &organization.slug, &organization.display_name)),
+    );
+    if shape.org_display_name {
+        claims.insert("org_display_name".into(), json!(organization.display_name));
+    }
+    if shape.org_slug {
+        claims.insert("org_slug".into(), json!(organization.slug));
+    }
+    if occasion.has(scope::ROLES) {
+        claims.insert("roles".into(), json!(acting.roles));
+    }
+    if occasion.has(scope::PERMISSIONS) {
+        claims.insert("permissions".into(), json!(acting.permissions));
+    }
+    // The person is the subject, whomever they work for: so no `act`, but whose they are.
+    if let Some((home, delegation)) = &acting.on_behalf {
+        claims.insert("home_org_id".into(), json!(home.id));
+        claims.insert("delegation_id".into(), json!(delegation.id));
+    }
+}
+
+fn name<'a>(kind: OrgName, slug: &'a str, display_name: &'a str) -> &'a str {
+    match kind {
+        OrgName::Slug => slug,
+        OrgName::DisplayName => display_name,
+    }
+}
+
+fn full_list(list: &[Choice], shape: OrganizationsShape, minted: &Minted) -> (&'static str, Value) {
+    let kind = minted.application.settings.claims.org_name;
+    let name = |one: &Choice| name(kind, &one.slug, &one.display_name).to_owned();
+    match shape {
+        OrganizationsShape::Objects => {
+            let object = |one: &Choice| json!({ "id": one.organization, "name": name(one), "display_name": one.display_name, "roles": one.roles });
+            ("organizations", list.iter().map(object).collect())
+        }
+        OrganizationsShape::Names => ("organizations", list.iter().map(|one| json!(name(one))).collect()),
+        OrganizationsShape::Ids => {
+            ("organizations", list.iter().map(|one| json!(one.organization)).collect())
+        }
+        // Display names may repeat, so it is the slug that keys the map.
+        OrganizationsShape::MapByName => (
+            "organization",
+            list.iter()
+                .map(|one| (one.slug.clone(), json!({ "id": one.organization })))
+                .collect::<Claims>()
+                .into(),
+        ),
+        OrganizationsShape::MapById => {
+            let entry = |one: &Choice| {
+                (one.organization.to_string(), json!({ "name": name(one), "roles": one.roles }))
+            };
+            ("organizations", list.iter().map(entry).collect::<Claims>().into())
+        }
+    }
+}
+
+/// The left half of the SHA-256 (OpenID Connect Core, section 3.1.3.6).
+fn half_hash(token: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
+    data_encoding::BASE64URL_NOPAD.encode(&digest.as_ref()[..16])
+}

@@ -1,0 +1,327 @@
+//! THE mint pipeline (model.md): whatever is issued, by whichever grant, runs this one list against one snapshot
+//! of the database. A path that skipped one check is where real advisories come from.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApplicationId, ProjectId, SessionId};
+use crate::login::refusal::Refusal;
+use crate::model::application::{Application, OrganizationUsage};
+use crate::model::audit_event::AuditEvent;
+use crate::model::connection::Connection;
+use crate::model::delegation::Delegation;
+use crate::model::login::Context;
+use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
+use crate::model::organization::{Enforcement, Organization};
+use crate::model::project::Project;
+use crate::model::role;
+use crate::model::session::Session;
+use crate::model::user::User;
+use crate::protocol::oauth::scope;
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{
+    applications, connections, delegations, memberships, organizations, projects, roles, sessions, users,
+};
+
+/// What is to be minted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub project: ProjectId,
+    pub application: ApplicationId,
+    pub session: SessionId,
+    pub context: Context,
+    pub scopes: Vec<String>,
+    pub now: Moment,
+}
+
+impl Request {
+    fn wants(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope == name)
+    }
+}
+
+/// What passed every check; claims are made of nothing else.
+#[derive(Debug)]
+pub struct Minted {
+    pub application: Application,
+    pub user: User,
+    pub session: Session,
+    pub acting: Option<ActingFor>,
+    /// The full list, where the application asked for it and may have it.
+    pub organizations: Option<Vec<Choice>>,
+}
+
+/// The organization that is acted for.
+#[derive(Debug)]
+pub struct ActingFor {
+    pub organization: Organization,
+    pub roles: Vec<String>,
+    pub permissions: BTreeSet<String>,
+    /// The home organization and the delegation, where it is not the person's own.
+    pub on_behalf: Option<(Organization, Delegation)>,
+}
+
+impl Minted {
+    /// The facts that every audit event of an issue names.
+    pub fn describe(&self, event: AuditEvent) -> AuditEvent {
+        let event = event
+            .with("application", self.application.id.to_string())
+            .with("session", self.session.id.to_string())
+            .with("connection", self.session.connection_id.to_string());
+        match self.acting.as_ref().and_then(|acting| acting.on_behalf.as_ref()) {
+            Some((home, delegation)) => event
+                .with("home_organization", home.id.to_string())
+                .with("delegation", json!(delegation.id.to_string())),
+            None => event,
+        }
+    }
+}
+
+/// Everything that the checks look at, as it is in this snapshot.
+struct Facts {
+    now: Moment,
+    context: Context,
+    project: Option<Project>,
+    application: Option<Application>,
+    session: Option<Session>,
+    user: Option<User>,
+    connection: Option<Connection>,
+    organization: Option<Organization>,
+    membership: Option<Membership>,
+    delegation: Option<Delegation>,
+    home: Option<Organization>,
+    home_membership: Option<Membership>,
+    is_listed: bool,
+}
+
+type Check = fn(&Facts) -> Result<(), Refusal>;
+
+/// The list. Its order is the order in which an application is told.
+const CHECKS: [Check; 9] = [
+    project_and_application_are_enabled,
+    user_is_active,
+    session_is_alive,
+    organization_is_resolved,
+    organization_is_active,
+    membership_or_delegation_is_active,
+    application_is_allowed,
+    sign_in_policy_is_met,
+    assurance_is_enough,
+];
+
+/// Runs the pipeline: reads the facts, checks them, works out what the person may do.
+pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Refusal>, StoreError> {
+    let facts = gather(tx, request).await?;
+    if let Some(refusal) = CHECKS.iter().find_map(|check| check(&facts).err()) {
+        return Ok(Err(refusal));
+    }
+    let Facts { project, application, session, user, organization, .. } = &facts;
+    let (Some(project), Some(application), Some(session), Some(user)) = (project, application, session, user)
+    else {
+        return Ok(Err(Refusal::ApplicationDisabled));
+    };
+    let acting = match organization {
+        Some(organization) => Some(acting_for(tx, request, project, organization, &facts).await?),
+        None => None,
+    };
+    let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
+    let organizations =
+        if wants_list { Some(choices::of(tx, application, user, request.now).await?) } else { None };
+    let (application, session, user) = (application.clone(), session.clone(), user.clone());
+    Ok(Ok(Minted { application, user, session, acting, organizations }))
+}
+
+async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
+    let project = projects::by_id(tx, request.project).await?;
+    let application = applications::by_id(tx, request.project, request.application).await?;
+    let session = sessions::by_id(tx, request.project, request.session).await?;
+    let (mut user, mut connection) = (None, None);
+    if let Some(session) = &session {
+        user = users::by_id(tx, request.project, session.user_id).await?;
+        connection = connections::by_id(tx, request.project, session.connection_id).await?;
+    }
+    let mut facts = Facts {
+        now: request.now,
+        context: request.context,
+        project,
+        application,
+        session,
+        user,
+        connection,
+        organization: None,
+        membership: None,
+        delegation: None,
+        home: None,
+        home_membership: None,
+        is_listed: true,
+    };
+    gather_context(tx, request, &mut facts).await?;
+    Ok(facts)
+}
+
+async fn gather_context(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -> Result<(), StoreError> {
+    let (Some(id), Some(user)) = (request.context.organization(), facts.user.as_ref().map(|user| user.id))
+    else {
+        return Ok(());
+    };
+    // Whoever deactivates an organization locks it exclusively: no token is minted past that.
+    tx.lock(Lock::Shared, "organizations", &id.to_string()).await?;
+    facts.organization = organizations::by_id(tx, request.project, id).await?;
+    facts.membership = memberships::find(tx, id, user).await?;
+    if let Some(delegation) = request.context.delegation() {
+        facts.delegation = delegations::by_id(tx, request.project, delegation).await?;
+    }
+    if let Some(home) = facts.delegation.as_ref().map(|delegation| delegation.home) {
+        facts.home = organizations::by_id(tx, request.project, home).await?;
+        facts.home_membership = memberships::find(tx, home, user).await?;
+    }
+    if facts.application.as_ref().is_some_and(|application| application.settings.organizations_limited) {
+        facts.is_listed = applications::is_listed(tx, request.application, id).await?;
+    }
+    Ok(())
+}
+
+fn refuse_unless(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if condition { Ok(()) } else { Err(refusal) }
+}
+
+fn project_and_application_are_enabled(facts: &Facts) -> Result<(), Refusal> {
+    let project = facts.project.as_ref().is_some_and(|project| project.disabled_at.is_none());
+    refuse_unless(project, Refusal::ProjectDisabled)?;
+    let application = facts.application.as_ref().is_some_and(|application| application.disabled_at.is_none());
+    refuse_unless(application, Refusal::ApplicationDisabled)
+}
+
+fn user_is_active(facts: &Facts) -> Result<(), Refusal> {
+    refuse_unless(facts.user.as_ref().is_some_and(|user| user.disabled_at.is_none()), Refusal::UserDisabled)
+}
+
+fn session_is_alive(facts: &Facts) -> Result<(), Refusal> {
+    refuse_unless(facts.session.as_ref().is_some_and(|s| s.is_alive(facts.now)), Refusal::SessionEnded)
+}
+
+/// The application gets an organization if it needs one, and none if it uses none.
+fn organization_is_resolved(facts: &Facts) -> Result<(), Refusal> {
+    let usage = facts.application.as_ref().map(|application| application.settings.organization_usage);
+    match (facts.context, usage) {
+        (Context::Personal, Some(OrganizationUsage::Require)) => Err(Refusal::NoOrganization),
+        (Context::Personal, _) => Ok(()),
+        (_, Some(OrganizationUsage::Deny)) => Err(Refusal::OrganizationNotAllowed),
+        _ => refuse_unless(facts.organization.is_some(), Refusal::OrganizationNotAllowed),
+    }
+}
+
+fn organization_is_active(facts: &Facts) -> Result<(), Refusal> {
+    refuse_unless(
+        facts.organization.as_ref().is_none_or(Organization::is_active),
+        Refusal::OrganizationInactive,
+    )
+}
+
+fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
+    match facts.context {
+        Context::Personal => Ok(()),
+        Context::Member(_) => {
+            let status = facts.membership.as_ref().map(|membership| membership.status);
+            match status {
+                Some(MembershipStatus::Active) => Ok(()),
+                Some(_) => Err(Refusal::MembershipInactive),
+                None => Err(Refusal::OrganizationNotAllowed),
+            }
+        }
+        Context::Delegate { target, .. } => {
+            refuse_unless(delegates(facts, target), Refusal::DelegationInactive)
+        }
+    }
+}
+
+/// The delegation is in force, for this target, and the person is the home's own: an active member of an active
+/// organization, and one of those it names.
+fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bool {
+    let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
+    let own = facts.home_membership.as_ref().is_some_and(|membership| {
+        membership.status == MembershipStatus::Active
+            && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
+    });
+    // One whom the target has blocked or removed does not come back through somebody else's door.
+    let unwanted =
+        facts.membership.as_ref().is_some_and(|membership| membership.status != MembershipStatus::Active);
+    delegation.target == target
+        && delegation.is_in_force(facts.now)
+        && delegation.settings.means(user.proved_email())
+        && facts.home.as_ref().is_some_and(Organization::is_active)
+        && own
+        && !unwanted
+}
+
+fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
+    refuse_unless(facts.is_listed, Refusal::ApplicationNotAllowed)
+}
+
+/// How this session was authenticated, and whether the organization accepts that.
+fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
+    let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
+    let connection = connection.ok_or(Refusal::ConnectionInactive)?;
+    let application = facts.application.as_ref().map(|application| &application.settings);
+    let offered = application.is_some_and(|settings| {
+        settings.accepts_connection(connection.id, connection.organization_id.is_some())
+    });
+    refuse_unless(offered, Refusal::ConnectionInactive)?;
+    let Some(organization) = &facts.organization else { return Ok(()) };
+    match (&facts.delegation, facts.context) {
+        (Some(delegation), Context::Delegate { .. }) => {
+            refuse_unless(
+                organization.policy.delegations.accepts(delegation.id),
+                Refusal::DelegationNotAccepted,
+            )?;
+            // A delegate comes through the home's own identity provider, and no other.
+            refuse_unless(connection.organization_id == Some(delegation.home), Refusal::DelegationNotAccepted)
+        }
+        _ => {
+            let own = connection.organization_id == Some(organization.id);
+            let required = organization.policy.enforcement == Enforcement::Required;
+            refuse_unless(own || !required, Refusal::SsoRequired)
+        }
+    }
+}
+
+fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
+    let (Some(session), Some(organization)) = (&facts.session, &facts.organization) else { return Ok(()) };
+    let delegated = facts.delegation.as_ref().is_some_and(|delegation| delegation.settings.require_mfa);
+    let needs_mfa = organization.policy.require_mfa || delegated;
+    refuse_unless(!needs_mfa || session.assurance.is_multi_factor(), Refusal::MfaRequired)?;
+    let age = facts.now.since(session.authenticated_at).as_secs();
+    let young = organization.policy.max_age.is_none_or(|limit| age <= limit);
+    refuse_unless(young, Refusal::AuthenticationTooOld)
+}
+
+/// Roles cut by the delegation's ceiling, permissions masked by the organization's functional roles.
+async fn acting_for(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    project: &Project,
+    organization: &Organization,
+    facts: &Facts,
+) -> Result<ActingFor, StoreError> {
+    let on_behalf = match (&facts.delegation, &facts.home) {
+        (Some(delegation), Some(home)) => Some((home.clone(), delegation.clone())),
+        _ => None,
+    };
+    let roles = match (&on_behalf, &facts.membership) {
+        (Some((_, delegation)), Some(member)) => role::cut(&member.roles, &delegation.settings.roles),
+        (Some((_, delegation)), None) => delegation.settings.roles.clone(),
+        (None, Some(member)) => member.roles.clone(),
+        (None, None) => Vec::new(),
+    };
+    let permissions = if request.wants(scope::PERMISSIONS) {
+        let custom = roles::permissions(tx, request.project, organization.id).await?;
+        let functional = organization.functional_roles.as_deref();
+        role::effective_permissions(&roles, &custom, functional, &project.settings.functional_roles)
+    } else {
+        BTreeSet::new()
+    };
+    Ok(ActingFor { organization: organization.clone(), roles, permissions, on_behalf })
+}

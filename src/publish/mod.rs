@@ -1,0 +1,6 @@
+//! What we tell the world about ourselves: discovery, keys, the files that pages refer to, and how we are.
+
+pub mod assets;
+pub mod health;
+pub mod logos;
+pub mod metadata;

@@ -1,0 +1,99 @@
+//! For which organizations a person may act: as a member, or by a delegation of their home organization.
+
+use super::engine::{Read, Row, StoreError, params};
+use super::{applications, json};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{DelegationId, OrganizationId, UserId};
+use crate::model::application::Application;
+use crate::model::delegation::DelegationSettings;
+use crate::model::user::User;
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    pub organization: OrganizationId,
+    pub slug: String,
+    pub display_name: String,
+    pub has_logo: bool,
+    pub roles: Vec<String>,
+    pub delegation: Option<Delegated>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delegated {
+    pub id: DelegationId,
+    pub home_name: String,
+    pub settings: DelegationSettings,
+}
+
+/// The person's own organizations, then those that their home lets them act for, as far as the application is open
+/// to them; none twice.
+pub async fn of(
+    db: &mut impl Read,
+    application: &Application,
+    user: &User,
+    now: Moment,
+) -> Result<Vec<Choice>, StoreError> {
+    let mut found = memberships(db, user.id).await?;
+    for choice in delegations(db, user.id, now).await? {
+        let meant = choice.delegation.as_ref().is_some_and(|one| one.settings.means(user.proved_email()));
+        if meant && !found.iter().any(|known| known.organization == choice.organization) {
+            found.push(choice);
+        }
+    }
+    if application.settings.organizations_limited {
+        let listed = applications::listed(db, application.id).await?;
+        found.retain(|choice| listed.contains(&choice.organization));
+    }
+    Ok(found)
+}
+
+/// As an active member of an active organization.
+async fn memberships(db: &mut impl Read, user: UserId) -> Result<Vec<Choice>, StoreError> {
+    let sql = "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles
+         FROM memberships m JOIN organizations o ON o.id = m.organization_id
+         WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL
+         ORDER BY o.id";
+    db.all(sql, params![user]).await?.iter().map(member).collect()
+}
+
+fn member(row: &Row) -> Result<Choice, StoreError> {
+    Ok(Choice {
+        organization: row.get(0)?,
+        slug: row.get(1)?,
+        display_name: row.get(2)?,
+        has_logo: row.get::<i64>(3)? != 0,
+        roles: json(row, 4)?,
+        delegation: None,
+    })
+}
+
+/// By a delegation in force, of an organization whose own the person is.
+async fn delegations(db: &mut impl Read, user: UserId, now: Moment) -> Result<Vec<Choice>, StoreError> {
+    let sql = "SELECT t.id, t.slug, t.display_name, CASE WHEN t.logo_uri IS NULL THEN 0 ELSE 1 END, d.id,
+                h.display_name, d.settings
+         FROM memberships m
+         JOIN organizations h ON h.id = m.organization_id
+         JOIN delegations d ON d.home_organization_id = h.id
+         JOIN organizations t ON t.id = d.target_organization_id
+         WHERE m.user_id = $1 AND m.status = 'active' AND (m.kind = 'home' OR m.kind = 'member')
+           AND h.deactivated_at IS NULL AND h.deleted_at IS NULL
+           AND t.deactivated_at IS NULL AND t.deleted_at IS NULL
+           AND d.home_approved_at IS NOT NULL AND d.target_approved_at IS NOT NULL
+           AND d.paused_at IS NULL AND d.revoked_at IS NULL
+           AND (d.starts_at IS NULL OR d.starts_at <= $2) AND (d.ends_at IS NULL OR d.ends_at > $2)
+         ORDER BY d.id";
+    db.all(sql, params![user, now]).await?.iter().map(delegated).collect()
+}
+
+fn delegated(row: &Row) -> Result<Choice, StoreError> {
+    let settings: DelegationSettings = json(row, 6)?;
+    Ok(Choice {
+        organization: row.get(0)?,
+        slug: row.get(1)?,
+        display_name: row.get(2)?,
+        has_logo: row.get::<i64>(3)? != 0,
+        roles: settings.roles.clone(),
+        delegation: Some(Delegated { id: row.get(4)?, home_name: row.get(5)?, settings }),
+    })
+}
