@@ -1,6 +1,7 @@
 //! The commands.
 
-mod serve;
+mod limited;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
