@@ -98,7 +98,8 @@ async fn two_nodes_that_rotate_at_once_make_one_successor() {
     let project = project(&one).await;
     one.keyring.of(project).await.unwrap();
     clock.turn(DAY * 89 + Duration::from_secs(1));
-    let (here, there) = tokio::join!(one.keyring.keep_calendar(project), other.keyring.keep_calendar(project));
+    let (here, there) =
+        tokio::join!(one.keyring.keep_calendar(project), other.keyring.keep_calendar(project));
     assert_eq!(here.unwrap() + there.unwrap(), 3);
 }
 
