@@ -73,7 +73,8 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
     match checked {
         Ok(asked) => Ok(Arrival::Welcome(Box::new(asked))),
         Err(error) => {
-            note(visitor, &Refusal::Protocol(error.clone()), Some(application.id), None).await?;
+            note(visitor, "login.refused", &Refusal::Protocol(error.clone()), Some(application.id), None)
+                .await?;
             Ok(Arrival::TurnedAway(error_redirect(visitor, &uri, state.ok().flatten(), &error)))
         }
     }
