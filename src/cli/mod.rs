@@ -1,5 +1,6 @@
 //! The commands.
 
+mod demo;
 mod serve;
 
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Serves until it is told to stop.
     Serve,
+    /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
+    Demo(demo::Options),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -46,6 +49,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let config = || settings(arguments.config.as_deref());
     match arguments.command {
         Command::Serve => serve::run(config()?).await,
+        Command::Demo(options) => demo::run(options).await,
     }
 }
 
