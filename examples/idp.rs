@@ -324,8 +324,9 @@ fn page(provider: &Provider, query: &str, hint: Option<&str>) -> Response {
 const STYLE: &str = "
   * { box-sizing: border-box }
   body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; line-height: 1.5;
-    font-family: system-ui, sans-serif; background: hsl(var(--hue) 35% 30%); color: #1b1d1f }
-  main { width: 100%; max-width: 25rem; padding: 2rem; border-radius: 4px; background: #fff }
+    font-family: system-ui, sans-serif; background: hsl(var(--hue) 45% 90%); color: #1b1d1f }
+  main { width: 100%; max-width: 25rem; padding: 2rem; border-radius: 4px; background: #fff;
+    border-top: 6px solid hsl(var(--hue) 60% 40%) }
   .brand { margin: 0; font-weight: 650; color: hsl(var(--hue) 60% 30%) }
   h1 { margin: .25rem 0 1.25rem; font-size: 1.6rem; line-height: 1.2 }
   form { display: grid; gap: .75rem }

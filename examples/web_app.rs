@@ -380,13 +380,32 @@ fn on_behalf(acting: &Acting) -> String {
     )
 }
 
+const FIRST: [&str; 12] = [
+    "sub",
+    "name",
+    "email",
+    "email_verified",
+    "org_id",
+    "org_name",
+    "org_display_name",
+    "home_org_id",
+    "delegation_id",
+    "roles",
+    "idp",
+    "organizations",
+];
+
 fn rows(claims: &Claims) -> String {
     let Ok(serde_json::Value::Object(claims)) = serde_json::to_value(claims) else { return String::new() };
     let row = |(name, value): (&String, &serde_json::Value)| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let pretty = || serde_json::to_string_pretty(value).unwrap_or_default();
+        let text = value.as_str().map_or_else(pretty, str::to_owned);
         format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(&text))
     };
-    claims.iter().filter(|(_, value)| !value.is_null()).map(row).collect()
+    let mut told: Vec<_> = claims.iter().filter(|(_, value)| !value.is_null()).collect();
+    // What Behalf is about comes first.
+    told.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    told.into_iter().map(row).collect()
 }
 
 fn page(status: StatusCode, body: &str) -> Response {
@@ -435,7 +454,7 @@ const STYLE: &str = "
   .behalf { padding: .75rem 1rem; border-inline-start: 4px solid var(--accent); background: var(--well) }
   dl { display: grid; grid-template-columns: minmax(8rem, auto) 1fr; margin: 0; font-size: .9rem }
   dt, dd { margin: 0; padding: .45rem 0; border-top: 1px solid var(--line) }
-  dt { padding-inline-end: 1rem; color: var(--soft) } dd { font-family: ui-monospace, monospace }
+  dt { padding-inline-end: 1rem; color: var(--soft) } dd { font-family: ui-monospace, monospace; white-space: pre-wrap }
   @media (max-width: 34rem) { dl { display: block } dd { padding-top: 0; border: 0 } }";
 
 fn escape(text: &str) -> String {

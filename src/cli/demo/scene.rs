@@ -75,7 +75,7 @@ impl Scene {
         let secrets =
             Secrets { my_corp: random.token(), contractor: random.token(), application: random.token() };
         let my_corp = provider(usual(8081), "My Corporation", (ANN, "Ann"), &secrets.my_corp, 215).await?;
-        let contractor = provider(usual(8082), "Contractor", (CON, "Con"), &secrets.contractor, 25).await?;
+        let contractor = provider(usual(8082), "Contractor", (CON, "Con"), &secrets.contractor, 345).await?;
         let shop = listen(usual(8083)).await?;
         let application = format!("http://{}", shop.local_addr()?);
 
@@ -142,7 +142,7 @@ fn settings(folder: &Path, listen: SocketAddr, resolver: SocketAddr) -> Config {
     config.keys.folder = folder.join("keys");
     config.dns.resolvers = vec![resolver];
     config.egress.allow_loopback_and_http = true;
-    config.telemetry.log_filter = "warn".into();
+    config.telemetry.log_filter = "warn,tower_sessions_core=error".into();
     config
 }
 

@@ -60,7 +60,7 @@ impl Story<'_> {
         self.expect("by way of Behalf", ann.passed(&self.scene.broker.origin))?;
         self.expect("not by way of an identity provider", !ann.passed(&self.scene.my_corp.issuer))?;
         let after = self.claims(ann).await?;
-        for name in ["sub", "sid", "auth_time", "org_id"] {
+        for name in ["sub", "auth_time", "org_id"] {
             self.claim(&after, name, &before[name])?;
         }
         Ok(())
