@@ -398,14 +398,20 @@ const FIRST: [&str; 12] = [
 fn rows(claims: &Claims) -> String {
     let Ok(serde_json::Value::Object(claims)) = serde_json::to_value(claims) else { return String::new() };
     let row = |(name, value): (&String, &serde_json::Value)| {
-        let pretty = || serde_json::to_string_pretty(value).unwrap_or_default();
-        let text = value.as_str().map_or_else(pretty, str::to_owned);
-        format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(&text))
+        format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(&readable(value)))
     };
     let mut told: Vec<_> = claims.iter().filter(|(_, value)| !value.is_null()).collect();
     // What Behalf is about comes first.
     told.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
     told.into_iter().map(row).collect()
+}
+
+fn readable(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(list) => list.iter().map(readable).collect::<Vec<_>>().join("\n"),
+        other => other.to_string(),
+    }
 }
 
 fn page(status: StatusCode, body: &str) -> Response {

@@ -64,3 +64,50 @@ async fn show(options: &Options) -> Result<ExitCode, Error> {
         Err(wrong) => Err(format!("the demo went wrong: {wrong}").into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hickory_resolver::proto::op::{Message, Query, ResponseCode};
+    use hickory_resolver::proto::rr::{Name, RData, RecordType};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::dns_zone::{Zone, serve};
+    use crate::config;
+    use crate::egress::dns::{Dns, TxtAnswer};
+
+    #[tokio::test]
+    async fn the_zone_answers_our_own_resolver_and_whoever_comes_by_tcp() {
+        let (zone, long) = (Zone::default(), "x".repeat(300));
+        zone.publish("_proof.A.example", &long).unwrap();
+        let address = serve(zone, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let dns = Dns::new(&config::Dns { resolvers: vec![address], ..Default::default() }).unwrap();
+        let found = dns.txt("_proof.a.example").await.unwrap();
+        assert_eq!(found, TxtAnswer::Records(vec![long.clone()]));
+        assert_eq!(dns.txt("a.example").await.unwrap(), TxtAnswer::Absent);
+
+        let mut line = TcpStream::connect(address).await.unwrap();
+        for (name, expected) in
+            [("_PROOF.a.Example.", ResponseCode::NoError), ("b.example.", ResponseCode::NXDomain)]
+        {
+            let mut question = Message::query();
+            question.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::TXT));
+            let bytes = question.to_vec().unwrap();
+            line.write_u16(bytes.len().try_into().unwrap()).await.unwrap();
+            line.write_all(&bytes).await.unwrap();
+            let mut answer = vec![0; line.read_u16().await.unwrap().into()];
+            line.read_exact(&mut answer).await.unwrap();
+            let answer = Message::from_vec(&answer).unwrap();
+            assert_eq!((answer.metadata.id, answer.metadata.response_code), (question.metadata.id, expected));
+            assert_eq!(answer.queries[0].name().to_ascii(), name, "to the letter");
+            let texts = answer.answers.iter().map(|record| match &record.data {
+                RData::TXT(txt) => txt.txt_data.concat(),
+                other => panic!("{other}"),
+            });
+            let known =
+                if expected == ResponseCode::NoError { vec![long.clone().into_bytes()] } else { vec![] };
+            assert_eq!(texts.collect::<Vec<_>>(), known);
+        }
+    }
+}

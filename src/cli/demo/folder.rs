@@ -19,7 +19,8 @@ impl Folder {
     /// # Errors
     /// There is something of that name already, or it cannot be made.
     pub fn make(keep: Option<&Path>, random: &Random) -> io::Result<Self> {
-        let temporary = || std::env::temp_dir().join(format!("behalf-demo-{}", random.token().expose()));
+        let name = || format!("behalf-demo-{:016x}", u64::from_ne_bytes(random.bytes()));
+        let temporary = || std::env::temp_dir().join(name());
         let path = keep.map_or_else(temporary, Path::to_owned);
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;

@@ -108,7 +108,7 @@ impl Visitor {
     fn takes(&mut self, set_cookie: &str) -> Result<(), Error> {
         let cookie = Cookie::parse(set_cookie.to_owned())?;
         match cookie.max_age() {
-            Some(age) if !age.is_positive() => self.jar.force_remove(cookie.name().to_owned()),
+            Some(age) if !age.is_positive() => self.jar.force_remove(cookie.name()),
             _ => self.jar.add_original(cookie),
         }
         Ok(())

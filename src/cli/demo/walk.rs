@@ -36,7 +36,7 @@ impl Story<'_> {
     async fn ann_signs_in(&mut self, ann: &mut Visitor) -> Result<(), Error> {
         title("Ann signs in: her email domain leads to My Corporation's identity provider");
         let my_corp = &self.scene.my_corp;
-        let page = self.to_provider(ann, ANN).await?;
+        let page = self.go_to_provider(ann, ANN).await?;
         self.expect("at My Corporation's own sign-in", at(&page, &my_corp.issuer))?;
         let page = ann.presses(&page, ANN, None).await?;
         self.expect("no page asks for an organization", at(&page, &self.scene.application))?;
@@ -82,7 +82,7 @@ impl Story<'_> {
     async fn con_acts_for_my_corporation(&mut self, con: &mut Visitor) -> Result<(), Error> {
         title("Con signs in with Contractor's identity provider and acts for My Corporation");
         let Scene { my_corp, contractor, delegation, .. } = self.scene;
-        let page = self.to_provider(con, CON).await?;
+        let page = self.go_to_provider(con, CON).await?;
         self.expect("at Contractor's own sign-in", at(&page, &contractor.issuer))?;
         let page = con.presses(&page, CON, None).await?;
         let asked = at(&page, &self.scene.broker.origin) && page.says("Who are you acting for?");
@@ -126,14 +126,14 @@ impl Story<'_> {
     async fn a_stranger_is_told_kindly(&mut self) -> Result<(), Error> {
         title("Somebody of an unknown domain: a helpful page, and no identity provider");
         let mut stranger = Visitor::arrives();
-        let page = self.to_provider(&mut stranger, "somebody@else.example").await?;
+        let page = self.go_to_provider(&mut stranger, "somebody@else.example").await?;
         let refused = at(&page, &self.scene.broker.origin) && page.status.is_client_error();
         self.expect("still at Behalf", refused)?;
         self.expect("which says what to do", page.says("Check the part after the @."))
     }
 
     /// From Acme CRM to the page of Behalf that asks for the email address, and on from there.
-    async fn to_provider(&mut self, visitor: &mut Visitor, email: &str) -> Result<Page, Error> {
+    async fn go_to_provider(&mut self, visitor: &mut Visitor, email: &str) -> Result<Page, Error> {
         let page = visitor.opens(&self.address("/sign-in")).await?;
         self.expect("Behalf asks for the work email", page.says("Sign in to Acme CRM"))?;
         visitor.presses(&page, "Continue", Some(("email", email))).await
@@ -190,20 +190,10 @@ impl Story<'_> {
         self.claim(claims, "delegation_id", &Value::Null)
     }
 
-    /// `Value::Null` stands for a claim that must be absent.
     fn claim(&mut self, claims: &Value, name: &str, expected: &Value) -> Result<(), Error> {
-        let found = claims.get(name).map_or(Value::Null, |value| match value {
-            Value::Array(list) if name == "organizations" => {
-                list.iter().map(|one| one["id"].clone()).collect()
-            }
-            other => other.clone(),
-        });
-        if found != *expected {
-            return Err(format!("the claim {name} is {found}, and must be {expected}").into());
-        }
-        let shown = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+        let shown = held(claims, name, expected)?;
         self.checked += 1;
-        println!("     {name:<17} {}", if found.is_null() { "(absent)" } else { &shown });
+        println!("     {name:<17} {shown}");
         Ok(())
     }
 
@@ -215,6 +205,26 @@ impl Story<'_> {
         println!("   ✓ {what}");
         Ok(())
     }
+}
+
+/// The claim as it is shown, if it is what it must be; `Value::Null` stands for one that must be absent. Of the
+/// list of organizations only the ids are looked at.
+fn held(claims: &Value, name: &str, expected: &Value) -> Result<String, Error> {
+    let found = match claims.get(name) {
+        None => Value::Null,
+        Some(Value::Array(list)) if name == "organizations" => {
+            list.iter().map(|one| one["id"].clone()).collect()
+        }
+        Some(value) => value.clone(),
+    };
+    if found != *expected {
+        return Err(format!("the claim {name} is {found}, and must be {expected}").into());
+    }
+    Ok(match &found {
+        Value::Null => "(absent)".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
 }
 
 fn title(text: &str) {
@@ -230,4 +240,28 @@ fn listed(customers: &[&Customer]) -> Value {
     let mut ids: Vec<_> = customers.iter().map(|one| one.organization.id.to_string()).collect();
     ids.sort();
     json!(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn s2_22_a_claim_that_is_wrong_missing_or_too_many_stops_the_walk() {
+        let claims =
+            json!({ "org_id": "org_a", "delegation_id": "dlg_a", "organizations": [{ "id": "org_a" }] });
+        assert_eq!(held(&claims, "org_id", &json!("org_a")).unwrap(), "org_a");
+        assert_eq!(held(&claims, "home_org_id", &Value::Null).unwrap(), "(absent)");
+        assert_eq!(held(&claims, "organizations", &json!(["org_a"])).unwrap(), "[\"org_a\"]");
+        for (name, expected) in [
+            ("org_id", json!("org_b")),
+            ("home_org_id", json!("org_b")),
+            ("delegation_id", Value::Null),
+            ("organizations", json!(["org_a", "org_b"])),
+            ("organizations", json!([])),
+        ] {
+            assert!(held(&claims, name, &expected).is_err(), "{name}");
+        }
+    }
 }
