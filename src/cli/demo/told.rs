@@ -14,7 +14,8 @@ fn invitation(scene: &Scene) -> String {
     let behalf = &broker.origin;
     let elsewhere = if behalf.ends_with(":8080") { "" } else { "   (port 8080 is taken)" };
     let fate = if folder.is_kept { "stays" } else { "goes when this ends" };
-    let [open, who, walk, machine] = ["Open", "Sign in as", "Try", "On this machine"].map(bold);
+    let [open, who, walk, machine, copy] =
+        ["Open", "Sign in as", "Try", "On this machine", "To read and to copy"].map(bold);
     format!(
         "
 Behalf is running, with two customers and an application. Ctrl-C stops it all.
@@ -39,7 +40,12 @@ Behalf is running, with two customers and an application. Ctrl-C stops it all.
   Behalf                           {behalf}{elsewhere}
   My Corporation's sign-in         {}
   Contractor's sign-in             {}
-  Database and keys                {}   ({fate})",
+  Database and keys                {}   ({fate})
+
+{copy}
+  examples/demo.house.toml         the customers, the contractor, the application
+  examples/web_app.rs              the application
+  examples/idp.rs                  the identity providers",
         my_corp.issuer,
         contractor.issuer,
         folder.path.display()
