@@ -1,6 +1,7 @@
 //! The commands.
 
 mod apply;
+mod demo;
 mod limited;
 pub mod serve;
 
@@ -39,6 +40,8 @@ enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
+    Demo(demo::Options),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -63,6 +66,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     match arguments.command {
         Command::Serve => serve::run(config()?).await,
         Command::Apply { file, plan } => apply::run(config()?, &file, plan).await,
+        Command::Demo(options) => demo::run(options).await,
     }
 }
 

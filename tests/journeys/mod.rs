@@ -1,0 +1,3 @@
+//! Whole stories: somebody comes, and gets in or does not.
+
+mod demo;
