@@ -7,4 +7,5 @@ mod architecture;
 mod attacks;
 mod doors;
 mod house;
+mod journeys;
 mod stores;

@@ -1,6 +1,6 @@
 //! The commands.
 
-mod serve;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,0 +1,3 @@
+//! People on their way, from an application and back.
+
+mod first_login;
