@@ -58,7 +58,8 @@ impl Broker {
     /// Opens everything, or says what is wrong. The first start on an empty database makes the default project.
     pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, StartError> {
         let db = Database::open(&config.database).await?;
-        let master = proof::master_key(&db, &config.keys, &random).await?;
+        let master =
+            proof::master_key(&db, &config.keys.folder, config.keys.master_key.as_ref(), &random).await?;
         let calendar = Calendar {
             lifetime: Duration::from_secs(config.keys.signing_key_lifetime),
             publish_ahead: Duration::from_secs(config.keys.publish_ahead),

@@ -22,12 +22,12 @@ const ROOMS: &[(&str, &str)] = &[
     ("keys", "foundation protocol model store"),
     ("audit", "foundation model store"),
     ("broker", "foundation model config egress store keys audit"),
-    ("web", "foundation protocol model config broker"),
+    ("web", "foundation protocol model config telemetry store keys broker"),
     ("login", "foundation protocol model config telemetry egress store keys audit broker web"),
-    ("publish", "foundation protocol model store keys broker web"),
-    ("manage", "foundation protocol model config egress store keys audit broker web"),
+    ("publish", "foundation protocol model telemetry store keys broker web"),
+    ("manage", "foundation protocol model config telemetry egress store keys audit broker web"),
     ("provision", "foundation protocol model store audit broker web"),
-    ("chores", "foundation protocol model egress store keys audit broker"),
+    ("chores", "foundation protocol model telemetry egress store keys audit broker"),
     ("router", "broker web login publish manage provision"),
     (
         "cli",
@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal pages api"),
+    ("login", "next refusal flow pages api"),
     ("manage", "authority pages api"),
 ];
 
@@ -54,7 +54,7 @@ const DOORS: &[(&str, &str)] = &[
 
 /// Foreign names, and the only modules that may say them. `*::pages` is a module of that name in any room.
 const LIBRARIES: &[(&str, &str)] = &[
-    ("axum", "*::pages *::api web router cli::serve cli::demo"),
+    ("axum", "*::pages *::api web publish router cli::serve cli::demo"),
     ("axum_server", "cli::serve cli::demo"),
     ("rusqlite", "store::durable::engine"),
     ("tokio_postgres", "store::durable::engine"),

@@ -185,7 +185,7 @@ impl Keyring {
         signs_from: Moment,
     ) -> Result<bool, KeyError> {
         let now = self.0.clock.now();
-        let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm).await?;
+        let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm.name()).await?;
         let generation = predecessor.as_ref().map_or(latest, |key| key.generation) + 1;
         let id = KeyId::new(&self.0.random, now);
         let row = id.to_string();

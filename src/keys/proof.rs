@@ -1,8 +1,10 @@
 //! Proves at the start that the master key is the one this store was sealed under.
 
+use std::path::Path;
+
 use super::seal::{MasterKey, MasterKeyError, Place, SealError};
-use crate::config;
 use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::house;
 
@@ -30,16 +32,17 @@ pub enum ProofError {
 /// The master key, checked against the store; made, with the first proof, where neither exists yet.
 pub async fn master_key(
     db: &Database,
-    settings: &config::Keys,
+    folder: &Path,
+    given: Option<&Secret>,
     random: &Random,
 ) -> Result<MasterKey, ProofError> {
-    let loaded = MasterKey::load(&settings.folder, settings.master_key.as_ref())?;
+    let loaded = MasterKey::load(folder, given)?;
     let proof = house::get(&mut &*db, NAME).await?;
     match (loaded, proof) {
         (Some(key), Some(proof)) => check(key, &proof),
-        (None, Some(_)) => Err(ProofError::Gone { folder: settings.folder.display().to_string() }),
+        (None, Some(_)) => Err(ProofError::Gone { folder: folder.display().to_string() }),
         (Some(key), None) => write(db, key, random).await,
-        (None, None) => write(db, MasterKey::create(&settings.folder, random)?, random).await,
+        (None, None) => write(db, MasterKey::create(folder, random)?, random).await,
     }
 }
 

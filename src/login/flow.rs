@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use http::{HeaderValue, header};
 
 use super::Stop;
 use super::refusal::Refusal;
@@ -13,7 +12,7 @@ use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::ephemeral::Kind;
 use crate::web::cookies;
-use crate::web::reply::Fault;
+use crate::web::reply::{Fault, Response};
 use crate::web::visitor::Visitor;
 
 /// A login, and the secret of its cookie if the browser does not have it yet.

@@ -19,12 +19,10 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
-use axum::response::Response;
-
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::telemetry::names;
-use crate::web::reply::Fault;
+use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Page};
 use crate::web::visitor::Visitor;
 use refusal::Refusal;

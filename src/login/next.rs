@@ -1,6 +1,5 @@
 //! The hallway: the one place that knows the order of the rooms.
 
-use axum::response::Response;
 use tower_sessions::Session;
 
 use super::flow::Journey;
@@ -13,7 +12,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
 use crate::store::durable::applications;
 use crate::telemetry::names;
-use crate::web::reply::{self, Fault};
+use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page};
 use crate::web::visitor::Visitor;
 
@@ -84,11 +83,11 @@ async fn walk(
             Stage::Resolved(resolved) => match resolved.connections.as_slice() {
                 [] => return Err(Refusal::NoIdentityProvider.into()),
                 [only] => {
-                    let (away, response) =
+                    let (away, location) =
                         authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
                             .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    return Ok(Step::Wait(response));
+                    return Ok(Step::Wait(reply::see_other(&location)));
                 }
                 _ => {
                     return Ok(Step::Wait(

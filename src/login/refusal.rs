@@ -1,6 +1,6 @@
 //! Every way in which a login can end badly: one table of what the log, the visitor and the application are told.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::templates::Problem;

@@ -21,6 +21,9 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    pub fn algorithm_named(name: &str) -> Option<Algorithm> {
+        Algorithm::from_name(name)
+    }
     pub fn signs_at(&self, now: Moment) -> bool {
         self.signs_from <= now && self.signs_until.is_none_or(|until| now < until)
     }

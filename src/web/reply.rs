@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
+pub use axum::response::Response;
 use serde_json::json;
 
 use crate::broker::StartError;

@@ -2,7 +2,6 @@
 
 pub mod pages;
 
-use axum::response::Response;
 use tower_sessions::Session;
 
 use super::Stop;
@@ -17,7 +16,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::{params, scope};
 use crate::store::durable::{connections, sessions, users};
 use crate::web::browser;
-use crate::web::reply;
+use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
 
 /// Where an answer may go: the redirect URI that the request names, if it is registered, or the only one there is.

@@ -5,8 +5,6 @@ pub mod oidc;
 
 use std::time::Duration;
 
-use axum::response::Response;
-
 use super::Stop;
 use super::refusal::Refusal;
 use crate::audit;
@@ -30,13 +28,13 @@ use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, users};
 use crate::web::visitor::Visitor;
 
-/// Sends the person to the identity provider of a connection.
+/// Where the person is sent, and what the return must match.
 pub async fn leave_for(
     visitor: &Visitor,
     login: &Login,
     connection: ConnectionId,
     email: Option<Email>,
-) -> Result<(Away, Response), Stop> {
+) -> Result<(Away, String), Stop> {
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, connection).await?;
     let connection = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
     oidc::leave_for(visitor, login, &connection, email).await

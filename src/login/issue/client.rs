@@ -21,7 +21,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 /// The application that a token request comes from, by the one method that it has registered.
 pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Application, Stop> {
-    let header = visitor.headers.get(axum::http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = visitor.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Credentials { client_id, proof } =
         read(header, params, unverified_issuer).map_err(Refusal::Protocol)?;
     let db = &visitor.broker().db;

@@ -5,13 +5,12 @@ use super::parsed;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{KeyId, ProjectId};
 use crate::model::signing_key::KeyRecord;
-use crate::protocol::jose::Algorithm;
 
 fn key(row: &Row) -> Result<KeyRecord, StoreError> {
     Ok(KeyRecord {
         id: row.get(0)?,
         project_id: row.get(1)?,
-        algorithm: parsed(row, 2, Algorithm::from_name)?,
+        algorithm: parsed(row, 2, KeyRecord::algorithm_named)?,
         generation: row.get(3)?,
         public_jwk: row.get(4)?,
         private_key: row.get(5)?,
@@ -78,11 +77,11 @@ pub async fn retire(
 pub async fn latest_generation(
     db: &mut impl Read,
     project: ProjectId,
-    algorithm: Algorithm,
+    algorithm: &'static str,
 ) -> Result<i64, StoreError> {
     let sql = "SELECT generation FROM signing_keys WHERE project_id = $1 AND algorithm = $2
                ORDER BY generation DESC LIMIT 1";
-    let row = db.one(sql, params![project, algorithm.name()]).await?;
+    let row = db.one(sql, params![project, algorithm]).await?;
     row.map_or(Ok(0), |row| row.get(0))
 }
 

@@ -6,7 +6,6 @@ mod returned;
 
 use std::time::Duration;
 
-use axum::response::Response;
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     ClientId, ClientSecret, CsrfToken, IssuerUrl, JsonWebKeySet, Nonce, PkceCodeChallenge, PkceCodeVerifier,
@@ -26,7 +25,7 @@ use crate::model::connection::Connection;
 use crate::model::login::{Away, Login};
 use crate::protocol::jose::{Algorithm, SigningKey};
 use crate::protocol::oauth::client_authentication::Method;
-use crate::web::reply::{self, Fault};
+use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 use provider::Provider;
 
@@ -48,7 +47,7 @@ pub async fn leave_for(
     login: &Login,
     connection: &Connection,
     email: Option<Email>,
-) -> Result<(Away, Response), Stop> {
+) -> Result<(Away, String), Stop> {
     let broker = visitor.broker();
     let provider = Provider::of(broker, connection).await?;
     // The flow's id leads back to it; the secret behind the dot makes it this outing.
@@ -64,7 +63,7 @@ pub async fn leave_for(
         reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
     };
     let location = location(visitor, login, connection, &provider, &away, state)?;
-    Ok((away, reply::see_other(&location)))
+    Ok((away, location))
 }
 
 fn location(
