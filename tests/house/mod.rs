@@ -4,14 +4,19 @@
 //! - [`visitor`]: somebody without scripts, one request at a time
 //! - [`node`]: the other side of every protocol, by other authors
 //! - [`postgres`]: an empty database
+//! - [`broker`]: a whole broker of one's own, with [`lying_idp`] as its customers' identity providers and
+//!   [`application`] as what people sign in to
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
+pub mod application;
+pub mod broker;
 pub mod browser;
 pub mod chromedriver;
 pub mod cookies;
 pub mod dns;
 pub mod form;
+pub mod lying_idp;
 pub mod node;
 pub mod postgres;
 pub mod visitor;

@@ -75,6 +75,9 @@ target = "my-corp"
 roles = ["member"]
 "##;
 
+/// What the pages say in German where no company signs in by this address.
+const UNKNOWN_IN_GERMAN: &str = "kennen wir keine Anmeldung eines Unternehmens";
+
 struct Street {
     house: House,
     _contractor: Node,

@@ -1,3 +1,5 @@
-//! Whole stories: somebody comes, and gets in or does not.
+//! Whole stories: somebody comes from an application, and gets in or does not.
 
 mod demo;
+mod first_login;
+mod in_a_browser;

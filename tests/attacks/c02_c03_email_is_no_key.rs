@@ -1,0 +1,168 @@
+//! C02 and C03: an address finds nobody. Who somebody is, is said by connection, issuer and subject alone.
+
+use serde_json::json;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::{DEFAULT, House, Plan};
+use crate::house::lying_idp::Says;
+
+/// Ann, as the provider of A knows her.
+async fn ann_of(house: &House) -> serde_json::Value {
+    house.idp_a.says(Says::that("1", "ann@a.test"));
+    let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    ask.redeems(&arrival).await.id
+}
+
+async fn is_refused(house: &House, says: Says, status: u16, reason: &str) {
+    house.idp_a.says(says);
+    let before = house.before().await;
+    let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    assert_eq!(arrival.status(), status, "{}", arrival.told());
+    house.refused(&before, reason).await;
+}
+
+const IN_USE: &str = "email_in_use_by_other_identity";
+
+#[tokio::test]
+async fn c02_another_subject_with_anns_address_is_not_ann() {
+    let house = House::opens().await;
+    let ann = ann_of(&house).await;
+    for subject in ["2", "01", "1 ", "ann@a.test", ann["sub"].as_str().unwrap()] {
+        is_refused(&house, Says::that(subject, "ann@a.test"), 409, IN_USE).await;
+    }
+    is_refused(&house, Says::that("2", "ANN@A.test"), 409, IN_USE).await;
+    // A colleague who takes on her address does not take her place either.
+    house.idp_a.says(Says::that("2", "eve@a.test"));
+    Person::new("eve@a.test").follows(&Application::rp1(&house).asks()).await.code();
+    is_refused(&house, Says::that("2", "ann@a.test"), 409, IN_USE).await;
+    assert_eq!(ann_of(&house).await["sub"], ann["sub"]);
+    assert_eq!(house.count("users").await, 2);
+}
+
+#[tokio::test]
+async fn c02_a_subject_is_compared_byte_by_byte() {
+    let house = House::opens().await;
+    house.idp_a.says(Says::that("Ann", "ann@a.test"));
+    let first = Application::rp1(&house).asks();
+    let arrival = Person::new("ann@a.test").follows(&first).await;
+    let first = first.redeems(&arrival).await;
+    house.idp_a.says(Says::that("ann", "eve@a.test"));
+    let second = Application::rp1(&house).asks();
+    let arrival = Person::new("eve@a.test").follows(&second).await;
+    assert_ne!(second.redeems(&arrival).await.id["sub"], first.id["sub"]);
+    for subject in ["\"änn\"", "\"ann\\u0000\"", "\"\"", "1", "null", "[\"ann\"]"] {
+        is_refused_with_one_of(&house, Says::truth().claim("sub", subject), subject).await;
+    }
+    let long = format!("\"{}\"", "a".repeat(256));
+    is_refused_with_one_of(&house, Says::truth().claim("sub", &long), "256 bytes").await;
+}
+
+/// Which of the two readers of the ID token says no first does not matter.
+async fn is_refused_with_one_of(house: &House, says: Says, what: &str) {
+    house.idp_a.says(says);
+    let before = house.before().await;
+    let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    assert_eq!(arrival.status(), 403, "{what}: {}", arrival.told());
+    house.unchanged(&before).await;
+    let last = house.audit().await.pop().unwrap();
+    assert_eq!(last.outcome, "refused", "{what}");
+}
+
+#[tokio::test]
+async fn c02_the_same_subject_of_another_issuer_is_nobody_that_is_known() {
+    let house = House::opens().await;
+    let ann = ann_of(&house).await;
+    let other = json!("https://idp.test/other-tenant").to_string();
+    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &other), 403, "id_token_issuer").await;
+    let slash = json!(format!("{}/", house.idp_a.issuer)).to_string();
+    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &slash), 403, "id_token_issuer").await;
+
+    // The connection moves to another provider, where somebody else may be number 1.
+    let moved = DEFAULT.replacen("{idp_a}", "{idp_b}", 1).replacen(
+        "{ env = \"CA_SECRET\" }",
+        "{ env = \"CB_SECRET\" }",
+        1,
+    );
+    house.provision(&moved).await;
+    house.idp_b.says(Says::that("1", "ann@a.test"));
+    let before = house.before().await;
+    let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    assert_eq!(arrival.status(), 409, "{}", arrival.told());
+    house.refused(&before, IN_USE).await;
+    // With an address of its own, it is a new user.
+    house.idp_b.says(Says::that("1", "eve@a.test"));
+    let arrival = Person::new("eve@a.test").follows(&ask).await;
+    assert_ne!(ask.redeems(&arrival).await.id["sub"], ann["sub"]);
+}
+
+#[tokio::test]
+async fn c03_nobody_is_linked_by_an_address_not_even_to_a_row_that_waits_for_it() {
+    let house = Plan::default()
+        .with("claims = { idp = true }", "claims = { idp = true }\nconnections = [\"social\"]")
+        .and(
+            r#"
+[[domain]]
+name = "d.test"
+organization = "org-a"
+connections = ["ca"]
+use_for_routing = true
+trust_email = true
+
+[connection.social]
+type = "oidc"
+display_name = "Social"
+state = "active"
+issuer = "{idp_b}"
+client_id = "behalf"
+client_secret = { env = "CB_SECRET" }
+"#,
+        );
+    let mut plan = house;
+    plan.unproved.push("d.test");
+    let mut house = plan.build().await;
+    let rp1 = Application::rp1(&house);
+    // The attacker is there first, with an address that nobody has proved yet.
+    house.idp_b.says(Says::that("evil", "dan@d.test"));
+    let mut attacker = Person::new("dan@d.test");
+    let ask = rp1.asks().with("connection", "social");
+    let arrival = attacker.follows(&ask).await;
+    let squatted = ask.redeems(&arrival).await;
+    assert_eq!(squatted.id["email_verified"], json!(false));
+    // Then the domain is proved, and Dan comes through his own provider.
+    house.unproved.clear();
+    house.prove_domains().await;
+    house.idp_a.says(Says::that("dan", "dan@d.test"));
+    let ask = rp1.asks();
+    let arrival = Person::new("dan@d.test").follows(&ask).await;
+    let dan = ask.redeems(&arrival).await;
+    assert_ne!(dan.id["sub"], squatted.id["sub"]);
+    assert_eq!((&dan.id["org_name"], &dan.id["email_verified"]), (&json!("org-a"), &json!(true)));
+    // The attacker's account has none of it, and its provider may not say that address again.
+    let old = rp1.userinfo(&squatted.access_token).await.json();
+    assert_eq!((&old["org_id"], &old["email_verified"]), (&json!(null), &json!(false)));
+    let before = house.before().await;
+    let ask = rp1.asks().with("connection", "social");
+    let arrival = Person::new("dan@d.test").follows(&ask).await;
+    assert_eq!(arrival.status(), 403);
+    house.refused(&before, "email_domain_not_allowed").await;
+}
+
+#[tokio::test]
+async fn c03_an_address_that_the_provider_itself_does_not_vouch_for_gives_no_place() {
+    for verified in ["false", "\"false\"", "0", "null"] {
+        let house = House::opens().await;
+        house.idp_a.says(Says::that("7", "con@a.test").claim("email_verified", verified));
+        let ask = Application::rp1(&house).asks();
+        let arrival = Person::new("con@a.test").follows(&ask).await;
+        // By the provider's own word the address is not proved: no delegation that names it, no owner's place.
+        let tokens = ask.redeems(&arrival).await;
+        assert_eq!(tokens.id["email_verified"], json!(false), "{verified}");
+        assert_eq!(tokens.id["org_name"], json!("org-a"), "{verified}");
+        let waiting = "SELECT CAST(COUNT(*) AS TEXT) FROM expected_members WHERE used_at IS NULL";
+        assert_eq!(house.text(waiting).await.as_deref(), Some("3"), "{verified}");
+    }
+}

@@ -1,0 +1,86 @@
+//! H22: PKCE is left out, weakened, or answered with something else.
+
+use serde_json::json;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::House;
+
+#[tokio::test]
+async fn h22_a_challenge_wants_its_verifier_and_a_wrong_one_burns_the_code() {
+    let house = House::opens().await;
+    for application in [Application::rp1(&house), Application::rp2(&house)] {
+        let mut ann = Person::new("ann@a.test");
+        for wrong in
+            [None, Some(String::new()), Some("a".repeat(42)), Some("a".repeat(129)), Some("challenge".into())]
+        {
+            let ask = application.asks().with("login_hint", "ann@a.test");
+            let code = ann.follows(&ask).await.code();
+            let mut redemption = ask.redemption(&code);
+            redemption = match &wrong {
+                None => redemption.without("code_verifier"),
+                // As if the method had been `plain`.
+                Some(text) if text == "challenge" => {
+                    redemption.with("code_verifier", ask.value("code_challenge").unwrap())
+                }
+                Some(text) => redemption.with("code_verifier", text),
+            };
+            let events = house.audit().await.len();
+            let answer = redemption.send().await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.json()["error"].clone()),
+                (400, json!("invalid_grant")),
+                "{wrong:?}"
+            );
+            let told = house.audit().await.split_off(events);
+            assert_eq!(told.iter().map(|event| event.outcome.as_str()).collect::<Vec<_>>(), ["refused"]);
+            assert_eq!(ask.redemption(&code).send().await.status, 400, "{wrong:?}: the code is burnt");
+        }
+    }
+    let issued =
+        house.audit().await.iter().any(|event| event.action == "token.issued" && event.outcome == "granted");
+    assert!(!issued);
+}
+
+#[tokio::test]
+async fn h22_no_weaker_method_can_be_asked_for() {
+    let house = House::opens().await;
+    for application in [Application::rp1(&house), Application::rp2(&house)] {
+        let ask = || application.asks();
+        for (what, ask) in [
+            ("plain", ask().with("code_challenge_method", "plain")),
+            ("plain by default", ask().without("code_challenge_method")),
+            ("another letter", ask().with("code_challenge_method", "s256")),
+            ("a method without challenge", ask().without("code_challenge")),
+            ("an empty challenge", ask().with("code_challenge", "")),
+            ("a short challenge", ask().with("code_challenge", "abc")),
+            ("a challenge with padding", ask().with("code_challenge", &format!("{}=", "A".repeat(43)))),
+            ("two challenges", ask().and("code_challenge", &"A".repeat(43))),
+        ] {
+            let before = house.before().await;
+            let arrival = Person::new("ann@a.test").follows(&ask).await;
+            assert_eq!(arrival.error().0, "invalid_request", "{what}");
+            assert_eq!(arrival.told_application("code"), None);
+            house.refused(&before, "invalid_request").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn h22_a_client_without_a_secret_always_needs_a_challenge() {
+    let house = House::opens().await;
+    let bare = Application::rp2(&house).asks().without("code_challenge").without("code_challenge_method");
+    let before = house.before().await;
+    let arrival = Person::new("ann@a.test").follows(&bare).await;
+    assert_eq!(arrival.error().0, "invalid_request");
+    house.refused(&before, "invalid_request").await;
+}
+
+#[tokio::test]
+async fn h22_a_verifier_without_a_challenge_is_refused() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks().without("code_challenge").without("code_challenge_method");
+    let code = Person::new("ann@a.test").follows(&ask).await.code();
+    let answer = ask.redemption(&code).send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (400, json!("invalid_grant")));
+    assert_eq!(ask.redemption(&code).without("code_verifier").send().await.status, 400, "the code is burnt");
+}

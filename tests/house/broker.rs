@@ -1,0 +1,475 @@
+//! A broker of one's own: in this process, behind real TCP, on a real database, with a clock to turn.
+//!
+//! The default house is that of the threat list. Organization `org-a` has proved `a.test` and routes it to the
+//! connection `ca`, `org-b` has proved `b.test` and routes it to `cb`, `org-c` has no domain. Ann owns A, Bob owns
+//! B; Con is a member of A and acts for B by delegation. `rp1` is a confidential application, `rp2` a public one.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum_server::Handle;
+use behalf::broker::Broker;
+use behalf::chores::domains as proofs;
+use behalf::cli::serve;
+use behalf::config::Config;
+use behalf::foundation::clock::{Clock, Moment};
+use behalf::foundation::random::Random;
+use behalf::foundation::secret::{Digest, Secret};
+use behalf::manage::house_file::{HouseFile, Mode, apply};
+use behalf::params;
+use behalf::store::durable::engine::Database;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::dns::{DnsZone, free_port};
+use super::lying_idp::LyingIdp;
+use super::postgres;
+
+/// When every story begins, unless it says otherwise.
+pub const MORNING: &str = "2026-06-01T09:00:00Z";
+
+/// What the applications of the default house prove themselves with.
+pub const RP1_SECRET: &str = "rp1 has a secret of more than 32 characters";
+
+/// The engine of the durable store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A house that is still to be built.
+pub struct Plan {
+    pub engine: Engine,
+    pub clock: Clock,
+    pub random: Random,
+    /// The provisioning file. `{idp_a}` and `{idp_b}` are the issuers of the two identity providers.
+    pub file: String,
+    /// Files beside it, by name.
+    pub files: Vec<(String, String)>,
+    /// Domains that nobody publishes a proof of.
+    pub unproved: Vec<&'static str>,
+    /// Changes of the operator's own settings.
+    pub settings: fn(&mut Config),
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Sqlite,
+            clock: Clock::set_to(Moment::parse_rfc3339(MORNING).unwrap()),
+            random: Random::System,
+            file: DEFAULT.to_owned(),
+            files: Vec::new(),
+            unproved: Vec::new(),
+            settings: |_| {},
+        }
+    }
+}
+
+impl Plan {
+    pub fn on(engine: Engine) -> Self {
+        Self { engine, ..Self::default() }
+    }
+
+    /// The same with one text of the file replaced; the text must be there.
+    #[must_use]
+    pub fn with(mut self, old: &str, new: &str) -> Self {
+        assert!(self.file.contains(old), "the house file has no {old}");
+        self.file = self.file.replacen(old, new, 1);
+        self
+    }
+
+    /// The same with more at the end of the file.
+    #[must_use]
+    pub fn and(mut self, more: &str) -> Self {
+        self.file.push_str(more);
+        self
+    }
+
+    pub async fn build(self) -> House {
+        let idp_a = LyingIdp::opens(self.clock.clone()).await;
+        let idp_b = LyingIdp::opens(self.clock.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let database = match self.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(postgres::Database::empty().await),
+        };
+        let dns = DnsZone::with_txt(&[]);
+        let mut config = Config::default();
+        config.database.url = match &database {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", folder.path().join("behalf.db").display()),
+        };
+        config.keys.master_key = Some(Secret::new("5a".repeat(32)));
+        config.egress.allow_loopback_and_http = true;
+        config.dns.resolvers = vec![dns.address()];
+        // Looked up when a story says so, not when the machine's clock does.
+        config.dns.recheck_interval = 86_400;
+        let port = free_port();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
+        config.server.public_url = Some(format!("http://127.0.0.1:{port}").parse().unwrap());
+        (self.settings)(&mut config);
+
+        let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
+        let mut house = House {
+            url: broker.origin.clone(),
+            node: Node::nowhere(broker.clone()),
+            broker,
+            clock: self.clock,
+            random: self.random,
+            dns,
+            idp_a,
+            idp_b,
+            folder,
+            unproved: self.unproved,
+            _database: database,
+        };
+        for (name, text) in &self.files {
+            std::fs::write(house.folder.path().join(name), text).unwrap();
+        }
+        house.provision(&self.file).await;
+        house.prove_domains().await;
+        house.node = Node::open(house.broker.clone()).await;
+        house
+    }
+}
+
+/// A running broker and what surrounds it.
+pub struct House {
+    /// Where it is reached, without a slash at the end; also its issuer.
+    pub url: String,
+    pub broker: Broker,
+    pub clock: Clock,
+    random: Random,
+    pub dns: DnsZone,
+    /// The identity provider behind the connection `ca` of `org-a`.
+    pub idp_a: LyingIdp,
+    /// The one behind `cb` of `org-b`.
+    pub idp_b: LyingIdp,
+    node: Node,
+    folder: TempDir,
+    pub unproved: Vec<&'static str>,
+    _database: Option<postgres::Database>,
+}
+
+impl House {
+    /// The default house, on SQLite.
+    pub async fn opens() -> Self {
+        Plan::default().build().await
+    }
+
+    pub async fn on(engine: Engine) -> Self {
+        Plan::on(engine).build().await
+    }
+
+    /// Applies a provisioning file, as the operator does.
+    pub async fn provision(&self, text: &str) {
+        let text = text.replace("{idp_a}", &self.idp_a.issuer).replace("{idp_b}", &self.idp_b.issuer);
+        let environment = |name: &str| match name {
+            "CA_SECRET" => Some(self.idp_a.secret.clone()),
+            "CB_SECRET" => Some(self.idp_b.secret.clone()),
+            "RP1_SECRET" => Some(RP1_SECRET.to_owned()),
+            _ => None,
+        };
+        let file = HouseFile::parse(&text, self.folder.path(), &environment);
+        let file = file.unwrap_or_else(|error| panic!("the house file: {error}"));
+        let applied = apply(&self.broker, &file, Mode::Apply).await;
+        applied.unwrap_or_else(|error| panic!("the house file: {error}"));
+    }
+
+    /// Publishes the proof of every domain that is claimed, but those that nobody proves, and has each looked up.
+    pub async fn prove_domains(&mut self) {
+        let mut claimed = claims(&self.broker.db).await;
+        claimed.retain(|domain| !self.unproved.contains(&domain.name.as_str()));
+        let records: Vec<_> =
+            claimed.iter().map(|domain| (domain.txt_name().to_string(), domain.txt_value())).collect();
+        let records: Vec<_> = records.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.dns.restart_with_txt(&records);
+        for domain in claimed {
+            proofs::confirm(&self.broker, domain).await.unwrap();
+        }
+    }
+
+    /// Stops the broker and starts another one on the same database and address.
+    pub async fn restart(&mut self) {
+        let config = self.broker.config.clone();
+        self.node.stop().await;
+        self.broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
+        self.node = Node::open(self.broker.clone()).await;
+    }
+
+    /// One more node under the same name, on the same database.
+    pub async fn second_node(&self) -> Node {
+        let mut config = self.broker.config.clone();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
+        Node::open(broker).await
+    }
+
+    pub fn turn_clock(&self, seconds: u64) {
+        self.clock.turn(Duration::from_secs(seconds));
+    }
+
+    /// What stands in the tables that decide who somebody is and what they may do.
+    pub async fn facts(&self) -> Facts {
+        Facts::of(&self.broker.db).await
+    }
+
+    /// The rows of a table.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = fixed(format!("SELECT COUNT(*) FROM {table}"));
+        self.broker.db.one(sql, &[]).await.unwrap().unwrap().get(0).unwrap()
+    }
+
+    /// One text of one row, or of none.
+    pub async fn text(&self, sql: &str) -> Option<String> {
+        self.broker.db.one(fixed(sql.to_owned()), &[]).await.unwrap().and_then(|row| row.get(0).unwrap())
+    }
+
+    /// Changes rows behind the broker's back; tells how many.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let sql = fixed(sql.to_owned());
+        let done = self.broker.db.write(async move |tx| tx.execute(sql, &[]).await).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The id of an organization, as tokens name it.
+    pub async fn organization(&self, slug: &str) -> String {
+        self.id("SELECT id FROM organizations WHERE slug = $1", slug).await
+    }
+
+    pub async fn connection(&self, slug: &str) -> String {
+        self.id("SELECT id FROM connections WHERE slug = $1", slug).await
+    }
+
+    async fn id(&self, sql: &'static str, name: &str) -> String {
+        let row = self.broker.db.one(sql, params![name]).await.unwrap();
+        row.unwrap_or_else(|| panic!("there is no {name}")).get(0).unwrap()
+    }
+
+    /// The audit trail, oldest first.
+    pub async fn audit(&self) -> Vec<Entry> {
+        let sql =
+            "SELECT action, outcome, reason, organization_id, actor, detail FROM audit_events ORDER BY id";
+        let rows = self.broker.db.all(sql, &[]).await.unwrap();
+        rows.iter()
+            .map(|row| Entry {
+                action: row.get(0).unwrap(),
+                outcome: row.get(1).unwrap(),
+                reason: row.get(2).unwrap(),
+                organization: row.get(3).unwrap(),
+                actor: row.get(4).unwrap(),
+                detail: serde_json::from_str(&row.get::<String>(5).unwrap()).unwrap(),
+            })
+            .collect()
+    }
+
+    /// Notes how things stand, so that what comes can be shown to have had no effect.
+    pub async fn before(&self) -> Before {
+        Before { facts: self.facts().await, events: self.audit().await.len() }
+    }
+
+    /// Nothing was stored since, and the audit trail has exactly one more event: a refusal for this reason.
+    pub async fn refused(&self, before: &Before, reason: &str) {
+        self.unchanged(before).await;
+        let events = self.audit().await.split_off(before.events);
+        let told: Vec<_> = events.iter().map(|e| (e.outcome.as_str(), e.reason.as_deref())).collect();
+        assert_eq!(told, [("refused", Some(reason))]);
+    }
+
+    /// No session, user, identity, membership or grant came, went or changed.
+    pub async fn unchanged(&self, before: &Before) {
+        assert_eq!(self.facts().await, before.facts, "something was stored");
+    }
+}
+
+/// How things stood.
+pub struct Before {
+    facts: Facts,
+    events: usize,
+}
+
+/// One line of the audit trail.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub action: String,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub organization: Option<String>,
+    pub actor: String,
+    pub detail: serde_json::Value,
+}
+
+/// For each table, how many rows it has and the digest of them all.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Facts(BTreeMap<&'static str, (usize, String)>);
+
+/// Every column that a login could change, as text.
+const TABLES: [(&str, &str, &str); 8] = [
+    ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
+    ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
+    ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
+    ("sessions", "id", "id, user_id, identity_id, amr, authenticated_at, expires_at, ended_at"),
+    ("browsers", "digest", "sessions, expires_at"),
+    ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
+    ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
+    ("domains", "id", "id, organization_id, name, state, verified_at"),
+];
+
+impl Facts {
+    async fn of(db: &Database) -> Self {
+        let mut facts = BTreeMap::new();
+        for (table, order, columns) in TABLES {
+            let columns: Vec<_> = columns.split(", ").collect();
+            let texts = columns.iter().map(|column| format!("CAST({column} AS TEXT)")).collect::<Vec<_>>();
+            let sql = fixed(format!("SELECT {} FROM {table} ORDER BY {order}", texts.join(", ")));
+            let rows = db.all(sql, &[]).await.unwrap();
+            let mut text = String::new();
+            for row in &rows {
+                for at in 0..columns.len() {
+                    text += &format!("{:?}|", row.get::<Option<String>>(at).unwrap());
+                }
+                text.push('\n');
+            }
+            facts.insert(table, (rows.len(), Digest::of(text.as_bytes()).text()));
+        }
+        Self(facts)
+    }
+
+    pub fn rows(&self, table: &str) -> usize {
+        self.0[table].0
+    }
+}
+
+/// Statements live as long as the program; a test's program is short.
+fn fixed(sql: String) -> &'static str {
+    Box::leak(sql.into_boxed_str())
+}
+
+async fn claims(db: &Database) -> Vec<behalf::model::domain::Domain> {
+    let far = Moment::from_seconds(100_000_000_000);
+    behalf::store::durable::domains::due(&mut &*db, far, 1_000).await.unwrap()
+}
+
+/// One process of the broker, as it were.
+pub struct Node {
+    pub broker: Broker,
+    /// Where it really listens; its name is the house's.
+    pub address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    served: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    fn nowhere(broker: Broker) -> Self {
+        let address = broker.config.server.listen;
+        Self { broker, address, handle: Handle::new(), served: None }
+    }
+
+    async fn open(broker: Broker) -> Self {
+        let handle = Handle::new();
+        let (serving, own) = (broker.clone(), handle.clone());
+        let served = tokio::spawn(async move { serve::serve(&serving, own).await.unwrap() });
+        let address = handle.listening().await.expect("the port is free");
+        Self { broker, address, handle, served: Some(served) }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn stop(&mut self) {
+        self.handle.shutdown();
+        if let Some(served) = self.served.take() {
+            served.await.unwrap();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+        if let Some(served) = self.served.take() {
+            served.abort();
+        }
+    }
+}
+
+/// The provisioning file of the default house.
+pub const DEFAULT: &str = r#"
+[project]
+slug = "default"
+display_name = "Acme Cloud"
+
+[organization.org-a]
+display_name = "A Corporation"
+members = [
+  { email = "ann@a.test", roles = ["owner"] },
+  { email = "con@a.test", roles = ["member"] },
+]
+
+[organization.org-b]
+display_name = "B Corporation"
+members = [{ email = "bob@b.test", roles = ["owner"] }]
+
+[organization.org-c]
+display_name = "C Corporation"
+
+[[domain]]
+name = "a.test"
+organization = "org-a"
+connections = ["ca"]
+use_for_routing = true
+trust_email = true
+
+[[domain]]
+name = "b.test"
+organization = "org-b"
+connections = ["cb"]
+use_for_routing = true
+trust_email = true
+
+[connection.ca]
+organization = "org-a"
+type = "oidc"
+display_name = "A Login"
+state = "active"
+issuer = "{idp_a}"
+client_id = "behalf"
+client_secret = { env = "CA_SECRET" }
+jit = "create_and_join"
+
+[connection.cb]
+organization = "org-b"
+type = "oidc"
+display_name = "B Login"
+state = "active"
+issuer = "{idp_b}"
+client_id = "behalf"
+client_secret = { env = "CB_SECRET" }
+jit = "create_and_join"
+
+[application.rp1]
+display_name = "First App"
+type = "web"
+token_endpoint_auth_method = "client_secret_basic"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://rp1.test/callback"]
+scopes = ["openid", "profile", "email", "organization", "organizations", "roles", "permissions"]
+claims = { idp = true }
+
+[application.rp2]
+display_name = "Second App"
+type = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["https://rp2.test/callback"]
+scopes = ["openid", "profile", "email", "organization", "organizations", "roles", "permissions"]
+
+[[delegation]]
+home = "org-a"
+target = "org-b"
+roles = ["member"]
+only = ["con@a.test"]
+"#;

@@ -1,0 +1,588 @@
+//! The first login and those after it: through the organization's own identity provider, and back with tokens that
+//! name the organization that the person acts for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use behalf::protocol::jose::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+
+use crate::house::application::{Application, Person, Proof};
+use crate::house::broker::{House, Plan};
+use crate::house::lying_idp::Says;
+
+/// Every name that a stranger must not learn.
+const NAMES: [&str; 3] = ["A Corporation", "B Corporation", "C Corporation"];
+
+fn set(list: &Value) -> BTreeSet<String> {
+    list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn s2_19_ann_signs_in_with_her_own_corporations_provider_and_sees_one_page() {
+    let house = House::opens().await;
+    let (rp1, mut ann) = (Application::rp1(&house), Person::new("ann@a.test"));
+    let ask = rp1.asks();
+    let arrival = ann.follows(&ask).await;
+    assert_eq!(arrival.pages.len(), 1, "the email page alone");
+    assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"));
+    assert_eq!(arrival.told_application("iss").as_deref(), Some(house.url.as_str()));
+
+    let tokens = ask.redeems(&arrival).await;
+    let a = house.organization("org-a").await;
+    assert_eq!((&tokens.id["org_id"], &tokens.id["org_name"]), (&json!(a), &json!("org-a")));
+    assert_eq!((&tokens.id["email"], &tokens.id["email_verified"]), (&json!("ann@a.test"), &json!(true)));
+    assert_eq!(tokens.id["idp"], json!(house.connection("ca").await));
+    assert_eq!(tokens.id["home_org_id"], Value::Null);
+    assert_eq!(tokens.access["org_id"], json!(a));
+    assert!(set(&tokens.access["roles"]).contains("owner"));
+    assert_eq!(house.idp_a.was_asked("login_hint").as_deref(), Some("ann@a.test"));
+    assert_eq!(house.idp_a.was_asked("code_challenge_method").as_deref(), Some("S256"));
+    assert_eq!((house.idp_a.hits("/token"), house.idp_b.hits("/authorize")), (1, 0));
+
+    let told = rp1.userinfo(&tokens.access_token).await.json();
+    assert_eq!((&told["sub"], &told["org_id"]), (&tokens.id["sub"], &json!(a)));
+    let facts = house.facts().await;
+    for table in ["users", "identities", "memberships", "sessions", "grants"] {
+        assert_eq!(facts.rows(table), 1, "{table}");
+    }
+    let actions: Vec<_> = house.audit().await.into_iter().map(|event| event.action).collect();
+    for action in [
+        "user.created",
+        "organization.member.added",
+        "login.authenticated",
+        "login.code_issued",
+        "token.issued",
+    ] {
+        assert_eq!(actions.iter().filter(|one| *one == action).count(), 1, "{action} in {actions:?}");
+    }
+}
+
+#[tokio::test]
+async fn s2_22_the_contractor_signs_in_at_home_and_acts_for_the_other_corporation() {
+    let house = House::opens().await;
+    let (rp1, mut con) = (Application::rp1(&house), Person::new("con@a.test"));
+    let ask = rp1.asks();
+    let picker = con.follows(&ask).await;
+    assert_eq!(picker.choices(), ["A Corporation", "B Corporation"]);
+    assert!(picker.answer.body.contains("on behalf of"), "{}", picker.answer.body);
+    assert!(picker.answer.body.contains("A Login"), "it says through whom one came");
+    let arrival = con.picks(&ask, &picker, "B Corporation").await;
+    let tokens = ask.redeems(&arrival).await;
+
+    let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+    for claims in [&tokens.id, &tokens.access] {
+        assert_eq!((&claims["org_id"], &claims["org_name"]), (&json!(b), &json!("org-b")));
+        assert_eq!(claims["home_org_id"], json!(a));
+        assert!(claims["delegation_id"].as_str().is_some_and(|id| id.starts_with("dlg_")));
+        assert_eq!(claims["act"], Value::Null, "the contractor is nobody's actor");
+        assert_eq!(claims["idp"], json!(house.connection("ca").await));
+        assert_eq!(set(&claims["roles"]), BTreeSet::from(["member".to_owned()]), "the delegation's ceiling");
+    }
+    assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (1, 0));
+    let issued = house.audit().await.into_iter().find(|event| event.action == "token.issued").unwrap();
+    assert_eq!(issued.organization, Some(b));
+    assert_eq!(issued.detail["home_organization"], json!(a));
+    assert_eq!(house.count("memberships").await, 1, "acting for B makes nobody a member of B");
+}
+
+#[tokio::test]
+async fn s2_11_the_picker_is_for_people_with_more_than_one_organization() {
+    let plan = Plan::default().and(
+        r#"
+[application.rp3]
+display_name = "Third App"
+type = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["https://rp3.test/callback"]
+scopes = ["openid"]
+organization_usage = "require"
+"#,
+    );
+    let house = plan.build().await;
+    let rp1 = Application::rp1(&house);
+    let (mut ann, mut con) = (Person::new("ann@a.test"), Person::new("con@a.test"));
+    assert!(con.follows(&rp1.asks()).await.is_picker());
+    ann.follows(&rp1.asks()).await.code();
+
+    // Without any, the application's own rule decides.
+    assert_eq!(
+        house.execute("UPDATE memberships SET status = 'removed' WHERE roles LIKE '%owner%'").await,
+        1
+    );
+    let ask = rp1.asks();
+    let arrival = ann.follows(&ask).await;
+    assert_eq!(ask.redeems(&arrival).await.id["org_id"], Value::Null);
+    let before = house.before().await;
+    let rp3 = Application::new(&house, "rp3", Proof::Nothing);
+    let arrival = ann.follows(&rp3.asks().with("scope", "openid")).await;
+    assert_eq!(arrival.error(), ("access_denied".into(), "no_organization".into()));
+    house.refused(&before, "no_organization").await;
+}
+
+#[tokio::test]
+async fn s2_12_no_organization_is_named_before_somebody_is_authenticated() {
+    let house = House::opens().await;
+    let (rp1, mut stranger) = (Application::rp1(&house), Person::new("ann@a.test"));
+    let page = stranger.browser.get(&rp1.asks().url()).await;
+    assert_eq!(page.status, 200);
+    let flow = page.forms()[0].action.path().trim_end_matches("/identify").to_owned();
+    let search = stranger.browser.get(&format!("{}{flow}/organizations?q=corp", house.url)).await;
+    let unknown = page.forms()[0].clone().with("email", "x@unknown.test");
+    let unknown = stranger.browser.submit(&unknown).await;
+    for answer in [&page, &search, &unknown] {
+        for name in NAMES {
+            assert!(!answer.body.contains(name), "{name} in {}", answer.body);
+        }
+    }
+    assert_eq!(search.location().unwrap().path(), flow, "there is nothing to search yet");
+    // A choice cannot be posted either.
+    let before = house.before().await;
+    let csrf = page.forms()[0].value("csrf").unwrap().to_owned();
+    let b = house.organization("org-b").await;
+    let posted = format!("{}{flow}/organization", house.url);
+    let answer = stranger.browser.post_form(&posted, &[("csrf", &csrf), ("choice", &b)]).await;
+    assert_eq!(answer.status, 403);
+    house.refused(&before, "flow_expired").await;
+}
+
+#[tokio::test]
+async fn s2_18_the_domain_of_the_address_names_the_provider() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    Person::new("ann@a.test").follows(&rp1.asks()).await.code();
+    let ask = rp1.asks();
+    let bob = Person::new("Bob@B.TEST").follows(&ask).await;
+    let tokens = ask.redeems(&bob).await;
+    assert_eq!(tokens.id["org_id"], json!(house.organization("org-b").await));
+    assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (1, 1));
+
+    let facts = house.facts().await;
+    for address in ["x@unknown.test", "x@dev.a.test", "x@evila.test", "x@c.test"] {
+        let arrival = Person::new(address).follows(&rp1.asks()).await;
+        assert_eq!(arrival.status(), 422, "{address}");
+        assert!(arrival.is_email_page());
+        assert!(
+            arrival.answer.body.contains("does not sign in here yet")
+                || arrival.answer.body.contains("field-problem")
+        );
+    }
+    assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (1, 1));
+    assert_eq!(house.facts().await, facts);
+}
+
+#[tokio::test]
+async fn s2_36_and_37_the_first_login_joins_once_and_what_was_removed_stays_removed() {
+    let jit = "jit = \"create_and_join\"";
+    let more = "jit = \"create_and_join\"\nassign_organizations = [\"org-c\"]\ndefault_roles = [\"admin\"]";
+    let house = Plan::default().with(jit, more).build().await;
+    let rp1 = Application::rp1(&house);
+    let mut eve = Person::new("eve@a.test");
+    let picker = eve.follows(&rp1.asks()).await;
+    assert_eq!(picker.choices(), ["A Corporation", "C Corporation"]);
+    let joined = house.facts().await;
+    assert_eq!((joined.rows("users"), joined.rows("memberships")), (1, 2));
+    assert_eq!(house.text("SELECT DISTINCT roles FROM memberships").await.as_deref(), Some("[\"admin\"]"));
+    assert_eq!(house.text("SELECT DISTINCT source FROM memberships").await.as_deref(), Some("jit"));
+
+    // The second login, from another browser, changes nothing but the session.
+    assert!(Person::new("eve@a.test").follows(&rp1.asks()).await.is_picker());
+    let again = house.facts().await;
+    assert_eq!((again.rows("users"), again.rows("identities"), again.rows("memberships")), (1, 1, 2));
+    assert_eq!(again.rows("sessions"), 2);
+
+    let c = house.organization("org-c").await;
+    let removed = house
+        .execute("UPDATE memberships SET status = 'removed' WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'org-c')")
+        .await;
+    assert_eq!(removed, 1);
+    let ask = rp1.asks();
+    let arrival = Person::new("eve@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    assert_eq!(tokens.id["org_id"], json!(house.organization("org-a").await));
+    assert!(!tokens.id.to_string().contains(&c));
+    assert_eq!(house.count("memberships").await, 2);
+}
+
+#[tokio::test]
+async fn who_is_not_expected_does_not_get_in_where_only_expected_people_do() {
+    let house = Plan::default().with("jit = \"create_and_join\"", "jit = \"expected_only\"").build().await;
+    let rp1 = Application::rp1(&house);
+    let before = house.before().await;
+    let arrival = Person::new("eve@a.test").follows(&rp1.asks()).await;
+    assert_eq!(arrival.status(), 403);
+    house.refused(&before, "not_expected").await;
+    Person::new("ann@a.test").follows(&rp1.asks()).await.code();
+}
+
+#[tokio::test]
+async fn one_sign_in_serves_every_application_in_this_browser_and_outlives_a_restart() {
+    let mut house = House::opens().await;
+    let (rp1, rp2) = (Application::rp1(&house), Application::rp2(&house));
+    let mut ann = Person::new("ann@a.test");
+    let first = rp1.asks();
+    let arrival = ann.follows(&first).await;
+    let first = first.redeems(&arrival).await;
+    let second = rp2.asks();
+    let arrival = ann.follows(&second).await;
+    assert!(arrival.pages.is_empty(), "nothing is asked twice");
+    let second = second.redeems(&arrival).await;
+    assert_eq!((&first.id["sub"], &first.id["sid"]), (&second.id["sub"], &second.id["sid"]));
+    assert_ne!(first.access["grant_id"], second.access["grant_id"]);
+
+    house.restart().await;
+    let third = rp1.asks();
+    let arrival = ann.follows(&third).await;
+    assert!(arrival.pages.is_empty());
+    let third = third.redeems(&arrival).await;
+    assert_eq!(third.id["sid"], first.id["sid"]);
+    assert_eq!(rp1.userinfo(&first.access_token).await.status, 200, "tokens from before are still good");
+    assert_eq!((house.idp_a.hits("/authorize"), house.count("sessions").await), (1, 1));
+    // It ends at its hour.
+    house.turn_clock(43_201);
+    assert!(ann.follows(&rp1.asks()).await.pages.len() == 1);
+    assert_eq!(house.idp_a.hits("/authorize"), 2);
+}
+
+#[tokio::test]
+async fn prompt_none_asks_nobody_anything() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (mut ann, mut con) = (Person::new("ann@a.test"), Person::new("con@a.test"));
+    let before = house.before().await;
+    let arrival = ann.follows(&rp1.asks().with("prompt", "none")).await;
+    assert_eq!(arrival.error().0, "login_required");
+    house.refused(&before, "login_required").await;
+    ann.follows(&rp1.asks()).await.code();
+    let ask = rp1.asks().with("prompt", "none");
+    let arrival = ann.follows(&ask).await;
+    assert!(arrival.pages.is_empty());
+    ask.redeems(&arrival).await;
+
+    con.acts_for(&rp1.asks(), "A Corporation").await.code();
+    let before = house.before().await;
+    let arrival = con.follows(&rp1.asks().with("prompt", "none")).await;
+    assert_eq!(arrival.error(), ("interaction_required".into(), "organization_selection_required".into()));
+    house.refused(&before, "organization_selection_required").await;
+    con.follows(&rp1.asks().with("prompt", "none").with("organization", "org-b")).await.code();
+    // A hint at somebody else is not answered with whoever is here.
+    let arrival = ann.follows(&rp1.asks().with("prompt", "none").with("login_hint", "con@a.test")).await;
+    assert_eq!(arrival.error().0, "login_required");
+}
+
+#[tokio::test]
+async fn m17_prompt_login_wants_a_new_proof_and_an_old_one_is_refused() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    let first = rp1.asks();
+    let arrival = ann.follows(&first).await;
+    let first = first.redeems(&arrival).await;
+    house.turn_clock(600);
+    let ask = rp1.asks().with("prompt", "login");
+    let arrival = ann.follows(&ask).await;
+    assert_eq!(house.idp_a.was_asked("prompt").as_deref(), Some("login"));
+    assert_eq!(house.idp_a.was_asked("max_age").as_deref(), Some("0"));
+    let again = ask.redeems(&arrival).await;
+    let time = |claims: &Value| claims["auth_time"].as_i64().unwrap();
+    assert_eq!(time(&again.id), time(&first.id) + 600);
+    assert_eq!(again.id["sub"], first.id["sub"]);
+
+    house.turn_clock(600);
+    house.idp_a.says(Says::truth().claim("auth_time", &time(&again.id).to_string()));
+    for (name, value) in [("prompt", "login"), ("max_age", "0")] {
+        let before = house.before().await;
+        let arrival = ann.follows(&rp1.asks().with(name, value)).await;
+        assert_eq!(arrival.error(), ("login_required".into(), "authentication_too_old".into()), "{name}");
+        house.refused(&before, "authentication_too_old").await;
+    }
+}
+
+#[tokio::test]
+async fn m17_max_age_is_kept_to() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    ann.follows(&rp1.asks()).await.code();
+    house.turn_clock(59);
+    assert!(ann.follows(&rp1.asks().with("max_age", "60")).await.pages.is_empty());
+    house.turn_clock(10);
+    let ask = rp1.asks().with("max_age", "60");
+    let arrival = ann.follows(&ask).await;
+    assert_eq!(house.idp_a.was_asked("max_age").as_deref(), Some("60"));
+    let tokens = ask.redeems(&arrival).await;
+    assert_eq!(tokens.id["auth_time"], json!(house.clock.now().seconds()));
+    // The provider has a session of its own, older than the application will have it.
+    house.turn_clock(600);
+    house.idp_a.says(Says::truth().claim("auth_time", &tokens.id["auth_time"].to_string()));
+    let before = house.before().await;
+    let arrival = ann.follows(&rp1.asks().with("max_age", "60")).await;
+    assert_eq!(arrival.error(), ("login_required".into(), "authentication_too_old".into()));
+    house.refused(&before, "authentication_too_old").await;
+}
+
+#[tokio::test]
+async fn select_account_and_select_organization_ask_again() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (mut ann, mut con) = (Person::new("ann@a.test"), Person::new("con@a.test"));
+    con.acts_for(&rp1.asks(), "A Corporation").await.code();
+    let ask = rp1.asks().with("prompt", "select_account");
+    let picker = con.follows(&ask).await;
+    assert!(picker.is_picker());
+    assert_eq!(picker.pages.len(), 2, "the email page, then the picker");
+    assert_eq!(house.idp_a.was_asked("prompt").as_deref(), Some("select_account"));
+    con.picks(&ask, &picker, "B Corporation").await.code();
+
+    ann.follows(&rp1.asks()).await.code();
+    let hits = house.idp_a.hits("/authorize");
+    let picker = ann.follows(&rp1.asks().with("prompt", "select_organization")).await;
+    assert_eq!((picker.choices(), picker.pages.len()), (vec!["A Corporation".to_owned()], 1));
+    assert_eq!(house.idp_a.hits("/authorize"), hits, "the session is good");
+}
+
+#[tokio::test]
+async fn s2_10_a_requested_organization_skips_the_picker() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let b = house.organization("org-b").await;
+    let mut con = Person::new("con@a.test");
+    for (name, value) in [
+        ("organization", "org-b".to_owned()),
+        ("organization", b.clone()),
+        ("organization_id", b.clone()),
+        ("scope", "openid organization:org-b".to_owned()),
+    ] {
+        let ask = rp1.asks().with("login_hint", "con@a.test").with(name, &value);
+        let arrival = con.follows(&ask).await;
+        assert!(arrival.pages.is_empty(), "{name}={value}: {:?}", arrival.pages);
+        assert_eq!(ask.redeems(&arrival).await.id["org_id"], json!(b), "{name}={value}");
+    }
+    let all = rp1.asks().with("scope", "openid organization:*");
+    let arrival = con.follows(&all).await;
+    let tokens = all.redeems(&arrival).await;
+    assert_eq!(tokens.id["org_id"], Value::Null);
+    assert_eq!(tokens.id["organizations"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_foreign_and_an_unknown_organization_are_refused_in_the_same_words() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    ann.follows(&rp1.asks()).await.code();
+    let mut told = BTreeSet::new();
+    let b = house.organization("org-b").await;
+    for organization in ["org-b", "org-c", "nobody", &b, "org_00000000000000000000000000"] {
+        let before = house.before().await;
+        let arrival = ann.follows(&rp1.asks().with("state", "s").with("organization", organization)).await;
+        told.insert(arrival.answer.location().unwrap().to_string());
+        house.refused(&before, "organization_not_allowed").await;
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told.first().unwrap().contains("error=access_denied"));
+}
+
+#[tokio::test]
+async fn another_account_ends_the_first_ones_session() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut person = Person::new("con@a.test");
+    let first = rp1.asks();
+    let arrival = person.acts_for(&first, "A Corporation").await;
+    let first = first.redeems(&arrival).await;
+    let ask = rp1.asks();
+    let picker = person.follows(&ask).await;
+    person.email = "bob@b.test".to_owned();
+    let page = person.browser.submit(&picker.form_with("another_account")).await;
+    let arrival = person.goes_on(&ask, page).await;
+    let second = ask.redeems(&arrival).await;
+    assert_eq!(second.id["email"], json!("bob@b.test"));
+    assert_ne!((&second.id["sub"], &second.id["sid"]), (&first.id["sub"], &first.id["sid"]));
+    assert_eq!(rp1.userinfo(&first.access_token).await.status, 401);
+    assert_eq!(
+        house.text("SELECT CAST(COUNT(*) AS TEXT) FROM sessions WHERE ended_at IS NULL").await.unwrap(),
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn cancel_leads_back_to_the_application_without_a_code() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut con = Person::new("con@a.test");
+    let ask = rp1.asks();
+    let first = con.browser.get(&ask.url()).await;
+    let stopped = con.walks(&ask, first, |_| true).await;
+    let picker = con.follows(&ask).await;
+    drop(stopped);
+    assert!(picker.is_picker());
+    let before = house.before().await;
+    let cancel = picker.form_with("cancel");
+    let answer = con.browser.submit(&cancel).await;
+    let arrival = con.goes_on(&ask, answer).await;
+    assert_eq!(arrival.error(), ("access_denied".into(), "cancelled".into()));
+    assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"));
+    house.refused(&before, "cancelled").await;
+    // The flow is over.
+    let again = con.browser.submit(&cancel).await;
+    assert_eq!(again.status, 403);
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn the_pages_speak_german_where_the_application_asks_for_it() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut con = Person::new("con@a.test");
+    let ask = rp1.asks().with("ui_locales", "de-AT de en");
+    let picker = con.follows(&ask).await;
+    assert!(picker.pages[0].contains("Bei First App anmelden"), "{}", picker.pages[0]);
+    assert!(picker.pages[1].contains("Für wen handeln Sie?"));
+    assert!(picker.pages.iter().all(|page| page.contains("lang=\"de\"")));
+}
+
+#[tokio::test]
+async fn s2_04_to_09_each_application_has_organizations_in_its_own_shape() {
+    let shapes = ["objects", "names", "ids", "map_by_name", "map_by_id"];
+    let mut plan = Plan::default();
+    for shape in shapes {
+        plan = plan.and(&format!(
+            r#"
+[application.{}]
+display_name = "{shape}"
+type = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["https://{}.test/callback"]
+scopes = ["openid", "organizations"]
+claims = {{ organizations = "{shape}" }}
+"#,
+            client(shape),
+            client(shape),
+        ));
+    }
+    let house = plan.build().await;
+    let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+    let mut con = Person::new("con@a.test");
+    con.acts_for(&Application::rp1(&house).asks(), "A Corporation").await.code();
+    for shape in shapes {
+        let application = Application::new(&house, &client(shape), Proof::Nothing);
+        let ask = application.asks().with("scope", "openid organizations").with("organization", "org-a");
+        let arrival = con.follows(&ask).await;
+        let tokens = ask.redeems(&arrival).await;
+        let told = application.userinfo(&tokens.access_token).await.json();
+        for claims in [&tokens.id, &tokens.access, &told] {
+            let list = &claims["organizations"];
+            match shape {
+                "objects" => {
+                    assert_eq!(list[0]["id"], json!(a));
+                    assert_eq!(list[1]["name"], json!("org-b"));
+                    assert_eq!(list[1]["display_name"], json!("B Corporation"));
+                    assert_eq!(list[1]["roles"], json!(["member"]));
+                }
+                "names" => assert_eq!(set(list), BTreeSet::from(["org-a".into(), "org-b".into()])),
+                "ids" => assert_eq!(set(list), BTreeSet::from([a.clone(), b.clone()])),
+                "map_by_name" => {
+                    assert_eq!(claims["organization"]["org-a"]["id"], json!(a));
+                    assert_eq!(claims["organization"]["org-b"]["id"], json!(b));
+                    assert_eq!(*list, Value::Null);
+                }
+                _ => {
+                    assert_eq!(list[&a]["name"], json!("org-a"));
+                    assert_eq!(list[&b]["name"], json!("org-b"));
+                }
+            }
+        }
+    }
+}
+
+fn client(shape: &str) -> String {
+    format!("shape-{}", shape.replace('_', "-"))
+}
+
+#[tokio::test]
+async fn an_application_gets_the_signatures_it_can_read() {
+    let mut plan = Plan::default();
+    for algorithm in ["ES256", "EdDSA"] {
+        let id = algorithm.to_lowercase();
+        plan = plan.and(&format!(
+            r#"
+[application.{id}]
+display_name = "{algorithm}"
+type = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["https://{id}.test/callback"]
+scopes = ["openid"]
+signing_algorithm = "{algorithm}"
+"#
+        ));
+    }
+    let house = plan.build().await;
+    let mut ann = Person::new("ann@a.test");
+    for (id, algorithm) in
+        [("rp1", Algorithm::RS256), ("es256", Algorithm::ES256), ("eddsa", Algorithm::EdDSA)]
+    {
+        let mut application = Application::new(&house, id, Proof::Nothing);
+        if id == "rp1" {
+            application = Application::rp1(&house);
+        }
+        let ask = application.asks().with("scope", "openid");
+        let arrival = ann.follows(&ask).await;
+        let tokens = ask.redeems(&arrival).await;
+        assert_eq!(tokens.algorithm, algorithm);
+        assert_eq!(application.userinfo(&tokens.access_token).await.status, 200, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn m07_a_client_signs_its_assertions_and_none_is_good_twice() {
+    let key = Arc::new(SigningKey::generate(Algorithm::ES256, "client key").unwrap());
+    let mut plan = Plan::default().and(
+        r#"
+[application.signer]
+display_name = "Signer"
+type = "web"
+token_endpoint_auth_method = "private_key_jwt"
+jwks = { file = "signer.jwks.json" }
+redirect_uris = ["https://signer.test/callback"]
+scopes = ["openid"]
+"#,
+    );
+    plan.files.push(("signer.jwks.json".into(), json!({ "keys": [key.public_jwk()] }).to_string()));
+    let house = plan.build().await;
+    let signer = Application::new(&house, "signer", Proof::Key(Arc::clone(&key)));
+    let mut ann = Person::new("ann@a.test");
+    let now = house.clock.now().seconds();
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let code = async |ann: &mut Person| {
+        let ask = signer.asks().with("scope", "openid");
+        let code = ann.follows(&ask).await.code();
+        ask.redemption(&code).with("client_assertion_type", kind)
+    };
+
+    let assertion = signer.assertion(now, "once");
+    let redemption = code(&mut ann).await.with("client_assertion", &assertion);
+    let answer = redemption.send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let before = house.before().await;
+    let replayed = code(&mut ann).await.with("client_assertion", &assertion).send().await;
+    assert_eq!((replayed.status.as_u16(), replayed.json()["error"].clone()), (401, json!("invalid_client")));
+    // Others' keys, other methods, too old, too long.
+    let stranger = SigningKey::generate(Algorithm::ES256, "client key").unwrap();
+    let forged = Application { proof: Proof::Key(Arc::new(stranger)), ..signer.clone() };
+    for bad in [
+        forged.assertion(now, "forged"),
+        signer.assertion(now - 120, "old"),
+        signer.assertion(now + 600, "long"),
+    ] {
+        let answer = code(&mut ann).await.with("client_assertion", &bad).send().await;
+        assert_eq!(answer.json()["error"], json!("invalid_client"));
+    }
+    let by_secret = Application { proof: Proof::Post("x".repeat(40)), ..signer.clone() };
+    let answer = code(&mut ann).await.without("client_assertion_type").by(&by_secret).send().await;
+    assert_eq!(answer.json()["error"], json!("invalid_client"));
+    assert_eq!(house.facts().await.rows("sessions"), 1);
+    let issued = house.audit().await.iter().filter(|event| event.action == "token.issued").count();
+    assert_eq!(issued, 1);
+    drop(before);
+}
