@@ -56,10 +56,10 @@ fn main() -> ExitCode {
 }
 
 async fn measure(plan: &Plan) {
-    let signature = signatures::measure();
+    signatures::measure();
     let provider = provider::start();
     if plan.has("cycles") {
-        cycles::measure(&provider, &signature).await;
+        cycles::measure(&provider).await;
     }
     if plan.has("start") {
         server::measure_start(&provider).await;
