@@ -18,16 +18,26 @@ use crate::web::visitor::Visitor;
 
 /// Leads a login on until a person or another server is to answer, or until it ends. Whoever calls it has put
 /// the journey into its stage.
-pub async fn proceed(visitor: &Visitor, browser: &Session, mut journey: Journey) -> Response {
+pub async fn proceed(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
+    match application(visitor, &journey).await {
+        Ok(application) => proceed_for(visitor, browser, journey, &application).await,
+        Err(fault) => visitor.fault(&fault, journey.login.asked.ui_locales.as_deref()),
+    }
+}
+
+/// As [`proceed`], where the application of the login has just been read.
+pub async fn proceed_for(
+    visitor: &Visitor,
+    browser: &Session,
+    mut journey: Journey,
+    application: &Application,
+) -> Response {
     let ui_locales = journey.login.asked.ui_locales.clone();
-    let outcome = match application(visitor, &journey).await {
-        Ok(application) => match walk(visitor, browser, &mut journey, &application).await {
-            Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
-            Ok(Step::End(response)) => journey.end(visitor, response).await,
-            Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
-            Err(Stop::Failed(fault)) => Err(fault),
-        },
-        Err(fault) => Err(fault),
+    let outcome = match walk(visitor, browser, &mut journey, application).await {
+        Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+        Ok(Step::End(response)) => journey.end(visitor, response).await,
+        Err(Stop::Refused(refusal)) => refuse(visitor, journey, application, &refusal).await,
+        Err(Stop::Failed(fault)) => Err(fault),
     };
     outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
 }
