@@ -25,6 +25,7 @@ use crate::model::role;
 use crate::model::session::{Assurance, Session};
 use crate::model::user::{Profile, User};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::memberships::Expected;
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, users};
 use crate::web::visitor::Visitor;
 
@@ -277,6 +278,7 @@ impl SignIn {
         let mut any = false;
         for place in memberships::take_expected(tx, self.project, email, user, self.now).await? {
             any = true;
+            self.give_roles(tx, user, &place).await?;
             // In an exclusive project one has one membership; a known user has it already.
             if new || self.mode == MembershipMode::Shared {
                 self.join(
@@ -291,6 +293,26 @@ impl SignIn {
             }
         }
         Ok(any)
+    }
+
+    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
+    async fn give_roles(&self, tx: &mut Tx<'_>, user: UserId, place: &Expected) -> Result<(), Undone> {
+        let found = memberships::find(tx, place.organization_id, user).await?;
+        let Some(mut member) = found.filter(|member| {
+            member.status == MembershipStatus::Active && member.source == MembershipSource::Jit
+        }) else {
+            return Ok(());
+        };
+        member.roles.clone_from(&place.roles);
+        memberships::update(tx, &member, self.now).await?;
+        let event = AuditEvent::new(self.project, "organization.member.role_changed", Outcome::Changed)
+            .organization(Some(place.organization_id))
+            .actor("house")
+            .subject(user)
+            .request(Some(self.request))
+            .with("roles", place.roles.clone());
+        audit::record(tx, &self.random, self.now, &event).await?;
+        Ok(())
     }
 
     /// Adds a membership where there is none of any status: what was removed stays removed.
