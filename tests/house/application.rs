@@ -51,6 +51,12 @@ impl Application {
         Self::new(house, "rp2", Proof::Nothing)
     }
 
+    /// The same, with another proof of who it is.
+    #[must_use]
+    pub fn proving(self, proof: Proof) -> Self {
+        Self { proof, ..self }
+    }
+
     /// A well-made authorization request: PKCE, state, nonce, and every scope.
     pub fn asks(&self) -> Ask {
         let random = Random::System;
