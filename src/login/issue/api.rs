@@ -32,6 +32,9 @@ use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
+/// How often a redemption that meets another one is tried.
+const ATTEMPTS: usize = 5;
+
 /// `POST /token`
 pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
     match granted(&visitor, &params).await {
@@ -82,13 +85,22 @@ async fn granted(
         application,
         request,
     };
-    let (grant, minted) = match broker.db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
-        Ok(outcome) => outcome?,
-        // Somebody else redeemed the same code in this very moment.
-        Err(StoreError::Conflict) => return Err(invalid_grant("the code was used before").into()),
-        Err(error) => return Err(error.into()),
-    };
+    let (grant, minted) = redeemed(visitor, redeem).await?;
     sign(visitor, &grant, &minted).await
+}
+
+/// Who redeems a code in the same moment as somebody else tries again, and then finds it used: to lose the race
+/// is a reuse like any other, and ends what the winner got.
+async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<(Grant, Minted), Stop> {
+    for _ in 0..ATTEMPTS {
+        let once = redeem.clone();
+        match visitor.broker().db.write_on_snapshot(async move |tx| once.run(tx).await).await {
+            Ok(outcome) => return Ok(outcome?),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(invalid_grant("the code was used before").into())
 }
 
 fn invalid_grant(description: &'static str) -> Refusal {
@@ -96,6 +108,7 @@ fn invalid_grant(description: &'static str) -> Refusal {
 }
 
 /// One code's redemption, in one transaction. A refusal is committed too: the code is burnt, the event recorded.
+#[derive(Clone)]
 struct Redeem {
     random: Random,
     now: Moment,
