@@ -309,6 +309,8 @@ fn authenticated_at(
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
     let at = said.unwrap_or(now).min(now);
-    let too_old = away.reauthenticate && at.plus(leeway) < away.left_at;
-    if too_old { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
+    let from_before = away.reauthenticate && at.plus(leeway) < away.left_at;
+    let limit = away.max_age.map(|seconds| Duration::from_secs(seconds).saturating_add(leeway));
+    let too_old = limit.is_some_and(|limit| now.since(at) > limit);
+    if from_before || too_old { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
 }
