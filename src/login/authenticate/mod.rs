@@ -50,6 +50,8 @@ pub struct Proof {
     pub issuer: String,
     pub subject: String,
     pub email: Option<Email>,
+    /// Whether the provider does not itself say that the address is unproved.
+    pub vouched: bool,
     pub profile: Profile,
     pub assurance: Assurance,
     pub authenticated_at: Moment,
@@ -121,7 +123,7 @@ struct SignIn {
 #[derive(Clone, Copy)]
 struct Claimed {
     domain: Option<DomainId>,
-    /// Whether the domain's owner wants the address to count as proved.
+    /// Whether the domain's owner wants the address to count as proved, and the provider does not deny it.
     trusted: bool,
 }
 
@@ -157,7 +159,9 @@ impl SignIn {
             (Some(email), Some(_)) => {
                 let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
                 let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
-                Ok(Claimed { domain: Some(domain.id), trusted: domain.trust_since.is_some() })
+                let trusted = domain.trust_since.is_some() && self.proof.vouched;
+                // What the provider calls unproved is nobody's, and keeps it from nobody.
+                Ok(Claimed { domain: self.proof.vouched.then_some(domain.id), trusted })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::verified(tx, self.project, email.domain()).await? {
