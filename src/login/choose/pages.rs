@@ -31,7 +31,7 @@ pub async fn pick(
         Ok(journey) => journey,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    match picked(&visitor, &browser, &journey, &params).await {
+    match picked(&visitor, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);
             next::proceed(&visitor, &browser, journey).await
@@ -43,19 +43,11 @@ pub async fn pick(
 }
 
 /// A choice counts only if it was on the page: no other organization can be posted (threats H24).
-async fn picked(
-    visitor: &Visitor,
-    browser: &Session,
-    journey: &Journey,
-    params: &Params,
-) -> Result<Acting, Stop> {
+async fn picked(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<Acting, Stop> {
     journey.check_form(visitor, params)?;
     let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
         return Err(Refusal::FlowExpired.into());
     };
-    if crate::web::browser::session_of(browser, visitor.project.id).await? != Some(session) {
-        return Err(Refusal::SessionEnded.into());
-    }
     let value = params.get("choice").ok().flatten().unwrap_or_default();
     let application = application(visitor, journey).await?;
     let user = user_of(visitor, session).await?;

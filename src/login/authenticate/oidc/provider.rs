@@ -57,7 +57,7 @@ impl Provider {
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
         let url = url.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
-        let body = broker.documents.get(&url).await.map_err(|error| unreachable(&error))?;
+        let body = broker.documents.get(&url, is_metadata).await.map_err(|error| unreachable(&error))?;
         let found: Metadata =
             serde_json::from_slice(&body).map_err(|_| Refusal::IdpUnreachable("discovery_malformed"))?;
         // Byte for byte (OpenID Connect Discovery, section 4.3; threats H17).
@@ -75,12 +75,21 @@ impl Provider {
 
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
     pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
-        let keys = parse(&broker.documents.get(&self.jwks).await.map_err(|error| unreachable(&error))?)?;
+        let keys =
+            parse(&broker.documents.get(&self.jwks, is_key_set).await.map_err(|error| unreachable(&error))?)?;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
         }
-        parse(&broker.documents.refreshed(&self.jwks).await.map_err(|error| unreachable(&error))?)
+        parse(&broker.documents.refreshed(&self.jwks, is_key_set).await.map_err(|error| unreachable(&error))?)
     }
+}
+
+fn is_metadata(body: &[u8]) -> bool {
+    serde_json::from_slice::<Metadata>(body).is_ok()
+}
+
+fn is_key_set(body: &[u8]) -> bool {
+    JwkSet::parse(body).is_ok_and(|set| !set.keys().is_empty())
 }
 
 fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
@@ -89,5 +98,7 @@ fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
 
 fn unreachable(error: &DocumentError) -> Stop {
     tracing::warn!(%error, "an identity provider's document cannot be had");
-    Refusal::IdpUnreachable("document_unreachable").into()
+    let why =
+        if matches!(error, DocumentError::Unsound) { "document_malformed" } else { "document_unreachable" };
+    Refusal::IdpUnreachable(why).into()
 }
