@@ -1,6 +1,7 @@
 //! What every room may ask for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::audit;
@@ -33,6 +34,7 @@ pub struct Inner {
     pub dns: Dns,
     pub clock: Clock,
     pub random: Random,
+    stopping: AtomicBool,
 }
 
 impl std::ops::Deref for Broker {
@@ -77,9 +79,19 @@ impl Broker {
             dns,
             clock,
             random,
+            stopping: AtomicBool::new(false),
         }));
         broker.ensure_default_project().await?;
         Ok(broker)
+    }
+
+    /// From now on no new visitors are wanted; those under way are still served.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     pub fn now(&self) -> Moment {

@@ -1,5 +1,64 @@
-//! Behalf, a federation broker.
-// The sample identity provider and application in `examples/` name this library as strangers do.
+//! # Behalf: a federation broker
+//!
+//! An application sends somebody to Behalf. Behalf finds their company's identity provider by the domain of their
+//! email address, signs them in there, lets them say for which organization they act, and issues tokens that
+//! carry that organization's id and name.
+//!
+//! ## The rooms
+//!
+//! An arrow only points up this list (`tests/architecture.rs` holds it):
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`foundation`] | time, chance, ids, secrets, email addresses and domain names, each in one spelling |
+//! | [`protocol`] | bytes <-> types, by the letter: [`protocol::jose`], [`protocol::oauth`], [`protocol::oidc`] |
+//! | [`model`] | the nouns, and what is always true of them; [`model::login`] is a login's way as types |
+//! | [`config`] | what the operator writes; unknown keys are refused with their line |
+//! | [`telemetry`] | logs, metrics, traces |
+//! | [`egress`] | the only way out: HTTP that cannot be turned against us, DNS that no one resolver can bend |
+//! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
+//! | [`keys`] | signing keys and their calendar; what is secret at rest is sealed under the master key |
+//! | [`audit`] | one function, within the transaction that it tells of |
+//! | [`broker`] | what every room may ask for |
+//! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
+//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave |
+//! | [`publish`] | discovery, keys, assets, health |
+//! | `manage` | the house as the operator writes it down: `behalf apply` |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up again, forget what ran out |
+//! | [`router`] | every door, mounted once |
+//! | [`cli`] | the commands |
+//!
+//! Every room has the same furniture: `mod.rs` decides, `pages.rs` speaks HTML to people, `api.rs` speaks JSON to
+//! machines. One foreign library lives in one room.
+//!
+//! ## What always holds
+//!
+//! 1. A login finds a user only by `(connection, issuer, subject)`; an email address never selects one.
+//! 2. A connection asserts only addresses in domains verified now, by its own organization, and routed to it.
+//! 3. Every token names at most one selected organization, and everybody it vouches for was active in the
+//!    snapshot that minted it: [`login::issue::mint`] is the one list of checks, for every grant.
+//! 4. Codes, states and client assertions are used once, across nodes and restarts.
+//! 5. A refusal has a name, one audit event, and no other effect.
+//!
+//! ## Three walkthroughs
+//!
+//! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
+//! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
+//! address, in its one spelling, leads by its verified domain to a connection;
+//! [`login::authenticate`] sends the person there and, on their return, verifies the ID token twice and makes
+//! user, identity, membership and session in one transaction. [`login::choose`] finds one organization and asks
+//! nothing; [`login::issue`] runs the pipeline and writes the grant whose code the application gets.
+//!
+//! **A contractor.** They sign in with their own company's identity provider. [`store::durable::choices`] lists
+//! their own organization and the ones that a delegation in force lets them act for; they pick one on the page.
+//! The grant remembers organization and delegation; the tokens carry `org_id` of the one and `home_org_id` of the
+//! other.
+//!
+//! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
+//! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
+//! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
+
+// The samples in `examples/` name this library as strangers do, and the demo takes them in.
 extern crate self as behalf;
 
 pub mod audit;

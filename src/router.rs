@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tower::util::MapRequest;
@@ -32,6 +32,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .merge(watchers(&front))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(layers::short_address))
         .layer(from_fn_with_state(front.clone(), layers::observed))
         .layer(DefaultBodyLimit::max(settings.max_body))
         .layer(TimeoutLayer::with_status_code(

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod limited;
 pub mod serve;
 
 use std::path::PathBuf;

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Error;
+use super::limited::Limited;
 use crate::broker::Broker;
 use crate::chores;
 use crate::config::Config;
@@ -19,15 +21,19 @@ use crate::egress::http::Http;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::router;
+use crate::store::ephemeral::Kind;
 use crate::telemetry;
 use crate::web::templates::Templates;
+
+/// Request line and headers of one request, in bytes.
+const LARGEST_HEAD: usize = 40 * 1024;
 
 pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));
     let telemetry = telemetry::init(&config.telemetry, collector.transpose()?)?;
     let handle = Handle::new();
     let broker = Broker::open(config, Clock::System, Random::System).await?;
-    let stop = tokio::spawn(stop_on_signal(handle.clone(), broker.config.server.shutdown_timeout));
+    let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
     let served = serve(&broker, handle).await;
     stop.abort();
     telemetry.shutdown().await;
@@ -44,19 +50,19 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let listener = std::net::TcpListener::bind(settings.listen)?;
     listener.set_nonblocking(true)?;
     tracing::info!(address = %listener.local_addr()?, public_url = %broker.origin, database = broker.db.engine(), "serving");
+    let limit = Limited::new(settings.max_connections);
     let timeout = Duration::from_secs(settings.header_timeout);
     let served = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(certificate), Some(key)) => {
             let tls = RustlsConfig::from_pem_file(certificate, key).await?;
-            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(timeout);
-            server.http_builder().http2().max_concurrent_streams(100).max_header_list_size(32 * 1024);
+            let mut server =
+                axum_server::from_tcp_rustls(listener, tls)?.map(|tls| limit.around(tls)).handle(handle);
+            limits(server.http_builder(), timeout);
             server.serve(service).await
         }
         _ => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(timeout);
-            server.http_builder().http2().max_concurrent_streams(100).max_header_list_size(32 * 1024);
+            let mut server = axum_server::from_tcp(listener)?.map(|plain| limit.around(plain)).handle(handle);
+            limits(server.http_builder(), timeout);
             server.serve(service).await
         }
     };
@@ -64,17 +70,43 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     Ok(served?)
 }
 
-/// New connections are refused at once; running requests may finish.
-async fn stop_on_signal(handle: Handle<SocketAddr>, seconds: u64) {
+/// What one connection may ask of us (threats M10).
+fn limits(builder: &mut Builder<TokioExecutor>, header_timeout: Duration) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(LARGEST_HEAD);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100).max_header_list_size(32 * 1024);
+}
+
+/// First the load balancer is told, by `/readyz`, to send nobody new, and people who are on their way finish; then
+/// new connections are refused, and running requests finish.
+async fn stop_on_signal(broker: Broker, handle: Handle<SocketAddr>) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return tracing::error!("signals cannot be heard: only a kill will stop this process");
     };
+    let mut told = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    told().await;
+    broker.stop();
+    let patience = Duration::from_secs(broker.config.server.shutdown_timeout);
+    tracing::info!(
+        logins = broker.ephemeral.held(Kind::LoginFlow),
+        "stopping when running logins have ended; once more to stop now"
+    );
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = tokio::time::timeout(patience, logins_have_ended(&broker)) => {}
+        () = told() => {}
     }
-    tracing::info!("stopping");
-    handle.graceful_shutdown(Some(Duration::from_secs(seconds)));
+    handle.graceful_shutdown(Some(patience));
+}
+
+async fn logins_have_ended(broker: &Broker) {
+    while broker.ephemeral.held(Kind::LoginFlow) > 0 {
+        broker.ephemeral.sweep();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

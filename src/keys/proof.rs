@@ -42,7 +42,14 @@ pub async fn master_key(
         (Some(key), Some(proof)) => check(key, &proof),
         (None, Some(_)) => Err(ProofError::Gone { folder: folder.display().to_string() }),
         (Some(key), None) => write(db, key, random).await,
-        (None, None) => write(db, MasterKey::create(folder, random)?, random).await,
+        (None, None) => {
+            // Another process may be at its first start too: whichever file is there first is the key.
+            let made = match MasterKey::create(folder, random) {
+                Ok(key) => key,
+                Err(error) => MasterKey::load(folder, given)?.ok_or(error)?,
+            };
+            write(db, made, random).await
+        }
     }
 }
 

@@ -19,8 +19,11 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
+use std::time::Duration;
+
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Page};
@@ -52,7 +55,7 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
         Ok(response) => response,
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
         Err(Stop::Refused(refusal)) => {
-            if let Err(fault) = note(visitor, &refusal, None, None).await {
+            if let Err(fault) = note(visitor, "login.refused", &refusal, None, None).await {
                 return visitor.fault(&fault, None);
             }
             let (status, problem) = refusal.visitor();
@@ -62,16 +65,26 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
     }
 }
 
+/// Audit events of refusals that one network may cause in a minute; beyond them only the count goes up, so that
+/// nobody fills our disk by asking for nonsense.
+const NOTED_A_MINUTE: u64 = 600;
+
 /// Writes down a refusal: one audit event and one count.
 pub async fn note(
     visitor: &Visitor,
+    action: &'static str,
     refusal: &Refusal,
     application: Option<ApplicationId>,
     organization: Option<OrganizationId>,
 ) -> Result<(), Fault> {
     names::login_refused(refusal.name());
-    tracing::info!(request = %visitor.request, reason = refusal.name(), "a login was refused");
-    let mut event = AuditEvent::new(visitor.project.id, "login.refused", Outcome::Refused)
+    tracing::info!(request = %visitor.request, action, reason = refusal.name(), "refused");
+    let key = format!("note {}", visitor.network());
+    let window = Duration::from_secs(60);
+    if visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await? > NOTED_A_MINUTE {
+        return Ok(());
+    }
+    let mut event = AuditEvent::new(visitor.project.id, action, Outcome::Refused)
         .organization(organization)
         .reason(refusal.name())
         .request(Some(visitor.request))

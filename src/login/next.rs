@@ -133,7 +133,7 @@ async fn refuse(
     application: &Application,
     refusal: &Refusal,
 ) -> Result<Response, Fault> {
-    note(visitor, refusal, Some(application.id), organization(&journey)).await?;
+    note(visitor, "login.refused", refusal, Some(application.id), organization(&journey)).await?;
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {

@@ -111,6 +111,8 @@ pub struct Away {
     pub left_at: Moment,
     /// The person must prove who they are again: an older proof is refused.
     pub reauthenticate: bool,
+    /// Seconds that the proof may be old.
+    pub max_age: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

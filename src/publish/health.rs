@@ -17,6 +17,9 @@ pub async fn alive() -> Response {
 /// `GET /readyz`: it can serve logins.
 pub async fn ready(State(front): State<Front>) -> Response {
     match front.broker.db.ping().await {
+        Ok(()) if front.broker.is_stopping() => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response()
+        }
         Ok(()) => Json(json!({ "status": "ready" })).into_response(),
         Err(error) => {
             tracing::error!(%error, "not ready: the database does not answer");

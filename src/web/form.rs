@@ -1,11 +1,14 @@
 //! The body of a form, read with the protocol's strictness: the right content type, no parameter twice.
 
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
 use super::reply;
+use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 
 /// `application/x-www-form-urlencoded`, and nothing else (threats M11).
@@ -19,15 +22,21 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-            let detail = "the body must be application/x-www-form-urlencoded";
-            return Err(reply::problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", detail));
+            return Err(refused(
+                StatusCode::BAD_REQUEST,
+                "the body must be application/x-www-form-urlencoded",
+            ));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            reply::problem(rejection.status(), "invalid_request", "the body cannot be read or is too large")
-        })?;
-        let params = Params::parse(&body).map_err(|error| {
-            reply::problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string())
-        })?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| refused(rejection.status(), "the body cannot be read or is too large"))?;
+        let params =
+            Params::parse(&body).map_err(|error| refused(StatusCode::BAD_REQUEST, error.to_string()))?;
         Ok(Self(params))
     }
+}
+
+/// Whoever posts something else than a form is a machine, and is told in the protocol's words.
+fn refused(status: StatusCode, why: impl Into<Cow<'static, str>>) -> Response {
+    reply::oauth_error(status, &OAuthError::invalid_request(why))
 }

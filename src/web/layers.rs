@@ -53,6 +53,17 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     response
 }
 
+/// Longer addresses are no honest ones.
+const LONGEST_URI: usize = 8 * 1024;
+
+/// Refuses an address that nobody should have to read.
+pub async fn short_address(request: Request, next: Next) -> Response {
+    if request.uri().path_and_query().is_some_and(|address| address.as_str().len() > LONGEST_URI) {
+        return reply::problem(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
+    }
+    next.run(request).await
+}
+
 /// Answers only to the configured name (threats C24): no page, link or issuer is ever made from another.
 pub async fn own_name(State(front): State<Front>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());

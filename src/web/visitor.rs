@@ -43,6 +43,14 @@ impl Visitor {
         self.broker().issuer(&self.project)
     }
 
+    /// The network that the visitor comes from, for limits: one household or company, not one address.
+    pub fn network(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => format!("{:x}/24", u32::from(address) >> 8),
+            IpAddr::V6(address) => format!("{:x}/56", u128::from(address) >> 72),
+        }
+    }
+
     /// A path of this project's, as seen from outside.
     pub fn path(&self, path: &str) -> String {
         if self.project.slug == DEFAULT_SLUG {

@@ -1,4 +1,5 @@
 //! What the house does at each of its doors.
 
 mod configuration;
+mod keys;
 mod telemetry;

@@ -177,6 +177,23 @@ impl Person {
         .await;
     }
 
+    /// Presses the only button or link whose accessible name holds this text.
+    pub async fn presses_what_says(&self, text: &str) {
+        self.until(&format!("presses what says {text:?}"), async || {
+            let mut found = Vec::new();
+            for control in self.client.find_all(Locator::Css(CONTROLS)).await? {
+                if self.name_of(&control).await?.contains(text) {
+                    found.push(control);
+                }
+            }
+            match found.as_slice() {
+                [only] => only.click().await.map(Some),
+                _ => Ok(None),
+            }
+        })
+        .await;
+    }
+
     /// Waits until the page shows `text`; runs of white space count as one space.
     pub async fn sees(&self, text: &str) {
         self.until(&format!("sees {text:?}"), async || {

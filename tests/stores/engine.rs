@@ -21,7 +21,7 @@ pub struct Empty {
 }
 
 impl Empty {
-    async fn at(settings: config::Database) -> Self {
+    pub async fn at(settings: config::Database) -> Self {
         Self { db: Database::open(&settings).await.unwrap(), settings }
     }
 
@@ -36,12 +36,14 @@ fn settings(url: String) -> config::Database {
 }
 
 /// Hands the story a place where there is no store yet.
-async fn on_sqlite<F: Future<Output = ()>>(story: impl FnOnce(config::Database) -> F) {
+pub async fn on_sqlite<F: Future<Output = ()>>(story: impl FnOnce(config::Database) -> F) {
     let folder = tempfile::tempdir().unwrap();
     story(settings(format!("sqlite:{}", folder.path().join("behalf.db").display()))).await;
 }
 
-async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(story: impl FnOnce(config::Database) -> F) {
+pub async fn on_postgresql<F: Future<Output = ()> + Send + 'static>(
+    story: impl FnOnce(config::Database) -> F,
+) {
     let server = std::env::var("BEHALF_TEST_POSTGRES_URL").expect(
         "BEHALF_TEST_POSTGRES_URL must name a PostgreSQL server, for this story runs on both engines",
     );
@@ -434,7 +436,7 @@ async fn only_its_owner_may_read_a_sqlite_file() {
 }
 
 #[tokio::test]
-async fn on_sqlite_a_transaction_awaits_nothing_but_itself() {
+pub async fn on_sqlite_a_transaction_awaits_nothing_but_itself() {
     on_sqlite(|place| async {
         let store = Empty::at(place).await;
         tables(&store.db).await;
@@ -450,7 +452,7 @@ async fn on_sqlite_a_transaction_awaits_nothing_but_itself() {
 }
 
 #[tokio::test]
-async fn on_sqlite_nothing_is_acknowledged_before_the_commit() {
+pub async fn on_sqlite_nothing_is_acknowledged_before_the_commit() {
     on_sqlite(|place| async {
         let store = Empty::at(place).await;
         tables(&store.db).await;
@@ -468,7 +470,7 @@ async fn on_sqlite_nothing_is_acknowledged_before_the_commit() {
 }
 
 #[tokio::test]
-async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
+pub async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("behalf.db");
     let url = format!("sqlite:{}", path.display());
@@ -485,7 +487,7 @@ async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
 }
 
 #[tokio::test]
-async fn on_postgresql_a_change_of_what_has_changed_since_is_a_conflict() {
+pub async fn on_postgresql_a_change_of_what_has_changed_since_is_a_conflict() {
     on_postgresql(|place| async {
         let store = Empty::at(place).await;
         tables(&store.db).await;

@@ -19,6 +19,8 @@ use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
+const LONGEST_STATE: usize = 4_096;
+
 /// `GET /authorize`
 pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
     let params = match Params::parse(query.unwrap_or_default().as_bytes()) {
@@ -62,18 +64,30 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
     let application = enabled(visitor, addressed.client_id).await?;
     let uri = redirect_uri(&application, addressed.redirect_uri)?;
     let given = addressed.redirect_uri.is_some();
-    let state = params.get("state");
+    let state = state(params);
     let checked = match &state {
         Ok(state) => authorization::request(params)
             .and_then(|request| asked(&application, request, uri.clone(), given, state.map(str::to_owned))),
-        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+        Err(error) => Err(error.clone()),
     };
     match checked {
         Ok(asked) => Ok(Arrival::Welcome(Box::new(asked))),
         Err(error) => {
-            note(visitor, &Refusal::Protocol(error.clone()), Some(application.id), None).await?;
+            note(visitor, "login.refused", &Refusal::Protocol(error.clone()), Some(application.id), None)
+                .await?;
             Ok(Arrival::TurnedAway(error_redirect(visitor, &uri, state.ok().flatten(), &error)))
         }
+    }
+}
+
+/// Kept while the person is away, so it may not be of any length.
+fn state(params: &Params) -> Result<Option<&str>, OAuthError> {
+    match params.get("state") {
+        Ok(Some(state)) if state.len() > LONGEST_STATE => {
+            Err(OAuthError::invalid_request("state is too long"))
+        }
+        Ok(state) => Ok(state),
+        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
     }
 }
 

@@ -15,14 +15,15 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
-use crate::login::Stop;
 use crate::login::refusal::Refusal;
+use crate::login::{Stop, note};
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::Grant;
 use crate::model::login::Context;
 use crate::protocol::jose::{Jws, Typ};
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer, code_request};
 use crate::protocol::oauth::{pkce, scope};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -40,10 +41,7 @@ pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
             reply::no_store(response.headers_mut());
             response
         }
-        Err(Stop::Refused(refusal)) => {
-            names::login_refused(refusal.name());
-            refused(&visitor, &refusal)
-        }
+        Err(Stop::Refused(refusal)) => refused(&visitor, &refusal),
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
     }
 }
@@ -69,11 +67,13 @@ async fn granted(
     visitor: &Visitor,
     params: &crate::protocol::oauth::params::Params,
 ) -> Result<TokenAnswer, Stop> {
-    if let Some(error) = params.twice() {
-        return Err(Refusal::Protocol(OAuthError::invalid_request(error.to_string())).into());
-    }
-    let application = client::authenticate(visitor, params).await?;
-    let request = code_request(params).map_err(Refusal::Protocol)?;
+    let (application, request) = match asked(visitor, params).await {
+        Err(Stop::Refused(refusal)) => {
+            note(visitor, "token.refused", &refusal, None, None).await?;
+            return Err(refusal.into());
+        }
+        other => other?,
+    };
     let broker = visitor.broker();
     let redeem = Redeem {
         random: broker.random.clone(),
@@ -89,6 +89,16 @@ async fn granted(
         Err(error) => return Err(error.into()),
     };
     sign(visitor, &grant, &minted).await
+}
+
+/// Which application asks, proved, and for what.
+async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, CodeRequest), Stop> {
+    if let Some(error) = params.twice() {
+        return Err(Refusal::Protocol(OAuthError::invalid_request(error.to_string())).into());
+    }
+    let application = client::authenticate(visitor, params).await?;
+    let request = code_request(params).map_err(Refusal::Protocol)?;
+    Ok((application, request))
 }
 
 fn invalid_grant(description: &'static str) -> Refusal {
@@ -125,6 +135,7 @@ impl Redeem {
                 Ok(Ok((grant, minted)))
             }
             Err(refusal) => {
+                names::login_refused(refusal.name());
                 grants::revoke(tx, grant.id, self.now).await?;
                 self.record_refusal(tx, event, &refusal).await?;
                 Ok(Err(refusal))
@@ -248,7 +259,10 @@ pub async fn userinfo(visitor: Visitor) -> Response {
             reply::no_store(response.headers_mut());
             response
         }
-        Err(Stop::Refused(refusal)) => unauthorized(&refusal),
+        Err(Stop::Refused(refusal)) => match note(&visitor, "userinfo.refused", &refusal, None, None).await {
+            Ok(()) => unauthorized(&refusal),
+            Err(fault) => visitor.machine_fault(&fault),
+        },
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
     }
 }

@@ -89,6 +89,8 @@ struct Facts {
     session: Option<Session>,
     user: Option<User>,
     connection: Option<Connection>,
+    /// Whose connection it is, unless it is the project's.
+    provider: Option<Organization>,
     organization: Option<Organization>,
     membership: Option<Membership>,
     delegation: Option<Delegation>,
@@ -138,10 +140,13 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
     let project = projects::by_id(tx, request.project).await?;
     let application = applications::by_id(tx, request.project, request.application).await?;
     let session = sessions::by_id(tx, request.project, request.session).await?;
-    let (mut user, mut connection) = (None, None);
+    let (mut user, mut connection, mut provider) = (None, None, None);
     if let Some(session) = &session {
         user = users::by_id(tx, request.project, session.user_id).await?;
         connection = connections::by_id(tx, request.project, session.connection_id).await?;
+    }
+    if let Some(id) = connection.as_ref().and_then(|connection| connection.organization_id) {
+        provider = organizations::by_id(tx, request.project, id).await?;
     }
     let mut facts = Facts {
         now: request.now,
@@ -151,6 +156,7 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         session,
         user,
         connection,
+        provider,
         organization: None,
         membership: None,
         delegation: None,
@@ -265,6 +271,9 @@ fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
 fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
     let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
     let connection = connection.ok_or(Refusal::ConnectionInactive)?;
+    let provided =
+        connection.organization_id.is_none() || facts.provider.as_ref().is_some_and(Organization::is_active);
+    refuse_unless(provided, Refusal::ConnectionInactive)?;
     let application = facts.application.as_ref().map(|application| &application.settings);
     let offered = application.is_some_and(|settings| {
         settings.accepts_connection(connection.id, connection.organization_id.is_some())

@@ -137,11 +137,7 @@ async fn picked(
 }
 
 async fn budget(visitor: &Visitor) -> Result<(), Stop> {
-    let network = match visitor.address {
-        std::net::IpAddr::V4(address) => format!("{}/24", u32::from(address) >> 8),
-        std::net::IpAddr::V6(address) => format!("{}/56", u128::from(address) >> 72),
-    };
-    let key = format!("identify {} {network}", visitor.project.id);
+    let key = format!("identify {} {}", visitor.project.id, visitor.network());
     let tries = visitor.broker().ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
     if tries > TRIES_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }
 }
@@ -174,7 +170,7 @@ pub async fn email_page(
 ) -> Result<Response, Stop> {
     let asked = &journey.login.asked;
     let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true }));
-    let hint = asked.login_hint.clone().filter(|_| !another);
+    let hint = asked.login_hint.clone().filter(|hint| !another && hint.contains('@'));
     let page = EmailPage {
         application: application.display_name.clone(),
         action: journey.path(visitor, "/identify"),

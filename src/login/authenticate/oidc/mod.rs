@@ -61,6 +61,7 @@ pub async fn leave_for(
         pkce_verifier: broker.random.token().expose().to_owned(),
         left_at: broker.now(),
         reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
+        max_age: login.asked.max_age,
     };
     let location = location(visitor, login, connection, &provider, &away, state)?;
     Ok((away, location))

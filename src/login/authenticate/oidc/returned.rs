@@ -298,7 +298,7 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
 }
 
 /// When the person proved who they are: as the provider says, never in the future. Where a new proof was asked
-/// for, an old one is refused.
+/// for, or one no older than so long, an old one is refused.
 fn authenticated_at(
     visitor: &Visitor,
     connection: &Connection,
@@ -309,6 +309,8 @@ fn authenticated_at(
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
     let at = said.unwrap_or(now).min(now);
-    let too_old = away.reauthenticate && at.plus(leeway) < away.left_at;
-    if too_old { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
+    let before_leaving = away.reauthenticate && at.plus(leeway) < away.left_at;
+    let limit = away.max_age.filter(|_| !away.reauthenticate).map(Duration::from_secs);
+    let beyond_limit = limit.is_some_and(|limit| now.since(at) > limit.saturating_add(leeway));
+    if before_leaving || beyond_limit { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
 }

@@ -1,0 +1,303 @@
+//! The journey in a real browser, between counterparts by other authors: npm `oidc-provider` as the contractor's
+//! identity provider, npm `openid-client` and `oauth4webapi` as applications.
+
+use behalf::foundation::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::browser::{Browser, Key, Person};
+use crate::house::dns::free_port;
+use crate::house::node::Node;
+use crate::house::visitor::Visitor;
+
+/// Two companies and an application. The contractor's people may act for My Corporation.
+const STREET: &str = r##"
+[project]
+display_name = "Acme Cloud"
+brand = { name = "Acme Cloud", accent = "#0b5fff" }
+
+[organization.contractor]
+display_name = "Contractor GmbH"
+members = [{ email = "ann@a.test", roles = ["owner"] }]
+
+[organization.my-corp]
+display_name = "My Corporation"
+
+[[domain]]
+name = "a.test"
+organization = "contractor"
+connections = ["contractor"]
+use_for_routing = true
+trust_email = true
+
+[[domain]]
+name = "two.test"
+organization = "my-corp"
+connections = ["my-corp", "my-corp-labs"]
+use_for_routing = true
+
+[connection.contractor]
+organization = "contractor"
+type = "oidc"
+display_name = "Contractor SSO"
+issuer = "{upstream}"
+client_id = "behalf"
+client_secret = { env = "CA_SECRET" }
+
+[connection.my-corp]
+organization = "my-corp"
+type = "oidc"
+display_name = "My Corporation SSO"
+issuer = "{idp_b}"
+client_id = "behalf"
+client_secret = { env = "CB_SECRET" }
+
+[connection.my-corp-labs]
+organization = "my-corp"
+type = "oidc"
+display_name = "My Corporation Labs"
+issuer = "{idp_a}"
+client_id = "behalf"
+client_secret = { env = "CA_SECRET" }
+
+[application.crm]
+display_name = "Acme CRM"
+type = "web"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["{redirect}"]
+token_endpoint_auth_method = "{method}"
+signing_algorithm = "{algorithm}"
+scopes = ["openid", "profile", "email", "organization", "organizations", "roles"]
+
+[[delegation]]
+home = "contractor"
+target = "my-corp"
+roles = ["member"]
+"##;
+
+struct Street {
+    house: House,
+    _contractor: Node,
+    application: Node,
+}
+
+impl Street {
+    async fn opens() -> Self {
+        let settings = json!({ "client_id": "crm", "client_secret": RP1_SECRET,
+            "scope": "openid profile email roles organizations" });
+        let mut application = Node::start("relying_party", settings).await;
+        let redirect = application.says("redirect_uri").to_owned();
+        let (house, contractor) = build(&redirect, "client_secret_basic", "RS256").await;
+        application.ask("broker", json!({ "issuer": house.url })).await;
+        Self { house, _contractor: contractor, application }
+    }
+
+    fn start(&self, query: &str) -> String {
+        format!("{}/start{query}", self.application.says("origin"))
+    }
+
+    async fn result(&mut self) -> Value {
+        self.application.ask("result", json!({})).await
+    }
+}
+
+/// The broker, and the contractor's identity provider with Ann and Con.
+async fn build(redirect: &str, method: &str, algorithm: &str) -> (House, Node) {
+    let port = free_port();
+    let file = STREET
+        .replace("{upstream}", &format!("http://127.0.0.1:{port}"))
+        .replace("{redirect}", redirect)
+        .replace("{method}", method)
+        .replace("{algorithm}", algorithm);
+    let file = match method {
+        "none" => file.replace("client_secrets = [{ env = \"RP1_SECRET\" }]", ""),
+        _ => file,
+    };
+    // The counterparts live by the machine's clock.
+    let house = Plan { file, clock: Clock::System, ..Plan::default() }.build().await;
+    let callback = format!("{}/oidc/{}/callback", house.url, house.connection("contractor").await);
+    let client = json!({ "client_id": "behalf", "client_secret": house.idp_a.secret, "redirect_uris": [callback] });
+    let people = json!([
+        { "sub": "ann-1", "email": "ann@a.test", "name": "Ann", "amr": ["pwd", "mfa"] },
+        { "sub": "con-1", "email": "con@a.test", "name": "Con", "amr": ["pwd"] },
+    ]);
+    let contractor = Node::start("upstream", json!({ "port": port, "clients": [client], "accounts": people })).await;
+    (house, contractor)
+}
+
+#[tokio::test]
+async fn s2_22_a_contractor_signs_in_with_their_own_company_and_acts_for_another() {
+    let mut street = Street::opens().await;
+    let con = Person::arrives().await;
+    con.opens(&street.start("")).await;
+    con.sees("Acme CRM").await;
+    con.types("Work email", "Con@A.TEST").await;
+    con.presses("Continue").await;
+
+    con.sees("Sign in to your company").await;
+    assert_eq!(con.reads("Username").await, "con@a.test", "the address went along");
+    con.presses("Sign in").await;
+
+    con.sees("Contractor GmbH").await;
+    con.sees("on behalf of").await;
+    con.sees("Contractor SSO").await;
+    con.presses_what_says("My Corporation").await;
+    con.sees("Signed in as").await;
+
+    let result = street.result().await;
+    let claims = &result["claims"];
+    assert_eq!(claims["org_id"], street.house.organization("my-corp").await);
+    assert_eq!(claims["org_name"], "my-corp");
+    assert_eq!(claims["home_org_id"], street.house.organization("contractor").await);
+    assert!(claims["delegation_id"].as_str().unwrap().starts_with("dlg_"));
+    assert_eq!(claims["roles"], json!(["member"]));
+    assert_eq!(claims["email"], "con@a.test");
+    assert_eq!(claims["email_verified"], true);
+    assert_eq!(claims["amr"], json!(["pwd"]));
+    assert_eq!(result["userinfo"]["org_id"], claims["org_id"]);
+    assert_eq!(claims.get("act"), None, "the person is the subject");
+    let names: Vec<_> = claims["organizations"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, ["contractor", "my-corp"]);
+
+    // Single sign-on, straight to the other organization.
+    con.opens(&street.start("?organization=contractor")).await;
+    con.sees("Signed in as").await;
+    let again = street.result().await;
+    assert_eq!(again["claims"]["org_name"], "contractor");
+    assert_eq!(again["claims"]["sub"], claims["sub"]);
+    assert_eq!(again["claims"].get("home_org_id"), None);
+}
+
+#[tokio::test]
+async fn somebody_uses_another_account_and_gives_up() {
+    let mut street = Street::opens().await;
+    let con = Browser::default().without_scripts().open().await;
+    con.opens(&street.start("?login_hint=con@a.test")).await;
+    con.presses("Sign in").await;
+    con.sees("Contractor GmbH").await;
+    con.presses("Use another account").await;
+    con.types("Work email", "nobody@unknown.test").await;
+    con.presses("Continue").await;
+    con.sees("We know of no company sign-in").await;
+    con.presses("Cancel and return to Acme CRM").await;
+    con.sees("access_denied").await;
+    let result = street.result().await;
+    assert_eq!(result["error"]["error"], "access_denied", "{result}");
+}
+
+#[tokio::test]
+async fn a_person_needs_no_mouse() {
+    let street = Street::opens().await;
+    let ann = Person::arrives().await;
+    ann.opens(&street.start("")).await;
+    ann.sees("Work email").await;
+    ann.types("Work email", "ann@a.test").await;
+    ann.keys(&[Key::Enter]).await;
+    ann.sees("Sign in to your company").await;
+    ann.presses("Sign in").await;
+    ann.sees("Who are you acting for?").await;
+    // The first choice is the first thing that the keyboard reaches.
+    ann.keys(&[Key::Tab]).await;
+    assert!(ann.focus().await.contains("Contractor GmbH"), "{}", ann.focus().await);
+    ann.keys(&[Key::Enter]).await;
+    ann.sees("Signed in as").await;
+}
+
+#[tokio::test]
+async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() {
+    let street = Street::opens().await;
+    for (language, dark, phone) in [("en", false, false), ("de", true, true), ("en", true, false), ("de", false, true)] {
+        let mut browser = Browser::default().speaking(language);
+        if dark {
+            browser = browser.dark();
+        }
+        if phone {
+            browser = browser.phone();
+        }
+        let person = browser.open().await;
+        let clean = async |page: &str| {
+            let found = person.axe().await;
+            assert!(found.is_empty(), "{page} in {language}, dark: {dark}, phone: {phone}: {found:?}");
+            let lang = person.evaluates("return document.documentElement.lang", vec![]).await;
+            assert_eq!(lang, language, "{page}");
+        };
+        let (email, go_on) = if language == "en" { ("Work email", "Continue") } else { ("Geschäftliche E-Mail-Adresse", "Weiter") };
+        person.opens(&street.start("")).await;
+        person.sees(email).await;
+        clean("email").await;
+        person.types(email, "somebody@unknown.test").await;
+        person.presses(go_on).await;
+        person.sees(if language == "en" { "We know of no company sign-in" } else { UNKNOWN_IN_GERMAN }).await;
+        clean("email with a problem").await;
+        person.types(email, "somebody@two.test").await;
+        person.presses(go_on).await;
+        person.sees("My Corporation Labs").await;
+        clean("chooser").await;
+        person.opens(&format!("{}/authorize?client_id=unknown", street.house.url)).await;
+        person.sees("Acme Cloud").await;
+        clean("error").await;
+        person.opens(&street.start("?login_hint=con@a.test")).await;
+        person.presses("Sign in").await;
+        person.sees("Contractor GmbH").await;
+        clean("picker").await;
+        person.opens(&format!("{}/logout", street.house.url)).await;
+        person.sees("con@a.test").await;
+        clean("sign out").await;
+        person.presses(if language == "en" { "Sign out" } else { "Abmelden" }).await;
+        person.sees("Contractor SSO").await;
+        clean("signed out").await;
+    }
+}
+
+#[tokio::test]
+async fn h27_no_page_shows_inside_another_sites_frame() {
+    let street = Street::opens().await;
+    let mut visitor = Visitor::arrives();
+    for path in ["/authorize?client_id=x", "/login/flow_00000000000000000000000000", "/logout", "/oidc/x/callback"] {
+        let page = visitor.get(&format!("{}{path}", street.house.url)).await;
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe-inline"), "{path}: {policy}");
+        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_strict_client_of_other_authors_reads_every_kind_of_token() {
+    let redirect = "http://127.0.0.1:9/callback";
+    for (method, algorithm) in
+        [("client_secret_basic", "RS256"), ("client_secret_post", "ES256"), ("none", "EdDSA")]
+    {
+        let (house, _contractor) = build(redirect, method, algorithm).await;
+        let settings = json!({ "issuer": house.url, "client_id": "crm", "client_secret": RP1_SECRET, "alg": algorithm,
+            "redirect_uri": redirect, "token_endpoint_auth_method": method, "scope": "openid email organization" });
+        let mut client = Node::start("oauth4webapi_client", settings).await;
+        let parameters = json!({ "login_hint": "ann@a.test", "organization": "contractor" });
+        let begun = client.ask("begin", json!({ "parameters": parameters })).await;
+        let callback = walk(begun["url"].as_str().unwrap(), redirect).await;
+        let asked = json!({ "callback_url": callback, "access_token_audience": house.url });
+        let result = client.ask("finish", asked).await;
+        assert_eq!(result["claims"]["org_name"], "contractor", "{method} {algorithm}: {result}");
+        assert_eq!(result["claims"]["acr"], "urn:behalf:acr:2fa");
+        assert_eq!(result["access_token"]["header"]["typ"], "at+jwt");
+        assert_eq!(result["access_token"]["header"]["alg"], algorithm);
+        assert_eq!(result["access_token"]["claims"]["client_id"], "crm");
+        assert_eq!(result["userinfo"]["email"], "ann@a.test");
+        assert_eq!(result["token_response"]["expires_in"], 300);
+    }
+}
+
+/// From the authorization request to the application's callback, through the contractor's login page.
+async fn walk(url: &str, redirect: &str) -> String {
+    let mut person = Visitor::arrives();
+    let mut step = person.get(url).await;
+    loop {
+        match step.location() {
+            Some(next) if next.as_str().starts_with(redirect) => return next.into(),
+            Some(_) => step = person.follow(&step).await,
+            None => step = person.submit(&step.form().with("username", "ann@a.test")).await,
+        }
+    }
+}

@@ -1,0 +1,578 @@
+//! The nouns' statements: one contract, told on SQLite and on PostgreSQL.
+
+use std::time::Duration;
+
+use behalf::foundation::clock::Moment;
+use behalf::foundation::domain_name::DomainName;
+use behalf::foundation::email::Email;
+use behalf::foundation::id::{
+    ApplicationId, AuditEventId, ConnectionId, DelegationId, DomainId, GrantId, IdentityId, KeyId,
+    MembershipId, OrganizationId, ProjectId, RoleId, SessionId, UserId,
+};
+use behalf::foundation::random::Random;
+use behalf::foundation::secret::Digest;
+use behalf::model::application::Application;
+use behalf::model::audit_event::{AuditEvent, Outcome};
+use behalf::model::connection::{Connection, ConnectionState};
+use behalf::model::delegation::{Delegation, DelegationSettings};
+use behalf::model::domain::{Domain, DomainState};
+use behalf::model::grant::{Grant, GrantRequest};
+use behalf::model::identity::Identity;
+use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use behalf::model::organization::{Organization, Policy};
+use behalf::model::project::{MembershipMode, Project, ProjectSettings};
+use behalf::model::session::{Acr, Assurance, Session};
+use behalf::model::signing_key::KeyRecord;
+use behalf::model::user::{Profile, User};
+use behalf::protocol::jose::Algorithm;
+use behalf::store::durable::engine::{Database, Read, StoreError, params};
+use behalf::store::durable::memberships::Expected;
+use behalf::store::durable::{
+    applications, audit_events, browsers, choices, connections, delegations, domains, grants, house,
+    identities, memberships, organizations, projects, roles, sessions, signing_keys, used, users,
+};
+
+use super::engine::{Empty, on_postgresql, on_sqlite};
+
+macro_rules! on_both_engines {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite { $(#[tokio::test] async fn $story() {
+            super::on_sqlite(|place| async { super::$story(super::Empty::at(place).await.db).await }).await;
+        })* }
+        mod postgresql { $(#[tokio::test] async fn $story() {
+            super::on_postgresql(|place| async { super::$story(super::Empty::at(place).await.db).await }).await;
+        })* }
+    };
+}
+
+on_both_engines! {
+    every_noun_reads_back_as_it_was_written,
+    s2_29_a_retired_slug_is_never_given_to_another_organization,
+    c15_one_organization_holds_a_domain,
+    routing_follows_every_switch,
+    c03_a_proved_address_belongs_to_one_user_within_one_claim_of_its_domain,
+    expected_members_are_taken_once,
+    s2_21_choices_are_memberships_and_delegations_in_force,
+    c23_a_code_is_used_once_and_its_replay_kills_the_family,
+    m07_what_was_used_is_never_first_again,
+    what_has_run_out_is_swept_and_nothing_else,
+}
+
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+/// A project with two organizations, A and B, a connection and a verified domain each, and one user of A.
+struct Street {
+    project: Project,
+    a: Organization,
+    b: Organization,
+    connection: Connection,
+    domain: Domain,
+    user: User,
+    application: Application,
+    session: Session,
+}
+
+fn organization(project: ProjectId, number: u128, slug: &str) -> Organization {
+    Organization {
+        id: OrganizationId::from_u128(number),
+        project_id: project,
+        slug: slug.into(),
+        display_name: format!("Organization {slug}"),
+        description: Some("a line\nand another".into()),
+        logo_uri: Some("https://a.test/logo.png".into()),
+        functional_roles: Some(vec![]),
+        policy: Policy { max_age: Some(60), ..Policy::default() },
+        created_at: NOW,
+        updated_at: NOW,
+        deactivated_at: None,
+        deleted_at: None,
+    }
+}
+
+fn street() -> Street {
+    let project = Project {
+        id: ProjectId::from_u128(1),
+        slug: "street".into(),
+        display_name: "Street".into(),
+        settings: ProjectSettings::default(),
+        created_at: NOW,
+        updated_at: NOW,
+        disabled_at: None,
+    };
+    let (a, b) = (organization(project.id, 10, "a"), organization(project.id, 11, "b"));
+    let settings = serde_json::json!({
+        "preset": "generic", "issuer": "https://idp.a.test", "endpoints": null, "client_id": "behalf",
+        "authentication": "client_secret_basic", "scopes": ["openid"], "algorithms": ["RS256"], "email_claim": "email",
+        "forward_login_hint": true, "domain_hint_parameter": null, "required_claims": [["hd", "a.test"]],
+        "always_userinfo": false, "jit": "create_and_join", "assign_organizations": [b.id], "default_roles": [],
+        "leeway": 60
+    });
+    let connection = Connection {
+        id: ConnectionId::from_u128(20),
+        project_id: project.id,
+        organization_id: Some(a.id),
+        slug: "a-sso".into(),
+        display_name: "A's SSO".into(),
+        state: ConnectionState::Active,
+        version: 1,
+        settings: serde_json::from_value(settings).unwrap(),
+        secret: Some(vec![0, 1, 255]),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    let domain = Domain {
+        id: DomainId::from_u128(30),
+        project_id: project.id,
+        organization_id: a.id,
+        name: DomainName::parse("a.test").unwrap(),
+        state: DomainState::Verified,
+        challenge: "token".into(),
+        routing_since: Some(NOW),
+        trust_since: Some(NOW),
+        auto_join_since: None,
+        created_at: NOW,
+        updated_at: NOW,
+        verified_at: Some(NOW),
+        lapsed_at: None,
+        checked_at: None,
+        next_check_at: NOW,
+        misses: 0,
+    };
+    let user = User {
+        id: UserId::from_u128(40),
+        project_id: project.id,
+        email: Some(email("ann@a.test")),
+        email_verified_at: Some(NOW),
+        profile: Profile { name: Some("Ann \u{1f600}".into()), ..Profile::default() },
+        created_at: NOW,
+        updated_at: NOW,
+        disabled_at: None,
+    };
+    let settings = serde_json::json!({
+        "kind": "web", "authentication": "client_secret_post", "jwks": null,
+        "redirect_uris": ["https://app.test/callback"], "scopes": ["openid"], "algorithm": "RS256", "audiences": [],
+        "organization_prompt": "after", "organization_usage": "allow", "domain_based": true, "connections": [],
+        "organizations_limited": false, "claims": {}, "home_uri": null
+    });
+    let application = Application {
+        id: ApplicationId::from_u128(50),
+        project_id: project.id,
+        client_id: "rp1".into(),
+        display_name: "RP 1".into(),
+        settings: serde_json::from_value(settings).unwrap(),
+        created_at: NOW,
+        updated_at: NOW,
+        disabled_at: None,
+    };
+    let session = Session {
+        id: SessionId::from_u128(60),
+        project_id: project.id,
+        user_id: user.id,
+        identity_id: IdentityId::from_u128(41),
+        connection_id: connection.id,
+        authenticated_at: NOW,
+        assurance: Assurance { amr: vec!["pwd".into()], acr: Acr::Single },
+        created_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(3_600)),
+        ended_at: None,
+        current_organization: None,
+    };
+    Street { project, a, b, connection, domain, user, application, session }
+}
+
+fn identity(user: UserId) -> Identity {
+    Identity {
+        id: IdentityId::from_u128(41),
+        user_id: user,
+        connection_id: ConnectionId::from_u128(20),
+        issuer: "https://idp.a.test".into(),
+        subject: "sub-1".into(),
+        last_login_at: NOW,
+    }
+}
+
+fn membership(number: u128, organization: OrganizationId, user: UserId) -> Membership {
+    Membership {
+        id: MembershipId::from_u128(number),
+        organization_id: organization,
+        user_id: user,
+        kind: MembershipKind::Home,
+        status: MembershipStatus::Active,
+        source: MembershipSource::Jit,
+        roles: vec!["member".into()],
+        created_at: NOW,
+    }
+}
+
+fn delegation(street: &Street) -> Delegation {
+    Delegation {
+        id: DelegationId::from_u128(70),
+        project_id: street.project.id,
+        home: street.a.id,
+        target: street.b.id,
+        settings: DelegationSettings { roles: vec!["member".into()], ..DelegationSettings::default() },
+        starts_at: Some(NOW),
+        ends_at: Some(NOW.plus(Duration::from_secs(100))),
+        home_approved_at: Some(NOW),
+        target_approved_at: Some(NOW),
+        paused_at: None,
+        revoked_at: None,
+    }
+}
+
+async fn build(db: &Database) -> Street {
+    let street = street();
+    let work = self::street();
+    db.write(async move |tx| {
+        projects::insert(tx, &work.project).await?;
+        organizations::insert(tx, &work.a).await?;
+        organizations::insert(tx, &work.b).await?;
+        connections::insert(tx, &work.connection).await?;
+        domains::insert(tx, &work.domain).await?;
+        domains::set_connections(tx, work.domain.id, &[work.connection.id]).await?;
+        applications::insert(tx, &work.application).await?;
+        users::insert(tx, &work.user, Some(work.domain.id)).await?;
+        identities::insert(tx, work.project.id, &identity(work.user.id), Some("ann@a.test")).await?;
+        let member = membership(80, work.a.id, work.user.id);
+        memberships::insert(tx, work.project.id, MembershipMode::Shared, &member).await?;
+        sessions::insert(tx, &work.session).await?;
+        Ok::<_, StoreError>(())
+    })
+    .await
+    .unwrap();
+    street
+}
+
+async fn every_noun_reads_back_as_it_was_written(db: Database) {
+    let street = build(&db).await;
+    let project = street.project.id;
+    let read = &mut &db;
+    assert_eq!(projects::by_slug(read, "street").await.unwrap(), Some(street.project.clone()));
+    assert_eq!(organizations::named(read, project, "a").await.unwrap(), Some(street.a.clone()));
+    assert_eq!(
+        organizations::named(read, project, &street.b.id.uuid()).await.unwrap(),
+        Some(street.b.clone())
+    );
+    assert_eq!(connections::named(read, project, "a-sso").await.unwrap(), Some(street.connection.clone()));
+    assert_eq!(
+        domains::by_name(read, street.a.id, &street.domain.name).await.unwrap(),
+        Some(street.domain.clone())
+    );
+    assert_eq!(users::by_id(read, project, street.user.id).await.unwrap(), Some(street.user.clone()));
+    assert_eq!(
+        sessions::by_id(read, project, street.session.id).await.unwrap(),
+        Some(street.session.clone())
+    );
+    let application = applications::by_client_id(read, project, "rp1").await.unwrap().unwrap();
+    assert_eq!(application.settings, street.application.settings);
+    let found = identities::find(read, street.connection.id, "https://idp.a.test", "sub-1").await.unwrap();
+    assert_eq!(found, Some(identity(street.user.id)));
+    assert_eq!(
+        identities::find(read, street.connection.id, "https://idp.a.test", "SUB-1").await.unwrap(),
+        None
+    );
+    let member = memberships::find(read, street.a.id, street.user.id).await.unwrap();
+    assert_eq!(member, Some(membership(80, street.a.id, street.user.id)));
+    // Another project's id is answered like an unknown one.
+    let stranger = ProjectId::from_u128(2);
+    assert_eq!(organizations::by_id(read, stranger, street.a.id).await.unwrap(), None);
+    assert_eq!(users::by_id(read, stranger, street.user.id).await.unwrap(), None);
+
+    let (delegation, copy) = (delegation(&street), delegation(&street));
+    let key = KeyRecord {
+        id: KeyId::from_u128(90),
+        project_id: project,
+        algorithm: Algorithm::ES256,
+        generation: 1,
+        public_jwk: "{}".into(),
+        private_key: vec![7; 40],
+        created_at: NOW,
+        signs_from: NOW,
+        signs_until: None,
+        published_until: None,
+    };
+    let stored = key.clone();
+    let application = street.application.id;
+    let listed = street.b.id;
+    db.write(async move |tx| {
+        delegations::insert(tx, &copy, NOW).await?;
+        signing_keys::insert(tx, &stored).await?;
+        house::insert(tx, "fact", b"\x00\xff").await?;
+        applications::set_secrets(tx, application, &[Digest::of(b"1"), Digest::of(b"2")], NOW).await?;
+        applications::set_listed(tx, application, &[listed]).await?;
+        for organization in [None, Some(listed)] {
+            let role = roles::RoleRow {
+                id: RoleId::new(&Random::System, NOW),
+                project,
+                organization,
+                name: "billing",
+                permissions: &["invoices:read".to_owned()],
+            };
+            roles::put(tx, &role, NOW).await?;
+            roles::put(tx, &roles::RoleRow { permissions: &["invoices:write".to_owned()], ..role }, NOW)
+                .await?;
+        }
+        let mut sessions = browsers::Pointers::new();
+        sessions.insert("proj".into(), "sess".into());
+        browsers::put(tx, Digest::of(b"cookie"), &sessions, NOW, NOW.plus(Duration::from_secs(9))).await?;
+        let event = AuditEvent::new(project, "test", Outcome::Granted).with("name", "\u{1b}[31m\r\n");
+        audit_events::insert(tx, AuditEventId::from_u128(1), &event, NOW).await
+    })
+    .await
+    .unwrap();
+    let found = delegations::between(read, street.a.id, street.b.id).await.unwrap();
+    assert_eq!(found, Some(delegation));
+    let keys = signing_keys::published(read, project, NOW).await.unwrap();
+    assert_eq!((keys.len(), &keys[0].private_key), (1, &key.private_key));
+    assert_eq!(house::get(read, "fact").await.unwrap().as_deref(), Some(&b"\x00\xff"[..]));
+    assert_eq!(applications::secrets(read, application).await.unwrap().len(), 2);
+    assert!(applications::is_listed(read, application, listed).await.unwrap());
+    assert!(!applications::is_listed(read, application, street.a.id).await.unwrap());
+    let custom = roles::permissions(read, project, street.b.id).await.unwrap();
+    assert_eq!(custom["billing"], ["invoices:write"]);
+    assert!(browsers::load(read, Digest::of(b"cookie"), NOW).await.unwrap().is_some());
+    let later = NOW.plus(Duration::from_secs(10));
+    assert!(browsers::load(read, Digest::of(b"cookie"), later).await.unwrap().is_none());
+}
+
+async fn s2_29_a_retired_slug_is_never_given_to_another_organization(db: Database) {
+    let street = build(&db).await;
+    let mut renamed = street.a.clone();
+    renamed.slug = "renamed".into();
+    db.write(async move |tx| organizations::update(tx, &renamed).await).await.unwrap();
+    let mut thief = street.b.clone();
+    thief.slug = "a".into();
+    let stolen = db.write(async move |tx| organizations::update(tx, &thief).await).await;
+    assert!(matches!(stolen, Err(StoreError::Unique { .. })), "{stolen:?}");
+    assert_eq!(organizations::by_id(&mut &db, street.project.id, street.b.id).await.unwrap(), Some(street.b));
+    let mut back = street.a.clone();
+    back.slug = "a".into();
+    db.write(async move |tx| organizations::update(tx, &back).await).await.unwrap();
+}
+
+async fn c15_one_organization_holds_a_domain(db: Database) {
+    let street = build(&db).await;
+    let mut claim = street.domain.clone();
+    claim.id = DomainId::from_u128(31);
+    claim.organization_id = street.b.id;
+    claim.state = DomainState::Pending;
+    let pending = claim.clone();
+    db.write(async move |tx| domains::insert(tx, &pending).await).await.unwrap();
+    claim.state = DomainState::Verified;
+    let verified = db.write(async move |tx| domains::update(tx, &claim).await).await;
+    assert!(matches!(verified, Err(StoreError::Unique { .. })), "{verified:?}");
+    let held = domains::verified(&mut &db, street.project.id, &street.domain.name).await.unwrap();
+    assert_eq!(held.map(|domain| domain.organization_id), Some(street.a.id));
+    assert_eq!(domains::claims(&mut &db, street.project.id, &street.domain.name).await.unwrap().len(), 2);
+}
+
+async fn routing_follows_every_switch(db: Database) {
+    let street = build(&db).await;
+    let (project, name) = (street.project.id, street.domain.name.clone());
+    let routed = async || {
+        let routes = domains::routes(&mut &db, project, &name).await.unwrap();
+        let asserts = domains::asserted_by(&mut &db, street.connection.id, &name).await.unwrap().is_some();
+        assert_eq!(routes == [street.connection.id], asserts, "routing and assertion are one rule");
+        asserts
+    };
+    assert!(routed().await);
+    assert!(
+        domains::routes(&mut &db, project, &DomainName::parse("dev.a.test").unwrap())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    for change in ["state", "switch", "lapse", "connection", "organization"] {
+        let (mut domain, mut connection, mut a) =
+            (street.domain.clone(), street.connection.clone(), street.a.clone());
+        match change {
+            "state" => domain.state = DomainState::Pending,
+            "switch" => domain.routing_since = None,
+            "lapse" => domain.state = DomainState::Lapsed,
+            "connection" => connection.state = ConnectionState::Disabled,
+            _ => a.deactivated_at = Some(NOW),
+        }
+        db.write(async move |tx| {
+            domains::update(tx, &domain).await?;
+            connections::update(tx, &connection).await?;
+            organizations::update(tx, &a).await
+        })
+        .await
+        .unwrap();
+        assert!(!routed().await, "{change}");
+        let (domain, connection, a) = (street.domain.clone(), street.connection.clone(), street.a.clone());
+        db.write(async move |tx| {
+            domains::update(tx, &domain).await?;
+            connections::update(tx, &connection).await?;
+            organizations::update(tx, &a).await
+        })
+        .await
+        .unwrap();
+        assert!(routed().await, "{change} undone");
+    }
+    // A connection of another organization is never routed to, even if a row says so.
+    let mut foreign = street.connection.clone();
+    foreign.id = ConnectionId::from_u128(21);
+    foreign.slug = "foreign".into();
+    foreign.organization_id = Some(street.b.id);
+    let domain = street.domain.id;
+    db.write(async move |tx| {
+        connections::insert(tx, &foreign).await?;
+        domains::set_connections(tx, domain, &[foreign.id]).await
+    })
+    .await
+    .unwrap();
+    assert!(domains::routes(&mut &db, project, &name).await.unwrap().is_empty());
+    assert!(domains::asserted_by(&mut &db, ConnectionId::from_u128(21), &name).await.unwrap().is_none());
+}
+
+async fn c03_a_proved_address_belongs_to_one_user_within_one_claim_of_its_domain(db: Database) {
+    let street = build(&db).await;
+    let mut twin = street.user.clone();
+    twin.id = UserId::from_u128(42);
+    let (again, claim) = (twin.clone(), street.domain.id);
+    let refused = db.write(async move |tx| users::insert(tx, &again, Some(claim)).await).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Unique { what }) if what.contains("email_claim")),
+        "{refused:?}"
+    );
+    // C16: whoever comes to hold the domain later is not held up by, and gets nothing of, its former people.
+    let later = twin.clone();
+    db.write(async move |tx| users::insert(tx, &later, Some(DomainId::from_u128(99))).await).await.unwrap();
+    assert!(memberships::find(&mut &db, street.a.id, twin.id).await.unwrap().is_none());
+}
+
+async fn expected_members_are_taken_once(db: Database) {
+    let street = build(&db).await;
+    let (project, user) = (street.project.id, street.user.id);
+    let expected = Expected {
+        organization_id: street.b.id,
+        email: email("ann@a.test"),
+        kind: MembershipKind::Guest,
+        roles: vec!["admin".into()],
+        used_by: None,
+    };
+    let place = expected.clone();
+    db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
+    let take = async || {
+        db.write(async move |tx| {
+            memberships::take_expected(tx, project, &email("ann@a.test"), user, NOW).await
+        })
+        .await
+        .unwrap()
+    };
+    assert_eq!(take().await, [Expected { used_by: Some(user), ..expected.clone() }]);
+    assert_eq!(take().await, []);
+    let place = expected.clone();
+    db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
+    assert_eq!(take().await, [], "writing it down again does not make it usable again");
+}
+
+async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {
+    let street = build(&db).await;
+    let made = delegation(&street);
+    db.write(async move |tx| delegations::insert(tx, &made, NOW).await).await.unwrap();
+    let names = async |now: Moment| {
+        let found = choices::of(&mut &db, &street.application, &street.user, now).await.unwrap();
+        found.into_iter().map(|choice| (choice.slug, choice.delegation.is_some())).collect::<Vec<_>>()
+    };
+    let both = vec![("a".to_owned(), false), ("b".to_owned(), true)];
+    let alone = vec![("a".to_owned(), false)];
+    assert_eq!(names(NOW).await, both);
+    assert_eq!(names(NOW.minus(Duration::from_millis(1))).await, alone, "not yet");
+    assert_eq!(names(NOW.plus(Duration::from_secs(100))).await, alone, "no longer");
+
+    type Change = fn(&mut Delegation);
+    let changes: [(&str, Change); 5] = [
+        ("home approval", |d| d.home_approved_at = None),
+        ("target approval", |d| d.target_approved_at = None),
+        ("pause", |d| d.paused_at = Some(NOW)),
+        ("revocation", |d| d.revoked_at = Some(NOW)),
+        ("only others", |d| d.settings.only = Some(vec![email("bob@a.test")])),
+    ];
+    for (name, change) in changes {
+        let mut changed = delegation(&street);
+        change(&mut changed);
+        db.write(async move |tx| delegations::update(tx, &changed, NOW).await).await.unwrap();
+        assert_eq!(names(NOW).await, alone, "{name}");
+    }
+    let restored = delegation(&street);
+    db.write(async move |tx| delegations::update(tx, &restored, NOW).await).await.unwrap();
+    assert_eq!(names(NOW).await, both);
+    for status in [MembershipStatus::Suspended, MembershipStatus::Removed, MembershipStatus::Blocked] {
+        let gone = Membership { status, ..membership(80, street.a.id, street.user.id) };
+        db.write(async move |tx| memberships::update(tx, &gone, NOW).await).await.unwrap();
+        assert_eq!(names(NOW).await, [], "who is not the home's own acts for nobody");
+    }
+}
+
+fn grant(street: &Street, number: u128) -> Grant {
+    Grant {
+        id: GrantId::from_u128(number),
+        project_id: street.project.id,
+        session_id: street.session.id,
+        application_id: street.application.id,
+        user_id: street.user.id,
+        organization: Some(street.a.id),
+        delegation: None,
+        request: GrantRequest { scopes: vec!["openid".into()], ..GrantRequest::default() },
+        code_expires_at: NOW.plus(Duration::from_secs(60)),
+        expires_at: NOW.plus(Duration::from_secs(3_600)),
+        revoked_at: None,
+    }
+}
+
+async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
+    let street = build(&db).await;
+    let (made, code) = (grant(&street, 1), Digest::of(b"code"));
+    let written = made.clone();
+    db.write(async move |tx| grants::insert(tx, &written, code, NOW).await).await.unwrap();
+    let tries = (0..20).map(|_| db.write(async move |tx| grants::use_code(tx, code, NOW).await));
+    let results = futures_util::future::join_all(tries).await;
+    let won: Vec<_> = results.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(won, [made.clone()]);
+    let revoked = db.write(async move |tx| grants::revoke_by_code(tx, code, NOW).await).await.unwrap();
+    assert_eq!(revoked.unwrap().revoked_at, Some(NOW));
+    assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
+    let unknown = Digest::of(b"other");
+    assert!(db.write(async move |tx| grants::use_code(tx, unknown, NOW).await).await.unwrap().is_none());
+}
+
+async fn m07_what_was_used_is_never_first_again(db: Database) {
+    let tries = (0..20).map(|_| db.write(async move |tx| used::first(tx, "jti", "rp1", "x", NOW).await));
+    let results = futures_util::future::join_all(tries).await;
+    assert_eq!(results.into_iter().filter(|first| *first == Ok(true)).count(), 1);
+    let other = db.write(async move |tx| used::first(tx, "jti", "rp2", "x", NOW).await).await;
+    assert_eq!(other, Ok(true), "another client's id is another id");
+}
+
+async fn what_has_run_out_is_swept_and_nothing_else(db: Database) {
+    let street = build(&db).await;
+    let (old, young) = (grant(&street, 1), grant(&street, 2));
+    let old = Grant { expires_at: NOW.minus(Duration::from_secs(1)), ..old };
+    db.write(async move |tx| {
+        grants::insert(tx, &old, Digest::of(b"1"), NOW).await?;
+        grants::insert(tx, &young, Digest::of(b"2"), NOW).await?;
+        used::first(tx, "jti", "rp1", "old", NOW.minus(Duration::from_secs(1))).await?;
+        used::first(tx, "jti", "rp1", "young", NOW.plus(Duration::from_secs(1))).await?;
+        assert_eq!(grants::sweep(tx, NOW).await?, 1);
+        assert_eq!(used::sweep(tx, NOW).await?, 1);
+        assert_eq!(browsers::sweep(tx, NOW).await?, 0);
+        assert_eq!(sessions::sweep(tx, NOW).await?, 0);
+        Ok::<_, StoreError>(())
+    })
+    .await
+    .unwrap();
+    assert!(grants::by_id(&mut &db, GrantId::from_u128(1)).await.unwrap().is_none());
+    assert!(grants::by_id(&mut &db, GrantId::from_u128(2)).await.unwrap().is_some());
+    let later = NOW.plus(Duration::from_secs(4_000));
+    db.write(async move |tx| sessions::sweep(tx, later).await).await.unwrap();
+    let read = &mut &db;
+    assert!(sessions::by_id(read, street.project.id, street.session.id).await.unwrap().is_none());
+    assert!(read.one("SELECT 1 FROM users WHERE id = $1", params![street.user.id]).await.unwrap().is_some());
+}
