@@ -70,6 +70,7 @@ pub mod egress;
 pub mod foundation;
 pub mod keys;
 pub mod login;
+pub mod manage;
 pub mod model;
 pub mod protocol;
 pub mod publish;

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod apply;
 mod limited;
 pub mod serve;
 
@@ -8,7 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::broker::Broker;
 use crate::config::{Config, ConfigError};
+use crate::foundation::clock::Clock;
+use crate::foundation::random::Random;
 
 #[derive(Debug, Parser)]
 #[command(name = "behalf", version, about, propagate_version = true)]
@@ -24,6 +28,17 @@ struct Arguments {
 enum Command {
     /// Serves until it is told to stop.
     Serve,
+    /// Makes a project what a file says: organizations, domains, connections, applications, members, delegations.
+    ///
+    /// What is missing is created and what differs is changed; what the file does not name stays. Applied again,
+    /// nothing changes. `examples/house.toml` shows every key.
+    Apply {
+        /// The file, such as house.toml.
+        file: PathBuf,
+        /// Only tells what would change.
+        #[arg(long)]
+        plan: bool,
+    },
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -47,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let config = || settings(arguments.config.as_deref());
     match arguments.command {
         Command::Serve => serve::run(config()?).await,
+        Command::Apply { file, plan } => apply::run(config()?, &file, plan).await,
     }
 }
 
@@ -55,6 +71,11 @@ fn settings(file: Option<&std::path::Path>) -> Result<Config, ConfigError> {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     Config::load(file, std::env::vars_os().filter_map(text))
+}
+
+/// Everything that is open, for a command that works and ends: its warnings go to standard error.
+async fn quiet_broker(config: Config) -> Result<Broker, Error> {
+    Ok(Broker::open(config, Clock::System, Random::System).await?)
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {

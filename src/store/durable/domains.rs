@@ -60,6 +60,10 @@ pub async fn of_organization(
     domains(db.all(select!("WHERE d.organization_id = $1 ORDER BY d.name"), params![organization]).await?)
 }
 
+pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Domain>, StoreError> {
+    domains(db.all(select!("WHERE d.project_id = $1 ORDER BY d.name, d.id"), params![project]).await?)
+}
+
 /// Every claim on a name, of whichever organization.
 pub async fn claims(
     db: &mut impl Read,

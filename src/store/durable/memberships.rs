@@ -7,6 +7,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, ProjectId, UserId};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
+use crate::model::role;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -43,6 +44,14 @@ pub async fn find(
 /// Whether the user has a membership of any status.
 pub async fn any_of(db: &mut impl Read, user: UserId) -> Result<bool, StoreError> {
     Ok(db.one("SELECT 1 FROM memberships WHERE user_id = $1 LIMIT 1", params![user]).await?.is_some())
+}
+
+/// Whether the organization has an active owner.
+pub async fn has_owner(db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
+    let sql = select!("WHERE m.organization_id = $1 AND m.status = 'active'");
+    let active: Vec<_> =
+        db.all(sql, params![organization]).await?.iter().map(membership).collect::<Result<_, _>>()?;
+    Ok(active.iter().any(|membership| membership.roles.iter().any(|name| name == role::OWNER)))
 }
 
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).

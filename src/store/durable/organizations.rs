@@ -63,6 +63,14 @@ pub async fn named(
     }
 }
 
+pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organization>, StoreError> {
+    db.all(select!("WHERE project_id = $1 ORDER BY slug"), params![project])
+        .await?
+        .iter()
+        .map(organization)
+        .collect()
+}
+
 /// Whose slug this is or has been.
 pub async fn slug_holder(
     db: &mut impl Read,

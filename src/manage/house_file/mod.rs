@@ -1,0 +1,94 @@
+//! A house file: one project with its organizations, domains, connections, applications, members and delegations,
+//! as an operator writes it down (`examples/house.toml` shows every key).
+//!
+//! [`HouseFile::parse`] reads it and tells everything that is wrong by itself, each with its line. [`apply`] holds
+//! it against the database in one transaction: what is missing is created, what differs is changed, and nothing is
+//! ever removed because the file does not name it. A second application changes nothing. A plan is the same
+//! transaction, taken back at its end, so that it cannot promise anything else than what would happen.
+
+mod change;
+mod fault;
+mod parts;
+mod plan;
+mod read;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use change::{Change, DnsRecord, Field, Kind, Report};
+pub use fault::{Fault, Place};
+
+use crate::broker::Broker;
+use crate::store::durable::engine::StoreError;
+
+/// A file without a mistake in itself.
+#[derive(Clone, Debug)]
+pub struct HouseFile {
+    project: parts::ProjectPart,
+    organizations: Vec<parts::OrganizationPart>,
+    roles: Vec<parts::RolePart>,
+    domains: Vec<parts::DomainPart>,
+    connections: Vec<parts::ConnectionPart>,
+    applications: Vec<parts::ApplicationPart>,
+    delegations: Vec<parts::DelegationPart>,
+}
+
+/// Everything that is wrong in the file, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", fault::lines(.faults))]
+pub struct HouseFileError {
+    pub faults: Vec<Fault>,
+}
+
+impl HouseFile {
+    /// Reads a file. `folder` is where its relative paths start; `environment` gives the variables that it names.
+    pub fn parse(
+        text: &str,
+        folder: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, HouseFileError> {
+        read::read(text, folder, environment).map_err(|faults| HouseFileError { faults })
+    }
+
+    /// The slug of the project that it describes.
+    pub fn project(&self) -> &str {
+        &self.project.slug.value
+    }
+}
+
+/// Whether anything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Plan,
+    Apply,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The file does not fit to what is in the database.
+    #[error("{0}")]
+    Refused(#[from] HouseFileError),
+    #[error("the database: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// How often a transaction that lost against another one is tried again.
+const ATTEMPTS: usize = 5;
+
+/// Makes the project what the file says, or tells what that would change.
+pub async fn apply(broker: &Broker, file: &HouseFile, mode: Mode) -> Result<Report, ApplyError> {
+    let file = Arc::new(file.clone());
+    for attempt in 1.. {
+        let work = plan::Work::new(broker, Arc::clone(&file), mode);
+        match broker.db.write(async move |tx| work.run(tx).await).await {
+            Ok(report) | Err(plan::Undone::Planned(report)) => return Ok(*report),
+            Err(plan::Undone::Refused(faults)) => return Err(HouseFileError { faults }.into()),
+            // Another node or another operator was faster: look again at what there is now.
+            Err(plan::Undone::Store(StoreError::Unique { .. } | StoreError::Conflict))
+                if attempt < ATTEMPTS => {}
+            Err(plan::Undone::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}

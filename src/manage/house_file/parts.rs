@@ -1,0 +1,151 @@
+//! What a house file says, once every value in it has been read: names are still names, and become ids when the
+//! file meets the database.
+
+use std::collections::BTreeMap;
+
+use super::fault::Placed;
+use crate::foundation::clock::Moment;
+use crate::foundation::domain_name::DomainName;
+use crate::foundation::email::Email;
+use crate::foundation::id::OrganizationId;
+use crate::foundation::secret::{Digest, Secret};
+use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
+use crate::model::connection::{ConnectionState, Endpoints, Jit, Preset};
+use crate::model::membership::MembershipKind;
+use crate::model::organization::Enforcement;
+use crate::model::project::{Brand, MembershipMode};
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::redirect_uri::RedirectUri;
+
+pub type Name = Placed<String>;
+
+/// A key of `[project]` that is absent leaves the project as it is.
+#[derive(Clone, Debug)]
+pub struct ProjectPart {
+    pub slug: Name,
+    pub display_name: Option<String>,
+    pub membership_mode: Option<Placed<MembershipMode>>,
+    pub brand: Option<Brand>,
+    /// Added to those that the project has.
+    pub functional_roles: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct OrganizationPart {
+    pub slug: Name,
+    pub id: Option<Placed<OrganizationId>>,
+    pub former_slug: Option<Name>,
+    pub display_name: String,
+    pub description: Option<String>,
+    pub logo_uri: Option<String>,
+    pub active: bool,
+    pub functional_roles: Option<Vec<Name>>,
+    pub policy: PolicyPart,
+    pub members: Vec<MemberPart>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct PolicyPart {
+    pub enforcement: Enforcement,
+    pub require_mfa: bool,
+    pub max_age: Option<u64>,
+    pub delegations: AcceptancePart,
+}
+
+#[derive(Clone, Debug, Default)]
+pub enum AcceptancePart {
+    #[default]
+    Approved,
+    None,
+    /// Those of the named home organizations.
+    Only(Vec<Name>),
+}
+
+#[derive(Clone, Debug)]
+pub struct MemberPart {
+    pub email: Placed<Email>,
+    pub roles: Vec<Name>,
+    pub kind: MembershipKind,
+}
+
+#[derive(Clone, Debug)]
+pub struct RolePart {
+    pub name: Name,
+    pub organization: Option<Name>,
+    pub permissions: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DomainPart {
+    pub name: Placed<DomainName>,
+    pub organization: Name,
+    pub connections: Vec<Name>,
+    pub use_for_routing: bool,
+    pub trust_email: bool,
+    pub auto_join: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConnectionPart {
+    pub slug: Name,
+    pub organization: Option<Name>,
+    pub display_name: String,
+    pub state: ConnectionState,
+    pub preset: Preset,
+    pub issuer: Name,
+    pub endpoints: Option<Placed<Endpoints>>,
+    pub client_id: String,
+    pub authentication: Method,
+    /// A client secret or a private key.
+    pub secret: Option<Secret>,
+    pub scopes: Vec<String>,
+    pub algorithms: Vec<Algorithm>,
+    pub email_claim: String,
+    pub required_claims: Vec<(String, String)>,
+    pub forward_login_hint: bool,
+    pub domain_hint_parameter: Option<String>,
+    pub always_userinfo: bool,
+    pub jit: Jit,
+    pub assign_organizations: Vec<Name>,
+    pub default_roles: Vec<Name>,
+    pub leeway: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct ApplicationPart {
+    pub client_id: Name,
+    pub display_name: String,
+    pub enabled: bool,
+    pub kind: ApplicationKind,
+    pub authentication: Method,
+    pub secrets: Vec<Digest>,
+    pub jwks: Option<serde_json::Value>,
+    pub redirect_uris: Vec<RedirectUri>,
+    pub scopes: Vec<String>,
+    pub algorithm: Algorithm,
+    pub audiences: Vec<String>,
+    pub organization_prompt: OrganizationPrompt,
+    pub organization_usage: OrganizationUsage,
+    pub domain_based: bool,
+    pub connections: Vec<Name>,
+    /// Absent: open to all.
+    pub organizations: Option<Vec<Name>>,
+    pub claims: ClaimShape,
+    pub home_uri: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DelegationPart {
+    pub home: Name,
+    pub target: Name,
+    pub roles: Vec<Name>,
+    pub require_mfa: bool,
+    pub only: Option<Vec<Email>>,
+    pub starts_at: Option<Moment>,
+    pub ends_at: Option<Moment>,
+    pub approved_by_home: bool,
+    pub approved_by_target: bool,
+    pub paused: bool,
+    pub revoked: bool,
+}

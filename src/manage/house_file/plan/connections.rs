@@ -1,0 +1,213 @@
+//! Connections. A change that matters to people who are on their way counts as a new version (threats H04).
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Found, Plan, names_of};
+use crate::foundation::id::{ConnectionId, OrganizationId};
+use crate::foundation::secret::Secret;
+use crate::keys::connection_secret;
+use crate::manage::house_file::change::Field;
+use crate::manage::house_file::parts::{ConnectionPart, Name};
+use crate::model::connection::{Connection, ConnectionState, OidcSettings};
+use crate::store::durable::connections;
+use crate::store::durable::engine::{Lock, StoreError};
+
+impl Plan<'_, '_> {
+    pub(super) async fn put_connections(&mut self) -> Result<(), StoreError> {
+        let file = self.file;
+        for part in &file.connections {
+            let organization = match &part.organization {
+                None => None,
+                Some(name) => match self.organization(name).await? {
+                    Some(id) => Some(id),
+                    None => continue,
+                },
+            };
+            let Some(settings) = self.settings(part, organization).await? else { continue };
+            let before = connections::by_slug(self.tx, self.project.id, &part.slug.value).await?;
+            let found = match before {
+                Some(before) => self.update_connection(part, before.id, organization, settings).await?,
+                None => Some(self.create_connection(part, organization, settings).await?),
+            };
+            if let Some(id) = found {
+                self.names.insert(id.to_string(), part.slug.value.clone());
+                self.connections.insert(part.slug.value.clone(), Found { id, organization });
+                self.connections.insert(id.to_string(), Found { id, organization });
+            }
+        }
+        Ok(())
+    }
+
+    async fn settings(
+        &mut self,
+        part: &ConnectionPart,
+        organization: Option<OrganizationId>,
+    ) -> Result<Option<OidcSettings>, StoreError> {
+        self.check_addresses(part);
+        let default_roles = self.check_roles(&part.default_roles, organization).await?;
+        let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
+            return Ok(None);
+        };
+        Ok(Some(OidcSettings {
+            preset: part.preset,
+            issuer: part.issuer.value.clone(),
+            endpoints: part.endpoints.as_ref().map(|endpoints| endpoints.value.clone()),
+            client_id: part.client_id.clone(),
+            authentication: part.authentication,
+            scopes: part.scopes.clone(),
+            algorithms: part.algorithms.clone(),
+            email_claim: part.email_claim.clone(),
+            forward_login_hint: part.forward_login_hint,
+            domain_hint_parameter: part.domain_hint_parameter.clone(),
+            required_claims: part.required_claims.clone(),
+            always_userinfo: part.always_userinfo,
+            jit: part.jit,
+            assign_organizations,
+            default_roles,
+            leeway: part.leeway,
+        }))
+    }
+
+    /// Addresses that would never be asked are refused here, not at the first login (threats C27).
+    fn check_addresses(&mut self, part: &ConnectionPart) {
+        let issuer = Url::parse(&part.issuer.value).ok().map(|url| (part.issuer.at, url));
+        let mut addresses: Vec<_> = issuer.into_iter().collect();
+        if let Some(endpoints) = &part.endpoints {
+            let typed = &endpoints.value;
+            let urls =
+                [Some(&typed.authorization), Some(&typed.token), typed.userinfo.as_ref(), Some(&typed.jwks)];
+            addresses.extend(urls.into_iter().flatten().map(|url| (endpoints.at, url.clone())));
+        }
+        for (at, url) in addresses {
+            if self.tools.guard.check(&url).is_err() {
+                let why = "is no address that we would ask: https, port 443, on the public internet \
+                           (egress.allow_loopback_and_http is for development)";
+                self.refuse(at, format!("{url} {why}"));
+            }
+        }
+    }
+
+    async fn create_connection(
+        &mut self,
+        part: &ConnectionPart,
+        organization: Option<OrganizationId>,
+        settings: OidcSettings,
+    ) -> Result<ConnectionId, StoreError> {
+        let now = self.tools.now;
+        let id = ConnectionId::new(&self.tools.random, now);
+        let connection = Connection {
+            id,
+            project_id: self.project.id,
+            organization_id: organization,
+            slug: part.slug.value.clone(),
+            display_name: part.display_name.clone(),
+            state: part.state,
+            version: 1,
+            settings,
+            secret: part.secret.as_ref().map(|secret| self.seal(id, secret)),
+            created_at: now,
+            updated_at: now,
+        };
+        connections::insert(self.tx, &connection).await?;
+        self.created("connection", &part.slug.value);
+        self.record_connection("organization.connection.created", &connection, Vec::new()).await?;
+        if part.state == ConnectionState::Active {
+            self.record_connection("organization.connection.activated", &connection, Vec::new()).await?;
+        }
+        Ok(id)
+    }
+
+    async fn update_connection(
+        &mut self,
+        part: &ConnectionPart,
+        id: ConnectionId,
+        organization: Option<OrganizationId>,
+        settings: OidcSettings,
+    ) -> Result<Option<ConnectionId>, StoreError> {
+        self.tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
+        let Some(before) = connections::by_id(self.tx, self.project.id, id).await? else {
+            return Err(StoreError::Conflict);
+        };
+        if before.organization_id != organization {
+            let at = part.organization.as_ref().map_or(part.slug.at, |name: &Name| name.at);
+            self.refuse(
+                at,
+                "a connection stays with the organization it was created for: create another one",
+            );
+            return Ok(None);
+        }
+        let mut after = Connection {
+            display_name: part.display_name.clone(),
+            state: part.state,
+            settings,
+            ..before.clone()
+        };
+        let mut fields = self.differs(&shown(&before), &shown(&after));
+        if !self.is_same_secret(&before, part.secret.as_ref()) {
+            after.secret = part.secret.as_ref().map(|secret| self.seal(id, secret));
+            fields.push(Field::secret("secret"));
+        }
+        if fields.is_empty() {
+            return Ok(Some(id));
+        }
+        after.version += i64::from(fields.iter().any(|field| field.name != "display_name"));
+        after.updated_at = self.tools.now;
+        connections::update(self.tx, &after).await?;
+        let action = match (before.state, after.state) {
+            (old, ConnectionState::Active) if old != ConnectionState::Active => {
+                "organization.connection.activated"
+            }
+            (ConnectionState::Active, new) if new != ConnectionState::Active => {
+                "organization.connection.deactivated"
+            }
+            _ => "organization.connection.updated",
+        };
+        self.record_connection(action, &after, names_of(&fields)).await?;
+        self.changed("connection", &part.slug.value, fields);
+        Ok(Some(id))
+    }
+
+    async fn record_connection(
+        &mut self,
+        action: &'static str,
+        connection: &Connection,
+        changed: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let event = self.event(action, connection.organization_id).subject(connection.id);
+        let event = event.with("slug", connection.slug.as_str()).with("version", connection.version);
+        self.record(if changed.is_empty() { event } else { event.with("changed", changed) }).await
+    }
+
+    fn seal(&self, id: ConnectionId, secret: &Secret) -> Vec<u8> {
+        connection_secret::seal(&self.tools.keyring, &self.tools.random, id, secret)
+    }
+
+    /// One that cannot be opened is another one: sealing it anew repairs it.
+    fn is_same_secret(&self, before: &Connection, wanted: Option<&Secret>) -> bool {
+        match (&before.secret, wanted) {
+            (None, None) => true,
+            (Some(sealed), Some(wanted)) => {
+                let opened = connection_secret::open(&self.tools.keyring, before.id, sealed);
+                opened.is_ok_and(|opened| opened.digest() == wanted.digest())
+            }
+            _ => false,
+        }
+    }
+}
+
+fn shown(connection: &Connection) -> Value {
+    let mut value = serde_json::to_value(&connection.settings).unwrap_or_default();
+    if let Value::Object(settings) = &mut value {
+        settings.insert("display_name".into(), json!(connection.display_name));
+        settings.insert("state".into(), json!(connection.state));
+        let claims: serde_json::Map<_, _> = connection
+            .settings
+            .required_claims
+            .iter()
+            .map(|(name, text)| (name.clone(), json!(text)))
+            .collect();
+        settings.insert("required_claims".into(), Value::Object(claims));
+    }
+    value
+}

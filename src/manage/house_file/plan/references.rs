@@ -1,0 +1,72 @@
+//! Names -> ids: what the file itself describes comes first, then what the database has.
+
+use super::{Found, Plan};
+use crate::foundation::id::OrganizationId;
+use crate::manage::house_file::parts::Name;
+use crate::model::role;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{connections, organizations, roles};
+
+impl Plan<'_, '_> {
+    pub(super) async fn organization(&mut self, name: &Name) -> Result<Option<OrganizationId>, StoreError> {
+        if let Some(id) = self.organizations.get(&name.value) {
+            return Ok(Some(*id));
+        }
+        // The file names it too, and it was refused there.
+        if self.file.organizations.iter().any(|part| part.slug.value == name.value) {
+            return Ok(None);
+        }
+        let found = organizations::named(self.tx, self.project.id, &name.value).await?;
+        let Some(found) = found.filter(|organization| organization.deleted_at.is_none()) else {
+            self.refuse(name.at, format!("there is no organization {}", name.value));
+            return Ok(None);
+        };
+        self.names.insert(found.id.to_string(), found.slug);
+        Ok(Some(found.id))
+    }
+
+    /// All of them, or nothing if one is unknown.
+    pub(super) async fn organizations(
+        &mut self,
+        list: &[Name],
+    ) -> Result<Option<Vec<OrganizationId>>, StoreError> {
+        let mut ids = Vec::with_capacity(list.len());
+        for name in list {
+            ids.push(self.organization(name).await?);
+        }
+        Ok(ids.into_iter().collect())
+    }
+
+    pub(super) async fn connection(&mut self, name: &Name) -> Result<Option<Found>, StoreError> {
+        if let Some(found) = self.connections.get(&name.value) {
+            return Ok(Some(*found));
+        }
+        if self.file.connections.iter().any(|part| part.slug.value == name.value) {
+            return Ok(None);
+        }
+        let Some(found) = connections::named(self.tx, self.project.id, &name.value).await? else {
+            self.refuse(name.at, format!("there is no connection {}", name.value));
+            return Ok(None);
+        };
+        self.names.insert(found.id.to_string(), found.slug);
+        Ok(Some(Found { id: found.id, organization: found.organization_id }))
+    }
+
+    /// Refuses names that are no role of the organization (or, without one, of the project).
+    pub(super) async fn check_roles(
+        &mut self,
+        list: &[Name],
+        organization: Option<OrganizationId>,
+    ) -> Result<Vec<String>, StoreError> {
+        let custom = match organization {
+            Some(organization) => roles::permissions(self.tx, self.project.id, organization).await?,
+            None => roles::own(self.tx, self.project.id, None).await?,
+        };
+        for name in list {
+            if role::built_in(&name.value).is_none() && !custom.contains_key(&name.value) {
+                self.refuse(name.at, format!("there is no role {}", name.value));
+            }
+        }
+        Ok(list.iter().map(|name| name.value.clone()).collect())
+    }
+}

@@ -1,0 +1,176 @@
+//! `[application.…]`
+
+use super::keys::{Keys, Reader};
+use super::values;
+use crate::foundation::secret::Digest;
+use crate::keys::keyring::ALGORITHMS;
+use crate::manage::house_file::fault::{Place, Placed};
+use crate::manage::house_file::parts::ApplicationPart;
+use crate::model::application::{
+    ApplicationKind, ClaimShape, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
+};
+use crate::protocol::jose::{Algorithm, JwkSet};
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::scope;
+
+/// 32 characters hold at least 128 bits of chance, as a digest without a salt needs.
+const SHORTEST_SECRET: usize = 32;
+/// What an application may ask for unless it is told otherwise.
+const SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL, scope::ORGANIZATION];
+
+pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPart {
+    let reader = keys.reader;
+    if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
+    }
+    let kind = keys.word("type", &["web", "spa", "native"]);
+    let kind = kind.map_or(ApplicationKind::Web, |word| word.value);
+    let (authentication, secrets, jwks) = proof(&mut keys, kind);
+    let part = ApplicationPart {
+        display_name: values::label(&mut keys, "display_name").unwrap_or_else(|| client_id.value.clone()),
+        enabled: keys.flag("enabled", true),
+        kind,
+        authentication,
+        secrets,
+        jwks,
+        redirect_uris: redirect_uris(&mut keys),
+        scopes: scopes(&mut keys),
+        algorithm: algorithm(&mut keys),
+        audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
+        organization_prompt: keys
+            .word("organization_prompt", &["after", "before", "none"])
+            .map_or(OrganizationPrompt::After, |word| word.value),
+        organization_usage: keys
+            .word("organization_usage", &["deny", "allow", "require"])
+            .map_or(OrganizationUsage::Allow, |word| word.value),
+        domain_based: keys.flag("domain_based", true),
+        connections: keys.texts("connections").map_or_else(Vec::new, |list| list.value),
+        organizations: keys.texts("organizations").map(|list| list.value),
+        claims: keys.table("claims").map(claims).unwrap_or_default(),
+        home_uri: values::address(&mut keys, "home_uri"),
+        client_id,
+    };
+    keys.finish();
+    part
+}
+
+fn plain(list: Vec<Placed<String>>) -> Vec<String> {
+    list.into_iter().map(|item| item.value).collect()
+}
+
+/// By what it proves who it is: each method with what it needs, and nothing else.
+fn proof(keys: &mut Keys<'_>, kind: ApplicationKind) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
+    let reader = keys.reader;
+    let public = kind != ApplicationKind::Web;
+    let chosen = keys.word::<Method>("token_endpoint_auth_method", &values::METHODS);
+    let method = match &chosen {
+        Some(method) => method.value,
+        None if public => Method::None,
+        None => Method::SecretBasic,
+    };
+    if let Some(chosen) = chosen
+        && public
+        && chosen.value != Method::None
+    {
+        let why =
+            format!("a {kind} application can keep no secret: its method is \"none\", and PKCE protects it");
+        reader.refuse(chosen.at, why);
+    }
+    let secrets = keys.secrets("client_secrets");
+    let jwks = keys.secret("jwks");
+    let needs_secret = matches!(method, Method::SecretBasic | Method::SecretPost);
+    match &secrets {
+        Some(list) if !needs_secret => reader.refuse(list.at, "this method of authentication has no secret"),
+        Some(list) if !(1..=2).contains(&list.value.len()) => {
+            reader.refuse(list.at, "there are one or two client secrets");
+        }
+        None if needs_secret => keys.missing("client_secrets"),
+        _ => {}
+    }
+    match &jwks {
+        Some(jwks) if method != Method::PrivateKeyJwt => {
+            reader.refuse(jwks.at, "only private_key_jwt has a jwks");
+        }
+        None if method == Method::PrivateKeyJwt => keys.missing("jwks"),
+        _ => {}
+    }
+    let secrets = secrets.map_or_else(Vec::new, |list| list.value);
+    let mut digests: Vec<Digest> = Vec::new();
+    for secret in secrets {
+        let text = secret.value.expose();
+        if text.chars().count() < SHORTEST_SECRET {
+            reader.refuse(secret.at, format!("the secret is shorter than {SHORTEST_SECRET} characters"));
+        }
+        if digests.contains(&secret.value.digest()) {
+            reader.refuse(secret.at, "the same secret twice");
+        }
+        digests.push(secret.value.digest());
+    }
+    let jwks = jwks.and_then(|jwks| public_keys(reader, jwks.at, jwks.value.expose()));
+    (method, digests, jwks)
+}
+
+/// A JWK Set of public keys that can verify (RFC 7517, section 5).
+fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json::Value> {
+    let usable = reader.accept(at, JwkSet::parse(text.as_bytes()))?;
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let private = |key: &serde_json::Value| key.get("d").is_some() || key.get("k").is_some();
+    let keys = value.get("keys").and_then(serde_json::Value::as_array);
+    if keys.is_some_and(|keys| keys.iter().any(private)) {
+        reader.refuse(at, "the key set holds a private key: give us the public ones only");
+        return None;
+    }
+    if usable.keys().is_empty() {
+        reader.refuse(at, "the key set holds no key that can verify a signature");
+        return None;
+    }
+    Some(value)
+}
+
+fn redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
+    let Some(list) = keys.texts("redirect_uris") else { return Vec::new() };
+    let read = |text: &Placed<String>| {
+        let uri = RedirectUri::register(&text.value);
+        keys.reader
+            .accept(text.at, uri.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
+    };
+    list.value.iter().filter_map(read).collect()
+}
+
+fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
+    let Some(list) = keys.texts("scopes") else {
+        return SCOPES.map(str::to_owned).to_vec();
+    };
+    for scope in &list.value {
+        if !scope::SUPPORTED.contains(&scope.value.as_str()) {
+            let known = scope::SUPPORTED.join(", ");
+            keys.reader.refuse(scope.at, format!("unknown scope {:?}; there are {known}", scope.value));
+        }
+    }
+    plain(list.value)
+}
+
+fn algorithm(keys: &mut Keys<'_>) -> Algorithm {
+    let Some(name) = keys.text("signing_algorithm") else { return Algorithm::RS256 };
+    values::algorithm(keys.reader, &name, &ALGORITHMS).unwrap_or(Algorithm::RS256)
+}
+
+fn claims(mut keys: Keys<'_>) -> ClaimShape {
+    let default = ClaimShape::default();
+    let shapes = ["objects", "names", "ids", "map_by_name", "map_by_id"];
+    let claims = ClaimShape {
+        organizations: keys
+            .word::<OrganizationsShape>("organizations", &shapes)
+            .map_or(default.organizations, |word| word.value),
+        org_name: keys
+            .word::<OrgName>("org_name", &["slug", "display_name"])
+            .map_or(default.org_name, |word| word.value),
+        org_display_name: keys.flag("org_display_name", default.org_display_name),
+        org_slug: keys.flag("org_slug", default.org_slug),
+        user_in_id_token: keys.flag("user_in_id_token", default.user_in_id_token),
+        idp: keys.flag("idp", default.idp),
+    };
+    keys.finish();
+    claims
+}

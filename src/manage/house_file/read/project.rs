@@ -1,0 +1,64 @@
+//! `[project]` and `[role.…]`
+
+use super::keys::{Keys, Reader};
+use super::values;
+use crate::manage::house_file::fault::{Place, Placed};
+use crate::manage::house_file::parts::{ProjectPart, RolePart};
+use crate::model::project::{Brand, DEFAULT_SLUG};
+use crate::model::role;
+
+pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
+    let slug = Placed { value: DEFAULT_SLUG.to_owned(), at: Place { line: 1, column: 1 } };
+    let mut part = ProjectPart {
+        slug,
+        display_name: None,
+        membership_mode: None,
+        brand: None,
+        functional_roles: std::collections::BTreeMap::new(),
+    };
+    let Some(mut keys) = table else { return part };
+    if let Some(slug) = keys.text("slug") {
+        values::slug(reader, &slug);
+        part.slug = slug;
+    }
+    part.display_name = values::label(&mut keys, "display_name");
+    part.membership_mode = keys.word("membership_mode", &["shared", "exclusive"]);
+    part.brand = keys.table("brand").map(brand);
+    if let Some(roles) = keys.table("functional_roles") {
+        for (name, list) in roles.all_lists() {
+            values::role_name(reader, &name.value, name.at);
+            part.functional_roles.insert(name.value, values::permissions(reader, list));
+        }
+    }
+    keys.finish();
+    part
+}
+
+fn brand(mut keys: Keys<'_>) -> Brand {
+    let name = values::label(&mut keys, "name");
+    let logo_uri = values::address(&mut keys, "logo_uri");
+    let accent = keys.text("accent");
+    if let Some(accent) = &accent {
+        let digits = accent.value.strip_prefix('#').unwrap_or_default();
+        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            keys.reader.refuse(accent.at, "must be a colour such as #0b5fff");
+        }
+    }
+    keys.finish();
+    Brand { name, logo_uri, accent: accent.map(|accent| accent.value) }
+}
+
+pub fn role((name, mut keys): (Placed<String>, Keys<'_>)) -> RolePart {
+    values::role_name(keys.reader, &name.value, name.at);
+    if role::built_in(&name.value).is_some() {
+        keys.reader.refuse(name.at, format!("the role {} is built in", name.value));
+    }
+    let organization = keys.text("organization");
+    let permissions = keys.texts("permissions");
+    if permissions.is_none() {
+        keys.missing("permissions");
+    }
+    let permissions = permissions.map_or_else(Vec::new, |list| values::permissions(keys.reader, list.value));
+    keys.finish();
+    RolePart { name, organization, permissions }
+}

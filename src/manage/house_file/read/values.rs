@@ -1,0 +1,116 @@
+//! Values that several tables have.
+
+use url::{Host, Url};
+
+use super::keys::{Keys, Reader};
+use crate::manage::house_file::fault::{Place, Placed};
+use crate::model::organization::is_slug;
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_authentication::Method;
+
+const MOST_DISPLAY: usize = 200;
+
+pub const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
+/// Refuses what is no slug.
+pub fn slug(reader: &Reader<'_>, name: &Placed<String>) {
+    if !is_slug(&name.value) {
+        reader.refuse(
+            name.at,
+            format!(
+                "{:?} is no slug: 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or a digit",
+                name.value
+            ),
+        );
+    }
+}
+
+/// A text for people: one line of at most 200 characters.
+pub fn label(keys: &mut Keys<'_>, key: &str) -> Option<String> {
+    let text = keys.text(key)?;
+    if text.value.chars().count() > MOST_DISPLAY || text.value.chars().any(char::is_control) {
+        keys.reader.refuse(text.at, format!("must be one line of at most {MOST_DISPLAY} characters"));
+    }
+    Some(text.value)
+}
+
+/// An address of the web: https, or http on this computer, without user, password or fragment.
+pub fn web_address(reader: &Reader<'_>, text: &Placed<String>) -> Option<Url> {
+    let url = Url::parse(&text.value).ok();
+    let fine = url.as_ref().is_some_and(|url| {
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_here(url));
+        let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        secure && bare && url.has_host() && text.value.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    if !fine {
+        reader.refuse(
+            text.at,
+            "must be an https address (http only on this computer) without user, password and fragment",
+        );
+    }
+    url.filter(|_| fine)
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// As [`web_address`], as it was written.
+pub fn address(keys: &mut Keys<'_>, key: &str) -> Option<String> {
+    let text = keys.text(key)?;
+    web_address(keys.reader, &text).map(|_| text.value)
+}
+
+pub fn method(keys: &mut Keys<'_>, default: Method) -> Method {
+    keys.word("token_endpoint_auth_method", &METHODS).map_or(default, |method| method.value)
+}
+
+/// An algorithm that signs; `none` and the symmetric ones have no word (threats C13).
+pub fn algorithm(reader: &Reader<'_>, name: &Placed<String>, allowed: &[Algorithm]) -> Option<Algorithm> {
+    let found = Algorithm::from_name(&name.value).filter(|algorithm| allowed.contains(algorithm));
+    if found.is_none() {
+        let known: Vec<_> = allowed.iter().map(|algorithm| algorithm.name()).collect();
+        let why = match name.value.to_ascii_uppercase().as_str() {
+            "NONE" => " (nothing unsigned is ever accepted)",
+            text if text.starts_with("HS") => " (a secret that both sides hold proves no issuer)",
+            _ => "",
+        };
+        reader.refuse(
+            name.at,
+            format!("{:?} is no algorithm for this{why}; it may be {}", name.value, known.join(", ")),
+        );
+    }
+    found
+}
+
+/// Names of roles, `default` where none are given.
+pub fn roles(keys: &mut Keys<'_>, key: &str, default: &[&str]) -> Vec<Placed<String>> {
+    let at = keys.at;
+    match keys.texts(key) {
+        Some(list) => list.value,
+        None => default.iter().map(|role| Placed { value: (*role).to_owned(), at }).collect(),
+    }
+}
+
+/// Names of permissions: printable, without spaces.
+pub fn permissions(reader: &Reader<'_>, list: Vec<Placed<String>>) -> Vec<String> {
+    let check = |item: Placed<String>| {
+        if item.value.len() > 100 || !item.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            reader.refuse(item.at, format!("{:?} is no permission: 1 to 100 visible characters", item.value));
+        }
+        item.value
+    };
+    list.into_iter().map(check).collect()
+}
+
+/// A name of one's own for a role: shorter than 64, printable, without spaces.
+pub fn role_name(reader: &Reader<'_>, name: &str, at: Place) {
+    if name.is_empty() || name.len() > 63 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        reader.refuse(at, format!("{name:?} is no name of a role: 1 to 63 visible characters"));
+    }
+}
