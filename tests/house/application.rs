@@ -41,6 +41,13 @@ impl Application {
         Self { house: house.url.clone(), line, client_id: client_id.to_owned(), redirect_uri, proof }
     }
 
+    /// One of another project than the default one.
+    pub fn of_project(house: &House, slug: &str, client_id: &str, proof: Proof) -> Self {
+        let mut own = Self::new(house, client_id, proof);
+        own.house = format!("{}/p/{slug}", house.url);
+        own
+    }
+
     /// The confidential one of the default house.
     pub fn rp1(house: &House) -> Self {
         Self::new(house, "rp1", Proof::Basic(RP1_SECRET.to_owned()))
@@ -49,6 +56,12 @@ impl Application {
     /// The public one.
     pub fn rp2(house: &House) -> Self {
         Self::new(house, "rp2", Proof::Nothing)
+    }
+
+    /// The same, with another proof of who it is.
+    #[must_use]
+    pub fn proving(self, proof: Proof) -> Self {
+        Self { proof, ..self }
     }
 
     /// A well-made authorization request: PKCE, state, nonce, and every scope.
@@ -245,7 +258,8 @@ impl Redemption {
             Proof::Nothing => add("client_id", &self.application.client_id),
         }
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let host = self.application.house.trim_start_matches("http://").to_owned();
+        let issuer: Url = self.application.house.parse().unwrap();
+        let host = issuer.authority().to_owned();
         let url = format!("{}/token", self.node);
         let request = self.application.line.post(&url).header(HOST, host).body(body);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");

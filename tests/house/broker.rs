@@ -4,7 +4,7 @@
 //! connection `ca`, `org-b` has proved `b.test` and routes it to `cb`, `org-c` has no domain. Ann owns A, Bob owns
 //! B; Con is a member of A and acts for B by delegation. `rp1` is a confidential application, `rp2` a public one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -249,10 +249,9 @@ impl House {
         row.unwrap_or_else(|| panic!("there is no {name}")).get(0).unwrap()
     }
 
-    /// The audit trail, oldest first.
+    /// The audit trail. What was recorded while the clock stood still is in no order.
     pub async fn audit(&self) -> Vec<Entry> {
-        let sql =
-            "SELECT action, outcome, reason, organization_id, actor, detail FROM audit_events ORDER BY id";
+        let sql = "SELECT action, outcome, reason, organization_id, actor, detail, id FROM audit_events ORDER BY id";
         let rows = self.broker.db.all(sql, &[]).await.unwrap();
         rows.iter()
             .map(|row| Entry {
@@ -262,21 +261,44 @@ impl House {
                 organization: row.get(3).unwrap(),
                 actor: row.get(4).unwrap(),
                 detail: serde_json::from_str(&row.get::<String>(5).unwrap()).unwrap(),
+                id: row.get(6).unwrap(),
             })
             .collect()
     }
 
     /// Notes how things stand, so that what comes can be shown to have had no effect.
     pub async fn before(&self) -> Before {
-        Before { facts: self.facts().await, events: self.audit().await.len() }
+        Before {
+            facts: self.facts().await,
+            events: self.audit().await.into_iter().map(|event| event.id).collect(),
+        }
+    }
+
+    /// What the audit trail says since.
+    pub async fn events_since(&self, before: &Before) -> Vec<Entry> {
+        let mut events = self.audit().await;
+        events.retain(|event| !before.events.contains(&event.id));
+        events
     }
 
     /// Nothing was stored since, and the audit trail has exactly one more event: a refusal for this reason.
     pub async fn refused(&self, before: &Before, reason: &str) {
+        self.refused_for_one_of(before, &[reason]).await;
+    }
+
+    /// As [`Self::refused`], where which of several checks comes first does not matter.
+    pub async fn refused_for_one_of(&self, before: &Before, reasons: &[&str]) {
         self.unchanged(before).await;
-        let events = self.audit().await.split_off(before.events);
-        let told: Vec<_> = events.iter().map(|e| (e.outcome.as_str(), e.reason.as_deref())).collect();
-        assert_eq!(told, [("refused", Some(reason))]);
+        self.told_refusal(before, reasons).await;
+    }
+
+    /// The audit trail has exactly one more event: a refusal for one of these reasons.
+    pub async fn told_refusal(&self, before: &Before, reasons: &[&str]) {
+        let events = self.events_since(before).await;
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0].outcome, "refused");
+        let reason = events[0].reason.as_deref().unwrap_or_default();
+        assert!(reasons.contains(&reason), "refused for {reason}, not {reasons:?}");
     }
 
     /// No session, user, identity, membership or grant came, went or changed.
@@ -288,7 +310,7 @@ impl House {
 /// How things stood.
 pub struct Before {
     facts: Facts,
-    events: usize,
+    events: BTreeSet<String>,
 }
 
 /// One line of the audit trail.
@@ -300,6 +322,7 @@ pub struct Entry {
     pub organization: Option<String>,
     pub actor: String,
     pub detail: serde_json::Value,
+    id: String,
 }
 
 /// For each table, how many rows it has and the digest of them all.

@@ -109,6 +109,12 @@ impl Answer {
         forms(&self.url, &self.body)
     }
 
+    /// The form that has a field of this name.
+    pub fn form_with(&self, field: &str) -> Form {
+        let found = self.forms().into_iter().find(|form| form.value(field).is_some());
+        found.unwrap_or_else(|| panic!("{} has no field {field}: {}", self.url, self.body))
+    }
+
     /// The only form of the page.
     pub fn form(&self) -> Form {
         let mut forms = self.forms();

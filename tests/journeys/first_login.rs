@@ -569,7 +569,7 @@ scopes = ["openid"]
     assert_eq!((replayed.status.as_u16(), replayed.json()["error"].clone()), (401, json!("invalid_client")));
     // Others' keys, other methods, too old, too long.
     let stranger = SigningKey::generate(Algorithm::ES256, "client key").unwrap();
-    let forged = Application { proof: Proof::Key(Arc::new(stranger)), ..signer.clone() };
+    let forged = signer.clone().proving(Proof::Key(Arc::new(stranger)));
     for bad in [
         forged.assertion(now, "forged"),
         signer.assertion(now - 120, "old"),
@@ -578,7 +578,7 @@ scopes = ["openid"]
         let answer = code(&mut ann).await.with("client_assertion", &bad).send().await;
         assert_eq!(answer.json()["error"], json!("invalid_client"));
     }
-    let by_secret = Application { proof: Proof::Post("x".repeat(40)), ..signer.clone() };
+    let by_secret = signer.clone().proving(Proof::Post("x".repeat(40)));
     let answer = code(&mut ann).await.without("client_assertion_type").by(&by_secret).send().await;
     assert_eq!(answer.json()["error"], json!("invalid_client"));
     assert_eq!(house.facts().await.rows("sessions"), 1);
