@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tower::util::MapRequest;
@@ -57,6 +57,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
+        .layer(map_response(browser::removal_counts))
 }
 
 /// Doors through which applications come.

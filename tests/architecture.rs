@@ -61,7 +61,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("tokio_postgres_rustls", "store::durable::engine"),
     ("deadpool_postgres", "store::durable::engine"),
     ("reqwest", "egress"),
-    ("hickory_resolver", "egress::dns"),
+    ("hickory_resolver", "egress::dns cli::demo::dns_zone"),
     ("std::time::SystemTime", "foundation::clock"),
     ("std::time::Instant::now", "foundation::clock"),
     ("tokio::time::Instant::now", "foundation::clock"),

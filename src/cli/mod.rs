@@ -1,6 +1,10 @@
 //! The commands.
 
 mod apply;
+mod check;
+mod demo;
+mod domain;
+mod key;
 mod limited;
 pub mod serve;
 
@@ -13,6 +17,8 @@ use crate::broker::Broker;
 use crate::config::{Config, ConfigError};
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
+use crate::model::project::Project;
+use crate::store::durable::projects;
 
 #[derive(Debug, Parser)]
 #[command(name = "behalf", version, about, propagate_version = true)]
@@ -28,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Serves until it is told to stop.
     Serve,
+    /// Says of every setting, key, domain, connection and application whether it is fine, and what to do if not.
+    Check,
     /// Makes a project what a file says: organizations, domains, connections, applications, members, delegations.
     ///
     /// What is missing is created and what differs is changed; what the file does not name stays. Applied again,
@@ -39,6 +47,14 @@ enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
+    Demo(demo::Options),
+    /// Domains: what is claimed, and whether it is proved.
+    #[command(subcommand)]
+    Domain(domain::Command),
+    /// Signing keys: what there is, and their rotation.
+    #[command(subcommand)]
+    Key(key::Command),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -62,7 +78,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let config = || settings(arguments.config.as_deref());
     match arguments.command {
         Command::Serve => serve::run(config()?).await,
+        Command::Check => check::run(config()).await,
+        Command::Domain(command) => domain::run(config()?, command).await,
+        Command::Key(command) => key::run(config()?, command).await,
         Command::Apply { file, plan } => apply::run(config()?, &file, plan).await,
+        Command::Demo(options) => demo::run(options).await,
     }
 }
 
@@ -73,9 +93,14 @@ fn settings(file: Option<&std::path::Path>) -> Result<Config, ConfigError> {
     Config::load(file, std::env::vars_os().filter_map(text))
 }
 
-/// Everything that is open, for a command that works and ends: its warnings go to standard error.
+/// Everything opened, for a command that works and ends without a log.
 async fn quiet_broker(config: Config) -> Result<Broker, Error> {
     Ok(Broker::open(config, Clock::System, Random::System).await?)
+}
+
+async fn project(broker: &Broker, slug: &str) -> Result<Project, Error> {
+    let found = projects::by_slug(&mut &broker.db, slug).await?;
+    Ok(found.ok_or_else(|| format!("there is no project {slug}"))?)
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {

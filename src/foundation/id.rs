@@ -11,6 +11,17 @@ use super::random::Random;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// The value of each byte as a digit; 32 and above: it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        digits[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+
 fn encode(value: u128) -> [u8; 26] {
     let mut out = [b'0'; 26];
     let mut rest = value;
@@ -28,8 +39,8 @@ fn decode(text: &str) -> Option<u128> {
         return None;
     }
     bytes.iter().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|letter| letter == byte)?;
-        Some(value << 5 | digit as u128)
+        let digit = DIGITS[usize::from(*byte)];
+        (digit < 32).then_some(value << 5 | u128::from(digit))
     })
 }
 

@@ -8,7 +8,8 @@ use crate::foundation::secret::Secret;
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::house;
 
-const NAME: &str = "master_key_proof";
+/// The fact of the store that is sealed under the master key.
+pub const NAME: &str = "master_key_proof";
 const PLAIN: &[u8] = b"behalf";
 
 #[derive(Debug, thiserror::Error)]

@@ -18,10 +18,51 @@ use crate::web::visitor::Visitor;
 
 /// Leads a login on until a person or another server is to answer, or until it ends. Whoever calls it has put
 /// the journey into its stage.
-pub async fn proceed(visitor: &Visitor, browser: &Session, mut journey: Journey) -> Response {
+pub async fn proceed(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
+    go_on(visitor, browser, journey, None, Shown::Here).await
+}
+
+/// As [`proceed`], where the application of the login has just been read.
+pub async fn proceed_for(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: Journey,
+    application: Application,
+) -> Response {
+    go_on(visitor, browser, journey, Some(application), Shown::Here).await
+}
+
+/// As [`proceed`], after a return: its address holds a code that counted once, so a page is shown at the flow's
+/// own address, where it can be loaded again.
+pub async fn proceed_at_home(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
+    go_on(visitor, browser, journey, None, Shown::AtHome).await
+}
+
+/// Where a page is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Here,
+    AtHome,
+}
+
+async fn go_on(
+    visitor: &Visitor,
+    browser: &Session,
+    mut journey: Journey,
+    known: Option<Application>,
+    shown: Shown,
+) -> Response {
     let ui_locales = journey.login.asked.ui_locales.clone();
-    let outcome = match application(visitor, &journey).await {
+    let application = match known {
+        Some(application) => Ok(application),
+        None => application(visitor, &journey).await,
+    };
+    let outcome = match application {
         Ok(application) => match walk(visitor, browser, &mut journey, &application).await {
+            Ok(Step::Wait(_)) if shown == Shown::AtHome => {
+                let home = reply::see_other(&journey.path(visitor, ""));
+                journey.keep(visitor, home).await
+            }
             Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
             Ok(Step::End(response)) => journey.end(visitor, response).await,
             Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,

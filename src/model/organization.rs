@@ -44,13 +44,8 @@ pub struct Policy {
 
 words! {
     /// Whether members must come through the organization's own connection.
-    Enforcement { Off = "off", Required = "required" }
-}
-
-impl Default for Enforcement {
-    fn default() -> Self {
-        Self::Off
-    }
+    #[derive(Default)]
+    Enforcement { #[default] Off = "off", Required = "required" }
 }
 
 /// Which delegations an organization accepts, of those that it has approved.

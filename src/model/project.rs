@@ -33,13 +33,8 @@ pub struct ProjectSettings {
 
 words! {
     /// How many organizations one user may belong to.
-    MembershipMode { Shared = "shared", Exclusive = "exclusive" }
-}
-
-impl Default for MembershipMode {
-    fn default() -> Self {
-        Self::Shared
-    }
+    #[derive(Default)]
+    MembershipMode { #[default] Shared = "shared", Exclusive = "exclusive" }
 }
 
 /// How the pages of a project look.

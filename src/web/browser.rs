@@ -8,6 +8,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use serde_json::Value;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
@@ -34,6 +36,22 @@ pub fn layer(broker: &Broker) -> SessionManagerLayer<Rows> {
         .with_same_site(SameSite::Lax)
         // How long it counts is said by the rows, not by the cookie.
         .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// Makes the library's removal of the cookie count: browsers ignore a `__Host-` cookie without `Secure`, which it
+/// leaves out there.
+pub async fn removal_counts(mut response: Response) -> Response {
+    let removal = format!("{COOKIE}=;");
+    for (name, value) in response.headers_mut() {
+        let text = value.to_str().unwrap_or_default();
+        if name == header::SET_COOKIE
+            && text.starts_with(&removal)
+            && let Ok(secure) = HeaderValue::from_str(&format!("{text}; Secure"))
+        {
+            *value = secure;
+        }
+    }
+    response
 }
 
 /// Browsers as rows.
@@ -127,4 +145,24 @@ pub async fn sign_out(browser: &Session, project: ProjectId) -> Result<(), tower
         browser.cycle_id().await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use axum::body::Body;
+
+    #[tokio::test]
+    async fn c28_the_cookie_of_an_ended_session_is_dropped_in_a_way_that_browsers_obey() {
+        let mut response = Response::new(Body::empty());
+        for cookie in ["__Host-behalf=; Path=/; Max-Age=0", "__Host-behalf-flow-x=; Secure", "other=1"] {
+            response.headers_mut().append(header::SET_COOKIE, cookie.parse().unwrap());
+        }
+        let response = removal_counts(response).await;
+        let sent: Vec<_> = response.headers().get_all(header::SET_COOKIE).into_iter().collect();
+        let expected =
+            ["__Host-behalf=; Path=/; Max-Age=0; Secure", "__Host-behalf-flow-x=; Secure", "other=1"];
+        assert_eq!(sent, expected);
+    }
 }

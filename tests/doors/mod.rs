@@ -2,4 +2,5 @@
 
 mod configuration;
 mod keys;
+mod provisioning;
 mod telemetry;

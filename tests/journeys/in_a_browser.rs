@@ -75,6 +75,9 @@ target = "my-corp"
 roles = ["member"]
 "##;
 
+/// What the pages say in German where no company signs in by this address.
+const UNKNOWN_IN_GERMAN: &str = "kennen wir keine Anmeldung eines Unternehmens";
+
 struct Street {
     house: House,
     _contractor: Node,
@@ -116,12 +119,14 @@ async fn build(redirect: &str, method: &str, algorithm: &str) -> (House, Node) {
     // The counterparts live by the machine's clock.
     let house = Plan { file, clock: Clock::System, ..Plan::default() }.build().await;
     let callback = format!("{}/oidc/{}/callback", house.url, house.connection("contractor").await);
-    let client = json!({ "client_id": "behalf", "client_secret": house.idp_a.secret, "redirect_uris": [callback] });
+    let client =
+        json!({ "client_id": "behalf", "client_secret": house.idp_a.secret, "redirect_uris": [callback] });
     let people = json!([
         { "sub": "ann-1", "email": "ann@a.test", "name": "Ann", "amr": ["pwd", "mfa"] },
         { "sub": "con-1", "email": "con@a.test", "name": "Con", "amr": ["pwd"] },
     ]);
-    let contractor = Node::start("upstream", json!({ "port": port, "clients": [client], "accounts": people })).await;
+    let contractor =
+        Node::start("upstream", json!({ "port": port, "clients": [client], "accounts": people })).await;
     (house, contractor)
 }
 
@@ -156,7 +161,8 @@ async fn s2_22_a_contractor_signs_in_with_their_own_company_and_acts_for_another
     assert_eq!(claims["amr"], json!(["pwd"]));
     assert_eq!(result["userinfo"]["org_id"], claims["org_id"]);
     assert_eq!(claims.get("act"), None, "the person is the subject");
-    let names: Vec<_> = claims["organizations"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    let names: Vec<_> =
+        claims["organizations"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, ["contractor", "my-corp"]);
 
     // Single sign-on, straight to the other organization.
@@ -206,7 +212,9 @@ async fn a_person_needs_no_mouse() {
 #[tokio::test]
 async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() {
     let street = Street::opens().await;
-    for (language, dark, phone) in [("en", false, false), ("de", true, true), ("en", true, false), ("de", false, true)] {
+    for (language, dark, phone) in
+        [("en", false, false), ("de", true, true), ("en", true, false), ("de", false, true)]
+    {
         let mut browser = Browser::default().speaking(language);
         if dark {
             browser = browser.dark();
@@ -221,7 +229,11 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
             let lang = person.evaluates("return document.documentElement.lang", vec![]).await;
             assert_eq!(lang, language, "{page}");
         };
-        let (email, go_on) = if language == "en" { ("Work email", "Continue") } else { ("Geschäftliche E-Mail-Adresse", "Weiter") };
+        let (email, go_on) = if language == "en" {
+            ("Work email", "Continue")
+        } else {
+            ("Geschäftliche E-Mail-Adresse", "Weiter")
+        };
         person.opens(&street.start("")).await;
         person.sees(email).await;
         clean("email").await;
@@ -253,11 +265,16 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
 async fn h27_no_page_shows_inside_another_sites_frame() {
     let street = Street::opens().await;
     let mut visitor = Visitor::arrives();
-    for path in ["/authorize?client_id=x", "/login/flow_00000000000000000000000000", "/logout", "/oidc/x/callback"] {
+    for path in
+        ["/authorize?client_id=x", "/login/flow_00000000000000000000000000", "/logout", "/oidc/x/callback"]
+    {
         let page = visitor.get(&format!("{}{path}", street.house.url)).await;
         assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
         let policy = page.header("content-security-policy").unwrap();
-        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(
+            policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"),
+            "{path}: {policy}"
+        );
         assert!(!policy.contains("unsafe-inline"), "{path}: {policy}");
         assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{path}");

@@ -1,3 +1,5 @@
-//! People on their way, from an application and back.
+//! Whole stories: somebody comes from an application, and gets in or does not.
 
+mod demo;
 mod first_login;
+mod in_a_browser;

@@ -311,6 +311,7 @@ pub async fn a_read_sees_one_moment(store: Empty) {
     let (wrote, done) = mpsc::channel();
     let db = store.db.clone();
     let writer = tokio::spawn(async move {
+        #[allow(clippy::disallowed_methods, reason = "the story holds up the writer on purpose")]
         tokio::task::block_in_place(|| told.recv()).unwrap();
         parent(&db, "q").await;
         wrote.send(()).unwrap();
@@ -318,6 +319,7 @@ pub async fn a_read_sees_one_moment(store: Empty) {
     let seen = store.db.read(async move |tx| {
         let before = parents_in(tx).await?;
         looked.send(()).unwrap();
+        #[allow(clippy::disallowed_methods, reason = "the story holds up the writer on purpose")]
         tokio::task::block_in_place(|| done.recv()).unwrap();
         Ok::<_, StoreError>((before, parents_in(tx).await?))
     });

@@ -28,8 +28,9 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
         Err(error) => return answer(&visitor, Err(Refusal::BadRequest(error.to_string()).into())).await,
     };
     match arrive(&visitor, &params).await {
-        Ok(Arrival::Welcome(asked)) => {
-            next::proceed(&visitor, &browser, Journey::begin(&visitor, *asked)).await
+        Ok(Arrival::Welcome(welcome)) => {
+            let (asked, application) = *welcome;
+            next::proceed_for(&visitor, &browser, Journey::begin(&visitor, asked), application).await
         }
         Ok(Arrival::TurnedAway(response)) => response,
         Err(stop) => answer(&visitor, Err(stop)).await,
@@ -39,8 +40,8 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
 /// `POST /authorize`: another site's form brings no cookie of ours, so the journey goes on by a GET of our own.
 pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response {
     let outcome = match arrive(&visitor, &params).await {
-        Ok(Arrival::Welcome(asked)) => {
-            let mut journey = Journey::begin(&visitor, *asked);
+        Ok(Arrival::Welcome(welcome)) => {
+            let mut journey = Journey::begin(&visitor, welcome.0);
             let response = reply::see_other(&journey.path(&visitor, ""));
             journey.keep(&visitor, response).await.map_err(Stop::Failed)
         }
@@ -51,7 +52,7 @@ pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response
 }
 
 enum Arrival {
-    Welcome(Box<Asked>),
+    Welcome(Box<(Asked, Application)>),
     TurnedAway(Response),
 }
 
@@ -71,7 +72,7 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
         Err(error) => Err(error.clone()),
     };
     match checked {
-        Ok(asked) => Ok(Arrival::Welcome(Box::new(asked))),
+        Ok(asked) => Ok(Arrival::Welcome(Box::new((asked, application)))),
         Err(error) => {
             note(visitor, "login.refused", &Refusal::Protocol(error.clone()), Some(application.id), None)
                 .await?;

@@ -1,5 +1,6 @@
 //! The token and UserInfo endpoints.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::TRIES;
 use super::claims::{self, Occasion};
 use super::client;
 use super::mint::{self, Minted};
@@ -75,20 +77,25 @@ async fn granted(
         other => other?,
     };
     let broker = visitor.broker();
-    let redeem = Redeem {
+    let redeem = Arc::new(Redeem {
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
         application,
         request,
-    };
-    let (grant, minted) = match broker.db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
-        Ok(outcome) => outcome?,
-        // Somebody else redeemed the same code in this very moment.
-        Err(StoreError::Conflict) => return Err(invalid_grant("the code was used before").into()),
-        Err(error) => return Err(error.into()),
-    };
-    sign(visitor, &grant, &minted).await
+    });
+    // Whoever loses against another transaction looks again: the code may be used by now, or an organization changed.
+    for _ in 0..TRIES {
+        let redeem = Arc::clone(&redeem);
+        match broker.db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
+            Err(StoreError::Conflict) => {}
+            outcome => {
+                let (grant, minted) = outcome??;
+                return sign(visitor, &grant, &minted).await;
+            }
+        }
+    }
+    Err(StoreError::Conflict.into())
 }
 
 /// Which application asks, proved, and for what.
@@ -115,7 +122,7 @@ struct Redeem {
 }
 
 impl Redeem {
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Result<(Grant, Minted), Refusal>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(Grant, Minted), Refusal>, StoreError> {
         let code = Secret::new(self.request.code.as_str()).digest();
         let Some(grant) = grants::use_code(tx, code, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);

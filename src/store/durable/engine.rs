@@ -210,7 +210,7 @@ pub struct Tx<'c> {
 
 enum Session<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres(&'c deadpool_postgres::Transaction<'c>),
+    Postgres { transaction: &'c deadpool_postgres::Transaction<'c>, writes: bool },
 }
 
 impl<'c> Tx<'c> {
@@ -218,8 +218,8 @@ impl<'c> Tx<'c> {
         Self { session: Session::Sqlite(connection), doomed: false }
     }
 
-    fn postgres(transaction: &'c deadpool_postgres::Transaction<'c>) -> Self {
-        Self { session: Session::Postgres(transaction), doomed: false }
+    fn postgres(transaction: &'c deadpool_postgres::Transaction<'c>, writes: bool) -> Self {
+        Self { session: Session::Postgres { transaction, writes }, doomed: false }
     }
 
     /// The one row of a `SELECT`, or of an `INSERT`, `UPDATE` or `DELETE` with `RETURNING`.
@@ -232,7 +232,7 @@ impl<'c> Tx<'c> {
         self.may_go_on()?;
         let found = match &mut self.session {
             Session::Sqlite(connection) => sqlite::all(connection, sql, params),
-            Session::Postgres(transaction) => postgres::all(*transaction, sql, params).await,
+            Session::Postgres { transaction, .. } => postgres::all(*transaction, sql, params).await,
         };
         self.note(found)
     }
@@ -242,16 +242,16 @@ impl<'c> Tx<'c> {
         self.may_go_on()?;
         let touched = match &mut self.session {
             Session::Sqlite(connection) => sqlite::execute(connection, sql, params),
-            Session::Postgres(transaction) => postgres::execute(transaction, sql, params).await,
+            Session::Postgres { transaction, .. } => postgres::execute(transaction, sql, params).await,
         };
         self.note(touched)
     }
 
     /// Locks the row `id` of `table`, if it exists, until the transaction ends. SQLite has one writer and needs
-    /// no lock.
+    /// no lock; neither does a transaction that only reads its snapshot.
     pub async fn lock(&mut self, lock: Lock, table: &'static str, id: &str) -> Result<(), StoreError> {
         self.may_go_on()?;
-        let Session::Postgres(transaction) = &self.session else { return Ok(()) };
+        let Session::Postgres { transaction, writes: true } = &self.session else { return Ok(()) };
         let strength = if lock == Lock::Shared { "SHARE" } else { "UPDATE" };
         let sql = format!("SELECT 1 FROM {table} WHERE id = $1 FOR {strength}");
         let locked = postgres::lock(transaction, &sql, id).await;

@@ -29,7 +29,7 @@ pub async fn callback(
     match complete(&visitor, &browser, &journey, &connection, &params).await {
         Ok(authenticated) => {
             journey.login.stage = Stage::Authenticated(authenticated);
-            next::proceed(&visitor, &browser, journey).await
+            next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
         Err(stop) => answer(&visitor, Err(stop)).await,

@@ -81,7 +81,7 @@ impl Postgres {
         };
         let begin = client.build_transaction().isolation_level(isolation).read_only(read_only);
         let transaction = begin.start().await.map_err(refused)?;
-        let mut tx = Tx::postgres(&transaction);
+        let mut tx = Tx::postgres(&transaction, !read_only);
         let outcome = work(&mut tx).await;
         match tx.settle(outcome) {
             Ok(value) => transaction.commit().await.map_err(refused).map(|()| value).map_err(E::from),

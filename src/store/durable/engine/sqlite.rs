@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
@@ -83,6 +84,8 @@ fn connect(path: &Path, wait: Duration) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
     connection.busy_timeout(wait).map_err(refused)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // One plan for whatever is bound; otherwise some statements are prepared anew each time that they run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(refused)?;
     Ok(connection)
 }
 

@@ -64,8 +64,12 @@ fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
 /// All of the batch in one commit, each job apart from the others; or, with an error, none of it.
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     command(connection, "BEGIN IMMEDIATE")?;
-    let done = batch.iter_mut().try_for_each(|job| apart(connection, job.as_mut()));
-    let committed = done.and_then(|()| command(connection, "COMMIT"));
+    let done = match batch {
+        // With nobody beside it the transaction itself keeps it apart; a savepoint would copy every page it changes.
+        [only] => run(connection, only.as_mut()),
+        many => many.iter_mut().try_for_each(|job| apart(connection, job.as_mut())).map(|()| true),
+    };
+    let committed = done.and_then(|keep| command(connection, if keep { "COMMIT" } else { "ROLLBACK" }));
     if !connection.is_autocommit() && command(connection, "ROLLBACK").is_err() {
         // The next BEGIN fails, and with it every job: nothing is acknowledged that is not stored.
         tracing::error!("a SQLite transaction could not be rolled back");
@@ -75,15 +79,20 @@ fn commit(connection: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(),
 
 fn apart(connection: &mut Connection, job: &mut dyn Job) -> Result<(), StoreError> {
     command(connection, "SAVEPOINT job")?;
+    if !run(connection, job)? {
+        command(connection, "ROLLBACK TO job")?;
+    }
+    command(connection, "RELEASE job")
+}
+
+/// Whether the work is to be kept.
+fn run(connection: &mut Connection, job: &mut dyn Job) -> Result<bool, StoreError> {
     let keep = job.run(connection);
     // A full disk, say, makes SQLite roll back everything by itself.
     if connection.is_autocommit() {
         return Err(StoreError::Unavailable("SQLite gave the transaction up".into()));
     }
-    if !keep {
-        command(connection, "ROLLBACK TO job")?;
-    }
-    command(connection, "RELEASE job")
+    Ok(keep)
 }
 
 trait Job: Send {

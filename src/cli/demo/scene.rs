@@ -1,0 +1,200 @@
+//! Everything that the demo needs, running: DNS, two identity providers, Behalf, the application.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::folder::Folder;
+use super::{dns_zone, idp, web_app};
+use crate::broker::Broker;
+use crate::chores;
+use crate::cli::Error;
+use crate::config::Config;
+use crate::egress::collector::Collector;
+use crate::foundation::clock::Clock;
+use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
+use crate::manage::house_file::{self, HouseFile, Mode};
+use crate::model::connection::Connection;
+use crate::model::delegation::Delegation;
+use crate::model::domain::DomainState;
+use crate::model::organization::Organization;
+use crate::model::project::{DEFAULT_SLUG, Project};
+use crate::router;
+use crate::store::durable::{connections, delegations, domains, organizations, projects};
+use crate::telemetry;
+use crate::web::templates::Templates;
+
+const HOUSE: &str = include_str!("../../../examples/demo.house.toml");
+
+/// Where the file has the samples.
+const MY_CORP: &str = "http://127.0.0.1:8081";
+const CONTRACTOR: &str = "http://127.0.0.1:8082";
+const APPLICATION: &str = "http://127.0.0.1:8083";
+
+pub const CLIENT_ID: &str = "acme-crm";
+pub const ANN: &str = "ann@my-corp.example";
+pub const CON: &str = "con@contractor.example";
+
+/// The running demo; its folder goes with it.
+pub struct Scene {
+    pub broker: Broker,
+    /// Where the application is.
+    pub application: String,
+    pub my_corp: Customer,
+    pub contractor: Customer,
+    /// Lets Contractor's people act for My Corporation.
+    pub delegation: Delegation,
+    pub folder: Folder,
+}
+
+/// An organization with its identity provider.
+pub struct Customer {
+    pub organization: Organization,
+    pub connection: Connection,
+    pub issuer: String,
+}
+
+struct Secrets {
+    my_corp: Secret,
+    contractor: Secret,
+    application: Secret,
+}
+
+impl Scene {
+    /// `prefers_usual_ports`: 8080 to 8083, each if it is free.
+    pub async fn set(keep: Option<&Path>, prefers_usual_ports: bool) -> Result<Self, Error> {
+        let random = Random::System;
+        let folder = Folder::make(keep, &random)?;
+        let usual = |port: u16| if prefers_usual_ports { port } else { 0 };
+        let front = listen(usual(8080)).await?;
+        let zone = dns_zone::Zone::default();
+        let resolver = dns_zone::serve(zone.clone(), loopback(0)).await?;
+        let secrets =
+            Secrets { my_corp: random.token(), contractor: random.token(), application: random.token() };
+        let my_corp = provider(usual(8081), "My Corporation", (ANN, "Ann"), &secrets.my_corp, 215).await?;
+        let contractor = provider(usual(8082), "Contractor", (CON, "Con"), &secrets.contractor, 345).await?;
+        let shop = listen(usual(8083)).await?;
+        let application = format!("http://{}", shop.local_addr()?);
+
+        let config = settings(&folder.path, front.local_addr()?, resolver);
+        let _telemetry = telemetry::init(&config.telemetry, None::<Collector>)?;
+        let broker = Broker::open(config, Clock::System, random).await?;
+        let house = HOUSE
+            .replace(MY_CORP, my_corp.issuer())
+            .replace(CONTRACTOR, contractor.issuer())
+            .replace(APPLICATION, &application);
+        provision(&broker, &house, &folder.path, &secrets, &zone).await?;
+        open_doors(&broker, front)?;
+
+        let project = projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await?.ok_or("no project")?;
+        let my_corp = customer(&broker, &project, "my-corp", &my_corp).await?;
+        let contractor = customer(&broker, &project, "contractor", &contractor).await?;
+        let (home, target) = (contractor.organization.id, my_corp.organization.id);
+        let delegation = delegations::between(&mut &broker.db, home, target).await?.ok_or("no delegation")?;
+        let settings = web_app::Settings {
+            home: application.clone(),
+            issuer: broker.origin.clone(),
+            client_id: CLIENT_ID.into(),
+            client_secret: secrets.application,
+        };
+        web_app::serve(shop, settings)?;
+        Ok(Self { broker, application, my_corp, contractor, delegation, folder })
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// At this port, or at a free one if somebody else has it.
+async fn listen(port: u16) -> Result<TcpListener, Error> {
+    match TcpListener::bind(loopback(port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => Ok(TcpListener::bind(loopback(0)).await?),
+    }
+}
+
+async fn provider(
+    port: u16,
+    name: &str,
+    (email, person): (&str, &str),
+    secret: &Secret,
+    hue: u16,
+) -> Result<idp::Provider, Error> {
+    let company = idp::Company {
+        name: name.into(),
+        people: vec![idp::Person { email: email.into(), name: person.into() }],
+        client_id: "behalf".into(),
+        client_secret: secret.clone(),
+        hue,
+    };
+    idp::serve(listen(port).await?, company)
+}
+
+/// The defaults, but in the demo's folder, with its DNS, and with providers on this machine allowed.
+fn settings(folder: &Path, listen: SocketAddr, resolver: SocketAddr) -> Config {
+    let mut config = Config::default();
+    config.server.listen = listen;
+    config.database.url = format!("sqlite:{}", folder.join("behalf.db").display());
+    config.keys.folder = folder.join("keys");
+    config.dns.resolvers = vec![resolver];
+    config.egress.allow_loopback_and_http = true;
+    config.telemetry.log_filter = "warn,tower_sessions_core=error".into();
+    config
+}
+
+/// Applies the house file, publishes what it wants to see in DNS, and looks there.
+async fn provision(
+    broker: &Broker,
+    house: &str,
+    folder: &Path,
+    secrets: &Secrets,
+    zone: &dns_zone::Zone,
+) -> Result<(), Error> {
+    let environment = |name: &str| {
+        let secret = match name {
+            "MY_CORP_SECRET" => &secrets.my_corp,
+            "CONTRACTOR_SECRET" => &secrets.contractor,
+            "ACME_CRM_SECRET" => &secrets.application,
+            _ => return None,
+        };
+        Some(secret.expose().to_owned())
+    };
+    let file = HouseFile::parse(house, folder, &environment)?;
+    let report = house_file::apply(broker, &file, Mode::Apply).await?;
+    for record in &report.records {
+        zone.publish(&record.name, &record.value)?;
+    }
+    chores::domains::look(broker).await?;
+    Ok(())
+}
+
+/// Serves Behalf, with its chores, for as long as the program runs.
+fn open_doors(broker: &Broker, listener: TcpListener) -> Result<(), Error> {
+    let templates = Arc::new(Templates::new(None)?);
+    let doors = router::house(broker, templates).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, doors).await });
+    tokio::spawn(chores::run(broker.clone()));
+    Ok(())
+}
+
+/// What the file has made of a customer. Its provider lets people come back to the connection's callback.
+async fn customer(
+    broker: &Broker,
+    project: &Project,
+    slug: &str,
+    provider: &idp::Provider,
+) -> Result<Customer, Error> {
+    let db = &broker.db;
+    let organization = organizations::by_slug(&mut &*db, project.id, slug).await?.ok_or("no organization")?;
+    let connection = connections::by_slug(&mut &*db, project.id, slug).await?.ok_or("no connection")?;
+    let claimed = domains::of_organization(&mut &*db, organization.id).await?;
+    if claimed.is_empty() || claimed.iter().any(|domain| domain.state != DomainState::Verified) {
+        return Err(format!("the domain of {slug} was not proved by DNS").into());
+    }
+    provider.register(&format!("{}/oidc/{}/callback", broker.issuer(project), connection.id));
+    Ok(Customer { organization, connection, issuer: provider.issuer().to_owned() })
+}

@@ -1,0 +1,209 @@
+//! Logins through an identity provider, and the cycle of somebody who is signed in already:
+//! `/authorize`, `/token`, `/userinfo`.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use behalf::protocol::jose::Algorithm;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use futures_util::future::join_all;
+use serde_json::Value;
+use url::Url;
+
+use super::provider::Provider;
+use super::seed::{REDIRECT_URI, SCOPES, SECRET};
+use super::server::{House, Server};
+use super::wire::{Answer, Wire};
+use super::{machine, signatures, table};
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const MANY: usize = 16;
+
+/// Somebody at a browser, and the application that they use.
+pub struct Client<'a> {
+    house: &'a House,
+    provider: &'a Provider,
+    behalf: Wire,
+    upstream: Wire,
+    email: String,
+    session: String,
+}
+
+impl<'a> Client<'a> {
+    /// Signs in.
+    pub async fn arrive(house: &'a House, provider: &'a Provider, number: usize) -> Self {
+        let upstream = provider.issuer.strip_prefix("http://").unwrap();
+        let (behalf, upstream) =
+            (Wire::open(&house.address).await.unwrap(), Wire::open(upstream).await.unwrap());
+        let email = format!("ann{number}@a.test");
+        let mut client = Self { house, provider, behalf, upstream, email, session: String::new() };
+        client.login("RS256", number).await;
+        client
+    }
+
+    fn authorization(client_id: &str) -> String {
+        let scope = SCOPES.join(" ");
+        let pairs = [
+            ("client_id", client_id),
+            ("response_type", "code"),
+            ("redirect_uri", REDIRECT_URI),
+            ("scope", &scope),
+            ("state", "state-of-the-application"),
+            ("nonce", "nonce-of-the-application"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("/authorize?{query}")
+    }
+
+    /// A browser without cookies: the email page, the provider, the way back, the tokens.
+    pub async fn login(&mut self, client_id: &str, number: usize) {
+        let from = format!("X-Forwarded-For: 10.{}.{}.1\r\n", (number >> 8) & 255, number & 255);
+        let page = self.behalf.get(&Self::authorization(client_id), &from).await.unwrap().expect(200);
+        let action = between(page.text(), "action=\"", "\"").replace("&#x2f;", "/");
+        let csrf = between(page.text(), "name=\"csrf\" value=\"", "\"");
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("csrf", csrf), ("email", &self.email)])
+            .finish();
+        let fields = format!("{from}Cookie: {}\r\n", cookie(&page, "__Host-behalf-flow-"));
+        let away = self.behalf.post(&action, &fields, &form).await.unwrap().expect(303);
+        let path = away.location().strip_prefix(&self.provider.issuer).unwrap();
+        let back = self.upstream.get(path, "").await.unwrap().expect(303);
+        let path = back.location().strip_prefix(&format!("http://{}", self.house.address)).unwrap();
+        let home = self.behalf.get(path, &fields).await.unwrap().expect(303);
+        self.session = cookie(&home, "__Host-behalf=");
+        self.redeem(client_id, &home).await;
+    }
+
+    /// One full cycle.
+    pub async fn cycle(&mut self, client_id: &str) {
+        let fields = format!("Cookie: {}\r\n", self.session);
+        let home = self.behalf.get(&Self::authorization(client_id), &fields).await.unwrap().expect(303);
+        let tokens = self.redeem(client_id, &home).await;
+        let fields = format!("Authorization: Bearer {}\r\n", tokens["access_token"].as_str().unwrap());
+        let told = self.behalf.get("/userinfo", &fields).await.unwrap().expect(200);
+        let told: Value = serde_json::from_slice(&told.body).unwrap();
+        assert_eq!(told["email"], self.email.as_str());
+        assert!(told["org_id"].is_string(), "{told}");
+    }
+
+    async fn redeem(&mut self, client_id: &str, home: &Answer) -> Value {
+        let url = Url::parse(home.location()).unwrap();
+        assert!(home.location().starts_with(REDIRECT_URI), "{url}");
+        let code = url.query_pairs().find(|(name, _)| name == "code").unwrap_or_else(|| panic!("{url}")).1;
+        let pairs = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ];
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let basic = BASE64.encode(format!("{client_id}:{SECRET}").as_bytes());
+        let fields = format!("Authorization: Basic {basic}\r\n");
+        let tokens = self.behalf.post("/token", &fields, &form).await.unwrap().expect(200);
+        let tokens: Value = serde_json::from_slice(&tokens.body).unwrap();
+        assert_eq!(algorithm(&tokens["id_token"]), client_id);
+        assert_eq!(algorithm(&tokens["access_token"]), client_id);
+        tokens
+    }
+}
+
+fn algorithm(token: &Value) -> String {
+    let header = token.as_str().unwrap().split('.').next().unwrap();
+    let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    header["alg"].as_str().unwrap().to_owned()
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    let rest = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}")).1;
+    rest.split_once(after).unwrap().0
+}
+
+/// The pair of the cookie whose name begins so.
+fn cookie(answer: &Answer, name: &str) -> String {
+    let set = answer.fields("set-cookie").filter_map(|field| field.split(';').next());
+    set.into_iter()
+        .find(|pair| pair.starts_with(name))
+        .unwrap_or_else(|| panic!("no cookie {name}"))
+        .to_owned()
+}
+
+/// What a number of things cost.
+pub struct Cost {
+    pub made: u64,
+    pub rate: f64,
+    /// Microseconds of the server's CPU for each.
+    pub cpu: f64,
+}
+
+/// Lets every client do something again and again until the time is up or enough is done.
+pub async fn run<'a>(
+    server: &Server,
+    clients: &mut [Client<'a>],
+    span: Duration,
+    most: u64,
+    each: impl AsyncFn(&mut Client<'a>, u64),
+) -> Cost {
+    let made = Cell::new(0);
+    let (started, before) = (Instant::now(), machine::cpu(server.id()));
+    let (made, each) = (&made, &each);
+    join_all(clients.iter_mut().map(async |client| {
+        while started.elapsed() < span && made.get() < most {
+            let number = made.replace(made.get() + 1);
+            each(client, number).await;
+        }
+    }))
+    .await;
+    let took = started.elapsed().as_secs_f64();
+    let cpu = (machine::cpu(server.id()) - before).as_secs_f64() * 1e6;
+    Cost { made: made.get(), rate: made.get() as f64 / took, cpu: cpu / made.get() as f64 }
+}
+
+pub async fn arrive<'a>(house: &'a House, provider: &'a Provider, many: usize) -> Vec<Client<'a>> {
+    let mut clients = Vec::new();
+    for number in 0..many {
+        clients.push(Client::arrive(house, provider, number).await);
+    }
+    clients
+}
+
+pub async fn measure(provider: &Provider) {
+    let house = House::build(provider).await;
+    let server = house.serve().await;
+    let mut clients = arrive(&house, provider, MANY).await;
+    run(&server, &mut clients, Duration::from_secs(1), u64::MAX, async |client, _| {
+        client.cycle("RS256").await;
+    })
+    .await;
+    for (title, many) in [("one client", 1), ("16 clients", MANY)] {
+        table::heading(&format!("Cycles (authorize, token, userinfo), {title}"));
+        let before = signatures::micros(Algorithm::RS256);
+        for algorithm in ["RS256", "ES256", "EdDSA"] {
+            let span = Duration::from_secs(3);
+            let clients = &mut clients[..many];
+            let cost =
+                run(&server, clients, span, u64::MAX, async |client, _| client.cycle(algorithm).await).await;
+            let remark = format!("{:.0} cycles per second by the clock", cost.rate);
+            table::line(&format!("{algorithm}: CPU of the server"), &format!("{:.0} µs", cost.cpu), &remark);
+            if algorithm == "RS256" {
+                // Beside what else the machine does in this very moment: a busy neighbour slows both down.
+                let signature = (before + signatures::micros(Algorithm::RS256)) / 2.0;
+                let ratio = cost.cpu / (2.0 * signature);
+                table::limit("RS256: CPU ÷ (2 signatures of RSA)", ratio, "", 2.0);
+            }
+        }
+    }
+    for (title, many) in [("one client", 1), ("16 clients", MANY)] {
+        table::heading(&format!("Logins through an identity provider, {title}"));
+        let cost =
+            run(&server, &mut clients[..many], Duration::from_secs(3), u64::MAX, async |client, number| {
+                client.login("RS256", usize::try_from(number).unwrap()).await;
+            })
+            .await;
+        let remark = format!("{:.0} logins per second by the clock", cost.rate);
+        table::line("RS256: CPU of the server", &format!("{:.0} µs", cost.cpu), &remark);
+    }
+    assert!(!house.log().contains("ERROR"), "{}", house.log());
+}

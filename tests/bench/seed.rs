@@ -1,0 +1,171 @@
+//! What stands in the database before anybody comes.
+
+use behalf::broker::Broker;
+use behalf::foundation::clock::Moment;
+use behalf::foundation::id::{ApplicationId, ConnectionId, DomainId, OrganizationId, ProjectId};
+use behalf::foundation::random::Random;
+use behalf::foundation::secret::{Digest, Secret};
+use behalf::keys::connection_secret;
+use behalf::model::application::{
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
+};
+use behalf::model::connection::{Connection, ConnectionState, Jit, OidcSettings, Preset};
+use behalf::model::domain::{Domain, DomainState};
+use behalf::model::organization::{Organization, Policy};
+use behalf::model::project::DEFAULT_SLUG;
+use behalf::protocol::jose::Algorithm;
+use behalf::protocol::oauth::client_authentication::Method;
+use behalf::protocol::oauth::redirect_uri::RedirectUri;
+use behalf::store::durable::engine::{StoreError, Tx};
+use behalf::store::durable::{applications, connections, domains, organizations, projects};
+
+use super::provider::{CLIENT_ID, CLIENT_SECRET, Provider};
+
+pub const REDIRECT_URI: &str = "https://app.a.test/callback";
+pub const SECRET: &str = "secret-of-the-application";
+pub const SCOPES: [&str; 5] = ["openid", "profile", "email", "organization", "roles"];
+
+pub async fn default_project(broker: &Broker) -> ProjectId {
+    projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await.unwrap().unwrap().id
+}
+
+/// One organization with a routed domain, its connection to the sample provider, and an application for each algorithm.
+pub async fn house(broker: &Broker, provider: &Provider) {
+    let (project, now, random) = (default_project(broker).await, broker.now(), broker.random.clone());
+    let customer = Customer::new(&random, project, now, "a.test", &provider.issuer);
+    let secret = connection_secret::seal(
+        &broker.keyring,
+        &random,
+        customer.connection.id,
+        &Secret::new(CLIENT_SECRET),
+    );
+    let connection = Connection { secret: Some(secret), ..customer.connection.clone() };
+    let customer = Customer { connection, ..customer };
+    let offered = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
+        .map(|algorithm| application(&random, project, now, algorithm));
+    let written = broker.db.write(async move |tx| {
+        customer.insert(tx).await?;
+        for application in &offered {
+            applications::insert(tx, application).await?;
+            applications::set_secrets(tx, application.id, &[Digest::of(SECRET.as_bytes())], now).await?;
+        }
+        Ok::<_, StoreError>(())
+    });
+    written.await.unwrap();
+}
+
+/// The `client_id` is the algorithm's name.
+pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: Algorithm) -> Application {
+    Application {
+        id: ApplicationId::new(random, now),
+        project_id: project,
+        client_id: algorithm.name().to_owned(),
+        display_name: format!("An application with {}", algorithm.name()),
+        settings: ApplicationSettings {
+            kind: ApplicationKind::Web,
+            authentication: Method::SecretBasic,
+            jwks: None,
+            redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            algorithm,
+            audiences: Vec::new(),
+            organization_prompt: OrganizationPrompt::After,
+            organization_usage: OrganizationUsage::Allow,
+            domain_based: true,
+            connections: Vec::new(),
+            organizations_limited: false,
+            claims: ClaimShape::default(),
+            home_uri: None,
+        },
+        created_at: now,
+        updated_at: now,
+        disabled_at: None,
+    }
+}
+
+/// An organization, its domain, and the connection that serves it.
+pub struct Customer {
+    pub organization: Organization,
+    pub connection: Connection,
+    pub domain: Domain,
+}
+
+impl Customer {
+    pub fn new(random: &Random, project: ProjectId, now: Moment, domain: &str, issuer: &str) -> Self {
+        let slug = domain.replace('.', "-");
+        let organization = Organization {
+            id: OrganizationId::new(random, now),
+            project_id: project,
+            slug: slug.clone(),
+            display_name: domain.to_owned(),
+            description: None,
+            logo_uri: None,
+            functional_roles: None,
+            policy: Policy::default(),
+            created_at: now,
+            updated_at: now,
+            deactivated_at: None,
+            deleted_at: None,
+        };
+        let connection = Connection {
+            id: ConnectionId::new(random, now),
+            project_id: project,
+            organization_id: Some(organization.id),
+            slug,
+            display_name: "Sample".into(),
+            state: ConnectionState::Active,
+            version: 1,
+            settings: settings(issuer),
+            secret: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let domain = Domain {
+            id: DomainId::new(random, now),
+            project_id: project,
+            organization_id: organization.id,
+            name: behalf::foundation::domain_name::DomainName::parse(domain).unwrap(),
+            state: DomainState::Verified,
+            challenge: "challenge".into(),
+            routing_since: Some(now),
+            trust_since: Some(now),
+            auto_join_since: None,
+            created_at: now,
+            updated_at: now,
+            verified_at: Some(now),
+            lapsed_at: None,
+            checked_at: Some(now),
+            next_check_at: now.plus(std::time::Duration::from_secs(86_400)),
+            misses: 0,
+        };
+        Self { organization, connection, domain }
+    }
+
+    pub async fn insert(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        organizations::insert(tx, &self.organization).await?;
+        connections::insert(tx, &self.connection).await?;
+        domains::insert(tx, &self.domain).await?;
+        domains::set_connections(tx, self.domain.id, &[self.connection.id]).await
+    }
+}
+
+fn settings(issuer: &str) -> OidcSettings {
+    OidcSettings {
+        preset: Preset::Generic,
+        issuer: issuer.to_owned(),
+        endpoints: None,
+        client_id: CLIENT_ID.into(),
+        authentication: Method::SecretBasic,
+        scopes: vec!["openid".into(), "email".into(), "profile".into()],
+        algorithms: vec![Algorithm::RS256],
+        email_claim: "email".into(),
+        forward_login_hint: true,
+        domain_hint_parameter: None,
+        required_claims: Vec::new(),
+        always_userinfo: false,
+        jit: Jit::CreateAndJoin,
+        assign_organizations: Vec::new(),
+        default_roles: Vec::new(),
+        leeway: 60,
+    }
+}

@@ -1,0 +1,46 @@
+//! The demo is walked as a newcomer's machine would: the real program, with its own servers.
+
+use std::process::{Command, Output};
+
+fn demo(arguments: &[&str], temporary: &std::path::Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_behalf"));
+    command.arg("demo").args(arguments).env("TMPDIR", temporary);
+    command.output().unwrap()
+}
+
+#[test]
+fn s2_22_the_demo_runs_headless() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = demo(&["--headless"], temporary.path());
+    let (told, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}\n{log}");
+    let chapter = |title: &str| told.split("\n\n").find(|chapter| chapter.contains(title)).unwrap();
+    let claim = |chapter: &str, name: &str| {
+        let line = chapter.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {chapter}")).trim().to_owned()
+    };
+
+    let ann = chapter("Ann signs in");
+    let con = chapter("Con signs in with Contractor's identity provider");
+    let at_home = chapter("Acme CRM asks for Contractor itself");
+    assert_eq!((claim(ann, "org_name"), claim(ann, "home_org_id")), ("my-corp".into(), "(absent)".into()));
+    assert_eq!(claim(con, "email"), "con@contractor.example");
+    assert_eq!(claim(con, "org_id"), claim(ann, "org_id"), "he acts for My Corporation");
+    assert_eq!(claim(con, "home_org_id"), claim(at_home, "org_id"), "he is one of Contractor's");
+    assert_eq!(claim(con, "idp"), claim(at_home, "idp"), "he came through Contractor's connection");
+    assert_ne!(claim(con, "idp"), claim(ann, "idp"));
+    assert!(claim(con, "delegation_id").starts_with("dlg_"));
+    assert!(log.is_empty(), "nothing to warn of: {log}");
+    assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn the_demo_does_not_touch_a_folder_that_is_there_already() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("mine");
+    std::fs::create_dir(&folder).unwrap();
+    let output = demo(&["--headless", "--keep", folder.to_str().unwrap()], temporary.path());
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("mine"));
+    assert_eq!(folder.read_dir().unwrap().count(), 0);
+}
