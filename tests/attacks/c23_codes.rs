@@ -15,17 +15,11 @@ async fn code(ann: &mut Person, application: &Application) -> (Ask, String) {
 
 /// Refused, with one event of the audit trail, and no token.
 async fn is_refused(house: &House, redemption: &Redemption, what: &str) {
-    let events = house.audit().await.len();
+    let before = house.before().await;
     let answer = redemption.send().await;
     assert_eq!(answer.status, 400, "{what}: {}", answer.body);
     assert_eq!(answer.json()["error"], json!("invalid_grant"), "{what}");
-    let told = house.audit().await.split_off(events);
-    assert_eq!(told.len(), 1, "{what}: {told:?}");
-    assert_eq!(
-        (told[0].outcome.as_str(), told[0].reason.as_deref()),
-        ("refused", Some("invalid_grant")),
-        "{what}"
-    );
+    house.told_refusal(&before, &["invalid_grant"]).await;
 }
 
 #[tokio::test]

@@ -24,15 +24,14 @@ async fn h22_a_challenge_wants_its_verifier_and_a_wrong_one_burns_the_code() {
                 }
                 Some(text) => redemption.with("code_verifier", text),
             };
-            let events = house.audit().await.len();
+            let before = house.before().await;
             let answer = redemption.send().await;
             assert_eq!(
                 (answer.status.as_u16(), answer.json()["error"].clone()),
                 (400, json!("invalid_grant")),
                 "{wrong:?}"
             );
-            let told = house.audit().await.split_off(events);
-            assert_eq!(told.iter().map(|event| event.outcome.as_str()).collect::<Vec<_>>(), ["refused"]);
+            house.told_refusal(&before, &["invalid_grant"]).await;
             assert_eq!(ask.redemption(&code).send().await.status, 400, "{wrong:?}: the code is burnt");
         }
     }
