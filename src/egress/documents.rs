@@ -28,8 +28,8 @@ pub enum DocumentError {
     Status(u16),
     #[error("the document was asked for a moment ago, without success")]
     Cooling,
-    #[error("{0}")]
-    Malformed(String),
+    #[error("the answer is not the document that was asked for")]
+    Malformed,
 }
 
 type Body = Arc<Vec<u8>>;
@@ -52,8 +52,9 @@ impl Documents {
         Self { http, clock, entries: Arc::default() }
     }
 
-    /// The document at an address, at most an hour old, or a day if it cannot be had now.
-    pub async fn get(&self, url: &Url) -> Result<Body, DocumentError> {
+    /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
+    /// no document: it is not kept, and takes no good one's place.
+    pub async fn get(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
@@ -62,7 +63,7 @@ impl Documents {
         {
             return Ok(Arc::clone(body));
         }
-        match self.fetch(url, &mut entry, now).await {
+        match self.fetch(url, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => match &entry.body {
                 Some((body, at)) if now.since(*at) < STALE => Ok(Arc::clone(body)),
@@ -73,17 +74,23 @@ impl Documents {
 
     /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
     /// what is kept.
-    pub async fn refreshed(&self, url: &Url) -> Result<Body, DocumentError> {
+    pub async fn refreshed(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
-        match self.fetch(url, &mut entry, now).await {
+        match self.fetch(url, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
         }
     }
 
-    async fn fetch(&self, url: &Url, entry: &mut Entry, now: Moment) -> Result<Body, DocumentError> {
+    async fn fetch(
+        &self,
+        url: &Url,
+        entry: &mut Entry,
+        now: Moment,
+        fits: impl Fn(&[u8]) -> bool,
+    ) -> Result<Body, DocumentError> {
         if entry.asked_at.is_some_and(|at| now.since(at) < COOLDOWN) {
             return Err(DocumentError::Cooling);
         }
@@ -93,6 +100,9 @@ impl Documents {
         let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));
+        }
+        if !fits(&answer.body) {
+            return Err(DocumentError::Malformed);
         }
         let body = Arc::new(answer.body);
         entry.body = Some((Arc::clone(&body), now));

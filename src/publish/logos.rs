@@ -22,8 +22,10 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
 
 async fn picture(broker: &Broker, id: &str) -> Option<Response> {
     let address = address(broker, id).await?;
-    let bytes = broker.documents.get(&Url::parse(&address).ok()?).await.ok()?;
-    let kind = raster(&bytes).filter(|_| bytes.len() <= LARGEST)?;
+    let kind = |bytes: &[u8]| raster(bytes).filter(|_| bytes.len() <= LARGEST);
+    let url = Url::parse(&address).ok()?;
+    let bytes = broker.documents.get(&url, |bytes| kind(bytes).is_some()).await.ok()?;
+    let kind = kind(&bytes)?;
     let mut response = bytes.as_ref().clone().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

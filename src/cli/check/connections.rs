@@ -68,7 +68,11 @@ async fn endpoints(broker: &Broker, connection: &Connection) -> Result<Url, Stri
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
     let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
     let url = url.map_err(|_| format!("its issuer {issuer} is no URL"))?;
-    let body = broker.documents.get(&url).await.map_err(|error| format!("{url} cannot be had: {error}"))?;
+    let body = broker
+        .documents
+        .get(&url, |_| true)
+        .await
+        .map_err(|error| format!("{url} cannot be had: {error}"))?;
     let found: Metadata =
         serde_json::from_slice(&body).map_err(|_| format!("{url} is no discovery document"))?;
     if found.issuer != *issuer {
@@ -78,7 +82,11 @@ async fn endpoints(broker: &Broker, connection: &Connection) -> Result<Url, Stri
 }
 
 async fn keys(broker: &Broker, connection: &Connection, jwks: &Url) -> Result<usize, String> {
-    let body = broker.documents.get(jwks).await.map_err(|error| format!("{jwks} cannot be had: {error}"))?;
+    let body = broker
+        .documents
+        .get(jwks, |_| true)
+        .await
+        .map_err(|error| format!("{jwks} cannot be had: {error}"))?;
     let keys = JwkSet::parse(&body).map_err(|error| format!("{jwks}: {error}"))?;
     let accepted = &connection.settings.algorithms;
     let usable = keys.keys().iter().filter(|key| accepted.iter().any(|algorithm| key.serves(*algorithm)));
