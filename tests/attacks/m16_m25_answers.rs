@@ -1,5 +1,6 @@
 //! M16 and M25: what every answer says with it, and what no answer tells.
 
+use behalf::config::Config;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
@@ -107,12 +108,11 @@ async fn m16_who_posts_is_sent_on_by_get_and_nothing_of_a_login_is_cached() {
 
 #[tokio::test]
 async fn m16_over_tls_the_browser_is_told_to_stay_there() {
-    let mut plan = Plan::default();
-    plan.settings = |config| {
+    let settings = |config: &mut Config| {
         let port = config.server.listen.port();
         config.server.public_url = Some(format!("https://127.0.0.1:{port}").parse().unwrap());
     };
-    let house = plan.build().await;
+    let house = Plan { settings, ..Plan::default() }.build().await;
     let url = format!("http://{}/.well-known/openid-configuration", house.broker.config.server.listen);
     let answer = Visitor::arrives().get(&url).await;
     assert!(answer.header("strict-transport-security").unwrap().contains("max-age="));

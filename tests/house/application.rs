@@ -5,14 +5,13 @@ use behalf::protocol::jose::{Algorithm, JwkSet, Jws, SigningKey, Typ};
 use behalf::protocol::oauth::pkce;
 use data_encoding::BASE64;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::broker::{House, RP1_SECRET};
 use super::form::Form;
-use super::visitor::{Answer, Visitor};
+use super::visitor::{Answer, Visitor, line};
 
 /// How an application proves who it is at the token endpoint.
 #[derive(Clone)]
@@ -37,8 +36,7 @@ pub struct Application {
 impl Application {
     pub fn new(house: &House, client_id: &str, proof: Proof) -> Self {
         let redirect_uri = format!("https://{client_id}.test/callback");
-        let line = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
-        Self { house: house.url.clone(), line, client_id: client_id.to_owned(), redirect_uri, proof }
+        Self { house: house.url.clone(), line: line(), client_id: client_id.to_owned(), redirect_uri, proof }
     }
 
     /// One of another project than the default one.
