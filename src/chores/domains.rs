@@ -10,7 +10,7 @@ use crate::foundation::clock::Moment;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::domain::{Domain, DomainState};
 use crate::store::durable::domains;
-use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::{Lock, StoreError};
 
 /// A verified domain is looked up once a day.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -29,6 +29,25 @@ pub enum Seen {
     },
     /// Nobody can say: nothing changes.
     Unknown(DnsError),
+    /// There is proof, but another organization holds the domain: that does not take it away from them.
+    Taken,
+}
+
+impl Seen {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Proof => Verdict::Proof,
+            Self::Miss { .. } => Verdict::Miss,
+            Self::Unknown(_) | Self::Taken => Verdict::Unknown,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Proof,
+    Miss,
+    Unknown,
 }
 
 /// Looks at every claim that is due.
@@ -47,67 +66,68 @@ pub async fn confirm(broker: &Broker, domain: Domain) -> Result<(Domain, Seen), 
         Ok(TxtAnswer::Absent) => Seen::Miss { found: Vec::new() },
         Err(error) => Seen::Unknown(error),
     };
-    let after = after(&domain, &seen, broker.now());
-    let changed = after.state != domain.state;
-    let (random, now, kept) = (broker.random.clone(), broker.now(), after.clone());
-    let written = broker.db.write(async move |tx| {
-        domains::update(tx, &kept).await?;
-        if changed {
-            let action = if kept.state == DomainState::Verified {
-                "organization.domain.verified"
-            } else {
-                "organization.domain.lost"
-            };
-            let event = AuditEvent::new(kept.project_id, action, Outcome::Changed)
-                .organization(Some(kept.organization_id))
-                .actor("house")
-                .subject(kept.id)
-                .with("domain", kept.name.as_str());
-            audit::record(tx, &random, now, &event).await?;
-        }
-        Ok(())
-    });
-    match written.await {
-        Ok(()) => {
-            if changed {
-                tracing::info!(domain = %after.name, state = %after.state, "a domain changed");
-            }
-            Ok((after, seen))
-        }
-        // Another organization holds it: the proof does not take it away from them.
-        Err(StoreError::Unique { .. }) => {
-            let mut refused = domain.clone();
-            refused.checked_at = Some(broker.now());
-            refused.next_check_at = broker.now().plus(DAY);
-            let kept = refused.clone();
-            broker.db.write(async move |tx| domains::update(tx, &kept).await).await?;
-            Ok((refused, Seen::Miss { found: Vec::new() }))
-        }
-        Err(error) => Err(error),
+    match keep(broker, domain.clone(), seen.verdict()).await {
+        // Only the verified claims of a domain are one in the whole project (threats C15).
+        Err(StoreError::Unique { .. }) => Ok((keep(broker, domain, Verdict::Unknown).await?, Seen::Taken)),
+        kept => Ok((kept?, seen)),
     }
 }
 
+/// Keeps what came of a look, unless the claim has another challenge by now.
+async fn keep(broker: &Broker, asked: Domain, verdict: Verdict) -> Result<Domain, StoreError> {
+    let (random, now) = (broker.random.clone(), broker.now());
+    broker
+        .db
+        .write(async move |tx| {
+            tx.lock(Lock::Exclusive, "domains", &asked.id.to_string()).await?;
+            // As it is now: somebody may have changed its switches or its challenge while DNS was asked, and another
+            // node may have looked too, so that one miss would count twice.
+            let Some(present) = domains::by_id(tx, asked.id).await? else { return Ok(asked) };
+            if present.challenge != asked.challenge || present.checked_at != asked.checked_at {
+                return Ok(present);
+            }
+            let kept = after(&present, verdict, now);
+            domains::update(tx, &kept).await?;
+            if kept.state != present.state {
+                tracing::info!(domain = %kept.name, state = %kept.state, "a domain changed");
+                audit::record(tx, &random, now, &event(&kept)).await?;
+            }
+            Ok(kept)
+        })
+        .await
+}
+
+fn event(domain: &Domain) -> AuditEvent {
+    let verified = domain.state == DomainState::Verified;
+    let action = if verified { "organization.domain.verified" } else { "organization.domain.lost" };
+    AuditEvent::new(domain.project_id, action, Outcome::Changed)
+        .organization(Some(domain.organization_id))
+        .actor("house")
+        .subject(domain.id)
+        .with("domain", domain.name.as_str())
+}
+
 /// The pure rule.
-fn after(domain: &Domain, seen: &Seen, now: Moment) -> Domain {
+fn after(domain: &Domain, verdict: Verdict, now: Moment) -> Domain {
     let mut next = domain.clone();
     next.checked_at = Some(now);
     next.next_check_at = now.plus(pause(domain, now));
-    match (seen, domain.state) {
-        (Seen::Proof, DomainState::Pending) => {
+    match (verdict, domain.state) {
+        (Verdict::Proof, DomainState::Pending) => {
             next.state = DomainState::Verified;
             next.verified_at = Some(now);
             next.next_check_at = now.plus(DAY);
             next.misses = 0;
         }
-        (Seen::Proof, _) => next.misses = 0,
-        (Seen::Miss { .. }, DomainState::Verified) => {
+        (Verdict::Proof, _) => next.misses = 0,
+        (Verdict::Miss, DomainState::Verified) => {
             next.misses += 1;
             if next.misses >= MISSES {
                 next.state = DomainState::Lapsed;
                 next.lapsed_at = Some(now);
             }
         }
-        (Seen::Miss { .. } | Seen::Unknown(_), _) => {}
+        (Verdict::Miss | Verdict::Unknown, _) => {}
     }
     if next.state != domain.state {
         next.updated_at = now;
@@ -163,22 +183,17 @@ mod tests {
     fn c16_only_authoritative_misses_lapse_a_domain() {
         let mut held = domain(DomainState::Verified);
         for day in 1..=30 {
-            held = after(
-                &held,
-                &Seen::Unknown(DnsError::ServerFailure),
-                Moment::from_seconds(1_000_000 + day * 86_400),
-            );
+            held = after(&held, Verdict::Unknown, Moment::from_seconds(1_000_000 + day * 86_400));
         }
         assert_eq!((held.state, held.misses), (DomainState::Verified, 0));
         for day in 31..37 {
-            held =
-                after(&held, &Seen::Miss { found: vec![] }, Moment::from_seconds(1_000_000 + day * 86_400));
+            held = after(&held, Verdict::Miss, Moment::from_seconds(1_000_000 + day * 86_400));
             assert_eq!(held.state, DomainState::Verified);
         }
-        held = after(&held, &Seen::Miss { found: vec![] }, Moment::from_seconds(1_000_000 + 37 * 86_400));
+        held = after(&held, Verdict::Miss, Moment::from_seconds(1_000_000 + 37 * 86_400));
         assert_eq!(held.state, DomainState::Lapsed);
         // The old proof, published again, is stale: it proves nothing.
-        let again = after(&held, &Seen::Proof, Moment::from_seconds(1_000_000 + 38 * 86_400));
+        let again = after(&held, Verdict::Proof, Moment::from_seconds(1_000_000 + 38 * 86_400));
         assert_eq!(again.state, DomainState::Lapsed);
     }
 
@@ -186,8 +201,8 @@ mod tests {
     fn s1_d3_a_pending_claim_becomes_verified_by_proof_alone_and_turns_no_switch_on() {
         let now = Moment::from_seconds(1_000_100);
         let pending = domain(DomainState::Pending);
-        assert_eq!(after(&pending, &Seen::Miss { found: vec![] }, now).state, DomainState::Pending);
-        let proved = after(&pending, &Seen::Proof, now);
+        assert_eq!(after(&pending, Verdict::Miss, now).state, DomainState::Pending);
+        let proved = after(&pending, Verdict::Proof, now);
         assert_eq!(proved.state, DomainState::Verified);
         assert!(
             proved.routing_since.is_none()

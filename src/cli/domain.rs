@@ -83,6 +83,7 @@ async fn ask(
         Seen::Proof => println!("found:    the same"),
         Seen::Miss { found } if found.is_empty() => println!("found:    no such record"),
         Seen::Miss { found } => println!("found:    {}", quoted(found)),
+        Seen::Taken => println!("found:    the same, but another organization holds this domain"),
         Seen::Unknown(error) => println!("found:    nothing is known: {error}"),
     }
     println!("{name} is {}", after.state);

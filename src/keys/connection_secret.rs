@@ -1,10 +1,14 @@
 //! The secret by which we prove to an identity provider who we are, sealed for the connection's own row.
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+
 use super::keyring::{KeyError, Keyring};
 use super::seal::{Place, SealError};
 use crate::foundation::id::ConnectionId;
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
+use crate::protocol::jose::{Algorithm, SigningKey};
 
 pub fn seal(keyring: &Keyring, random: &Random, connection: ConnectionId, secret: &Secret) -> Vec<u8> {
     keyring.master().seal(random, place(&connection.to_string()), secret.expose().as_bytes())
@@ -19,4 +23,15 @@ pub fn open(keyring: &Keyring, connection: ConnectionId, sealed: &[u8]) -> Resul
 
 fn place(row: &str) -> Place<'_> {
     Place { table: "connections", row, column: "secret" }
+}
+
+/// Reads a PKCS#8 private key in PEM: RSA, P-256 or Ed25519. Its `kid` is the thumbprint (RFC 7638).
+pub fn private_key(pem: &Secret) -> Option<SigningKey> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()).ok()?;
+    let der = der.secret_pkcs8_der();
+    let read = |algorithm, kid: String| SigningKey::from_pkcs8(algorithm, kid, der).ok();
+    [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(|algorithm| {
+        let kid = read(algorithm, String::new())?.public_jwk().thumbprint();
+        read(algorithm, kid)
+    })
 }

@@ -53,7 +53,7 @@ words! {
 
 words! {
     /// When the person says for which organization they act.
-    OrganizationPrompt { After = "after", Before = "before", None = "none" }
+    OrganizationPrompt { After = "after", None = "none" }
 }
 
 words! {

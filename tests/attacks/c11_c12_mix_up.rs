@@ -152,7 +152,7 @@ async fn a_provider_that_fails_is_no_way_in() {
     use crate::house::lying_idp::Door;
     let house = House::opens().await;
     for (path, door, status, reason) in [
-        ("/token", Door::Status(500), 403, "token_endpoint_refused"),
+        ("/token", Door::Status(500), 403, "token_answer_malformed"),
         ("/token", Door::Body("[]".into()), 403, "token_answer_malformed"),
         (
             "/token",
@@ -161,7 +161,7 @@ async fn a_provider_that_fails_is_no_way_in() {
             "id_token_missing",
         ),
         ("/token", Door::Huge(2_000_000), 502, "idp_unreachable"),
-        ("/token", Door::Redirect(format!("{}/token", house.idp_b.issuer)), 403, "token_endpoint_refused"),
+        ("/token", Door::Redirect(format!("{}/token", house.idp_b.issuer)), 403, "token_answer_malformed"),
     ] {
         house.idp_a.door(path, Some(door.clone()));
         let before = house.before().await;

@@ -33,13 +33,16 @@ pub struct Client<'a> {
 impl<'a> Client<'a> {
     /// Signs in.
     pub async fn arrive(house: &'a House, provider: &'a Provider, number: usize) -> Self {
-        let upstream = provider.issuer.strip_prefix("http://").unwrap();
-        let (behalf, upstream) =
-            (Wire::open(&house.address).await.unwrap(), Wire::open(upstream).await.unwrap());
+        let (behalf, upstream) = open(house, provider).await;
         let email = format!("ann{number}@a.test");
         let mut client = Self { house, provider, behalf, upstream, email, session: String::new() };
         client.login("RS256", number).await;
         client
+    }
+
+    /// The server has closed what was idle for long.
+    async fn reopen(&mut self) {
+        (self.behalf, self.upstream) = open(self.house, self.provider).await;
     }
 
     fn authorization(client_id: &str) -> String {
@@ -110,6 +113,11 @@ impl<'a> Client<'a> {
     }
 }
 
+async fn open(house: &House, provider: &Provider) -> (Wire, Wire) {
+    let upstream = provider.issuer.strip_prefix("http://").unwrap();
+    (Wire::open(&house.address).await.unwrap(), Wire::open(upstream).await.unwrap())
+}
+
 fn algorithm(token: &Value) -> String {
     let header = token.as_str().unwrap().split('.').next().unwrap();
     let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
@@ -146,6 +154,9 @@ pub async fn run<'a>(
     most: u64,
     each: impl AsyncFn(&mut Client<'a>, u64),
 ) -> Cost {
+    for client in clients.iter_mut() {
+        client.reopen().await;
+    }
     let made = Cell::new(0);
     let (started, before) = (Instant::now(), machine::cpu(server.id()));
     let (made, each) = (&made, &each);

@@ -394,7 +394,7 @@ async fn every_kind_of_change_is_planned_and_applied() {
 
 /// Files with one mistake, in the line that ends with `# !`, and a part of what is told of it.
 const WRONG: &[(&str, &str)] = &[
-    ("[project\n# !", "not TOML"),
+    ("[project # !", "not TOML"),
     ("[projects] # !", "unknown key projects in the file; did you mean project?"),
     ("[project]\ndisplayname = \"x\" # !", "did you mean display_name?"),
     ("[project]\nslug = \"Not a slug\" # !", "no slug"),

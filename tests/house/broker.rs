@@ -5,7 +5,7 @@
 //! B; Con is a member of A and acts for B by delegation. `rp1` is a confidential application, `rp2` a public one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -107,9 +107,10 @@ impl Plan {
         config.dns.resolvers = vec![dns.address()];
         // Looked up when a story says so, not when the machine's clock does.
         config.dns.recheck_interval = 86_400;
-        let port = free_port();
-        config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
-        config.server.public_url = Some(format!("http://127.0.0.1:{port}").parse().unwrap());
+        // Held until the broker listens there itself, so that nobody else is given it meanwhile.
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        config.server.listen = held.local_addr().unwrap();
+        config.server.public_url = Some(format!("http://{}", config.server.listen).parse().unwrap());
         (self.settings)(&mut config);
 
         let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
@@ -131,6 +132,7 @@ impl Plan {
         }
         house.provision(&self.file).await;
         house.prove_domains().await;
+        drop(held);
         house.node = Node::open(house.broker.clone()).await;
         house
     }
@@ -394,8 +396,11 @@ impl Node {
     async fn open(broker: Broker) -> Self {
         let handle = Handle::new();
         let (serving, own) = (broker.clone(), handle.clone());
-        let served = tokio::spawn(async move { serve::serve(&serving, own).await.unwrap() });
-        let address = handle.listening().await.expect("the port is free");
+        let mut served = tokio::spawn(async move { serve::serve(&serving, own).await.unwrap() });
+        let address = tokio::select! {
+            address = handle.listening() => address.expect("the port is free"),
+            ended = &mut served => panic!("the broker does not listen: {ended:?}"),
+        };
         Self { broker, address, handle, served: Some(served) }
     }
 

@@ -412,10 +412,15 @@ async fn cancel_leads_back_to_the_application_without_a_code() {
     let rp1 = Application::rp1(&house);
     let mut con = Person::new("con@a.test");
     let ask = rp1.asks();
-    let first = con.browser.get(&ask.url()).await;
-    let stopped = con.walks(&ask, first, |_| true).await;
+    // At the first page, before anybody is known.
+    let before = house.before().await;
+    let page = con.browser.get(&ask.url()).await;
+    let form = page.forms().into_iter().find(|form| form.buttons.iter().any(|(name, _)| name == "cancel"));
+    let answer = con.browser.submit(&form.unwrap()).await;
+    assert_eq!(con.goes_on(&ask, answer).await.error(), ("access_denied".into(), "cancelled".into()));
+    house.refused(&before, "cancelled").await;
+    assert_eq!(house.idp_a.hits("/authorize"), 0);
     let picker = con.follows(&ask).await;
-    drop(stopped);
     assert!(picker.is_picker());
     let before = house.before().await;
     let cancel = picker.form_with("cancel");
@@ -564,7 +569,6 @@ scopes = ["openid"]
     let redemption = code(&mut ann).await.with("client_assertion", &assertion);
     let answer = redemption.send().await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let before = house.before().await;
     let replayed = code(&mut ann).await.with("client_assertion", &assertion).send().await;
     assert_eq!((replayed.status.as_u16(), replayed.json()["error"].clone()), (401, json!("invalid_client")));
     // Others' keys, other methods, too old, too long.
@@ -584,5 +588,4 @@ scopes = ["openid"]
     assert_eq!(house.facts().await.rows("sessions"), 1);
     let issued = house.audit().await.iter().filter(|event| event.action == "token.issued").count();
     assert_eq!(issued, 1);
-    drop(before);
 }

@@ -6,7 +6,7 @@ use url::Url;
 use super::Findings;
 use crate::broker::Broker;
 use crate::keys::connection_secret;
-use crate::login::authenticate::oidc::private_key;
+use crate::keys::connection_secret::private_key;
 use crate::model::connection::{Connection, ConnectionState};
 use crate::model::project::Project;
 use crate::protocol::jose::JwkSet;

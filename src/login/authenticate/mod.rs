@@ -25,6 +25,7 @@ use crate::model::role;
 use crate::model::session::{Assurance, Session};
 use crate::model::user::{Profile, User};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::memberships::Expected;
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, users};
 use crate::web::visitor::Visitor;
 
@@ -49,6 +50,8 @@ pub struct Proof {
     pub issuer: String,
     pub subject: String,
     pub email: Option<Email>,
+    /// Whether the provider does not itself say that the address is unproved.
+    pub vouched: bool,
     pub profile: Profile,
     pub assurance: Assurance,
     pub authenticated_at: Moment,
@@ -120,7 +123,7 @@ struct SignIn {
 #[derive(Clone, Copy)]
 struct Claimed {
     domain: Option<DomainId>,
-    /// Whether the domain's owner wants the address to count as proved.
+    /// Whether the domain's owner wants the address to count as proved, and the provider does not deny it.
     trusted: bool,
 }
 
@@ -156,7 +159,9 @@ impl SignIn {
             (Some(email), Some(_)) => {
                 let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
                 let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
-                Ok(Claimed { domain: Some(domain.id), trusted: domain.trust_since.is_some() })
+                let trusted = domain.trust_since.is_some() && self.proof.vouched;
+                // What the provider calls unproved is nobody's, and keeps it from nobody.
+                Ok(Claimed { domain: self.proof.vouched.then_some(domain.id), trusted })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::verified(tx, self.project, email.domain()).await? {
@@ -277,6 +282,7 @@ impl SignIn {
         let mut any = false;
         for place in memberships::take_expected(tx, self.project, email, user, self.now).await? {
             any = true;
+            self.give_roles(tx, user, &place).await?;
             // In an exclusive project one has one membership; a known user has it already.
             if new || self.mode == MembershipMode::Shared {
                 self.join(
@@ -291,6 +297,26 @@ impl SignIn {
             }
         }
         Ok(any)
+    }
+
+    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
+    async fn give_roles(&self, tx: &mut Tx<'_>, user: UserId, place: &Expected) -> Result<(), Undone> {
+        let found = memberships::find(tx, place.organization_id, user).await?;
+        let Some(mut member) = found.filter(|member| {
+            member.status == MembershipStatus::Active && member.source == MembershipSource::Jit
+        }) else {
+            return Ok(());
+        };
+        member.roles.clone_from(&place.roles);
+        memberships::update(tx, &member, self.now).await?;
+        let event = AuditEvent::new(self.project, "organization.member.role_changed", Outcome::Changed)
+            .organization(Some(place.organization_id))
+            .actor("house")
+            .subject(user)
+            .request(Some(self.request))
+            .with("roles", place.roles.clone());
+        audit::record(tx, &self.random, self.now, &event).await?;
+        Ok(())
     }
 
     /// Adds a membership where there is none of any status: what was removed stays removed.

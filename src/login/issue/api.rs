@@ -77,22 +77,26 @@ async fn granted(
         other => other?,
     };
     let broker = visitor.broker();
-    let redeem = Arc::new(Redeem {
+    let redeem = Redeem {
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
         application,
         request,
-    });
-    // Whoever loses against another transaction looks again: the code may be used by now, or an organization changed.
+    };
+    let (grant, minted) = redeemed(visitor, redeem).await?;
+    sign(visitor, &grant, &minted).await
+}
+
+/// Whoever loses against another transaction looks again. If it was the same code, it is used by now: to lose the
+/// race is a reuse like any other, and ends what the winner got.
+async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<(Grant, Minted), Stop> {
+    let redeem = Arc::new(redeem);
     for _ in 0..TRIES {
         let redeem = Arc::clone(&redeem);
-        match broker.db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
+        match visitor.broker().db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
             Err(StoreError::Conflict) => {}
-            outcome => {
-                let (grant, minted) = outcome??;
-                return sign(visitor, &grant, &minted).await;
-            }
+            outcome => return Ok(outcome??),
         }
     }
     Err(StoreError::Conflict.into())

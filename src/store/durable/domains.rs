@@ -53,6 +53,10 @@ pub async fn by_name(
     db.one(sql, params![organization, name.as_str()]).await?.as_ref().map(domain).transpose()
 }
 
+pub async fn by_id(db: &mut impl Read, id: DomainId) -> Result<Option<Domain>, StoreError> {
+    db.one(select!("WHERE d.id = $1"), params![id]).await?.as_ref().map(domain).transpose()
+}
+
 pub async fn of_organization(
     db: &mut impl Read,
     organization: OrganizationId,

@@ -11,8 +11,6 @@ use openidconnect::{
     ClientId, ClientSecret, CsrfToken, IssuerUrl, JsonWebKeySet, Nonce, PkceCodeChallenge, PkceCodeVerifier,
     RedirectUrl, Scope,
 };
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
@@ -23,7 +21,6 @@ use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::Connection;
 use crate::model::login::{Away, Login};
-use crate::protocol::jose::{Algorithm, SigningKey};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -140,7 +137,7 @@ fn authentication(
 }
 
 fn assertion(broker: &Broker, connection: &Connection, audience: &str, now: Moment) -> Result<String, Fault> {
-    let key = private_key(&secret(broker, connection)?);
+    let key = connection_secret::private_key(&secret(broker, connection)?);
     let key = key.ok_or(Fault::Other("a connection's private key is unusable"))?;
     let id = &connection.settings.client_id;
     let claims = serde_json::json!({
@@ -148,15 +145,4 @@ fn assertion(broker: &Broker, connection: &Connection, audience: &str, now: Mome
         "iat": now.seconds(), "exp": now.seconds() + 60,
     });
     Ok(key.sign_jwt("JWT", &claims)?)
-}
-
-/// Reads a PKCS#8 private key in PEM: RSA, P-256 or Ed25519. Its `kid` is the thumbprint (RFC 7638).
-pub fn private_key(pem: &Secret) -> Option<SigningKey> {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()).ok()?;
-    let der = der.secret_pkcs8_der();
-    let read = |algorithm, kid: String| SigningKey::from_pkcs8(algorithm, kid, der).ok();
-    [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(|algorithm| {
-        let kid = read(algorithm, String::new())?.public_jwk().thumbprint();
-        read(algorithm, kid)
-    })
 }

@@ -80,6 +80,7 @@ async fn ask(
         version: away.version,
         issuer: connection.settings.issuer.clone(),
         email: email(connection, &claims, userinfo.as_ref())?,
+        vouched: is_vouched_for(&claims, userinfo.as_ref()),
         profile: profile(&claims, userinfo.as_ref()),
         assurance: Assurance::from_upstream(&amr),
         authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
@@ -280,6 +281,12 @@ fn email(
         (Some(one), Some(other)) if one != other => Err(refused),
         (one, other) => Ok(one.or(other)),
     }
+}
+
+/// Whether the provider itself holds the address to be proved. One that says nothing does; some say it as text.
+fn is_vouched_for(claims: &Claims, userinfo: Option<&Claims>) -> bool {
+    let said = [Some(claims), userinfo].into_iter().flatten().filter_map(|from| from.get("email_verified"));
+    said.filter(|said| !said.is_null()).all(|said| *said == true || *said == "true")
 }
 
 fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {

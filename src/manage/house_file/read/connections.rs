@@ -1,17 +1,16 @@
 //! `[connection.…]`
 
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use super::keys::Keys;
 use super::{presets, values};
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Secret;
+use crate::keys::connection_secret::private_key;
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::ConnectionPart;
 use crate::model::connection::{ConnectionState, Endpoints, Jit, Preset};
-use crate::protocol::jose::{Algorithm, SigningKey};
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::scope;
 
@@ -113,19 +112,13 @@ fn proof(keys: &mut Keys<'_>) -> (Method, Option<Secret>) {
     }
     match &wanted {
         None => keys.missing(name),
-        Some(key) if method == Method::PrivateKeyJwt && !is_private_key(&key.value) => {
+        Some(key) if method == Method::PrivateKeyJwt && private_key(&key.value).is_none() => {
             reader
                 .refuse(key.at, "must be a private key in PEM (PKCS#8): RSA of 2048 bits, P-256 or Ed25519");
         }
         Some(_) => {}
     }
     (method, wanted.map(|secret| secret.value))
-}
-
-fn is_private_key(pem: &Secret) -> bool {
-    let Ok(der) = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()) else { return false };
-    let read = |algorithm| SigningKey::from_pkcs8(algorithm, "", der.secret_pkcs8_der()).is_ok();
-    [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().any(read)
 }
 
 fn endpoints(keys: &mut Keys<'_>) -> Option<Placed<Endpoints>> {

@@ -14,13 +14,15 @@ pub fn read(reader: &Reader<'_>, tables: Vec<Keys<'_>>) -> Vec<DomainPart> {
         let trust_email = keys.flag("trust_email", false);
         let auto_join = keys.flag("auto_join", false);
         keys.finish();
-        let (Some(text), Some(organization)) = (name, organization) else { continue };
-        let Some(name) = reader.accept(text.at, DomainName::parse(&text.value)) else { continue };
-        if let Some(other) = domains.iter().find(|domain| domain.name.value == name) {
+        let name = name.and_then(|text| {
+            let parsed = reader.accept(text.at, DomainName::parse(&text.value));
+            parsed.map(|name| Placed { value: name, at: text.at })
+        });
+        let (Some(name), Some(organization)) = (name, organization) else { continue };
+        if let Some(other) = domains.iter().find(|domain| domain.name.value == name.value) {
             let line = other.name.at.line;
-            reader.refuse(text.at, format!("the domain {name} is claimed in line {line} already"));
+            reader.refuse(name.at, format!("the domain {} is claimed in line {line} already", name.value));
         }
-        let name = Placed { value: name, at: text.at };
         domains.push(DomainPart { name, organization, connections, use_for_routing, trust_email, auto_join });
     }
     domains
