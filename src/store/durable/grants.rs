@@ -68,13 +68,18 @@ pub async fn use_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Opti
     tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
 }
 
-/// Kills the tokens that came of a code which somebody used twice. Returns whose they were.
+/// Kills the tokens that came of a code which somebody used twice. Returns whose they were. What is dead already is
+/// not written again, so that of many who come at once few stand in each other's way.
 pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET revoked_at = COALESCE(revoked_at, $2) WHERE code_digest = $1 RETURNING ",
+        "UPDATE grants SET revoked_at = $2 WHERE code_digest = $1 AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
+    if let Some(row) = tx.one(sql, params![code, now]).await? {
+        return grant(&row).map(Some);
+    }
+    let sql = concat!("SELECT ", columns!(), " FROM grants WHERE code_digest = $1");
+    tx.one(sql, params![code]).await?.as_ref().map(grant).transpose()
 }
 
 pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), StoreError> {
