@@ -11,7 +11,7 @@ use super::reply;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 
-/// `application/x-www-form-urlencoded`, and nothing else (threats M11).
+/// `application/x-www-form-urlencoded` in the body, and nothing in the query (threats M11).
 #[derive(Debug)]
 pub struct Form(pub Params);
 
@@ -19,6 +19,10 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        // What stands in the address would be logged by others (RFC 6749, sections 2.3.1 and 3.2).
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(refused(StatusCode::BAD_REQUEST, "the parameters must stand in the body"));
+        }
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {

@@ -5,14 +5,13 @@ use behalf::protocol::jose::{Algorithm, JwkSet, Jws, SigningKey, Typ};
 use behalf::protocol::oauth::pkce;
 use data_encoding::BASE64;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::broker::{House, RP1_SECRET};
 use super::form::Form;
-use super::visitor::{Answer, Visitor};
+use super::visitor::{Answer, Visitor, line};
 
 /// How an application proves who it is at the token endpoint.
 #[derive(Clone)]
@@ -37,8 +36,14 @@ pub struct Application {
 impl Application {
     pub fn new(house: &House, client_id: &str, proof: Proof) -> Self {
         let redirect_uri = format!("https://{client_id}.test/callback");
-        let line = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
-        Self { house: house.url.clone(), line, client_id: client_id.to_owned(), redirect_uri, proof }
+        Self { house: house.url.clone(), line: line(), client_id: client_id.to_owned(), redirect_uri, proof }
+    }
+
+    /// One of another project than the default one.
+    pub fn of_project(house: &House, slug: &str, client_id: &str, proof: Proof) -> Self {
+        let mut own = Self::new(house, client_id, proof);
+        own.house = format!("{}/p/{slug}", house.url);
+        own
     }
 
     /// The confidential one of the default house.
@@ -251,7 +256,8 @@ impl Redemption {
             Proof::Nothing => add("client_id", &self.application.client_id),
         }
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let host = self.application.house.trim_start_matches("http://").to_owned();
+        let issuer: Url = self.application.house.parse().unwrap();
+        let host = issuer.authority().to_owned();
         let url = format!("{}/token", self.node);
         let request = self.application.line.post(&url).header(HOST, host).body(body);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");

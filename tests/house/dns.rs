@@ -43,6 +43,12 @@ impl DnsZone {
         self.server = Server::start(self.port, &arguments(records)).expect("the port is still free");
     }
 
+    /// From now on says REFUSED, on the same port.
+    pub fn restart_refusing(&mut self) {
+        self.server.stop();
+        self.server = Server::start(self.port, &[]).expect("the port is still free");
+    }
+
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }

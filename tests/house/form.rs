@@ -63,6 +63,12 @@ fn add_control(form: &mut Form, tag: &Tag) {
     }
 }
 
+/// What a page is built of: the name of every tag, and the names of its attributes.
+pub fn skeleton(html: &str) -> Vec<(String, Vec<String>)> {
+    let names = |tag: Tag| (tag.name, tag.attributes.into_iter().map(|(name, _)| name).collect());
+    tags(html).into_iter().map(names).collect()
+}
+
 /// A start or end tag, and the text up to the next one.
 struct Tag {
     name: String,

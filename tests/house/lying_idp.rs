@@ -5,6 +5,7 @@
 //! how its doors open ([`Door`]) hold for everybody at once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
@@ -22,6 +23,7 @@ use behalf::foundation::random::Random;
 use behalf::protocol::jose::{Algorithm, SigningKey};
 use behalf::protocol::oauth::pkce;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
+use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -75,6 +77,10 @@ pub enum Door {
     Redirect(String),
     /// Never answers.
     Silent,
+    /// Begins to answer, and never ends.
+    Stalls,
+    /// Answers without end.
+    Endless,
 }
 
 /// A private key of the provider's.
@@ -383,7 +389,13 @@ async fn knocked(State(me): Me, request: Request, next: Next) -> Response {
         Some(Door::Huge(size)) => json_text(format!("{{\"padding\":\"{}\"}}", "x".repeat(size))),
         Some(Door::Redirect(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Some(Door::Silent) => std::future::pending().await,
+        Some(Door::Stalls) => Body::from_stream(one_piece().chain(stream::pending())).into_response(),
+        Some(Door::Endless) => Body::from_stream(one_piece().cycle()).into_response(),
     }
+}
+
+fn one_piece() -> impl Stream<Item = Result<Bytes, Infallible>> + Clone + Send + 'static {
+    stream::iter([Ok(Bytes::from_static(&[b' '; 8_192]))])
 }
 
 fn json_text(body: String) -> Response {

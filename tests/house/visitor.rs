@@ -34,8 +34,7 @@ impl Default for Visitor {
 impl Visitor {
     /// Somebody new, without any cookie.
     pub fn arrives() -> Self {
-        let line = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
-        Self { line, jar: Jar::default() }
+        Self { line: line(), jar: Jar::default() }
     }
 
     pub async fn get(&mut self, url: &str) -> Answer {
@@ -90,6 +89,12 @@ impl Visitor {
     }
 }
 
+/// A line to loopback. Without certificate authorities, whose reading takes longer than most stories.
+pub fn line() -> reqwest::Client {
+    let builder = reqwest::Client::builder().redirect(Policy::none()).no_proxy();
+    builder.tls_certs_only(std::iter::empty()).build().unwrap()
+}
+
 impl Answer {
     /// Where a redirect points, if it is one.
     pub fn location(&self) -> Option<Url> {
@@ -107,6 +112,12 @@ impl Answer {
 
     pub fn forms(&self) -> Vec<Form> {
         forms(&self.url, &self.body)
+    }
+
+    /// The form that has a field of this name.
+    pub fn form_with(&self, field: &str) -> Form {
+        let found = self.forms().into_iter().find(|form| form.value(field).is_some());
+        found.unwrap_or_else(|| panic!("{} has no field {field}: {}", self.url, self.body))
     }
 
     /// The only form of the page.

@@ -1,0 +1,121 @@
+//! C16: a domain is looked up again and again; only its authoritative silence for a week makes it lapse, and a
+//! claim that nobody proves is asked about less and less.
+
+use behalf::chores::domains::look;
+use behalf::foundation::domain_name::DomainName;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::{House, Plan};
+
+const DAY: u64 = 86_400;
+
+async fn state(house: &House, domain: &str) -> String {
+    let name = DomainName::parse(domain).unwrap();
+    house.text(&format!("SELECT state FROM domains WHERE name = '{}'", name.as_str())).await.unwrap()
+}
+
+async fn ann_comes(house: &House) -> bool {
+    let arrival = Person::new("ann@a.test").follows(&Application::rp1(house).asks()).await;
+    arrival.told_application("code").is_some()
+}
+
+/// Whether a look has been taken at a domain since the last one.
+async fn is_looked_at(house: &House, domain: &str) -> bool {
+    let sql = format!("SELECT CAST(checked_at AS TEXT) FROM domains WHERE name = '{domain}'");
+    let before = house.text(&sql).await;
+    look(&house.broker).await.unwrap();
+    house.text(&sql).await != before
+}
+
+#[tokio::test]
+async fn c16_a_week_of_authoritative_silence_makes_a_domain_lapse_and_a_failing_server_does_not() {
+    let mut house = House::opens().await;
+    assert!(ann_comes(&house).await);
+    // A server that refuses to answer, for a month, is no silence.
+    let port = house.dns.port;
+    house.dns.restart_refusing();
+    assert_eq!(house.dns.port, port);
+    for _ in 0..30 {
+        house.turn_clock(DAY + 1);
+        look(&house.broker).await.unwrap();
+    }
+    assert_eq!(state(&house, "a.test").await, "verified");
+    house.dns.restart_with_txt(&[]);
+    for day in 1..=7 {
+        assert_eq!(state(&house, "a.test").await, "verified", "before day {day}");
+        assert!(ann_comes(&house).await, "before day {day}");
+        house.turn_clock(DAY + 1);
+        look(&house.broker).await.unwrap();
+        // Asked twice a day, a day's silence counts once.
+        house.turn_clock(60);
+        assert!(!is_looked_at(&house, "a.test").await);
+    }
+    assert_eq!(state(&house, "a.test").await, "lapsed");
+    assert!(!ann_comes(&house).await);
+    let lost =
+        house.audit().await.into_iter().filter(|event| event.action == "organization.domain.lost").count();
+    assert_eq!(lost, 2, "of A and of B, once each");
+    // The old proof, published again, proves nothing.
+    let challenge = house.text("SELECT challenge FROM domains WHERE name = 'a.test'").await.unwrap();
+    house.dns.restart_with_txt(&[("_behalf-challenge.a.test", &format!("behalf-verify={challenge}"))]);
+    house.turn_clock(DAY + 1);
+    look(&house.broker).await.unwrap();
+    assert_eq!(state(&house, "a.test").await, "lapsed");
+}
+
+#[tokio::test]
+async fn c16_a_claim_is_asked_about_less_and_less_and_proved_by_its_record_alone() {
+    let mut plan = Plan::default();
+    plan.unproved.push("a.test");
+    let mut house = plan.build().await;
+    assert_eq!(state(&house, "a.test").await, "pending");
+    let mut looks = Vec::new();
+    let mut age = 0;
+    while age < 2 * 3_600 {
+        house.turn_clock(10);
+        age += 10;
+        if is_looked_at(&house, "a.test").await {
+            looks.push(age);
+        }
+    }
+    let pauses: Vec<_> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.is_sorted() && pauses[0] <= 20 && *pauses.last().unwrap() >= 600, "{pauses:?}");
+    assert!(looks.len() < 60, "{}", looks.len());
+    assert!(!ann_comes(&house).await);
+    house.unproved.clear();
+    house.prove_domains().await;
+    assert_eq!(state(&house, "a.test").await, "verified");
+    assert!(ann_comes(&house).await);
+}
+
+#[tokio::test]
+async fn c15_a_domain_that_another_organization_holds_is_not_taken_by_a_record() {
+    let mut house = House::opens().await;
+    house
+        .provision(
+            r#"
+[project]
+slug = "default"
+
+[organization.org-c]
+
+[[domain]]
+name = "a.test"
+organization = "org-c"
+use_for_routing = true
+trust_email = true
+"#,
+        )
+        .await;
+    let holders = "SELECT CAST(COUNT(*) AS TEXT) FROM domains WHERE name = 'a.test' AND state = 'verified'";
+    let by_a = "SELECT o.slug FROM domains d JOIN organizations o ON o.id = d.organization_id \
+        WHERE d.name = 'a.test' AND d.state = 'verified'";
+    // Both records are published, and both are looked for.
+    house.prove_domains().await;
+    assert_eq!(house.text(by_a).await.as_deref(), Some("org-a"));
+    house.turn_clock(DAY + 1);
+    look(&house.broker).await.unwrap();
+    assert_eq!(house.text(holders).await.as_deref(), Some("1"));
+    assert_eq!(house.text(by_a).await.as_deref(), Some("org-a"));
+    assert!(ann_comes(&house).await);
+}

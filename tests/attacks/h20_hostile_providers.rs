@@ -1,0 +1,246 @@
+//! H20: a provider that lies, dawdles, floods or is dead harms its own organization's logins alone.
+
+use behalf::config::Config;
+use behalf::protocol::jose::Algorithm;
+use serde_json::json;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::{House, Plan};
+use crate::house::dns::free_port;
+use crate::house::lying_idp::{Door, Key, LyingIdp, Says};
+
+/// Ann is refused, nothing is stored; meanwhile Bob, of the other organization, comes through.
+async fn ann_is_refused(house: &House, status: u16, reasons: &[&str], what: &str) {
+    let rp1 = Application::rp1(house);
+    let (asks, of_bob) = (rp1.asks(), rp1.asks());
+    let before = house.before().await;
+    let mut ann = Person::new("ann@a.test");
+    let arrival = ann.follows(&asks).await;
+    assert_eq!(arrival.status(), status, "{what}: {}", arrival.told());
+    house.refused_for_one_of(&before, reasons).await;
+    let arrival = Person::new("bob@b.test").follows(&of_bob).await;
+    assert_eq!(of_bob.redeems(&arrival).await.id["email"], json!("bob@b.test"), "{what}");
+}
+
+#[tokio::test]
+async fn h20_whatever_the_token_endpoint_answers_is_refused() {
+    let house = House::opens().await;
+    let cases: [(Door, u16, &[&str]); 10] = [
+        (Door::Endless, 502, &["idp_unreachable"]),
+        (Door::Huge(5_000_000), 502, &["idp_unreachable"]),
+        (Door::Body("{".repeat(100_000)), 403, &["token_answer_malformed"]),
+        (Door::Body("[".repeat(100_000)), 403, &["token_answer_malformed"]),
+        (Door::Body(String::new()), 403, &["token_answer_malformed"]),
+        (Door::Body("<!doctype html>".into()), 403, &["token_answer_malformed"]),
+        (Door::Body("null".into()), 403, &["token_answer_malformed"]),
+        (Door::Status(204), 403, &["token_answer_malformed"]),
+        (Door::Status(429), 403, &["token_endpoint_refused", "token_answer_malformed"]),
+        (Door::Status(503), 403, &["token_endpoint_refused", "token_answer_malformed"]),
+    ];
+    for (door, status, reasons) in cases {
+        house.idp_a.door("/token", Some(door.clone()));
+        let mut what = format!("{door:?}");
+        what.truncate(60);
+        ann_is_refused(&house, status, reasons, &what).await;
+    }
+}
+
+#[tokio::test]
+async fn h20_nobody_is_waited_for_longer_than_the_limit() {
+    let settings = |config: &mut Config| config.egress.total_timeout = 1;
+    let house = Plan { settings, ..Plan::default() }.build().await;
+    let rp1 = Application::rp1(&house);
+    for path in ["/token", "/jwks", "/.well-known/openid-configuration"] {
+        house.idp_a.door(path, Some(Door::Silent));
+        house.idp_b.door(path, Some(Door::Stalls));
+        house.turn_clock(86_401);
+        let before = house.before().await;
+        let (of_ann, of_bob) = (rp1.asks(), rp1.asks());
+        let (mut ann, mut bob) = (Person::new("ann@a.test"), Person::new("bob@b.test"));
+        let (ann, bob) = tokio::join!(ann.follows(&of_ann), bob.follows(&of_bob));
+        assert_eq!((ann.status(), bob.status()), (502, 502), "{path}: {} {}", ann.told(), bob.told());
+        house.unchanged(&before).await;
+        let events = house.events_since(&before).await;
+        let reasons: Vec<_> = events.iter().map(|event| event.reason.as_deref()).collect();
+        assert_eq!(reasons, [Some("idp_unreachable"); 2], "{path}");
+        house.idp_a.door(path, None);
+        house.idp_b.door(path, None);
+    }
+}
+
+#[tokio::test]
+async fn h20_bob_comes_through_while_ann_s_provider_keeps_her_waiting() {
+    let house = House::opens().await;
+    house.idp_a.door("/token", Some(Door::Silent));
+    let rp1 = Application::rp1(&house);
+    let (of_ann, of_bob) = (rp1.asks(), rp1.asks());
+    let (mut ann, mut bob) = (Person::new("ann@a.test"), Person::new("bob@b.test"));
+    let back = ann.is_sent_back(&of_ann).await;
+    let waiting = tokio::spawn(async move { ann.browser.get(back.as_str()).await });
+    while house.idp_a.hits("/token") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let arrival = bob.follows(&of_bob).await;
+    of_bob.redeems(&arrival).await;
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn h20_whatever_the_keys_are_is_refused_and_the_right_ones_help_after_the_cooldown() {
+    let house = House::opens().await;
+    let jwk = house.idp_a.key().jwk();
+    let keys = |number: usize| json!({ "keys": vec![jwk.clone(); number] }).to_string();
+    let good = keys(1);
+    let mut oct = jwk.clone();
+    oct["kty"] = json!("oct");
+    for (what, jwks) in [
+        ("none", "{\"keys\":[]}".to_owned()),
+        ("ten thousand", keys(10_000)),
+        ("no set", "{}".to_owned()),
+        ("a list", "[]".to_owned()),
+        ("a page", "<!doctype html>".to_owned()),
+        ("nothing", String::new()),
+        ("deep", "[".repeat(50_000)),
+        ("another kind", json!({ "keys": [oct] }).to_string()),
+        ("keys of null", json!({ "keys": [null] }).to_string()),
+        ("keys as an object", json!({ "keys": { "0": jwk } }).to_string()),
+    ] {
+        house.idp_a.publishes(&jwks);
+        house.turn_clock(86_401);
+        ann_is_refused(
+            &house,
+            if ["none", "another kind", "keys of null"].contains(&what) { 403 } else { 502 },
+            &["idp_unreachable", "id_token_signature"],
+            what,
+        )
+        .await;
+        house.idp_a.publishes(&good);
+        house.turn_clock(31);
+        let ask = Application::rp1(&house).asks();
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        assert!(arrival.told_application("code").is_some(), "after {what}: {}", arrival.told());
+    }
+    for door in [Door::Endless, Door::Huge(5_000_000), Door::Status(500), Door::Redirect("/x".into())] {
+        house.turn_clock(86_401);
+        house.idp_a.door("/jwks", Some(door.clone()));
+        ann_is_refused(&house, 502, &["idp_unreachable"], &format!("{door:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn h20_a_good_set_of_keys_is_not_given_up_for_a_bad_one() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks();
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    ask.redeems(&arrival).await;
+    // For a day, whatever is published in its place.
+    for door in
+        [Door::Status(500), Door::Body("<!doctype html>".into()), Door::Body("{}".into()), Door::Endless]
+    {
+        for path in ["/jwks", "/.well-known/openid-configuration"] {
+            house.idp_a.door(path, Some(door.clone()));
+        }
+        house.turn_clock(3_601);
+        let ask = rp1.asks();
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        assert!(arrival.told_application("code").is_some(), "{door:?}: {}", arrival.told());
+    }
+    house.turn_clock(86_401);
+    let before = house.before().await;
+    assert_eq!(Person::new("ann@a.test").follows(&rp1.asks()).await.status(), 502);
+    house.refused(&before, "idp_unreachable").await;
+}
+
+#[tokio::test]
+async fn h20_two_hundred_unknown_keys_are_two_looks_at_most() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (mut ann, before) = (Person::new("ann@a.test"), house.before().await);
+    for number in 0..200 {
+        house.idp_a.says(Says::truth().header("kid", &json!(format!("kid {number}")).to_string()));
+        let ask = rp1.asks().with("login_hint", "ann@a.test");
+        assert_eq!(ann.follows(&ask).await.status(), 403);
+    }
+    house.unchanged(&before).await;
+    assert!(house.idp_a.hits("/jwks") <= 2, "{}", house.idp_a.hits("/jwks"));
+    assert_eq!(house.idp_a.hits("/.well-known/openid-configuration"), 1);
+    // A set without keys is no way around it.
+    house.idp_a.publishes("{\"keys\":[]}");
+    for round in 1..=3 {
+        house.turn_clock(31);
+        let looks = house.idp_a.hits("/jwks");
+        for _ in 0..10 {
+            ann.follows(&rp1.asks().with("login_hint", "ann@a.test")).await;
+        }
+        assert!(house.idp_a.hits("/jwks") <= looks + 1, "round {round}");
+    }
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn h20_a_new_key_is_found_at_once_and_the_next_one_after_the_cooldown() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let comes = async || {
+        let ask = rp1.asks().with("login_hint", "ann@a.test");
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        arrival.told_application("code").is_some()
+    };
+    assert!(comes().await);
+    house.idp_a.rotates(Key::new(Algorithm::RS256, "second"));
+    assert!(!comes().await, "within 30 seconds of the first look");
+    house.turn_clock(31);
+    assert!(comes().await);
+    house.idp_a.rotates(Key::new(Algorithm::RS256, "third"));
+    assert!(!comes().await);
+    house.turn_clock(31);
+    assert!(comes().await);
+    assert_eq!(house.idp_a.hits("/jwks"), 3);
+    // The same `kid` twice is no outage.
+    let (own, other) = (house.idp_a.key(), Key::new(Algorithm::RS256, "third"));
+    house.idp_a.publishes(&json!({ "keys": [other.jwk(), own.jwk()] }).to_string());
+    house.turn_clock(3_601);
+    assert!(comes().await);
+}
+
+#[tokio::test]
+async fn h20_a_provider_that_is_not_there_is_told_at_once() {
+    let dead = format!("http://127.0.0.1:{}", free_port());
+    let house = Plan::default().with("issuer = \"{idp_a}\"", &format!("issuer = \"{dead}\"")).build().await;
+    ann_is_refused(&house, 502, &["idp_unreachable"], "a dead port").await;
+
+    let house = House::opens().await;
+    for (what, name, value) in [
+        ("another's name", "issuer", json!(house.idp_b.issuer)),
+        ("a longer name", "issuer", json!(format!("{}/", house.idp_a.issuer))),
+        ("no name", "issuer", json!(null)),
+        ("no address", "authorization_endpoint", json!("not a URL")),
+        ("a script", "authorization_endpoint", json!("javascript:alert(1)")),
+        ("a number", "token_endpoint", json!(1)),
+    ] {
+        let own = json!(house.idp_a.issuer);
+        house.turn_clock(86_401);
+        house.idp_a.discovery(name, value);
+        ann_is_refused(&house, 502, &["idp_unreachable"], what).await;
+        let rest = [
+            ("issuer", own.clone()),
+            ("authorization_endpoint", json!(format!("{}/authorize", house.idp_a.issuer))),
+            ("token_endpoint", json!(format!("{}/token", house.idp_a.issuer))),
+        ];
+        for (name, value) in rest {
+            house.idp_a.discovery(name, value);
+        }
+        // What was bad is not believed for an hour.
+        house.turn_clock(31);
+        let ask = Application::rp1(&house).asks();
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        assert!(arrival.told_application("code").is_some(), "after {what}: {}", arrival.told());
+    }
+    let elsewhere = LyingIdp::opens(house.clock.clone()).await;
+    house.turn_clock(86_401);
+    let document = Door::Redirect(format!("{}/.well-known/openid-configuration", elsewhere.issuer));
+    house.idp_a.door("/.well-known/openid-configuration", Some(document));
+    ann_is_refused(&house, 502, &["idp_unreachable"], "a redirect").await;
+    assert_eq!(elsewhere.hits("/.well-known/openid-configuration"), 0);
+}

@@ -1,0 +1,106 @@
+//! H25: as many tabs as people open, none takes another's place.
+
+use behalf::foundation::random::Random;
+use serde_json::json;
+
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::House;
+
+/// Twenty requests of two applications, for either of two organizations.
+fn twenty(house: &House) -> Vec<(Ask, &'static str)> {
+    let (rp1, rp2) = (Application::rp1(house), Application::rp2(house));
+    let one = |number: usize| {
+        let application = if number.is_multiple_of(2) { &rp1 } else { &rp2 };
+        let organization = if number % 4 < 2 { "org-a" } else { "org-b" };
+        (application.asks().with("login_hint", "con@a.test").with("organization", organization), organization)
+    };
+    (0..20).map(one).collect()
+}
+
+/// The numbers below `count`, in some order, the same every time.
+fn shuffled(count: usize) -> Vec<usize> {
+    let random = Random::sequence(25);
+    let mut order: Vec<usize> = (0..count).collect();
+    for at in (1..count).rev() {
+        let [one] = random.bytes::<1>();
+        order.swap(at, usize::from(one) % (at + 1));
+    }
+    order
+}
+
+#[tokio::test]
+async fn h25_twenty_tabs_end_where_they_began_in_whatever_order() {
+    let house = House::opens().await;
+    let asks = twenty(&house);
+    let mut con = Person::new("con@a.test");
+    let mut held = Vec::new();
+    for (ask, _) in &asks {
+        held.push(con.is_sent_back(ask).await);
+        house.turn_clock(1);
+    }
+    for at in shuffled(asks.len()) {
+        let (ask, organization) = &asks[at];
+        let answer = con.browser.get(held[at].as_str()).await;
+        let arrival = con.goes_on(ask, answer).await;
+        assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"), "tab {at}");
+        // Its own client and nonce are checked with the signature.
+        let tokens = ask.redeems(&arrival).await;
+        assert_eq!(tokens.id["org_id"], json!(house.organization(organization).await), "tab {at}");
+    }
+    assert_eq!((house.count("users").await, house.count("sessions").await), (1, 1));
+}
+
+#[tokio::test]
+async fn h25_the_twenty_first_tab_drops_the_oldest_alone() {
+    let house = House::opens().await;
+    let mut asks = twenty(&house);
+    asks.push((
+        Application::rp1(&house).asks().with("login_hint", "con@a.test").with("organization", "org-a"),
+        "org-a",
+    ));
+    let mut con = Person::new("con@a.test");
+    let mut held = Vec::new();
+    for (ask, _) in &asks {
+        held.push(con.is_sent_back(ask).await);
+        house.turn_clock(1);
+    }
+    let before = house.before().await;
+    assert_eq!(con.browser.get(held[0].as_str()).await.status, 403);
+    house.refused(&before, "flow_expired").await;
+    for at in shuffled(20).into_iter().map(|at| at + 1) {
+        let answer = con.browser.get(held[at].as_str()).await;
+        let arrival = con.goes_on(&asks[at].0, answer).await;
+        asks[at].0.redeems(&arrival).await;
+    }
+}
+
+#[tokio::test]
+async fn h25_two_tabs_of_a_first_visit_both_come_through() {
+    let house = House::opens().await;
+    let (rp1, rp2) = (Application::rp1(&house), Application::rp2(&house));
+    let (one, two) = (rp1.asks(), rp2.asks());
+    let mut con = Person::new("con@a.test");
+    let (first, second) = (con.is_sent_back(&one).await, con.is_sent_back(&two).await);
+    // Both are sent before either is answered, so neither brings the session's cookie.
+    let tab = con.browser.jar.clone();
+    let answer = con.browser.get(first.as_str()).await;
+    let first = con.goes_on(&one, answer).await;
+    let with_both = con.browser.jar.clone();
+    con.browser.jar = tab;
+    let answer = con.browser.get(second.as_str()).await;
+    let second = con.goes_on(&two, answer).await;
+    assert!(first.is_picker() && second.is_picker(), "{} {}", first.told(), second.told());
+    // The browser keeps the flows of both, and the session's cookie that came last.
+    let root = house.url.parse().unwrap();
+    let last = con.browser.jar.value(&root, "__Host-behalf").unwrap().to_owned();
+    let mut jar = with_both;
+    jar.take(&root, &format!("__Host-behalf={last}; Path=/; Secure; HttpOnly; SameSite=Lax"));
+    con.browser.jar = jar;
+
+    let of_one = con.picks(&one, &first, "A Corporation").await;
+    let of_two = con.picks(&two, &second, "B Corporation").await;
+    let (of_one, of_two) = (one.redeems(&of_one).await, two.redeems(&of_two).await);
+    assert_eq!(of_one.id["org_id"], json!(house.organization("org-a").await));
+    assert_eq!(of_two.id["org_id"], json!(house.organization("org-b").await));
+    assert_eq!(of_one.id["sub"], of_two.id["sub"]);
+}

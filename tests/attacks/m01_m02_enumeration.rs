@@ -1,0 +1,191 @@
+//! M01 and M02: the login page says what a domain leads to, and nothing about people or customers.
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::{House, Plan};
+use crate::house::visitor::Answer;
+
+/// An answer with everything masked that is new each time: ids, tokens, the address itself.
+fn masked(answer: &Answer, typed: &str) -> String {
+    let mut text = format!("{}\n", answer.status);
+    for (name, value) in &answer.headers {
+        if !["date", "x-request-id", "set-cookie", "location", "content-length"].contains(&name.as_str()) {
+            text += &format!("{name}: {}\n", value.to_str().unwrap());
+        }
+    }
+    if let Some(mut to) = answer.location() {
+        let fresh = ["state", "nonce", "code_challenge", "login_hint"];
+        let pairs: Vec<_> = to.query_pairs().into_owned().collect();
+        let mask = |name: &str, value: String| if fresh.contains(&name) { "*".to_owned() } else { value };
+        to.query_pairs_mut().clear().extend_pairs(pairs.into_iter().map(|(name, value)| {
+            let value = mask(&name, value);
+            (name, value)
+        }));
+        text += to.as_str();
+    }
+    let mut body = answer.body.replace(typed, "*");
+    for form in answer.forms() {
+        if let Some(csrf) = form.value("csrf") {
+            body = body.replace(csrf, "*");
+        }
+        body = body.replace(form.action.path().split('/').nth(2).unwrap_or("-"), "*");
+    }
+    if let Some(id) = answer.header("x-request-id") {
+        body = body.replace(id, "*");
+    }
+    text + &body
+}
+
+async fn types(house: &House, address: &str) -> Answer {
+    let mut person = Person::new("");
+    let page = person.browser.get(&Application::rp1(house).asks().url()).await;
+    person.browser.submit(&page.form_with("email").with("email", address)).await
+}
+
+async fn hints(house: &House, address: &str) -> Answer {
+    let ask = Application::rp1(house).asks().with("login_hint", address);
+    Person::new("").browser.get(&ask.url()).await
+}
+
+#[tokio::test]
+async fn m01_known_and_unknown_people_of_a_domain_are_answered_alike() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    Person::new("ann@a.test").follows(&ask).await.code();
+    Person::new("dis@a.test").follows(&ask).await.code();
+    house.execute("UPDATE users SET disabled_at = 1 WHERE email = 'dis@a.test'").await;
+    let typed = masked(&types(&house, "ann@a.test").await, "ann@a.test");
+    let hinted = masked(&hints(&house, "ann@a.test").await, "ann@a.test");
+    assert!(typed.contains("/authorize?") && hinted.contains("/authorize?"), "{typed} {hinted}");
+    // Unknown, disabled, and expected but not come yet.
+    for address in ["nobody@a.test", "dis@a.test", "con@a.test"] {
+        assert_eq!(masked(&types(&house, address).await, address), typed, "{address}");
+        assert_eq!(masked(&hints(&house, address).await, address), hinted, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn m01_domains_that_lead_nowhere_are_answered_alike_whoever_claims_them() {
+    let mut plan = Plan::default().and(
+        r#"
+[[domain]]
+name = "pending.test"
+organization = "org-a"
+connections = ["ca"]
+use_for_routing = true
+trust_email = true
+
+[[domain]]
+name = "switched-off.test"
+organization = "org-a"
+connections = ["ca"]
+
+[[domain]]
+name = "alone.test"
+organization = "org-c"
+use_for_routing = true
+trust_email = true
+
+[[domain]]
+name = "lapsed.test"
+organization = "org-a"
+connections = ["ca"]
+use_for_routing = true
+trust_email = true
+
+[[domain]]
+name = "drafted.test"
+organization = "org-c"
+connections = ["draft"]
+use_for_routing = true
+trust_email = true
+
+[connection.draft]
+organization = "org-c"
+type = "oidc"
+display_name = "A draft of C's"
+state = "draft"
+issuer = "{idp_b}"
+client_id = "behalf"
+client_secret = { env = "CB_SECRET" }
+"#,
+    );
+    plan.unproved.push("pending.test");
+    let house = plan.build().await;
+    house.execute("UPDATE domains SET state = 'lapsed' WHERE name = 'lapsed.test'").await;
+    house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'").await;
+    let before = house.before().await;
+    let unknown = masked(&types(&house, "x@unknown.test").await, "x@unknown.test");
+    let hinted = masked(&hints(&house, "x@unknown.test").await, "x@unknown.test");
+    assert!(unknown.starts_with("422") && hinted.starts_with("200"), "{unknown} {hinted}");
+    for domain in [
+        "pending.test",
+        "switched-off.test",
+        "alone.test",
+        "lapsed.test",
+        "drafted.test",
+        "dev.a.test",
+        "b.test",
+    ] {
+        let address = format!("x@{domain}");
+        assert_eq!(masked(&types(&house, &address).await, &address), unknown, "{domain}");
+        assert_eq!(masked(&hints(&house, &address).await, &address), hinted, "{domain}");
+    }
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn m02_before_the_sign_in_no_page_names_a_customer() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let b = house.organization("org-b").await;
+    for ask in [
+        ask.clone(),
+        ask.clone().with("organization", "org-b"),
+        ask.clone().with("organization", &b),
+        ask.clone().with("organization", "nobody"),
+        ask.clone().with("connection", "nobody"),
+        ask.with("domain_hint", "nobody.test"),
+    ] {
+        let answer = Person::new("").browser.get(&ask.url()).await;
+        for name in ["Corporation", "A Login", "B Login", "a.test", "b.test"] {
+            assert!(!answer.body.contains(name), "{name}: {}", answer.body);
+        }
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        assert!(!policy.contains(&house.idp_a.issuer) && !policy.contains(&house.idp_b.issuer), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn m02_a_network_may_try_sixty_addresses_a_minute() {
+    let house = House::opens().await;
+    let mut eve = Person::new("");
+    let url = Application::rp1(&house).asks().url();
+    let form = eve.browser.get(&url).await.form_with("email");
+    for number in 0..60 {
+        let address = format!("x@customer-{number}.test");
+        assert_eq!(eve.browser.submit(&form.clone().with("email", &address)).await.status, 422);
+    }
+    for address in ["x@customer-60.test", "ann@a.test", "nonsense"] {
+        let before = house.before().await;
+        let answer = eve.browser.submit(&form.clone().with("email", address)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (429, None), "{address}: {}", answer.body);
+        assert!(answer.body.contains("Too many attempts"), "{}", answer.body);
+        house.refused(&before, "too_many_requests").await;
+    }
+    // Another browser of that network, and whatever it says of where it comes from.
+    let mut other = Person::new("");
+    let of_other = other.browser.get(&url).await.form_with("email");
+    let fields = of_other.with("email", "ann@a.test");
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields.fields).finish();
+    let answer = other
+        .browser
+        .request(reqwest::Method::POST, fields.action.as_str(), |request| {
+            let request = request.header("X-Forwarded-For", "203.0.113.7").header("X-Real-IP", "203.0.113.7");
+            request.header("Content-Type", "application/x-www-form-urlencoded").body(body)
+        })
+        .await;
+    assert_eq!(answer.status, 429);
+    house.turn_clock(61);
+    let answer = eve.browser.submit(&form.with("email", "ann@a.test")).await;
+    assert!(answer.location().is_some(), "{}", answer.body);
+}

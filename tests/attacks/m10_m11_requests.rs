@@ -1,0 +1,208 @@
+//! M10 and M11: a request that is too large, or that could be read in two ways, is refused before it is read.
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::house::application::{Application, Person, Proof};
+use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::visitor::{Answer, Visitor};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A house with a client that says everything in the body.
+async fn house() -> (House, Application) {
+    let plan = Plan::default().with("\"client_secret_basic\"", "\"client_secret_post\"");
+    let house = plan.build().await;
+    let rp1 = Application::new(&house, "rp1", Proof::Post(RP1_SECRET.into()));
+    (house, rp1)
+}
+
+async fn posts(house: &House, path: &str, dress: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Answer {
+    Visitor::arrives().request(Method::POST, &format!("{}{path}", house.url), dress).await
+}
+
+fn encoded(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+#[tokio::test]
+async fn m11_every_parameter_of_a_token_request_stands_once_in_a_form() {
+    let (house, rp1) = house().await;
+    let ask = rp1.asks();
+    let code = Person::new("ann@a.test").follows(&ask).await.code();
+    let good = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", "https://rp1.test/callback"),
+        ("code_verifier", &ask.verifier),
+        ("client_id", "rp1"),
+        ("client_secret", RP1_SECRET),
+    ];
+    let before = house.before().await;
+    let is_refused = |answer: Answer, what: &str| {
+        assert_eq!(answer.status, 400, "{what}: {}", answer.body);
+        assert_eq!(answer.json()["error"], json!("invalid_request"), "{what}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
+    };
+    let form = |body: String| move |request: RequestBuilder| request.header(CONTENT_TYPE, FORM).body(body);
+    for (name, value) in good {
+        for other in [value, "other", ""] {
+            let twice = [good.as_slice(), &[(name, other)]].concat();
+            is_refused(posts(&house, "/token", form(encoded(&twice))).await, name);
+        }
+        let rest: Vec<_> = good.iter().copied().filter(|(known, _)| *known != name).collect();
+        let query = encoded(&[(name, value)]);
+        is_refused(posts(&house, &format!("/token?{query}"), form(encoded(&good))).await, name);
+        is_refused(posts(&house, &format!("/token?{query}"), form(encoded(&rest))).await, name);
+    }
+    is_refused(
+        posts(&house, "/token", form(encoded(&[good.as_slice(), &[("x", "1"), ("x", "2")]].concat()))).await,
+        "x",
+    );
+    let object: serde_json::Map<_, _> =
+        good.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let object = json!(object).to_string();
+    let multipart: String = good
+        .iter()
+        .map(|(name, value)| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        })
+        .collect();
+    for (kind, body) in [
+        (Some("application/json"), object.clone()),
+        (Some(FORM), object),
+        (Some("multipart/form-data; boundary=b"), format!("{multipart}--b--\r\n")),
+        (Some("text/plain"), encoded(&good)),
+        (Some("application/x-www-form-urlencoded-x"), encoded(&good)),
+        (Some("application/x-www-form-urlencoded, text/plain"), encoded(&good)),
+        (Some(""), encoded(&good)),
+        (None, encoded(&good)),
+    ] {
+        let answer = posts(&house, "/token", |request| {
+            let request = request.body(body);
+            if let Some(kind) = kind { request.header(CONTENT_TYPE, kind) } else { request }
+        })
+        .await;
+        // A form of braces is a form, of somebody who does not say who they are.
+        if kind == Some(FORM) {
+            assert_eq!(answer.status, 401, "{}", answer.body);
+        } else {
+            is_refused(answer, kind.unwrap_or("no type"));
+        }
+    }
+    for body in ["code=%ff", "%c3%28=x", "code=%00%80"] {
+        is_refused(posts(&house, "/token", form(format!("{body}&{}", encoded(&good)))).await, body);
+    }
+    house.unchanged(&before).await;
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let url = format!("{}/token?{}", house.url, encoded(&good));
+        assert_eq!(Visitor::arrives().request(method, &url, |request| request).await.status, 405);
+    }
+    let answer = posts(&house, "/token", form(encoded(&good))).await;
+    assert_eq!(answer.status, 200, "the code was not burnt: {}", answer.body);
+}
+
+#[tokio::test]
+async fn m11_every_parameter_of_an_authorization_request_stands_once() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let before = house.before().await;
+    for name in [
+        "response_type",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "prompt",
+        "unknown",
+    ] {
+        for value in ["x", ""] {
+            let ask = rp1.asks().and(name, value).and(name, "y");
+            let answer = Visitor::arrives().get(&ask.url()).await;
+            let to = answer.location().unwrap_or_else(|| panic!("{name}: {}", answer.body));
+            assert!(
+                to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"),
+                "{name}: {to}"
+            );
+            // A state that is said twice is not chosen from.
+            let states = to.query_pairs().filter(|(known, _)| known == "state").count();
+            assert_eq!(states, usize::from(name != "state"), "{name}: {to}");
+        }
+    }
+    for name in ["client_id", "redirect_uri"] {
+        let ask = rp1.asks();
+        let value = ask.value(name).unwrap().to_owned();
+        let answer = Visitor::arrives().get(&ask.and(name, &value).url()).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{name}");
+    }
+    // By POST: as a form alone, in the body alone.
+    let url = rp1.asks().url();
+    let query = url.split_once('?').unwrap().1.to_owned();
+    let fields: serde_json::Map<_, _> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), json!(value)))
+        .collect();
+    for (path, kind, body) in [
+        (format!("/authorize?{query}"), FORM, query.clone()),
+        (format!("/authorize?{query}"), FORM, String::new()),
+        ("/authorize".to_owned(), "application/json", json!(fields).to_string()),
+        ("/authorize".to_owned(), "text/plain", query.clone()),
+    ] {
+        let answer = posts(&house, &path, |request| request.header(CONTENT_TYPE, kind).body(body)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{path} {kind}");
+    }
+    house.unchanged(&before).await;
+    let answer = posts(&house, "/authorize", |request| request.header(CONTENT_TYPE, FORM).body(query)).await;
+    assert!(answer.location().unwrap().path().starts_with("/login/flow_"));
+}
+
+#[tokio::test]
+async fn m10_what_is_too_large_is_not_read() {
+    let house = House::opens().await;
+    let before = house.before().await;
+    let ask = Application::rp1(&house).asks();
+    let page = Person::new("").follows(&ask).await;
+    let identify = page.answer.form_with("email").action.path().to_owned();
+    for path in ["/token", "/authorize", "/logout", identify.as_str()] {
+        let body = format!("x={}", "y".repeat(65_536));
+        let answer = posts(&house, path, |request| request.header(CONTENT_TYPE, FORM).body(body)).await;
+        assert_eq!(answer.status, 413, "{path}: {}", answer.body);
+    }
+    let many = (0..101).map(|number| format!("p{number}=x")).collect::<Vec<_>>().join("&");
+    let answer =
+        posts(&house, "/token", |request| request.header(CONTENT_TYPE, FORM).body(many.clone())).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let mut anybody = Visitor::arrives();
+    let answer = anybody.get(&format!("{}&{many}", ask.url())).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (400, None));
+    let fewer = (0..80).map(|number| format!("p{number}=x")).collect::<Vec<_>>().join("&");
+    assert!(anybody.get(&format!("{}&{fewer}", ask.url())).await.status.is_success());
+    for path in ["/authorize", "/token", "/jwks.json", "/login/x", "/assets/x", "/p/default/authorize"] {
+        let answer = anybody.get(&format!("{}{path}?x={}", house.url, "y".repeat(8_200))).await;
+        assert_eq!(answer.status, 414, "{path}");
+    }
+    // One parameter that is too long is told to the application; a page never shows it.
+    for (name, length) in [("nonce", 2_049), ("login_hint", 2_049), ("ui_locales", 2_049), ("state", 4_097)] {
+        let answer = anybody.get(&ask.clone().with(name, &"z".repeat(length)).url()).await;
+        let to = answer.location().unwrap();
+        assert!(to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"), "{name}");
+    }
+    let large = anybody
+        .request(Method::GET, &format!("{}/jwks.json", house.url), |request| {
+            request.header("X-Large", "y".repeat(60_000))
+        })
+        .await;
+    assert_eq!(large.status, 431);
+    // Many scopes, locales and hosts of them are no work.
+    let scopes = (0..400).map(|number| format!("s{number}")).collect::<Vec<_>>().join(" ");
+    let answer = anybody.get(&ask.clone().with("scope", &scopes).url()).await;
+    assert!(answer.location().unwrap().as_str().contains("error=invalid_scope"), "{answer:?}");
+    let long = "Basic ".to_owned() + &"A".repeat(10_000);
+    let answer = posts(&house, "/token", |request| {
+        request.header(CONTENT_TYPE, FORM).header(AUTHORIZATION, long).body("grant_type=authorization_code")
+    })
+    .await;
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    house.unchanged(&before).await;
+}
