@@ -332,11 +332,9 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
 async fn presented(visitor: &Visitor, now: Moment) -> Result<GrantId, Stop> {
     let invalid = |why: &'static str| Refusal::Protocol(OAuthError::invalid_token(why));
     let header = visitor.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|header| {
-        let (scheme, token) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token)
-    });
-    let token = token.ok_or(Refusal::LoginRequired)?;
+    let header = header.ok_or(Refusal::LoginRequired)?;
+    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = token.ok_or(invalid("a bearer token is missing"))?;
     let keys = visitor.broker().keyring.of(visitor.project.id).await?;
     let jws = Jws::parse(token).map_err(|_| invalid("the token is malformed"))?;
     let claims = jws
