@@ -33,13 +33,14 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(layers::short_address))
-        .layer(from_fn_with_state(front.clone(), layers::observed))
         .layer(DefaultBodyLimit::max(settings.max_body))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             Duration::from_secs(settings.request_timeout),
         ))
         .layer(CatchPanicLayer::custom(panicked))
+        // Outermost: what timed out or panicked is counted, and answered with the same headers, too.
+        .layer(from_fn_with_state(front.clone(), layers::observed))
         .with_state(front);
     Router::new().fallback_service(MapRequest::new(doors, layers::project_from_path::<Body>))
 }

@@ -14,9 +14,10 @@ use crate::store::durable::engine::{Lock, StoreError};
 
 /// A verified domain is looked up once a day.
 const DAY: Duration = Duration::from_secs(86_400);
+const ALMOST_A_DAY: Duration = Duration::from_secs(20 * 3_600);
 /// Misses in a row, a day apart, before a verified domain lapses.
 const MISSES: i64 = 7;
-/// A claim that is not proved in this time is no longer looked up unasked.
+/// A claim that is not proved in this time is looked up once a day.
 const PENDING: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a look at DNS said.
@@ -120,13 +121,17 @@ fn after(domain: &Domain, verdict: Verdict, now: Moment) -> Domain {
             next.misses = 0;
         }
         (Verdict::Proof, _) => next.misses = 0,
-        (Verdict::Miss, DomainState::Verified) => {
+        // However often somebody asks, a miss counts once a day.
+        (Verdict::Miss, DomainState::Verified)
+            if domain.checked_at.is_none_or(|at| now.since(at) >= ALMOST_A_DAY) =>
+        {
             next.misses += 1;
             if next.misses >= MISSES {
                 next.state = DomainState::Lapsed;
                 next.lapsed_at = Some(now);
             }
         }
+        (Verdict::Miss, DomainState::Verified) => next.checked_at = domain.checked_at,
         (Verdict::Miss | Verdict::Unknown, _) => {}
     }
     if next.state != domain.state {

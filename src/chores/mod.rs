@@ -8,23 +8,32 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::store::durable::projects;
 
-/// Works until it is aborted. A chore that fails is logged and tried again next time.
+/// How often keys are rotated, if they are due, and what has run out is forgotten.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
 pub async fn run(broker: Broker) {
+    tokio::join!(look_after_domains(&broker), keep_house(&broker));
+}
+
+async fn look_after_domains(broker: &Broker) {
     let every = Duration::from_secs(broker.config.dns.recheck_interval.max(1));
-    let mut turn: u64 = 0;
     loop {
-        if let Err(error) = domains::look(&broker).await {
+        if let Err(error) = domains::look(broker).await {
             tracing::error!(%error, "domains could not be looked up again");
         }
-        if turn.is_multiple_of(60) {
-            rotate(&broker).await;
-            if let Err(error) = sweep::run(&broker).await {
-                tracing::error!(%error, "what has run out could not be forgotten");
-            }
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn keep_house(broker: &Broker) {
+    loop {
+        rotate(broker).await;
+        if let Err(error) = sweep::run(broker).await {
+            tracing::error!(%error, "what has run out could not be forgotten");
         }
         broker.ephemeral.sweep();
-        turn += 1;
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(HOUR).await;
     }
 }
 

@@ -9,18 +9,18 @@ use crate::store::durable::{browsers, grants, sessions, signing_keys, used};
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.
 const GRACE: Duration = Duration::from_secs(86_400);
 
+/// In many short transactions, so that logins get their turn between them.
 pub async fn run(broker: &Broker) -> Result<(), StoreError> {
     let now = broker.now();
-    broker
-        .db
-        .write(async move |tx| {
-            let before = now.minus(GRACE);
-            grants::sweep(tx, before).await?;
-            sessions::sweep(tx, before).await?;
-            browsers::sweep(tx, now).await?;
-            used::sweep(tx, before).await?;
-            signing_keys::sweep(tx, before).await?;
-            Ok(())
-        })
-        .await
+    let before = now.minus(GRACE);
+    let db = &broker.db;
+    while db.write(async move |tx| grants::sweep(tx, before).await).await? > 0 {}
+    while db.write(async move |tx| sessions::sweep(tx, before).await).await? > 0 {}
+    db.write(async move |tx| {
+        browsers::sweep(tx, now).await?;
+        used::sweep(tx, before).await?;
+        signing_keys::sweep(tx, before).await
+    })
+    .await?;
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! No more connections at once than the operator allows; further ones wait to be accepted.
+//! No more connections at once than the operator allows; further ones are closed at once.
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ impl Limited {
     }
 }
 
-/// Waits for a place before it accepts.
+/// Accepts while there is a place.
 #[derive(Clone, Debug)]
 pub struct Acceptor<A> {
     acceptor: A,
@@ -42,7 +42,7 @@ where
     fn accept(&self, stream: I, service: S) -> Self::Future {
         let (acceptor, places) = (self.acceptor.clone(), Arc::clone(&self.places));
         Box::pin(async move {
-            let place = places.acquire_owned().await.map_err(io::Error::other)?;
+            let place = places.try_acquire_owned().map_err(io::Error::other)?;
             let (stream, service) = acceptor.accept(stream, service).await?;
             Ok((stream, Held { service, _place: Arc::new(place) }))
         })

@@ -97,11 +97,12 @@ async fn stop_on_signal(broker: Broker, handle: Handle<SocketAddr>) {
         logins = broker.ephemeral.held(Kind::LoginFlow),
         "stopping when running logins have ended; once more to stop now"
     );
+    let last = patience / 4;
     tokio::select! {
-        _ = tokio::time::timeout(patience, logins_have_ended(&broker)) => {}
+        _ = tokio::time::timeout(patience - last, logins_have_ended(&broker)) => {}
         () = told() => {}
     }
-    handle.graceful_shutdown(Some(patience));
+    handle.graceful_shutdown(Some(last));
 }
 
 async fn logins_have_ended(broker: &Broker) {

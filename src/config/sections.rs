@@ -30,7 +30,7 @@ pub struct Server {
     pub shutdown_timeout: u64,
     /// Largest request body.
     pub max_body: usize,
-    /// Most connections at once; further ones wait.
+    /// Most connections at once; further ones are closed.
     pub max_connections: usize,
 }
 

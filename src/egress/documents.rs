@@ -17,8 +17,11 @@ const FRESH: Duration = Duration::from_secs(3600);
 const STALE: Duration = Duration::from_secs(86_400);
 /// Between two looks at one address, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// More addresses than this are not kept.
+/// Documents that are kept, and how large one may be, in bytes.
 const MOST: usize = 20_000;
+const LARGEST: usize = 262_144;
+/// When there are too many, those that nobody has asked for in this time go; if that does not help, all of them.
+const IDLE: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DocumentError {
@@ -28,11 +31,14 @@ pub enum DocumentError {
     Status(u16),
     #[error("the document was asked for a moment ago, without success")]
     Cooling,
-    #[error("the answer is not the document that was asked for")]
-    Malformed,
+    #[error("the answer is not such a document")]
+    Unsound,
 }
 
 type Body = Arc<Vec<u8>>;
+
+/// Whether a body is a document of the kind that is wanted.
+pub type Sound = fn(&[u8]) -> bool;
 
 #[derive(Default, Debug)]
 struct Entry {
@@ -52,9 +58,9 @@ impl Documents {
         Self { http, clock, entries: Arc::default() }
     }
 
-    /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
-    /// no document: it is not kept, and takes no good one's place.
-    pub async fn get(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
+    /// The document at an address, at most an hour old, or a day if it cannot be had now. An answer that is not
+    /// `sound` counts as none: it takes the place of nothing.
+    pub async fn get(&self, url: &Url, sound: Sound) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
@@ -63,7 +69,7 @@ impl Documents {
         {
             return Ok(Arc::clone(body));
         }
-        match self.fetch(url, &mut entry, now, fits).await {
+        match self.fetch(url, &mut entry, now, sound).await {
             Ok(body) => Ok(body),
             Err(error) => match &entry.body {
                 Some((body, at)) if now.since(*at) < STALE => Ok(Arc::clone(body)),
@@ -74,11 +80,11 @@ impl Documents {
 
     /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
     /// what is kept.
-    pub async fn refreshed(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
+    pub async fn refreshed(&self, url: &Url, sound: Sound) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
-        match self.fetch(url, &mut entry, now, fits).await {
+        match self.fetch(url, &mut entry, now, sound).await {
             Ok(body) => Ok(body),
             Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
         }
@@ -89,20 +95,21 @@ impl Documents {
         url: &Url,
         entry: &mut Entry,
         now: Moment,
-        fits: impl Fn(&[u8]) -> bool,
+        sound: Sound,
     ) -> Result<Body, DocumentError> {
         if entry.asked_at.is_some_and(|at| now.since(at) < COOLDOWN) {
             return Err(DocumentError::Cooling);
         }
         entry.asked_at = Some(now);
         let request = Request::get(url.clone())
+            .limit(LARGEST)
             .header(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
         let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));
         }
-        if !fits(&answer.body) {
-            return Err(DocumentError::Malformed);
+        if !sound(&answer.body) {
+            return Err(DocumentError::Unsound);
         }
         let body = Arc::new(answer.body);
         entry.body = Some((Arc::clone(&body), now));
@@ -114,9 +121,19 @@ impl Documents {
         known.unwrap_or_else(|| {
             let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
             if entries.len() >= MOST {
-                entries.clear();
+                forget_idle(&mut entries, self.clock.now());
             }
             Arc::clone(entries.entry(url.as_str().to_owned()).or_default())
         })
+    }
+}
+
+fn forget_idle(entries: &mut HashMap<String, Arc<Mutex<Entry>>>, now: Moment) {
+    // One that is locked is in use.
+    entries.retain(|_, entry| {
+        entry.try_lock().map_or(true, |entry| entry.asked_at.is_some_and(|at| now.since(at) < IDLE))
+    });
+    if entries.len() >= MOST {
+        entries.clear();
     }
 }

@@ -138,9 +138,8 @@ impl Keyring {
         let now = self.0.clock.now();
         let mut made = 0;
         for algorithm in ALGORITHMS {
-            let records = signing_keys::published(&mut &self.0.db, project, now).await?;
-            let newest = records.iter().rfind(|record| record.algorithm == algorithm);
-            let due = match newest {
+            let before = self.published(project, algorithm, now).await?;
+            let due = match before.last() {
                 None => Some(now),
                 Some(key) => {
                     let retires = key.signs_from.plus(self.0.calendar.lifetime);
@@ -149,14 +148,14 @@ impl Keyring {
                 }
             };
             if let Some(signs_from) = due {
-                made += usize::from(self.succeed(project, algorithm, newest.cloned(), signs_from).await?);
+                made += usize::from(self.succeed(project, algorithm, before, signs_from).await?);
             }
         }
         Ok(made)
     }
 
     /// Publishes a successor of every key (or of one algorithm's), to sign after the time of publishing ahead,
-    /// or, for `at_once`, from this moment on. Returns how many were made.
+    /// or, for `at_once`, as soon as every node has read it: after two minutes. Returns how many were made.
     pub async fn rotate(
         &self,
         project: ProjectId,
@@ -164,29 +163,46 @@ impl Keyring {
         at_once: bool,
     ) -> Result<usize, KeyError> {
         let now = self.0.clock.now();
-        let signs_from = if at_once { now } else { now.plus(self.0.calendar.publish_ahead) };
+        let ahead = if at_once { READ_AGAIN * 2 } else { self.0.calendar.publish_ahead };
+        let signs_from = now.plus(ahead);
         let mut made = 0;
         for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm))
         {
-            let records = signing_keys::published(&mut &self.0.db, project, now).await?;
-            let newest = records.iter().rfind(|record| record.algorithm == algorithm).cloned();
-            made += usize::from(self.succeed(project, algorithm, newest, signs_from).await?);
+            // The calendar may be kept in this very moment: what was asked for is done after it.
+            for _ in 0..3 {
+                let before = self.published(project, algorithm, now).await?;
+                if self.succeed(project, algorithm, before, signs_from).await? {
+                    made += 1;
+                    break;
+                }
+            }
         }
         self.0.read.write().unwrap_or_else(PoisonError::into_inner).remove(&project);
         Ok(made)
     }
 
-    /// False: another node was quicker.
+    async fn published(
+        &self,
+        project: ProjectId,
+        algorithm: Algorithm,
+        now: Moment,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let mut records = signing_keys::published(&mut &self.0.db, project, now).await?;
+        records.retain(|record| record.algorithm == algorithm);
+        Ok(records)
+    }
+
+    /// Makes the key that follows `before`, all of which retire when it begins. False: another node was quicker.
     async fn succeed(
         &self,
         project: ProjectId,
         algorithm: Algorithm,
-        predecessor: Option<KeyRecord>,
+        before: Vec<KeyRecord>,
         signs_from: Moment,
     ) -> Result<bool, KeyError> {
         let now = self.0.clock.now();
         let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm.name()).await?;
-        let generation = predecessor.as_ref().map_or(latest, |key| key.generation) + 1;
+        let generation = before.last().map_or(latest, |key| key.generation) + 1;
         let id = KeyId::new(&self.0.random, now);
         let row = id.to_string();
         let key = SigningKey::generate(algorithm, row.clone())?;
@@ -206,8 +222,8 @@ impl Keyring {
         };
         let written = self.0.db.write(async move |tx| {
             signing_keys::insert(tx, &record).await?;
-            if let Some(old) = predecessor {
-                let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
+            let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
+            for old in before.iter().filter(|old| old.signs_until.is_none_or(|until| until > signs_from)) {
                 signing_keys::retire(tx, old.id, signs_from, published_until).await?;
             }
             Ok(())

@@ -57,20 +57,48 @@ async fn go_on(
         Some(application) => Ok(application),
         None => application(visitor, &journey).await,
     };
-    let outcome = match application {
-        Ok(application) => match walk(visitor, browser, &mut journey, &application).await {
-            Ok(Step::Wait(_)) if shown == Shown::AtHome => {
-                let home = reply::see_other(&journey.path(visitor, ""));
-                journey.keep(visitor, home).await
-            }
-            Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
-            Ok(Step::End(response)) => journey.end(visitor, response).await,
-            Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
-            Err(Stop::Failed(fault)) => Err(fault),
-        },
-        Err(fault) => Err(fault),
+    let application = match application {
+        Ok(application) => application,
+        Err(fault) => return failed(visitor, journey, &fault).await,
+    };
+    let mut walked = walk(visitor, browser, &mut journey, &application).await;
+    if let Err(Stop::Refused(refusal)) = &walked
+        && may_prove_again(refusal, &journey)
+    {
+        journey.login.asked.prompt.login = true;
+        journey.login.stage = Stage::Arrived(Arrived::default());
+        walked = walk(visitor, browser, &mut journey, &application).await;
+    }
+    let outcome = match walked {
+        Ok(Step::Wait(_)) if shown == Shown::AtHome => {
+            let home = reply::see_other(&journey.path(visitor, ""));
+            journey.keep(visitor, home).await
+        }
+        Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+        Ok(Step::End(response)) => journey.end(visitor, response).await,
+        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
+        Err(Stop::Failed(fault)) => return failed(visitor, journey, &fault).await,
     };
     outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
+}
+
+/// The session that stood there is not good enough for this organization, or not any more: the person is at hand
+/// and may prove anew who they are. Once.
+fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
+    let stale = matches!(
+        refusal,
+        Refusal::AuthenticationTooOld | Refusal::ConnectionInactive | Refusal::SessionEnded
+    );
+    stale && !journey.login.asked.prompt.none && !journey.login.asked.prompt.login
+}
+
+/// Our own failure does not end the person's login: they may load the page again.
+pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: &Fault) -> Response {
+    let page = visitor.fault(fault, journey.login.asked.ui_locales.as_deref());
+    match journey.keep(visitor, page).await {
+        Ok(response) => response,
+        Err(second) => visitor.fault(&second, None),
+    }
 }
 
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
@@ -104,7 +132,7 @@ async fn walk(
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
                 if let Some(session) =
-                    arrive::standing_session(visitor, browser, &journey.login, &arrived).await?
+                    arrive::standing_session(visitor, browser, application, &journey.login, &arrived).await?
                 {
                     journey.login.stage = Stage::Authenticated(Authenticated { session });
                     continue;

@@ -88,6 +88,14 @@ words! {
     }
 }
 
+impl Preset {
+    /// Whether the provider says when the person proved who they are, as it must where `max_age` is asked for
+    /// (OpenID Connect Core, section 2). Google never does, Entra ID only where its administrator has added it.
+    pub fn tells_auth_time(self) -> bool {
+        !matches!(self, Self::Google | Self::Entra)
+    }
+}
+
 impl Connection {
     pub fn is_active(&self) -> bool {
         self.state == ConnectionState::Active

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{
-    ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId,
+    ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
 
@@ -40,6 +40,8 @@ pub struct Asked {
     /// Seconds.
     pub max_age: Option<u64>,
     pub login_hint: Option<String>,
+    /// Whom an ID token of ours named, if one came as a hint.
+    pub hinted_user: Option<UserId>,
     pub domain_hint: Option<String>,
     /// An id or slug, still to be looked up within what the application may use.
     pub connection: Option<String>,
@@ -205,6 +207,8 @@ impl Login {
     /// Begins again, as somebody else.
     pub fn restart(&mut self) {
         self.stage = Stage::Arrived(Arrived { another_account: true });
+        // The identity provider is to ask as well, or it would answer with the same person again.
+        self.asked.prompt.select_account = true;
     }
 
     /// The session of somebody who is authenticated.

@@ -12,9 +12,6 @@ use crate::foundation::id::{OrganizationId, ProjectId};
 use crate::store::durable::{organizations, projects};
 use crate::web::front::Front;
 
-/// Larger pictures are no logos.
-const LARGEST: usize = 262_144;
-
 /// `GET /assets/logo/{id}` of an organization or a project.
 pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Response {
     picture(&front.broker, &id).await.unwrap_or_else(not_found)
@@ -22,10 +19,9 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
 
 async fn picture(broker: &Broker, id: &str) -> Option<Response> {
     let address = address(broker, id).await?;
-    let kind = |bytes: &[u8]| raster(bytes).filter(|_| bytes.len() <= LARGEST);
-    let url = Url::parse(&address).ok()?;
-    let bytes = broker.documents.get(&url, |bytes| kind(bytes).is_some()).await.ok()?;
-    let kind = kind(&bytes)?;
+    let bytes =
+        broker.documents.get(&Url::parse(&address).ok()?, |body| raster(body).is_some()).await.ok()?;
+    let kind = raster(&bytes)?;
     let mut response = bytes.as_ref().clone().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -85,9 +85,16 @@ async fn keys_rotate_on_demand_ahead_or_at_once() {
     let (second, _) = sign(&broker, project).await;
     assert_ne!(second, first);
 
-    assert_eq!(broker.keyring.rotate(project, None, true).await.unwrap(), 3);
+    assert_eq!(broker.keyring.rotate(project, None, false).await.unwrap(), 3, "one is announced");
+    assert_eq!(broker.keyring.rotate(project, None, true).await.unwrap(), 3, "but this one is wanted now");
+    assert_eq!(sign(&broker, project).await.0, second, "when every node has read it");
+    clock.turn(Duration::from_secs(120));
     let (third, _) = sign(&broker, project).await;
     assert_ne!(third, second);
+    clock.turn(DAY * 2);
+    assert_eq!(sign(&broker, project).await.0, third, "the announced one never signs");
+    let published = broker.keyring.of(project).await.unwrap().public().keys().len();
+    assert_eq!(published, 3, "and what was replaced is not believed for longer than a token lives");
 }
 
 #[tokio::test]

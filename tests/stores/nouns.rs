@@ -461,7 +461,7 @@ async fn expected_members_are_taken_once(db: Database) {
     db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
     let take = async || {
         db.write(async move |tx| {
-            memberships::take_expected(tx, project, &email("ann@a.test"), user, NOW).await
+            memberships::take_expected(tx, project, &email("ann@a.test"), user, NOW, NOW).await
         })
         .await
         .unwrap()

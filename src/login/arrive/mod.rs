@@ -7,10 +7,14 @@ use tower_sessions::Session;
 use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::email::Email;
-use crate::foundation::id::SessionId;
+use crate::foundation::id::{ConnectionId, SessionId, UserId};
+use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, OrganizationUsage};
+use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
 use crate::model::session::Session as StandingSession;
+use crate::model::user::User;
+use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::{params, scope};
@@ -65,9 +69,20 @@ pub fn asked(
         login_hint: request.login_hint,
         domain_hint: request.domain_hint,
         connection: request.connection,
+        hinted_user: None,
         organization,
         ui_locales: request.ui_locales,
     })
+}
+
+/// Whom an ID token of ours names, however old it is (OpenID Connect Core, section 3.1.2.1).
+pub fn hinted_user(issuer: &str, keys: &JwkSet, hint: &str) -> Result<UserId, OAuthError> {
+    let claims = Jws::parse(hint).and_then(|jws| jws.verify(keys, &ALGORITHMS, Typ::Jwt));
+    let claims = claims.map_err(|_| OAuthError::invalid_request("id_token_hint is no ID token of ours"))?;
+    let subject = claims.sub().ok().filter(|_| claims.iss().ok() == Some(issuer));
+    subject
+        .and_then(|subject| subject.parse().ok())
+        .ok_or_else(|| OAuthError::invalid_request("id_token_hint is no ID token of ours"))
 }
 
 /// Scopes that mean nothing here are left out, as the protocol has it (RFC 6749, section 3.3); those that the
@@ -137,6 +152,7 @@ pub fn error_redirect(
 pub async fn standing_session(
     visitor: &Visitor,
     browser: &Session,
+    application: &Application,
     login: &Login,
     arrived: &Arrived,
 ) -> Result<Option<SessionId>, Stop> {
@@ -144,16 +160,16 @@ pub async fn standing_session(
     if arrived.another_account || asked.prompt.login || asked.prompt.select_account {
         return Ok(None);
     }
-    let broker = visitor.broker();
-    let Some(id) = browser::session_of(browser, visitor.project.id).await? else { return Ok(None) };
-    let Some(session) = sessions::by_id(&mut &broker.db, visitor.project.id, id).await? else {
-        return Ok(None);
-    };
+    let (broker, project) = (visitor.broker(), visitor.project.id);
+    let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
+    let Some(session) = sessions::by_id(&mut &broker.db, project, id).await? else { return Ok(None) };
     if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
         return Ok(None);
     }
-    let fits =
-        fits_connection(visitor, &session, asked).await? && fits_hint(visitor, &session, asked).await?;
+    let connection = connections::by_id(&mut &broker.db, project, session.connection_id).await?;
+    let user = users::by_id(&mut &broker.db, project, session.user_id).await?;
+    let fits = connection.is_some_and(|connection| fits_connection(application, &connection, asked))
+        && user.is_some_and(|user| fits_user(&user, asked));
     Ok(fits.then_some(session.id))
 }
 
@@ -163,21 +179,24 @@ fn is_too_old(visitor: &Visitor, session: &StandingSession, max_age: Option<u64>
     max_age.is_some_and(|limit| limit == 0 || age.as_secs() > limit)
 }
 
-async fn fits_connection(visitor: &Visitor, session: &StandingSession, asked: &Asked) -> Result<bool, Stop> {
-    let Some(name) = &asked.connection else { return Ok(true) };
-    let named = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
-    Ok(named.is_some_and(|connection| connection.id == session.connection_id))
+/// How they signed in must be open, now, to this application, and what it asked for.
+fn fits_connection(application: &Application, connection: &Connection, asked: &Asked) -> bool {
+    let open = connection.is_active()
+        && application.settings.accepts_connection(connection.id, connection.organization_id.is_some());
+    let named = |name: &String| {
+        connection.slug == *name || name.parse().is_ok_and(|id: ConnectionId| id == connection.id)
+    };
+    open && asked.connection.as_ref().is_none_or(named)
 }
 
 /// A hint at somebody else is not answered with whoever happens to be signed in.
-async fn fits_hint(visitor: &Visitor, session: &StandingSession, asked: &Asked) -> Result<bool, Stop> {
-    let Some(hint) = &asked.login_hint else { return Ok(true) };
-    if *hint == session.user_id.to_string() {
-        return Ok(true);
-    }
-    let Ok(email) = Email::parse(hint) else { return Ok(true) };
-    let user = users::by_id(&mut &visitor.broker().db, visitor.project.id, session.user_id).await?;
-    Ok(user.is_some_and(|user| user.email == Some(email)))
+fn fits_user(user: &User, asked: &Asked) -> bool {
+    let hinted = |hint: &String| {
+        *hint == user.id.to_string() || Email::parse(hint).map_or(true, |email| user.email == Some(email))
+    };
+    user.disabled_at.is_none()
+        && asked.hinted_user.is_none_or(|hinted| hinted == user.id)
+        && asked.login_hint.as_ref().is_none_or(hinted)
 }
 
 #[cfg(test)]

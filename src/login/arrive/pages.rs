@@ -4,7 +4,7 @@ use axum::extract::RawQuery;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{asked, error_redirect, redirect_uri};
+use super::{asked, error_redirect, hinted_user, redirect_uri};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
@@ -19,7 +19,7 @@ use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
-const LONGEST_STATE: usize = 4_096;
+const LONGEST_STATE: usize = 2_048;
 
 /// `GET /authorize`
 pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
@@ -71,6 +71,10 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
             .and_then(|request| asked(&application, request, uri.clone(), given, state.map(str::to_owned))),
         Err(error) => Err(error.clone()),
     };
+    let checked = match checked {
+        Ok(asked) => hinted(visitor, params, asked).await?,
+        Err(error) => Err(error),
+    };
     match checked {
         Ok(asked) => Ok(Arrival::Welcome(Box::new((asked, application)))),
         Err(error) => {
@@ -79,6 +83,20 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
             Ok(Arrival::TurnedAway(error_redirect(visitor, &uri, state.ok().flatten(), &error)))
         }
     }
+}
+
+/// An ID token that came as a hint names who is meant.
+async fn hinted(
+    visitor: &Visitor,
+    params: &Params,
+    mut asked: Asked,
+) -> Result<Result<Asked, OAuthError>, Stop> {
+    let Ok(Some(hint)) = params.get("id_token_hint") else { return Ok(Ok(asked)) };
+    let keys = visitor.broker().keyring.of(visitor.project.id).await?;
+    Ok(hinted_user(&visitor.issuer(), keys.public(), hint).map(|user| {
+        asked.hinted_user = Some(user);
+        asked
+    }))
 }
 
 /// Kept while the person is away, so it may not be of any length.

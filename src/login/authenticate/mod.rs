@@ -17,6 +17,7 @@ use crate::foundation::id::{
 use crate::foundation::random::Random;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit};
+use crate::model::domain::Domain;
 use crate::model::identity::Identity;
 use crate::model::login::{Away, Login};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
@@ -80,10 +81,10 @@ pub async fn sign_in(
         match broker.db.write(async move |tx| work.run(tx).await).await {
             Ok(session) => return Ok(session),
             Err(Undone::Refused(refusal)) => return Err(refusal.into()),
+            Err(Undone::Store(StoreError::Unique { .. } | StoreError::Conflict)) if attempt == 0 => {}
             Err(Undone::Store(StoreError::Unique { what })) if what.contains("email_claim") => {
                 return Err(Refusal::EmailInUse.into());
             }
-            Err(Undone::Store(StoreError::Unique { .. } | StoreError::Conflict)) if attempt == 0 => {}
             Err(Undone::Store(error)) => return Err(error.into()),
         }
     }
@@ -185,7 +186,7 @@ impl SignIn {
                 let found = users::by_id(tx, self.project, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
                 self.refresh(tx, user, &identity, claimed).await?;
-                self.expected(tx, identity.user_id, claimed, false).await?;
+                self.expected(tx, connection, identity.user_id, claimed, false).await?;
                 Ok((identity.user_id, identity.id))
             }
             None => self.first_login(tx, connection, claimed).await,
@@ -240,7 +241,7 @@ impl SignIn {
         identities::insert(tx, self.project, &identity, email).await?;
         let created = self.event("user.created", connection).actor("house").subject(user.id);
         audit::record(tx, &self.random, self.now, &created).await?;
-        let expected = self.expected(tx, user.id, claimed, true).await?;
+        let expected = self.expected(tx, connection, user.id, claimed, true).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected {
             return Err(Refusal::NotExpected.into());
         }
@@ -274,13 +275,18 @@ impl SignIn {
     async fn expected(
         &self,
         tx: &mut Tx<'_>,
+        connection: &Connection,
         user: UserId,
         claimed: Claimed,
         new: bool,
     ) -> Result<bool, Undone> {
         let Some(email) = self.proof.email.as_ref().filter(|_| claimed.trusted) else { return Ok(false) };
+        let since = self.places_count_since(tx, connection, email).await?;
+        let mut places = memberships::take_expected(tx, self.project, email, user, since, self.now).await?;
+        // One's own organization first: in an exclusive project it is the only one.
+        places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
-        for place in memberships::take_expected(tx, self.project, email, user, self.now).await? {
+        for place in places {
             any = true;
             self.give_roles(tx, user, &place).await?;
             // In an exclusive project one has one membership; a known user has it already.
@@ -297,6 +303,21 @@ impl SignIn {
             }
         }
         Ok(any)
+    }
+
+    /// Whoever held the domain before has left nothing to its new holder's people: places that were kept for theirs
+    /// do not count (threats C16).
+    async fn places_count_since(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        email: &Email,
+    ) -> Result<Moment, Undone> {
+        let claims = domains::claims(tx, self.project, email.domain()).await?;
+        let own = |claim: &&Domain| Some(claim.organization_id) == connection.organization_id;
+        let had_another_holder = claims.iter().any(|claim| !own(&claim) && claim.verified_at.is_some());
+        let verified_at = claims.iter().find(own).and_then(|claim| claim.verified_at);
+        Ok(verified_at.filter(|_| had_another_holder).unwrap_or(Moment::from_millis(0)))
     }
 
     /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
@@ -386,7 +407,10 @@ impl SignIn {
         match standing {
             Some(old) if old.identity_id == identity => {
                 session.id = old.id;
-                sessions::renew(tx, &session).await?;
+                // Signed out in this very moment: once more, as somebody new.
+                if !sessions::renew(tx, &session).await? {
+                    return Err(StoreError::Conflict.into());
+                }
             }
             other => {
                 if let Some(old) = other {

@@ -287,7 +287,11 @@ fn unauthorized(refusal: &Refusal) -> Response {
         Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
         _ => (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("the token is not valid any more")),
     };
-    let challenge = format!("Bearer error=\"{}\", error_description=\"{}\"", error.code, error.description);
+    // Who brought no token made no error (RFC 6750, section 3.1).
+    let challenge = match refusal {
+        Refusal::LoginRequired => "Bearer".to_owned(),
+        _ => format!("Bearer error=\"{}\", error_description=\"{}\"", error.code, error.description),
+    };
     let mut response = reply::oauth_error(status, &error);
     if let Ok(value) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
@@ -332,7 +336,7 @@ async fn presented(visitor: &Visitor, now: Moment) -> Result<GrantId, Stop> {
         let (scheme, token) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token)
     });
-    let token = token.ok_or(invalid("a bearer token is missing"))?;
+    let token = token.ok_or(Refusal::LoginRequired)?;
     let keys = visitor.broker().keyring.of(visitor.project.id).await?;
     let jws = Jws::parse(token).map_err(|_| invalid("the token is malformed"))?;
     let claims = jws

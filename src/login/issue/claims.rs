@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::mint::{ActingFor, Minted};
 use crate::foundation::clock::Moment;
 use crate::model::application::{OrgName, OrganizationsShape};
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::Choice;
 
@@ -33,7 +34,7 @@ impl Occasion<'_> {
 pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_token: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
     claims.insert("aud".into(), json!(minted.application.client_id));
-    claims.insert("at_hash".into(), json!(half_hash(access_token)));
+    claims.insert("at_hash".into(), json!(half_hash(access_token, minted.application.settings.algorithm)));
     if let Some(nonce) = occasion.nonce {
         claims.insert("nonce".into(), json!(nonce));
     }
@@ -184,8 +185,11 @@ fn full_list(list: &[Choice], shape: OrganizationsShape, minted: &Minted) -> (&'
     }
 }
 
-/// The left half of the SHA-256 (OpenID Connect Core, section 3.1.3.6).
-fn half_hash(token: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-    data_encoding::BASE64URL_NOPAD.encode(&digest.as_ref()[..16])
+/// The left half of the hash that belongs to the signature (OpenID Connect Core, section 3.1.3.6); Ed25519 is made
+/// with SHA-512.
+fn half_hash(token: &str, algorithm: Algorithm) -> String {
+    use aws_lc_rs::digest::{SHA256, SHA512, digest};
+    let hash = digest(if algorithm == Algorithm::EdDSA { &SHA512 } else { &SHA256 }, token.as_bytes());
+    let bytes = hash.as_ref();
+    data_encoding::BASE64URL_NOPAD.encode(&bytes[..bytes.len() / 2])
 }

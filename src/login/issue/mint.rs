@@ -50,7 +50,8 @@ pub struct Minted {
     pub user: User,
     pub session: Session,
     pub acting: Option<ActingFor>,
-    /// The full list, where the application asked for it and may have it.
+    /// The full list, where the application asked for it and may have it; with roles where this session would be
+    /// let in, and without where the organization wants more than it has.
     pub organizations: Option<Vec<Choice>>,
 }
 
@@ -130,10 +131,27 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         None => None,
     };
     let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
-    let organizations =
+    let mut organizations =
         if wants_list { Some(choices::of(tx, application, user, request.now).await?) } else { None };
+    for choice in organizations.iter_mut().flatten() {
+        if !lets_in(choice, session, facts.connection.as_ref()) {
+            choice.roles.clear();
+        }
+    }
     let (application, session, user) = (application.clone(), session.clone(), user.clone());
     Ok(Ok(Minted { application, user, session, acting, organizations }))
+}
+
+/// Checks 7 and 8, for an organization that is only listed.
+fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>) -> bool {
+    let provider = connection.and_then(|connection| connection.organization_id);
+    let through = match &choice.delegation {
+        Some(delegated) => provider == Some(delegated.home),
+        None => choice.policy.enforcement == Enforcement::Off || provider == Some(choice.organization),
+    };
+    let needs_mfa = choice.policy.require_mfa
+        || choice.delegation.as_ref().is_some_and(|delegated| delegated.settings.require_mfa);
+    through && (!needs_mfa || session.assurance.is_multi_factor())
 }
 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
@@ -169,25 +187,43 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
 }
 
 async fn gather_context(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -> Result<(), StoreError> {
-    let (Some(id), Some(user)) = (request.context.organization(), facts.user.as_ref().map(|user| user.id))
-    else {
-        return Ok(());
-    };
-    // Whoever deactivates an organization locks it exclusively: no token is minted past that.
-    tx.lock(Lock::Shared, "organizations", &id.to_string()).await?;
-    facts.organization = organizations::by_id(tx, request.project, id).await?;
-    facts.membership = memberships::find(tx, id, user).await?;
+    let Some(id) = request.context.organization() else { return gather_personal(tx, request, facts).await };
+    let Some(user) = facts.user.as_ref().map(|user| user.id) else { return Ok(()) };
     if let Some(delegation) = request.context.delegation() {
         facts.delegation = delegations::by_id(tx, request.project, delegation).await?;
     }
-    if let Some(home) = facts.delegation.as_ref().map(|delegation| delegation.home) {
+    // Whoever deactivates an organization locks it exclusively: no token is minted past that. In order, so that
+    // nobody waits for each other.
+    let home = facts.delegation.as_ref().map(|delegation| delegation.home);
+    let provider = facts.provider.as_ref().map(|provider| provider.id);
+    let organizations: BTreeSet<_> = [Some(id), home, provider].into_iter().flatten().collect();
+    for organization in organizations {
+        tx.lock(Lock::Shared, "organizations", &organization.to_string()).await?;
+    }
+    facts.organization = organizations::by_id(tx, request.project, id).await?;
+    facts.membership = memberships::find(tx, id, user).await?;
+    if let Some(home) = home {
         facts.home = organizations::by_id(tx, request.project, home).await?;
         facts.home_membership = memberships::find(tx, home, user).await?;
     }
-    if facts.application.as_ref().is_some_and(|application| application.settings.organizations_limited) {
+    if is_limited(facts) {
         facts.is_listed = applications::is_listed(tx, request.application, id).await?;
     }
     Ok(())
+}
+
+/// Who acts for none of them may use a limited application if they belong to one that it is open to.
+async fn gather_personal(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -> Result<(), StoreError> {
+    if is_limited(facts)
+        && let (Some(application), Some(user)) = (&facts.application, &facts.user)
+    {
+        facts.is_listed = !choices::of(tx, application, user, request.now).await?.is_empty();
+    }
+    Ok(())
+}
+
+fn is_limited(facts: &Facts) -> bool {
+    facts.application.as_ref().is_some_and(|application| application.settings.organizations_limited)
 }
 
 fn refuse_unless(condition: bool, refusal: Refusal) -> Result<(), Refusal> {

@@ -25,7 +25,7 @@ use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem}
 use crate::web::visitor::Visitor;
 
 /// Addresses that one visitor's network may try in a minute (threats M02).
-const TRIES_A_MINUTE: u64 = 60;
+const TRIES_A_MINUTE: u64 = 600;
 
 /// `GET /login/{flow}`: the page at which the flow stands.
 pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {

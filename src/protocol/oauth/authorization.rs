@@ -37,7 +37,7 @@ pub struct Request {
 }
 
 /// The longest value that is remembered of a request.
-const LONGEST: usize = 2048;
+const LONGEST: usize = 1024;
 
 /// The words that `prompt` may hold.
 pub const PROMPTS: [&str; 5] = ["none", "login", "consent", "select_account", "select_organization"];

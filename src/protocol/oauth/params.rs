@@ -61,7 +61,9 @@ fn decode(bytes: &[u8]) -> Result<String, ParamsError> {
         bytes.into()
     };
     let decoded: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
-    String::from_utf8(decoded).map_err(|_| ParamsError::Encoding)
+    // A NUL is in no honest value, and no database keeps one.
+    let text = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
+    text.ok_or(ParamsError::Encoding)
 }
 
 /// A name that a stranger chose, fit to be shown in an error.
@@ -97,6 +99,7 @@ mod tests {
     fn m10_a_flood_of_parameters_and_broken_encodings_are_refused() {
         assert_eq!(Params::parse("a=1&".repeat(101).as_bytes()).unwrap_err(), ParamsError::TooMany);
         assert_eq!(Params::parse(b"a=%ff").unwrap_err(), ParamsError::Encoding);
+        assert_eq!(Params::parse(b"a=x%00y").unwrap_err(), ParamsError::Encoding);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
 use crate::model::delegation::DelegationSettings;
+use crate::model::organization::Policy;
 use crate::model::user::User;
 
 /// One of them.
@@ -16,12 +17,14 @@ pub struct Choice {
     pub display_name: String,
     pub has_logo: bool,
     pub roles: Vec<String>,
+    pub policy: Policy,
     pub delegation: Option<Delegated>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delegated {
     pub id: DelegationId,
+    pub home: OrganizationId,
     pub home_name: String,
     pub settings: DelegationSettings,
 }
@@ -36,7 +39,9 @@ pub async fn of(
 ) -> Result<Vec<Choice>, StoreError> {
     let mut found = memberships(db, user.id).await?;
     for choice in delegations(db, user.id, now).await? {
-        let meant = choice.delegation.as_ref().is_some_and(|one| one.settings.means(user.proved_email()));
+        let meant = choice.delegation.as_ref().is_some_and(|one| {
+            one.settings.means(user.proved_email()) && choice.policy.delegations.accepts(one.id)
+        });
         if meant && !found.iter().any(|known| known.organization == choice.organization) {
             found.push(choice);
         }
@@ -50,7 +55,7 @@ pub async fn of(
 
 /// As an active member of an active organization.
 async fn memberships(db: &mut impl Read, user: UserId) -> Result<Vec<Choice>, StoreError> {
-    let sql = "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles
+    let sql = "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy
          FROM memberships m JOIN organizations o ON o.id = m.organization_id
          WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL
          ORDER BY o.id";
@@ -64,23 +69,26 @@ fn member(row: &Row) -> Result<Choice, StoreError> {
         display_name: row.get(2)?,
         has_logo: row.get::<i64>(3)? != 0,
         roles: json(row, 4)?,
+        policy: json(row, 5)?,
         delegation: None,
     })
 }
 
-/// By a delegation in force, of an organization whose own the person is.
+/// By a delegation in force, of an organization whose own the person is, to one that has not shut them out.
 async fn delegations(db: &mut impl Read, user: UserId, now: Moment) -> Result<Vec<Choice>, StoreError> {
     let sql = "SELECT t.id, t.slug, t.display_name, CASE WHEN t.logo_uri IS NULL THEN 0 ELSE 1 END, d.id,
-                h.display_name, d.settings
+                h.display_name, d.settings, t.policy, h.id
          FROM memberships m
          JOIN organizations h ON h.id = m.organization_id
          JOIN delegations d ON d.home_organization_id = h.id
          JOIN organizations t ON t.id = d.target_organization_id
+         LEFT JOIN memberships own ON own.organization_id = t.id AND own.user_id = m.user_id
          WHERE m.user_id = $1 AND m.status = 'active' AND (m.kind = 'home' OR m.kind = 'member')
            AND h.deactivated_at IS NULL AND h.deleted_at IS NULL
            AND t.deactivated_at IS NULL AND t.deleted_at IS NULL
            AND d.home_approved_at IS NOT NULL AND d.target_approved_at IS NOT NULL
            AND d.paused_at IS NULL AND d.revoked_at IS NULL
+           AND (own.status IS NULL OR own.status = 'active')
            AND (d.starts_at IS NULL OR d.starts_at <= $2) AND (d.ends_at IS NULL OR d.ends_at > $2)
          ORDER BY d.id";
     db.all(sql, params![user, now]).await?.iter().map(delegated).collect()
@@ -94,6 +102,7 @@ fn delegated(row: &Row) -> Result<Choice, StoreError> {
         display_name: row.get(2)?,
         has_logo: row.get::<i64>(3)? != 0,
         roles: settings.roles.clone(),
-        delegation: Some(Delegated { id: row.get(4)?, home_name: row.get(5)?, settings }),
+        policy: json(row, 7)?,
+        delegation: Some(Delegated { id: row.get(4)?, home: row.get(8)?, home_name: row.get(5)?, settings }),
     })
 }

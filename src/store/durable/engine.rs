@@ -252,7 +252,8 @@ impl<'c> Tx<'c> {
     pub async fn lock(&mut self, lock: Lock, table: &'static str, id: &str) -> Result<(), StoreError> {
         self.may_go_on()?;
         let Session::Postgres { transaction, writes: true } = &self.session else { return Ok(()) };
-        let strength = if lock == Lock::Shared { "SHARE" } else { "UPDATE" };
+        // Weaker than FOR UPDATE, which would hold up every insert that only refers to the row.
+        let strength = if lock == Lock::Shared { "SHARE" } else { "NO KEY UPDATE" };
         let sql = format!("SELECT 1 FROM {table} WHERE id = $1 FOR {strength}");
         let locked = postgres::lock(transaction, &sql, id).await;
         self.note(locked)

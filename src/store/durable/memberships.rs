@@ -138,7 +138,8 @@ pub async fn expect(
     tx.execute(
         "INSERT INTO expected_members (organization_id, project_id, email, kind, roles, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (organization_id, email) DO UPDATE SET kind = excluded.kind, roles = excluded.roles",
+         ON CONFLICT (organization_id, email) DO UPDATE SET kind = excluded.kind, roles = excluded.roles
+         WHERE expected_members.used_at IS NULL",
         params![
             expected.organization_id,
             project,
@@ -152,16 +153,17 @@ pub async fn expect(
     Ok(())
 }
 
-/// Takes, once, every place that waits for this proved address.
+/// Takes, once, every place that waits for this proved address and was kept for it at `since` or later.
 pub async fn take_expected(
     tx: &mut Tx<'_>,
     project: ProjectId,
     email: &Email,
     user: UserId,
+    since: Moment,
     now: Moment,
 ) -> Result<Vec<Expected>, StoreError> {
     let sql = "UPDATE expected_members SET used_at = $3, used_by = $4
-               WHERE project_id = $1 AND email = $2 AND used_at IS NULL
+               WHERE project_id = $1 AND email = $2 AND used_at IS NULL AND created_at >= $5
                RETURNING organization_id, email, kind, roles, used_by";
-    tx.all(sql, params![project, email.as_str(), now, user]).await?.iter().map(expected).collect()
+    tx.all(sql, params![project, email.as_str(), now, user, since]).await?.iter().map(expected).collect()
 }

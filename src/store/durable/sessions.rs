@@ -56,10 +56,10 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError
     Ok(())
 }
 
-/// The same person has proved again who they are.
-pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6 WHERE id = $1",
+/// The same person has proved again who they are. False: the session has ended.
+pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6 WHERE id = $1 AND ended_at IS NULL",
         params![
             session.id,
             session.connection_id,
@@ -70,7 +70,7 @@ pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError>
         ],
     )
     .await?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Ends a session. True: it was alive until now.
@@ -79,7 +79,8 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<bool, St
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
-/// Forgets sessions that ended or ran out before `before`, with the token families that hang on them.
+/// Forgets some sessions that ran out before `before`, with the token families that hang on them; zero when there
+/// are no more.
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     let gone = "SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT 500";
     let rows = tx.all(gone, params![before]).await?;

@@ -18,8 +18,6 @@ use in_process::Shelf;
 pub enum Kind {
     /// A visitor on the way from an application and back.
     LoginFlow,
-    /// What an application redeems for tokens.
-    AuthorizationCode,
     /// How often somebody tried something.
     RateCounter,
 }
@@ -38,12 +36,11 @@ const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::LoginFlow, Self::AuthorizationCode, Self::RateCounter];
+    const ALL: [Self; 2] = [Self::LoginFlow, Self::RateCounter];
 
     const fn limits(self) -> Limits {
         match self {
             Self::LoginFlow => Limits { entries: 100_000, value: 16 * KIB, total: 128 * MIB },
-            Self::AuthorizationCode => Limits { entries: 100_000, value: 8 * KIB, total: 64 * MIB },
             Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0 },
         }
     }

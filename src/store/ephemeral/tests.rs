@@ -17,7 +17,7 @@ async fn a_value_is_there_until_it_expires() {
     store.put(Kind::LoginFlow, "flow", b"state".to_vec(), MINUTE).await.unwrap();
     clock.turn(MINUTE - Duration::from_millis(1));
     assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(Some(b"state".to_vec())));
-    assert_eq!(store.get(Kind::AuthorizationCode, "flow").await, Ok(None), "another kind has other keys");
+    assert_eq!(store.get(Kind::RateCounter, "flow").await, Ok(None), "another kind has other keys");
     clock.turn(Duration::from_millis(1));
     assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(None));
     assert_eq!(store.take(Kind::LoginFlow, "flow").await, Ok(None));
@@ -37,11 +37,11 @@ async fn a_later_value_takes_the_place_and_its_own_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_takers_one_has_the_code() {
     let (store, _) = store();
-    store.put(Kind::AuthorizationCode, "code", b"grant".to_vec(), MINUTE).await.unwrap();
+    store.put(Kind::LoginFlow, "code", b"grant".to_vec(), MINUTE).await.unwrap();
     let takers: Vec<_> = (0..50).map(|_| store.clone()).collect();
     let takers = takers
         .into_iter()
-        .map(|s| tokio::spawn(async move { s.take(Kind::AuthorizationCode, "code").await }));
+        .map(|s| tokio::spawn(async move { s.take(Kind::LoginFlow, "code").await }));
     let taken = futures_util::future::join_all(takers).await;
     assert_eq!(taken.iter().filter(|taken| matches!(taken, Ok(Ok(Some(_))))).count(), 1);
 }
@@ -71,10 +71,10 @@ async fn a_window_counts_from_its_first_and_then_anew() {
 #[tokio::test]
 async fn a_value_that_is_too_large_is_not_kept() {
     let (store, _) = store();
-    let size = Kind::AuthorizationCode.limits().value + 1;
-    let refused = store.put(Kind::AuthorizationCode, "code", vec![0; size], MINUTE).await;
-    assert_eq!(refused, Err(EphemeralError::TooLarge { kind: Kind::AuthorizationCode, size }));
-    assert_eq!(store.held(Kind::AuthorizationCode), 0);
+    let size = Kind::LoginFlow.limits().value + 1;
+    let refused = store.put(Kind::LoginFlow, "code", vec![0; size], MINUTE).await;
+    assert_eq!(refused, Err(EphemeralError::TooLarge { kind: Kind::LoginFlow, size }));
+    assert_eq!(store.held(Kind::LoginFlow), 0);
 }
 
 #[test]
@@ -115,11 +115,11 @@ async fn c30_a_flood_of_counters_stays_within_bounds() {
 async fn a_hundred_thousand_codes_are_freed_when_they_expire() {
     let (store, clock) = store();
     for number in 0..100_000 {
-        store.put(Kind::AuthorizationCode, &number.to_string(), vec![0; 400], MINUTE).await.unwrap();
+        store.put(Kind::LoginFlow, &number.to_string(), vec![0; 400], MINUTE).await.unwrap();
     }
-    assert_eq!(store.held(Kind::AuthorizationCode), 100_000);
+    assert_eq!(store.held(Kind::LoginFlow), 100_000);
     clock.turn(MINUTE);
     assert_eq!(store.sweep(), 100_000);
-    let shelf = store.shelf(Kind::AuthorizationCode).0;
+    let shelf = store.shelf(Kind::LoginFlow).0;
     assert!(shelf.room() < 2_000, "the map kept {} places", shelf.room());
 }

@@ -32,7 +32,10 @@ pub async fn callback(
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(Stop::Failed(fault)) => {
+            journey.login.restart();
+            next::failed(&visitor, journey, &fault).await
+        }
     }
 }
 
@@ -73,5 +76,7 @@ async fn complete(
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let session = authenticate::sign_in(broker, &visitor.project, visitor.request, proof, standing).await?;
     browser::sign_in(browser, visitor.project.id, session).await?;
+    // Now, not with the answer: an answer that fails must not cost the person the session.
+    browser.save().await?;
     Ok(Authenticated { session })
 }

@@ -315,6 +315,11 @@ fn authenticated_at(
     let now = visitor.broker().now();
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
+    let wanted =
+        (away.reauthenticate || away.max_age.is_some()) && connection.settings.preset.tells_auth_time();
+    if wanted && said.is_none() {
+        return Err(Refusal::IdpAnswerInvalid("auth_time_missing"));
+    }
     let at = said.unwrap_or(now).min(now);
     let before_leaving = away.reauthenticate && at.plus(leeway) < away.left_at;
     let limit = away.max_age.filter(|_| !away.reauthenticate).map(Duration::from_secs);
