@@ -31,14 +31,11 @@ pub enum DocumentError {
     Status(u16),
     #[error("the document was asked for a moment ago, without success")]
     Cooling,
-    #[error("the answer is not such a document")]
-    Unsound,
+    #[error("the answer is not the document that was asked for")]
+    Malformed,
 }
 
 type Body = Arc<Vec<u8>>;
-
-/// Whether a body is a document of the kind that is wanted.
-pub type Sound = fn(&[u8]) -> bool;
 
 #[derive(Default, Debug)]
 struct Entry {
@@ -58,9 +55,9 @@ impl Documents {
         Self { http, clock, entries: Arc::default() }
     }
 
-    /// The document at an address, at most an hour old, or a day if it cannot be had now. An answer that is not
-    /// `sound` counts as none: it takes the place of nothing.
-    pub async fn get(&self, url: &Url, sound: Sound) -> Result<Body, DocumentError> {
+    /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
+    /// no document: it is not kept, and takes no good one's place.
+    pub async fn get(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
@@ -69,7 +66,7 @@ impl Documents {
         {
             return Ok(Arc::clone(body));
         }
-        match self.fetch(url, &mut entry, now, sound).await {
+        match self.fetch(url, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => match &entry.body {
                 Some((body, at)) if now.since(*at) < STALE => Ok(Arc::clone(body)),
@@ -80,11 +77,11 @@ impl Documents {
 
     /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
     /// what is kept.
-    pub async fn refreshed(&self, url: &Url, sound: Sound) -> Result<Body, DocumentError> {
+    pub async fn refreshed(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
         let entry = self.entry(url);
         let mut entry = entry.lock().await;
         let now = self.clock.now();
-        match self.fetch(url, &mut entry, now, sound).await {
+        match self.fetch(url, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
         }
@@ -95,7 +92,7 @@ impl Documents {
         url: &Url,
         entry: &mut Entry,
         now: Moment,
-        sound: Sound,
+        fits: impl Fn(&[u8]) -> bool,
     ) -> Result<Body, DocumentError> {
         if entry.asked_at.is_some_and(|at| now.since(at) < COOLDOWN) {
             return Err(DocumentError::Cooling);
@@ -108,8 +105,8 @@ impl Documents {
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));
         }
-        if !sound(&answer.body) {
-            return Err(DocumentError::Unsound);
+        if !fits(&answer.body) {
+            return Err(DocumentError::Malformed);
         }
         let body = Arc::new(answer.body);
         entry.body = Some((Arc::clone(&body), now));

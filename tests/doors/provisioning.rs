@@ -163,7 +163,7 @@ impl House {
             .db
             .write(async move |tx| {
                 users::insert(tx, &user, None).await?;
-                for place in memberships::take_expected(tx, project.id, &email, id, now).await? {
+                for place in memberships::take_expected(tx, project.id, &email, id, now, now).await? {
                     let membership = Membership {
                         id: MembershipId::new(&Random::System, now),
                         organization_id: place.organization_id,

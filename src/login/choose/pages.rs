@@ -31,7 +31,7 @@ pub async fn pick(
         Ok(journey) => journey,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    match picked(&visitor, &journey, &params).await {
+    match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);
             next::proceed(&visitor, &browser, journey).await
@@ -43,11 +43,17 @@ pub async fn pick(
 }
 
 /// A choice counts only if it was on the page: no other organization can be posted (threats H24).
-async fn picked(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<Acting, Stop> {
+async fn picked(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+    params: &Params,
+) -> Result<Acting, Stop> {
     journey.check_form(visitor, params)?;
     let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
         return Err(Refusal::FlowExpired.into());
     };
+    let session = standing(visitor, browser, journey, session).await?;
     let value = params.get("choice").ok().flatten().unwrap_or_default();
     let application = application(visitor, journey).await?;
     let user = user_of(visitor, session).await?;
@@ -55,6 +61,36 @@ async fn picked(visitor: &Visitor, journey: &Journey, params: &Params) -> Result
     let choice = found.iter().find(|choice| self::value(choice) == value);
     let choice = choice.ok_or(Refusal::OrganizationNotAllowed)?;
     Ok(Acting { session, context: context(choice), by_hand: true })
+}
+
+/// The session in which the choice is made: the flow's own, or the one that another tab of a first visit began
+/// for the same person at the same moment, and whose cookie came last (threats H25).
+async fn standing(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+    of_flow: SessionId,
+) -> Result<SessionId, Stop> {
+    let project = visitor.project.id;
+    let of_browser = crate::web::browser::session_of(browser, project).await?.ok_or(Refusal::SessionEnded)?;
+    if of_browser == of_flow {
+        return Ok(of_flow);
+    }
+    let (db, now) = (&visitor.broker().db, visitor.broker().now());
+    let own = sessions::by_id(&mut &*db, project, of_flow).await?.filter(|session| session.is_alive(now));
+    let other =
+        sessions::by_id(&mut &*db, project, of_browser).await?.filter(|session| session.is_alive(now));
+    let asked = &journey.login.asked;
+    let any_age = !asked.prompt.login && asked.max_age.is_none();
+    match (own, other) {
+        (Some(own), Some(other))
+            if own.identity_id == other.identity_id
+                && (any_age || other.authenticated_at >= own.authenticated_at) =>
+        {
+            Ok(of_browser)
+        }
+        _ => Err(Refusal::SessionEnded.into()),
+    }
 }
 
 /// `GET /login/{flow}/organizations?q=&page=`: the same page, searched or turned.

@@ -68,17 +68,18 @@ pub async fn use_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Opti
     tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
 }
 
-/// Kills the tokens that came of a code which somebody used twice. Returns whose they were.
+/// Kills the tokens that came of a code which somebody used twice. Returns whose they were. What is dead already is
+/// not written again, so that of many who come at once few stand in each other's way.
 pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
-    let sql = concat!("SELECT ", columns!(), " FROM grants WHERE code_digest = $1");
-    let found = tx.one(sql, params![code]).await?.as_ref().map(grant).transpose()?;
-    // Not written again once it is dead: a flood of replays must not fight over one row.
-    let Some(mut grant) = found else { return Ok(None) };
-    if grant.revoked_at.is_none() {
-        revoke(tx, grant.id, now).await?;
-        grant.revoked_at = Some(now);
+    let sql = concat!(
+        "UPDATE grants SET revoked_at = $2 WHERE code_digest = $1 AND revoked_at IS NULL RETURNING ",
+        columns!()
+    );
+    if let Some(row) = tx.one(sql, params![code, now]).await? {
+        return grant(&row).map(Some);
     }
-    Ok(Some(grant))
+    let sql = concat!("SELECT ", columns!(), " FROM grants WHERE code_digest = $1");
+    tx.one(sql, params![code]).await?.as_ref().map(grant).transpose()
 }
 
 pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), StoreError> {
@@ -92,7 +93,7 @@ pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment)
     tx.execute(sql, params![session, now]).await
 }
 
-/// Forgets some families of which nothing lives (all their tokens have run out); zero when there are no more.
+/// Forgets families of which nothing lives: all their tokens have run out.
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     let sql = "DELETE FROM grants WHERE id IN
                (SELECT id FROM grants WHERE expires_at < $1 ORDER BY expires_at LIMIT 2000)";

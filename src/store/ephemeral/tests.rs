@@ -39,9 +39,8 @@ async fn of_fifty_takers_one_has_the_code() {
     let (store, _) = store();
     store.put(Kind::LoginFlow, "code", b"grant".to_vec(), MINUTE).await.unwrap();
     let takers: Vec<_> = (0..50).map(|_| store.clone()).collect();
-    let takers = takers
-        .into_iter()
-        .map(|s| tokio::spawn(async move { s.take(Kind::LoginFlow, "code").await }));
+    let takers =
+        takers.into_iter().map(|s| tokio::spawn(async move { s.take(Kind::LoginFlow, "code").await }));
     let taken = futures_util::future::join_all(takers).await;
     assert_eq!(taken.iter().filter(|taken| matches!(taken, Ok(Ok(Some(_))))).count(), 1);
 }

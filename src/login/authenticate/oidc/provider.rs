@@ -45,25 +45,26 @@ impl Provider {
             },
             None => Self::discover(broker, &settings.issuer).await?,
         };
-        // A browser follows it without our guard; at least it is of the kind that we would follow ourselves.
-        let guard = Guard::new(&broker.config.egress);
-        guard
-            .check(provider.authorization.url())
-            .map_err(|_| Refusal::IdpUnreachable("authorization_endpoint"))?;
-        Ok(provider)
+        if may_be_gone_to(broker, provider.authorization.url()) {
+            Ok(provider)
+        } else {
+            Err(Refusal::IdpUnreachable("authorization_endpoint").into())
+        }
     }
 
     async fn discover(broker: &Broker, issuer: &str) -> Result<Self, Stop> {
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
         let url = url.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
-        let body = broker.documents.get(&url, is_metadata).await.map_err(|error| unreachable(&error))?;
-        let found: Metadata =
-            serde_json::from_slice(&body).map_err(|_| Refusal::IdpUnreachable("discovery_malformed"))?;
         // Byte for byte (OpenID Connect Discovery, section 4.3; threats H17).
-        if found.issuer != issuer {
-            return Err(Refusal::IdpUnreachable("discovery_issuer_mismatch").into());
-        }
+        let read = |body: &[u8]| {
+            let found: Metadata = serde_json::from_slice(body).ok()?;
+            let fits = found.issuer == issuer && may_be_gone_to(broker, &found.authorization_endpoint);
+            fits.then_some(found)
+        };
+        let body = broker.documents.get(&url, |body| read(body).is_some()).await;
+        let body = body.map_err(|error| unreachable(&error))?;
+        let found = read(&body).ok_or(Refusal::IdpUnreachable("discovery_malformed"))?;
         Ok(Self {
             authorization: AuthUrl::from_url(found.authorization_endpoint),
             token: found.token_endpoint,
@@ -75,21 +76,20 @@ impl Provider {
 
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
     pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
-        let keys =
-            parse(&broker.documents.get(&self.jwks, is_key_set).await.map_err(|error| unreachable(&error))?)?;
+        let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
+        let kept = broker.documents.get(&self.jwks, fits).await.map_err(|error| unreachable(&error))?;
+        let keys = parse(&kept)?;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
         }
-        parse(&broker.documents.refreshed(&self.jwks, is_key_set).await.map_err(|error| unreachable(&error))?)
+        let new = broker.documents.refreshed(&self.jwks, fits).await.map_err(|error| unreachable(&error))?;
+        parse(&new)
     }
 }
 
-fn is_metadata(body: &[u8]) -> bool {
-    serde_json::from_slice::<Metadata>(body).is_ok()
-}
-
-fn is_key_set(body: &[u8]) -> bool {
-    JwkSet::parse(body).is_ok_and(|set| !set.keys().is_empty())
+/// A browser goes there without our guard; at least it is of the kind that we would go to ourselves.
+fn may_be_gone_to(broker: &Broker, url: &Url) -> bool {
+    Guard::new(&broker.config.egress).check(url).is_ok()
 }
 
 fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
@@ -98,7 +98,5 @@ fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
 
 fn unreachable(error: &DocumentError) -> Stop {
     tracing::warn!(%error, "an identity provider's document cannot be had");
-    let why =
-        if matches!(error, DocumentError::Unsound) { "document_malformed" } else { "document_unreachable" };
-    Refusal::IdpUnreachable(why).into()
+    Refusal::IdpUnreachable("document_unreachable").into()
 }
