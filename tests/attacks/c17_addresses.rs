@@ -98,20 +98,19 @@ async fn c17_the_login_form_and_the_hint_give_the_table_s_verdict() {
     let before = house.before().await;
     let mut person = Person::new("");
     let form = person.follows(&rp1.asks()).await.answer.form_with("email");
-    for (at, (written, verdict)) in TABLE.iter().enumerate() {
-        if at % 50 == 49 {
-            house.turn_clock(61);
-        }
+    for (written, verdict) in &TABLE {
         let answer = person.browser.submit(&form.clone().with("email", written)).await;
         assert_eq!(told_provider(&house, &answer).as_deref(), *verdict, "typed {written:?}");
+        // A NUL is refused before anybody asks what it is in.
+        let nul = written.contains('\0');
         if verdict.is_none() {
-            assert_eq!(answer.status, 422, "typed {written:?}: {}", answer.body);
+            assert_eq!(answer.status, if nul { 400 } else { 422 }, "typed {written:?}: {}", answer.body);
         }
         let ask = rp1.asks().with("login_hint", written);
         let answer = Person::new("").browser.get(&ask.url()).await;
         assert_eq!(told_provider(&house, &answer).as_deref(), *verdict, "hinted {written:?}");
         if verdict.is_none() {
-            assert_eq!(answer.status, 200, "hinted {written:?}: {}", answer.body);
+            assert_eq!(answer.status, if nul { 400 } else { 200 }, "hinted {written:?}: {}", answer.body);
         }
     }
     house.unchanged(&before).await;

@@ -197,7 +197,7 @@ async fn m10_what_is_too_large_is_not_read() {
     // Many scopes, locales and hosts of them are no work.
     let scopes = (0..400).map(|number| format!("s{number}")).collect::<Vec<_>>().join(" ");
     let answer = anybody.get(&ask.clone().with("scope", &scopes).url()).await;
-    assert!(answer.location().unwrap().as_str().contains("error=invalid_scope"), "{answer:?}");
+    assert!(answer.location().unwrap().as_str().contains("?error=invalid_"), "{answer:?}");
     let long = "Basic ".to_owned() + &"A".repeat(10_000);
     let answer = posts(&house, "/token", |request| {
         request.header(CONTENT_TYPE, FORM).header(AUTHORIZATION, long).body("grant_type=authorization_code")
