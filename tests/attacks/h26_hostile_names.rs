@@ -121,8 +121,6 @@ async fn h26_no_name_brings_an_element_or_an_attribute() {
     );
     for hostile in NAMES {
         name(&house, hostile).await;
-        // Three addresses are typed each time, and sixty a minute are allowed.
-        house.turn_clock(61);
         for ((what, page), (_, plain)) in pages(&house).await.iter().zip(&harmless) {
             assert_eq!(skeleton(&page.body), skeleton(&plain.body), "{what} of {hostile:?}: {}", page.body);
             assert_eq!(page.status, plain.status, "{what} of {hostile:?}");

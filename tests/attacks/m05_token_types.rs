@@ -105,8 +105,14 @@ async fn m05_no_other_token_opens_userinfo() {
     ] {
         is_refused(&house, &format!("Bearer {token}"), what).await;
     }
+    is_refused(&house, "Bearer x", "too short a one").await;
+    // Who brings none is told how, and not what was wrong with it (RFC 6750, section 3.1).
     for value in ["Bearer", "Bearer ", "", &format!("Basic {good}"), &format!("DPoP {good}"), good] {
-        is_refused(&house, value, value).await;
+        let before = house.before().await;
+        let answer = presents(&house, value).await;
+        assert_eq!(answer.status, 401, "{value:?}: {}", answer.body);
+        assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"), "{value:?}");
+        house.unchanged(&before).await;
     }
     // Nor in any other place.
     let before = house.before().await;

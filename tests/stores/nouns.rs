@@ -535,7 +535,7 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     let tries = (0..20).map(|_| db.write(async move |tx| grants::use_code(tx, code, NOW).await));
     let results = futures_util::future::join_all(tries).await;
     let won: Vec<_> = results.into_iter().filter_map(Result::unwrap).collect();
-    assert_eq!(won, [made.clone()]);
+    assert_eq!(won, std::slice::from_ref(&made));
     let revoked = db.write(async move |tx| grants::revoke_by_code(tx, code, NOW).await).await.unwrap();
     assert_eq!(revoked.unwrap().revoked_at, Some(NOW));
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
