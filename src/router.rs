@@ -48,14 +48,17 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
 /// Doors through which people come with a browser.
 fn people(broker: &Broker) -> Router<Front> {
     Router::new()
-        .route("/authorize", get(arrive::pages::authorize).post(arrive::pages::authorize_by_post))
+        .route(
+            "/authorize",
+            get(arrive::pages::authorize).post(arrive::pages::authorize_by_post).head(wrong_method),
+        )
         .route("/login/{flow}", get(resolve::pages::stand))
         .route("/login/{flow}/identify", post(resolve::pages::identify))
         .route("/login/{flow}/restart", post(resolve::pages::restart))
         .route("/login/{flow}/cancel", post(resolve::pages::cancel))
         .route("/login/{flow}/organizations", get(choose::pages::search))
         .route("/login/{flow}/organization", post(choose::pages::pick))
-        .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback))
+        .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback).head(wrong_method))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))

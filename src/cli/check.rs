@@ -6,9 +6,12 @@ mod house;
 
 use std::process::ExitCode;
 
+use axum_server::tls_rustls::RustlsConfig;
+
 use super::Error;
 use crate::broker::Broker;
 use crate::config::{Config, ConfigError, Origin};
+use crate::egress::http::Http;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::keys::seal::MasterKey;
@@ -64,6 +67,12 @@ pub async fn run(config: Result<Config, ConfigError>) -> Result<ExitCode, Error>
         Some(folder) => format!("those in {} come before the built-in ones", folder.display()),
         None => "the built-in ones".into(),
     });
+    tls(&config, &mut findings).await;
+    let Some(_) = findings
+        .judge("outgoing requests", Http::new(&config.egress), |_| "certificates can be checked".into())
+    else {
+        return Ok(findings.code());
+    };
     if let Some(broker) = open(config, &mut findings).await {
         house::check(&broker, &mut findings).await?;
     }
@@ -89,11 +98,26 @@ fn settings(config: Result<Config, ConfigError>, findings: &mut Findings) -> Opt
     Some(config)
 }
 
+/// The certificate and key that the server would speak TLS with.
+async fn tls(config: &Config, findings: &mut Findings) {
+    let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
+        return;
+    };
+    let loaded = RustlsConfig::from_pem_file(certificate, key).await;
+    let loaded = loaded.map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()));
+    findings.judge("TLS", loaded, |_| "certificate and key belong together".into());
+}
+
 /// Opens the house, unless that would make something that is not there yet.
 async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     if let Some(path) = sqlite_path(&config.database.url)
         && !std::path::Path::new(path).exists()
     {
+        let folder = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            findings.wrong("database", format!("{path}: there is no such folder"));
+            return None;
+        }
         findings.fine("database", format!("{path} does not exist yet; the first start makes it"));
         let key = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());
         findings.judge("master key", key, |key| match key {

@@ -47,20 +47,23 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let chores = tokio::spawn(chores::run(broker.clone()));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
+    let tls = match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Some(RustlsConfig::from_pem_file(certificate, key).await?),
+        _ => None,
+    };
     let listener = std::net::TcpListener::bind(settings.listen)?;
     listener.set_nonblocking(true)?;
     tracing::info!(address = %listener.local_addr()?, public_url = %broker.origin, database = broker.db.engine(), "serving");
     let limit = Limited::new(settings.max_connections);
     let timeout = Duration::from_secs(settings.header_timeout);
-    let served = match (&settings.tls_certificate, &settings.tls_key) {
-        (Some(certificate), Some(key)) => {
-            let tls = RustlsConfig::from_pem_file(certificate, key).await?;
+    let served = match tls {
+        Some(tls) => {
             let mut server =
                 axum_server::from_tcp_rustls(listener, tls)?.map(|tls| limit.around(tls)).handle(handle);
             limits(server.http_builder(), timeout);
             server.serve(service).await
         }
-        _ => {
+        None => {
             let mut server = axum_server::from_tcp(listener)?.map(|plain| limit.around(plain)).handle(handle);
             limits(server.http_builder(), timeout);
             server.serve(service).await

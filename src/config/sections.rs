@@ -112,11 +112,13 @@ pub struct Login {
     pub flow_lifetime: u64,
     /// How long a browser stays signed in.
     pub session_lifetime: u64,
+    /// Logins that one network (IPv4 /24, IPv6 /56) may begin in a minute and leave waiting for a page.
+    pub flows_per_minute: u64,
 }
 
 impl Default for Login {
     fn default() -> Self {
-        Self { flow_lifetime: 1_800, session_lifetime: 43_200 }
+        Self { flow_lifetime: 1_800, session_lifetime: 43_200, flows_per_minute: 600 }
     }
 }
 
@@ -205,7 +207,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         Self {
             log_format: LogFormat::Text,
-            log_filter: "info".into(),
+            log_filter: "info,refinery_core=warn,tower_sessions_core=error".into(),
             metrics_networks: vec![
                 IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
                 IpNet::from(std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),

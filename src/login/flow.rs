@@ -12,8 +12,16 @@ use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::ephemeral::Kind;
 use crate::web::cookies;
-use crate::web::reply::{Fault, Response};
+use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
+
+/// The largest request that is kept, in bytes: with room for the rest of a flow within what the store takes.
+const LARGEST_REQUEST: usize = 4 * 1024;
+
+/// Whether there is room for what was asked while the person is away.
+pub fn is_small(asked: &Asked) -> bool {
+    serde_json::to_vec(asked).is_ok_and(|bytes| bytes.len() <= LARGEST_REQUEST)
+}
 
 /// A login, and the secret of its cookie if the browser does not have it yet.
 #[derive(Debug)]
@@ -71,6 +79,30 @@ impl Journey {
             return Err(Refusal::ForeignForm.into());
         }
         Ok(())
+    }
+
+    /// Whether one more flow of this network may be kept: nobody fills the store and so drops other people's.
+    pub async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
+        if self.new.is_none() {
+            return Ok(());
+        }
+        let broker = visitor.broker();
+        let key = format!("flows {}", visitor.network());
+        let begun = broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
+        let within = begun <= broker.config.login.flows_per_minute;
+        if within { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
+    }
+
+    /// Where the forms of this flow lead in the end: to an identity provider that cannot be named before the
+    /// address is typed (naming them all would tell strangers who our customers are), or back to the application,
+    /// and wherever that sends the person on.
+    pub fn form_targets(&self, visitor: &Visitor) -> Vec<String> {
+        let mut targets = vec!["https:".to_owned()];
+        if visitor.broker().config.egress.allow_loopback_and_http {
+            targets.extend(["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
+        }
+        targets.extend(reply::form_target(&self.login.asked.redirect_uri));
+        targets
     }
 
     /// Keeps the flow for the next step, and gives the browser its cookie if it is new.

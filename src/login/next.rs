@@ -4,7 +4,7 @@ use tower_sessions::Session;
 
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, arrive, authenticate, choose, issue, note, resolve};
+use super::{Stop, answer, arrive, authenticate, choose, issue, note, resolve};
 use crate::foundation::id::OrganizationId;
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
@@ -74,7 +74,10 @@ async fn go_on(
             let home = reply::see_other(&journey.path(visitor, ""));
             journey.keep(visitor, home).await
         }
-        Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+        Ok(Step::Wait(response)) => match journey.may_begin(visitor).await {
+            Ok(()) => journey.keep(visitor, response).await,
+            Err(stop) => return answer(visitor, Err(stop)).await,
+        },
         Ok(Step::End(response)) => journey.end(visitor, response).await,
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
         Err(Stop::Failed(fault)) => return failed(visitor, journey, &fault).await,
@@ -273,6 +276,6 @@ fn error_page(
         cancel: Some(journey.path(visitor, "/cancel")),
         ..ErrorPage::new(problem)
     };
-    let targets: Vec<_> = reply::form_target(&journey.login.asked.redirect_uri).into_iter().collect();
+    let targets = journey.form_targets(visitor);
     visitor.page(status, &Page::Error(page), journey.login.asked.ui_locales.as_deref(), &targets)
 }

@@ -14,10 +14,19 @@ use super::visitor::{ProjectSlug, RequestTag, client_address};
 use crate::foundation::id::RequestId;
 use crate::telemetry;
 
+const METADATA: &str = "/.well-known/oauth-authorization-server/p/";
+
 /// Takes `/p/<slug>` off the path, before the router sees it.
 pub fn project_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
-    let Some(rest) = request.uri().path().strip_prefix("/p/") else { return request };
+    let path = request.uri().path();
+    // RFC 8414, section 3.1, puts the well-known part before the issuer's path.
+    let (rest, of_issuer) = match (path.strip_prefix("/p/"), path.strip_prefix(METADATA)) {
+        (Some(rest), _) => (rest, None),
+        (None, Some(rest)) => (rest, Some("/.well-known/oauth-authorization-server")),
+        (None, None) => return request,
+    };
     let (slug, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let path = of_issuer.unwrap_or(path);
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let Ok(uri) = format!("{path}{query}").parse::<Uri>() else { return request };
     let slug = ProjectSlug(slug.to_owned());

@@ -50,6 +50,11 @@ pub fn asked(
         return Err(OAuthError::invalid_request("this application does not use organizations"));
     }
     let scopes = scopes(application, &request.scopes)?;
+    if settings.organization_usage == OrganizationUsage::Deny
+        && scopes.iter().any(|one| one == scope::ORGANIZATIONS)
+    {
+        return Err(OAuthError::invalid_scope("this application does not use organizations"));
+    }
     let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
     Ok(Asked {
         application: application.id,
@@ -208,7 +213,8 @@ mod tests {
 
     fn organization(query: &str) -> Result<OrganizationAsked, &'static str> {
         let query = format!("response_type=code&{query}");
-        let request = authorization::request(&Params::parse(query.as_bytes()).unwrap()).unwrap();
+        let request =
+            authorization::request(&Params::parse(query.as_bytes()).unwrap()).map_err(|e| e.code)?;
         organization_asked(&request).map_err(|error| error.code)
     }
 
@@ -220,10 +226,9 @@ mod tests {
         assert_eq!(organization("scope=openid+organization:*"), Ok(All));
         assert_eq!(organization("scope=openid+organization:acme"), Ok(Named("acme".into())));
         assert_eq!(organization("scope=openid+organization&organization=acme"), Ok(Named("acme".into())));
-        assert_eq!(
-            organization("scope=openid+organization:acme&organization_id=acme"),
-            Ok(Named("acme".into()))
-        );
+        assert_eq!(organization("scope=openid&organization_id=acme"), Err("invalid_request"), "ids only");
+        let id = crate::foundation::id::OrganizationId::from_u128(7).to_string();
+        assert_eq!(organization(&format!("scope=openid&organization_id={id}")), Ok(Named(id)));
         assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));

@@ -5,7 +5,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{asked, error_redirect, hinted_user, redirect_uri};
-use crate::login::flow::Journey;
+use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
@@ -43,7 +43,10 @@ pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response
         Ok(Arrival::Welcome(welcome)) => {
             let mut journey = Journey::begin(&visitor, welcome.0);
             let response = reply::see_other(&journey.path(&visitor, ""));
-            journey.keep(&visitor, response).await.map_err(Stop::Failed)
+            match journey.may_begin(&visitor).await {
+                Ok(()) => journey.keep(&visitor, response).await.map_err(Stop::Failed),
+                Err(stop) => Err(stop),
+            }
         }
         Ok(Arrival::TurnedAway(response)) => Ok(response),
         Err(stop) => Err(stop),
@@ -72,6 +75,9 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
         Err(error) => Err(error.clone()),
     };
     let checked = match checked {
+        Ok(asked) if !is_small(&asked) => {
+            Err(OAuthError::invalid_request("the parameters are too long in all"))
+        }
         Ok(asked) => hinted(visitor, params, asked).await?,
         Err(error) => Err(error),
     };

@@ -170,7 +170,7 @@ pub async fn picker(
         cancel: Some(journey.path(visitor, "/cancel")),
     };
     let asked = &journey.login.asked;
-    let targets: Vec<_> = reply::form_target(&asked.redirect_uri).into_iter().collect();
+    let targets = journey.form_targets(visitor);
     Ok(visitor.page(StatusCode::OK, &Page::Organizations(page), asked.ui_locales.as_deref(), &targets))
 }
 

@@ -10,7 +10,7 @@ use crate::foundation::id::ConnectionId;
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
-use crate::store::durable::{connections, domains, organizations};
+use crate::store::durable::{connections, delegations, domains, organizations};
 use crate::web::templates::Problem;
 use crate::web::visitor::Visitor;
 
@@ -98,7 +98,11 @@ async fn of_organization(
     let Some(organization) = organizations::named(&mut &*db, visitor.project.id, name).await? else {
         return Ok(Vec::new());
     };
-    if !organization.is_active() {
+    // Contractors use their own domain's identity provider (model.md, tension 7): where there are any, everybody
+    // says who they are first.
+    if !organization.is_active()
+        || delegations::any_to(&mut &*db, organization.id, visitor.broker().now()).await?
+    {
         return Ok(Vec::new());
     }
     let all = connections::of_organization(&mut &*db, organization.id).await?;

@@ -20,7 +20,6 @@ use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
-use crate::web::reply;
 use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
@@ -182,7 +181,7 @@ pub async fn email_page(
         another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(visitor.page(status, &Page::Email(page), asked.ui_locales.as_deref(), &onward(visitor, journey)))
+    Ok(visitor.page(status, &Page::Email(page), asked.ui_locales.as_deref(), &journey.form_targets(visitor)))
 }
 
 /// The page that asks which of several identity providers.
@@ -206,7 +205,7 @@ pub async fn chooser_page(
         cancel: Some(journey.path(visitor, "/cancel")),
     };
     let locales = journey.login.asked.ui_locales.as_deref();
-    Ok(visitor.page(StatusCode::OK, &Page::Chooser(page), locales, &onward(visitor, journey)))
+    Ok(visitor.page(StatusCode::OK, &Page::Chooser(page), locales, &journey.form_targets(visitor)))
 }
 
 fn buttons(connections: &[Connection]) -> Vec<MethodButton> {
@@ -215,15 +214,4 @@ fn buttons(connections: &[Connection]) -> Vec<MethodButton> {
         name: connection.display_name.clone(),
     };
     connections.iter().map(button).collect()
-}
-
-/// Where the forms lead in the end: to an identity provider that cannot be named before the address is typed
-/// (naming them all would tell strangers who our customers are), or back to the application.
-fn onward(visitor: &Visitor, journey: &Journey) -> Vec<String> {
-    let mut targets = vec!["https:".to_owned()];
-    if visitor.broker().config.egress.allow_loopback_and_http {
-        targets.extend(["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
-    }
-    targets.extend(reply::form_target(&journey.login.asked.redirect_uri));
-    targets
 }

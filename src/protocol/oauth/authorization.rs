@@ -4,6 +4,7 @@
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
 use super::{pkce, scope};
+use crate::foundation::id::OrganizationId;
 
 /// Who asks, and where the answer would go. Neither is checked yet; until both are, nothing is redirected.
 #[derive(Clone, Debug)]
@@ -73,7 +74,7 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         login_hint: get("login_hint")?,
         domain_hint: one_of(&get, &["domain_hint", "whr"])?,
         connection: connection(&get)?,
-        organization: one_of(&get, &["organization", "organization_id"])?,
+        organization: organization(&get)?,
         ui_locales: get("ui_locales")?,
     })
 }
@@ -150,6 +151,14 @@ fn connection(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
         }
         (one, other) => Ok(one.or(other)),
     }
+}
+
+/// `organization`, or its alias `organization_id`, which takes ids only.
+fn organization(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
+    if get("organization_id")?.is_some_and(|id| id.parse::<OrganizationId>().is_err()) {
+        return Err(OAuthError::invalid_request("organization_id is no id of an organization"));
+    }
+    one_of(get, &["organization", "organization_id"])
 }
 
 /// The value that several spellings of one parameter agree on.

@@ -51,6 +51,16 @@ pub async fn between(
     db.one(sql, params![home, target]).await?.as_ref().map(delegation).transpose()
 }
 
+/// Whether anybody may act for this organization, now.
+pub async fn any_to(db: &mut impl Read, target: OrganizationId, now: Moment) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM delegations
+               WHERE target_organization_id = $1 AND home_approved_at IS NOT NULL AND target_approved_at IS NOT NULL
+                 AND paused_at IS NULL AND revoked_at IS NULL
+                 AND (starts_at IS NULL OR starts_at <= $2) AND (ends_at IS NULL OR ends_at > $2)
+               LIMIT 1";
+    Ok(db.one(sql, params![target, now]).await?.is_some())
+}
+
 pub async fn insert(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO delegations (id, project_id, home_organization_id, target_organization_id, settings, starts_at,

@@ -40,7 +40,7 @@ impl Kind {
 
     const fn limits(self) -> Limits {
         match self {
-            Self::LoginFlow => Limits { entries: 100_000, value: 16 * KIB, total: 128 * MIB },
+            Self::LoginFlow => Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB },
             Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0 },
         }
     }

@@ -14,7 +14,9 @@ use openidconnect::{
 
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
+use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
+use crate::foundation::id::UserId;
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
 use crate::login::Stop;
@@ -96,15 +98,29 @@ fn location(
             request = request.set_max_age(Duration::from_secs(seconds));
         }
     }
-    if let Some(email) = &away.email {
-        if settings.forward_login_hint {
-            request = request.add_extra_param("login_hint", email.as_str());
-        }
-        if let Some(name) = &settings.domain_hint_parameter {
-            request = request.add_extra_param(name.clone(), email.domain().as_str());
-        }
+    if let Some(hint) = login_hint(login, away).filter(|_| settings.forward_login_hint) {
+        request = request.add_extra_param("login_hint", hint);
+    }
+    if let (Some(name), Some(domain)) = (&settings.domain_hint_parameter, domain_hint(login, away)) {
+        request = request.add_extra_param(name.clone(), domain);
     }
     Ok(request.url().0.into())
+}
+
+/// Who the person is said to be: by themselves, or by the application, unless it names them in our words.
+fn login_hint(login: &Login, away: &Away) -> Option<String> {
+    let hinted = login.asked.login_hint.as_ref().filter(|hint| {
+        !login.asked.prompt.select_account && hint.parse::<UserId>().is_err() && Email::parse(hint).is_err()
+    });
+    away.email.as_ref().map(ToString::to_string).or_else(|| hinted.cloned())
+}
+
+fn domain_hint(login: &Login, away: &Away) -> Option<String> {
+    let hinted = login.asked.domain_hint.as_deref().and_then(|text| DomainName::parse(text).ok());
+    away.email
+        .as_ref()
+        .map(|email| email.domain().to_string())
+        .or_else(|| hinted.map(|domain| domain.to_string()))
 }
 
 /// The client secret or private key of a connection, opened.

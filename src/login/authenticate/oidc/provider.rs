@@ -82,6 +82,12 @@ impl Provider {
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
         }
+        self.keys_anew(broker).await
+    }
+
+    /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
+    pub async fn keys_anew(&self, broker: &Broker) -> Result<JwkSet, Stop> {
+        let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
         let new = broker.documents.refreshed(&self.jwks, fits).await.map_err(|error| unreachable(&error))?;
         parse(&new)
     }

@@ -19,7 +19,7 @@ use crate::foundation::secret::Secret;
 use crate::login::Stop;
 use crate::login::authenticate::Proof;
 use crate::login::refusal::Refusal;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, OidcSettings};
 use crate::model::login::Away;
 use crate::model::session::Assurance;
 use crate::model::user::Profile;
@@ -158,15 +158,11 @@ async fn verified(
     if !settings.algorithms.contains(&jws.algorithm()) {
         return Err(invalid("id_token_algorithm").into());
     }
-    let keys = provider.keys_for(broker, &jws).await?;
-    // One key at a time: several may have the same `kid`, and the other reader wants to know which it was.
-    let fitting: Vec<_> = keys.candidates(jws.kid(), jws.algorithm()).cloned().collect();
-    let verify = |key: VerifyingKey| {
-        let alone = JwkSet::new(vec![key.clone()]);
-        let claims = Jws::parse(&raw).ok()?.verify(&alone, &settings.algorithms, Typ::Jwt).ok()?;
-        Some((claims.into_inner(), key))
+    let found = match signed_by_one_of(&raw, &provider.keys_for(broker, &jws).await?, settings) {
+        Some(found) => Some(found),
+        // A new key may have the old one's name.
+        None => signed_by_one_of(&raw, &provider.keys_anew(broker).await?, settings),
     };
-    let found = fitting.into_iter().find_map(verify);
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
 
     let leeway = Duration::from_secs(settings.leeway);
@@ -184,6 +180,17 @@ async fn verified(
         return Err(invalid("required_claim_mismatch").into());
     }
     Ok((claims, key))
+}
+
+/// One key at a time: several may have the same `kid`, and the other reader wants to know which it was.
+fn signed_by_one_of(raw: &str, keys: &JwkSet, settings: &OidcSettings) -> Option<(Claims, VerifyingKey)> {
+    let jws = Jws::parse(raw).ok()?;
+    let fitting: Vec<_> = keys.candidates(jws.kid(), jws.algorithm()).cloned().collect();
+    fitting.into_iter().find_map(|key| {
+        let alone = JwkSet::new(vec![key.clone()]);
+        let claims = Jws::parse(raw).ok()?.verify(&alone, &settings.algorithms, Typ::Jwt).ok()?;
+        Some((claims.into_inner(), key))
+    })
 }
 
 /// `aud` holds us; with several audiences, or an `azp`, the token was issued to us (OpenID Connect Core, 3.1.3.7).
