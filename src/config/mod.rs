@@ -1,7 +1,7 @@
 //! As the operator writes it -> as the house uses it.
 //!
-//! Three sources, the later before the earlier: the defaults ([`sections`]), a TOML file and the
-//! environment ([`sources`]). What they add up to must obey every rule in [`rules`], or nothing starts.
+//! Three sources, the later before the earlier: the defaults (`sections`), a TOML file and the
+//! environment (`sources`). What they add up to must obey every rule in `rules`, or nothing starts.
 //! `examples/behalf.toml` shows every setting with its default, and a test proves that the two agree.
 
 mod describe;

@@ -2,6 +2,8 @@
 //! identity provider, npm `openid-client` and `oauth4webapi` as applications.
 
 use behalf::foundation::clock::Clock;
+use behalf::protocol::jose::{Algorithm, SigningKey};
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use crate::house::broker::{House, Plan, RP1_SECRET};
@@ -303,6 +305,57 @@ async fn a_strict_client_of_other_authors_reads_every_kind_of_token() {
         assert_eq!(result["access_token"]["claims"]["client_id"], "crm");
         assert_eq!(result["userinfo"]["email"], "ann@a.test");
         assert_eq!(result["token_response"]["expires_in"], 300);
+    }
+}
+
+#[tokio::test]
+async fn the_broker_proves_itself_to_a_provider_of_other_authors_in_every_way() {
+    let key = SigningKey::generate(Algorithm::ES256, "unused").unwrap();
+    let pem = format!(
+        "-----BEGIN PRIVATE {0}-----\n{1}\n-----END PRIVATE {0}-----\n",
+        "KEY",
+        BASE64.encode(&key.to_pkcs8().unwrap())
+    );
+    let mut public = serde_json::to_value(key.public_jwk()).unwrap();
+    public["kid"] = json!(key.public_jwk().thumbprint());
+    let redirect = "http://127.0.0.1:9/callback";
+    for method in ["client_secret_basic", "client_secret_post", "private_key_jwt"] {
+        let port = free_port();
+        let proof = match method {
+            "private_key_jwt" => "private_key = { file = \"key.pem\" }",
+            _ => "client_secret = { env = \"CA_SECRET\" }",
+        };
+        let file = STREET
+            .replacen(
+                "client_secret = { env = \"CA_SECRET\" }",
+                &format!("{proof}\ntoken_endpoint_auth_method = \"{method}\""),
+                1,
+            )
+            .replace("{upstream}", &format!("http://127.0.0.1:{port}"))
+            .replace("{redirect}", redirect)
+            .replace("{method}", "client_secret_basic")
+            .replace("{algorithm}", "RS256");
+        let files = vec![("key.pem".to_owned(), pem.clone())];
+        let house = Plan { file, files, clock: Clock::System, ..Plan::default() }.build().await;
+        let callback = format!("{}/oidc/{}/callback", house.url, house.connection("contractor").await);
+        let mut client = json!({ "client_id": "behalf", "redirect_uris": [callback],
+            "token_endpoint_auth_method": method });
+        match method {
+            "private_key_jwt" => client["jwks"] = json!({ "keys": [public] }),
+            _ => client["client_secret"] = json!(house.idp_a.secret),
+        }
+        let people = json!([{ "sub": "ann-1", "email": "ann@a.test", "name": "Ann" }]);
+        let settings = json!({ "port": port, "clients": [client], "accounts": people });
+        let provider = Node::start("upstream", settings).await;
+        let settings = json!({ "issuer": house.url, "client_id": "crm", "client_secret": RP1_SECRET,
+            "redirect_uri": redirect, "scope": "openid email" });
+        let mut client = Node::start("oauth4webapi_client", settings).await;
+        let parameters = json!({ "login_hint": "ann@a.test", "organization": "contractor" });
+        let begun = client.ask("begin", json!({ "parameters": parameters })).await;
+        let callback = walk(begun["url"].as_str().unwrap(), redirect).await;
+        let result = client.ask("finish", json!({ "callback_url": callback })).await;
+        assert_eq!(result["claims"]["email"], "ann@a.test", "{method}: {result}");
+        drop(provider);
     }
 }
 

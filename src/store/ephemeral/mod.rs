@@ -13,7 +13,7 @@ use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::secret::Digest;
 use in_process::Shelf;
 
-/// Everything short-lived, in one table: see [`Kind::limits`].
+/// Everything short-lived, in one table: see `Kind::limits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A visitor on the way from an application and back.

@@ -17,6 +17,9 @@ use crate::protocol::oauth::scope;
 /// Most seconds of clock difference that are forgiven.
 const MOST_LEEWAY: u64 = 120;
 const LEEWAY: u64 = 60;
+/// Signatures that are accepted where the file says nothing (threats C13).
+const DEFAULT_ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
     let reader = keys.reader;
@@ -151,7 +154,7 @@ fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
 }
 
 fn algorithms(keys: &mut Keys<'_>) -> Vec<Algorithm> {
-    let Some(list) = keys.texts("algorithms") else { return vec![Algorithm::RS256] };
+    let Some(list) = keys.texts("algorithms") else { return DEFAULT_ALGORITHMS.to_vec() };
     if list.value.is_empty() {
         keys.reader.refuse(list.at, "must name at least one algorithm");
     }

@@ -1,5 +1,6 @@
 //! The SQLite arm: readers that are used where the caller stands, and one writer (see `writer`).
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -24,10 +25,13 @@ impl Sqlite {
     /// Opens the file, makes it if need be, and brings its schema up to date. `wait`: how long a write waits
     /// for another process.
     pub(super) fn open(path: &Path, readers: usize, wait: Duration) -> Result<Self, StoreError> {
+        // One process at a time: SQLite does not wait for its turn to change the journal's mode.
+        let turn = turn(path)?;
         create_private(path)?;
         let mut writer = connect(path, wait)?;
         set_up(&writer)?;
         migrate(&mut writer)?;
+        drop(turn);
         let readers = (0..readers.max(1)).map(|_| reader(path, wait).map(Mutex::new));
         Ok(Self { readers: readers.collect::<Result<_, _>>()?, writer: Writer::start(writer)? })
     }
@@ -67,6 +71,16 @@ impl Drop for Snapshot<'_> {
             tracing::error!(%error, "a SQLite snapshot could not be left");
         }
     }
+}
+
+/// Held while a process sets the file up. The lock is on the folder: a second handle of the file itself would take
+/// SQLite's own locks along when it closes.
+fn turn(path: &Path) -> Result<File, StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unavailable = |error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
+    let folder = File::open(folder).map_err(unavailable)?;
+    folder.lock().map_err(unavailable)?;
+    Ok(folder)
 }
 
 /// Only the operator may read the file; SQLite gives its companions (`-wal`, `-shm`) the same mode.
