@@ -18,7 +18,7 @@ use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::{params, scope};
-use crate::store::durable::{connections, sessions, users};
+use crate::store::durable::standing::{self, Standing};
 use crate::web::browser;
 use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
@@ -167,14 +167,12 @@ pub async fn standing_session(
     }
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
-    let Some(session) = sessions::by_id(&mut &broker.db, project, id).await? else { return Ok(None) };
+    let Some(standing) = standing::of(&mut &broker.db, project, id).await? else { return Ok(None) };
+    let Standing { session, user, connection, .. } = standing;
     if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
         return Ok(None);
     }
-    let connection = connections::by_id(&mut &broker.db, project, session.connection_id).await?;
-    let user = users::by_id(&mut &broker.db, project, session.user_id).await?;
-    let fits = connection.is_some_and(|connection| fits_connection(application, &connection, asked))
-        && user.is_some_and(|user| fits_user(&user, asked));
+    let fits = fits_connection(application, &connection, asked) && fits_user(&user, asked);
     Ok(fits.then_some(session.id))
 }
 

@@ -5,13 +5,13 @@ pub mod pages;
 
 use super::Stop;
 use super::refusal::Refusal;
-use crate::foundation::id::{ProjectId, SessionId};
+use crate::foundation::id::SessionId;
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
 use crate::model::login::{Asked, Context, OrganizationAsked};
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
-use crate::store::durable::engine::{Database, StoreError};
-use crate::store::durable::{sessions, users};
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::standing;
 use crate::web::visitor::Visitor;
 
 #[derive(Debug)]
@@ -82,11 +82,10 @@ pub async fn available(
     Ok(found)
 }
 
+/// Whose session it is, if it lives.
 pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop> {
-    let (db, project): (&Database, ProjectId) = (&visitor.broker().db, visitor.project.id);
-    let session = sessions::by_id(&mut &*db, project, session).await?;
-    let session =
-        session.filter(|session| session.is_alive(visitor.broker().now())).ok_or(Refusal::SessionEnded)?;
-    let user = users::by_id(&mut &*db, project, session.user_id).await?;
-    user.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    let broker = visitor.broker();
+    let found = standing::of(&mut &broker.db, visitor.project.id, session).await?;
+    let standing = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
+    Some(standing.user).filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
 }

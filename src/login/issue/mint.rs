@@ -22,9 +22,8 @@ use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{
-    applications, connections, delegations, memberships, organizations, projects, roles, sessions, users,
-};
+use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::{applications, delegations, memberships, organizations, projects, roles};
 
 /// What is to be minted.
 #[derive(Clone, Debug)]
@@ -157,15 +156,13 @@ fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>) 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let project = projects::by_id(tx, request.project).await?;
     let application = applications::by_id(tx, request.project, request.application).await?;
-    let session = sessions::by_id(tx, request.project, request.session).await?;
-    let (mut user, mut connection, mut provider) = (None, None, None);
-    if let Some(session) = &session {
-        user = users::by_id(tx, request.project, session.user_id).await?;
-        connection = connections::by_id(tx, request.project, session.connection_id).await?;
-    }
-    if let Some(id) = connection.as_ref().and_then(|connection| connection.organization_id) {
-        provider = organizations::by_id(tx, request.project, id).await?;
-    }
+    let (session, user, connection, provider) =
+        match standing::of(tx, request.project, request.session).await? {
+            Some(Standing { session, user, connection, provider }) => {
+                (Some(session), Some(user), Some(connection), provider)
+            }
+            None => (None, None, None, None),
+        };
     let mut facts = Facts {
         now: request.now,
         context: request.context,

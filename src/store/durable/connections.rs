@@ -16,19 +16,19 @@ macro_rules! select {
     };
 }
 
-fn connection(row: &Row) -> Result<Connection, StoreError> {
+pub(super) fn connection(row: &Row, at: usize) -> Result<Connection, StoreError> {
     Ok(Connection {
-        id: row.get(0)?,
-        project_id: row.get(1)?,
-        organization_id: row.get(2)?,
-        slug: row.get(3)?,
-        display_name: row.get(4)?,
-        state: parsed(row, 5, ConnectionState::from_word)?,
-        version: row.get(6)?,
-        settings: json(row, 7)?,
-        secret: row.get(8)?,
-        created_at: row.get(9)?,
-        updated_at: row.get(10)?,
+        id: row.get(at)?,
+        project_id: row.get(at + 1)?,
+        organization_id: row.get(at + 2)?,
+        slug: row.get(at + 3)?,
+        display_name: row.get(at + 4)?,
+        state: parsed(row, at + 5, ConnectionState::from_word)?,
+        version: row.get(at + 6)?,
+        settings: json(row, at + 7)?,
+        secret: row.get(at + 8)?,
+        created_at: row.get(at + 9)?,
+        updated_at: row.get(at + 10)?,
     })
 }
 
@@ -38,7 +38,7 @@ pub async fn by_id(
     id: ConnectionId,
 ) -> Result<Option<Connection>, StoreError> {
     let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
-    row.as_ref().map(connection).transpose()
+    row.as_ref().map(|row| connection(row, 0)).transpose()
 }
 
 pub async fn by_slug(
@@ -47,7 +47,7 @@ pub async fn by_slug(
     slug: &str,
 ) -> Result<Option<Connection>, StoreError> {
     let row = db.one(select!("WHERE project_id = $1 AND slug = $2"), params![project, slug]).await?;
-    row.as_ref().map(connection).transpose()
+    row.as_ref().map(|row| connection(row, 0)).transpose()
 }
 
 /// The connection that an application or a file names, by id or by slug.
@@ -67,14 +67,14 @@ pub async fn of_organization(
     organization: OrganizationId,
 ) -> Result<Vec<Connection>, StoreError> {
     let sql = select!("WHERE organization_id = $1 ORDER BY id");
-    db.all(sql, params![organization]).await?.iter().map(connection).collect()
+    db.all(sql, params![organization]).await?.iter().map(|row| connection(row, 0)).collect()
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {
     db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
         .await?
         .iter()
-        .map(connection)
+        .map(|row| connection(row, 0))
         .collect()
 }
 

@@ -17,6 +17,7 @@ pub mod projects;
 pub mod roles;
 pub mod sessions;
 pub mod signing_keys;
+pub mod standing;
 pub mod used;
 pub mod users;
 

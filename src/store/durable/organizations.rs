@@ -16,20 +16,20 @@ macro_rules! select {
     };
 }
 
-fn organization(row: &Row) -> Result<Organization, StoreError> {
+pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreError> {
     Ok(Organization {
-        id: row.get(0)?,
-        project_id: row.get(1)?,
-        slug: row.get(2)?,
-        display_name: row.get(3)?,
-        description: row.get(4)?,
-        logo_uri: row.get(5)?,
-        functional_roles: optional_json(row, 6)?,
-        policy: json(row, 7)?,
-        created_at: row.get(8)?,
-        updated_at: row.get(9)?,
-        deactivated_at: row.get(10)?,
-        deleted_at: row.get(11)?,
+        id: row.get(at)?,
+        project_id: row.get(at + 1)?,
+        slug: row.get(at + 2)?,
+        display_name: row.get(at + 3)?,
+        description: row.get(at + 4)?,
+        logo_uri: row.get(at + 5)?,
+        functional_roles: optional_json(row, at + 6)?,
+        policy: json(row, at + 7)?,
+        created_at: row.get(at + 8)?,
+        updated_at: row.get(at + 9)?,
+        deactivated_at: row.get(at + 10)?,
+        deleted_at: row.get(at + 11)?,
     })
 }
 
@@ -39,7 +39,7 @@ pub async fn by_id(
     id: OrganizationId,
 ) -> Result<Option<Organization>, StoreError> {
     let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
-    row.as_ref().map(organization).transpose()
+    row.as_ref().map(|row| organization(row, 0)).transpose()
 }
 
 pub async fn by_slug(
@@ -48,7 +48,7 @@ pub async fn by_slug(
     slug: &str,
 ) -> Result<Option<Organization>, StoreError> {
     let row = db.one(select!("WHERE project_id = $1 AND slug = $2"), params![project, slug]).await?;
-    row.as_ref().map(organization).transpose()
+    row.as_ref().map(|row| organization(row, 0)).transpose()
 }
 
 /// The organization that an application or a file names, by id or by slug.
@@ -67,7 +67,7 @@ pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Or
     db.all(select!("WHERE project_id = $1 ORDER BY slug"), params![project])
         .await?
         .iter()
-        .map(organization)
+        .map(|row| organization(row, 0))
         .collect()
 }
 

@@ -6,19 +6,19 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ProjectId, SessionId};
 use crate::model::session::{Acr, Assurance, Session};
 
-fn session(row: &Row) -> Result<Session, StoreError> {
+pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
     Ok(Session {
-        id: row.get(0)?,
-        project_id: row.get(1)?,
-        user_id: row.get(2)?,
-        identity_id: row.get(3)?,
-        connection_id: row.get(4)?,
-        authenticated_at: row.get(5)?,
-        assurance: Assurance { amr: json(row, 6)?, acr: parsed(row, 7, Acr::from_word)? },
-        created_at: row.get(8)?,
-        expires_at: row.get(9)?,
-        ended_at: row.get(10)?,
-        current_organization: row.get(11)?,
+        id: row.get(at)?,
+        project_id: row.get(at + 1)?,
+        user_id: row.get(at + 2)?,
+        identity_id: row.get(at + 3)?,
+        connection_id: row.get(at + 4)?,
+        authenticated_at: row.get(at + 5)?,
+        assurance: Assurance { amr: json(row, at + 6)?, acr: parsed(row, at + 7, Acr::from_word)? },
+        created_at: row.get(at + 8)?,
+        expires_at: row.get(at + 9)?,
+        ended_at: row.get(at + 10)?,
+        current_organization: row.get(at + 11)?,
     })
 }
 
@@ -31,7 +31,7 @@ pub async fn by_id(
         "SELECT id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr, created_at,
                       expires_at, ended_at, current_organization_id
                FROM sessions WHERE id = $2 AND project_id = $1";
-    db.one(sql, params![project, id]).await?.as_ref().map(session).transpose()
+    db.one(sql, params![project, id]).await?.as_ref().map(|row| session(row, 0)).transpose()
 }
 
 pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {

@@ -6,24 +6,24 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, ProjectId, UserId};
 use crate::model::user::{User, email_claim};
 
-fn user(row: &Row) -> Result<User, StoreError> {
-    let email = row.get::<Option<String>>(2)?;
+pub(super) fn user(row: &Row, at: usize) -> Result<User, StoreError> {
+    let email = row.get::<Option<String>>(at + 2)?;
     Ok(User {
-        id: row.get(0)?,
-        project_id: row.get(1)?,
-        email: email.map(|text| Email::parse(&text).map_err(|_| row.corrupt(2))).transpose()?,
-        email_verified_at: row.get(3)?,
-        profile: json(row, 4)?,
-        created_at: row.get(5)?,
-        updated_at: row.get(6)?,
-        disabled_at: row.get(7)?,
+        id: row.get(at)?,
+        project_id: row.get(at + 1)?,
+        email: email.map(|text| Email::parse(&text).map_err(|_| row.corrupt(at + 2))).transpose()?,
+        email_verified_at: row.get(at + 3)?,
+        profile: json(row, at + 4)?,
+        created_at: row.get(at + 5)?,
+        updated_at: row.get(at + 6)?,
+        disabled_at: row.get(at + 7)?,
     })
 }
 
 pub async fn by_id(db: &mut impl Read, project: ProjectId, id: UserId) -> Result<Option<User>, StoreError> {
     let sql = "SELECT id, project_id, email, email_verified_at, profile, created_at, updated_at, disabled_at
                FROM users WHERE id = $2 AND project_id = $1";
-    db.one(sql, params![project, id]).await?.as_ref().map(user).transpose()
+    db.one(sql, params![project, id]).await?.as_ref().map(|row| user(row, 0)).transpose()
 }
 
 /// Fails with [`StoreError::Unique`] where another user has the proved address within this claim of the domain.

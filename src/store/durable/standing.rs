@@ -1,0 +1,45 @@
+//! A session with whoever it is of and wherever it came from, in one read: every login and every token looks at it.
+
+use super::engine::{Read, StoreError, params};
+use super::{connections, organizations, sessions, users};
+use crate::foundation::id::{OrganizationId, ProjectId, SessionId};
+use crate::model::connection::Connection;
+use crate::model::organization::Organization;
+use crate::model::session::Session;
+use crate::model::user::User;
+
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub session: Session,
+    pub user: User,
+    pub connection: Connection,
+    /// Whose connection it is, unless it is the project's.
+    pub provider: Option<Organization>,
+}
+
+pub async fn of(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: SessionId,
+) -> Result<Option<Standing>, StoreError> {
+    let sql = "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
+                s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
+                u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at,
+                c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings, c.secret,
+                c.created_at, c.updated_at,
+                o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
+                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at
+         FROM sessions s
+         JOIN users u ON u.id = s.user_id
+         JOIN connections c ON c.id = s.connection_id
+         LEFT JOIN organizations o ON o.id = c.organization_id
+         WHERE s.id = $2 AND s.project_id = $1";
+    let Some(row) = db.one(sql, params![project, id]).await? else { return Ok(None) };
+    let owned = row.get::<Option<OrganizationId>>(31)?.is_some();
+    Ok(Some(Standing {
+        session: sessions::session(&row, 0)?,
+        user: users::user(&row, 12)?,
+        connection: connections::connection(&row, 20)?,
+        provider: if owned { Some(organizations::organization(&row, 31)?) } else { None },
+    }))
+}
