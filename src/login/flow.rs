@@ -82,7 +82,7 @@ impl Journey {
     }
 
     /// Whether one more flow of this network may be kept: nobody fills the store and so drops other people's.
-    pub async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
+    async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
         if self.new.is_none() {
             return Ok(());
         }
@@ -105,8 +105,10 @@ impl Journey {
         targets
     }
 
-    /// Keeps the flow for the next step, and gives the browser its cookie if it is new.
-    pub async fn keep(&mut self, visitor: &Visitor, mut response: Response) -> Result<Response, Fault> {
+    /// Keeps the flow for the next step, and gives the browser its cookie if it is new. A network that has begun too
+    /// many is refused here, so that nothing is kept without being counted.
+    pub async fn keep(&mut self, visitor: &Visitor, mut response: Response) -> Result<Response, Stop> {
+        self.may_begin(visitor).await?;
         let broker = visitor.broker();
         let ends = self.login.started_at.plus(Duration::from_secs(broker.config.login.flow_lifetime));
         let left = ends.since(broker.now());

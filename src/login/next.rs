@@ -52,7 +52,6 @@ async fn go_on(
     known: Option<Application>,
     shown: Shown,
 ) -> Response {
-    let ui_locales = journey.login.asked.ui_locales.clone();
     let application = match known {
         Some(application) => Ok(application),
         None => application(visitor, &journey).await,
@@ -74,15 +73,12 @@ async fn go_on(
             let home = reply::see_other(&journey.path(visitor, ""));
             journey.keep(visitor, home).await
         }
-        Ok(Step::Wait(response)) => match journey.may_begin(visitor).await {
-            Ok(()) => journey.keep(visitor, response).await,
-            Err(stop) => return answer(visitor, Err(stop)).await,
-        },
-        Ok(Step::End(response)) => journey.end(visitor, response).await,
+        Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+        Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
         Err(Stop::Failed(fault)) => return failed(visitor, journey, &fault).await,
     };
-    outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
+    answer(visitor, outcome).await
 }
 
 /// The session that stood there is not good enough for this organization, or not any more: the person is at hand
@@ -98,20 +94,17 @@ fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
 /// Our own failure does not end the person's login: they may load the page again.
 pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: &Fault) -> Response {
     let page = visitor.fault(fault, journey.login.asked.ui_locales.as_deref());
-    match journey.keep(visitor, page).await {
-        Ok(response) => response,
-        Err(second) => visitor.fault(&second, None),
-    }
+    let kept = journey.keep(visitor, page).await;
+    answer(visitor, kept).await
 }
 
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
-    let ui_locales = journey.login.asked.ui_locales.clone();
     let outcome = match application(visitor, &journey).await {
         Ok(application) => refuse(visitor, journey, &application, &refusal).await,
-        Err(fault) => Err(fault),
+        Err(fault) => Err(fault.into()),
     };
-    outcome.unwrap_or_else(|fault| visitor.fault(&fault, ui_locales.as_deref()))
+    answer(visitor, outcome).await
 }
 
 enum Step {
@@ -204,13 +197,13 @@ async fn refuse(
     mut journey: Journey,
     application: &Application,
     refusal: &Refusal,
-) -> Result<Response, Fault> {
+) -> Result<Response, Stop> {
     note(visitor, "login.refused", refusal, Some(application.id), organization(&journey)).await?;
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {
             let response = redirect_error(visitor, &journey, &error);
-            journey.end(visitor, response).await
+            Ok(journey.end(visitor, response).await?)
         }
         _ => {
             // The flow goes on from where the person can do something about it.

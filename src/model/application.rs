@@ -43,8 +43,6 @@ pub struct ApplicationSettings {
     /// Only the listed organizations may use it; otherwise all of the project.
     pub organizations_limited: bool,
     pub claims: ClaimShape,
-    /// Where "back to the application" leads on pages that cannot answer it.
-    pub home_uri: Option<String>,
 }
 
 words! {

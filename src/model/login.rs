@@ -177,9 +177,6 @@ impl Ready {
     pub fn context(&self) -> Context {
         self.acting.context
     }
-    pub fn into_login(self) -> Login {
-        self.login
-    }
 }
 
 /// The flow is not where this step would have it.

@@ -27,7 +27,4 @@ impl KeyRecord {
     pub fn signs_at(&self, now: Moment) -> bool {
         self.signs_from <= now && self.signs_until.is_none_or(|until| now < until)
     }
-    pub fn is_published_at(&self, now: Moment) -> bool {
-        self.published_until.is_none_or(|until| now < until)
-    }
 }

@@ -58,10 +58,6 @@ pub const UPSTREAM_REQUEST_DURATION: Metric = span(
     &["outcome"],
     "Time that identity providers took, by how the request ended",
 );
-pub const STORE_OPERATIONS: Metric =
-    count("behalf_store_operations_total", &["operation"], "Operations of the store, by kind");
-pub const STORE_ERRORS: Metric =
-    count("behalf_store_errors_total", &["operation"], "Operations of the store that failed, by kind");
 pub const AUDIT_FAILURES: Metric = count(
     "behalf_audit_failures_total",
     &[],
@@ -79,7 +75,7 @@ pub const PROCESS_START_TIME: Metric =
 pub const BUILD_INFO: Metric = level("behalf_build_info", &["version"], "Always 1; the label says what runs");
 
 /// Every metric there is.
-pub const ALL: [Metric; 15] = [
+pub const ALL: [Metric; 13] = [
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     LOGINS_STARTED,
@@ -88,8 +84,6 @@ pub const ALL: [Metric; 15] = [
     TOKENS_ISSUED,
     UPSTREAM_REQUESTS,
     UPSTREAM_REQUEST_DURATION,
-    STORE_OPERATIONS,
-    STORE_ERRORS,
     AUDIT_FAILURES,
     SIGNATURES,
     EGRESS_REFUSED,
@@ -197,15 +191,6 @@ pub fn upstream_request(outcome: Outcome, took: Duration) {
     counter!(UPSTREAM_REQUESTS.name, "outcome" => outcome.name()).increment(1);
     histogram!(UPSTREAM_REQUEST_DURATION.name, "outcome" => outcome.name()).record(took);
     observed();
-}
-
-/// `operation` is a verb of the store: `read`, `write` …
-pub fn store_operation(operation: &'static str) {
-    counter!(STORE_OPERATIONS.name, "operation" => operation).increment(1);
-}
-
-pub fn store_error(operation: &'static str) {
-    counter!(STORE_ERRORS.name, "operation" => operation).increment(1);
 }
 
 pub fn audit_failed() {

@@ -1,11 +1,13 @@
 //! M10 and M11: a request that is too large, or that could be read in two ways, is refused before it is read.
 
+use behalf::store::ephemeral::Kind;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::lying_idp::Door;
 use crate::house::visitor::{Answer, Visitor};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -205,4 +207,38 @@ async fn m10_what_is_too_large_is_not_read() {
     .await;
     assert_eq!(answer.status, 401, "{}", answer.body);
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn m10_a_network_keeps_only_so_many_logins_waiting_however_they_begin() {
+    let plan = Plan { settings: |config| config.login.flows_per_minute = 3, ..Plan::default() };
+    let house = plan.build().await;
+    house.idp_a.door("/.well-known/openid-configuration", Some(Door::Status(503)));
+    let ask = Application::rp1(&house).asks();
+    let page = Visitor::arrives().get(&ask.url()).await;
+    assert_eq!(page.status, 200);
+    // One that ends in a refusal waits for the person as well.
+    let refused = Visitor::arrives().get(&ask.clone().with("login_hint", "ann@a.test").url()).await;
+    assert_eq!(refused.status, 502, "{}", refused.body);
+    let query = ask.url().split_once('?').unwrap().1.to_owned();
+    let post =
+        || posts(&house, "/authorize", |request| request.header(CONTENT_TYPE, FORM).body(query.clone()));
+    assert!(post().await.location().unwrap().path().starts_with("/login/flow_"));
+    let held = house.broker.ephemeral.held(Kind::LoginFlow);
+    assert_eq!(held, 3);
+    for answer in [
+        Visitor::arrives().get(&ask.url()).await,
+        Visitor::arrives().get(&ask.clone().with("login_hint", "ann@a.test").url()).await,
+        post().await,
+    ] {
+        assert_eq!((answer.status.as_u16(), answer.location()), (429, None), "{}", answer.body);
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+    assert_eq!(
+        house.broker.ephemeral.held(Kind::LoginFlow),
+        held,
+        "nothing was kept, and nobody else's dropped"
+    );
+    house.turn_clock(61);
+    assert_eq!(Visitor::arrives().get(&ask.url()).await.status, 200);
 }

@@ -75,7 +75,6 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             connections: Vec::new(),
             organizations_limited: false,
             claims: ClaimShape::default(),
-            home_uri: None,
         },
         created_at: now,
         updated_at: now,

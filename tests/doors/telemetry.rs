@@ -294,8 +294,6 @@ fn record_everything() {
     names::login_refused("domain_lapsed");
     names::token_issued("id_token");
     names::upstream_request(names::Outcome::TimedOut, Duration::from_secs(9));
-    names::store_operation("read");
-    names::store_error("write");
     names::audit_failed();
     names::signed("RS256");
     names::egress_refused("private_address");

@@ -156,7 +156,7 @@ fn street() -> Street {
         "kind": "web", "authentication": "client_secret_post", "jwks": null,
         "redirect_uris": ["https://app.test/callback"], "scopes": ["openid"], "algorithm": "RS256", "audiences": [],
         "organization_prompt": "after", "organization_usage": "allow", "domain_based": true, "connections": [],
-        "organizations_limited": false, "claims": {}, "home_uri": null
+        "organizations_limited": false, "claims": {}
     });
     let application = Application {
         id: ApplicationId::from_u128(50),

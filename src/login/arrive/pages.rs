@@ -43,10 +43,7 @@ pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response
         Ok(Arrival::Welcome(welcome)) => {
             let mut journey = Journey::begin(&visitor, welcome.0);
             let response = reply::see_other(&journey.path(&visitor, ""));
-            match journey.may_begin(&visitor).await {
-                Ok(()) => journey.keep(&visitor, response).await.map_err(Stop::Failed),
-                Err(stop) => Err(stop),
-            }
+            journey.keep(&visitor, response).await
         }
         Ok(Arrival::TurnedAway(response)) => Ok(response),
         Err(stop) => Err(stop),

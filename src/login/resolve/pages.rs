@@ -156,7 +156,7 @@ async fn ask_again(
     let application = application(visitor, &journey).await?;
     journey.login.stage = Stage::Arrived(Arrived { another_account: true });
     let page = email_page(visitor, &application, &journey, Some(typed), Some(problem)).await?;
-    Ok(journey.keep(visitor, page).await?)
+    journey.keep(visitor, page).await
 }
 
 /// The page that asks who they are.

@@ -132,7 +132,6 @@ pub struct ApplicationPart {
     /// Absent: open to all.
     pub organizations: Option<Vec<Name>>,
     pub claims: ClaimShape,
-    pub home_uri: Option<String>,
 }
 
 #[derive(Clone, Debug)]

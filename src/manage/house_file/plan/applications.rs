@@ -51,7 +51,6 @@ impl Plan<'_, '_> {
             connections,
             organizations_limited: part.organizations.is_some(),
             claims: part.claims.clone(),
-            home_uri: part.home_uri.clone(),
         }))
     }
 

@@ -48,7 +48,6 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         connections: keys.texts("connections").map_or_else(Vec::new, |list| list.value),
         organizations: keys.texts("organizations").map(|list| list.value),
         claims: keys.table("claims").map(claims).unwrap_or_default(),
-        home_uri: values::address(&mut keys, "home_uri"),
         client_id,
     };
     keys.finish();
