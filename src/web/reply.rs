@@ -58,10 +58,11 @@ pub fn no_store(headers: &mut HeaderMap) {
 }
 
 /// A page, with where its forms may lead in the end (browsers apply `form-action` to redirects too).
-pub fn html(status: StatusCode, page: String, form_targets: &[String]) -> Response {
+pub fn html(status: StatusCode, page: String, form_targets: &[String], script: bool) -> Response {
     let targets = form_targets.iter().fold(String::from("'self'"), |all, one| format!("{all} {one}"));
+    let script = if script { " script-src 'self';" } else { "" };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none';{script} style-src 'self'; img-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut response = (status, page).into_response();
     let headers = response.headers_mut();

@@ -83,7 +83,7 @@ impl Visitor {
         form_targets: &[String],
     ) -> Response {
         match self.front.templates.render(page, &self.language(ui_locales), &self.brand()) {
-            Ok(text) => reply::html(status, text, form_targets),
+            Ok(text) => reply::html(status, text, form_targets, page.has_script()),
             Err(error) => {
                 tracing::error!(request = %self.request, %error, "a page could not be made");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -31,6 +31,10 @@ email-hint = Diese Seite fragt nie nach einem Passwort.
 email-or = oder
 email-methods = Andere Wege der Anmeldung
 
+## Weiter zu einem Identitätsanbieter, per POST
+onward-title = Einen Moment
+onward-lead = Wir leiten Sie zu { $provider } weiter. Wenn nichts geschieht, fahren Sie von Hand fort.
+
 ## Mehrere Identitätsanbieter
 chooser-title = Wo möchten Sie sich anmelden?
 chooser-lead = Ihr Unternehmen bietet mehrere Wege, sich bei { $application } anzumelden.

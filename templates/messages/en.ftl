@@ -31,6 +31,10 @@ email-hint = This page never asks for a password.
 email-or = or
 email-methods = Other ways to sign in
 
+## On to an identity provider, by POST
+onward-title = One moment
+onward-lead = We are taking you to { $provider }. If nothing happens, continue by hand.
+
 ## Several identity providers
 chooser-title = Where do you want to sign in?
 chooser-lead = Your company has several ways to sign in to { $application }.

@@ -20,11 +20,13 @@ macro_rules! embedded {
 
 embedded![
     "assets/mark.svg",
+    "assets/onward.js",
     "assets/style.css",
     "layout.html",
     "login/chooser.html",
     "login/email.html",
     "login/error.html",
+    "login/onward.html",
     "login/organizations.html",
     "login/sign_out.html",
     "login/signed_out.html",

@@ -202,7 +202,7 @@ mod tests {
         let of_problems = super::super::page::Problem::ALL
             .iter()
             .flat_map(|p| ["title", "text", "next"].map(|part| format!("error-{}-{part}", p.name())));
-        let assets = ["mark.svg", "style.css"];
+        let assets = ["mark.svg", "onward.js", "style.css"];
         let mut expected: Vec<String> =
             whole.into_iter().filter(|k| !assets.contains(&k.as_str())).chain(of_problems).collect();
         expected.sort();

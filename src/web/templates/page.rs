@@ -10,6 +10,7 @@ use url::{Host, Url};
 pub enum Page {
     Email(EmailPage),
     Chooser(ChooserPage),
+    Onward(OnwardPage),
     Organizations(OrganizationsPage),
     Error(ErrorPage),
     SignOut(SignOutPage),
@@ -21,11 +22,17 @@ impl Page {
         match self {
             Self::Email(_) => "login/email.html",
             Self::Chooser(_) => "login/chooser.html",
+            Self::Onward(_) => "login/onward.html",
             Self::Organizations(_) => "login/organizations.html",
             Self::Error(_) => "login/error.html",
             Self::SignOut(_) => "login/sign_out.html",
             Self::SignedOut(_) => "login/signed_out.html",
         }
+    }
+
+    /// Whether the page works better with a script of ours; none needs one.
+    pub fn has_script(&self) -> bool {
+        matches!(self, Self::Onward(_))
     }
 }
 
@@ -65,6 +72,21 @@ pub struct ChooserPage {
     pub methods: Vec<MethodButton>,
     pub another_account: Option<String>,
     pub cancel: Option<String>,
+}
+
+/// Sends `fields` on to another site, by itself where scripts run (SAML bindings, section 3.5).
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OnwardPage {
+    /// Who is next.
+    pub provider: String,
+    pub action: String,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Field {
+    pub name: &'static str,
+    pub value: String,
 }
 
 /// For which organization the person acts. Posts `csrf` and `choice`.

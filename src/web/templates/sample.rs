@@ -20,6 +20,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
     let bare = [
         Page::Email(EmailPage { application: "App".to_owned(), ..EmailPage::default() }),
         Page::Chooser(ChooserPage::default()),
+        Page::Onward(OnwardPage::default()),
         Page::Organizations(OrganizationsPage::default()),
         Page::SignOut(SignOutPage::default()),
         Page::SignedOut(SignedOutPage::default()),
@@ -29,10 +30,15 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 6] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 7] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
+        Page::Onward(OnwardPage {
+            provider: at(text),
+            action: at("/sso"),
+            fields: vec![Field { name: "SAMLRequest", value: at(text) }],
+        }),
         Page::Organizations(organizations(text, email)),
         Page::Error(error(text)),
         Page::SignOut(SignOutPage { action: at("/logout"), csrf: at("c"), email: Some(email.to_owned()) }),
