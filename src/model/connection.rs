@@ -1,13 +1,24 @@
 //! A connection: an upstream identity provider, as one organization (or the project itself) has set it up.
 
+mod oidc;
+pub mod presets;
+mod saml;
+
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
-use crate::protocol::jose::Algorithm;
-use crate::protocol::oauth::client_authentication::Method;
+
+pub use oidc::{Endpoints, OidcSettings, Preset};
+pub use saml::{
+    AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
+    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
+    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, WantedSignature,
+    Wants,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
@@ -18,10 +29,12 @@ pub struct Connection {
     pub slug: String,
     pub display_name: String,
     pub state: ConnectionState,
-    /// Counts the changes: a login that began under another version does not complete (threats H04).
+    /// Counts the changes: a login that began under another version does not complete (threats H04). Certificates
+    /// that an identity provider itself rolls over in its metadata are no such change: an answer is always verified
+    /// by those that are there when it arrives.
     pub version: i64,
-    pub settings: OidcSettings,
-    /// Client secret or private key, sealed.
+    pub settings: Settings,
+    /// What proves to the provider who we are, sealed: client secret or private key; of SAML, keys that were brought.
     pub secret: Option<Vec<u8>>,
     pub created_at: Moment,
     pub updated_at: Moment,
@@ -31,29 +44,11 @@ words! {
     ConnectionState { Draft = "draft", Testing = "testing", Active = "active", Disabled = "disabled" }
 }
 
-/// An upstream OpenID provider.
+/// What every connection has, whatever its provider speaks; and the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OidcSettings {
-    pub preset: Preset,
-    /// Compared with `iss` byte for byte.
-    pub issuer: String,
-    /// Absent: taken from the issuer's discovery document.
-    pub endpoints: Option<Endpoints>,
-    pub client_id: String,
-    pub authentication: Method,
-    pub scopes: Vec<String>,
-    /// Signatures that are accepted on ID tokens.
-    pub algorithms: Vec<Algorithm>,
-    /// The claim that holds the email address.
-    pub email_claim: String,
-    pub forward_login_hint: bool,
-    /// The name under which the domain is forwarded (`domain_hint`, `hd`), if it is.
-    pub domain_hint_parameter: Option<String>,
-    /// A claim that must have this value, such as `hd` or `tid`.
-    pub required_claims: Vec<(String, String)>,
-    /// Asks the UserInfo endpoint too. Otherwise only when the ID token lacks the address.
-    pub always_userinfo: bool,
+pub struct Settings {
+    pub upstream: Upstream,
     pub jit: Jit,
     /// Organizations that a new user joins besides the connection's own (S2-36).
     pub assign_organizations: Vec<OrganizationId>,
@@ -63,19 +58,22 @@ pub struct OidcSettings {
     pub leeway: u64,
 }
 
-/// Typed endpoints, for a provider without discovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoints {
-    pub authorization: Url,
-    pub token: Url,
-    pub userinfo: Option<Url>,
-    pub jwks: Url,
+/// What the provider speaks, and what is to be known for that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    Oidc(Box<OidcSettings>),
+    Saml(Box<SamlSettings>),
 }
 
-words! {
-    /// Providers whose quirks are known (S1-P0).
-    Preset { Generic = "generic", Okta = "okta", Entra = "entra", Google = "google", Keycloak = "keycloak" }
+impl Upstream {
+    /// As it is written in a file.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Oidc(_) => "oidc",
+            Self::Saml(_) => "saml",
+        }
+    }
 }
 
 words! {
@@ -88,16 +86,52 @@ words! {
     }
 }
 
-impl Preset {
-    /// Whether the provider says when the person proved who they are, as it must where `max_age` is asked for
-    /// (OpenID Connect Core, section 2). Google never does, Entra ID only where its administrator has added it.
-    pub fn tells_auth_time(self) -> bool {
-        !matches!(self, Self::Google | Self::Entra)
-    }
-}
-
 impl Connection {
     pub fn is_active(&self) -> bool {
         self.state == ConnectionState::Active
+    }
+
+    /// This connection, if its provider speaks OpenID Connect.
+    pub fn oidc(&self) -> Option<OidcConnection<'_>> {
+        match &self.settings.upstream {
+            Upstream::Oidc(oidc) => Some(OidcConnection { connection: self, oidc }),
+            Upstream::Saml(_) => None,
+        }
+    }
+
+    /// This connection, if its provider speaks SAML.
+    pub fn saml(&self) -> Option<SamlConnection<'_>> {
+        match &self.settings.upstream {
+            Upstream::Saml(saml) => Some(SamlConnection { connection: self, saml }),
+            Upstream::Oidc(_) => None,
+        }
+    }
+}
+
+/// A connection whose provider speaks OpenID Connect.
+#[derive(Clone, Copy, Debug)]
+pub struct OidcConnection<'c> {
+    pub connection: &'c Connection,
+    pub oidc: &'c OidcSettings,
+}
+
+impl Deref for OidcConnection<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+/// A connection whose provider speaks SAML.
+#[derive(Clone, Copy, Debug)]
+pub struct SamlConnection<'c> {
+    pub connection: &'c Connection,
+    pub saml: &'c SamlSettings,
+}
+
+impl Deref for SamlConnection<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.connection
     }
 }

@@ -162,7 +162,7 @@ async fn member(
         id: IdentityId::new(random, now),
         user_id: user.id,
         connection_id: customer.connection.id,
-        issuer: customer.connection.settings.issuer.clone(),
+        issuer: customer.connection.oidc().unwrap().oidc.issuer.clone(),
         subject: "ann".into(),
         last_login_at: now,
     };

@@ -9,7 +9,7 @@ use behalf::keys::connection_secret;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
 };
-use behalf::model::connection::{Connection, ConnectionState, Jit, OidcSettings, Preset};
+use behalf::model::connection::{Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream};
 use behalf::model::domain::{Domain, DomainState};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::DEFAULT_SLUG;
@@ -148,8 +148,8 @@ impl Customer {
     }
 }
 
-fn settings(issuer: &str) -> OidcSettings {
-    OidcSettings {
+fn settings(issuer: &str) -> Settings {
+    let oidc = OidcSettings {
         preset: Preset::Generic,
         issuer: issuer.to_owned(),
         endpoints: None,
@@ -162,6 +162,9 @@ fn settings(issuer: &str) -> OidcSettings {
         domain_hint_parameter: None,
         required_claims: Vec::new(),
         always_userinfo: false,
+    };
+    Settings {
+        upstream: Upstream::Oidc(Box::new(oidc)),
         jit: Jit::CreateAndJoin,
         assign_organizations: Vec::new(),
         default_roles: Vec::new(),

@@ -104,11 +104,14 @@ fn street() -> Street {
         disabled_at: None,
     };
     let (a, b) = (organization(project.id, 10, "a"), organization(project.id, 11, "b"));
-    let settings = serde_json::json!({
+    let oidc = serde_json::json!({
         "preset": "generic", "issuer": "https://idp.a.test", "endpoints": null, "client_id": "behalf",
         "authentication": "client_secret_basic", "scopes": ["openid"], "algorithms": ["RS256"], "email_claim": "email",
         "forward_login_hint": true, "domain_hint_parameter": null, "required_claims": [["hd", "a.test"]],
-        "always_userinfo": false, "jit": "create_and_join", "assign_organizations": [b.id], "default_roles": [],
+        "always_userinfo": false
+    });
+    let settings = serde_json::json!({
+        "upstream": { "oidc": oidc }, "jit": "create_and_join", "assign_organizations": [b.id], "default_roles": [],
         "leeway": 60
     });
     let connection = Connection {

@@ -7,12 +7,21 @@ use super::Findings;
 use crate::broker::Broker;
 use crate::keys::connection_secret;
 use crate::keys::connection_secret::private_key;
-use crate::model::connection::{Connection, ConnectionState};
+use crate::model::connection::{Connection, ConnectionState, OidcConnection, Upstream};
 use crate::model::project::Project;
 use crate::protocol::jose::JwkSet;
 use crate::protocol::oauth::client_authentication::Method;
 
 pub async fn check(broker: &Broker, project: &Project, connection: &Connection, findings: &mut Findings) {
+    match &connection.settings.upstream {
+        Upstream::Oidc(oidc) => {
+            self::oidc(broker, project, OidcConnection { connection, oidc }, findings).await;
+        }
+        Upstream::Saml(_) => {}
+    }
+}
+
+async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>, findings: &mut Findings) {
     let what = format!("connection {}", connection.slug);
     let callback = format!("{}/oidc/{}/callback", broker.issuer(project), connection.id);
     findings.fine(&what, format!("{}; register {callback} with its provider", connection.state));
@@ -22,7 +31,7 @@ pub async fn check(broker: &Broker, project: &Project, connection: &Connection, 
         return;
     }
     let Some(jwks) = findings.judge(&what, endpoints(broker, connection).await, |jwks| {
-        let said = if connection.settings.endpoints.is_some() {
+        let said = if connection.oidc.endpoints.is_some() {
             "typed endpoints"
         } else {
             "the provider says its issuer"
@@ -35,8 +44,8 @@ pub async fn check(broker: &Broker, project: &Project, connection: &Connection, 
 }
 
 /// Opens the secret, and reads it as far as that tells anything.
-fn secret(broker: &Broker, connection: &Connection) -> Result<&'static str, String> {
-    let method = connection.settings.authentication;
+fn secret(broker: &Broker, connection: OidcConnection<'_>) -> Result<&'static str, String> {
+    let method = connection.oidc.authentication;
     let Some(sealed) = &connection.secret else {
         return match method {
             Method::None => Ok("it needs no secret"),
@@ -60,11 +69,11 @@ struct Metadata {
 }
 
 /// Where its keys are, by its discovery document (OpenID Connect Discovery, section 4) or as typed.
-async fn endpoints(broker: &Broker, connection: &Connection) -> Result<Url, String> {
-    if let Some(typed) = &connection.settings.endpoints {
+async fn endpoints(broker: &Broker, connection: OidcConnection<'_>) -> Result<Url, String> {
+    if let Some(typed) = &connection.oidc.endpoints {
         return Ok(typed.jwks.clone());
     }
-    let issuer = &connection.settings.issuer;
+    let issuer = &connection.oidc.issuer;
     let base = issuer.strip_suffix('/').unwrap_or(issuer);
     let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
     let url = url.map_err(|_| format!("its issuer {issuer} is no URL"))?;
@@ -81,14 +90,14 @@ async fn endpoints(broker: &Broker, connection: &Connection) -> Result<Url, Stri
     Ok(found.jwks_uri)
 }
 
-async fn keys(broker: &Broker, connection: &Connection, jwks: &Url) -> Result<usize, String> {
+async fn keys(broker: &Broker, connection: OidcConnection<'_>, jwks: &Url) -> Result<usize, String> {
     let body = broker
         .documents
         .get(jwks, |_| true)
         .await
         .map_err(|error| format!("{jwks} cannot be had: {error}"))?;
     let keys = JwkSet::parse(&body).map_err(|error| format!("{jwks}: {error}"))?;
-    let accepted = &connection.settings.algorithms;
+    let accepted = &connection.oidc.algorithms;
     let usable = keys.keys().iter().filter(|key| accepted.iter().any(|algorithm| key.serves(*algorithm)));
     match usable.count() {
         0 => {

@@ -16,7 +16,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::random::Random;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::connection::{Connection, Jit};
+use crate::model::connection::{Connection, Jit, OidcConnection, Upstream};
 use crate::model::domain::Domain;
 use crate::model::identity::Identity;
 use crate::model::login::{Away, Login};
@@ -39,7 +39,13 @@ pub async fn leave_for(
 ) -> Result<(Away, String), Stop> {
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, connection).await?;
     let connection = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
-    oidc::leave_for(visitor, login, &connection, email).await
+    match &connection.settings.upstream {
+        Upstream::Oidc(oidc) => {
+            let connection = OidcConnection { connection: &connection, oidc };
+            oidc::leave_for(visitor, login, connection, email).await
+        }
+        Upstream::Saml(_) => Err(Refusal::NoIdentityProvider.into()),
+    }
 }
 
 /// What an identity provider proved. Only a verified answer makes one.

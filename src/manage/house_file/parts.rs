@@ -92,6 +92,28 @@ pub struct ConnectionPart {
     pub organization: Option<Name>,
     pub display_name: String,
     pub state: ConnectionState,
+    pub upstream: UpstreamPart,
+    pub jit: Jit,
+    pub assign_organizations: Vec<Name>,
+    pub default_roles: Vec<Name>,
+    pub leeway: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum UpstreamPart {
+    Oidc(Box<OidcPart>),
+}
+
+impl UpstreamPart {
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Oidc(oidc) => oidc.secret.as_ref(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct OidcPart {
     pub preset: Preset,
     pub issuer: Name,
     pub endpoints: Option<Placed<Endpoints>>,
@@ -106,10 +128,6 @@ pub struct ConnectionPart {
     pub forward_login_hint: bool,
     pub domain_hint_parameter: Option<String>,
     pub always_userinfo: bool,
-    pub jit: Jit,
-    pub assign_organizations: Vec<Name>,
-    pub default_roles: Vec<Name>,
-    pub leeway: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, OidcConnection};
 use crate::model::login::{Away, Login};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::web::reply::Fault;
@@ -33,10 +33,10 @@ pub fn callback(visitor: &Visitor, connection: &Connection) -> String {
     format!("{}/oidc/{}/callback", visitor.issuer(), connection.id)
 }
 
-fn client(connection: &Connection) -> Result<CoreClient, Refusal> {
-    let issuer = IssuerUrl::new(connection.settings.issuer.clone());
+fn client(connection: OidcConnection<'_>) -> Result<CoreClient, Refusal> {
+    let issuer = IssuerUrl::new(connection.oidc.issuer.clone());
     let issuer = issuer.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
-    let id = ClientId::new(connection.settings.client_id.clone());
+    let id = ClientId::new(connection.oidc.client_id.clone());
     Ok(CoreClient::new(id, issuer, JsonWebKeySet::new(Vec::new())))
 }
 
@@ -44,7 +44,7 @@ fn client(connection: &Connection) -> Result<CoreClient, Refusal> {
 pub async fn leave_for(
     visitor: &Visitor,
     login: &Login,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     email: Option<Email>,
 ) -> Result<(Away, String), Stop> {
     let broker = visitor.broker();
@@ -69,13 +69,13 @@ pub async fn leave_for(
 fn location(
     visitor: &Visitor,
     login: &Login,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     provider: &Provider,
     away: &Away,
     state: String,
 ) -> Result<String, Stop> {
-    let settings = &connection.settings;
-    let redirect = RedirectUrl::new(callback(visitor, connection));
+    let settings = connection.oidc;
+    let redirect = RedirectUrl::new(callback(visitor, &connection));
     let redirect = redirect.map_err(|_| Fault::Other("our own callback is no URL"))?;
     let client = client(connection)?.set_auth_uri(provider.authorization.clone()).set_redirect_uri(redirect);
     let verifier = PkceCodeVerifier::new(away.pkce_verifier.clone());
@@ -139,23 +139,28 @@ enum Authentication {
 
 fn authentication(
     broker: &Broker,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     audience: &str,
     now: Moment,
 ) -> Result<Authentication, Fault> {
-    Ok(match connection.settings.authentication {
+    Ok(match connection.oidc.authentication {
         Method::SecretBasic | Method::SecretPost => {
-            Authentication::Secret(ClientSecret::new(secret(broker, connection)?.expose().to_owned()))
+            Authentication::Secret(ClientSecret::new(secret(broker, &connection)?.expose().to_owned()))
         }
         Method::PrivateKeyJwt => Authentication::Assertion(assertion(broker, connection, audience, now)?),
         Method::None => Authentication::Nothing,
     })
 }
 
-fn assertion(broker: &Broker, connection: &Connection, audience: &str, now: Moment) -> Result<String, Fault> {
-    let key = connection_secret::private_key(&secret(broker, connection)?);
+fn assertion(
+    broker: &Broker,
+    connection: OidcConnection<'_>,
+    audience: &str,
+    now: Moment,
+) -> Result<String, Fault> {
+    let key = connection_secret::private_key(&secret(broker, &connection)?);
     let key = key.ok_or(Fault::Other("a connection's private key is unusable"))?;
-    let id = &connection.settings.client_id;
+    let id = &connection.oidc.client_id;
     let claims = serde_json::json!({
         "iss": id, "sub": id, "aud": audience, "jti": broker.random.token().expose(),
         "iat": now.seconds(), "exp": now.seconds() + 60,

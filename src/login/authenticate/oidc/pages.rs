@@ -72,7 +72,8 @@ async fn complete(
     let found = connections::by_id(&mut &broker.db, visitor.project.id, id).await?;
     let connection = found.filter(|found| found.is_active() && found.version == away.version);
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
-    let proof = returned::proof(visitor, &connection, away, params).await?;
+    let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
+    let proof = returned::proof(visitor, connection, away, params).await?;
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let session = authenticate::sign_in(broker, &visitor.project, visitor.request, proof, standing).await?;
     browser::sign_in(browser, visitor.project.id, session).await?;

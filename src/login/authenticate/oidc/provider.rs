@@ -9,7 +9,7 @@ use crate::egress::documents::DocumentError;
 use crate::egress::guard::Guard;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
-use crate::model::connection::Connection;
+use crate::model::connection::OidcConnection;
 use crate::protocol::jose::{JwkSet, Jws};
 
 pub struct Provider {
@@ -33,8 +33,8 @@ struct Metadata {
 }
 
 impl Provider {
-    pub async fn of(broker: &Broker, connection: &Connection) -> Result<Self, Stop> {
-        let settings = &connection.settings;
+    pub async fn of(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Stop> {
+        let settings = connection.oidc;
         let provider = match &settings.endpoints {
             Some(typed) => Self {
                 authorization: AuthUrl::from_url(typed.authorization.clone()),

@@ -19,7 +19,7 @@ use crate::foundation::secret::Secret;
 use crate::login::Stop;
 use crate::login::authenticate::Proof;
 use crate::login::refusal::Refusal;
-use crate::model::connection::{Connection, OidcSettings};
+use crate::model::connection::{OidcConnection, OidcSettings};
 use crate::model::login::Away;
 use crate::model::session::Assurance;
 use crate::model::user::Profile;
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(9);
 /// Turns the answer into a proof, or says what was wrong with it.
 pub async fn proof(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     away: &Away,
     params: &Params,
 ) -> Result<Proof, Stop> {
@@ -56,7 +56,7 @@ pub async fn proof(
 
 async fn ask(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     away: &Away,
     params: &Params,
 ) -> Result<Proof, Stop> {
@@ -78,7 +78,7 @@ async fn ask(
     Ok(Proof {
         connection: connection.id,
         version: away.version,
-        issuer: connection.settings.issuer.clone(),
+        issuer: connection.oidc.issuer.clone(),
         email: email(connection, &claims, userinfo.as_ref())?,
         vouched: is_vouched_for(&claims, userinfo.as_ref()),
         profile: profile(&claims, userinfo.as_ref()),
@@ -89,9 +89,13 @@ async fn ask(
 }
 
 /// RFC 9207: an `iss` must be the connection's; where the provider promises one, it must be there (threats C12).
-fn check_issuer(connection: &Connection, provider: &Provider, iss: Option<&str>) -> Result<(), Refusal> {
+fn check_issuer(
+    connection: OidcConnection<'_>,
+    provider: &Provider,
+    iss: Option<&str>,
+) -> Result<(), Refusal> {
     match iss {
-        Some(iss) if iss != connection.settings.issuer => Err(Refusal::IdpAnswerInvalid("iss_mismatch")),
+        Some(iss) if iss != connection.oidc.issuer => Err(Refusal::IdpAnswerInvalid("iss_mismatch")),
         None if provider.promises_iss => Err(Refusal::IdpAnswerInvalid("iss_missing")),
         _ => Ok(()),
     }
@@ -99,15 +103,15 @@ fn check_issuer(connection: &Connection, provider: &Provider, iss: Option<&str>)
 
 async fn redeem(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     provider: &Provider,
     away: &Away,
     code: &str,
 ) -> Result<CoreTokenResponse, Stop> {
     let broker = visitor.broker();
-    let redirect = RedirectUrl::new(callback(visitor, connection));
+    let redirect = RedirectUrl::new(callback(visitor, &connection));
     let redirect = redirect.map_err(|_| Refusal::IdpUnreachable("callback_is_no_url"))?;
-    let how = match connection.settings.authentication {
+    let how = match connection.oidc.authentication {
         Method::SecretBasic => AuthType::BasicAuth,
         _ => AuthType::RequestBody,
     };
@@ -145,13 +149,13 @@ async fn redeem(
 /// The ID token, by our own strict reader: algorithm, key, the type of every claim, times, issuer, audience, nonce.
 async fn verified(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     provider: &Provider,
     away: &Away,
     id_token: &CoreIdToken,
 ) -> Result<(Claims, VerifyingKey), Stop> {
     let broker = visitor.broker();
-    let settings = &connection.settings;
+    let settings = connection.oidc;
     let invalid = Refusal::IdpAnswerInvalid;
     let raw = id_token.to_string();
     let jws = Jws::parse(&raw).map_err(|_| invalid("id_token_malformed"))?;
@@ -165,7 +169,7 @@ async fn verified(
     };
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
 
-    let leeway = Duration::from_secs(settings.leeway);
+    let leeway = Duration::from_secs(connection.settings.leeway);
     let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());
     times.map_err(|_| invalid("id_token_times"))?;
     if claims.iss().ok() != Some(settings.issuer.as_str()) {
@@ -205,21 +209,21 @@ fn check_audience(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
 /// The same token once more, by `openidconnect`: two readers by different authors must agree.
 fn by_the_other_reader(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     away: &Away,
     answer: &CoreTokenResponse,
     id_token: &CoreIdToken,
     key: &VerifyingKey,
 ) -> Result<(), Stop> {
     let invalid = Refusal::IdpAnswerInvalid;
-    let settings = &connection.settings;
+    let settings = connection.oidc;
     let jwk: CoreJsonWebKey =
         serde_json::from_value(serde_json::to_value(key.jwk())?).map_err(|_| invalid("key_unusable"))?;
     let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| invalid("issuer_is_no_url"))?;
     let named = |name: &str| serde_json::from_value(serde_json::Value::String(name.to_owned())).ok();
     let allowed: Vec<_> =
         settings.algorithms.iter().filter_map(|algorithm| named(algorithm.name())).collect();
-    let then = visitor.broker().now().minus(Duration::from_secs(settings.leeway));
+    let then = visitor.broker().now().minus(Duration::from_secs(connection.settings.leeway));
     let client_id = ClientId::new(settings.client_id.clone());
     // Confidential or not matters only to HMAC, which is on no list of ours. Further audiences were judged.
     let verifier =
@@ -246,13 +250,13 @@ fn chrono_moment(moment: Moment) -> chrono::DateTime<chrono::Utc> {
 /// The UserInfo answer, where it is wanted; its `sub` must be the ID token's.
 async fn userinfo(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     provider: &Provider,
     answer: &CoreTokenResponse,
     claims: &Claims,
     subject: &str,
 ) -> Result<Option<Claims>, Stop> {
-    let settings = &connection.settings;
+    let settings = connection.oidc;
     let has_email = claims.get(&settings.email_claim).is_some();
     let Some(url) = provider.userinfo.as_ref().filter(|_| settings.always_userinfo || !has_email) else {
         return Ok(None);
@@ -275,13 +279,13 @@ async fn userinfo(
 
 /// The address, in its one spelling. ID token and UserInfo must not contradict each other (threats C01).
 fn email(
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     claims: &Claims,
     userinfo: Option<&Claims>,
 ) -> Result<Option<Email>, Refusal> {
     let refused = Refusal::EmailDomainNotAllowed;
     let read = |claims: &Claims| {
-        let text = claims.optional_string(&connection.settings.email_claim).map_err(|_| refused.clone())?;
+        let text = claims.optional_string(&connection.oidc.email_claim).map_err(|_| refused.clone())?;
         text.map(|text| Email::parse(text).map_err(|_| refused.clone())).transpose()
     };
     match (read(claims)?, userinfo.map(read).transpose()?.flatten()) {
@@ -315,15 +319,14 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
 /// for, or one no older than so long, an old one is refused.
 fn authenticated_at(
     visitor: &Visitor,
-    connection: &Connection,
+    connection: OidcConnection<'_>,
     away: &Away,
     claims: &Claims,
 ) -> Result<Moment, Refusal> {
     let now = visitor.broker().now();
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
-    let wanted =
-        (away.reauthenticate || away.max_age.is_some()) && connection.settings.preset.tells_auth_time();
+    let wanted = (away.reauthenticate || away.max_age.is_some()) && connection.oidc.preset.tells_auth_time();
     if wanted && said.is_none() {
         return Err(Refusal::IdpAnswerInvalid("auth_time_missing"));
     }

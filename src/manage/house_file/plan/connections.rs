@@ -1,6 +1,9 @@
 //! Connections. A change that matters to people who are on their way counts as a new version (threats H04).
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{Found, Plan, names_of};
@@ -8,8 +11,8 @@ use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
 use crate::manage::house_file::change::Field;
-use crate::manage::house_file::parts::{ConnectionPart, Name};
-use crate::model::connection::{Connection, ConnectionState, OidcSettings};
+use crate::manage::house_file::parts::{ConnectionPart, Name, OidcPart, UpstreamPart};
+use crate::model::connection::{Connection, ConnectionState, OidcSettings, Settings, Upstream};
 use crate::store::durable::connections;
 use crate::store::durable::engine::{Lock, StoreError};
 
@@ -43,25 +46,19 @@ impl Plan<'_, '_> {
         &mut self,
         part: &ConnectionPart,
         organization: Option<OrganizationId>,
-    ) -> Result<Option<OidcSettings>, StoreError> {
-        self.check_addresses(part);
+    ) -> Result<Option<Settings>, StoreError> {
         let default_roles = self.check_roles(&part.default_roles, organization).await?;
         let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
             return Ok(None);
         };
-        Ok(Some(OidcSettings {
-            preset: part.preset,
-            issuer: part.issuer.value.clone(),
-            endpoints: part.endpoints.as_ref().map(|endpoints| endpoints.value.clone()),
-            client_id: part.client_id.clone(),
-            authentication: part.authentication,
-            scopes: part.scopes.clone(),
-            algorithms: part.algorithms.clone(),
-            email_claim: part.email_claim.clone(),
-            forward_login_hint: part.forward_login_hint,
-            domain_hint_parameter: part.domain_hint_parameter.clone(),
-            required_claims: part.required_claims.clone(),
-            always_userinfo: part.always_userinfo,
+        let upstream = match &part.upstream {
+            UpstreamPart::Oidc(oidc) => {
+                self.check_addresses(oidc);
+                Upstream::Oidc(Box::new(oidc_settings(oidc)))
+            }
+        };
+        Ok(Some(Settings {
+            upstream,
             jit: part.jit,
             assign_organizations,
             default_roles,
@@ -70,7 +67,7 @@ impl Plan<'_, '_> {
     }
 
     /// Addresses that would never be asked are refused here, not at the first login (threats C27).
-    fn check_addresses(&mut self, part: &ConnectionPart) {
+    fn check_addresses(&mut self, part: &OidcPart) {
         let issuer = Url::parse(&part.issuer.value).ok().map(|url| (part.issuer.at, url));
         let mut addresses: Vec<_> = issuer.into_iter().collect();
         if let Some(endpoints) = &part.endpoints {
@@ -92,7 +89,7 @@ impl Plan<'_, '_> {
         &mut self,
         part: &ConnectionPart,
         organization: Option<OrganizationId>,
-        settings: OidcSettings,
+        settings: Settings,
     ) -> Result<ConnectionId, StoreError> {
         let now = self.tools.now;
         let id = ConnectionId::new(&self.tools.random, now);
@@ -105,7 +102,7 @@ impl Plan<'_, '_> {
             state: part.state,
             version: 1,
             settings,
-            secret: part.secret.as_ref().map(|secret| self.seal(id, secret)),
+            secret: part.upstream.secret().map(|secret| self.seal(id, secret)),
             created_at: now,
             updated_at: now,
         };
@@ -123,7 +120,7 @@ impl Plan<'_, '_> {
         part: &ConnectionPart,
         id: ConnectionId,
         organization: Option<OrganizationId>,
-        settings: OidcSettings,
+        settings: Settings,
     ) -> Result<Option<ConnectionId>, StoreError> {
         self.tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
         let Some(before) = connections::by_id(self.tx, self.project.id, id).await? else {
@@ -144,8 +141,8 @@ impl Plan<'_, '_> {
             ..before.clone()
         };
         let mut fields = self.differs(&shown(&before), &shown(&after));
-        if !self.is_same_secret(&before, part.secret.as_ref()) {
-            after.secret = part.secret.as_ref().map(|secret| self.seal(id, secret));
+        if !self.is_same_secret(&before, part.upstream.secret()) {
+            after.secret = part.upstream.secret().map(|secret| self.seal(id, secret));
             fields.push(Field::secret("secret"));
         }
         if fields.is_empty() {
@@ -196,18 +193,54 @@ impl Plan<'_, '_> {
     }
 }
 
-fn shown(connection: &Connection) -> Value {
-    let mut value = serde_json::to_value(&connection.settings).unwrap_or_default();
-    if let Value::Object(settings) = &mut value {
-        settings.insert("display_name".into(), json!(connection.display_name));
-        settings.insert("state".into(), json!(connection.state));
-        let claims: serde_json::Map<_, _> = connection
-            .settings
-            .required_claims
-            .iter()
-            .map(|(name, text)| (name.clone(), json!(text)))
-            .collect();
-        settings.insert("required_claims".into(), Value::Object(claims));
+fn oidc_settings(part: &OidcPart) -> OidcSettings {
+    OidcSettings {
+        preset: part.preset,
+        issuer: part.issuer.value.clone(),
+        endpoints: part.endpoints.as_ref().map(|endpoints| endpoints.value.clone()),
+        client_id: part.client_id.clone(),
+        authentication: part.authentication,
+        scopes: part.scopes.clone(),
+        algorithms: part.algorithms.clone(),
+        email_claim: part.email_claim.clone(),
+        forward_login_hint: part.forward_login_hint,
+        domain_hint_parameter: part.domain_hint_parameter.clone(),
+        required_claims: part.required_claims.clone(),
+        always_userinfo: part.always_userinfo,
     }
-    value
+}
+
+/// As flat as the file.
+fn shown(connection: &Connection) -> Value {
+    let settings = &connection.settings;
+    let mut shown = match &settings.upstream {
+        Upstream::Oidc(oidc) => {
+            let mut shown = object(oidc.as_ref());
+            shown.insert(
+                "required_claims".into(),
+                object(oidc.required_claims.iter().cloned().collect::<BTreeMap<_, _>>()).into(),
+            );
+            shown
+        }
+        Upstream::Saml(saml) => object(saml.as_ref()),
+    };
+    for (name, value) in [
+        ("type", json!(settings.upstream.word())),
+        ("display_name", json!(connection.display_name)),
+        ("state", json!(connection.state)),
+        ("jit", json!(settings.jit)),
+        ("assign_organizations", json!(settings.assign_organizations)),
+        ("default_roles", json!(settings.default_roles)),
+        ("leeway", json!(settings.leeway)),
+    ] {
+        shown.insert(name.into(), value);
+    }
+    Value::Object(shown)
+}
+
+fn object(value: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
 }

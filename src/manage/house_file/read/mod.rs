@@ -6,7 +6,6 @@ mod delegations;
 mod domains;
 pub mod keys;
 mod organizations;
-mod presets;
 mod project;
 mod values;
 

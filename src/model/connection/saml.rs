@@ -1,0 +1,266 @@
+//! What is to be known of an upstream SAML identity provider.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::foundation::clock::Moment;
+use crate::model::words;
+
+/// An upstream SAML identity provider, and how we speak with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamlSettings {
+    pub preset: SamlPreset,
+    pub idp: IdentityProvider,
+    /// Where `idp` was read. Absent: it was typed.
+    pub metadata: Option<Metadata>,
+    pub request: RequestSettings,
+    pub wants: Wants,
+    pub subject: Subject,
+    pub attributes: AttributeMapping,
+    /// Attributes that must have one of these values.
+    pub required_attributes: BTreeMap<String, Vec<String>>,
+    pub idp_initiated: IdpInitiated,
+    /// The client id of the application that a login begun by the identity provider is for.
+    pub default_application: Option<String>,
+    /// Whether our session ends no later than `SessionNotOnOrAfter`.
+    pub honours_session_end: bool,
+    /// Whether a logout here is told there, and the other way round.
+    pub single_logout: bool,
+    /// Certificates of the keys that were brought for this connection; the keys are sealed in its `secret`. Absent:
+    /// those of the project.
+    pub own: OwnCertificates,
+}
+
+/// What the identity provider says of itself. All of it must be there before the connection can be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityProvider {
+    /// Compared with `Issuer` byte for byte.
+    pub entity_id: Option<String>,
+    pub sso: ServiceEndpoints,
+    pub slo: ServiceEndpoints,
+    /// Those that it signs with: X.509 in DER, as base64. No other key is ever believed (threats C05, C06).
+    pub certificates: Vec<String>,
+}
+
+/// One service, by binding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEndpoints {
+    pub redirect: Option<ServiceEndpoint>,
+    pub post: Option<ServiceEndpoint>,
+}
+
+/// An address, exactly as it was written: `Destination` repeats it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEndpoint {
+    pub location: String,
+    /// Where answers go, if elsewhere (`ResponseLocation`).
+    pub response_location: Option<String>,
+}
+
+impl ServiceEndpoint {
+    /// Where an answer to a request is sent (SAML Metadata, section 2.2.2).
+    pub fn for_responses(&self) -> &str {
+        self.response_location.as_deref().unwrap_or(&self.location)
+    }
+}
+
+impl ServiceEndpoints {
+    pub fn is_empty(&self) -> bool {
+        self.redirect.is_none() && self.post.is_none()
+    }
+
+    /// The endpoint for this binding, or else the other one, with the binding that it is for.
+    pub fn preferred(&self, binding: RequestBinding) -> Option<(RequestBinding, &ServiceEndpoint)> {
+        let redirect = self.redirect.as_ref().map(|endpoint| (RequestBinding::Redirect, endpoint));
+        let post = self.post.as_ref().map(|endpoint| (RequestBinding::Post, endpoint));
+        match binding {
+            RequestBinding::Redirect => redirect.or(post),
+            RequestBinding::Post => post.or(redirect),
+        }
+    }
+
+    /// Every address.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let endpoints = [&self.redirect, &self.post].into_iter().flatten();
+        endpoints.flat_map(|endpoint| {
+            [Some(endpoint.location.as_str()), endpoint.response_location.as_deref()].into_iter().flatten()
+        })
+    }
+}
+
+/// The document in which the identity provider describes itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    pub source: MetadataSource,
+    /// The one of an aggregate; absent: the only one.
+    pub entity_id: Option<String>,
+    /// SHA-256 of what was read, in hexadecimal digits.
+    pub digest: String,
+    pub read_at: Moment,
+    /// The document's own `validUntil`. What was read at an address does not count beyond it.
+    pub valid_until: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum MetadataSource {
+    /// Given as a whole: it changes when it is given anew.
+    Document,
+    /// Read again from time to time.
+    Address {
+        url: Url,
+        /// Whoever must have signed it: X.509 in DER, as base64. Absent: TLS is believed.
+        signer: Option<String>,
+    },
+}
+
+impl SamlSettings {
+    /// The address that is read again from time to time, and who must have signed what is there.
+    pub fn metadata_address(&self) -> Option<(&Url, Option<&str>)> {
+        match &self.metadata.as_ref()?.source {
+            MetadataSource::Address { url, signer } => Some((url, signer.as_deref())),
+            MetadataSource::Document => None,
+        }
+    }
+}
+
+/// How we ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSettings {
+    /// The binding that is preferred where the identity provider has both.
+    pub binding: RequestBinding,
+    /// `ForceAuthn` in every request, not only where an application asks for it.
+    pub force_authn: bool,
+    pub authn_context: Option<RequestedAuthnContext>,
+    /// `NameIDPolicy`; absent: none is sent.
+    pub name_id_format: Option<NameIdFormat>,
+    /// `Scoping`: the identity providers behind a proxy, by entity id; empty: none is sent.
+    pub scoping: Vec<String>,
+    pub login_hint: LoginHint,
+    /// Absent: what is usual for our key.
+    pub signature: Option<SamlSignature>,
+}
+
+/// SAML 2.0 Core, section 3.3.2.2.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestedAuthnContext {
+    pub comparison: Comparison,
+    pub classes: Vec<String>,
+}
+
+/// What an answer must be like, besides signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wants {
+    pub signed: WantedSignature,
+    pub encrypted: bool,
+}
+
+/// What names the person for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    NameId,
+    Attribute(String),
+}
+
+/// Which attributes say what: names that are tried in turn, each a `Name` or a `FriendlyName`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeMapping {
+    pub email: Vec<String>,
+    pub name: Vec<String>,
+    pub given_name: Vec<String>,
+    pub family_name: Vec<String>,
+    pub groups: Vec<String>,
+    /// Further claims.
+    pub claims: BTreeMap<String, Vec<String>>,
+}
+
+/// X.509 in DER, as base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnCertificates {
+    pub signing: Option<String>,
+    pub decryption: Option<String>,
+}
+
+words! {
+    /// Identity providers whose attribute names and quirks are known (S1-P0); see [`super::presets`].
+    SamlPreset {
+        Generic = "generic", Okta = "okta", Entra = "entra", Google = "google", Adfs = "adfs",
+        Shibboleth = "shibboleth", Keycloak = "keycloak", SimpleSamlPhp = "simplesamlphp",
+        PingFederate = "pingfederate", OneLogin = "onelogin",
+    }
+}
+
+words! {
+    RequestBinding { Redirect = "redirect", Post = "post" }
+}
+
+words! {
+    Comparison { Exact = "exact", Minimum = "minimum", Maximum = "maximum", Better = "better" }
+}
+
+words! {
+    NameIdFormat {
+        Unspecified = "unspecified", EmailAddress = "email_address", Persistent = "persistent",
+        Transient = "transient",
+    }
+}
+
+/// How the identity provider is told whom we expect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginHint {
+    None,
+    /// `Subject` in the request (SAML 2.0 Core, section 3.4.1).
+    Subject,
+    /// A parameter of this name, beside the message in the query of its address.
+    Parameter(String),
+}
+
+words! {
+    SamlSignature {
+        RsaSha256 = "rsa-sha256", RsaSha384 = "rsa-sha384", RsaSha512 = "rsa-sha512",
+        EcdsaSha256 = "ecdsa-sha256", EcdsaSha384 = "ecdsa-sha384",
+    }
+}
+
+words! {
+    /// Which part must be signed. An answer without any signature is never believed.
+    WantedSignature { Either = "either", Assertion = "assertion", Response = "response", Both = "both" }
+}
+
+words! {
+    /// What an answer that nobody asked for leads to.
+    IdpInitiated {
+        Off = "off",
+        /// To a login of our own, which asks the identity provider anew.
+        RoundTrip = "round_trip",
+        /// To being signed in, once.
+        Accept = "accept",
+    }
+}
+
+/// Why a connection cannot be used (threats C05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("no entity id of the identity provider")]
+    EntityId,
+    #[error("no address to which people are sent")]
+    SingleSignOn,
+    #[error("no usable certificate of the identity provider: nothing that it says could be verified")]
+    Certificate,
+    #[error("the identity provider's metadata is no longer valid")]
+    MetadataExpired,
+}
