@@ -161,7 +161,7 @@ async fn walk(
                 }
             },
             // They came back to our page without having come back from there: they may go again.
-            Stage::Away(_) => journey.login.stage = Stage::Arrived(Arrived { another_account: true }),
+            Stage::Away(_) | Stage::Vouched(_) => journey.login.stage = Stage::Arrived(Arrived { another_account: true }),
             Stage::Authenticated(Authenticated { session }) => {
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
                     choose::Decision::Ask(choices) => {
@@ -236,6 +236,7 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
         Refusal::IdpUnreachable(_)
             | Refusal::IdpRefused(_)
             | Refusal::IdpAnswerInvalid(_)
+            | Refusal::AssertionRefused(_)
             | Refusal::NoIdentityProvider
             | Refusal::EmailDomainNotAllowed
             | Refusal::EmailInUse

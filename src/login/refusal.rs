@@ -27,6 +27,8 @@ pub enum Refusal {
     IdpUnreachable(&'static str),
     IdpRefused(String),
     IdpAnswerInvalid(&'static str),
+    /// A SAML message failed this check.
+    AssertionRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
     NotExpected,
@@ -66,7 +68,7 @@ impl Refusal {
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(_) => "idp_refused",
-            Self::IdpAnswerInvalid(why) => why,
+            Self::IdpAnswerInvalid(why) | Self::AssertionRefused(why) => why,
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
             Self::NotExpected => "not_expected",
@@ -105,6 +107,9 @@ impl Refusal {
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
+            // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
+            Self::AssertionRefused("malformed_saml") => (StatusCode::BAD_REQUEST, P::IdpAnswerInvalid),
+            Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
             Self::ConnectionChanged | Self::ConnectionInactive => {
@@ -155,6 +160,7 @@ impl Refusal {
             | Self::NoIdentityProvider
             | Self::IdpRefused(_)
             | Self::IdpAnswerInvalid(_)
+            | Self::AssertionRefused(_)
             | Self::EmailDomainNotAllowed
             | Self::EmailInUse
             | Self::NotExpected

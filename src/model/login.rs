@@ -11,6 +11,8 @@ use crate::foundation::id::{
     ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
+use crate::model::session::{Assurance, UpstreamSession};
+use crate::model::user::Profile;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
@@ -82,6 +84,9 @@ pub enum Stage {
     Resolved(Resolved),
     /// They were sent to an identity provider.
     Away(Box<Away>),
+    /// It vouched for them in a message that another site made their browser post. The browser is still to show that
+    /// it is the one that went.
+    Vouched(ConnectionId),
     /// An identity provider vouched for them.
     Authenticated(Authenticated),
     /// They said for which organization they act.
@@ -106,15 +111,67 @@ pub struct Away {
     pub email: Option<Email>,
     pub connection: ConnectionId,
     pub version: i64,
-    /// Of the `state` parameter.
-    pub state: Digest,
-    pub nonce: String,
-    pub pkce_verifier: String,
+    pub awaited: Awaited,
     pub left_at: Moment,
     /// The person must prove who they are again: an older proof is refused.
     pub reauthenticate: bool,
     /// Seconds that the proof may be old.
     pub max_age: Option<u64>,
+}
+
+/// By what an answer shows that it answers this outing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    Oidc(AwaitedOidc),
+    Saml(AwaitedSaml),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AwaitedOidc {
+    /// Of the `state` parameter.
+    pub state: Digest,
+    pub nonce: String,
+    pub pkce_verifier: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AwaitedSaml {
+    /// The ID of our request, which the answer's `InResponseTo` repeats.
+    pub request: String,
+    /// Of `RelayState`.
+    pub relay_state: Digest,
+}
+
+/// What an identity provider proved. Only a verified answer makes one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Proof {
+    pub connection: ConnectionId,
+    /// Of the connection's settings under which the person was sent away.
+    pub version: i64,
+    pub issuer: String,
+    pub subject: String,
+    pub email: Option<Email>,
+    /// Another address by which the provider names the person: it must be one that the connection may assert, too.
+    pub named_by: Option<Email>,
+    /// Whether the provider does not itself say that the address is unproved.
+    pub vouched: bool,
+    pub profile: Profile,
+    pub assurance: Assurance,
+    pub authenticated_at: Moment,
+    /// When the provider wants the session to end.
+    pub session_until: Option<Moment>,
+    /// What proves once and never again.
+    pub single_use: Option<SingleUse>,
+    /// What a logout at the provider will name.
+    pub upstream_session: Option<UpstreamSession>,
+}
+
+/// An id that is remembered for as long as its message could be believed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SingleUse {
+    pub id: String,
+    pub until: Moment,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -193,10 +250,24 @@ impl Login {
         }
     }
 
-    /// What the person was sent away with, if it was to `connection` and with this `state`.
-    pub fn returned(&self, connection: ConnectionId, state: &str) -> Result<&Away, WrongStage> {
+    /// What the person was sent away with, if it was to an OpenID provider with this `state`.
+    pub fn awaits_state(&self, state: &str) -> Result<(&Away, &AwaitedOidc), WrongStage> {
         match &self.stage {
-            Stage::Away(away) if away.connection == connection && away.state.matches(state) => Ok(away),
+            Stage::Away(away) => match &away.awaited {
+                Awaited::Oidc(awaited) if awaited.state.matches(state) => Ok((away, awaited)),
+                _ => Err(WrongStage),
+            },
+            _ => Err(WrongStage),
+        }
+    }
+
+    /// What the person was sent away with, if it was to this SAML identity provider.
+    pub fn awaits_saml(&self, connection: ConnectionId) -> Result<(&Away, &AwaitedSaml), WrongStage> {
+        match &self.stage {
+            Stage::Away(away) if away.connection == connection => match &away.awaited {
+                Awaited::Saml(awaited) => Ok((away, awaited)),
+                Awaited::Oidc(_) => Err(WrongStage),
+            },
             _ => Err(WrongStage),
         }
     }

@@ -26,6 +26,22 @@ impl Session {
     }
 }
 
+/// By what the identity provider will name this session when it ends there (SAML 2.0 Core, section 3.7.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamSession {
+    pub name: UpstreamName,
+    pub index: Option<String>,
+}
+
+/// A `NameID` (SAML 2.0 Core, section 2.2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamName {
+    pub value: String,
+    pub format: Option<String>,
+    pub name_qualifier: Option<String>,
+    pub sp_name_qualifier: Option<String>,
+}
+
 /// How a person proved who they are, in our own words, from what the identity provider said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assurance {

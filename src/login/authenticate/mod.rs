@@ -19,15 +19,15 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, Upstream};
 use crate::model::domain::Domain;
 use crate::model::identity::Identity;
-use crate::model::login::{Away, Login};
+use crate::model::login::{Away, Login, Proof};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
-use crate::model::session::{Assurance, Session};
-use crate::model::user::{Profile, User};
+use crate::model::session::Session;
+use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
-use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, users};
+use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, used, users};
 use crate::web::visitor::Visitor;
 
 /// Where the person is sent, and what the return must match.
@@ -48,20 +48,14 @@ pub async fn leave_for(
     }
 }
 
-/// What an identity provider proved. Only a verified answer makes one.
-#[derive(Clone, Debug)]
-pub struct Proof {
-    pub connection: ConnectionId,
-    /// Of the connection's settings under which the person was sent away.
-    pub version: i64,
-    pub issuer: String,
-    pub subject: String,
-    pub email: Option<Email>,
-    /// Whether the provider does not itself say that the address is unproved.
-    pub vouched: bool,
-    pub profile: Profile,
-    pub assurance: Assurance,
-    pub authenticated_at: Moment,
+/// When the person proved who they are, if that is recent enough for what the application asked. A moment that lies
+/// ahead is the provider's clock.
+pub fn recent_enough(away: &Away, at: Moment, now: Moment, leeway: Duration) -> Result<Moment, Refusal> {
+    let at = at.min(now);
+    let before_leaving = away.reauthenticate && at.plus(leeway) < away.left_at;
+    let limit = away.max_age.filter(|_| !away.reauthenticate).map(Duration::from_secs);
+    let beyond_limit = limit.is_some_and(|limit| now.since(at) > limit.saturating_add(leeway));
+    if before_leaving || beyond_limit { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
 }
 
 /// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
@@ -137,6 +131,7 @@ struct Claimed {
 impl SignIn {
     async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
         let connection = self.connection(tx).await?;
+        self.use_up(tx, &connection).await?;
         let claimed = self.domain_rule(tx, &connection).await?;
         let (user, identity) = self.user(tx, &connection, claimed).await?;
         let session = self.session(tx, user, identity).await?;
@@ -159,10 +154,33 @@ impl SignIn {
         Ok(connection)
     }
 
+    /// A message that proves once proves no second time, on whichever node (invariant 4; threats H08).
+    async fn use_up(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
+        let Some(once) = &self.proof.single_use else { return Ok(()) };
+        let scope = connection.id.to_string();
+        if used::first(tx, "saml_assertion", &scope, &once.id, once.until).await? {
+            Ok(())
+        } else {
+            Err(Refusal::AssertionRefused("replayed").into())
+        }
+    }
+
     /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
     /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds.
     async fn domain_rule(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<Claimed, Undone> {
-        match (&self.proof.email, connection.organization_id) {
+        if let Some(name) = &self.proof.named_by {
+            self.may_assert(tx, connection, Some(name)).await?;
+        }
+        self.may_assert(tx, connection, self.proof.email.as_ref()).await
+    }
+
+    async fn may_assert(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        email: Option<&Email>,
+    ) -> Result<Claimed, Undone> {
+        match (email, connection.organization_id) {
             (Some(email), Some(_)) => {
                 let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
                 let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
@@ -400,7 +418,7 @@ impl SignIn {
             authenticated_at: self.proof.authenticated_at,
             assurance: self.proof.assurance.clone(),
             created_at: self.now,
-            expires_at: self.now.plus(self.lifetime),
+            expires_at: self.session_ends(),
             ended_at: None,
             current_organization: None,
         };
@@ -426,7 +444,15 @@ impl SignIn {
                 sessions::insert(tx, &session).await?;
             }
         }
+        sessions::put_upstream(tx, session.id, session.connection_id, self.proof.upstream_session.as_ref())
+            .await?;
         Ok(session.id)
+    }
+
+    /// After our own time, or when the provider wants it to, if that is sooner.
+    fn session_ends(&self) -> Moment {
+        let ours = self.now.plus(self.lifetime);
+        self.proof.session_until.map_or(ours, |theirs| theirs.min(ours))
     }
 
     fn event(&self, action: &'static str, connection: &Connection) -> AuditEvent {

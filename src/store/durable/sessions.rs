@@ -3,8 +3,8 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ProjectId, SessionId};
-use crate::model::session::{Acr, Assurance, Session};
+use crate::foundation::id::{ConnectionId, ProjectId, SessionId};
+use crate::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
 
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
     Ok(Session {
@@ -73,6 +73,64 @@ pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreErro
     Ok(changed == 1)
 }
 
+/// By what the identity provider knows this session, in place of what was there.
+pub async fn put_upstream(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    connection: ConnectionId,
+    upstream: Option<&UpstreamSession>,
+) -> Result<(), StoreError> {
+    let Some(upstream) = upstream else {
+        tx.execute("DELETE FROM upstream_sessions WHERE session_id = $1", params![session]).await?;
+        return Ok(());
+    };
+    let name = &upstream.name;
+    tx.execute(
+        "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (session_id) DO UPDATE
+         SET connection_id = excluded.connection_id, subject = excluded.subject, name = excluded.name,
+             session_index = excluded.session_index",
+        params![session, connection, name.value.as_str(), to_json(name), upstream.index.as_deref()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// By what the identity provider knows this session.
+pub async fn upstream_of(
+    db: &mut impl Read,
+    session: SessionId,
+) -> Result<Option<UpstreamSession>, StoreError> {
+    let sql = "SELECT name, session_index FROM upstream_sessions WHERE session_id = $1";
+    let row = db.one(sql, params![session]).await?;
+    row.map(|row| Ok(UpstreamSession { name: json(&row, 0)?, index: row.get(1)? })).transpose()
+}
+
+/// The living sessions that a logout at the identity provider means: all of this name, or those of these indexes
+/// (SAML 2.0 Core, section 3.7.1). Qualifiers and format may be left out by one side and not by the other, so the
+/// value alone decides.
+pub async fn named_upstream(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    name: &UpstreamName,
+    indexes: &[String],
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "SELECT s.id, u.session_index FROM upstream_sessions u
+               JOIN sessions s ON s.id = u.session_id
+               WHERE u.connection_id = $1 AND u.subject = $2 AND s.ended_at IS NULL
+               ORDER BY s.id";
+    let mut found = Vec::new();
+    for row in db.all(sql, params![connection, name.value.as_str()]).await? {
+        let index: Option<String> = row.get(1)?;
+        // One that was given no index can only be meant by its name.
+        if indexes.is_empty() || index.is_none_or(|index| indexes.contains(&index)) {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
 /// Ends a session. True: it was alive until now.
 pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
@@ -87,6 +145,7 @@ pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     for row in &rows {
         let id: SessionId = row.get(0)?;
         tx.execute("DELETE FROM grants WHERE session_id = $1", params![id]).await?;
+        tx.execute("DELETE FROM upstream_sessions WHERE session_id = $1", params![id]).await?;
         tx.execute("DELETE FROM sessions WHERE id = $1", params![id]).await?;
     }
     Ok(rows.len() as u64)

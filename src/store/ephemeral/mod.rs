@@ -18,6 +18,10 @@ use in_process::Shelf;
 pub enum Kind {
     /// A visitor on the way from an application and back.
     LoginFlow,
+    /// What an identity provider proved of that visitor, until their own browser asks for it.
+    Proof,
+    /// A sign-out on the way to an identity provider and back.
+    SignOut,
     /// How often somebody tried something.
     RateCounter,
 }
@@ -36,11 +40,13 @@ const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::LoginFlow, Self::RateCounter];
+    const ALL: [Self; 4] = [Self::LoginFlow, Self::Proof, Self::SignOut, Self::RateCounter];
 
     const fn limits(self) -> Limits {
         match self {
             Self::LoginFlow => Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB },
+            Self::Proof => Limits { entries: 20_000, value: 24 * KIB, total: 64 * MIB },
+            Self::SignOut => Limits { entries: 20_000, value: KIB, total: 16 * MIB },
             Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0 },
         }
     }

@@ -22,7 +22,7 @@ use crate::keys::connection_secret;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Connection, OidcConnection};
-use crate::model::login::{Away, Login};
+use crate::model::login::{Away, Awaited, AwaitedOidc, Login};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -51,18 +51,22 @@ pub async fn leave_for(
     let provider = Provider::of(broker, connection).await?;
     // The flow's id leads back to it; the secret behind the dot makes it this outing.
     let state = format!("{}.{}", login.id, broker.random.token().expose());
+    let awaited = AwaitedOidc {
+        state: Secret::new(state.as_str()).digest(),
+        nonce: broker.random.token().expose().to_owned(),
+        pkce_verifier: broker.random.token().expose().to_owned(),
+    };
+    let location = |away: &Away| location(visitor, login, connection, &provider, away, &awaited, state);
     let away = Away {
         email,
         connection: connection.id,
         version: connection.version,
-        state: Secret::new(state.as_str()).digest(),
-        nonce: broker.random.token().expose().to_owned(),
-        pkce_verifier: broker.random.token().expose().to_owned(),
+        awaited: Awaited::Oidc(awaited.clone()),
         left_at: broker.now(),
         reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
         max_age: login.asked.max_age,
     };
-    let location = location(visitor, login, connection, &provider, &away, state)?;
+    let location = location(&away)?;
     Ok((away, location))
 }
 
@@ -72,14 +76,15 @@ fn location(
     connection: OidcConnection<'_>,
     provider: &Provider,
     away: &Away,
+    awaited: &AwaitedOidc,
     state: String,
 ) -> Result<String, Stop> {
     let settings = connection.oidc;
     let redirect = RedirectUrl::new(callback(visitor, &connection));
     let redirect = redirect.map_err(|_| Fault::Other("our own callback is no URL"))?;
     let client = client(connection)?.set_auth_uri(provider.authorization.clone()).set_redirect_uri(redirect);
-    let verifier = PkceCodeVerifier::new(away.pkce_verifier.clone());
-    let nonce = away.nonce.clone();
+    let verifier = PkceCodeVerifier::new(awaited.pkce_verifier.clone());
+    let nonce = awaited.nonce.clone();
     let mut request = client
         .authorize_url(
             CoreAuthenticationFlow::AuthorizationCode,

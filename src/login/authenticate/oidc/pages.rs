@@ -49,10 +49,7 @@ async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop
     let (flow, _) = state.split_once('.').ok_or(Refusal::FlowExpired)?;
     let journey = Journey::find(visitor, flow).await?;
     // Only the state that was sent takes the flow; a guess leaves it to its owner.
-    match &journey.login.stage {
-        Stage::Away(away) if away.state.matches(state) => {}
-        _ => return Err(Refusal::FlowExpired.into()),
-    }
+    journey.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
     let journey = Journey::take(visitor, flow).await?;
     Ok((params, journey))
 }
@@ -68,12 +65,15 @@ async fn complete(
     let mismatch = Refusal::IdpAnswerInvalid("connection_mismatch");
     let id: ConnectionId = connection.parse().map_err(|_| mismatch.clone())?;
     let state = params.get("state").ok().flatten().unwrap_or_default();
-    let away = journey.login.returned(id, state).map_err(|_| mismatch)?;
+    let (away, awaited) = journey.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
+    if away.connection != id {
+        return Err(mismatch.into());
+    }
     let found = connections::by_id(&mut &broker.db, visitor.project.id, id).await?;
     let connection = found.filter(|found| found.is_active() && found.version == away.version);
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
-    let proof = returned::proof(visitor, connection, away, params).await?;
+    let proof = returned::proof(visitor, connection, away, awaited, params).await?;
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let session = authenticate::sign_in(broker, &visitor.project, visitor.request, proof, standing).await?;
     browser::sign_in(browser, visitor.project.id, session).await?;

@@ -16,11 +16,10 @@ use crate::egress::http::Request;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
-use crate::login::Stop;
-use crate::login::authenticate::Proof;
+use crate::login::{Stop, authenticate};
 use crate::login::refusal::Refusal;
 use crate::model::connection::{OidcConnection, OidcSettings};
-use crate::model::login::Away;
+use crate::model::login::{Away, AwaitedOidc, Proof};
 use crate::model::session::Assurance;
 use crate::model::user::Profile;
 use crate::protocol::jose::{Claims, JwkSet, Jws, Typ, VerifyingKey};
@@ -37,11 +36,12 @@ pub async fn proof(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     away: &Away,
+    awaited: &AwaitedOidc,
     params: &Params,
 ) -> Result<Proof, Stop> {
     let clock = &visitor.broker().clock;
     let started = clock.now();
-    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, away, params)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, away, awaited, params)).await;
     let (label, outcome) = match asked {
         Err(_) => (Outcome::TimedOut, Err(Refusal::IdpUnreachable("too_slow").into())),
         Ok(Ok(proof)) => (Outcome::Answered, Ok(proof)),
@@ -58,6 +58,7 @@ async fn ask(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     away: &Away,
+    awaited: &AwaitedOidc,
     params: &Params,
 ) -> Result<Proof, Stop> {
     let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
@@ -67,10 +68,10 @@ async fn ask(
         return Err(Refusal::IdpRefused(printable(error)).into());
     }
     let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
-    let answer = redeem(visitor, connection, &provider, away, code).await?;
+    let answer = redeem(visitor, connection, &provider, awaited, code).await?;
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
-    let (claims, key) = verified(visitor, connection, &provider, away, id_token).await?;
-    by_the_other_reader(visitor, connection, away, &answer, id_token, &key)?;
+    let (claims, key) = verified(visitor, connection, &provider, awaited, id_token).await?;
+    by_the_other_reader(visitor, connection, awaited, &answer, id_token, &key)?;
     let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
     let userinfo = userinfo(visitor, connection, &provider, &answer, &claims, &subject).await?;
     let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
@@ -80,10 +81,14 @@ async fn ask(
         version: away.version,
         issuer: connection.oidc.issuer.clone(),
         email: email(connection, &claims, userinfo.as_ref())?,
+        named_by: None,
         vouched: is_vouched_for(&claims, userinfo.as_ref()),
         profile: profile(&claims, userinfo.as_ref()),
         assurance: Assurance::from_upstream(&amr),
         authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
+        session_until: None,
+        single_use: None,
+        upstream_session: None,
         subject,
     })
 }
@@ -105,7 +110,7 @@ async fn redeem(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     provider: &Provider,
-    away: &Away,
+    awaited: &AwaitedOidc,
     code: &str,
 ) -> Result<CoreTokenResponse, Stop> {
     let broker = visitor.broker();
@@ -125,7 +130,7 @@ async fn redeem(
         Authentication::Assertion(jwt) => assertion = Some(jwt),
         Authentication::Nothing => {}
     }
-    let verifier = PkceCodeVerifier::new(away.pkce_verifier.clone());
+    let verifier = PkceCodeVerifier::new(awaited.pkce_verifier.clone());
     let mut request =
         client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier);
     if let Some(jwt) = assertion {
@@ -151,7 +156,7 @@ async fn verified(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     provider: &Provider,
-    away: &Away,
+    awaited: &AwaitedOidc,
     id_token: &CoreIdToken,
 ) -> Result<(Claims, VerifyingKey), Stop> {
     let broker = visitor.broker();
@@ -176,7 +181,7 @@ async fn verified(
         return Err(invalid("id_token_issuer").into());
     }
     check_audience(&claims, &settings.client_id)?;
-    if claims.string("nonce").ok() != Some(away.nonce.as_str()) {
+    if claims.string("nonce").ok() != Some(awaited.nonce.as_str()) {
         return Err(invalid("nonce_mismatch").into());
     }
     let differs = |(name, wanted): &(String, String)| claims.string(name).ok() != Some(wanted.as_str());
@@ -210,7 +215,7 @@ fn check_audience(claims: &Claims, client_id: &str) -> Result<(), Refusal> {
 fn by_the_other_reader(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
-    away: &Away,
+    awaited: &AwaitedOidc,
     answer: &CoreTokenResponse,
     id_token: &CoreIdToken,
     key: &VerifyingKey,
@@ -231,7 +236,7 @@ fn by_the_other_reader(
             .set_allowed_algs(allowed)
             .set_other_audience_verifier_fn(|_| true)
             .set_time_fn(move || chrono_moment(then));
-    let claims = id_token.claims(&verifier, &Nonce::new(away.nonce.clone()));
+    let claims = id_token.claims(&verifier, &Nonce::new(awaited.nonce.clone()));
     let claims = claims.map_err(|_| invalid("id_token_refused"))?;
     let Some(expected) = claims.access_token_hash() else { return Ok(()) };
     let mismatch = invalid("at_hash_mismatch");
@@ -330,9 +335,5 @@ fn authenticated_at(
     if wanted && said.is_none() {
         return Err(Refusal::IdpAnswerInvalid("auth_time_missing"));
     }
-    let at = said.unwrap_or(now).min(now);
-    let before_leaving = away.reauthenticate && at.plus(leeway) < away.left_at;
-    let limit = away.max_age.filter(|_| !away.reauthenticate).map(Duration::from_secs);
-    let beyond_limit = limit.is_some_and(|limit| now.since(at) > limit.saturating_add(leeway));
-    if before_leaving || beyond_limit { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
+    authenticate::recent_enough(away, said.unwrap_or(now), now, leeway)
 }

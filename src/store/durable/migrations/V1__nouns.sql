@@ -235,6 +235,16 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
+-- By what a SAML identity provider knows a session: it names it so when it ends there.
+CREATE TABLE upstream_sessions (
+    session_id    TEXT PRIMARY KEY REFERENCES sessions (id),
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    subject       TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    session_index TEXT
+);
+CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
+
 -- A token family: (session, application, organization). It begins as an authorization code.
 CREATE TABLE grants (
     id              TEXT PRIMARY KEY,
