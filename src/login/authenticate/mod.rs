@@ -444,8 +444,9 @@ impl SignIn {
                 sessions::insert(tx, &session).await?;
             }
         }
-        sessions::put_upstream(tx, session.id, session.connection_id, self.proof.upstream_session.as_ref())
-            .await?;
+        if let Some(upstream) = &self.proof.upstream_session {
+            sessions::put_upstream(tx, session.id, session.connection_id, upstream).await?;
+        }
         Ok(session.id)
     }
 

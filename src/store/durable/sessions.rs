@@ -78,12 +78,8 @@ pub async fn put_upstream(
     tx: &mut Tx<'_>,
     session: SessionId,
     connection: ConnectionId,
-    upstream: Option<&UpstreamSession>,
+    upstream: &UpstreamSession,
 ) -> Result<(), StoreError> {
-    let Some(upstream) = upstream else {
-        tx.execute("DELETE FROM upstream_sessions WHERE session_id = $1", params![session]).await?;
-        return Ok(());
-    };
     let name = &upstream.name;
     tx.execute(
         "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index)
