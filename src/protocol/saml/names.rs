@@ -51,8 +51,7 @@ pub enum Binding {
 }
 
 impl Binding {
-    pub const ALL: [Self; 5] =
-        [Self::Redirect, Self::Post, Self::PostSimpleSign, Self::Artifact, Self::Soap];
+    pub const ALL: [Self; 5] = [Self::Redirect, Self::Post, Self::PostSimpleSign, Self::Artifact, Self::Soap];
 
     pub const fn uri(self) -> &'static str {
         match self {

@@ -229,10 +229,7 @@ fn certificate(key: Element<'_>, now: Moment) -> Result<Result<Certificate, Stri
 }
 
 /// The endpoints of a kind that we can use, and the bindings of the others.
-fn endpoints(
-    role: Element<'_>,
-    kind: &'static str,
-) -> Result<(Vec<Endpoint>, Vec<String>), MetadataError> {
+fn endpoints(role: Element<'_>, kind: &'static str) -> Result<(Vec<Endpoint>, Vec<String>), MetadataError> {
     let (mut used, mut unused) = (Vec::new(), Vec::new());
     for element in all(role, names::METADATA, kind, "endpoints")? {
         let uri = element.attr("Binding").unwrap_or_default();

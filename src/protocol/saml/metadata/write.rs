@@ -22,11 +22,7 @@ const ENCRYPTION_METHODS: &[(&str, Option<&str>, Option<&str>)] = &[
         Some("http://www.w3.org/2001/04/xmlenc#sha256"),
         Some("http://www.w3.org/2009/xmlenc11#mgf1sha256"),
     ),
-    (
-        "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
-        Some("http://www.w3.org/2000/09/xmldsig#sha1"),
-        None,
-    ),
+    ("http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", Some("http://www.w3.org/2000/09/xmldsig#sha1"), None),
 ];
 
 /// A service provider to be described: one per connection (threat C11).
