@@ -15,7 +15,7 @@ use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
+    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlAddresses, SamlPreset,
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, WantedSignature,
     Wants,
 };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
+use crate::protocol::saml::names::authn_context;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, SessionId, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,24 @@ impl Assurance {
         let amr: Vec<_> = amr.iter().filter(|word| KNOWN.contains(&word.as_str())).cloned().collect();
         let acr = if amr.iter().any(|word| word == "mfa") { Acr::Multi } else { Acr::Single };
         Self { amr, acr }
+    }
+
+    /// Of a SAML class of authentication: the ones that say something of how.
+    pub fn from_authn_context(class: Option<&str>) -> Self {
+        let words: &[&str] = match class {
+            Some(authn_context::PASSWORD | authn_context::PASSWORD_PROTECTED_TRANSPORT) => &["pwd"],
+            Some(authn_context::TIME_SYNC_TOKEN) => &["otp"],
+            Some(authn_context::SMARTCARD | authn_context::SMARTCARD_PKI) => &["sc"],
+            Some(authn_context::X509 | authn_context::TLS_CLIENT) => &["swk"],
+            Some(
+                authn_context::REFEDS_MFA
+                | authn_context::MICROSOFT_MFA
+                | authn_context::MOBILE_TWO_FACTOR
+                | authn_context::MOBILE_TWO_FACTOR_UNREGISTERED,
+            ) => &["mfa"],
+            _ => &[],
+        };
+        Self::from_upstream(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     }
     pub fn is_multi_factor(&self) -> bool {
         self.acr == Acr::Multi

@@ -1,5 +1,7 @@
 //! A user: a person as known to the project.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
@@ -38,6 +40,26 @@ pub struct Profile {
     pub family_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// The groups that the provider puts the person into. They are told to nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// What else the connection's administrator wants told, by claim.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Vec<String>>,
+}
+
+/// Claims with a meaning of their own in tokens: what a provider says is never told under their names.
+const OURS: [&str; 30] = [
+    "acr", "act", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "client_id", "cnf", "email",
+    "email_verified", "events", "exp", "family_name", "given_name", "grant_id", "groups", "iat", "idp", "iss",
+    "jti", "locale", "may_act", "name", "nbf", "nonce", "s_hash", "scope", "sub",
+];
+const OUR_BEGINNINGS: [&str; 7] = ["org", "home_org", "role", "permission", "session", "sid", "updated_at"];
+
+/// Whether a provider's attribute may be told under this name.
+pub fn is_free_claim(name: &str) -> bool {
+    let plain = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+    plain && !OURS.contains(&name) && !OUR_BEGINNINGS.iter().any(|ours| name.starts_with(ours))
 }
 
 /// The proved address within one claim of its domain: when another organization comes to hold the domain, the

@@ -13,7 +13,8 @@ use super::language::Language;
 use super::reply::{self, Fault};
 use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
 use crate::broker::Broker;
-use crate::foundation::id::RequestId;
+use crate::foundation::id::{ConnectionId, RequestId};
+use crate::model::connection::SamlAddresses;
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::projects;
 
@@ -41,6 +42,11 @@ impl Visitor {
 
     pub fn issuer(&self) -> String {
         self.broker().issuer(&self.project)
+    }
+
+    /// Where we are for the identity provider of this connection.
+    pub fn saml_addresses(&self, connection: ConnectionId) -> SamlAddresses {
+        SamlAddresses::of(&self.issuer(), connection)
     }
 
     /// The network that the visitor comes from, for limits: one household or company, not one address.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::mint::{ActingFor, Minted};
 use crate::foundation::clock::Moment;
 use crate::model::application::{OrgName, OrganizationsShape};
+use crate::model::user::is_free_claim;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::Choice;
@@ -99,10 +100,21 @@ fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
         claims.insert("email".into(), json!(email));
         claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
     }
-    if occasion.has(scope::PROFILE)
-        && let Ok(Value::Object(profile)) = serde_json::to_value(&user.profile)
-    {
-        claims.extend(profile);
+    if occasion.has(scope::PROFILE) {
+        let profile = &user.profile;
+        let texts = [
+            ("name", &profile.name),
+            ("given_name", &profile.given_name),
+            ("family_name", &profile.family_name),
+            ("locale", &profile.locale),
+        ];
+        for (name, text) in texts {
+            claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
+        }
+        for (name, values) in profile.claims.iter().filter(|(name, _)| is_free_claim(name)) {
+            let value = if let [one] = values.as_slice() { json!(one) } else { json!(values) };
+            claims.insert(name.clone(), value);
+        }
         claims.insert("updated_at".into(), json!(user.updated_at.seconds()));
     }
 }

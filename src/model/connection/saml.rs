@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::foundation::clock::Moment;
+use crate::foundation::id::ConnectionId;
 use crate::model::words;
 
 /// An upstream SAML identity provider, and how we speak with it.
@@ -263,4 +264,22 @@ pub enum Unusable {
     Certificate,
     #[error("the identity provider's metadata is no longer valid")]
     MetadataExpired,
+}
+
+/// Where we are, for one identity provider: no two share an address or a name (threats C11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SamlAddresses {
+    /// Our entity id, which is also where our metadata is (SAML Metadata, section 4.1).
+    pub entity_id: String,
+    /// Where answers are posted.
+    pub acs: String,
+    /// Where logouts come.
+    pub slo: String,
+}
+
+impl SamlAddresses {
+    pub fn of(issuer: &str, connection: ConnectionId) -> Self {
+        let at = |door: &str| format!("{issuer}/saml/{connection}/{door}");
+        Self { entity_id: at("metadata"), acs: at("acs"), slo: at("slo") }
+    }
 }

@@ -317,6 +317,7 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
         given_name: read("given_name"),
         family_name: read("family_name"),
         locale: read("locale"),
+        ..Profile::default()
     }
 }
 

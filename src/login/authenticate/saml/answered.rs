@@ -1,0 +1,205 @@
+//! What an assertion means here: who it is, by which address, and how they proved it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::login::authenticate;
+use crate::login::refusal::Refusal;
+use crate::model::connection::{SamlConnection, Subject};
+use crate::model::login::{Away, Proof, SingleUse};
+use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
+use crate::model::user::{Profile, is_free_claim};
+use crate::protocol::saml::assertion::{Assertion, Attribute, NameId};
+use crate::protocol::saml::names::name_id;
+use crate::protocol::saml::signature::Verified;
+
+/// Characters of one name or value that are kept.
+const LONGEST: usize = 200;
+const MOST_GROUPS: usize = 50;
+const MOST_CLAIMS: usize = 20;
+const MOST_VALUES: usize = 20;
+
+/// An assertion that says something which this connection does not take. What is wrong, for the administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    pub refusal: Refusal,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Unfit {
+    fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { refusal, expected: expected.into(), found: found.into() }
+    }
+}
+
+/// Turns a verified assertion into a proof.
+pub fn proof(
+    connection: SamlConnection<'_>,
+    away: &Away,
+    assertion: &Verified<Assertion>,
+    now: Moment,
+) -> Result<Proof, Unfit> {
+    let (settings, assertion) = (connection.saml, assertion.get());
+    let read = Reading { connection, assertion };
+    read.check_required()?;
+    let leeway = Duration::from_secs(connection.settings.leeway);
+    let authenticated_at = authenticate::recent_enough(away, assertion.authn_instant, now, leeway);
+    let authenticated_at = authenticated_at.map_err(|refusal| {
+        Unfit::new(refusal, "a new sign-in, as was asked for", assertion.authn_instant.rfc3339())
+    })?;
+    let (email, named_by) = read.addresses()?;
+    Ok(Proof {
+        connection: connection.id,
+        version: away.version,
+        issuer: assertion.issuer.clone(),
+        subject: read.subject()?,
+        email,
+        named_by,
+        // It is the organization's own directory that says so; the domain rule decides whether it may.
+        vouched: true,
+        profile: read.profile(),
+        assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
+        authenticated_at,
+        session_until: assertion.session_not_on_or_after.filter(|_| settings.honours_session_end),
+        single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
+        upstream_session: Some(upstream_session(assertion)),
+    })
+}
+
+fn upstream_session(assertion: &Assertion) -> UpstreamSession {
+    UpstreamSession { name: upstream_name(&assertion.name_id), index: assertion.session_index.clone() }
+}
+
+pub fn upstream_name(name: &NameId) -> UpstreamName {
+    UpstreamName {
+        value: name.value.clone(),
+        format: name.format.clone(),
+        name_qualifier: name.name_qualifier.clone(),
+        sp_name_qualifier: name.sp_name_qualifier.clone(),
+    }
+}
+
+struct Reading<'a> {
+    connection: SamlConnection<'a>,
+    assertion: &'a Assertion,
+}
+
+impl Reading<'_> {
+    /// The values of an attribute, by its name or its friendly name; it may be there in several pieces.
+    fn values(&self, name: &str) -> Vec<&str> {
+        let named = |attribute: &&Attribute| {
+            attribute.name == name || attribute.friendly_name.as_deref() == Some(name)
+        };
+        let found = self.assertion.attributes.iter().filter(named);
+        found.flat_map(|attribute| &attribute.values).map(String::as_str).collect()
+    }
+
+    /// Of the first of these attributes that has any.
+    fn first_of(&self, names: &[String]) -> Vec<&str> {
+        names.iter().map(|name| self.values(name)).find(|values| !values.is_empty()).unwrap_or_default()
+    }
+
+    fn check_required(&self) -> Result<(), Unfit> {
+        for (name, wanted) in &self.connection.saml.required_attributes {
+            let found = self.values(name);
+            if !found.iter().any(|value| wanted.iter().any(|wanted| wanted == value)) {
+                let expected = format!("{name} to be one of: {}", wanted.join(", "));
+                return Err(Unfit::new(
+                    Refusal::AssertionRefused("required_attribute"),
+                    expected,
+                    if found.is_empty() { "no such attribute".to_owned() } else { found.join(", ") },
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What names the person for good: a name that changes at each sign-in would make a new user each time.
+    fn subject(&self) -> Result<String, Unfit> {
+        let refusal = || Refusal::AssertionRefused("subject");
+        match &self.connection.saml.subject {
+            Subject::NameId if self.assertion.name_id.format.as_deref() == Some(name_id::TRANSIENT) => {
+                let expected = "a NameID that stays the same, or an attribute as the subject";
+                Err(Unfit::new(refusal(), expected, "a transient NameID"))
+            }
+            Subject::NameId => Ok(self.assertion.name_id.value.clone()),
+            Subject::Attribute(name) => match self.values(name).as_slice() {
+                [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
+                found => {
+                    let found = format!("{} values", found.len());
+                    Err(Unfit::new(refusal(), format!("one value of {name}, of 256 characters at most"), found))
+                }
+            },
+        }
+    }
+
+    /// The address, and the one that the NameID is, if it is another: both must be within the connection's domains
+    /// (threats C01).
+    fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Unfit> {
+        let named = self.name_as_address()?;
+        let found = self.first_of(&self.connection.saml.attributes.email);
+        let mapped = match found.as_slice() {
+            [] => return Ok((named, None)),
+            [first, others @ ..] if others.iter().all(|other| other == first) => Email::parse(first).ok(),
+            _ => None,
+        };
+        let mapped = mapped.ok_or_else(|| {
+            Unfit::new(Refusal::EmailDomainNotAllowed, "one email address", found.join(", "))
+        })?;
+        let named = named.filter(|named| *named != mapped);
+        Ok((Some(mapped), named))
+    }
+
+    fn name_as_address(&self) -> Result<Option<Email>, Unfit> {
+        let name = &self.assertion.name_id;
+        let is_address = match name.format.as_deref() {
+            Some(name_id::EMAIL_ADDRESS) => true,
+            Some(name_id::PERSISTENT | name_id::TRANSIENT) => false,
+            _ => name.value.contains('@'),
+        };
+        if !is_address {
+            return Ok(None);
+        }
+        Email::parse(&name.value).map(Some).map_err(|_| {
+            let expected = "a NameID that is an email address, or one of another format";
+            Unfit::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
+        })
+    }
+
+    fn profile(&self) -> Profile {
+        let mapping = &self.connection.saml.attributes;
+        let one = |names: &[String]| self.first_of(names).first().and_then(|text| printable(text));
+        let many = |names: &[String], most| -> Vec<String> {
+            self.first_of(names).into_iter().filter_map(printable).take(most).collect()
+        };
+        let (given_name, family_name) = (one(&mapping.given_name), one(&mapping.family_name));
+        let whole = match (&given_name, &family_name) {
+            (Some(given), Some(family)) => Some(format!("{given} {family}")),
+            _ => None,
+        };
+        let claims: BTreeMap<String, Vec<String>> = mapping
+            .claims
+            .iter()
+            .filter(|(claim, _)| is_free_claim(claim))
+            .take(MOST_CLAIMS)
+            .map(|(claim, names)| (claim.clone(), many(names, MOST_VALUES)))
+            .filter(|(_, values)| !values.is_empty())
+            .collect();
+        Profile {
+            name: one(&mapping.name).or(whole),
+            given_name,
+            family_name,
+            locale: None,
+            groups: many(&mapping.groups, MOST_GROUPS),
+            claims,
+        }
+    }
+}
+
+fn printable(text: &str) -> Option<String> {
+    let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    Some(text).filter(|text| !text.is_empty())
+}

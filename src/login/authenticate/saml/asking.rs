@@ -1,0 +1,158 @@
+//! The authentication request.
+
+use data_encoding::HEXLOWER;
+
+use crate::foundation::email::Email;
+use crate::foundation::secret::Secret;
+use crate::keys::saml_keyring::SpKeys;
+use crate::login::authenticate::Departure;
+use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::model::connection::{
+    LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
+};
+use crate::model::login::{Asked, Away, Awaited, AwaitedSaml, Login};
+use crate::protocol::saml::authn_request::{Draft, Hint, NameIdPolicy, Requested, Scoping};
+use crate::protocol::saml::binding::{Carried, post, redirect};
+use crate::protocol::saml::names;
+use crate::web::reply::Fault;
+use crate::web::templates::Field;
+use crate::web::visitor::Visitor;
+
+/// The authentication request, signed, and what its answer must match.
+pub async fn leave_for(
+    visitor: &Visitor,
+    login: &Login,
+    connection: SamlConnection<'_>,
+    email: Option<Email>,
+) -> Result<(Away, Departure), Stop> {
+    let broker = visitor.broker();
+    let idp = broker.saml_keys.idp(connection).map_err(|why| unusable(connection, why))?;
+    let settings = &connection.saml.request;
+    let (binding, endpoint) =
+        idp.sso.preferred(settings.binding).ok_or(Refusal::IdpUnreachable("no_sign_on_address"))?;
+    let keys = broker.saml_keys.of_connection(connection).await?;
+    // The flow's id leads back to it; the secret makes it this outing. 75 bytes of the 80 that there may be
+    // (SAML Bindings, section 3.4.3).
+    let relay_state = format!("{}.{}", login.id, broker.random.token().expose());
+    let away = Away {
+        connection: connection.id,
+        version: connection.version,
+        awaited: Awaited::Saml(AwaitedSaml {
+            request: format!("_{}.{}", login.id, HEXLOWER.encode(&broker.random.bytes::<16>())),
+            relay_state: Secret::new(relay_state.as_str()).digest(),
+        }),
+        left_at: broker.now(),
+        reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
+        max_age: login.asked.max_age,
+        email,
+    };
+    let departure = Asking { visitor, connection, settings, asked: &login.asked, away: &away, keys: &keys }
+        .departure(binding, endpoint, &relay_state)?;
+    Ok((away, departure))
+}
+
+/// A connection that was fit when it was made and is not now (threats C05).
+fn unusable(connection: SamlConnection<'_>, why: crate::model::connection::Unusable) -> Refusal {
+    tracing::warn!(connection = %connection.id, %why, "a SAML connection cannot be used");
+    Refusal::IdpUnreachable("connection_unusable")
+}
+
+struct Asking<'a> {
+    visitor: &'a Visitor,
+    connection: SamlConnection<'a>,
+    settings: &'a RequestSettings,
+    asked: &'a Asked,
+    away: &'a Away,
+    keys: &'a SpKeys,
+}
+
+impl Asking<'_> {
+    fn departure(
+        &self,
+        binding: RequestBinding,
+        endpoint: &ServiceEndpoint,
+        relay_state: &str,
+    ) -> Result<Departure, Stop> {
+        let unwritable = |_| Fault::Other("an authentication request cannot be written");
+        let (now, key) = (self.visitor.broker().now(), &self.keys.signing);
+        let address = self.with_hint(&endpoint.location);
+        self.draft(&endpoint.location, |draft| match binding {
+            RequestBinding::Redirect => {
+                let xml = draft.write(now).map_err(|_| Fault::Other("an authentication request is malformed"))?;
+                let url = redirect::redirect_url(&address, Carried::Request, &xml, Some(relay_state), &key.key);
+                Ok(Departure::Redirect(url.map_err(|_| Fault::Other("a redirect cannot be signed"))?))
+            }
+            RequestBinding::Post => {
+                let xml = draft.write_signed(now, &key.key, Some(&key.certificate)).map_err(unwritable)?;
+                Ok(Departure::Post {
+                    provider: self.connection.display_name.clone(),
+                    action: address,
+                    fields: vec![
+                        Field { name: "SAMLRequest", value: post::encode(&xml) },
+                        Field { name: "RelayState", value: relay_state.to_owned() },
+                    ],
+                })
+            }
+        })
+    }
+
+    fn draft<T>(&self, destination: &str, write: impl FnOnce(Draft<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
+        let at = self.visitor.saml_addresses(self.connection.id);
+        let context = self.settings.authn_context.as_ref();
+        let classes: Vec<&str> =
+            context.iter().flat_map(|context| &context.classes).map(String::as_str).collect();
+        let scoping: Vec<&str> = self.settings.scoping.iter().map(String::as_str).collect();
+        let subject = match self.settings.login_hint {
+            LoginHint::Subject => self.hint(),
+            LoginHint::None | LoginHint::Parameter(_) => None,
+        };
+        let Awaited::Saml(awaited) = &self.away.awaited else { return Err(Fault::Other("not a SAML login").into()) };
+        write(Draft {
+            id: &awaited.request,
+            destination,
+            issuer: &at.entity_id,
+            acs: &at.acs,
+            provider_name: None,
+            force_authn: self.is_forced(),
+            is_passive: false,
+            name_id_policy: self.settings.name_id_format.map(|format| NameIdPolicy {
+                format: (format != NameIdFormat::Unspecified).then(|| name_id_format(format)),
+                allow_create: true,
+            }),
+            requested: context.map(|context| Requested { classes: &classes, comparison: context.comparison.into() }),
+            subject: subject.as_deref().map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),
+            scoping: (!scoping.is_empty()).then_some(Scoping { proxy_count: None, providers: &scoping }),
+        })
+    }
+
+    /// SAML has no word for "at most so old" or "somebody else": where one is asked for, the person proves anew.
+    fn is_forced(&self) -> bool {
+        let asked = self.asked;
+        self.settings.force_authn
+            || self.away.reauthenticate
+            || asked.max_age.is_some()
+            || asked.prompt.select_account
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.away.email.as_ref().map(ToString::to_string)
+    }
+
+    /// The address with the hint that some providers take in its query; it is no part of what is signed.
+    fn with_hint(&self, location: &str) -> String {
+        let LoginHint::Parameter(name) = &self.settings.login_hint else { return location.to_owned() };
+        let Some(hint) = self.hint() else { return location.to_owned() };
+        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, &hint).finish();
+        format!("{location}{}{pair}", if location.contains('?') { '&' } else { '?' })
+    }
+}
+
+fn name_id_format(format: NameIdFormat) -> &'static str {
+    match format {
+        NameIdFormat::Unspecified => names::name_id::UNSPECIFIED,
+        NameIdFormat::EmailAddress => names::name_id::EMAIL_ADDRESS,
+        NameIdFormat::Persistent => names::name_id::PERSISTENT,
+        NameIdFormat::Transient => names::name_id::TRANSIENT,
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a message was refused: the visitor is told little, and the connection's administrator everything, under the
+//! id that the visitor can quote.
+
+use super::answered::Unfit;
+use crate::login::refusal::Refusal;
+use crate::model::audit_event::AuditEvent;
+use crate::model::connection::Connection;
+use crate::protocol::saml::redact::redacted;
+use crate::protocol::saml::refused::{Check, Refused};
+
+/// Bytes of redacted XML that are kept with a refusal.
+const MOST_XML: usize = 16 * 1024;
+
+/// A refusal, with what is told to the administrator alone.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    pub refusal: Refusal,
+    /// The check in one word.
+    check: &'static str,
+    expected: String,
+    found: String,
+}
+
+impl Diagnosis {
+    pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        let check = refusal.name();
+        Self { refusal, check, expected: expected.into(), found: found.into() }
+    }
+
+    /// What the audit event says besides.
+    pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
+        let event = event
+            .organization(connection.organization_id)
+            .with("connection", connection.id.to_string())
+            .with("check", self.check)
+            .with("expected", self.expected.as_str())
+            .with("found", self.found.as_str());
+        match xml.map(|xml| (xml.len(), redacted(xml))) {
+            Some((_, Some(text))) if text.len() <= MOST_XML => event.with("message", text),
+            Some((size, _)) => event.with("message", format!("[{size} bytes, not shown]")),
+            None => event,
+        }
+    }
+}
+
+impl From<Refused> for Diagnosis {
+    fn from(refused: Refused) -> Self {
+        let reason = match refused.check {
+            Check::Malformed => "malformed_saml",
+            check => check.word(),
+        };
+        Self::new(Refusal::AssertionRefused(reason), refused.expected, refused.found)
+    }
+}
+
+impl From<Unfit> for Diagnosis {
+    fn from(unfit: Unfit) -> Self {
+        Self::new(unfit.refusal, unfit.expected, unfit.found)
+    }
+}
