@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::encryption::Undecryptable;
 use super::signature::SignatureError;
 use super::xml::Malformed;
 
@@ -140,6 +141,17 @@ impl From<SignatureError> for Refused {
             SignatureError::Malformed(_) => Check::SignatureProfile,
         };
         Self::new(check, "a signature by a key of this connection", error.to_string())
+    }
+}
+
+impl From<Undecryptable> for Refused {
+    fn from(error: Undecryptable) -> Self {
+        let check = match &error {
+            Undecryptable::Unsupported(_) => Check::EncryptionUnsupported,
+            Undecryptable::Malformed(_) => Check::Malformed,
+            Undecryptable::Failed => Check::Undecryptable,
+        };
+        Self::new(check, "something encrypted to a key of this connection", error.to_string())
     }
 }
 
