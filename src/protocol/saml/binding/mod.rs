@@ -1,0 +1,1 @@
+//! How messages travel (SAML 2.0 Bindings).

@@ -1,0 +1,1 @@
+//! XML Encryption 1.1, as far as it is safe.
