@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::encryption::Undecryptable;
 use super::signature::SignatureError;
 use super::xml::Malformed;
 
@@ -27,8 +28,12 @@ pub enum Check {
     SignatureMissing,
     /// The signature is there and none of the keys made it.
     SignatureInvalid,
-    /// The signature or digest algorithm, a transform, a reference: nothing that this profile has.
+    /// Not RSA or ECDSA with SHA-256 or better.
+    SignatureAlgorithm,
+    /// A transform, a reference, an id or another part of the signature is nothing that this profile has.
     SignatureProfile,
+    Canonicalization,
+    /// The signature is good, and what was signed has been changed.
     Digest,
     /// The connection has no key to verify by.
     NoKey,
@@ -71,7 +76,9 @@ impl Check {
             Self::InResponseTo => "in_response_to",
             Self::SignatureMissing => "signature_missing",
             Self::SignatureInvalid => "signature_invalid",
+            Self::SignatureAlgorithm => "signature_algorithm",
             Self::SignatureProfile => "signature_profile",
+            Self::Canonicalization => "canonicalization",
             Self::Digest => "digest",
             Self::NoKey => "no_key",
             Self::NotEncrypted => "not_encrypted",
@@ -137,9 +144,24 @@ impl From<SignatureError> for Refused {
         let check = match &error {
             SignatureError::NoKeys => Check::NoKey,
             SignatureError::Missing => Check::SignatureMissing,
-            SignatureError::Malformed(_) => Check::SignatureProfile,
+            SignatureError::Signature => Check::SignatureInvalid,
+            SignatureError::Digest => Check::Digest,
+            SignatureError::Algorithm => Check::SignatureAlgorithm,
+            SignatureError::Canonical(_) => Check::Canonicalization,
+            _ => Check::SignatureProfile,
         };
         Self::new(check, "a signature by a key of this connection", error.to_string())
+    }
+}
+
+impl From<Undecryptable> for Refused {
+    fn from(error: Undecryptable) -> Self {
+        let check = match &error {
+            Undecryptable::Unsupported(_) => Check::EncryptionUnsupported,
+            Undecryptable::Malformed(_) => Check::Malformed,
+            Undecryptable::Failed => Check::Undecryptable,
+        };
+        Self::new(check, "something encrypted to a key of this connection", error.to_string())
     }
 }
 
