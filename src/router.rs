@@ -26,6 +26,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
     let front = Front { broker: broker.clone(), templates };
     let settings = &broker.config.server;
     let doors = people(broker)
+        .merge(identity_providers())
         .merge(machines())
         .merge(files())
         .layer(from_fn_with_state(front.clone(), layers::own_name))
@@ -59,9 +60,23 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/organizations", get(choose::pages::search))
         .route("/login/{flow}/organization", post(choose::pages::pick))
         .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback).head(wrong_method))
+        .route("/login/{flow}/returned", get(authenticate::saml::pages::returned))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
+}
+
+/// What a form may weigh that carries a SAML message of 512 KiB in base64, percent-encoded here and there.
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// Doors to which identity providers send people with a message, and without their cookies.
+fn identity_providers() -> Router<Front> {
+    Router::new()
+        .route(
+            "/saml/{connection}/acs",
+            post(authenticate::saml::pages::consume).get(authenticate::saml::pages::consume_nothing),
+        )
+        .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
 }
 
 /// Doors through which applications come.

@@ -18,6 +18,50 @@ use crate::web::visitor::Visitor;
 /// The largest request that is kept, in bytes: with room for the rest of a flow within what the store takes.
 const LARGEST_REQUEST: usize = 4 * 1024;
 
+/// The flow of this id, whichever browser holds it: to judge a message that another site made a browser post, and so
+/// without cookies. It shows and grants nothing to whoever sent that.
+pub async fn awaiting(visitor: &Visitor, id: FlowId) -> Result<Option<Login>, Stop> {
+    of_project(visitor, visitor.broker().ephemeral.get(Kind::LoginFlow, &id.to_string()).await?)
+}
+
+/// Moves a flow on to `stage`, whichever browser holds it, if it is still where `before` says. Of many, one does.
+pub async fn move_on(
+    visitor: &Visitor,
+    id: FlowId,
+    before: impl FnOnce(&Login) -> bool,
+    stage: Stage,
+) -> Result<bool, Stop> {
+    let taken = visitor.broker().ephemeral.take(Kind::LoginFlow, &id.to_string()).await?;
+    let Some(mut login) = of_project(visitor, taken)? else { return Ok(false) };
+    let moves = before(&login);
+    if moves {
+        login.stage = stage;
+    }
+    put(visitor, &login).await?;
+    Ok(moves)
+}
+
+fn of_project(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Option<Login>, Stop> {
+    let login = found.map(|bytes| serde_json::from_slice::<Login>(&bytes)).transpose()?;
+    Ok(login.filter(|login| login.project == visitor.project.id))
+}
+
+/// Keeps a flow for as long as it has left.
+async fn put(visitor: &Visitor, login: &Login) -> Result<(), Stop> {
+    let broker = visitor.broker();
+    let left = time_left(visitor, login);
+    if !left.is_zero() {
+        broker.ephemeral.put(Kind::LoginFlow, &login.id.to_string(), serde_json::to_vec(login)?, left).await?;
+    }
+    Ok(())
+}
+
+/// Until the flow ends, whatever happens in it.
+pub fn time_left(visitor: &Visitor, login: &Login) -> Duration {
+    let broker = visitor.broker();
+    login.started_at.plus(Duration::from_secs(broker.config.login.flow_lifetime)).since(broker.now())
+}
+
 /// Whether there is room for what was asked while the person is away.
 pub fn is_small(asked: &Asked) -> bool {
     serde_json::to_vec(asked).is_ok_and(|bytes| bytes.len() <= LARGEST_REQUEST)
@@ -64,11 +108,9 @@ impl Journey {
     }
 
     fn read(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Self, Stop> {
-        let bytes = found.ok_or(Refusal::FlowExpired)?;
-        let login: Login = serde_json::from_slice(&bytes)?;
+        let login = of_project(visitor, found)?.ok_or(Refusal::FlowExpired)?;
         let held = cookies::holds_flow(&visitor.headers, login.id, login.browser);
-        let ours = login.project == visitor.project.id;
-        if held && ours { Ok(Self { login, new: None }) } else { Err(Refusal::FlowExpired.into()) }
+        if held { Ok(Self { login, new: None }) } else { Err(Refusal::FlowExpired.into()) }
     }
 
     /// A form of one of our pages, posted from it: the right token, and not from another site (threats H24).
@@ -109,13 +151,7 @@ impl Journey {
     /// many is refused here, so that nothing is kept without being counted.
     pub async fn keep(&mut self, visitor: &Visitor, mut response: Response) -> Result<Response, Stop> {
         self.may_begin(visitor).await?;
-        let broker = visitor.broker();
-        let ends = self.login.started_at.plus(Duration::from_secs(broker.config.login.flow_lifetime));
-        let left = ends.since(broker.now());
-        if !left.is_zero() {
-            let bytes = serde_json::to_vec(&self.login)?;
-            broker.ephemeral.put(Kind::LoginFlow, &self.login.id.to_string(), bytes, left).await?;
-        }
+        put(visitor, &self.login).await?;
         if let Some(secret) = self.new.take() {
             for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);

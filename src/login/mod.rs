@@ -55,19 +55,33 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
         Ok(response) => response,
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
         Err(Stop::Refused(refusal)) => {
-            if let Err(fault) = note(visitor, "login.refused", &refusal, None, None).await {
-                return visitor.fault(&fault, None);
-            }
-            let (status, problem) = refusal.visitor();
-            let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
-            visitor.page(status, &Page::Error(page), None, &[])
+            let event = refused(visitor, "login.refused", &refusal);
+            turn_away(visitor, &refusal, event).await
         }
     }
+}
+
+/// Writes the refusal down and shows the page of it, which says nothing else.
+pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
+    if let Err(fault) = note_event(visitor, refusal, event).await {
+        return visitor.fault(&fault, None);
+    }
+    let (status, problem) = refusal.visitor();
+    let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
+    visitor.page(status, &Page::Error(page), None, &[])
 }
 
 /// Audit events of refusals that one network may cause in a minute; beyond them only the count goes up, so that
 /// nobody fills our disk by asking for nonsense.
 const NOTED_A_MINUTE: u64 = 600;
+
+/// The audit event of a refusal.
+pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> AuditEvent {
+    AuditEvent::new(visitor.project.id, action, Outcome::Refused)
+        .reason(refusal.name())
+        .request(Some(visitor.request))
+        .with("address", visitor.address.to_string())
+}
 
 /// Writes down a refusal: one audit event and one count.
 pub async fn note(
@@ -77,20 +91,21 @@ pub async fn note(
     application: Option<ApplicationId>,
     organization: Option<OrganizationId>,
 ) -> Result<(), Fault> {
+    let mut event = refused(visitor, action, refusal).organization(organization);
+    if let Some(application) = application {
+        event = event.with("application", application.to_string());
+    }
+    note_event(visitor, refusal, event).await
+}
+
+/// As [`note`], where more is known.
+pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
     names::login_refused(refusal.name());
-    tracing::info!(request = %visitor.request, action, reason = refusal.name(), "refused");
+    tracing::info!(request = %visitor.request, action = event.action, reason = refusal.name(), "refused");
     let key = format!("note {}", visitor.network());
     let window = Duration::from_secs(60);
     if visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await? > NOTED_A_MINUTE {
         return Ok(());
-    }
-    let mut event = AuditEvent::new(visitor.project.id, action, Outcome::Refused)
-        .organization(organization)
-        .reason(refusal.name())
-        .request(Some(visitor.request))
-        .with("address", visitor.address.to_string());
-    if let Some(application) = application {
-        event = event.with("application", application.to_string());
     }
     visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;
     Ok(())

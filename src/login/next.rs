@@ -4,8 +4,8 @@ use tower_sessions::Session;
 
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, answer, arrive, authenticate, choose, issue, note, resolve};
-use crate::foundation::id::OrganizationId;
+use super::{Stop, answer, arrive, authenticate, choose, issue, note_event, resolve};
+use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
@@ -148,11 +148,11 @@ async fn walk(
             Stage::Resolved(resolved) => match resolved.connections.as_slice() {
                 [] => return Err(Refusal::NoIdentityProvider.into()),
                 [only] => {
-                    let (away, location) =
+                    let (away, departure) =
                         authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
                             .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    return Ok(Step::Wait(reply::see_other(&location)));
+                    return Ok(Step::Wait(departure.reply(visitor, journey)));
                 }
                 _ => {
                     return Ok(Step::Wait(
@@ -198,7 +198,13 @@ async fn refuse(
     application: &Application,
     refusal: &Refusal,
 ) -> Result<Response, Stop> {
-    note(visitor, "login.refused", refusal, Some(application.id), organization(&journey)).await?;
+    let mut event = super::refused(visitor, "login.refused", refusal)
+        .organization(organization(&journey))
+        .with("application", application.id.to_string());
+    if let Some(connection) = connection(&journey) {
+        event = event.with("connection", connection.to_string());
+    }
+    note_event(visitor, refusal, event).await?;
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {
@@ -221,6 +227,15 @@ async fn refuse(
 fn organization(journey: &Journey) -> Option<OrganizationId> {
     match &journey.login.stage {
         Stage::Acting(acting) => acting.context.organization(),
+        _ => None,
+    }
+}
+
+/// The connection whose answer is refused.
+fn connection(journey: &Journey) -> Option<ConnectionId> {
+    match &journey.login.stage {
+        Stage::Away(away) => Some(away.connection),
+        Stage::Vouched(connection) => Some(*connection),
         _ => None,
     }
 }

@@ -27,6 +27,8 @@ pub enum Refusal {
     IdpUnreachable(&'static str),
     IdpRefused(String),
     IdpAnswerInvalid(&'static str),
+    /// A SAML message came by a way that we do not speak.
+    BindingUnsupported,
     /// A SAML message failed this check.
     AssertionRefused(&'static str),
     EmailDomainNotAllowed,
@@ -69,6 +71,7 @@ impl Refusal {
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(_) => "idp_refused",
             Self::IdpAnswerInvalid(why) | Self::AssertionRefused(why) => why,
+            Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
             Self::NotExpected => "not_expected",
@@ -107,6 +110,7 @@ impl Refusal {
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
+            Self::BindingUnsupported => (StatusCode::BAD_REQUEST, P::BindingUnsupported),
             // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
             Self::AssertionRefused("malformed_saml") => (StatusCode::BAD_REQUEST, P::IdpAnswerInvalid),
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
@@ -161,6 +165,7 @@ impl Refusal {
             | Self::IdpRefused(_)
             | Self::IdpAnswerInvalid(_)
             | Self::AssertionRefused(_)
+            | Self::BindingUnsupported
             | Self::EmailDomainNotAllowed
             | Self::EmailInUse
             | Self::NotExpected

@@ -242,6 +242,11 @@ impl Ready {
 pub struct WrongStage;
 
 impl Login {
+    /// Whose answer is awaited or was taken: the flow's id, as it stands in our request's.
+    pub fn of_request(request: &str) -> Option<FlowId> {
+        request.strip_prefix('_')?.split_once('.')?.0.parse().ok()
+    }
+
     /// Only a login whose organization is chosen is ready.
     pub fn ready(self) -> Result<Ready, WrongStage> {
         match self.stage.clone() {

@@ -97,6 +97,9 @@ error-idp_refused-title = Ihr Unternehmen hat Sie nicht eingelassen
 error-idp_refused-text = Der Identitätsanbieter Ihres Unternehmens hat die Anmeldung beendet, oder sie wurde dort abgebrochen.
 error-idp_refused-next = Versuchen Sie es noch einmal. Werden Sie wieder abgewiesen, bitten Sie Ihre IT-Abteilung um Zugang zu dieser Anwendung.
 
+error-binding_unsupported-title = Ihr Identitätsanbieter antwortet auf einem Weg, den wir nicht unterstützen
+error-binding_unsupported-text = Er hat das SAML-Binding HTTP-Artifact, HTTP-POST-SimpleSign oder HTTP-Redirect benutzt. Antworten werden nur per HTTP-POST angenommen.
+error-binding_unsupported-next = Bitten Sie Ihre IT-Abteilung, den Identitätsanbieter auf HTTP-POST einzustellen.
 error-idp_answer_invalid-title = Wir konnten der Antwort nicht trauen
 error-idp_answer_invalid-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können.
 error-idp_answer_invalid-next = Versuchen Sie es noch einmal. Geschieht es wieder, schicken Sie Ihrer IT-Abteilung die Kennung unten.

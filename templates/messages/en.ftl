@@ -97,6 +97,9 @@ error-idp_refused-title = Your company did not let you in
 error-idp_refused-text = Your company’s identity provider ended the sign-in, or it was cancelled there.
 error-idp_refused-next = Try again. If you are refused again, ask your IT department for access to this application.
 
+error-binding_unsupported-title = Your identity provider answered in a way we do not support
+error-binding_unsupported-text = It used the SAML binding HTTP-Artifact, HTTP-POST-SimpleSign or HTTP-Redirect. Answers are accepted by HTTP-POST only.
+error-binding_unsupported-next = Ask your IT department to set the identity provider to HTTP-POST.
 error-idp_answer_invalid-title = We could not trust the answer
 error-idp_answer_invalid-text = Your company’s identity provider answered with something that we cannot accept.
 error-idp_answer_invalid-next = Try again. If it happens again, send the reference below to your IT department.

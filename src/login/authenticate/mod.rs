@@ -2,6 +2,8 @@
 //! transaction: the domain rule, the identity, the first login's user and memberships.
 
 pub mod oidc;
+pub mod pages;
+pub mod saml;
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::random::Random;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::connection::{Connection, Jit, OidcConnection, Upstream};
+use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
 use crate::model::domain::Domain;
 use crate::model::identity::Identity;
 use crate::model::login::{Away, Login, Proof};
@@ -28,6 +30,7 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, used, users};
+use crate::web::templates::Field;
 use crate::web::visitor::Visitor;
 
 /// Where the person is sent, and what the return must match.
@@ -36,16 +39,27 @@ pub async fn leave_for(
     login: &Login,
     connection: ConnectionId,
     email: Option<Email>,
-) -> Result<(Away, String), Stop> {
+) -> Result<(Away, Departure), Stop> {
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, connection).await?;
     let connection = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
     match &connection.settings.upstream {
         Upstream::Oidc(oidc) => {
             let connection = OidcConnection { connection: &connection, oidc };
-            oidc::leave_for(visitor, login, connection, email).await
+            let (away, location) = oidc::leave_for(visitor, login, connection, email).await?;
+            Ok((away, Departure::Redirect(location)))
         }
-        Upstream::Saml(_) => Err(Refusal::NoIdentityProvider.into()),
+        Upstream::Saml(saml) => {
+            let connection = SamlConnection { connection: &connection, saml };
+            saml::leave_for(visitor, login, connection, email).await
+        }
     }
+}
+
+/// How the browser gets to an identity provider.
+#[derive(Clone, Debug)]
+pub enum Departure {
+    Redirect(String),
+    Post { provider: String, action: String, fields: Vec<Field> },
 }
 
 /// When the person proved who they are, if that is recent enough for what the application asked. A moment that lies

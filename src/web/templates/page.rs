@@ -200,6 +200,7 @@ problems! {
     IdpUnreachable = "idp_unreachable",
     IdpRefused = "idp_refused",
     IdpAnswerInvalid = "idp_answer_invalid",
+    BindingUnsupported = "binding_unsupported",
     EmailDomainNotAllowed = "email_domain_not_allowed",
     NoOrganization = "no_organization",
     /// Unknown, or not one of the person's: nobody is told which.

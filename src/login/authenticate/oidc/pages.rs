@@ -12,7 +12,6 @@ use crate::login::{Stop, answer, authenticate, next};
 use crate::model::login::{Authenticated, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
-use crate::web::browser;
 use crate::web::visitor::Visitor;
 
 /// `GET /oidc/{connection}/callback`
@@ -74,10 +73,5 @@ async fn complete(
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
     let proof = returned::proof(visitor, connection, away, awaited, params).await?;
-    let standing = browser::session_of(browser, visitor.project.id).await?;
-    let session = authenticate::sign_in(broker, &visitor.project, visitor.request, proof, standing).await?;
-    browser::sign_in(browser, visitor.project.id, session).await?;
-    // Now, not with the answer: an answer that fails must not cost the person the session.
-    browser.save().await?;
-    Ok(Authenticated { session })
+    Ok(Authenticated { session: authenticate::pages::complete(visitor, browser, proof).await? })
 }

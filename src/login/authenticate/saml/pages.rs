@@ -1,6 +1,8 @@
 //! The doors of a SAML connection: where answers are posted, and where the browser then takes them up.
 
-use axum::extract::Path;
+use std::time::Duration;
+
+use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use tower_sessions::Session;
 
@@ -8,46 +10,239 @@ use super::answered;
 use super::diagnosis::Diagnosis;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
-use crate::login::flow::Journey;
+use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, authenticate, next, note_event, refused_event};
-use crate::model::connection::{Connection, SamlConnection};
-use crate::model::login::{Authenticated, Away, AwaitedSaml, Login, Proof, Stage};
+use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
+use crate::model::connection::{Connection, SamlConnection, WantedSignature};
+use crate::model::login::{Authenticated, Login, Proof, Stage};
 use crate::protocol::oauth::params::Params;
+use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
-use crate::protocol::saml::response::{self, Answers, Expected};
-use crate::protocol::saml::{logout, names};
+use crate::protocol::saml::message;
+use crate::protocol::saml::refused::{Check, Refused};
+use crate::protocol::saml::response::{self, Answers, Expected, SignedPart, Wants};
+use crate::protocol::saml::signature::Verified;
 use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
-use crate::web::form::Form;
-use crate::web::reply::{self, Fault};
-use crate::web::visitor::Visitor;
 use crate::web::browser;
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::visitor::Visitor;
 
-/// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. Everything that can
-/// be judged without the browser's cookie is judged here; nobody is signed in yet.
+/// Refusals of one connection in a minute that are written down with the message; beyond them without it.
+const SHOWN_A_MINUTE: u64 = 20;
+
+/// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
+/// without the browser's cookies is judged here; nobody is signed in yet.
 pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    let outcome = consumed(&visitor, &connection, &params).await;
-    match outcome {
+    let connection = match named(&visitor, &connection).await {
+        Ok(connection) => connection,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
+    let Some(connection) = connection.saml() else {
+        return answer(&visitor, Err(Refusal::AssertionRefused("connection").into())).await;
+    };
+    let answered = Answered { visitor: &visitor, connection };
+    let mut message = None;
+    match answered.take(&params, &mut message).await {
         Ok(flow) => reply::see_other(&visitor.path(&format!("/login/{flow}/returned"))),
+        Err(Told::Diagnosis(diagnosis)) => answered.refuse(&diagnosis, message.as_deref()).await,
+        Err(Told::Stop(stop)) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `GET /saml/{connection}/acs`: by redirect or artifact nothing is taken (SAML Profiles, section 4.1.2, step 5).
+pub async fn consume_nothing(
+    visitor: Visitor,
+    Path(connection): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let why = message::unsupported(params.iter().map(|(name, _)| name), false);
+    let why = why.unwrap_or("an answer must be posted: choose the HTTP-POST binding");
+    let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
+    match named(&visitor, &connection).await {
+        Ok(connection) => match connection.saml() {
+            Some(connection) => Answered { visitor: &visitor, connection }.refuse(&diagnosis, None).await,
+            None => answer(&visitor, Err(diagnosis.refusal.into())).await,
+        },
         Err(stop) => answer(&visitor, Err(stop)).await,
     }
 }
 
-async fn consumed(visitor: &Visitor, connection: &str, params: &Params) -> Result<FlowId, Stop> {
+async fn named(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
     let unknown = Refusal::AssertionRefused("connection");
-    let id: ConnectionId = connection.parse().map_err(|_| unknown.clone())?;
+    let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    let found = found.filter(Connection::is_active).ok_or(unknown.clone())?;
-    let connection = found.saml().ok_or(unknown)?;
-    let answer = Answer { visitor, connection };
-    let mut message = None;
-    match answer.read(params, &mut message).await {
-        Ok(flow) => Ok(flow),
-        Err(Told::Stop(stop)) => Err(stop),
-        Err(Told::Diagnosis(diagnosis)) => {
-            answer.tell(&diagnosis, message.as_deref()).await?;
-            Err(Stop::Told(diagnosis.refusal))
+    Ok(found.filter(Connection::is_active).ok_or(unknown)?)
+}
+
+/// Why an answer is not taken.
+enum Told {
+    Diagnosis(Diagnosis),
+    Stop(Stop),
+}
+
+impl<E: Into<Diagnosis>> From<E> for Told {
+    fn from(why: E) -> Self {
+        Self::Diagnosis(why.into())
+    }
+}
+
+struct Answered<'a> {
+    visitor: &'a Visitor,
+    connection: SamlConnection<'a>,
+}
+
+impl Answered<'_> {
+    async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<FlowId, Told> {
+        let xml = message.insert(posted(params)?);
+        let claimed = response::claimed_in_response_to(xml);
+        let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
+        // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
+        let assertion = self.verified(xml, claimed.as_deref()).await?;
+        let nothing = || Refused::missing_or(Check::InResponseTo, "a request that waits for its answer", claimed.as_deref());
+        let login = login.ok_or_else(nothing)?;
+        let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
+        if claimed.as_ref() != Some(&awaited.request) {
+            return Err(nothing().into());
+        }
+        check_relay_state(params, |state| awaited.relay_state.matches(state))?;
+        let now = self.visitor.broker().now();
+        let proof = answered::proof(self.connection, away, &assertion, now)?;
+        self.put_aside(&login, &proof).await
+    }
+
+    /// The flow that waits for this answer.
+    async fn awaiting(&self, claimed: Option<&str>) -> Result<Option<Login>, Stop> {
+        match claimed.and_then(Login::of_request) {
+            Some(id) => flow::awaiting(self.visitor, id).await,
+            None => Ok(None),
         }
     }
+
+    async fn verified(&self, xml: &[u8], claimed: Option<&str>) -> Result<Verified<Assertion>, Told> {
+        let broker = self.visitor.broker();
+        let idp = broker.saml_keys.idp(self.connection).map_err(|why| {
+            let refusal = Refusal::IdpUnreachable("connection_unusable");
+            Diagnosis::new(refusal, "a connection that can be used", why.to_string())
+        })?;
+        let ours = broker.saml_keys.of_connection(self.connection).await;
+        let ours = ours.map_err(|error| Told::Stop(error.into()))?;
+        let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
+        let at = self.visitor.saml_addresses(self.connection.id);
+        let wants = self.connection.saml.wants;
+        let read = response::read(
+            xml,
+            &Expected {
+                idp_entity_id: &idp.entity_id,
+                sp_entity_id: &at.entity_id,
+                acs: &at.acs,
+                in_response_to: claimed.map_or(Answers::Unsolicited, Answers::To),
+                keys: idp.keys(),
+                decrypting: &decrypting,
+                wants: Wants { signed: signed_part(wants.signed), encrypted: wants.encrypted },
+                now: broker.now(),
+                skew: Duration::from_secs(self.connection.settings.leeway),
+                no_older_than: None,
+            },
+        );
+        Ok(read?)
+    }
+
+    /// Keeps the proof for the browser that holds the flow. Of two answers to one request, one is taken.
+    async fn put_aside(&self, login: &Login, proof: &Proof) -> Result<FlowId, Told> {
+        let too_much = |error: EphemeralError| match error {
+            EphemeralError::TooLarge { .. } => {
+                Told::from(Refused::new(Check::Attributes, "fewer or shorter attributes", "too much to keep"))
+            }
+            other => Told::Stop(other.into()),
+        };
+        let (key, left) = (login.id.to_string(), flow::time_left(self.visitor, login));
+        let bytes = serde_json::to_vec(proof).map_err(|error| Told::Stop(error.into()))?;
+        let awaits = |now: &Login| {
+            let answered = login.awaits_saml(self.connection.id).map(|(_, awaited)| &awaited.request);
+            now.awaits_saml(self.connection.id).map(|(_, awaited)| &awaited.request) == answered
+        };
+        let stage = Stage::Vouched(self.connection.id);
+        if !flow::move_on(self.visitor, login.id, awaits, stage).await.map_err(Told::Stop)? {
+            return Err(Refused::new(Check::InResponseTo, "one answer to one request", "another one").into());
+        }
+        self.visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, left).await.map_err(too_much)?;
+        Ok(login.id)
+    }
+
+    /// The same page whatever it was; the rest is for the connection's administrator.
+    async fn refuse(&self, diagnosis: &Diagnosis, xml: Option<&[u8]>) -> Response {
+        let key = format!("diagnosis {}", self.connection.id);
+        let window = Duration::from_secs(60);
+        let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
+        let xml = xml.filter(|_| shown.is_ok_and(|shown| shown <= SHOWN_A_MINUTE));
+        let event = refused(self.visitor, "login.refused", &diagnosis.refusal);
+        let event = diagnosis.tell(event, &self.connection, xml);
+        turn_away(self.visitor, &diagnosis.refusal, event).await
+    }
+}
+
+/// The message in the form, decoded.
+fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
+    let malformed =
+        |found: String| Diagnosis::new(Refusal::AssertionRefused("malformed_saml"), "one SAMLResponse in base64", found);
+    if let Some(why) = message::unsupported(params.iter().map(|(name, _)| name), true) {
+        return Err(Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why));
+    }
+    if let Some(error) = params.twice() {
+        return Err(malformed(error.to_string()));
+    }
+    let field = params.get("SAMLResponse").ok().flatten().ok_or_else(|| malformed("none".into()))?;
+    post::decode(field).map_err(|error| malformed(error.to_string()))
+}
+
+/// Some providers lose it; one that comes must be ours. It never leads anywhere (threats H28).
+fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Result<(), Refused> {
+    match params.get("RelayState").ok().flatten() {
+        Some(state) if !is_ours(state) => {
+            Err(Refused::new(Check::RelayState, "the RelayState that was sent", "another one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn signed_part(wanted: WantedSignature) -> SignedPart {
+    match wanted {
+        WantedSignature::Either => SignedPart::Either,
+        WantedSignature::Assertion => SignedPart::Assertion,
+        WantedSignature::Response => SignedPart::Response,
+        WantedSignature::Both => SignedPart::Both,
+    }
+}
+
+/// `GET /login/{flow}/returned`: the browser that went takes up what was proved of it.
+pub async fn returned(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
+    let (mut journey, proof) = match taken(&visitor, &flow).await {
+        Ok(found) => found,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
+    match authenticate::pages::complete(&visitor, &browser, proof).await {
+        Ok(session) => {
+            journey.login.stage = Stage::Authenticated(Authenticated { session });
+            next::proceed_at_home(&visitor, &browser, journey).await
+        }
+        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(Stop::Failed(fault)) => {
+            journey.login.restart();
+            next::failed(&visitor, journey, &fault).await
+        }
+    }
+}
+
+async fn taken(visitor: &Visitor, flow: &str) -> Result<(Journey, Proof), Stop> {
+    let journey = Journey::find(visitor, flow).await?;
+    if !matches!(journey.login.stage, Stage::Vouched(_)) {
+        return Err(Refusal::FlowExpired.into());
+    }
+    let journey = Journey::take(visitor, flow).await?;
+    let key = journey.login.id.to_string();
+    let proof = visitor.broker().ephemeral.take(Kind::Proof, &key).await?.ok_or(Refusal::FlowExpired)?;
+    Ok((journey, serde_json::from_slice(&proof)?))
 }
