@@ -16,8 +16,8 @@ pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
-    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, WantedSignature,
-    Wants,
+    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, UsableIdp,
+    WantedSignature, Wants, fingerprint,
 };
 
 #[derive(Clone, Debug, PartialEq)]
