@@ -1,10 +1,16 @@
 //! SAML 2.0: messages, metadata and bindings, with one strict profile of XML Signature.
 
+pub mod authn_request;
 mod base64;
 pub mod binding;
 pub mod certificate;
 pub mod encryption;
 pub mod keys;
+pub mod message;
+pub mod metadata;
+pub mod names;
+pub mod refused;
 pub mod signature;
+pub mod status;
 pub mod time;
 pub mod xml;

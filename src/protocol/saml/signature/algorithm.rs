@@ -1,4 +1,6 @@
-/// The signature algorithms that there are; no other has a name here.
+use aws_lc_rs::digest::{self, Digest};
+
+/// The signature methods that there are. Nothing weaker, and none by a shared secret, has a name here (threat H16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureMethod {
     RsaSha256,
@@ -8,7 +10,7 @@ pub enum SignatureMethod {
     EcdsaSha384,
 }
 
-/// The digest algorithms that there are.
+/// The digest methods that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestMethod {
     Sha256,
@@ -34,6 +36,15 @@ impl SignatureMethod {
     pub fn from_uri(uri: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.uri() == uri)
     }
+
+    /// The one that it is made of.
+    pub fn digest(self) -> DigestMethod {
+        match self {
+            Self::RsaSha256 | Self::EcdsaSha256 => DigestMethod::Sha256,
+            Self::RsaSha384 | Self::EcdsaSha384 => DigestMethod::Sha384,
+            Self::RsaSha512 => DigestMethod::Sha512,
+        }
+    }
 }
 
 impl DigestMethod {
@@ -50,5 +61,14 @@ impl DigestMethod {
 
     pub fn from_uri(uri: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.uri() == uri)
+    }
+
+    pub fn digest(self, bytes: &[u8]) -> Digest {
+        let algorithm = match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        };
+        digest::digest(algorithm, bytes)
     }
 }

@@ -1,14 +1,70 @@
-use super::{SignatureError, Verified};
-use crate::protocol::saml::keys::VerifyingKey;
-use crate::protocol::saml::xml::Element;
+use std::collections::HashSet;
 
-/// The one enveloped signature of `element`, a direct child: its canonical bytes, if one of `keys` made it.
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
+use super::form::Form;
+use super::{DS, SignatureError, Verified};
+use crate::protocol::saml::keys::VerifyingKey;
+use crate::protocol::saml::xml::{Element, canonical};
+
+/// The canonical bytes of `element`, without its signature, if one of `keys` signed them.
+///
+/// The signature must be a child of the element and refer to it by its `ID`, which no other element of the document
+/// may bear (threat C04). The order is that of trust: nothing is computed from what the signature refers to before
+/// the signature itself is known to be by one of the keys. What the signature says about its key is not read.
 pub fn verify_enveloped(
-    _element: Element<'_>,
+    element: Element<'_>,
     keys: &[VerifyingKey],
 ) -> Result<Verified<Vec<u8>>, SignatureError> {
     if keys.is_empty() {
         return Err(SignatureError::NoKeys);
     }
-    Err(SignatureError::Missing)
+    let id = id_of(element)?;
+    check_ids(element.root())?;
+    let signature = element.child(DS, "Signature")?.ok_or(SignatureError::Missing)?;
+    let form = Form::read(signature)?;
+    if form.reference.uri.strip_prefix('#') != Some(id) {
+        return Err(SignatureError::Reference);
+    }
+    check_signature(&form, keys)?;
+    check_digest(&form, element, signature).map(Verified)
+}
+
+/// Nothing that could be taken for an XPointer or an escaped URI.
+pub(super) fn id_of(element: Element<'_>) -> Result<&str, SignatureError> {
+    let is_plain = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
+    element.attr("ID").filter(|id| !id.is_empty()).filter(is_plain).ok_or(SignatureError::NoId)
+}
+
+/// Whatever the attribute is called, no two elements have the same identifier, and none is in a namespace.
+pub(super) fn check_ids(root: Element<'_>) -> Result<(), SignatureError> {
+    let mut known = HashSet::new();
+    match root.descendants().flat_map(|element| element.ids()).all(|(id, hidden)| !hidden && known.insert(id))
+    {
+        true => Ok(()),
+        false => Err(SignatureError::AmbiguousId),
+    }
+}
+
+fn check_signature(form: &Form<'_>, keys: &[VerifyingKey]) -> Result<(), SignatureError> {
+    let signed = canonical(form.signed_info, &form.prefixes, None).map_err(SignatureError::Canonical)?;
+    match keys.iter().any(|key| key.verify(form.method, &signed, &form.value)) {
+        true => Ok(()),
+        false => Err(SignatureError::Signature),
+    }
+}
+
+fn check_digest(
+    form: &Form<'_>,
+    element: Element<'_>,
+    signature: Element<'_>,
+) -> Result<Vec<u8>, SignatureError> {
+    let reference = &form.reference;
+    let bytes =
+        canonical(element, &reference.prefixes, Some(signature)).map_err(SignatureError::Canonical)?;
+    let digest = reference.method.digest(&bytes);
+    match verify_slices_are_equal(digest.as_ref(), &reference.digest) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(SignatureError::Digest),
+    }
 }

@@ -1,0 +1,352 @@
+//! What a provider says of a person (SAML Core, section 2), and the checks of the web browser profile (SAML Profiles,
+//! section 4.1.4.3).
+
+use super::encryption::{self, Ciphers};
+use super::keys::DecryptingKey;
+use super::message::{self, MAX_ID, Window, bounded};
+use super::names;
+use super::refused::{Check, Refused};
+use super::response::{Answers, Expected};
+use super::xml::{Document, Element, Limits};
+use crate::foundation::clock::Moment;
+
+const MAX_URI: usize = 2048;
+const MAX_SESSION_INDEX: usize = 1024;
+const MAX_ATTRIBUTES: usize = 200;
+const MAX_VALUES: usize = 2000;
+/// Bytes of all names and values of attributes together.
+const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
+
+/// What was asserted. As `Verified<Assertion>` it was signed by the provider and passed every check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    pub id: String,
+    pub issuer: String,
+    pub name_id: NameId,
+    /// What the provider calls its session, for logouts.
+    pub session_index: Option<String>,
+    pub authn_instant: Moment,
+    /// When the provider's session ends at the latest.
+    pub session_not_on_or_after: Option<Moment>,
+    /// Until when the id must be remembered, so that it is taken only once; skew is included.
+    pub not_on_or_after: Moment,
+    /// The class of authentication.
+    pub authn_context: Option<String>,
+    /// In the order of the document; a name may be there more than once.
+    pub attributes: Vec<Attribute>,
+}
+
+/// The name of a person at their provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameId {
+    /// 1 to 256 characters, none of them a control character, and no white space around them.
+    pub value: String,
+    pub format: Option<String>,
+    pub name_qualifier: Option<String>,
+    pub sp_name_qualifier: Option<String>,
+}
+
+/// A named list of values; empty values and nil are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: String,
+    pub name_format: Option<String>,
+    pub friendly_name: Option<String>,
+    pub values: Vec<String>,
+}
+
+/// Reads an assertion out of bytes that were signed, and holds it against every check.
+pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<Assertion, Refused> {
+    const PARTS: &[&str] = &[
+        "Issuer",
+        "Signature",
+        "Subject",
+        "Conditions",
+        "AuthnStatement",
+        "AttributeStatement",
+        "AuthzDecisionStatement",
+    ];
+    let window = expected.window();
+    parts(assertion, PARTS)?;
+    message::version(assertion)?;
+    message::issuer(assertion, expected.idp_entity_id, Check::IssuerAssertion)?;
+    let issued = message::issue_instant(assertion, window)?;
+    let subject = one(assertion, "Subject", Check::Subject)?;
+    parts(subject, &["NameID", "EncryptedID", "SubjectConfirmation"])?;
+    let confirmed_until = confirmation(subject, expected, window)?;
+    let conditions_until = conditions(assertion, expected, window)?;
+    let authn = authn(assertion, expected, window)?;
+    let until = [Some(confirmed_until), conditions_until, Some(issued.plus(message::MAX_AGE))];
+    Ok(Assertion {
+        id: message::id(assertion)?,
+        issuer: expected.idp_entity_id.to_owned(),
+        name_id: name_id_of(subject, expected.decrypting)?,
+        session_index: authn.session_index,
+        authn_instant: authn.instant,
+        session_not_on_or_after: authn.session_not_on_or_after,
+        not_on_or_after: until.into_iter().flatten().min().unwrap_or(confirmed_until).plus(window.skew),
+        authn_context: authn.context,
+        attributes: attributes(assertion)?,
+    })
+}
+
+/// The name of a subject or of a logout, in plain text or encrypted to us.
+pub(super) fn name_id_of(parent: Element<'_>, keys: &[&DecryptingKey]) -> Result<NameId, Refused> {
+    let plain = parent.child(names::ASSERTION, "NameID")?;
+    let encrypted = parent.child(names::ASSERTION, "EncryptedID")?;
+    match (plain, encrypted) {
+        (Some(plain), None) => name_id(plain),
+        // What holds it is verified, so nobody can have changed it to learn from how we fail.
+        (None, Some(encrypted)) => {
+            let xml = encryption::decrypt(encrypted, keys, Ciphers::GcmAndCbc)?;
+            let document = Document::parse(&xml, &Limits::MESSAGE)?;
+            message::is_root(document.root(), names::ASSERTION, "NameID")?;
+            name_id(document.root())
+        }
+        _ => Err(Refused::new(Check::NameId, "one NameID", "none, or more than one")),
+    }
+}
+
+/// Never trimmed: ` ann` and `ann` may be two people.
+fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
+    let value = bounded(&element.text()?, MAX_ID, Check::NameId)?;
+    if value.trim() != value || value.contains(char::is_control) {
+        return Err(Refused::new(Check::NameId, "a NameID without white space around it", value));
+    }
+    Ok(NameId {
+        value,
+        format: uri(element, "Format")?,
+        name_qualifier: uri(element, "NameQualifier")?,
+        sp_name_qualifier: uri(element, "SPNameQualifier")?,
+    })
+}
+
+/// The only bearer confirmation, until when it holds. Confirmations by other methods say nothing to us.
+fn confirmation(
+    subject: Element<'_>,
+    expected: &Expected<'_>,
+    window: Window,
+) -> Result<Moment, Refused> {
+    let is_bearer = |element: &Element<'_>| element.attr("Method") == Some(names::BEARER);
+    let mut bearers = of(subject, "SubjectConfirmation").filter(is_bearer);
+    let (Some(bearer), None) = (bearers.next(), bearers.next()) else {
+        return Err(Refused::new(Check::Confirmation, "one bearer confirmation", "none, or more than one"));
+    };
+    // A name in there would be of somebody else, who acts for the subject (SAML Core, section 2.4.1.1).
+    parts(bearer, &["SubjectConfirmationData"])?;
+    let data = one(bearer, "SubjectConfirmationData", Check::Confirmation)?;
+    recipient(data, expected)?;
+    answers(data.attr("InResponseTo"), expected.in_response_to, Check::ConfirmationInResponseTo)?;
+    if let Some(found) = data.attr("NotBefore") {
+        return Err(Refused::new(Check::ConfirmationNotBefore, "no NotBefore", found));
+    }
+    let until = message::moment(data, "NotOnOrAfter", Check::ConfirmationExpired)?
+        .ok_or_else(|| Refused::missing_or(Check::ConfirmationExpired, "a NotOnOrAfter", None))?;
+    not_over(until, window, Check::ConfirmationExpired)?;
+    Ok(until)
+}
+
+fn recipient(data: Element<'_>, expected: &Expected<'_>) -> Result<(), Refused> {
+    match data.attr("Recipient") {
+        Some(recipient) if recipient == expected.acs => Ok(()),
+        other => Err(Refused::missing_or(Check::Recipient, expected.acs, other)),
+    }
+}
+
+/// `InResponseTo`: the id of our request, or none for a response that nobody asked for (threat H09).
+pub(super) fn answers(found: Option<&str>, expected: Answers<'_>, check: Check) -> Result<(), Refused> {
+    match expected {
+        Answers::To(id) if found == Some(id) => Ok(()),
+        Answers::Unsolicited if found.is_none() => Ok(()),
+        Answers::To(id) => Err(Refused::missing_or(check, id, found)),
+        Answers::Unsolicited => Err(Refused::missing_or(check, "no InResponseTo", found)),
+    }
+}
+
+/// The conditions, all of which must hold, and until when they do (SAML Core, section 2.5.1).
+fn conditions(
+    assertion: Element<'_>,
+    expected: &Expected<'_>,
+    window: Window,
+) -> Result<Option<Moment>, Refused> {
+    let conditions = one(assertion, "Conditions", Check::Conditions)?;
+    for condition in conditions.only_elements()? {
+        let is_known = ["AudienceRestriction", "OneTimeUse", "ProxyRestriction"].contains(&condition.local());
+        if !is_known || condition.namespace() != names::ASSERTION {
+            return Err(Refused::new(
+                Check::ConditionUnknown,
+                "only conditions that SAML defines",
+                condition.local(),
+            ));
+        }
+    }
+    if let Some(from) = message::moment(conditions, "NotBefore", Check::NotYetValid)? {
+        if !window.has_come(from) {
+            return Err(Refused::new(Check::NotYetValid, window.shown(), from.rfc3339()));
+        }
+    }
+    let until = message::moment(conditions, "NotOnOrAfter", Check::Expired)?;
+    if let Some(until) = until {
+        not_over(until, window, Check::Expired)?;
+    }
+    audience(conditions, expected.sp_entity_id)?;
+    Ok(until)
+}
+
+/// At least one restriction, and we are in each of them: restrictions add up (threat H10).
+fn audience(conditions: Element<'_>, us: &str) -> Result<(), Refused> {
+    let mut restrictions = of(conditions, "AudienceRestriction").peekable();
+    if restrictions.peek().is_none() {
+        return Err(Refused::missing_or(Check::Audience, us, None));
+    }
+    for restriction in restrictions {
+        parts(restriction, &["Audience"])?;
+        let mut found = Vec::new();
+        for audience in of(restriction, "Audience") {
+            found.push(audience.text()?);
+        }
+        if !found.iter().any(|audience| audience.trim_ascii() == us) {
+            return Err(Refused::new(Check::Audience, us, found.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+struct Authn {
+    instant: Moment,
+    session_index: Option<String>,
+    session_not_on_or_after: Option<Moment>,
+    context: Option<String>,
+}
+
+/// The first statement counts; of the end of the session the earliest that any of them says. All must hold.
+fn authn(assertion: Element<'_>, expected: &Expected<'_>, window: Window) -> Result<Authn, Refused> {
+    let mut statements = Vec::new();
+    for statement in of(assertion, "AuthnStatement") {
+        statements.push(authn_statement(statement, expected, window)?);
+    }
+    let earliest = statements.iter().filter_map(|statement| statement.session_not_on_or_after).min();
+    let first = statements.into_iter().next();
+    let first = first.ok_or_else(|| Refused::missing_or(Check::AuthnStatement, "an AuthnStatement", None))?;
+    Ok(Authn { session_not_on_or_after: earliest, ..first })
+}
+
+fn authn_statement(
+    statement: Element<'_>,
+    expected: &Expected<'_>,
+    window: Window,
+) -> Result<Authn, Refused> {
+    let instant = message::moment(statement, "AuthnInstant", Check::AuthnInstant)?
+        .ok_or_else(|| Refused::missing_or(Check::AuthnInstant, "an AuthnInstant", None))?;
+    if !window.has_come(instant) {
+        return Err(Refused::new(Check::AuthnInstant, window.shown(), instant.rfc3339()));
+    }
+    if let Some(oldest) = expected.no_older_than.filter(|oldest| instant < oldest.minus(window.skew)) {
+        let wanted = format!("not before {}", oldest.rfc3339());
+        return Err(Refused::new(Check::AuthnTooOld, wanted, instant.rfc3339()));
+    }
+    let session_end = message::moment(statement, "SessionNotOnOrAfter", Check::SessionExpired)?;
+    if let Some(end) = session_end {
+        not_over(end, window, Check::SessionExpired)?;
+    }
+    let index = statement.attr("SessionIndex").filter(|index| !index.is_empty());
+    Ok(Authn {
+        instant,
+        session_index: index
+            .map(|index| bounded(index, MAX_SESSION_INDEX, Check::AuthnStatement))
+            .transpose()?,
+        session_not_on_or_after: session_end,
+        context: authn_context(statement)?,
+    })
+}
+
+fn authn_context(statement: Element<'_>) -> Result<Option<String>, Refused> {
+    let context = one(statement, "AuthnContext", Check::AuthnStatement)?;
+    let Some(class) = context.child(names::ASSERTION, "AuthnContextClassRef")? else { return Ok(None) };
+    let class = class.text()?;
+    let class = class.trim_ascii();
+    if class.is_empty() { Ok(None) } else { Ok(Some(bounded(class, MAX_URI, Check::AuthnStatement)?)) }
+}
+
+fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, Refused> {
+    let mut read = Vec::new();
+    let (mut values, mut bytes) = (0, 0);
+    for statement in of(assertion, "AttributeStatement") {
+        if statement.child(names::ASSERTION, "EncryptedAttribute")?.is_some() {
+            let found = "an EncryptedAttribute";
+            return Err(Refused::new(Check::EncryptionUnsupported, "an encrypted assertion", found));
+        }
+        for element in of(statement, "Attribute") {
+            let attribute = attribute(element)?;
+            values += element.children().count();
+            bytes += attribute.name.len() + attribute.values.iter().map(String::len).sum::<usize>();
+            read.push(attribute);
+            if read.len() > MAX_ATTRIBUTES || values > MAX_VALUES || bytes > MAX_ATTRIBUTE_BYTES {
+                let most = format!(
+                    "{MAX_ATTRIBUTES} attributes, {MAX_VALUES} values, {MAX_ATTRIBUTE_BYTES} bytes at most"
+                );
+                return Err(Refused::new(Check::Attributes, most, "more"));
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn attribute(element: Element<'_>) -> Result<Attribute, Refused> {
+    let name = bounded(element.attr("Name").unwrap_or_default(), MAX_URI, Check::Attributes)?;
+    let mut values = Vec::new();
+    for value in of(element, "AttributeValue") {
+        values.extend(attribute_value(value)?);
+    }
+    Ok(Attribute {
+        name,
+        name_format: uri(element, "NameFormat")?,
+        friendly_name: uri(element, "FriendlyName")?,
+        values,
+    })
+}
+
+/// A text, or that of a single NameID within (`eduPersonTargetedID`). Other content is not for us, and nil is nothing.
+/// Types (`xsi:type`) are not looked at: canonical bytes may have lost the prefixes that their names use.
+fn attribute_value(value: Element<'_>) -> Result<Option<String>, Refused> {
+    let mut children = value.children();
+    let text = match (children.next(), children.next()) {
+        (None, _) => value.text()?,
+        (Some(name), None) if name.is(names::ASSERTION, "NameID") => name.text()?,
+        _ => return Ok(None),
+    };
+    Ok((!text.trim_ascii().is_empty()).then(|| text.into_owned()))
+}
+
+fn not_over(until: Moment, window: Window, check: Check) -> Result<(), Refused> {
+    if window.is_over(until) {
+        return Err(Refused::new(check, window.shown(), until.rfc3339()));
+    }
+    Ok(())
+}
+
+fn uri(element: Element<'_>, name: &str) -> Result<Option<String>, Refused> {
+    let found = element.attr(name).filter(|text| !text.is_empty());
+    found.map(|text| bounded(text, MAX_URI, Check::Malformed)).transpose()
+}
+
+/// The children of this name in SAML's own namespace.
+fn of<'d>(parent: Element<'d>, local: &'static str) -> impl Iterator<Item = Element<'d>> {
+    parent.children().filter(move |child| child.is(names::ASSERTION, local))
+}
+
+fn one<'d>(parent: Element<'d>, local: &'static str, check: Check) -> Result<Element<'d>, Refused> {
+    let found = parent.child(names::ASSERTION, local)?;
+    found.ok_or_else(|| Refused::missing_or(check, local, None))
+}
+
+/// Refuses children that are not among these, and text between them.
+fn parts(parent: Element<'_>, locals: &[&'static str]) -> Result<(), Refused> {
+    for child in parent.only_elements()? {
+        let is_signature = child.is(names::SIGNATURE, "Signature");
+        if !(is_signature || child.namespace() == names::ASSERTION) || !locals.contains(&child.local()) {
+            return Err(message::stray(child));
+        }
+    }
+    Ok(())
+}

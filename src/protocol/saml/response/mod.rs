@@ -1,0 +1,187 @@
+//! `Response` (SAML Core, section 3.3.3): the one way from bytes to an assertion, and back.
+
+mod structure;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::time::Duration;
+
+pub use write::{AssertionDraft, AttributeDraft, Draft, Encrypt, Sign};
+
+use super::assertion::{self, Assertion};
+use super::encryption::{self, Ciphers};
+use super::keys::{DecryptingKey, VerifyingKey};
+use super::message::{self, Window};
+use super::refused::{Check, Refused};
+use super::signature::{Verified, verify_enveloped};
+use super::status::Status;
+use super::xml::{Document, Element, Limits};
+use crate::foundation::clock::Moment;
+
+/// What a response must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers<'e> {
+    /// The request with this id.
+    To(&'e str),
+    /// Nothing: the provider began.
+    Unsolicited,
+}
+
+/// What must be signed. Something always must be, and a signature that does not count is a refusal wherever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignedPart {
+    #[default]
+    Either,
+    Assertion,
+    Response,
+    Both,
+}
+
+/// What a connection wants of its responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    pub signed: SignedPart,
+    /// Whether assertions must be encrypted; they may be, in any case.
+    pub encrypted: bool,
+}
+
+/// What a response is held against: a connection, one of its flows and the present.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'e> {
+    pub idp_entity_id: &'e str,
+    pub sp_entity_id: &'e str,
+    /// Where it was posted: the one address of this connection.
+    pub acs: &'e str,
+    pub in_response_to: Answers<'e>,
+    /// Whose signatures count. None refuses everything.
+    pub keys: &'e [VerifyingKey],
+    pub decrypting: &'e [&'e DecryptingKey],
+    pub wants: Wants,
+    pub now: Moment,
+    /// How much clocks may differ; [`message::MAX_SKEW`] at most.
+    pub skew: Duration,
+    /// The person must have been authenticated then or later (`ForceAuthn`, `max_age`).
+    pub no_older_than: Option<Moment>,
+}
+
+impl Expected<'_> {
+    pub(super) fn window(&self) -> Window {
+        Window::new(self.now, self.skew)
+    }
+}
+
+/// Reads a posted response, after its base64. Nothing is believed that was not signed: what comes out is read again
+/// from the canonical bytes that a key of the connection signed, and the rest of the document can only refuse.
+pub fn read(xml: &[u8], expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
+    if expected.keys.is_empty() {
+        return Err(Refused::new(Check::NoKey, "a certificate of the provider", "none at this connection"));
+    }
+    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    let root = document.root();
+    let part = structure::response(root)?;
+    let outer = signed_bytes(root, expected)?;
+    match &outer {
+        Some(bytes) => head(Document::parse(bytes.get(), &Limits::MESSAGE)?.root(), expected)?,
+        None => head(root, expected)?,
+    }
+    let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
+    let signed = match part {
+        structure::Part::Plain(element) => plain(element, outer, expected)?,
+        structure::Part::Encrypted(element) => encrypted(element, outer, expected)?,
+    };
+    signed.try_map(|bytes| {
+        let document = Document::parse(bytes, &Limits::MESSAGE)?;
+        assertion::read(structure::assertion(document.root())?, expected)
+    })
+}
+
+/// What a response says it answers, before anything of it is believed: good for finding the flow, for nothing else.
+pub fn claimed_in_response_to(xml: &[u8]) -> Option<String> {
+    let document = Document::parse(xml, &Limits::MESSAGE).ok()?;
+    structure::response(document.root()).ok()?;
+    document.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID).map(str::to_owned)
+}
+
+/// The fields of the response itself. Unless it is signed they are anybody's, so they only ever refuse.
+fn head(root: Element<'_>, expected: &Expected<'_>) -> Result<(), Refused> {
+    message::version(root)?;
+    Status::read(root)?.must_be_success()?;
+    message::issuer(root, expected.idp_entity_id, Check::IssuerResponse)?;
+    message::destination(root, expected.acs)?;
+    assertion::answers(root.attr("InResponseTo"), expected.in_response_to, Check::InResponseTo)?;
+    message::issue_instant(root, expected.window())?;
+    message::id(root).map(drop)
+}
+
+/// An assertion in plain text: its own signed bytes, or those of the response around it.
+fn plain(
+    element: Element<'_>,
+    outer: Option<Verified<Vec<u8>>>,
+    expected: &Expected<'_>,
+) -> Result<Verified<Vec<u8>>, Refused> {
+    if expected.wants.encrypted {
+        return Err(Refused::new(Check::NotEncrypted, "an EncryptedAssertion", "an Assertion"));
+    }
+    let own = signed_bytes(element, expected)?;
+    enough(expected.wants.signed, own.is_some(), outer.is_some())?;
+    own.or(outer).ok_or_else(|| unsigned(expected.wants.signed))
+}
+
+/// An encrypted assertion. Anybody can encrypt to us, so that alone proves nothing (threat C10): either its plain
+/// text is signed, or the encrypted bytes stand in a signed response. If the response is signed they are taken from
+/// what was signed, and only then may they be CBC, which tells something to whoever may try often enough.
+fn encrypted(
+    element: Element<'_>,
+    outer: Option<Verified<Vec<u8>>>,
+    expected: &Expected<'_>,
+) -> Result<Verified<Vec<u8>>, Refused> {
+    let Some(outer) = outer else {
+        enough(expected.wants.signed, true, false)?;
+        let xml = encryption::decrypt(element, expected.decrypting, Ciphers::Gcm)?;
+        return own_of(&xml, expected)?.ok_or_else(|| unsigned(expected.wants.signed));
+    };
+    let inner = outer.try_map(|bytes| {
+        let document = Document::parse(bytes, &Limits::MESSAGE)?;
+        let element = structure::encrypted(document.root())?;
+        Ok::<_, Refused>(encryption::decrypt(element, expected.decrypting, Ciphers::GcmAndCbc)?)
+    })?;
+    let own = own_of(inner.get(), expected)?;
+    enough(expected.wants.signed, own.is_some(), true)?;
+    Ok(own.unwrap_or(inner))
+}
+
+/// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in.
+fn own_of(xml: &[u8], expected: &Expected<'_>) -> Result<Option<Verified<Vec<u8>>>, Refused> {
+    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    structure::lone_assertion(document.root())?;
+    signed_bytes(document.root(), expected)
+}
+
+/// The signed bytes of an element that carries a signature; a signature that does not count is a refusal.
+fn signed_bytes(element: Element<'_>, expected: &Expected<'_>) -> Result<Option<Verified<Vec<u8>>>, Refused> {
+    if !structure::is_signed(element) {
+        return Ok(None);
+    }
+    Ok(Some(verify_enveloped(element, expected.keys)?))
+}
+
+fn enough(wants: SignedPart, assertion: bool, response: bool) -> Result<(), Refused> {
+    let is_enough = match wants {
+        SignedPart::Either => assertion || response,
+        SignedPart::Assertion => assertion,
+        SignedPart::Response => response,
+        SignedPart::Both => assertion && response,
+    };
+    if is_enough { Ok(()) } else { Err(unsigned(wants)) }
+}
+
+fn unsigned(wants: SignedPart) -> Refused {
+    let wanted = match wants {
+        SignedPart::Either => "a signed response or a signed assertion",
+        SignedPart::Assertion => "a signed assertion",
+        SignedPart::Response => "a signed response",
+        SignedPart::Both => "a signed response and a signed assertion",
+    };
+    Refused::new(Check::SignatureMissing, wanted, "no signature there")
+}
