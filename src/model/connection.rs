@@ -1,5 +1,6 @@
 //! A connection: an upstream identity provider, as one organization (or the project itself) has set it up.
 
+pub mod metadata;
 mod oidc;
 pub mod presets;
 mod saml;
@@ -16,8 +17,8 @@ pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
-    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, UsableIdp,
-    WantedSignature, Wants, fingerprint,
+    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
+    UsableIdp, WantedSignature, Wants, fingerprint,
 };
 
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::foundation::clock::Moment;
+use crate::foundation::id::ConnectionId;
 use crate::model::words;
 use crate::protocol::saml::keys::{Certificate, VerifyingKey};
 
@@ -103,7 +104,7 @@ pub struct Metadata {
     pub source: MetadataSource,
     /// The one of an aggregate; absent: the only one.
     pub entity_id: Option<String>,
-    /// SHA-256 of what was read, in hexadecimal digits.
+    /// SHA-256 of what was read, as base64url.
     pub digest: String,
     pub read_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
@@ -331,9 +332,31 @@ impl SamlSettings {
 }
 
 impl IdentityProvider {
+    /// Every address to which a browser may be sent.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.sso.addresses().chain(self.slo.addresses())
+    }
+
     /// SHA-256 of each certificate, as people compare them: hexadecimal digits.
     pub fn fingerprints(&self) -> Vec<String> {
         self.certificates.iter().map(|text| fingerprint(text)).collect()
+    }
+}
+
+/// Our own addresses of one connection, and no other's (threats C11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpAddresses {
+    /// Also where our metadata is.
+    pub entity_id: String,
+    pub acs: String,
+    pub slo: String,
+}
+
+impl SpAddresses {
+    /// `issuer` is the project's, without a slash at its end.
+    pub fn of(issuer: &str, connection: ConnectionId) -> Self {
+        let at = |service| format!("{issuer}/saml/{connection}/{service}");
+        Self { entity_id: at("metadata"), acs: at("acs"), slo: at("slo") }
     }
 }
 
