@@ -13,6 +13,7 @@ use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::random::Random;
 use crate::keys::keyring::{Calendar, Keyring};
 use crate::keys::proof::{self, ProofError};
+use crate::keys::saml_keyring::SamlKeyring;
 use crate::model::audit_event::AuditEvent;
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::engine::{Database, StoreError};
@@ -29,6 +30,7 @@ pub struct Inner {
     pub db: Database,
     pub ephemeral: Ephemeral,
     pub keyring: Keyring,
+    pub saml_keys: SamlKeyring,
     pub http: Http,
     pub documents: Documents,
     pub dns: Dns,
@@ -68,9 +70,11 @@ impl Broker {
         };
         let http = Http::new(&config.egress)?;
         let dns = Dns::new(&config.dns)?;
+        let keyring = Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar);
         let broker = Self(Arc::new(Inner {
             origin: config.public_origin(),
-            keyring: Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar),
+            saml_keys: SamlKeyring::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
+            keyring,
             ephemeral: Ephemeral::in_process(clock.clone()),
             documents: Documents::new(http.clone(), clock.clone()),
             config,

@@ -32,6 +32,10 @@ pub enum KeyError {
     Sealed(#[from] SealError),
     #[error("a signing key cannot be used: {0}")]
     Unusable(#[from] SignError),
+    #[error("a SAML key cannot be used: {0}")]
+    Saml(#[from] crate::protocol::saml::keys::KeyError),
+    #[error("the keys that were brought for a connection cannot be read")]
+    Unreadable,
     #[error("a signing key cannot be published")]
     Unpublishable,
     #[error("the project has no {0} key that may sign now")]

@@ -1,6 +1,8 @@
 //! Keys: sign, publish, rotate, seal at rest.
 
+pub mod brought;
 pub mod connection_secret;
 pub mod keyring;
 pub mod proof;
+pub mod saml_keyring;
 pub mod seal;

@@ -1,5 +1,6 @@
 //! A connection: an upstream identity provider, as one organization (or the project itself) has set it up.
 
+pub mod metadata;
 mod oidc;
 pub mod presets;
 mod saml;
@@ -15,9 +16,9 @@ use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlAddresses, SamlPreset,
-    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, Subject, Unusable, WantedSignature,
-    Wants,
+    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
+    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
+    UsableIdp, WantedSignature, Wants, fingerprint,
 };
 
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,7 @@ pub mod membership;
 pub mod organization;
 pub mod project;
 pub mod role;
+pub mod saml_key;
 pub mod session;
 pub mod signing_key;
 pub mod user;

@@ -14,7 +14,7 @@ use super::reply::{self, Fault};
 use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
 use crate::broker::Broker;
 use crate::foundation::id::{ConnectionId, RequestId};
-use crate::model::connection::SamlAddresses;
+use crate::model::connection::SpAddresses;
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::projects;
 
@@ -45,8 +45,8 @@ impl Visitor {
     }
 
     /// Where we are for the identity provider of this connection.
-    pub fn saml_addresses(&self, connection: ConnectionId) -> SamlAddresses {
-        SamlAddresses::of(&self.issuer(), connection)
+    pub fn saml_addresses(&self, connection: ConnectionId) -> SpAddresses {
+        SpAddresses::of(&self.issuer(), connection)
     }
 
     /// The network that the visitor comes from, for limits: one household or company, not one address.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::model::words;
+use crate::protocol::saml::keys::{Certificate, VerifyingKey};
 
 /// An upstream SAML identity provider, and how we speak with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +104,7 @@ pub struct Metadata {
     pub source: MetadataSource,
     /// The one of an aggregate; absent: the only one.
     pub entity_id: Option<String>,
-    /// SHA-256 of what was read, in hexadecimal digits.
+    /// SHA-256 of what was read, as base64url.
     pub digest: String,
     pub read_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
@@ -256,30 +258,112 @@ words! {
 /// Why a connection cannot be used (threats C05).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    #[error("no entity id of the identity provider")]
+    #[error("the identity provider's entity id is missing")]
     EntityId,
-    #[error("no address to which people are sent")]
+    #[error("the identity provider's address for signing in is missing")]
     SingleSignOn,
-    #[error("no usable certificate of the identity provider: nothing that it says could be verified")]
+    #[error(
+        "there is no usable certificate of the identity provider: nothing that it says could be verified"
+    )]
     Certificate,
-    #[error("the identity provider's metadata is no longer valid")]
-    MetadataExpired,
+    #[error("every certificate of the identity provider has expired")]
+    Expired,
+    #[error("the identity provider's metadata is no longer valid, and could not be read anew")]
+    Outdated,
 }
 
-/// Where we are, for one identity provider: no two share an address or a name (threats C11).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SamlAddresses {
-    /// Our entity id, which is also where our metadata is (SAML Metadata, section 4.1).
+/// An identity provider whose word can be verified: the only way to its keys.
+#[derive(Clone, Debug)]
+pub struct UsableIdp {
     pub entity_id: String,
-    /// Where answers are posted.
+    pub sso: ServiceEndpoints,
+    pub slo: ServiceEndpoints,
+    certificates: Vec<Certificate>,
+    keys: Vec<VerifyingKey>,
+    valid_until: Option<Moment>,
+}
+
+impl UsableIdp {
+    /// Those of its certificates, at least one. A certificate's expiry does not take its key away: the key is pinned.
+    pub fn keys(&self) -> &[VerifyingKey] {
+        &self.keys
+    }
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+    /// Until when it may be believed; what was read at an address is not beyond its own `validUntil`.
+    pub fn is_valid_at(&self, now: Moment) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
+}
+
+impl SamlSettings {
+    /// What a login needs, or why there can be none.
+    pub fn usable(&self) -> Result<UsableIdp, Unusable> {
+        let entity_id = self.idp.entity_id.clone().ok_or(Unusable::EntityId)?;
+        if self.idp.sso.is_empty() {
+            return Err(Unusable::SingleSignOn);
+        }
+        // One that cannot be read is none: it takes no other one's place.
+        let read = self.idp.certificates.iter().filter_map(|text| Certificate::from_text(text).ok());
+        let certificates: Vec<_> = read.collect();
+        if certificates.is_empty() {
+            return Err(Unusable::Certificate);
+        }
+        let valid_until = self.metadata.as_ref().and_then(|metadata| metadata.valid_until);
+        Ok(UsableIdp {
+            entity_id,
+            sso: self.idp.sso.clone(),
+            slo: self.idp.slo.clone(),
+            keys: certificates.iter().map(|certificate| certificate.verifying_key().clone()).collect(),
+            certificates,
+            valid_until: valid_until.filter(|_| self.metadata_address().is_some()),
+        })
+    }
+
+    /// Whether such a connection may be made active now: the one rule for a file and for every API (threats C05).
+    pub fn may_be_active(&self, now: Moment) -> Result<(), Unusable> {
+        let idp = self.usable()?;
+        if idp.certificates.iter().all(|certificate| certificate.not_after() <= now) {
+            return Err(Unusable::Expired);
+        }
+        if idp.is_valid_at(now) { Ok(()) } else { Err(Unusable::Outdated) }
+    }
+}
+
+impl IdentityProvider {
+    /// Every address to which a browser may be sent.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.sso.addresses().chain(self.slo.addresses())
+    }
+
+    /// SHA-256 of each certificate, as people compare them: hexadecimal digits.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.certificates.iter().map(|text| fingerprint(text)).collect()
+    }
+}
+
+/// Our own addresses of one connection, and no other's (threats C11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpAddresses {
+    /// Also where our metadata is.
+    pub entity_id: String,
     pub acs: String,
-    /// Where logouts come.
     pub slo: String,
 }
 
-impl SamlAddresses {
+impl SpAddresses {
+    /// `issuer` is the project's, without a slash at its end.
     pub fn of(issuer: &str, connection: ConnectionId) -> Self {
-        let at = |door: &str| format!("{issuer}/saml/{connection}/{door}");
+        let at = |service| format!("{issuer}/saml/{connection}/{service}");
         Self { entity_id: at("metadata"), acs: at("acs"), slo: at("slo") }
+    }
+}
+
+/// What a certificate is called where it is shown.
+pub fn fingerprint(certificate: &str) -> String {
+    match Certificate::from_text(certificate) {
+        Ok(certificate) => HEXLOWER.encode(&certificate.fingerprint()),
+        Err(_) => "unreadable".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ pub mod logout;
 pub mod message;
 pub mod metadata;
 pub mod names;
+pub mod redact;
 pub mod refused;
 pub mod response;
 pub mod signature;

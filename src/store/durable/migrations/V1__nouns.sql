@@ -281,6 +281,35 @@ CREATE TABLE signing_keys (
 );
 CREATE UNIQUE INDEX signing_keys_project_id_algorithm_generation_key ON signing_keys (project_id, algorithm, generation);
 
+-- Towards SAML identity providers: long-lived, with certificates that their administrators pin.
+CREATE TABLE saml_keys (
+    id          TEXT PRIMARY KEY,
+    project_id  TEXT NOT NULL REFERENCES projects (id),
+    purpose     TEXT NOT NULL,
+    -- Counts the keys of this purpose: two nodes that make one at once make one.
+    generation  BIGINT NOT NULL,
+    certificate BYTEA NOT NULL,
+    private_key BYTEA NOT NULL,
+    created_at  BIGINT NOT NULL,
+    begins_at   BIGINT,
+    ends_at     BIGINT,
+    kept_until  BIGINT
+);
+CREATE UNIQUE INDEX saml_keys_project_id_purpose_generation_key ON saml_keys (project_id, purpose, generation);
+
+-- Metadata at an address, which is read again from time to time; apart from the connection, whose row a look that
+-- finds nothing new leaves alone.
+CREATE TABLE metadata_reads (
+    connection_id TEXT PRIMARY KEY REFERENCES connections (id),
+    next_read_at  BIGINT NOT NULL,
+    -- The last time that it was read in full.
+    read_at       BIGINT NOT NULL,
+    -- In a row, since then, and why.
+    failures      BIGINT NOT NULL,
+    failure       TEXT
+);
+CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
+
 -- What has been used once and must never be used again: ids of client assertions.
 CREATE TABLE used (
     kind       TEXT NOT NULL,

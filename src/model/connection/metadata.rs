@@ -1,0 +1,96 @@
+//! What a SAML identity provider's metadata makes of a connection.
+
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::saml::{IdentityProvider, ServiceEndpoint, ServiceEndpoints};
+use crate::foundation::clock::Moment;
+use crate::foundation::secret::Digest;
+use crate::protocol::saml::keys::Certificate;
+use crate::protocol::saml::metadata::{self, Endpoint, MetadataError};
+use crate::protocol::saml::names::Binding;
+
+/// The largest document that is read, in bytes: a federation's aggregate.
+pub const LARGEST: usize = 5 << 20;
+
+/// Between two looks at an address whose document says nothing about that.
+const EVERY: Duration = Duration::from_secs(6 * 3_600);
+const OFTENEST: Duration = Duration::from_secs(3_600);
+const RAREST: Duration = Duration::from_secs(86_400);
+
+/// An identity provider as a document describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub idp: IdentityProvider,
+    /// SHA-256 of the document.
+    pub digest: String,
+    pub valid_until: Option<Moment>,
+    /// When the document should be looked at again.
+    pub next_read_at: Moment,
+}
+
+/// Why a document makes no connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionError {
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    #[error("its metadata has an address to which no browser is sent, which must be https: {0}")]
+    Address(String),
+    #[error("the certificate that is pinned for the metadata cannot be read")]
+    Signer,
+}
+
+/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it.
+pub fn describe(
+    document: &[u8],
+    entity_id: Option<&str>,
+    signer: Option<&str>,
+    now: Moment,
+) -> Result<Described, DescriptionError> {
+    let signer = signer.map(Certificate::from_text).transpose().map_err(|_| DescriptionError::Signer)?;
+    let pinned = signer.as_ref().map(|signer| std::slice::from_ref(signer.verifying_key()));
+    let read = metadata::read(document, entity_id, pinned, now)?;
+    let idp = IdentityProvider {
+        sso: endpoints(&read.sso),
+        slo: endpoints(&read.slo),
+        certificates: read.signing.iter().map(Certificate::base64).collect(),
+        entity_id: Some(read.entity_id),
+    };
+    if let Some(address) = idp.addresses().find(|address| !may_be_sent_to(address)) {
+        return Err(DescriptionError::Address(address.to_owned()));
+    }
+    let mut every = read.cache_duration.unwrap_or(EVERY).clamp(OFTENEST, RAREST);
+    if let Some(until) = read.valid_until {
+        // Twice before it runs out, at least.
+        every = every.min((until.since(now) / 3).max(Duration::from_secs(300)));
+    }
+    Ok(Described {
+        idp,
+        digest: Digest::of(document).text(),
+        valid_until: read.valid_until,
+        next_read_at: now.plus(every),
+    })
+}
+
+/// The first of each binding.
+fn endpoints(listed: &[Endpoint]) -> ServiceEndpoints {
+    let first = |binding| {
+        let found = listed.iter().find(|endpoint| endpoint.binding == binding)?;
+        let response_location = found.response_location.clone();
+        Some(ServiceEndpoint { location: found.location.clone(), response_location })
+    };
+    ServiceEndpoints { redirect: first(Binding::Redirect), post: first(Binding::Post) }
+}
+
+/// Whether a browser is sent there: by https, or to this very computer.
+pub fn may_be_sent_to(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let is_here = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+}

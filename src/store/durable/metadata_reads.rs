@@ -1,0 +1,72 @@
+//! When the metadata of SAML identity providers is read again, in the durable store.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, ProjectId};
+
+/// How reading one connection's metadata goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataRead {
+    pub connection_id: ConnectionId,
+    pub next_read_at: Moment,
+    /// The last time that it was read in full.
+    pub read_at: Moment,
+    /// In a row, since then.
+    pub failures: i64,
+    pub failure: Option<String>,
+}
+
+fn read(row: &Row) -> Result<MetadataRead, StoreError> {
+    Ok(MetadataRead {
+        connection_id: row.get(0)?,
+        next_read_at: row.get(1)?,
+        read_at: row.get(2)?,
+        failures: row.get(3)?,
+        failure: row.get(4)?,
+    })
+}
+
+pub async fn find(db: &mut impl Read, connection: ConnectionId) -> Result<Option<MetadataRead>, StoreError> {
+    let sql = "SELECT connection_id, next_read_at, read_at, failures, failure FROM metadata_reads
+               WHERE connection_id = $1";
+    db.one(sql, params![connection]).await?.as_ref().map(read).transpose()
+}
+
+/// Those whose turn it is, with their projects; what is disabled waits.
+pub async fn due(
+    db: &mut impl Read,
+    now: Moment,
+    limit: i64,
+) -> Result<Vec<(ProjectId, MetadataRead)>, StoreError> {
+    let sql = "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, c.project_id
+               FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
+               WHERE m.next_read_at <= $1 AND c.state <> 'disabled'
+               ORDER BY m.next_read_at LIMIT $2";
+    let rows = db.all(sql, params![now, limit]).await?;
+    rows.iter().map(|row| Ok((row.get(5)?, read(row)?))).collect()
+}
+
+/// Takes one turn: false where another node has taken it.
+pub async fn claim(tx: &mut Tx<'_>, turn: &MetadataRead, next_read_at: Moment) -> Result<bool, StoreError> {
+    let sql = "UPDATE metadata_reads SET next_read_at = $3 WHERE connection_id = $1 AND next_read_at = $2";
+    Ok(tx.execute(sql, params![turn.connection_id, turn.next_read_at, next_read_at]).await? == 1)
+}
+
+pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO metadata_reads (connection_id, next_read_at, read_at, failures, failure)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (connection_id) DO UPDATE
+         SET next_read_at = excluded.next_read_at, read_at = excluded.read_at, failures = excluded.failures,
+             failure = excluded.failure",
+        params![turn.connection_id, turn.next_read_at, turn.read_at, turn.failures, turn.failure.as_deref()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The connection is read at no address any more.
+pub async fn remove(tx: &mut Tx<'_>, connection: ConnectionId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM metadata_reads WHERE connection_id = $1", params![connection]).await?;
+    Ok(())
+}
