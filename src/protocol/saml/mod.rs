@@ -1,5 +1,7 @@
 //! SAML 2.0: messages, metadata and bindings, with one strict profile of XML Signature.
 
+#[cfg(test)]
+pub(crate) mod actors;
 pub mod assertion;
 pub mod authn_request;
 mod base64;

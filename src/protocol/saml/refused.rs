@@ -127,6 +127,12 @@ impl Refused {
         Self { check, expected: shown(expected.as_ref()), found: shown(found.as_ref()) }
     }
 
+    /// Whether the provider was told not to ask the person anything and could not do without (`NoPassive`).
+    pub fn is_no_passive(&self) -> bool {
+        let codes = self.found.split(' ').next().unwrap_or_default();
+        self.check == Check::Status && codes.split('/').any(|code| code == "NoPassive")
+    }
+
     /// As [`Refused::new`], where the message may have left the value out.
     pub fn missing_or(check: Check, expected: impl AsRef<str>, found: Option<&str>) -> Self {
         Self::new(check, expected, found.unwrap_or("nothing"))
