@@ -51,7 +51,10 @@ async fn put(visitor: &Visitor, login: &Login) -> Result<(), Stop> {
     let broker = visitor.broker();
     let left = time_left(visitor, login);
     if !left.is_zero() {
-        broker.ephemeral.put(Kind::LoginFlow, &login.id.to_string(), serde_json::to_vec(login)?, left).await?;
+        broker
+            .ephemeral
+            .put(Kind::LoginFlow, &login.id.to_string(), serde_json::to_vec(login)?, left)
+            .await?;
     }
     Ok(())
 }

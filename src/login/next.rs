@@ -161,7 +161,9 @@ async fn walk(
                 }
             },
             // They came back to our page without having come back from there: they may go again.
-            Stage::Away(_) | Stage::Vouched(_) => journey.login.stage = Stage::Arrived(Arrived { another_account: true }),
+            Stage::Away(_) | Stage::Vouched(_) => {
+                journey.login.stage = Stage::Arrived(Arrived { another_account: true })
+            }
             Stage::Authenticated(Authenticated { session }) => {
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
                     choose::Decision::Ask(choices) => {

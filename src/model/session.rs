@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
-use crate::protocol::saml::names::authn_context;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::protocol::saml::names::authn_context;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

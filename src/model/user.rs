@@ -50,15 +50,43 @@ pub struct Profile {
 
 /// Claims with a meaning of their own in tokens: what a provider says is never told under their names.
 const OURS: [&str; 30] = [
-    "acr", "act", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "client_id", "cnf", "email",
-    "email_verified", "events", "exp", "family_name", "given_name", "grant_id", "groups", "iat", "idp", "iss",
-    "jti", "locale", "may_act", "name", "nbf", "nonce", "s_hash", "scope", "sub",
+    "acr",
+    "act",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "email",
+    "email_verified",
+    "events",
+    "exp",
+    "family_name",
+    "given_name",
+    "grant_id",
+    "groups",
+    "iat",
+    "idp",
+    "iss",
+    "jti",
+    "locale",
+    "may_act",
+    "name",
+    "nbf",
+    "nonce",
+    "s_hash",
+    "scope",
+    "sub",
 ];
 const OUR_BEGINNINGS: [&str; 7] = ["org", "home_org", "role", "permission", "session", "sid", "updated_at"];
 
 /// Whether a provider's attribute may be told under this name.
 pub fn is_free_claim(name: &str) -> bool {
-    let plain = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+    let plain =
+        !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
     plain && !OURS.contains(&name) && !OUR_BEGINNINGS.iter().any(|ours| name.starts_with(ours))
 }
 

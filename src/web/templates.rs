@@ -21,8 +21,8 @@ use shelf::Shelf;
 
 pub use brand::{Brand, Colour, NotAColour};
 pub use page::{
-    Choice, ChooserPage, EmailPage, ErrorPage, Href, ImagePath, MethodButton, OrganizationsPage, Page,
-    Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage,
+    Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
+    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage,
 };
 
 /// Why a page cannot be made.

@@ -25,6 +25,7 @@ pub enum Check {
     Issuer,
     IssueInstant,
     InResponseTo,
+    RelayState,
     SignatureMissing,
     /// The signature is there and none of the keys made it.
     SignatureInvalid,
@@ -74,6 +75,7 @@ impl Check {
             Self::Issuer => "issuer",
             Self::IssueInstant => "issue_instant",
             Self::InResponseTo => "in_response_to",
+            Self::RelayState => "relay_state",
             Self::SignatureMissing => "signature_missing",
             Self::SignatureInvalid => "signature_invalid",
             Self::SignatureAlgorithm => "signature_algorithm",

@@ -22,7 +22,7 @@ use crate::keys::connection_secret;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Connection, OidcConnection};
-use crate::model::login::{Away, Awaited, AwaitedOidc, Login};
+use crate::model::login::{Awaited, AwaitedOidc, Away, Login};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;

@@ -130,7 +130,11 @@ impl Reading<'_> {
                 [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
                 found => {
                     let found = format!("{} values", found.len());
-                    Err(Unfit::new(refusal(), format!("one value of {name}, of 256 characters at most"), found))
+                    Err(Unfit::new(
+                        refusal(),
+                        format!("one value of {name}, of 256 characters at most"),
+                        found,
+                    ))
                 }
             },
         }

@@ -5,14 +5,14 @@ use data_encoding::HEXLOWER;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
 use crate::keys::saml_keyring::SpKeys;
-use crate::login::authenticate::Departure;
 use crate::login::Stop;
+use crate::login::authenticate::Departure;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{
-    LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
+    Comparison, LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
 };
-use crate::model::login::{Asked, Away, Awaited, AwaitedSaml, Login};
-use crate::protocol::saml::authn_request::{Draft, Hint, NameIdPolicy, Requested, Scoping};
+use crate::model::login::{Asked, Awaited, AwaitedSaml, Away, Login};
+use crate::protocol::saml::authn_request::{self, Draft, Hint, NameIdPolicy, Requested, Scoping};
 use crate::protocol::saml::binding::{Carried, post, redirect};
 use crate::protocol::saml::names;
 use crate::web::reply::Fault;
@@ -79,8 +79,10 @@ impl Asking<'_> {
         let address = self.with_hint(&endpoint.location);
         self.draft(&endpoint.location, |draft| match binding {
             RequestBinding::Redirect => {
-                let xml = draft.write(now).map_err(|_| Fault::Other("an authentication request is malformed"))?;
-                let url = redirect::redirect_url(&address, Carried::Request, &xml, Some(relay_state), &key.key);
+                let xml =
+                    draft.write(now).map_err(|_| Fault::Other("an authentication request is malformed"))?;
+                let url =
+                    redirect::redirect_url(&address, Carried::Request, &xml, Some(relay_state), &key.key);
                 Ok(Departure::Redirect(url.map_err(|_| Fault::Other("a redirect cannot be signed"))?))
             }
             RequestBinding::Post => {
@@ -97,7 +99,11 @@ impl Asking<'_> {
         })
     }
 
-    fn draft<T>(&self, destination: &str, write: impl FnOnce(Draft<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
+    fn draft<T>(
+        &self,
+        destination: &str,
+        write: impl FnOnce(Draft<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
         let at = self.visitor.saml_addresses(self.connection.id);
         let context = self.settings.authn_context.as_ref();
         let classes: Vec<&str> =
@@ -107,7 +113,9 @@ impl Asking<'_> {
             LoginHint::Subject => self.hint(),
             LoginHint::None | LoginHint::Parameter(_) => None,
         };
-        let Awaited::Saml(awaited) = &self.away.awaited else { return Err(Fault::Other("not a SAML login").into()) };
+        let Awaited::Saml(awaited) = &self.away.awaited else {
+            return Err(Fault::Other("not a SAML login").into());
+        };
         write(Draft {
             id: &awaited.request,
             destination,
@@ -120,8 +128,11 @@ impl Asking<'_> {
                 format: (format != NameIdFormat::Unspecified).then(|| name_id_format(format)),
                 allow_create: true,
             }),
-            requested: context.map(|context| Requested { classes: &classes, comparison: context.comparison.into() }),
-            subject: subject.as_deref().map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),
+            requested: context
+                .map(|context| Requested { classes: &classes, comparison: comparison(context.comparison) }),
+            subject: subject
+                .as_deref()
+                .map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),
             scoping: (!scoping.is_empty()).then_some(Scoping { proxy_count: None, providers: &scoping }),
         })
     }
@@ -145,6 +156,15 @@ impl Asking<'_> {
         let Some(hint) = self.hint() else { return location.to_owned() };
         let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, &hint).finish();
         format!("{location}{}{pair}", if location.contains('?') { '&' } else { '?' })
+    }
+}
+
+fn comparison(wanted: Comparison) -> authn_request::Comparison {
+    match wanted {
+        Comparison::Exact => authn_request::Comparison::Exact,
+        Comparison::Minimum => authn_request::Comparison::Minimum,
+        Comparison::Maximum => authn_request::Comparison::Maximum,
+        Comparison::Better => authn_request::Comparison::Better,
     }
 }
 

@@ -9,7 +9,6 @@ use tower_sessions::Session;
 use super::answered;
 use super::diagnosis::Diagnosis;
 use crate::foundation::id::{ConnectionId, FlowId};
-use crate::foundation::secret::Secret;
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
@@ -24,7 +23,6 @@ use crate::protocol::saml::response::{self, Answers, Expected, SignedPart, Wants
 use crate::protocol::saml::signature::Verified;
 use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
-use crate::web::browser;
 use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
@@ -101,7 +99,13 @@ impl Answered<'_> {
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
         let assertion = self.verified(xml, claimed.as_deref()).await?;
-        let nothing = || Refused::missing_or(Check::InResponseTo, "a request that waits for its answer", claimed.as_deref());
+        let nothing = || {
+            Refused::missing_or(
+                Check::InResponseTo,
+                "a request that waits for its answer",
+                claimed.as_deref(),
+            )
+        };
         let login = login.ok_or_else(nothing)?;
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
         if claimed.as_ref() != Some(&awaited.request) {
@@ -186,8 +190,9 @@ impl Answered<'_> {
 
 /// The message in the form, decoded.
 fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
-    let malformed =
-        |found: String| Diagnosis::new(Refusal::AssertionRefused("malformed_saml"), "one SAMLResponse in base64", found);
+    let malformed = |found: String| {
+        Diagnosis::new(Refusal::AssertionRefused("malformed_saml"), "one SAMLResponse in base64", found)
+    };
     if let Some(why) = message::unsupported(params.iter().map(|(name, _)| name), true) {
         return Err(Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why));
     }

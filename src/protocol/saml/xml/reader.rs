@@ -198,6 +198,12 @@ impl<'d> Element<'d> {
         prefix_of(&name[..end])
     }
 
+    /// Name and value of every attribute that has no namespace.
+    pub fn plain_attributes(&self) -> impl Iterator<Item = (&'d str, &'d str)> + use<'d> {
+        let plain = self.0.attributes().filter(|attribute| attribute.namespace().is_none());
+        plain.map(|attribute| (attribute.name(), attribute.value()))
+    }
+
     pub(super) fn attributes(&self) -> impl Iterator<Item = Attr<'d>> + use<'d> {
         let source = self.source();
         self.0.attributes().map(|attribute| Attr {
