@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 /// The bytes of `text`: the standard alphabet, padded, with white space anywhere (RFC 2045 breaks its lines), and
 /// nothing else. `None` as well if there are more than `max` of them, or more white space than text.
 pub(super) fn decode(text: &str, max: usize) -> Option<Vec<u8>> {
-    let encoded = BASE64.encode_len(max);
+    let encoded = length(max);
     if text.len() > encoded.saturating_mul(2) {
         return None;
     }
@@ -15,6 +15,11 @@ pub(super) fn decode(text: &str, max: usize) -> Option<Vec<u8>> {
         return None;
     }
     BASE64.decode(&dense).ok().filter(|bytes| bytes.len() <= max)
+}
+
+/// The length of the base64 of so many bytes.
+pub(super) fn length(bytes: usize) -> usize {
+    BASE64.encode_len(bytes)
 }
 
 pub(super) fn encode(bytes: &[u8]) -> String {

@@ -44,11 +44,11 @@ impl Certificate {
         if bytes.first() == Some(&0x30) {
             return Self::from_der(bytes);
         }
-        Self::from_text(std::str::from_utf8(bytes).map_err(|_| KeyError::Certificate)?)
+        Self::from_base64(std::str::from_utf8(bytes).map_err(|_| KeyError::Certificate)?)
     }
 
-    /// From PEM (RFC 7468), or the bare base64 of a `ds:X509Certificate`.
-    pub fn from_text(text: &str) -> Result<Self, KeyError> {
+    /// From the base64 of a `ds:X509Certificate`, white space and all, or from PEM (RFC 7468).
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
         if text.len() > 2 * Self::MAX_BYTES {
             return Err(KeyError::TooLarge);
         }
