@@ -7,7 +7,7 @@ use super::message::{self, MAX_ID, Window, bounded};
 use super::names;
 use super::refused::{Check, Refused};
 use super::response::{Answers, Expected};
-use super::xml::{Document, Element, Limits};
+use super::xml::{Document, Element, Limits, Writer};
 use crate::foundation::clock::Moment;
 
 const MAX_URI: usize = 2048;
@@ -44,6 +44,24 @@ pub struct NameId {
     pub format: Option<String>,
     pub name_qualifier: Option<String>,
     pub sp_name_qualifier: Option<String>,
+}
+
+impl NameId {
+    /// Without a qualifier, in the format `emailAddress`, `persistent` and so on.
+    pub fn new(value: &str, format: &str) -> Self {
+        let format = Some(format.to_owned());
+        Self { value: value.to_owned(), format, name_qualifier: None, sp_name_qualifier: None }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer
+            .open("saml:NameID")
+            .attr_if("Format", self.format.as_deref())
+            .attr_if("NameQualifier", self.name_qualifier.as_deref())
+            .attr_if("SPNameQualifier", self.sp_name_qualifier.as_deref())
+            .text(&self.value)
+            .close();
+    }
 }
 
 /// A named list of values; empty values and nil are left out.
@@ -122,11 +140,7 @@ fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
 }
 
 /// The only bearer confirmation, until when it holds. Confirmations by other methods say nothing to us.
-fn confirmation(
-    subject: Element<'_>,
-    expected: &Expected<'_>,
-    window: Window,
-) -> Result<Moment, Refused> {
+fn confirmation(subject: Element<'_>, expected: &Expected<'_>, window: Window) -> Result<Moment, Refused> {
     let is_bearer = |element: &Element<'_>| element.attr("Method") == Some(names::BEARER);
     let mut bearers = of(subject, "SubjectConfirmation").filter(is_bearer);
     let (Some(bearer), None) = (bearers.next(), bearers.next()) else {

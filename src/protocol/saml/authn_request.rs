@@ -245,3 +245,6 @@ fn index(root: Element<'_>) -> Result<Option<u16>, Refused> {
         |_| Refused::new(Check::Malformed, "AssertionConsumerServiceIndex to be a small number", text);
     text.parse().map(Some).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests;

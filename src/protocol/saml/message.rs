@@ -40,6 +40,18 @@ impl Received<'_> {
     }
 }
 
+/// Why a message cannot be taken that came by a binding that we recognise and do not speak, told by the parameters
+/// beside it. `posted`: they came in a form, not in a query, where `Signature` belongs to the redirect binding.
+pub fn unsupported<'p>(parameters: impl IntoIterator<Item = &'p str>, posted: bool) -> Option<&'static str> {
+    parameters.into_iter().find_map(|parameter| match parameter {
+        "SAMLart" => Some("the HTTP-Artifact binding is not supported; use HTTP-POST"),
+        "Signature" | "SigAlg" if posted => {
+            Some("the HTTP-POST-SimpleSign binding is not supported; use HTTP-POST with an XML signature")
+        }
+        _ => None,
+    })
+}
+
 /// What a request or a logout message must say of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'e> {
@@ -124,20 +136,6 @@ pub(super) fn refuse_common(element: Element<'_>) -> Result<(), Refused> {
 pub(super) fn stray(element: Element<'_>) -> Refused {
     let parent = element.parent().map_or("the document", |parent| parent.local());
     Refused::new(Check::Structure, "no such element there", format!("{} in {parent}", element.local()))
-}
-
-/// Refuses children that are not among these, and text between them.
-pub(super) fn only_children(
-    parent: Element<'_>,
-    namespace: &str,
-    locals: &[&'static str],
-) -> Result<(), Refused> {
-    for child in parent.only_elements()? {
-        if child.namespace() != namespace || !locals.contains(&child.local()) {
-            return Err(stray(child));
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn version(element: Element<'_>) -> Result<(), Refused> {

@@ -28,8 +28,12 @@ pub enum Check {
     SignatureMissing,
     /// The signature is there and none of the keys made it.
     SignatureInvalid,
-    /// The signature or digest algorithm, a transform, a reference: nothing that this profile has.
+    /// Not RSA or ECDSA with SHA-256 or better.
+    SignatureAlgorithm,
+    /// A transform, a reference, an id or another part of the signature is nothing that this profile has.
     SignatureProfile,
+    Canonicalization,
+    /// The signature is good, and what was signed has been changed.
     Digest,
     /// The connection has no key to verify by.
     NoKey,
@@ -72,7 +76,9 @@ impl Check {
             Self::InResponseTo => "in_response_to",
             Self::SignatureMissing => "signature_missing",
             Self::SignatureInvalid => "signature_invalid",
+            Self::SignatureAlgorithm => "signature_algorithm",
             Self::SignatureProfile => "signature_profile",
+            Self::Canonicalization => "canonicalization",
             Self::Digest => "digest",
             Self::NoKey => "no_key",
             Self::NotEncrypted => "not_encrypted",
@@ -121,6 +127,12 @@ impl Refused {
         Self { check, expected: shown(expected.as_ref()), found: shown(found.as_ref()) }
     }
 
+    /// Whether the provider was told not to ask the person anything and could not do without (`NoPassive`).
+    pub fn is_no_passive(&self) -> bool {
+        let codes = self.found.split(' ').next().unwrap_or_default();
+        self.check == Check::Status && codes.split('/').any(|code| code == "NoPassive")
+    }
+
     /// As [`Refused::new`], where the message may have left the value out.
     pub fn missing_or(check: Check, expected: impl AsRef<str>, found: Option<&str>) -> Self {
         Self::new(check, expected, found.unwrap_or("nothing"))
@@ -138,7 +150,11 @@ impl From<SignatureError> for Refused {
         let check = match &error {
             SignatureError::NoKeys => Check::NoKey,
             SignatureError::Missing => Check::SignatureMissing,
-            SignatureError::Malformed(_) => Check::SignatureProfile,
+            SignatureError::Signature => Check::SignatureInvalid,
+            SignatureError::Digest => Check::Digest,
+            SignatureError::Algorithm => Check::SignatureAlgorithm,
+            SignatureError::Canonical(_) => Check::Canonicalization,
+            _ => Check::SignatureProfile,
         };
         Self::new(check, "a signature by a key of this connection", error.to_string())
     }

@@ -219,7 +219,7 @@ fn certificate(key: Element<'_>, now: Moment) -> Result<Result<Certificate, Stri
     let Some(first) = certificates.next() else {
         return Ok(Err("it comes without a certificate".to_owned()));
     };
-    Ok(match Certificate::from_text(&first.text()?) {
+    Ok(match Certificate::from_base64(&first.text()?) {
         Err(error) => Err(error.to_string()),
         Ok(certificate) if certificate.not_after() <= now => {
             Err(format!("its certificate expired on {}", certificate.not_after().rfc3339()))

@@ -7,7 +7,7 @@ mod write;
 
 use std::time::Duration;
 
-pub use write::{AssertionDraft, AttributeDraft, Draft, Encrypt, Sign};
+pub use write::{AssertionDraft, Draft, Encrypt, Sign, WriteError};
 
 use super::assertion::{self, Assertion};
 use super::encryption::{self, Ciphers};

@@ -19,10 +19,14 @@ pub fn response(root: Element<'_>) -> Result<Option<Part<'_>>, Refused> {
     is_root(root, names::PROTOCOL, "Response")?;
     let mut part = None;
     for child in root.only_elements()? {
-        if let Some(found) = as_part(child) {
-            if part.replace(found).is_some() {
-                return Err(Refused::new(Check::Structure, "one assertion", "a second one"));
+        match as_part(child) {
+            Some(found) => {
+                if part.replace(found).is_some() {
+                    return Err(Refused::new(Check::Structure, "one assertion", "a second one"));
+                }
             }
+            None if belongs(child) => (),
+            None => return Err(stray(child)),
         }
     }
     let assertion = part.map(Part::element);
@@ -85,6 +89,12 @@ pub fn encrypted(root: Element<'_>) -> Result<Element<'_>, Refused> {
 /// Whether something called a signature stands directly in it; whether it counts is for the verifier to say.
 pub fn is_signed(element: Element<'_>) -> bool {
     element.children().any(|child| child.local() == "Signature")
+}
+
+/// What else a response consists of (SAML Core, section 3.2.2).
+fn belongs(child: Element<'_>) -> bool {
+    let own = ["Extensions", "Status"].contains(&child.local()) && child.namespace() == names::PROTOCOL;
+    own || child.is(names::ASSERTION, "Issuer") || child.is(names::SIGNATURE, "Signature")
 }
 
 fn as_part(child: Element<'_>) -> Option<Part<'_>> {

@@ -97,7 +97,7 @@ fn key_info(certificate: &Certificate) -> String {
 /// That the others will find what we meant: our own mistakes stay here.
 fn verify(signed: &str, id: &str, key: &SigningKey, bytes: &[u8]) -> Result<(), SignatureError> {
     let document = parse(signed)?;
-    let verified = verify_enveloped(find(&document, id)?, slice::from_ref(&key.verifying_key()?))?;
+    let verified = verify_enveloped(find(&document, id)?, slice::from_ref(key.verifying_key()))?;
     match verified.get() == bytes {
         true => Ok(()),
         false => Err(SignatureError::Digest),

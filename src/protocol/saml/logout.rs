@@ -1,0 +1,201 @@
+//! Single logout messages (SAML Core, section 3.7), written and read. Which session they end is not decided here.
+
+use super::assertion::{NameId, name_id_of};
+use super::certificate::Certificate;
+use super::keys::{DecryptingKey, SigningKey};
+use super::message::{self, Expected, Received, Signed, bounded};
+use super::names;
+use super::refused::{Check, Refused};
+use super::signature::{SignatureError, Verified, sign_enveloped};
+use super::status::Status;
+use super::time;
+use super::xml::{Document, Element, Limits, Malformed, Writer};
+use crate::foundation::clock::Moment;
+
+const REQUEST: &str = "LogoutRequest";
+const RESPONSE: &str = "LogoutResponse";
+const MAX_SESSION_INDEXES: usize = 64;
+const MAX_SESSION_INDEX: usize = 1024;
+
+/// A logout to be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestDraft<'a> {
+    /// `_` and 32 hex digits of chance.
+    pub id: &'a str,
+    pub issuer: &'a str,
+    pub destination: &'a str,
+    pub name_id: &'a NameId,
+    /// The sessions that end; all of them, if none is named.
+    pub session_indexes: &'a [&'a str],
+    /// The request is void from then on.
+    pub not_on_or_after: Option<Moment>,
+}
+
+/// An answer to a logout.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseDraft<'a> {
+    /// `_` and 32 hex digits of chance.
+    pub id: &'a str,
+    pub issuer: &'a str,
+    pub destination: &'a str,
+    pub in_response_to: &'a str,
+    pub status: &'a Status,
+}
+
+impl RequestDraft<'_> {
+    /// Without a signature, for the redirect binding, which signs the query.
+    pub fn write(&self, now: Moment) -> Result<String, Malformed> {
+        let mut writer = Writer::new(names::PREFIXES);
+        writer.open("samlp:LogoutRequest").attr("ID", self.id).attr("Version", names::VERSION);
+        writer.attr("IssueInstant", &time::render(now)).attr("Destination", self.destination);
+        writer.attr_if("NotOnOrAfter", self.not_on_or_after.map(time::render).as_deref());
+        writer.leaf("saml:Issuer", self.issuer);
+        self.name_id.write(&mut writer);
+        for index in self.session_indexes {
+            writer.leaf("samlp:SessionIndex", index);
+        }
+        writer.close();
+        writer.finish()
+    }
+
+    /// With its signature inside, for the POST binding.
+    pub fn write_signed(
+        &self,
+        now: Moment,
+        key: &SigningKey,
+        certificate: Option<&Certificate>,
+    ) -> Result<String, SignatureError> {
+        sign_enveloped(&self.write(now)?, self.id, key, certificate)
+    }
+}
+
+impl ResponseDraft<'_> {
+    /// Without a signature, for the redirect binding, which signs the query.
+    pub fn write(&self, now: Moment) -> Result<String, Malformed> {
+        let mut writer = Writer::new(names::PREFIXES);
+        writer.open("samlp:LogoutResponse").attr("ID", self.id).attr("Version", names::VERSION);
+        writer.attr("IssueInstant", &time::render(now)).attr("Destination", self.destination);
+        writer.attr("InResponseTo", self.in_response_to).leaf("saml:Issuer", self.issuer);
+        self.status.write(&mut writer);
+        writer.close();
+        writer.finish()
+    }
+
+    /// With its signature inside, for the POST binding.
+    pub fn write_signed(
+        &self,
+        now: Moment,
+        key: &SigningKey,
+        certificate: Option<&Certificate>,
+    ) -> Result<String, SignatureError> {
+        sign_enveloped(&self.write(now)?, self.id, key, certificate)
+    }
+}
+
+/// A logout that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutRequest {
+    pub id: String,
+    pub issuer: String,
+    pub name_id: NameId,
+    /// The sessions that end; all of the person's, if none is named.
+    pub session_indexes: Vec<String>,
+}
+
+/// How a logout that we asked for went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutResponse {
+    pub id: String,
+    pub issuer: String,
+    pub in_response_to: String,
+    pub status: Status,
+}
+
+impl LogoutResponse {
+    /// Whether everybody was signed out, as far as the other side knows. A partial logout is none.
+    pub fn is_complete(&self) -> bool {
+        self.status.is_success() && !self.is_partial()
+    }
+    /// Some sessions may still be there (SAML Core, section 3.7.3.2); a status says so inside or outside.
+    pub fn is_partial(&self) -> bool {
+        self.status.says(names::status::PARTIAL_LOGOUT)
+    }
+}
+
+/// Reads a request that `expected.issuer` signed; the name may be encrypted to one of these keys.
+pub fn read_request(
+    received: Received<'_>,
+    expected: &Expected<'_>,
+    decrypting: &[&DecryptingKey],
+) -> Result<Verified<LogoutRequest>, Refused> {
+    received.verified(REQUEST)?.try_map(|xml| {
+        let document = Document::parse(xml, &Limits::MESSAGE)?;
+        message::plain(document.root(), REQUEST, Signed::Outside)?;
+        request(document.root(), expected, decrypting)
+    })
+}
+
+fn request(
+    root: Element<'_>,
+    expected: &Expected<'_>,
+    decrypting: &[&DecryptingKey],
+) -> Result<LogoutRequest, Refused> {
+    let id = message::head(root, expected)?;
+    let until = message::moment(root, "NotOnOrAfter", Check::Expired)?;
+    if let Some(until) = until.filter(|until| expected.window().is_over(*until)) {
+        return Err(Refused::new(Check::Expired, expected.window().shown(), until.rfc3339()));
+    }
+    Ok(LogoutRequest {
+        id,
+        issuer: expected.issuer.to_owned(),
+        name_id: name_id_of(root, decrypting)?,
+        session_indexes: session_indexes(root)?,
+    })
+}
+
+fn session_indexes(root: Element<'_>) -> Result<Vec<String>, Refused> {
+    let mut read = Vec::new();
+    for index in root.children().filter(|child| child.is(names::PROTOCOL, "SessionIndex")) {
+        if read.len() == MAX_SESSION_INDEXES {
+            let most = format!("{MAX_SESSION_INDEXES} sessions at most");
+            return Err(Refused::new(Check::SessionIndexes, most, "more"));
+        }
+        read.push(bounded(&index.text()?, MAX_SESSION_INDEX, Check::SessionIndexes)?);
+    }
+    Ok(read)
+}
+
+/// Reads an answer to the request with this id, whatever its status says.
+pub fn read_response(
+    received: Received<'_>,
+    expected: &Expected<'_>,
+    in_response_to: &str,
+) -> Result<Verified<LogoutResponse>, Refused> {
+    received.verified(RESPONSE)?.try_map(|xml| {
+        let document = Document::parse(xml, &Limits::MESSAGE)?;
+        let root = document.root();
+        message::plain(root, RESPONSE, Signed::Outside)?;
+        let id = message::head(root, expected)?;
+        let found = root.attr("InResponseTo");
+        if found != Some(in_response_to) {
+            return Err(Refused::missing_or(Check::InResponseTo, in_response_to, found));
+        }
+        Ok(LogoutResponse {
+            id,
+            issuer: expected.issuer.to_owned(),
+            in_response_to: in_response_to.to_owned(),
+            status: Status::read(root)?,
+        })
+    })
+}
+
+/// What an answer says it answers, before anything of it is believed: good for finding the logout, for nothing else.
+pub fn claimed_in_response_to(xml: &[u8]) -> Option<String> {
+    let document = Document::parse(xml, &Limits::MESSAGE).ok()?;
+    message::plain(document.root(), RESPONSE, Signed::MaybeInside).ok()?;
+    let id = document.root().attr("InResponseTo")?;
+    (id.len() <= message::MAX_ID).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

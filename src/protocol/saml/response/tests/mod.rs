@@ -1,0 +1,136 @@
+//! Stories of responses: what is read from sound ones, and which check refuses the others.
+
+mod checks;
+mod forged;
+mod times;
+
+use super::*;
+use crate::protocol::saml::actors::*;
+use crate::protocol::saml::assertion::{Attribute, NameId};
+use crate::protocol::saml::encryption::Cipher;
+use crate::protocol::saml::names::{authn_context, name_id};
+
+/// The check that refuses it.
+fn refused(xml: &str, expected: &Expected<'_>) -> Check {
+    read(xml.as_bytes(), expected).expect_err("it must be refused").check
+}
+
+/// Every way to sign: the assertion, the response, both.
+const SHAPES: [(bool, bool); 3] = [(true, false), (false, true), (true, true)];
+
+#[test]
+fn ann_is_read_however_it_is_signed() {
+    for (assertion_signed, response_signed) in SHAPES {
+        let xml = response(assertion()).write(&sign(assertion_signed, response_signed), None).unwrap();
+        let read = read(xml.as_bytes(), &expected()).unwrap().into_inner();
+        assert_eq!(read.id, "_a1");
+        assert_eq!(read.issuer, IDP);
+        assert_eq!(read.name_id, NameId::new("ann@a.test", name_id::EMAIL_ADDRESS));
+        assert_eq!(read.session_index.as_deref(), Some("_s1"));
+        assert_eq!(read.authn_instant, NOW);
+        assert_eq!(read.session_not_on_or_after, Some(NOW.plus(seconds(3600))));
+        assert_eq!(read.not_on_or_after, NOW.plus(seconds(300)).plus(SKEW));
+        assert_eq!(read.authn_context.as_deref(), Some(authn_context::PASSWORD_PROTECTED_TRANSPORT));
+        let values: Vec<_> = read.attributes.iter().map(|it| (it.name.as_str(), it.values.clone())).collect();
+        let own = |values: &[&str]| values.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert_eq!(values, [("email", own(&["ann@a.test"])), ("groups", own(&["staff", "admins"]))]);
+    }
+}
+
+#[test]
+fn ann_is_read_when_encrypted() {
+    for (assertion_signed, response_signed) in SHAPES {
+        let sign = sign(assertion_signed, response_signed);
+        let xml = response(assertion()).write(&sign, Some(&encrypt(Cipher::Aes256Gcm))).unwrap();
+        assert!(!xml.contains("ann@a.test"));
+        let read = read(xml.as_bytes(), &expected_encrypted()).unwrap();
+        assert_eq!(read.get().name_id.value, "ann@a.test");
+        assert_eq!(refused(&xml, &expected()), Check::Undecryptable);
+    }
+}
+
+#[test]
+fn an_encrypted_name_is_read() {
+    let encrypted = {
+        let xml =
+            "<saml:NameID xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">ann@a.test</saml:NameID>";
+        let to = encrypt(Cipher::Aes128Cbc);
+        encryption::encrypt(xml.as_bytes(), to.key, to.cipher, to.oaep, to.random).unwrap()
+    };
+    let hide = |xml: String| {
+        let name = cut(&xml, "<saml:NameID", "</saml:NameID>").to_owned();
+        xml.replace(&name, &format!("<saml:EncryptedID>{encrypted}</saml:EncryptedID>"))
+    };
+    let xml = signed_after(hide, true, false);
+    let read = read(xml.as_bytes(), &expected_encrypted()).unwrap();
+    assert_eq!(read.get().name_id.value, "ann@a.test");
+}
+
+#[test]
+fn a_connection_may_want_more_signatures_and_encryption() {
+    let wants = |signed, encrypted| Expected { wants: Wants { signed, encrypted }, ..expected() };
+    for (assertion_signed, response_signed) in SHAPES {
+        let xml = response(assertion()).write(&sign(assertion_signed, response_signed), None).unwrap();
+        for (part, is_enough) in [
+            (SignedPart::Either, true),
+            (SignedPart::Assertion, assertion_signed),
+            (SignedPart::Response, response_signed),
+            (SignedPart::Both, assertion_signed && response_signed),
+        ] {
+            let outcome = read(xml.as_bytes(), &wants(part, false));
+            let check = outcome.err().map(|refused| refused.check);
+            assert_eq!(check, (!is_enough).then_some(Check::SignatureMissing), "{part:?}");
+        }
+        assert_eq!(refused(&xml, &wants(SignedPart::Either, true)), Check::NotEncrypted);
+    }
+}
+
+#[test]
+fn the_flow_is_found_by_what_the_response_claims() {
+    let xml = response(assertion()).write(&sign(true, false), None).unwrap();
+    assert_eq!(claimed_in_response_to(xml.as_bytes()).as_deref(), Some(REQUEST));
+    assert_eq!(claimed_in_response_to(b"<Response InResponseTo='x'/>"), None);
+    assert_eq!(claimed_in_response_to(b"junk"), None);
+}
+
+#[test]
+fn attributes_are_read_in_all_their_forms() {
+    let odd = "<saml:AttributeStatement>\
+        <saml:Attribute Name=\"urn:oid:1.3.6.1.4.1.5923.1.1.1.10\" FriendlyName=\"eduPersonTargetedID\">\
+        <saml:AttributeValue><saml:NameID>opaque</saml:NameID></saml:AttributeValue></saml:Attribute>\
+        <saml:Attribute Name=\"empty\"><saml:AttributeValue/><saml:AttributeValue> </saml:AttributeValue>\
+        <saml:AttributeValue xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:nil=\"true\"/>\
+        <saml:AttributeValue>one</saml:AttributeValue></saml:Attribute>\
+        <saml:Attribute Name=\"none\"/>\
+        <saml:Attribute Name=\"complex\"><saml:AttributeValue><a><b>x</b></a></saml:AttributeValue></saml:Attribute>\
+        </saml:AttributeStatement>";
+    let change = |xml: String| {
+        let statement = cut(&xml, "<saml:AttributeStatement", "</saml:AttributeStatement>").to_owned();
+        xml.replace(&statement, odd)
+    };
+    let xml = signed_after(change, true, false);
+    let read = read(xml.as_bytes(), &expected()).unwrap().into_inner();
+    let values = |name: &str| -> Vec<String> {
+        let named = |attribute: &&Attribute| attribute.name == name;
+        read.attributes.iter().find(named).unwrap().values.clone()
+    };
+    assert_eq!(values("urn:oid:1.3.6.1.4.1.5923.1.1.1.10"), ["opaque"]);
+    assert_eq!(read.attributes[0].friendly_name.as_deref(), Some("eduPersonTargetedID"));
+    assert_eq!(values("empty"), ["one"]);
+    assert!(values("none").is_empty());
+    assert!(values("complex").is_empty());
+}
+
+#[test]
+fn too_many_attributes_are_refused() {
+    let flood = |count: usize, values: usize, length: usize| {
+        let value = format!("<saml:AttributeValue>{}</saml:AttributeValue>", "x".repeat(length));
+        let one = format!("<saml:Attribute Name=\"n\">{}</saml:Attribute>", value.repeat(values));
+        let all = format!("<saml:AttributeStatement>{}</saml:AttributeStatement>", one.repeat(count));
+        signed_after(|xml| xml.replace("</saml:Assertion>", &format!("{all}</saml:Assertion>")), true, false)
+    };
+    assert!(read(flood(198, 1, 1).as_bytes(), &expected()).is_ok());
+    assert_eq!(refused(&flood(199, 1, 1), &expected()), Check::Attributes);
+    assert_eq!(refused(&flood(2, 1000, 1), &expected()), Check::Attributes);
+    assert_eq!(refused(&flood(1, 70, 1000), &expected()), Check::Attributes);
+}
