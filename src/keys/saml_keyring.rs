@@ -373,7 +373,7 @@ fn certified<K>(
         (None, None) => Ok(None),
         (Some(key), Some(certificate)) => {
             let key = read(key).ok_or(KeyError::Unreadable)?;
-            Ok(Some(Arc::new(Certified { key, certificate: Certificate::from_text(certificate)? })))
+            Ok(Some(Arc::new(Certified { key, certificate: Certificate::from_base64(certificate)? })))
         }
         _ => Err(KeyError::Unreadable),
     }

@@ -48,7 +48,7 @@ pub fn describe(
     signer: Option<&str>,
     now: Moment,
 ) -> Result<Described, DescriptionError> {
-    let signer = signer.map(Certificate::from_text).transpose().map_err(|_| DescriptionError::Signer)?;
+    let signer = signer.map(Certificate::from_base64).transpose().map_err(|_| DescriptionError::Signer)?;
     let pinned = signer.as_ref().map(|signer| std::slice::from_ref(signer.verifying_key()));
     let read = metadata::read(document, entity_id, pinned, now)?;
     let idp = IdentityProvider {

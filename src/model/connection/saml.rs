@@ -319,7 +319,7 @@ impl SamlSettings {
             return Err(Unusable::SingleSignOn);
         }
         // One that cannot be read is none: it takes no other one's place.
-        let read = self.idp.certificates.iter().filter_map(|text| Certificate::from_text(text).ok());
+        let read = self.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
         let certificates: Vec<_> = read.collect();
         if certificates.is_empty() {
             return Err(Unusable::Certificate);
@@ -376,7 +376,7 @@ impl SpAddresses {
 
 /// What a certificate is called where it is shown.
 pub fn fingerprint(certificate: &str) -> String {
-    match Certificate::from_text(certificate) {
+    match Certificate::from_base64(certificate) {
         Ok(certificate) => HEXLOWER.encode(&certificate.fingerprint()),
         Err(_) => "unreadable".to_owned(),
     }
