@@ -6,6 +6,7 @@ and is answered in JSON, a line each. When the test goes away, standard input en
 
 import json
 import sys
+import traceback
 
 # What a library prints must not be taken for an answer.
 _answers, sys.stdout = sys.stdout, sys.stderr
@@ -36,4 +37,5 @@ def _answer(request, answers):
             raise LookupError(f'nobody here knows how to "{name}"')
         return {"ok": answers[name](**request)}
     except Exception as error:  # Whatever it is, the test is to read it.
+        traceback.print_exc()
         return {"error": {"code": type(error).__name__, "message": str(error)}}

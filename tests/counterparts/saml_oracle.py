@@ -25,6 +25,7 @@ Answers:
 """
 
 import base64
+import calendar
 import contextlib
 import datetime
 import html
@@ -153,7 +154,7 @@ def response(
         made = str(
             server.create_authn_response(
                 attributes, in_response_to, acs, to, name_id=named(name_id, sp_name_qualifier=to),
-                authn={"class_ref": authn_context, "authn_instant": time_util.instant()},
+                authn={"class_ref": authn_context, "authn_instant": calendar.timegm(time_util.time.gmtime())},
                 sign_response=False, sign_assertion=False, encrypt_assertion=False,
             )
         )
@@ -191,9 +192,8 @@ def arguments(message, what):
     return signed, query[what], query.get("RelayState")
 
 
-def asked(one, kind, message):
+def asked(one, parse, message):
     how, text, relay_state = arguments(message, "SAMLRequest")
-    parse = {"authn": one.parse_authn_request, "logout": one.parse_logout_request}[kind]
     read = parse(text, relay_state=relay_state, **how)
     return read.message, checked(one, message, "SAMLRequest", read.message)
 
@@ -201,7 +201,7 @@ def asked(one, kind, message):
 def authn_request(idp, peers, message, now=None):
     with at(now):
         one = identity_provider(idp, peers, want_authn_requests_signed=True, slack=ANY_AGE)
-        it, xml = asked(one, "authn", message)
+        it, xml = asked(one, one.parse_authn_request, message)
     policy = it.name_id_policy
     return {
         "id": it.id, "issuer": it.issuer.text, "acs": it.assertion_consumer_service_url,
@@ -214,7 +214,7 @@ def authn_request(idp, peers, message, now=None):
 def logout_request(party, peers, message, now=None, **role):
     with at(now):
         one = entity(party, role["as"], peers, slack=ANY_AGE)
-        it, xml = asked(one, "logout", message)
+        it, xml = asked(one, one.parse_logout_request, message)
     return {
         "id": it.id, "issuer": it.issuer.text, "destination": it.destination,
         "name_id": {"value": it.name_id.text, "format": it.name_id.format} if it.name_id else None,

@@ -11,6 +11,7 @@ Answers (xml is text in and out, keys and certificates are PEM; "id" names an el
 """
 
 import base64
+import io
 import os
 from datetime import timedelta
 
@@ -48,6 +49,9 @@ DIGESTS = {
 }
 MGFS = {name: XENC11 + "mgf1" + name for name in HASHES}
 
+# lxml leaves out of a list of prefixes what it has never met as a name; "#default" is one, but never met.
+list(etree.iterparse(io.BytesIO(b"<x/>"), tag="#default"))
+
 
 def parse(xml):
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
@@ -70,7 +74,6 @@ def canonical(xml, id=None, prefixes=(), without_signature=False):
     element = root if id is None else element_with(root, id)
     if without_signature:
         drop(element.find(f"{{{DS}}}Signature"))
-    # lxml knows the default namespace of an InclusiveNamespaces list by its own name, "#default".
     return etree.tostring(
         element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
     ).decode()
@@ -114,7 +117,7 @@ def verify(xml, certificate, id):
     during = x509.load_pem_x509_certificate(certificate.encode()).not_valid_before_utc + timedelta(seconds=1)
     expected = SignatureConfiguration(location="./", verification_time=during, expect_references=1)
     found = XMLVerifier().verify(
-        parse(text(element)), x509_cert=certificate, id_attribute="ID", validate_schema=True, expect_config=expected
+        parse(text(element)), x509_cert=certificate, id_attribute="ID", validate_schema=False, expect_config=expected
     )
     if found.signed_xml is None or found.signed_xml.get("ID") != id:
         raise ValueError("another element than this one was signed")

@@ -32,6 +32,7 @@ $config = [
     'showerrors' => true,
     'errorreporting' => false,
     'logging.handler' => 'errorlog',
+    'logging.format' => '%level %msg',
     'logging.level' => SimpleSAML\Logger::INFO,
     'admin.checkforupdates' => false,
     'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true],
