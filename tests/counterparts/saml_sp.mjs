@@ -31,6 +31,8 @@ const provider = (saml, request) =>
     digestAlgorithm: 'sha256',
     wantAssertionsSigned: false,
     wantAuthnResponseSigned: false,
+    // It deflates what it posts otherwise, which no binding asks for.
+    skipRequestCompression: saml.authnRequestBinding === 'HTTP-POST',
     ...(request && { validateInResponseTo: 'always', cacheProvider: outstanding(request) }),
     ...saml,
   });

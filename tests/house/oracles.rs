@@ -17,7 +17,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::node::Node;
 use super::simplesamlphp::KeyPair;
 
-/// The exclusive canonical form of a whole document, without comments, by libxml2.
+/// The exclusive canonical form of a whole document, with its comments, by libxml2.
 pub fn canonical_by_xmllint(xml: &str) -> Result<String, String> {
     let file = file(xml);
     let made = run(Command::new("xmllint").args(["--nonet", "--exc-c14n"]).arg(file.path()));

@@ -9,8 +9,8 @@
 //! - an encrypted assertion is AES-128-CBC under RSA-OAEP with SHA-1, always;
 //! - a logout that begins here ([`SimpleSamlPhp::logout_url`]) visits the applications one after the other by
 //!   redirects, unless the setting `logouttype` is `iframe`;
-//! - whatever it does not like is a page that says "Error report", "Unhandled exception" or "Metadata not found"
-//!   with status 500, or 404; [`SimpleSamlPhp::log`] says why;
+//! - whatever it does not like is a page with status 200 that says "Unhandled exception" (or "Metadata not found",
+//!   …) and why, with a backtrace; [`SimpleSamlPhp::log`] says it too, a moment later, so assert on the page;
 //! - it goes by the machine's clock, whatever [`Clock`](behalf::foundation::clock::Clock) the broker has.
 
 use std::io::{BufRead, BufReader};
