@@ -3,7 +3,9 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::oracles::{NodeSaml, Party, Pysaml2, XmlOracle, canonical_by_xmllint, posted, redirected, xmlsec};
+use super::oracles::{
+    NodeSaml, Party, Pysaml2, Spid, XmlOracle, canonical_by_xmllint, posted, redirected, xmlsec,
+};
 use super::simplesamlphp::{
     AttributeNames, EMAIL, KeyPair, PASSWORD, Plan, ServiceProvider, SimpleSamlPhp, Someone,
 };
@@ -393,4 +395,25 @@ async fn pysaml2_reads_signed_messages_and_refuses_those_of_another_key() {
         assert_eq!(read["acs"], ACS);
         pysaml2.authn_request(&idp, &[&known[1]], message).await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn spid_makes_its_responses_for_our_request() {
+    let idp = Party::identity_provider("https://idp.a.test", KeyPair::generate(), "https://idp.a.test/sso");
+    let mut spid = Spid::start(&idp).await;
+    let cases = spid.cases();
+    assert!(cases.len() > 100);
+    assert!(cases.iter().all(|one| one.refused || !one.case.starts_with("xsw")));
+    let request = format!(
+        r#"<p:AuthnRequest xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol" ID="_request" Version="2.0"
+        IssueInstant="2026-03-01T09:00:00Z" AssertionConsumerServiceURL="{ACS}"><a:Issuer
+        xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion">{SP}</a:Issuer></p:AuthnRequest>"#
+    );
+    let (now, attributes) = (Some("2026-03-01T09:00:00Z"), json!({ "mail": "ann@a.test" }));
+    let good = spid.response("1", &request, attributes.clone(), now).await;
+    assert!(good.contains("ann@a.test") && good.contains(r#"InResponseTo="_request""#));
+    let id = id_of(&good, "Assertion");
+    xmlsec::verify(&good, &id, &idp.signing.certificate).unwrap();
+    let bad = spid.response("4", &request, attributes, now).await;
+    xmlsec::verify(&bad, &id_of(&bad, "Assertion"), &idp.signing.certificate).unwrap_err();
 }

@@ -4,8 +4,9 @@
 //! - [`XmlOracle`]: lxml, signxml and Python's cryptography, one process for all questions
 //! - [`Pysaml2`]: either side of SAML by pysaml2
 //! - [`NodeSaml`]: a service provider by node-saml
+//! - [`Spid`]: the responses, good and bad, that Italy's SPID tries on service providers
 //!
-//! The heads of `tests/counterparts/{xml_oracle.py,saml_oracle.py,saml_sp.mjs}` say what every question takes.
+//! The heads of `tests/counterparts/{xml_oracle,saml_oracle,spid_oracle}.py` and `saml_sp.mjs` say what every question takes.
 //! An `Err` is the oracle's refusal, with its words.
 
 use std::io::Write;
@@ -318,6 +319,49 @@ impl NodeSaml {
     /// Any other question.
     pub async fn try_ask(&mut self, what: &str, asked: Value) -> Result<Value, Value> {
         self.0.try_ask(what, asked).await
+    }
+}
+
+/// PyPI's spid-sp-test, as this identity provider.
+pub struct Spid(Node);
+
+/// One of its responses.
+#[derive(Clone)]
+pub struct SpidCase {
+    /// `1`, `xsw3`, …
+    pub case: String,
+    /// In Italian, as SPID numbers them.
+    pub title: String,
+    /// What SPID expects of a service provider.
+    pub refused: bool,
+}
+
+impl Spid {
+    pub async fn start(idp: &Party) -> Self {
+        Self(Node::start_python("spid_oracle", idp.described()).await)
+    }
+
+    pub fn cases(&self) -> Vec<SpidCase> {
+        let cases = self.0.ready["cases"].as_array().unwrap().iter();
+        let case = |one: &Value| SpidCase {
+            case: text(one["case"].clone()),
+            title: text(one["title"].clone()),
+            refused: one["refused"].as_bool().unwrap(),
+        };
+        cases.map(case).collect()
+    }
+
+    /// This case as an answer to this AuthnRequest (XML), which must name its ACS; `attributes` is
+    /// `{name: value}`, `now` RFC 3339.
+    pub async fn response(
+        &mut self,
+        case: &str,
+        request: &str,
+        attributes: Value,
+        now: Option<&str>,
+    ) -> String {
+        let asked = json!({ "case": case, "request": request, "attributes": attributes, "now": now });
+        text(self.0.ask("response", asked).await["xml"].take())
     }
 }
 
