@@ -1,8 +1,8 @@
 //! A customer's SAML identity provider, by other authors: Debian's SimpleSAMLphp, on PHP's own web server.
 //!
 //! What a story must know of it (version 1.19, over plain HTTP):
-//! - people sign in at a form with the labels "Username" and "Password": fields `username`, `password` and a hidden `AuthState`; its button says "Login", and a
-//!   wrong password shows the form again with "Incorrect username or password";
+//! - people sign in at a form with "Username" and "Password" (fields `username`, `password` and a hidden
+//!   `AuthState`) and a button "Login"; a wrong password shows it again with "Incorrect username or password";
 //! - an answer leaves as a form that posts itself to the ACS (button "Submit" without scripts);
 //! - cookies are `SimpleSAMLSessionID{port}` and `SimpleSAMLAuthToken{port}`, on the host, for every path;
 //! - somebody who has a session is not asked again, except with `ForceAuthn`;
