@@ -4,6 +4,8 @@ mod base64;
 pub mod binding;
 pub mod certificate;
 pub mod encryption;
+#[cfg(test)]
+mod fixtures;
 pub mod keys;
 pub mod signature;
 pub mod time;
