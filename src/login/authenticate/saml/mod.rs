@@ -5,7 +5,6 @@
 
 mod answered;
 mod asking;
-mod diagnosis;
 pub mod pages;
 
 pub use asking::leave_for;

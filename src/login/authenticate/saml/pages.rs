@@ -7,8 +7,8 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::answered;
-use super::diagnosis::Diagnosis;
 use crate::foundation::id::{ConnectionId, FlowId};
+use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
@@ -113,7 +113,7 @@ impl Answered<'_> {
         }
         check_relay_state(params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
-        let proof = answered::proof(self.connection, away, &assertion, now)?;
+        let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
         self.put_aside(&login, &proof).await
     }
 
