@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
-use crate::publish::{assets, health, logos, metadata};
+use crate::publish::{assets, health, logos, metadata, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
 use crate::web::{browser, layers, reply};
@@ -76,6 +76,7 @@ fn identity_providers() -> Router<Front> {
             "/saml/{connection}/acs",
             post(authenticate::saml::pages::consume).get(authenticate::saml::pages::consume_nothing),
         )
+        .route("/saml/{connection}/slo", get(leave::saml::by_redirect).post(leave::saml::by_post))
         .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
 }
 
@@ -85,6 +86,7 @@ fn machines() -> Router<Front> {
         .route("/token", post(issue::api::token))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
+        .route("/saml/{connection}/metadata", get(saml::metadata))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
 }

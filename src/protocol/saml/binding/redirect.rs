@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{BindingError, Carried};
 use crate::protocol::saml::base64;
 use crate::protocol::saml::keys::{SigningKey, VerifyingKey};
-use crate::protocol::saml::signature::SignatureMethod;
+use crate::protocol::saml::signature::{SignatureError, SignatureMethod, Verified};
 
 /// The most bytes of a query, and of the message that is inflated from it (threat H13).
 const MAX_QUERY: usize = 64 * 1024;
@@ -66,6 +66,21 @@ impl<'q> RedirectMessage<'q> {
 
     pub fn is_signed(&self) -> bool {
         self.signature.is_some()
+    }
+
+    /// The message, if one of `keys` signed the query that carries it.
+    pub fn verified(self, keys: &[VerifyingKey]) -> Result<Verified<Vec<u8>>, SignatureError> {
+        if keys.is_empty() {
+            return Err(SignatureError::NoKeys);
+        }
+        if self.signature.is_none() {
+            return Err(SignatureError::Missing);
+        }
+        if self.is_signed_by(keys) {
+            Ok(Verified::of_signed_query(self.xml))
+        } else {
+            Err(SignatureError::Signature)
+        }
     }
 
     /// Whether one of `keys` signed the query. Without a signature, or without keys, it is not.

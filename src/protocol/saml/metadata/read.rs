@@ -252,10 +252,11 @@ fn web_url(text: &str) -> Result<String, MetadataError> {
     let is_plain = text.len() <= MAX_URL && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let url = Url::parse(text).ok().filter(|_| is_plain).ok_or_else(refused)?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
-    let authority = text.to_ascii_lowercase().strip_prefix(url.scheme()).and_then(|it| it.strip_prefix("://").map(|it| !it.starts_with('/')));
+    let written = text.to_ascii_lowercase();
+    let authority = written.strip_prefix(url.scheme()).and_then(|rest| rest.strip_prefix("://"));
+    let is_written_so = authority.is_some_and(|authority| !authority.starts_with('/'));
     let is_anonymous = url.username().is_empty() && url.password().is_none();
-    if is_web && authority == Some(true) && is_anonymous { Ok(text.to_owned()) } else { Err(refused()) }
-}
+    if is_web && is_written_so && is_anonymous { Ok(text.to_owned()) } else { Err(refused()) }
 }
 
 fn name_id_formats(role: Element<'_>) -> Result<Vec<String>, MetadataError> {
