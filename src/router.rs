@@ -61,6 +61,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/organization", post(choose::pages::pick))
         .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback).head(wrong_method))
         .route("/login/{flow}/returned", get(authenticate::saml::pages::returned))
+        .route("/saml/{connection}/accepted", get(authenticate::saml::unasked::accepted))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
