@@ -109,10 +109,8 @@ impl Asking<'_> {
                 format: (format != NameIdFormat::Unspecified).then(|| name_id_format(format)),
                 allow_create: true,
             }),
-            requested: context.map(|context| Requested {
-                classes: &classes,
-                comparison: comparison(context.comparison),
-            }),
+            requested: context
+                .map(|context| Requested { classes: &classes, comparison: comparison(context.comparison) }),
             subject: subject
                 .as_deref()
                 .map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),

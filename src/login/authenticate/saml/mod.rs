@@ -6,5 +6,6 @@
 mod answered;
 mod asking;
 pub mod pages;
+pub mod unasked;
 
 pub use asking::leave_for;

@@ -47,6 +47,10 @@ pub struct IdpMetadata {
 }
 
 impl IdpMetadata {
+    /// The keys whose signatures count.
+    pub fn keys(&self) -> Vec<VerifyingKey> {
+        self.signing.iter().map(|certificate| certificate.verifying_key().clone()).collect()
+    }
     /// Where to send people by this binding.
     pub fn sso(&self, binding: Binding) -> Option<&Endpoint> {
         self.sso.iter().find(|endpoint| endpoint.binding == binding)
