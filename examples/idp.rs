@@ -9,13 +9,16 @@
 //! It prints its issuer. Register the callback that Behalf shows for the connection with `REDIRECT_URI`; the
 //! client is `CLIENT_ID` (default: `behalf`) with `CLIENT_SECRET`.
 
+#[path = "sign_in_page.rs"]
+mod sign_in_page;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Form, Query, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Json, Redirect, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
@@ -24,6 +27,8 @@ use behalf::protocol::jose::{Algorithm, JwkSet, SigningKey, VerifyingKey};
 use behalf::protocol::oauth::{params, pkce};
 use serde::Deserialize;
 use serde_json::{Value, json};
+pub use sign_in_page::Person;
+use sign_in_page::Look;
 use tokio::net::TcpListener;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -40,12 +45,6 @@ pub struct Company {
     pub client_secret: Secret,
     /// A colour of its pages, in degrees.
     pub hue: u16,
-}
-
-#[derive(Clone)]
-pub struct Person {
-    pub email: String,
-    pub name: String,
 }
 
 /// A running provider. Clones share it.
@@ -275,76 +274,10 @@ fn basic(header: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret)?))
 }
 
-/// One button for each of the people; who was named already comes first.
 fn page(provider: &Provider, query: &str, hint: Option<&str>) -> Response {
     let company = &provider.0.company;
-    let mut people: Vec<_> = company.people.iter().collect();
-    people.sort_by_key(|person| Some(person.email.as_str()) != hint);
-    let button = |person: &&Person| {
-        let (name, email) = (escape(&person.name), escape(&person.email));
-        format!(r#"<button name="person" value="{email}"><b>{name}</b><span>{email}</span></button>"#)
-    };
-    let buttons: String = people.iter().map(button).collect();
-    let stranger = hint.filter(|hint| people.iter().all(|person| person.email != *hint));
-    let stranger = stranger
-        .map(|hint| format!(r#"<p class="problem">Nobody here is called {}.</p>"#, escape(hint)))
-        .unwrap_or_default();
-    let (name, hue, query) = (escape(&company.name), company.hue, escape(query));
-    let html = format!(
-        r#"<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <title>Sign in – {name}</title>
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <meta name="color-scheme" content="light dark">
-  <link rel="icon" href="data:,">
-  <style>:root {{ --hue: {hue} }} {STYLE}</style>
-</head>
-<body>
-  <main>
-    <p class="brand">{name}</p>
-    <h1>Who are you?</h1>
-    {stranger}
-    <form method="post" action="/authorize?{query}">
-      {buttons}
-      <button class="quiet" name="person" value="">Cancel</button>
-    </form>
-    <p class="note">The sample identity provider of {name}. A real one would ask for a password here.</p>
-  </main>
-</body>
-</html>"#
-    );
-    // No `form-action`: browsers would hold the redirect back to the client against it.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], Html(html))
-        .into_response()
-}
-
-const STYLE: &str = "
-  * { box-sizing: border-box }
-  body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; line-height: 1.5;
-    font-family: system-ui, sans-serif; background: hsl(var(--hue) 45% 90%); color: #1b1d1f }
-  main { width: 100%; max-width: 25rem; padding: 2rem; border-radius: 4px; background: #fff;
-    border-top: 6px solid hsl(var(--hue) 60% 40%) }
-  .brand { margin: 0; font-weight: 650; color: hsl(var(--hue) 60% 30%) }
-  h1 { margin: .25rem 0 1.25rem; font-size: 1.6rem; line-height: 1.2 }
-  form { display: grid; gap: .75rem }
-  button { display: grid; padding: .75rem 1rem; font: inherit; text-align: start; cursor: pointer; color: inherit;
-    overflow-wrap: anywhere; border: 1px solid hsl(var(--hue) 25% 55%); border-radius: 4px; background: none }
-  button:hover { background: hsl(var(--hue) 60% 50% / 12%) }
-  button span, .note { color: #595d61; font-size: .9rem }
-  button.quiet { text-align: center; border-color: transparent; text-decoration: underline }
-  :focus-visible { outline: 3px solid hsl(var(--hue) 70% 45%); outline-offset: 2px }
-  .problem { color: #a8261c } .note { margin: 1.25rem 0 0 }
-  @media (prefers-color-scheme: dark) {
-    body { background: hsl(var(--hue) 25% 12%); color: #eff0f2 } main { background: #1b1f26 }
-    .brand { color: hsl(var(--hue) 60% 75%) } button span, .note { color: #b0b5bd } .problem { color: #ff9c8f }
-  }";
-
-fn escape(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    escaped.replace('"', "&quot;").replace('\'', "&#39;")
+    let look = Look { company: &company.name, hue: company.hue };
+    look.ask(&company.people, hint, &format!("/authorize?{query}"))
 }
 
 #[tokio::main]

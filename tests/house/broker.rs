@@ -156,6 +156,7 @@ impl Plan {
             idp_a,
             idp_b,
             saml: self.saml,
+            file: self.file,
             folder,
             unproved: self.unproved,
             _database: database,
@@ -163,7 +164,7 @@ impl Plan {
         for (name, text) in &self.files {
             std::fs::write(house.folder.path().join(name), text).unwrap();
         }
-        house.provision(&self.file).await;
+        house.provision(&house.file).await;
         house.prove_domains().await;
         drop(held);
         house.node = Node::open(house.broker.clone()).await;
@@ -184,6 +185,8 @@ pub struct House {
     /// The one behind `cb` of `org-b`.
     pub idp_b: LyingIdp,
     saml: BTreeMap<String, LyingSamlIdp>,
+    /// The provisioning file that it was built with.
+    pub file: String,
     node: Node,
     folder: TempDir,
     pub unproved: Vec<&'static str>,
@@ -212,6 +215,11 @@ impl House {
 
     /// Applies a provisioning file, as the operator does.
     pub async fn provision(&self, text: &str) {
+        self.tries(text).await.unwrap_or_else(|error| panic!("the house file: {error}"));
+    }
+
+    /// The same, or what is told of why not.
+    pub async fn tries(&self, text: &str) -> Result<(), String> {
         let text = text.replace("{idp_a}", &self.idp_a.issuer).replace("{idp_b}", &self.idp_b.issuer);
         let environment = |name: &str| match name {
             "CA_SECRET" => Some(self.idp_a.secret.clone()),
@@ -219,10 +227,8 @@ impl House {
             "RP1_SECRET" => Some(RP1_SECRET.to_owned()),
             _ => None,
         };
-        let file = HouseFile::parse(&text, self.folder.path(), &environment);
-        let file = file.unwrap_or_else(|error| panic!("the house file: {error}"));
-        let applied = apply(&self.broker, &file, Mode::Apply).await;
-        applied.unwrap_or_else(|error| panic!("the house file: {error}"));
+        let file = HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
+        apply(&self.broker, &file, Mode::Apply).await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Publishes the proof of every domain that is claimed, but those that nobody proves, and has each looked up.

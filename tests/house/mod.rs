@@ -8,6 +8,7 @@
 //! - [`postgres`]: an empty database
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
+//! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
@@ -17,9 +18,11 @@ pub mod browser;
 pub mod chromedriver;
 pub mod cookies;
 pub mod dns;
+pub mod forgery;
 pub mod form;
 pub mod lying_idp;
 pub mod lying_saml_idp;
+pub mod naive_saml_sp;
 pub mod node;
 pub mod oracles;
 pub mod postgres;

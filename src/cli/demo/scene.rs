@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use super::folder::Folder;
-use super::{dns_zone, idp, web_app};
+use super::visitor::Visitor;
+use super::{dns_zone, idp, saml_idp, web_app};
 use crate::broker::Broker;
 use crate::chores;
 use crate::cli::Error;
@@ -17,7 +18,7 @@ use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::manage::house_file::{self, HouseFile, Mode};
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, SpAddresses};
 use crate::model::delegation::Delegation;
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
@@ -54,12 +55,12 @@ pub struct Scene {
 pub struct Customer {
     pub organization: Organization,
     pub connection: Connection,
-    pub issuer: String,
+    /// Where its provider is.
+    pub provider: String,
 }
 
 struct Secrets {
     my_corp: Secret,
-    contractor: Secret,
     application: Secret,
 }
 
@@ -72,10 +73,9 @@ impl Scene {
         let front = listen(usual(8080)).await?;
         let zone = dns_zone::Zone::default();
         let resolver = dns_zone::serve(zone.clone(), loopback(0)).await?;
-        let secrets =
-            Secrets { my_corp: random.token(), contractor: random.token(), application: random.token() };
-        let my_corp = provider(usual(8081), "My Corporation", (ANN, "Ann"), &secrets.my_corp, 215).await?;
-        let contractor = provider(usual(8082), "Contractor", (CON, "Con"), &secrets.contractor, 345).await?;
+        let secrets = Secrets { my_corp: random.token(), application: random.token() };
+        let oidc = idp::serve(listen(usual(8081)).await?, my_corp(&secrets.my_corp))?;
+        let saml = saml_idp::serve(listen(usual(8082)).await?, contractor())?;
         let shop = listen(usual(8083)).await?;
         let application = format!("http://{}", shop.local_addr()?);
 
@@ -83,15 +83,20 @@ impl Scene {
         let _telemetry = telemetry::init(&config.telemetry, None::<Collector>)?;
         let broker = Broker::open(config, Clock::System, random).await?;
         let house = HOUSE
-            .replace(MY_CORP, my_corp.issuer())
-            .replace(CONTRACTOR, contractor.issuer())
+            .replace(MY_CORP, oidc.issuer())
+            .replace(CONTRACTOR, saml.origin())
             .replace(APPLICATION, &application);
         provision(&broker, &house, &folder.path, &secrets, &zone).await?;
         open_doors(&broker, front)?;
 
         let project = projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await?.ok_or("no project")?;
-        let my_corp = customer(&broker, &project, "my-corp", &my_corp).await?;
-        let contractor = customer(&broker, &project, "contractor", &contractor).await?;
+        let my_corp = customer(&broker, &project, "my-corp", oidc.issuer()).await?;
+        let contractor = customer(&broker, &project, "contractor", saml.origin()).await?;
+        let issuer = broker.issuer(&project);
+        oidc.register(&format!("{issuer}/oidc/{}/callback", my_corp.connection.id));
+        let own = SpAddresses::of(&issuer, contractor.connection.id).entity_id;
+        let described = Visitor::arrives().opens(&own).await?;
+        saml.register(saml_idp::Service::from_metadata(&described.body)?);
         let (home, target) = (contractor.organization.id, my_corp.organization.id);
         let delegation = delegations::between(&mut &broker.db, home, target).await?.ok_or("no delegation")?;
         let settings = web_app::Settings {
@@ -117,21 +122,21 @@ async fn listen(port: u16) -> Result<TcpListener, Error> {
     }
 }
 
-async fn provider(
-    port: u16,
-    name: &str,
-    (email, person): (&str, &str),
-    secret: &Secret,
-    hue: u16,
-) -> Result<idp::Provider, Error> {
-    let company = idp::Company {
-        name: name.into(),
-        people: vec![idp::Person { email: email.into(), name: person.into() }],
+/// It speaks OpenID Connect.
+fn my_corp(secret: &Secret) -> idp::Company {
+    idp::Company {
+        name: "My Corporation".into(),
+        people: vec![idp::Person { email: ANN.into(), name: "Ann".into() }],
         client_id: "behalf".into(),
         client_secret: secret.clone(),
-        hue,
-    };
-    idp::serve(listen(port).await?, company)
+        hue: 215,
+    }
+}
+
+/// It speaks SAML.
+fn contractor() -> saml_idp::Company {
+    let people = vec![saml_idp::Person { email: CON.into(), name: "Con".into() }];
+    saml_idp::Company { name: "Contractor".into(), people, hue: 345 }
 }
 
 /// The defaults, but in the demo's folder, with its DNS, and with providers on this machine allowed.
@@ -157,7 +162,6 @@ async fn provision(
     let environment = |name: &str| {
         let secret = match name {
             "MY_CORP_SECRET" => &secrets.my_corp,
-            "CONTRACTOR_SECRET" => &secrets.contractor,
             "ACME_CRM_SECRET" => &secrets.application,
             _ => return None,
         };
@@ -181,12 +185,12 @@ fn open_doors(broker: &Broker, listener: TcpListener) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the file has made of a customer. Its provider lets people come back to the connection's callback.
+/// What the file has made of a customer whose provider is there.
 async fn customer(
     broker: &Broker,
     project: &Project,
     slug: &str,
-    provider: &idp::Provider,
+    provider: &str,
 ) -> Result<Customer, Error> {
     let db = &broker.db;
     let organization = organizations::by_slug(&mut &*db, project.id, slug).await?.ok_or("no organization")?;
@@ -195,6 +199,5 @@ async fn customer(
     if claimed.is_empty() || claimed.iter().any(|domain| domain.state != DomainState::Verified) {
         return Err(format!("the domain of {slug} was not proved by DNS").into());
     }
-    provider.register(&format!("{}/oidc/{}/callback", broker.issuer(project), connection.id));
-    Ok(Customer { organization, connection, issuer: provider.issuer().to_owned() })
+    Ok(Customer { organization, connection, provider: provider.to_owned() })
 }

@@ -38,16 +38,17 @@ Behalf is running, with two customers and an application. Ctrl-C stops it all.
 {machine}
   Acme CRM                         {application}
   Behalf                           {behalf}{elsewhere}
-  My Corporation's sign-in         {}
-  Contractor's sign-in             {}
+  My Corporation's sign-in         {}   (OpenID Connect)
+  Contractor's sign-in             {}   (SAML)
   Database and keys                {}   ({fate})
 
 {copy}
   examples/demo.house.toml         the customers, the contractor, the application
   examples/web_app.rs              the application
-  examples/idp.rs                  the identity providers",
-        my_corp.issuer,
-        contractor.issuer,
+  examples/idp.rs                  My Corporation's identity provider
+  examples/saml_idp.rs             Contractor's",
+        my_corp.provider,
+        contractor.provider,
         folder.path.display()
     )
 }

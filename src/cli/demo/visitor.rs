@@ -114,6 +114,11 @@ impl Visitor {
         Ok(())
     }
 
+    /// Whether an address since they opened the last one had this parameter.
+    pub fn came_by(&self, parameter: &str) -> bool {
+        self.trail.iter().any(|url| url.query_pairs().any(|(name, _)| name == parameter))
+    }
+
     /// Whether they came by this server since they opened the last address.
     pub fn passed(&self, origin: &str) -> bool {
         self.trail.iter().any(|url| url.origin().ascii_serialization() == origin)

@@ -37,7 +37,7 @@ impl Story<'_> {
         title("Ann signs in: her email domain leads to My Corporation's identity provider");
         let my_corp = &self.scene.my_corp;
         let page = self.go_to_provider(ann, ANN).await?;
-        self.expect("at My Corporation's own sign-in", at(&page, &my_corp.issuer))?;
+        self.expect("at My Corporation's own sign-in", at(&page, &my_corp.provider))?;
         let page = ann.presses(&page, ANN, None).await?;
         self.expect("no page asks for an organization", at(&page, &self.scene.application))?;
         let shown = page.says("Signed in as Ann , acting for My Corporation");
@@ -58,7 +58,7 @@ impl Story<'_> {
         let page = ann.opens(&self.address("/sign-in")).await?;
         self.expect("back at Acme CRM at once", at(&page, &self.scene.application))?;
         self.expect("by way of Behalf", ann.passed(&self.scene.broker.origin))?;
-        self.expect("not by way of an identity provider", !ann.passed(&self.scene.my_corp.issuer))?;
+        self.expect("not by way of an identity provider", !ann.passed(&self.scene.my_corp.provider))?;
         let after = self.claims(ann).await?;
         for name in ["sub", "auth_time", "org_id"] {
             self.claim(&after, name, &before[name])?;
@@ -80,11 +80,15 @@ impl Story<'_> {
 
     /// The contractor of the story.
     async fn con_acts_for_my_corporation(&mut self, con: &mut Visitor) -> Result<(), Error> {
-        title("Con signs in with Contractor's identity provider and acts for My Corporation");
+        title("Con signs in with Contractor's identity provider, by SAML, and acts for My Corporation");
         let Scene { my_corp, contractor, delegation, .. } = self.scene;
         let page = self.go_to_provider(con, CON).await?;
-        self.expect("at Contractor's own sign-in", at(&page, &contractor.issuer))?;
+        self.expect("at Contractor's own sign-in", at(&page, &contractor.provider))?;
+        self.expect("where a signed SAML request led", con.came_by("SAMLRequest"))?;
         let page = con.presses(&page, CON, None).await?;
+        let carries = page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "SAMLResponse"));
+        self.expect("whose answer is carried back by his browser", carries)?;
+        let page = con.presses(&page, "Continue", None).await?;
         let asked = at(&page, &self.scene.broker.origin) && page.says("Who are you acting for?");
         self.expect("Behalf asks for whom he acts", asked)?;
         let choices: Vec<_> = page.forms().into_iter().flat_map(|form| form.buttons).collect();
@@ -94,7 +98,7 @@ impl Story<'_> {
         let shown = page.says("Signed in as Con , acting for My Corporation")
             && page.says("they belong to Contractor");
         self.expect("Acme CRM: \"Signed in as Con, acting for My Corporation\"", shown)?;
-        self.expect("not by way of My Corporation's identity provider", !con.passed(&my_corp.issuer))?;
+        self.expect("not by way of My Corporation's identity provider", !con.passed(&my_corp.provider))?;
         let claims = self.claims(con).await?;
         self.person(&claims, CON, "Con", contractor)?;
         self.organization(&claims, my_corp, "member")?;
@@ -117,7 +121,7 @@ impl Story<'_> {
         let page = con.opens(&self.address("/sign-in?prompt=select_organization")).await?;
         self.expect("Behalf asks for whom he acts", page.says("Who are you acting for?"))?;
         con.presses(&page, "on behalf of My Corporation", None).await?;
-        self.expect("not by way of an identity provider", !con.passed(&self.scene.contractor.issuer))?;
+        self.expect("not by way of an identity provider", !con.passed(&self.scene.contractor.provider))?;
         let claims = self.claims(con).await?;
         self.organization(&claims, &self.scene.my_corp, "member")?;
         self.claim(&claims, "home_org_id", &json!(self.scene.contractor.organization.id.to_string()))

@@ -1,0 +1,107 @@
+//! H09: answers to nothing, or to what somebody else asked.
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::Plan;
+use crate::house::forgery::{BOB, Forgery, Scene};
+use crate::house::lying_saml_idp::{Says, posts, posts_to};
+use crate::house::surgery::{attr, swap_all, within};
+
+pub fn files(scene: &Scene) -> Vec<Forgery> {
+    let id = scene.asked.id.clone();
+    let data = |xml: &str, new: Option<&str>| {
+        within(xml, "SubjectConfirmationData", |data| attr(data, "InResponseTo", new))
+    };
+    let root = |xml: &str, new: Option<&str>| attr(xml, "InResponseTo", new);
+    let both = |new: Option<&str>| scene.signed_after(|xml| root(&data(&xml, new), new));
+    let all = |new: &str| scene.signed_after(|xml| swap_all(&xml, &id, new));
+    let flow = id.split('.').next().unwrap().to_owned();
+    vec![
+        ("in_response_to", "answers nothing", both(None)),
+        ("in_response_to", "answers what was never asked", all("_00000000000000000000000000000000")),
+        ("in_response_to", "answers a flow of its own making", all("_flow_00000000000000000000000000.0")),
+        ("in_response_to", "answers our flow, and not our question", all(&format!("{flow}.00000000000000000000000000000000"))),
+        ("in_response_to", "answers our flow alone", all(&flow)),
+        ("in_response_to", "answers in capitals", all(&id.to_uppercase())),
+        ("in_response_to", "answers with a blank", all(&format!("{id} "))),
+        ("in_response_to", "answers emptily", all("")),
+        ("confirmation_in_response_to", "the bearer answers nothing", scene.signed_after(|xml| data(&xml, None))),
+        ("confirmation_in_response_to", "the bearer answers something else", scene.signed_after(|xml| data(&xml, Some("_other")))),
+        ("in_response_to", "only the bearer answers", scene.signed_after(|xml| root(&xml, None))),
+        ("confirmation_in_response_to", "the response alone answers something else", scene.signed_after(|xml| root(&xml, Some("_other")))),
+    ]
+    .into_iter()
+    .map(|(reason, name, xml)| Forgery::new(name, xml, reason).fooling(BOB))
+    .collect()
+}
+
+#[tokio::test]
+async fn h09_an_answer_that_nobody_asked_for_signs_nobody_in() {
+    let mut scene = Scene::opens().await;
+    scene.refuses(files(&scene)).await;
+    // Nor one with a RelayState that is not ours, or of another outing.
+    let honest = scene.honest();
+    let state = scene.asked.relay_state.clone().unwrap();
+    let (flow, _) = state.split_once('.').unwrap();
+    for other in ["", "x", "https://evil.test/", flow, &state.to_uppercase(), &format!("{state}x")] {
+        let before = scene.house.before().await;
+        let answer = posts_to(&mut scene.bob.browser, &scene.asked.acs, Some(other), &honest).await;
+        assert_eq!(answer.status, 403, "{other}");
+        scene.house.refused(&before, "relay_state").await;
+    }
+    scene.ends_well().await;
+}
+
+#[tokio::test]
+async fn h09_an_attackers_own_good_answer_leaves_the_victims_browser_anonymous() {
+    let house = Plan::saml().build().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, mut attacker) = (rp1.asks(), Person::new("bob@b.test"));
+    let asked = attacker.leaves_for(&house, "cb", &ask).await;
+    let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+    // A page of the attacker's posts it by the victim's browser, which has a flow of its own open.
+    let mut victim = Person::new("owner@b.test");
+    let own = rp1.asks();
+    let theirs = victim.leaves_for(&house, "cb", &own).await;
+    let before = house.before().await;
+    let answer = posts(&mut victim.browser, &asked, &xml).await;
+    let taken = victim.browser.follow(&answer).await;
+    assert_eq!((answer.status.as_u16(), taken.status.as_u16()), (303, 403), "{}", taken.body);
+    house.refused(&before, "flow_expired").await;
+    // It was good for the attacker alone, who still may take it up.
+    let taken = attacker.browser.follow(&answer).await;
+    let arrival = attacker.goes_on(&ask, taken).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+    // And the victim's own flow was not disturbed.
+    let xml = house.saml("cb").answers(&theirs, &Says::that("owner@b.test"));
+    let arrival = victim.returns(&own, &theirs, xml).await;
+    assert_eq!(own.redeems(&arrival).await.id["email"], "owner@b.test");
+}
+
+#[tokio::test]
+async fn h09_nothing_is_taken_by_redirect_artifact_or_simple_signature() {
+    let mut scene = Scene::opens().await;
+    let xml = scene.honest();
+    let acs = scene.asked.acs.clone();
+    for query in ["", "?SAMLart=AAQAAA", "?SAMLResponse=fZ&RelayState=x"] {
+        let before = scene.house.before().await;
+        let answer = scene.bob.browser.get(&format!("{acs}{query}")).await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+        scene.house.refused(&before, "binding_unsupported").await;
+    }
+    let message = data_encoding::BASE64.encode(xml.as_bytes());
+    for (more, reason) in [
+        (vec![("SAMLart", "AAQAAA")], "binding_unsupported"),
+        (vec![("SAMLResponse", message.as_str()), ("Signature", "AA=="), ("SigAlg", "x")], "binding_unsupported"),
+        (vec![("SAMLResponse", message.as_str()), ("SAMLResponse", message.as_str())], "malformed_saml"),
+        (vec![("SAMLResponse", "*")], "malformed_saml"),
+        (vec![("SAMLResponse", "")], "malformed_saml"),
+        (vec![("RelayState", "x")], "malformed_saml"),
+        (vec![], "malformed_saml"),
+    ] {
+        let before = scene.house.before().await;
+        let answer = scene.bob.browser.post_form(&acs, &more).await;
+        assert_eq!(answer.status, 400, "{more:?}: {}", answer.body);
+        scene.house.refused(&before, reason).await;
+    }
+    scene.ends_well().await;
+}
