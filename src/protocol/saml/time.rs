@@ -1,5 +1,8 @@
 //! Moments as SAML writes them (SAML 2.0 Core, section 1.3.3): `xs:dateTime` in UTC.
 
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
+
 use crate::foundation::clock::Moment;
 
 /// A text is not a moment as SAML writes it.
@@ -9,6 +12,7 @@ pub struct NotATime;
 
 /// The last moment that can be written: 9999-12-31T23:59:59.999Z.
 const LAST: Moment = Moment::from_millis(253_402_300_799_999);
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const MAX_FRACTION_DIGITS: usize = 9;
 
 /// Reads `2026-01-02T03:04:05Z`, with an optional fraction of up to nine digits, of which milliseconds are kept.
@@ -19,15 +23,16 @@ pub fn parse(text: &str) -> Result<Moment, NotATime> {
     if !has_form(text.as_bytes()) {
         return Err(NotATime);
     }
-    // What remains is the calendar: the length of months and the hours of a day.
-    Moment::parse_rfc3339(text)
-        .filter(|moment| (0..=LAST.millis()).contains(&moment.millis()))
-        .ok_or(NotATime)
+    // What remains is the calendar: the length of months, and the minutes of an hour.
+    let time: DateTime = text.trim_end_matches('Z').parse().map_err(|_| NotATime)?;
+    let millis = i64::try_from(time.duration_since(EPOCH).as_millis()).map_err(|_| NotATime)?;
+    if millis < 0 { Err(NotATime) } else { Ok(Moment::from_millis(millis)) }
 }
 
 /// Writes a moment with milliseconds: `2026-01-02T03:04:05.678Z`. One outside 1970 to 9999 becomes the nearest within.
 pub fn render(moment: Moment) -> String {
-    moment.clamp(Moment::from_millis(0), LAST).rfc3339()
+    let since = SignedDuration::from_millis(moment.millis().clamp(0, LAST.millis()));
+    format!("{:.3}Z", EPOCH.saturating_add(since))
 }
 
 fn has_form(text: &[u8]) -> bool {
