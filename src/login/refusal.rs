@@ -104,7 +104,7 @@ impl Refusal {
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
-            Self::IdpAnswerInvalid(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
+            Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
             Self::ConnectionChanged | Self::ConnectionInactive => {
@@ -166,5 +166,16 @@ impl Refusal {
             | Self::DelegationNotAccepted
             | Self::MfaRequired => OAuthError::access_denied(self.name()),
         })
+    }
+}
+
+/// A message that says of itself that it is not meant for us is a bad request (threats C12); one that came to another
+/// connection's door (C11), or that contradicts itself (C01), is forbidden; whatever else fails proves nobody (C13, C14).
+fn answer_status(why: &str) -> StatusCode {
+    match why {
+        "iss_mismatch" | "iss_missing" | "code_missing" => StatusCode::BAD_REQUEST,
+        "connection_mismatch" => StatusCode::FORBIDDEN,
+        userinfo if userinfo.starts_with("userinfo_") => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
     }
 }

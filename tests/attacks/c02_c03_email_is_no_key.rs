@@ -65,7 +65,7 @@ async fn is_refused_with_one_of(house: &House, says: Says, what: &str) {
     let before = house.before().await;
     let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
     let arrival = Person::new("ann@a.test").follows(&ask).await;
-    assert_eq!(arrival.status(), 403, "{what}: {}", arrival.told());
+    assert_eq!(arrival.status(), 401, "{what}: {}", arrival.told());
     house.refused_for_one_of(&before, &["sub_invalid", "token_answer_malformed", "id_token_refused"]).await;
 }
 
@@ -74,9 +74,9 @@ async fn c02_the_same_subject_of_another_issuer_is_nobody_that_is_known() {
     let house = House::opens().await;
     let ann = ann_of(&house).await;
     let other = json!("https://idp.test/other-tenant").to_string();
-    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &other), 403, "id_token_issuer").await;
+    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &other), 401, "id_token_issuer").await;
     let slash = json!(format!("{}/", house.idp_a.issuer)).to_string();
-    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &slash), 403, "id_token_issuer").await;
+    is_refused(&house, Says::that("1", "ann@a.test").claim("iss", &slash), 401, "id_token_issuer").await;
 
     // The connection moves to another provider, where somebody else may be number 1.
     let moved = DEFAULT.replacen("{idp_a}", "{idp_b}", 1).replacen(

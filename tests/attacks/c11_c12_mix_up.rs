@@ -96,12 +96,12 @@ async fn c12_the_answer_of_another_issuer_is_not_redeemed_anywhere() {
     for iss in [of_b.as_str(), &slash, "https://evil.test"] {
         let (mut ann, back) = sent_back(&house).await;
         let forged = changed(&back, "iss", Some(iss));
-        is_refused(&house, &mut ann, &forged, 403, "iss_mismatch").await;
+        is_refused(&house, &mut ann, &forged, 400, "iss_mismatch").await;
     }
     // It promises to name itself, so silence is no answer.
     for silence in [None, Some("")] {
         let (mut ann, back) = sent_back(&house).await;
-        is_refused(&house, &mut ann, &changed(&back, "iss", silence), 403, "iss_missing").await;
+        is_refused(&house, &mut ann, &changed(&back, "iss", silence), 400, "iss_missing").await;
     }
 }
 
@@ -113,7 +113,7 @@ async fn c12_a_provider_that_leads_to_another_gets_no_code_of_it() {
         .idp_a
         .says(Says::truth().response("iss", Some(&house.idp_b.issuer)).response("code", Some("code-of-b")));
     let (mut ann, back) = sent_back(&house).await;
-    is_refused(&house, &mut ann, &back, 403, "iss_mismatch").await;
+    is_refused(&house, &mut ann, &back, 400, "iss_mismatch").await;
     assert_eq!(house.idp_a.hits("/token"), 0);
 }
 
@@ -143,7 +143,7 @@ async fn h19_state_belongs_to_one_browser_one_outing_and_one_use() {
     let code = |url: &url::Url| url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
     let injected = changed(&of_mallory, "code", Some(&code(&of_victim)));
     let before = house.before().await;
-    assert_eq!(mallory.browser.get(injected.as_str()).await.status, 403);
+    assert_eq!(mallory.browser.get(injected.as_str()).await.status, 401);
     house.refused(&before, "token_endpoint_refused").await;
 }
 
@@ -152,16 +152,16 @@ async fn a_provider_that_fails_is_no_way_in() {
     use crate::house::lying_idp::Door;
     let house = House::opens().await;
     for (path, door, status, reason) in [
-        ("/token", Door::Status(500), 403, "token_answer_malformed"),
-        ("/token", Door::Body("[]".into()), 403, "token_answer_malformed"),
+        ("/token", Door::Status(500), 401, "token_answer_malformed"),
+        ("/token", Door::Body("[]".into()), 401, "token_answer_malformed"),
         (
             "/token",
             Door::Body("{\"access_token\":\"x\",\"token_type\":\"Bearer\"}".into()),
-            403,
+            401,
             "id_token_missing",
         ),
         ("/token", Door::Huge(2_000_000), 502, "idp_unreachable"),
-        ("/token", Door::Redirect(format!("{}/token", house.idp_b.issuer)), 403, "token_answer_malformed"),
+        ("/token", Door::Redirect(format!("{}/token", house.idp_b.issuer)), 401, "token_answer_malformed"),
     ] {
         house.idp_a.door(path, Some(door.clone()));
         let before = house.before().await;

@@ -31,7 +31,7 @@ async fn are_refused(house: &House, lies: Vec<(&str, Says)>) {
         let before = house.before().await;
         let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
         let arrival = Person::new("ann@a.test").follows(&ask).await;
-        assert_eq!(arrival.status(), 403, "{what}: {}", arrival.told());
+        assert_eq!(arrival.status(), 401, "{what}: {}", arrival.told());
         house.refused_for_one_of(&before, &OF_THE_TOKEN).await;
     }
     // The same login without a lie.
@@ -218,11 +218,11 @@ async fn c13_a_clock_that_is_a_little_off_is_forgiven_and_no_more() {
     let now = house.clock.now().seconds();
     for (says, status) in [
         (truth().claim("exp", &(now - 59).to_string()), 303),
-        (truth().claim("exp", &(now - 60).to_string()), 403),
+        (truth().claim("exp", &(now - 60).to_string()), 401),
         (truth().claim("iat", &(now + 60).to_string()), 303),
-        (truth().claim("iat", &(now + 61).to_string()), 403),
+        (truth().claim("iat", &(now + 61).to_string()), 401),
         (truth().claim("nbf", &(now + 60).to_string()), 303),
-        (truth().claim("nbf", &(now + 61).to_string()), 403),
+        (truth().claim("nbf", &(now + 61).to_string()), 401),
     ] {
         house.idp_a.says(says);
         let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");

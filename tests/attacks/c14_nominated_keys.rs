@@ -16,7 +16,7 @@ async fn arrives(house: &House, says: Says) -> crate::house::application::Arriva
 async fn is_refused(house: &House, says: Says, what: &str) {
     let before = house.before().await;
     let arrival = arrives(house, says).await;
-    assert_eq!(arrival.status(), 403, "{what}: {}", arrival.told());
+    assert_eq!(arrival.status(), 401, "{what}: {}", arrival.told());
     house
         .refused_for_one_of(&before, &["id_token_signature", "id_token_malformed", "token_answer_malformed"])
         .await;

@@ -28,14 +28,14 @@ async fn h20_whatever_the_token_endpoint_answers_is_refused() {
     let cases: [(Door, u16, &[&str]); 10] = [
         (Door::Endless, 502, &["idp_unreachable"]),
         (Door::Huge(5_000_000), 502, &["idp_unreachable"]),
-        (Door::Body("{".repeat(100_000)), 403, &["token_answer_malformed"]),
-        (Door::Body("[".repeat(100_000)), 403, &["token_answer_malformed"]),
-        (Door::Body(String::new()), 403, &["token_answer_malformed"]),
-        (Door::Body("<!doctype html>".into()), 403, &["token_answer_malformed"]),
-        (Door::Body("null".into()), 403, &["token_answer_malformed"]),
-        (Door::Status(204), 403, &["token_answer_malformed"]),
-        (Door::Status(429), 403, &["token_endpoint_refused", "token_answer_malformed"]),
-        (Door::Status(503), 403, &["token_endpoint_refused", "token_answer_malformed"]),
+        (Door::Body("{".repeat(100_000)), 401, &["token_answer_malformed"]),
+        (Door::Body("[".repeat(100_000)), 401, &["token_answer_malformed"]),
+        (Door::Body(String::new()), 401, &["token_answer_malformed"]),
+        (Door::Body("<!doctype html>".into()), 401, &["token_answer_malformed"]),
+        (Door::Body("null".into()), 401, &["token_answer_malformed"]),
+        (Door::Status(204), 401, &["token_answer_malformed"]),
+        (Door::Status(429), 401, &["token_endpoint_refused", "token_answer_malformed"]),
+        (Door::Status(503), 401, &["token_endpoint_refused", "token_answer_malformed"]),
     ];
     for (door, status, reasons) in cases {
         house.idp_a.door("/token", Some(door.clone()));
@@ -109,7 +109,7 @@ async fn h20_whatever_the_keys_are_is_refused_and_the_right_ones_help_after_the_
         house.turn_clock(86_401);
         ann_is_refused(
             &house,
-            if ["none", "another kind", "keys of null"].contains(&what) { 403 } else { 502 },
+            if ["none", "another kind", "keys of null"].contains(&what) { 401 } else { 502 },
             &["idp_unreachable", "id_token_signature"],
             what,
         )
@@ -160,7 +160,7 @@ async fn h20_two_hundred_unknown_keys_are_two_looks_at_most() {
     for number in 0..200 {
         house.idp_a.says(Says::truth().header("kid", &json!(format!("kid {number}")).to_string()));
         let ask = rp1.asks().with("login_hint", "ann@a.test");
-        assert_eq!(ann.follows(&ask).await.status(), 403);
+        assert_eq!(ann.follows(&ask).await.status(), 401);
     }
     house.unchanged(&before).await;
     assert!(house.idp_a.hits("/jwks") <= 2, "{}", house.idp_a.hits("/jwks"));
