@@ -1,7 +1,7 @@
 //! What every room may ask for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::audit;
@@ -35,6 +35,23 @@ pub struct Inner {
     pub clock: Clock,
     pub random: Random,
     stopping: AtomicBool,
+    running: AtomicUsize,
+}
+
+/// A request that is being answered, for as long as this is held.
+#[derive(Debug)]
+pub struct Running(Broker);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broker({})", self.origin)
+    }
 }
 
 impl std::ops::Deref for Broker {
@@ -80,6 +97,7 @@ impl Broker {
             clock,
             random,
             stopping: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
         }));
         broker.ensure_default_project().await?;
         Ok(broker)
@@ -92,6 +110,17 @@ impl Broker {
 
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Says of a request that it is being answered.
+    pub fn runs(&self) -> Running {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(self.clone())
+    }
+
+    /// How many requests are being answered.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
     }
 
     pub fn now(&self) -> Moment {
