@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::{Error, quiet_broker};
 use crate::config::Config;
+use crate::store::durable::engine::Database;
 use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Report, apply};
 
 pub async fn run(config: Config, path: &Path, plan: bool) -> Result<ExitCode, Error> {
@@ -15,6 +16,11 @@ pub async fn run(config: Config, path: &Path, plan: bool) -> Result<ExitCode, Er
         Ok(file) => file,
         Err(error) => return Ok(refused(path, &error.faults)),
     };
+    if plan && !Database::is_made(&config.database).await? {
+        let text = "there is no database of this version yet, and a plan writes nothing, so none was made: all that the \
+                    file names would be created. `behalf apply` without --plan makes both";
+        return Err(text.into());
+    }
     let broker = quiet_broker(config).await?;
     let mode = if plan { Mode::Plan } else { Mode::Apply };
     match apply(&broker, &file, mode).await {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tower::Service;
 
 #[derive(Clone, Debug)]
@@ -50,14 +50,15 @@ where
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
         let (acceptor, places) = (self.acceptor.clone(), Arc::clone(&self.limited.places));
-        let deadline = Instant::now() + self.limited.patience;
+        let mut deadline = Box::pin(tokio::time::sleep(self.limited.patience));
         Box::pin(async move {
             let place = places.try_acquire_owned().map_err(io::Error::other)?;
-            let accepted = tokio::time::timeout_at(deadline, acceptor.accept(stream, service)).await;
-            let (stream, service) = accepted.map_err(|_| io::ErrorKind::TimedOut)??;
+            let (stream, service) = tokio::select! {
+                accepted = acceptor.accept(stream, service) => accepted?,
+                () = &mut deadline => return Err(io::ErrorKind::TimedOut.into()),
+            };
             let asked = Arc::new(AtomicBool::new(false));
-            let deadline = Some(Box::pin(tokio::time::sleep_until(deadline)));
-            let stream = Watched { stream, asked: Arc::clone(&asked), deadline };
+            let stream = Watched { stream, asked: Arc::clone(&asked), deadline: Some(deadline) };
             Ok((stream, Held { service, asked, _place: Arc::new(place) }))
         })
     }

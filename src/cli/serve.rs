@@ -1,6 +1,7 @@
 //! `behalf serve`
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::Error;
 use super::limited::Limited;
@@ -115,18 +115,21 @@ pub async fn stop_when(broker: Broker, handle: Handle<SocketAddr>, mut told: mps
     told.recv().await;
     broker.stop();
     let patience = Duration::from_secs(broker.config.server.shutdown_timeout);
-    let ends = Instant::now() + patience;
+    let mut ends = pin!(tokio::time::sleep(patience));
     tracing::info!(
         logins = broker.ephemeral.held(Kind::LoginFlow),
         "stopping when running logins have ended; once more to stop now"
     );
     // Somebody who has left a login open in a tab must not take all the time from requests that are running.
-    let logins = tokio::time::timeout_at(ends - patience / 4, logins_have_ended(&broker));
+    let logins = tokio::time::timeout(patience - patience / 4, logins_have_ended(&broker));
     tokio::select! {
-        _ = logins => handle.graceful_shutdown(Some(ends - Instant::now())),
+        _ = logins => handle.graceful_shutdown(None),
         _ = told.recv() => return handle.shutdown(),
     }
-    told.recv().await;
+    tokio::select! {
+        () = &mut ends => {}
+        _ = told.recv() => {}
+    }
     handle.shutdown();
 }
 

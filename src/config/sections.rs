@@ -113,7 +113,8 @@ pub struct Login {
     pub flow_lifetime: u64,
     /// How long a browser stays signed in.
     pub session_lifetime: u64,
-    /// Logins that one network (IPv4 /24, IPv6 /56) may begin in a minute and leave waiting for a page.
+    /// Logins that one network (IPv4 /24, IPv6 /56; four times as many an IPv6 /48) may begin in a minute and leave
+    /// waiting for a page.
     pub flows_per_minute: u64,
 }
 

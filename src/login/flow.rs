@@ -10,13 +10,16 @@ use crate::foundation::id::FlowId;
 use crate::foundation::secret::Secret;
 use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
-use crate::store::ephemeral::Kind;
+use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::cookies;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
 
 /// The largest request that is kept, in bytes: with room for the rest of a flow within what the store takes.
 const LARGEST_REQUEST: usize = 4 * 1024;
+
+/// How many times the share of a network the larger one has that it is part of.
+const LARGER: u64 = 4;
 
 /// Whether there is room for what was asked while the person is away.
 pub fn is_small(asked: &Asked) -> bool {
@@ -81,16 +84,23 @@ impl Journey {
         Ok(())
     }
 
-    /// Whether one more flow of this network may be kept: nobody fills the store and so drops other people's.
+    /// Whether one more flow may be kept. Each network has its share; and when the store is nearly full, it takes no
+    /// more, for the rest of the room is for those who are under way.
     async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
         if self.new.is_none() {
             return Ok(());
         }
-        let broker = visitor.broker();
-        let key = format!("flows {}", visitor.network());
-        let begun = broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
-        let within = begun <= broker.config.login.flows_per_minute;
-        if within { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
+        let (network, larger) = visitor.networks();
+        let share = visitor.broker().config.login.flows_per_minute;
+        let shares = std::iter::once((network, share)).chain(larger.map(|larger| (larger, LARGER * share)));
+        let ephemeral = &visitor.broker().ephemeral;
+        for (network, share) in shares {
+            let key = format!("flows {network}");
+            if ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > share {
+                return Err(Refusal::TooManyRequests.into());
+            }
+        }
+        if ephemeral.is_crowded(Kind::LoginFlow) { Err(Refusal::Crowded.into()) } else { Ok(()) }
     }
 
     /// Where the forms of this flow lead in the end: to an identity provider that cannot be named before the
@@ -114,7 +124,11 @@ impl Journey {
         let left = ends.since(broker.now());
         if !left.is_zero() {
             let bytes = serde_json::to_vec(&self.login)?;
-            broker.ephemeral.put(Kind::LoginFlow, &self.login.id.to_string(), bytes, left).await?;
+            let kept = broker.ephemeral.put(Kind::LoginFlow, &self.login.id.to_string(), bytes, left).await;
+            kept.map_err(|error| match error {
+                EphemeralError::Full(_) => Stop::from(Refusal::Crowded),
+                other => other.into(),
+            })?;
         }
         if let Some(secret) = self.new.take() {
             for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret) {

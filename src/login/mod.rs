@@ -19,11 +19,8 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
-use std::time::Duration;
-
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Page};
@@ -53,10 +50,10 @@ impl<E: Into<Fault>> From<E> for Stop {
 pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
     match outcome {
         Ok(response) => response,
-        Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
+        Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
             if let Err(fault) = note(visitor, "login.refused", &refusal, None, None).await {
-                return visitor.fault(&fault, None);
+                return visitor.fault(&fault, None).await;
             }
             let (status, problem) = refusal.visitor();
             let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
@@ -64,10 +61,6 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
         }
     }
 }
-
-/// Audit events of refusals that one network may cause in a minute; beyond them only the count goes up, so that
-/// nobody fills our disk by asking for nonsense.
-const NOTED_A_MINUTE: u64 = 600;
 
 /// Writes down a refusal: one audit event and one count.
 pub async fn note(
@@ -79,9 +72,7 @@ pub async fn note(
 ) -> Result<(), Fault> {
     names::login_refused(refusal.name());
     tracing::info!(request = %visitor.request, action, reason = refusal.name(), "refused");
-    let key = format!("note {}", visitor.network());
-    let window = Duration::from_secs(60);
-    if visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await? > NOTED_A_MINUTE {
+    if !visitor.may_be_noted().await? {
         return Ok(());
     }
     let mut event = AuditEvent::new(visitor.project.id, action, Outcome::Refused)

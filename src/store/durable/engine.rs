@@ -90,6 +90,16 @@ impl Database {
         Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
     }
 
+    /// Whether there is a database that this version has been started on. Nothing is made or changed to find out.
+    pub async fn is_made(settings: &crate::config::Database) -> Result<bool, StoreError> {
+        let latest = migrations::runner().get_migrations().iter().map(|step| step.version()).max();
+        let latest = latest.unwrap_or_default();
+        match settings.url.strip_prefix("sqlite:") {
+            Some(path) => sqlite::is_made(Path::new(path.strip_prefix("//").unwrap_or(path)), latest),
+            None => postgres::is_made(settings, latest).await,
+        }
+    }
+
     /// The one row of a `SELECT`, if there is one.
     pub async fn one(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
         at_most_one(self.all(sql, params).await?, sql)
@@ -167,6 +177,10 @@ impl Database {
         }
     }
 }
+
+/// What the first start does last, and how far the schema has come.
+const MADE: &str = "SELECT MAX(h.version) FROM refinery_schema_history h
+                    WHERE EXISTS (SELECT 1 FROM projects p WHERE p.slug = 'default')";
 
 fn read_here<T, E, F>(sqlite: &Sqlite, work: F) -> Result<T, E>
 where

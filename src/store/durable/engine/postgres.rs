@@ -94,6 +94,16 @@ impl Postgres {
     }
 }
 
+/// See [`super::Database::is_made`].
+pub(super) async fn is_made(settings: &crate::config::Database, latest: i64) -> Result<bool, StoreError> {
+    let client = Postgres { pool: pool(settings)? }.client().await?;
+    match client.query_one(super::MADE, &[]).await {
+        Ok(row) => Ok(row.try_get::<_, Option<i64>>(0).map_err(refused)? == Some(latest)),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(false),
+        Err(error) => Err(refused(error)),
+    }
+}
+
 pub(super) async fn all(
     client: &impl GenericClient,
     sql: &'static str,

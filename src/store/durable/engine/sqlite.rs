@@ -55,6 +55,20 @@ impl Sqlite {
     }
 }
 
+/// See [`super::Database::is_made`].
+pub(super) fn is_made(path: &Path, latest: i64) -> Result<bool, StoreError> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    match connection.query_one(super::MADE, [], |row| row.get::<_, Option<i64>>(0)) {
+        Ok(version) => Ok(version == Some(latest)),
+        Err(error) if error.to_string().contains("no such table") => Ok(false),
+        Err(error) => Err(refused(error)),
+    }
+}
+
 /// A reader that sees the database of one moment until it goes.
 pub(super) struct Snapshot<'p>(MutexGuard<'p, Connection>);
 
