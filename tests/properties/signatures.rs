@@ -29,7 +29,7 @@ fn what_is_signed_anywhere_in_a_document_is_verified_there() {
         }
         signed += 1;
     }
-    assert!(signed > DOCUMENTS / 2, "{signed}");
+    assert!(signed > DOCUMENTS / 3, "{signed}");
 }
 
 #[test]

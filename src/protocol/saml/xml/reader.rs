@@ -195,8 +195,7 @@ impl<'d> Element<'d> {
 
     pub(super) fn prefix(&self) -> &'d str {
         let name = &self.source()[self.0.range().start + 1..];
-        let end =
-            name.find(|it: char| matches!(it, ' ' | '\t' | '\r' | '\n' | '/' | '>')).unwrap_or(name.len());
+        let end = name.find([' ', '\t', '\r', '\n', '/', '>']).unwrap_or(name.len());
         prefix_of(&name[..end])
     }
 
