@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 use super::dns::{DnsZone, free_port};
 use super::lying_idp::LyingIdp;
+use super::lying_saml_idp::LyingSamlIdp;
 use super::postgres;
 
 /// When every story begins, unless it says otherwise.
@@ -51,6 +52,8 @@ pub struct Plan {
     pub file: String,
     /// Files beside it, by name.
     pub files: Vec<(String, String)>,
+    /// The SAML identity providers, by their connection.
+    pub saml: BTreeMap<String, LyingSamlIdp>,
     /// Domains that nobody publishes a proof of.
     pub unproved: Vec<&'static str>,
     /// Whether it speaks TLS itself, with a certificate of its own making.
@@ -67,6 +70,7 @@ impl Default for Plan {
             random: Random::System,
             file: DEFAULT.to_owned(),
             files: Vec::new(),
+            saml: BTreeMap::new(),
             unproved: Vec::new(),
             tls: false,
             settings: |_| {},
@@ -91,6 +95,34 @@ impl Plan {
     #[must_use]
     pub fn and(mut self, more: &str) -> Self {
         self.file.push_str(more);
+        self
+    }
+
+    /// The default house, with a SAML connection as `cb`.
+    pub fn saml() -> Self {
+        Self::default().with_saml("cb", "")
+    }
+
+    /// Makes a connection of the file one to a SAML identity provider of its own, with further keys.
+    #[must_use]
+    pub fn with_saml(self, connection: &str, more: &str) -> Self {
+        let idp = LyingSamlIdp::new(connection, self.clock.clone());
+        self.with_saml_of(connection, idp, more)
+    }
+
+    /// The same, with this identity provider.
+    #[must_use]
+    pub fn with_saml_of(mut self, connection: &str, idp: LyingSamlIdp, more: &str) -> Self {
+        let start = format!("[connection.{connection}]\n");
+        let (before, rest) = self.file.split_once(&start).expect("such a connection");
+        let (block, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
+        let of_oidc = ["type", "issuer", "client_id", "client_secret"];
+        let kept = block.lines().filter(|line| of_oidc.iter().all(|key| !line.starts_with(key)));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        let own = format!("type = \"saml\"\nmetadata_file = \"{connection}.xml\"\n{more}\n");
+        self.file = format!("{before}{start}{kept}{own}\n{after}");
+        self.files.push((format!("{connection}.xml"), idp.metadata()));
+        self.saml.insert(connection.to_owned(), idp);
         self
     }
 
@@ -132,6 +164,7 @@ impl Plan {
             dns,
             idp_a,
             idp_b,
+            saml: self.saml,
             folder,
             unproved: self.unproved,
             _database: database,
@@ -159,6 +192,7 @@ pub struct House {
     pub idp_a: LyingIdp,
     /// The one behind `cb` of `org-b`.
     pub idp_b: LyingIdp,
+    saml: BTreeMap<String, LyingSamlIdp>,
     node: Node,
     folder: TempDir,
     pub unproved: Vec<&'static str>,
@@ -173,6 +207,16 @@ impl House {
 
     pub async fn on(engine: Engine) -> Self {
         Plan::on(engine).build().await
+    }
+
+    /// The SAML identity provider behind a connection.
+    pub fn saml(&self, connection: &str) -> &LyingSamlIdp {
+        &self.saml[connection]
+    }
+
+    /// Puts a file beside the provisioning file, or another one in its place.
+    pub fn writes(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// Applies a provisioning file, as the operator does.
