@@ -26,6 +26,10 @@ impl Diagnosis {
         Self { refusal, check, expected: expected.into(), found: found.into() }
     }
 
+    pub fn is_of(&self, check: Check) -> bool {
+        self.check == check.word()
+    }
+
     /// What the audit event says besides.
     pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
         let event = event

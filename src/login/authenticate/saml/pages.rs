@@ -7,6 +7,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
+use crate::broker::Look;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{self, Journey};
@@ -98,7 +99,12 @@ impl Answered<'_> {
         let claimed = response::claimed_in_response_to(xml);
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = self.verified(xml, claimed.as_deref()).await?;
+        let assertion = match self.verified(xml, claimed.as_deref()).await {
+            Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
+                self.verified_anew(xml, claimed.as_deref(), diagnosis).await?
+            }
+            outcome => outcome?,
+        };
         if claimed.is_none() {
             let led = unasked::led(self.visitor, self.connection, &assertion).await.map_err(Told::Stop)?;
             return Ok(led?);
@@ -127,6 +133,26 @@ impl Answered<'_> {
         match claimed.and_then(Login::of_request) {
             Some(id) => flow::awaiting(self.visitor, id).await,
             None => Ok(None),
+        }
+    }
+
+    /// A provider that has changed its key says so in its metadata; it is asked at a limited rate.
+    async fn verified_anew(
+        &self,
+        xml: &[u8],
+        claimed: Option<&str>,
+        unknown_key: Diagnosis,
+    ) -> Result<Verified<Assertion>, Told> {
+        let (broker, project) = (self.visitor.broker(), self.visitor.project.id);
+        let looked = broker.saml_metadata.look(project, self.connection.id).await;
+        if !matches!(looked.map_err(|error| Told::Stop(error.into()))?, Look::Changed) {
+            return Err(unknown_key.into());
+        }
+        let found = connections::by_id(&mut &broker.db, project, self.connection.id).await;
+        let found = found.map_err(|error| Told::Stop(error.into()))?;
+        match found.as_ref().and_then(Connection::saml) {
+            Some(connection) => Answered { connection, ..*self }.verified(xml, claimed).await,
+            None => Err(unknown_key.into()),
         }
     }
 
