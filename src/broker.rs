@@ -1,8 +1,12 @@
 //! What every room may ask for.
 
+mod saml_metadata;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+pub use saml_metadata::{Look, MetadataReadError, SamlMetadata};
 
 use crate::audit;
 use crate::config::Config;
@@ -33,6 +37,7 @@ pub struct Inner {
     pub saml_keys: SamlKeyring,
     pub http: Http,
     pub documents: Documents,
+    pub saml_metadata: SamlMetadata,
     pub dns: Dns,
     pub clock: Clock,
     pub random: Random,
@@ -76,6 +81,7 @@ impl Broker {
             saml_keys: SamlKeyring::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
             keyring,
             ephemeral: Ephemeral::in_process(clock.clone()),
+            saml_metadata: SamlMetadata::new(http.clone(), db.clone(), clock.clone(), random.clone()),
             documents: Documents::new(http.clone(), clock.clone()),
             config,
             db,

@@ -1,6 +1,7 @@
-//! What the house does unattended: rotate keys, look domains up again, forget what has run out.
+//! What the house does unattended: rotate keys, look domains up again, read metadata again, forget what has run out.
 
 pub mod domains;
+pub mod metadata;
 mod sweep;
 
 use std::time::Duration;
@@ -8,12 +9,14 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::store::durable::projects;
 
+/// How often metadata is read again, if it is due.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How often keys are rotated, if they are due, and what has run out is forgotten.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
 pub async fn run(broker: Broker) {
-    tokio::join!(look_after_domains(&broker), keep_house(&broker));
+    tokio::join!(look_after_domains(&broker), look_after_metadata(&broker), keep_house(&broker));
 }
 
 async fn look_after_domains(broker: &Broker) {
@@ -23,6 +26,15 @@ async fn look_after_domains(broker: &Broker) {
             tracing::error!(%error, "domains could not be looked up again");
         }
         tokio::time::sleep(every).await;
+    }
+}
+
+async fn look_after_metadata(broker: &Broker) {
+    loop {
+        if let Err(error) = metadata::look(broker).await {
+            tracing::error!(%error, "metadata could not be read again");
+        }
+        tokio::time::sleep(MINUTE).await;
     }
 }
 

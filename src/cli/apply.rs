@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use super::{Error, quiet_broker};
 use crate::config::Config;
-use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Report, apply};
+use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading};
 
-pub async fn run(config: Config, path: &Path, plan: bool) -> Result<ExitCode, Error> {
+pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -> Result<ExitCode, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -17,7 +17,8 @@ pub async fn run(config: Config, path: &Path, plan: bool) -> Result<ExitCode, Er
     };
     let broker = quiet_broker(config).await?;
     let mode = if plan { Mode::Plan } else { Mode::Apply };
-    match apply(&broker, &file, mode).await {
+    let reading = if read_metadata { Reading::Again } else { Reading::Once };
+    match apply_reading(&broker, &file, mode, reading).await {
         Ok(report) => {
             print!("{}", shown(&report, mode));
             Ok(ExitCode::SUCCESS)
@@ -51,6 +52,13 @@ fn shown(report: &Report, mode: Mode) -> String {
         );
         for record in &report.records {
             text.push_str(&format!("  {record}\n"));
+        }
+    }
+    // A plan makes no connection whose addresses would stay.
+    for new in report.introductions.iter().filter(|_| mode == Mode::Apply) {
+        text.push_str(&format!("\nFor the identity provider of connection {}:\n", new.connection));
+        for (label, address) in &new.lines {
+            text.push_str(&format!("  {label}: {address}\n"));
         }
     }
     text

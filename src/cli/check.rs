@@ -3,6 +3,7 @@
 
 mod connections;
 mod house;
+mod saml;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,10 @@ pub struct Findings {
 impl Findings {
     fn fine(&mut self, what: &str, how: impl std::fmt::Display) {
         println!("✓ {what}: {}", telemetry::logs::one_line(&how.to_string()));
+    }
+    /// It works, and will not for ever. `how` says what to do as well.
+    fn warn(&mut self, what: &str, how: impl std::fmt::Display) {
+        println!("! {what}: {}", telemetry::logs::one_line(&how.to_string()));
     }
     /// `how` says what to do as well.
     fn wrong(&mut self, what: &str, how: impl std::fmt::Display) {

@@ -46,6 +46,10 @@ enum Command {
         /// Only tells what would change.
         #[arg(long)]
         plan: bool,
+        /// Reads SAML metadata at addresses again, and believes what is there now: every certificate may be a new
+        /// one. Compare the fingerprints that --plan shows with those of the identity provider's administrator.
+        #[arg(long)]
+        read_metadata: bool,
     },
     /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
     Demo(demo::Options),
@@ -81,7 +85,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Check => check::run(config()).await,
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
-        Command::Apply { file, plan } => apply::run(config()?, &file, plan).await,
+        Command::Apply { file, plan, read_metadata } => {
+            apply::run(config()?, &file, plan, read_metadata).await
+        }
         Command::Demo(options) => demo::run(options).await,
     }
 }

@@ -3,22 +3,31 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::Findings;
+use super::{Findings, saml};
 use crate::broker::Broker;
 use crate::keys::connection_secret;
 use crate::keys::connection_secret::private_key;
-use crate::model::connection::{Connection, ConnectionState, OidcConnection, Upstream};
+use crate::model::connection::{Connection, ConnectionState, OidcConnection, SamlConnection, Upstream};
 use crate::model::project::Project;
 use crate::protocol::jose::JwkSet;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::store::durable::engine::StoreError;
 
-pub async fn check(broker: &Broker, project: &Project, connection: &Connection, findings: &mut Findings) {
+pub async fn check(
+    broker: &Broker,
+    project: &Project,
+    connection: &Connection,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
     match &connection.settings.upstream {
         Upstream::Oidc(oidc) => {
             self::oidc(broker, project, OidcConnection { connection, oidc }, findings).await;
         }
-        Upstream::Saml(_) => {}
+        Upstream::Saml(saml) => {
+            saml::check(broker, project, SamlConnection { connection, saml }, findings).await?;
+        }
     }
+    Ok(())
 }
 
 async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>, findings: &mut Findings) {

@@ -24,7 +24,7 @@ pub async fn check(broker: &Broker, findings: &mut Findings) -> Result<(), Store
             proof(broker, &domain, findings).await?;
         }
         for connection in rows::of_project(&mut &broker.db, project.id).await? {
-            connections::check(broker, &project, &connection, findings).await;
+            connections::check(broker, &project, &connection, findings).await?;
         }
         for application in applications::of_project(&mut &broker.db, project.id).await? {
             downstream(broker, &application, findings).await?;

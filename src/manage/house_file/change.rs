@@ -11,6 +11,15 @@ pub struct Report {
     pub changes: Vec<Change>,
     /// What the file's pending domains wait for. A plan names only those whose challenge exists already.
     pub records: Vec<DnsRecord>,
+    /// What the providers of new connections are to be told of us.
+    pub introductions: Vec<Introduction>,
+}
+
+/// What a provider's administrator needs of us: a label and an address each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    pub connection: String,
+    pub lines: Vec<(String, String)>,
 }
 
 impl Report {

@@ -7,6 +7,7 @@
 //! transaction, taken back at its end, so that it cannot promise anything else than what would happen.
 
 mod change;
+mod describe;
 mod fault;
 mod parts;
 mod plan;
@@ -15,7 +16,7 @@ mod read;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use change::{Change, DnsRecord, Field, Kind, Report};
+pub use change::{Change, DnsRecord, Field, Introduction, Kind, Report};
 pub use fault::{Fault, Place};
 
 use crate::broker::Broker;
@@ -76,11 +77,31 @@ pub enum ApplyError {
 /// How often a transaction that lost against another one is tried again.
 const ATTEMPTS: usize = 5;
 
+/// Whether metadata at an address that has been read already is read again, and believed as it is now: whatever
+/// certificates and whatever entity id it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Once,
+    Again,
+}
+
 /// Makes the project what the file says, or tells what that would change.
 pub async fn apply(broker: &Broker, file: &HouseFile, mode: Mode) -> Result<Report, ApplyError> {
+    apply_reading(broker, file, mode, Reading::Once).await
+}
+
+/// As [`apply`], with a say about metadata.
+pub async fn apply_reading(
+    broker: &Broker,
+    file: &HouseFile,
+    mode: Mode,
+    reading: Reading,
+) -> Result<Report, ApplyError> {
     let file = Arc::new(file.clone());
     for attempt in 1.. {
-        let work = plan::Work::new(broker, Arc::clone(&file), mode);
+        let described = describe::read(broker, &file, reading).await?;
+        let described = described.map_err(|faults| HouseFileError { faults })?;
+        let work = plan::Work::new(broker, Arc::clone(&file), described, mode);
         match broker.db.write(async move |tx| work.run(tx).await).await {
             Ok(report) | Err(plan::Undone::Planned(report)) => return Ok(*report),
             Err(plan::Undone::Refused(faults)) => return Err(HouseFileError { faults }.into()),

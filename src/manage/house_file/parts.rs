@@ -2,6 +2,9 @@
 //! file meets the database.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
 
 use super::fault::Placed;
 use crate::foundation::clock::Moment;
@@ -10,7 +13,10 @@ use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::{Digest, Secret};
 use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
-use crate::model::connection::{ConnectionState, Endpoints, Jit, Preset};
+use crate::model::connection::{
+    AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
+    Preset, RequestSettings, SamlPreset, Subject, Wants,
+};
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Enforcement;
 use crate::model::project::{Brand, MembershipMode};
@@ -102,12 +108,21 @@ pub struct ConnectionPart {
 #[derive(Clone, Debug)]
 pub enum UpstreamPart {
     Oidc(Box<OidcPart>),
+    Saml(Box<SamlPart>),
 }
 
 impl UpstreamPart {
+    /// As it is written in the file.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Oidc(_) => "oidc",
+            Self::Saml(_) => "saml",
+        }
+    }
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Oidc(oidc) => oidc.secret.as_ref(),
+            Self::Saml(saml) => saml.secret.as_ref(),
         }
     }
 }
@@ -128,6 +143,32 @@ pub struct OidcPart {
     pub forward_login_hint: bool,
     pub domain_hint_parameter: Option<String>,
     pub always_userinfo: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct SamlPart {
+    pub preset: SamlPreset,
+    pub described: DescribedBy,
+    pub request: RequestSettings,
+    pub wants: Wants,
+    pub subject: Subject,
+    pub attributes: AttributeMapping,
+    pub required_attributes: BTreeMap<String, Vec<String>>,
+    pub idp_initiated: IdpInitiated,
+    pub default_application: Option<Name>,
+    pub honours_session_end: bool,
+    pub single_logout: bool,
+    pub own: OwnCertificates,
+    /// Keys that were brought.
+    pub secret: Option<Secret>,
+}
+
+/// Who the identity provider is. What metadata says is read when the file meets the database.
+#[derive(Clone, Debug)]
+pub enum DescribedBy {
+    Typed(IdentityProvider),
+    Document { document: Placed<Arc<Vec<u8>>>, entity_id: Option<String>, signer: Option<String> },
+    Address { url: Placed<Url>, entity_id: Option<String>, signer: Option<String> },
 }
 
 #[derive(Clone, Debug)]

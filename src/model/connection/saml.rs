@@ -10,6 +10,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::model::words;
 use crate::protocol::saml::keys::{Certificate, VerifyingKey};
+use crate::protocol::saml::signature::SignatureMethod;
 
 /// An upstream SAML identity provider, and how we speak with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +105,8 @@ pub struct Metadata {
     pub source: MetadataSource,
     /// The one of an aggregate; absent: the only one.
     pub entity_id: Option<String>,
+    /// Whoever must have signed it: X.509 in DER, as base64. Absent: whoever gave it, or TLS, is believed.
+    pub signer: Option<String>,
     /// SHA-256 of what was read, as base64url.
     pub digest: String,
     pub read_at: Moment,
@@ -112,23 +115,19 @@ pub struct Metadata {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(rename_all = "lowercase")]
 pub enum MetadataSource {
     /// Given as a whole: it changes when it is given anew.
     Document,
     /// Read again from time to time.
-    Address {
-        url: Url,
-        /// Whoever must have signed it: X.509 in DER, as base64. Absent: TLS is believed.
-        signer: Option<String>,
-    },
+    Address(Url),
 }
 
 impl SamlSettings {
-    /// The address that is read again from time to time, and who must have signed what is there.
-    pub fn metadata_address(&self) -> Option<(&Url, Option<&str>)> {
+    /// The address that is read again from time to time.
+    pub fn metadata_address(&self) -> Option<&Url> {
         match &self.metadata.as_ref()?.source {
-            MetadataSource::Address { url, signer } => Some((url, signer.as_deref())),
+            MetadataSource::Address(url) => Some(url),
             MetadataSource::Document => None,
         }
     }
@@ -158,6 +157,21 @@ pub struct RequestSettings {
 pub struct RequestedAuthnContext {
     pub comparison: Comparison,
     pub classes: Vec<String>,
+}
+
+impl SamlSignature {
+    pub const fn method(self) -> SignatureMethod {
+        match self {
+            Self::RsaSha256 => SignatureMethod::RsaSha256,
+            Self::RsaSha384 => SignatureMethod::RsaSha384,
+            Self::RsaSha512 => SignatureMethod::RsaSha512,
+            Self::EcdsaSha256 => SignatureMethod::EcdsaSha256,
+            Self::EcdsaSha384 => SignatureMethod::EcdsaSha384,
+        }
+    }
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512)
+    }
 }
 
 /// What an answer must be like, besides signed.

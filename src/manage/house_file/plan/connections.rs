@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Found, Plan, names_of};
+use super::{Found, Plan, names_of, saml};
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
@@ -27,11 +27,10 @@ impl Plan<'_, '_> {
                     None => continue,
                 },
             };
-            let Some(settings) = self.settings(part, organization).await? else { continue };
             let before = connections::by_slug(self.tx, self.project.id, &part.slug.value).await?;
             let found = match before {
-                Some(before) => self.update_connection(part, before.id, organization, settings).await?,
-                None => Some(self.create_connection(part, organization, settings).await?),
+                Some(before) => self.update_connection(part, before.id, organization).await?,
+                None => self.create_connection(part, organization).await?,
             };
             if let Some(id) = found {
                 self.names.insert(id.to_string(), part.slug.value.clone());
@@ -46,6 +45,7 @@ impl Plan<'_, '_> {
         &mut self,
         part: &ConnectionPart,
         organization: Option<OrganizationId>,
+        before: Option<&Connection>,
     ) -> Result<Option<Settings>, StoreError> {
         let default_roles = self.check_roles(&part.default_roles, organization).await?;
         let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
@@ -56,6 +56,7 @@ impl Plan<'_, '_> {
                 self.check_addresses(oidc);
                 Upstream::Oidc(Box::new(oidc_settings(oidc)))
             }
+            UpstreamPart::Saml(saml) => Upstream::Saml(Box::new(self.saml_settings(part, saml, before)?)),
         };
         Ok(Some(Settings {
             upstream,
@@ -89,8 +90,8 @@ impl Plan<'_, '_> {
         &mut self,
         part: &ConnectionPart,
         organization: Option<OrganizationId>,
-        settings: Settings,
-    ) -> Result<ConnectionId, StoreError> {
+    ) -> Result<Option<ConnectionId>, StoreError> {
+        let Some(settings) = self.settings(part, organization, None).await? else { return Ok(None) };
         let now = self.tools.now;
         let id = ConnectionId::new(&self.tools.random, now);
         let connection = Connection {
@@ -106,13 +107,16 @@ impl Plan<'_, '_> {
             created_at: now,
             updated_at: now,
         };
+        self.check_use(part, &connection);
         connections::insert(self.tx, &connection).await?;
+        self.schedule(&connection, None).await?;
         self.created("connection", &part.slug.value);
+        self.introduce(&connection);
         self.record_connection("organization.connection.created", &connection, Vec::new()).await?;
         if part.state == ConnectionState::Active {
             self.record_connection("organization.connection.activated", &connection, Vec::new()).await?;
         }
-        Ok(id)
+        Ok(Some(id))
     }
 
     async fn update_connection(
@@ -120,7 +124,6 @@ impl Plan<'_, '_> {
         part: &ConnectionPart,
         id: ConnectionId,
         organization: Option<OrganizationId>,
-        settings: Settings,
     ) -> Result<Option<ConnectionId>, StoreError> {
         self.tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
         let Some(before) = connections::by_id(self.tx, self.project.id, id).await? else {
@@ -134,6 +137,14 @@ impl Plan<'_, '_> {
             );
             return Ok(None);
         }
+        if part.upstream.word() != before.settings.upstream.word() {
+            self.refuse(
+                part.slug.at,
+                "a connection keeps its type, for its identities are of it: create another one",
+            );
+            return Ok(None);
+        }
+        let Some(settings) = self.settings(part, organization, Some(&before)).await? else { return Ok(None) };
         let mut after = Connection {
             display_name: part.display_name.clone(),
             state: part.state,
@@ -148,9 +159,11 @@ impl Plan<'_, '_> {
         if fields.is_empty() {
             return Ok(Some(id));
         }
+        self.check_use(part, &after);
         after.version += i64::from(fields.iter().any(|field| field.name != "display_name"));
         after.updated_at = self.tools.now;
         connections::update(self.tx, &after).await?;
+        self.schedule(&after, Some(&before)).await?;
         let action = match (before.state, after.state) {
             (old, ConnectionState::Active) if old != ConnectionState::Active => {
                 "organization.connection.activated"
@@ -222,7 +235,7 @@ fn shown(connection: &Connection) -> Value {
             );
             shown
         }
-        Upstream::Saml(saml) => object(saml.as_ref()),
+        Upstream::Saml(saml) => saml::shown(saml),
     };
     for (name, value) in [
         ("type", json!(settings.upstream.word())),

@@ -9,6 +9,7 @@ mod organizations;
 mod project;
 mod references;
 mod roles;
+mod saml;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::change::{Change, Field, Kind, Report, difference};
+use super::describe::Descriptions;
 use super::fault::{Fault, Place};
 use super::{HouseFile, Mode};
 use crate::audit;
@@ -46,11 +48,13 @@ impl From<StoreError> for Undone {
 /// What a transaction needs; it holds everything itself, because SQLite runs it on another thread.
 pub struct Work {
     file: Arc<HouseFile>,
+    described: Descriptions,
     mode: Mode,
     tools: Tools,
 }
 
 struct Tools {
+    broker: Broker,
     keyring: Keyring,
     random: Random,
     guard: Guard,
@@ -58,14 +62,15 @@ struct Tools {
 }
 
 impl Work {
-    pub fn new(broker: &Broker, file: Arc<HouseFile>, mode: Mode) -> Self {
+    pub fn new(broker: &Broker, file: Arc<HouseFile>, described: Descriptions, mode: Mode) -> Self {
         let tools = Tools {
+            broker: broker.clone(),
             keyring: broker.keyring.clone(),
             random: broker.random.clone(),
             guard: Guard::new(&broker.config.egress),
             now: broker.now(),
         };
-        Self { file, mode, tools }
+        Self { file, described, mode, tools }
     }
 
     /// The order is that of the references: what is named comes before what names it.
@@ -79,6 +84,7 @@ impl Work {
         let mut plan = Plan {
             tx,
             file: &file,
+            described: &self.described,
             mode: self.mode,
             tools: &self.tools,
             project,
@@ -96,6 +102,7 @@ impl Work {
         plan.put_connections().await?;
         plan.put_domains().await?;
         plan.put_applications().await?;
+        plan.check_default_applications().await?;
         plan.put_members().await?;
         plan.put_delegations(delegations).await?;
         let (report, mut faults) = (plan.report, plan.faults);
@@ -120,6 +127,7 @@ struct Found {
 struct Plan<'p, 'c> {
     tx: &'p mut Tx<'c>,
     file: &'p HouseFile,
+    described: &'p Descriptions,
     mode: Mode,
     tools: &'p Tools,
     project: Project,

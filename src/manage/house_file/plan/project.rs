@@ -68,7 +68,7 @@ async fn create(tx: &mut Tx<'_>, work: &Work, part: &ProjectPart) -> Result<(Pro
     audit::record(tx, &work.tools.random, now, &event(&project, "project.created")).await?;
     let name = project.slug.clone();
     let change = Change { kind: Kind::Created, noun: "project", name, fields: Vec::new() };
-    Ok((project, Report { changes: vec![change], records: Vec::new() }))
+    Ok((project, Report { changes: vec![change], ..Report::default() }))
 }
 
 fn wanted(part: &ProjectPart, mut project: Project) -> Project {

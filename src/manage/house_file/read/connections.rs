@@ -2,6 +2,7 @@
 
 mod oidc;
 mod presets;
+mod saml;
 
 use super::keys::Keys;
 use super::values;
@@ -20,7 +21,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
     if slug.value.parse::<ConnectionId>().is_ok() {
         reader.refuse(slug.at, "a slug must not look like an id");
     }
-    let kind = keys.word("type", &["oidc"]).map_or(Type::Oidc, |word| word.value);
+    let kind = keys.word("type", &["oidc", "saml"]).map_or(Type::Oidc, |word| word.value);
     let state = keys.word("state", &["draft", "testing", "active", "disabled"]);
     let part = ConnectionPart {
         organization: keys.text("organization"),
@@ -28,6 +29,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
         state: state.map_or(ConnectionState::Active, |word| word.value),
         upstream: match kind {
             Type::Oidc => UpstreamPart::Oidc(Box::new(oidc::read(&mut keys))),
+            Type::Saml => UpstreamPart::Saml(Box::new(saml::read(&mut keys))),
         },
         jit: keys
             .word("jit", &["create_and_join", "expected_only"])
@@ -46,4 +48,5 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
 #[serde(rename_all = "lowercase")]
 enum Type {
     Oidc,
+    Saml,
 }

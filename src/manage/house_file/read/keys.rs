@@ -2,6 +2,7 @@
 //! that every mistake is told at once.
 
 use std::cell::RefCell;
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -225,6 +226,38 @@ impl<'r> Keys<'r> {
         Some(Placed { value: items.filter_map(|item| self.reader.secret_of(item, key)).collect(), at })
     }
 
+    /// A text or a list of texts; each of them may be `{ env = "NAME" }` or `{ file = "path" }` instead.
+    pub fn texts_or_references(&mut self, key: &str) -> Option<Placed<Vec<Placed<String>>>> {
+        let value = self.take(key)?;
+        let at = value.at;
+        let items = match value.value {
+            DeValue::Array(array) => array.into_iter().map(|item| self.reader.placed(item)).collect(),
+            other => vec![Placed { value: other, at }],
+        };
+        let read = |item: Value<'r>| match item.value {
+            DeValue::Table(_) => {
+                let found = self.reader.secret_of(item, key)?;
+                Some(found.map(|secret| secret.expose().to_owned()))
+            }
+            _ => self.reader.text_of(item),
+        };
+        Some(Placed { value: items.into_iter().filter_map(read).collect(), at })
+    }
+
+    /// The content of the file that is named, which may have up to `largest` bytes.
+    pub fn file(&mut self, key: &str, largest: usize) -> Option<Placed<Vec<u8>>> {
+        let path = self.text(key)?;
+        let read = read_file(&self.reader.folder.join(&path.value), largest);
+        let read = read.map_err(|error| format!("the file {} cannot be read: {error}", path.value));
+        let value = self.reader.accept(path.at, read)?;
+        Some(Placed { value, at: path.at })
+    }
+
+    /// The names of all keys.
+    pub fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|(name, _)| name.value.clone()).collect()
+    }
+
     pub fn table(&mut self, key: &str) -> Option<Keys<'r>> {
         let value = self.take(key)?;
         self.table_of(value, key.to_owned())
@@ -304,6 +337,14 @@ impl<'r> Keys<'r> {
             self.reader.refuse(key.at, format!("unknown key {} in {}{hint}", key.value, self.name));
         }
     }
+}
+
+fn read_file(path: &Path, largest: usize) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.kind().to_string())?;
+    let mut bytes = Vec::new();
+    let most = largest as u64 + 1;
+    file.take(most).read_to_end(&mut bytes).map_err(|error| error.kind().to_string())?;
+    if bytes.len() > largest { Err(format!("it has more than {largest} bytes")) } else { Ok(bytes) }
 }
 
 pub fn word<T: DeserializeOwned>(text: &str) -> Option<T> {

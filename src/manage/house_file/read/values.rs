@@ -1,5 +1,7 @@
 //! Values that several tables have.
 
+use std::collections::BTreeMap;
+
 use url::{Host, Url};
 
 use super::keys::{Keys, Reader};
@@ -95,6 +97,22 @@ pub fn roles(keys: &mut Keys<'_>, key: &str, default: &[&str]) -> Vec<Placed<Str
         Some(list) => list.value,
         None => default.iter().map(|role| Placed { value: (*role).to_owned(), at }).collect(),
     }
+}
+
+/// A text, or a list of texts, as a list.
+pub fn text_or_list(keys: &mut Keys<'_>, key: &str) -> Option<Vec<String>> {
+    let texts = match keys.text_or_list(key)? {
+        Ok(text) => vec![text.value],
+        Err(list) => list.into_iter().map(|item| item.value).collect(),
+    };
+    Some(texts)
+}
+
+/// Every key of a table with a text or a list of texts.
+pub fn texts_by_name(mut table: Keys<'_>) -> BTreeMap<String, Vec<String>> {
+    let names = table.names();
+    let read = |name: String| text_or_list(&mut table, &name).map(|texts| (name, texts));
+    names.into_iter().filter_map(read).collect()
 }
 
 /// Names of permissions: printable, without spaces.

@@ -96,7 +96,9 @@ fn h10_audience_recipient_destination_and_issuers_are_ours() {
         assert_eq!(refused(xml, &expected()), *check, "{index}");
     }
     // We among several, and in each of several restrictions.
-    for audiences in [&[&[SP, "https://c.test"][..]][..], &[&[SP][..], &["https://c.test", SP]]] {
+    const AMONG: &[&[&str]] = &[&[SP, "https://c.test"]];
+    const EACH: &[&[&str]] = &[&[SP], &["https://c.test", SP]];
+    for audiences in [AMONG, EACH] {
         let draft = AssertionDraft { audiences, one_time_use: true, ..assertion() };
         let xml = response(draft).write(&sign(true, true), None).unwrap();
         assert!(read(xml.as_bytes(), &expected()).is_ok());

@@ -1,0 +1,149 @@
+//! Whether a SAML connection can be used, and for how long.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+
+use super::Findings;
+use crate::broker::Broker;
+use crate::model::connection::{ConnectionState, IdentityProvider, SamlConnection, SpAddresses};
+use crate::model::project::Project;
+use crate::protocol::saml::keys::Certificate;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{metadata_reads, saml_keys};
+
+/// What expires within this time is told of.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+pub async fn check(
+    broker: &Broker,
+    project: &Project,
+    connection: SamlConnection<'_>,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let what = format!("connection {}", connection.slug);
+    let own = SpAddresses::of(&broker.issuer(project), connection.id);
+    let told = format!(
+        "{}; its provider needs the entity id {} (our metadata is there) and the assertion consumer service {}",
+        connection.state, own.entity_id, own.acs
+    );
+    findings.fine(&what, told);
+    let made = !saml_keys::kept(&mut &broker.db, project.id, broker.now()).await?.is_empty();
+    if made || connection.secret.is_some() {
+        own_keys(broker, &what, connection, findings).await;
+    } else {
+        // Asking for them would make them.
+        findings.fine(&what, "our keys are not made yet; the first use makes them");
+    }
+    if !matches!(connection.state, ConnectionState::Active | ConnectionState::Testing) {
+        return Ok(());
+    }
+    // A certificate that has expired takes no key away, so that is a warning; what cannot be used at all is not.
+    match broker.saml_keys.idp(connection) {
+        Ok(idp) => {
+            findings.fine(&what, format!("it believes {}, by {} keys", idp.entity_id, idp.keys().len()))
+        }
+        Err(why) => findings.wrong(&what, format!("nobody can sign in: {why}")),
+    }
+    certificates(broker, &what, &connection.saml.idp, findings);
+    metadata(broker, &what, connection, findings).await
+}
+
+async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, findings: &mut Findings) {
+    let Some(keys) = findings.judge(what, broker.saml_keys.of_connection(connection).await, |keys| {
+        format!("our keys can be opened; {} signing certificates are published", keys.published.len())
+    }) else {
+        return;
+    };
+    let own =
+        [&keys.signing.certificate].into_iter().chain(keys.encrypt_to.first().map(|key| &key.certificate));
+    for certificate in own.filter(|certificate| certificate.not_after() <= broker.now().plus(SOON)) {
+        let how = format!(
+            "our certificate {} is valid until {}: run `behalf key rotate --saml`, or bring another one",
+            shown(certificate),
+            certificate.not_after().rfc3339()
+        );
+        findings.warn(what, how);
+    }
+}
+
+fn certificates(broker: &Broker, what: &str, idp: &IdentityProvider, findings: &mut Findings) {
+    let now = broker.now();
+    for text in &idp.certificates {
+        let certificate = match Certificate::from_text(text) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                findings.wrong(what, format!("a certificate of the provider cannot be used: {error}"));
+                continue;
+            }
+        };
+        let (name, until) = (shown(&certificate), certificate.not_after());
+        let kind = certificate.verifying_key().kind();
+        if until <= now {
+            let how = format!(
+                "the provider's certificate {name} expired {}: ask for its successor",
+                until.rfc3339()
+            );
+            findings.warn(what, how);
+        } else if until <= now.plus(SOON) {
+            let how = format!(
+                "the provider's certificate {name} is valid until {} only: ask for its successor, and list both",
+                until.rfc3339()
+            );
+            findings.warn(what, how);
+        } else {
+            findings.fine(
+                what,
+                format!("the provider's certificate {name} ({kind}) is valid until {}", until.rfc3339()),
+            );
+        }
+    }
+}
+
+/// Whether the address still says what is known. Nothing is changed by asking.
+async fn metadata(
+    broker: &Broker,
+    what: &str,
+    connection: SamlConnection<'_>,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let (saml, now) = (connection.saml, broker.now());
+    let Some(metadata) = &saml.metadata else { return Ok(()) };
+    if let Some(until) = metadata.valid_until.filter(|until| *until <= now.plus(SOON)) {
+        let told = format!("its metadata is valid until {}", until.rfc3339());
+        match (saml.metadata_address(), until <= now) {
+            // It is renewed by itself, unless reading it fails.
+            (Some(_), _) => {}
+            (None, true) => findings.warn(what, format!("{told}: ask for a new file")),
+            (None, false) => findings.warn(what, format!("{told} only: ask for a new file")),
+        }
+    }
+    let Some(url) = saml.metadata_address() else { return Ok(()) };
+    if let Some(turn) = metadata_reads::find(&mut &broker.db, connection.id).await?
+        && let Some(failure) = turn.failure
+    {
+        let told =
+            format!("reading {url} has failed {} times since {}", turn.failures, turn.read_at.rfc3339());
+        findings.warn(what, format!("{told}: {failure}"));
+    }
+    match broker.saml_metadata.read(url, metadata.entity_id.as_deref(), metadata.signer.as_deref()).await {
+        Ok(described) if described.idp == saml.idp => findings.fine(what, format!("{url} says the same")),
+        Ok(described) if described.idp.entity_id != saml.idp.entity_id => {
+            findings.wrong(what, format!("{url} is the metadata of another entity now"));
+        }
+        Ok(described) => {
+            let names = described.idp.fingerprints().join(", ");
+            let how = format!(
+                "{url} has changed, which the running server takes over by itself unless all certificates are new; they \
+                 are {names} (`behalf apply --read-metadata` takes them over in any case)"
+            );
+            findings.warn(what, how);
+        }
+        Err(error) => findings.wrong(what, format!("{url} cannot be read: {error}")),
+    }
+    Ok(())
+}
+
+fn shown(certificate: &Certificate) -> String {
+    HEXLOWER.encode(&certificate.fingerprint())
+}

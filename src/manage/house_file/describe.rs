@@ -1,0 +1,122 @@
+//! SAML identity providers as their metadata describes them, read before the transaction that keeps them: an address
+//! is asked while nobody waits for the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::fault::{Fault, Place};
+use super::parts::{ConnectionPart, DescribedBy, UpstreamPart};
+use super::{HouseFile, Reading};
+use crate::broker::Broker;
+use crate::foundation::secret::Digest;
+use crate::model::connection::metadata::{Described, describe};
+use crate::model::connection::{Metadata, MetadataSource};
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{connections, projects};
+
+/// By the slugs of the connections; one whose description is there already has none.
+pub type Descriptions = BTreeMap<String, Described>;
+
+/// Reads what is not there yet, or, if that is wanted, what is at an address as it is now.
+pub async fn read(
+    broker: &Broker,
+    file: &HouseFile,
+    reading: Reading,
+) -> Result<Result<Descriptions, Vec<Fault>>, StoreError> {
+    let project = projects::by_slug(&mut &broker.db, file.project()).await?;
+    let (mut described, mut faults) = (Descriptions::new(), Vec::new());
+    for part in &file.connections {
+        let Some(wanted) = Wanted::of(part) else { continue };
+        let before = match &project {
+            Some(project) => connections::by_slug(&mut &broker.db, project.id, &part.slug.value).await?,
+            None => None,
+        };
+        let saml = before.as_ref().and_then(|connection| connection.saml());
+        let known = saml.and_then(|connection| connection.saml.metadata.as_ref());
+        let again = reading == Reading::Again && matches!(wanted.from, From::Address(_));
+        if known.is_some_and(|known| wanted.is(known)) && !again {
+            continue;
+        }
+        match wanted.read(broker).await {
+            Ok(found) => drop(described.insert(part.slug.value.clone(), found)),
+            Err(message) => faults.push(Fault { at: wanted.at, message }),
+        }
+    }
+    Ok(if faults.is_empty() { Ok(described) } else { Err(faults) })
+}
+
+/// What the file says about where a description is.
+pub struct Wanted<'p> {
+    from: From<'p>,
+    entity_id: Option<&'p str>,
+    signer: Option<&'p str>,
+    pub at: Place,
+}
+
+enum From<'p> {
+    Document(&'p Arc<Vec<u8>>),
+    Address(&'p Url),
+}
+
+impl<'p> Wanted<'p> {
+    /// Absent: it is typed.
+    pub fn of(part: &'p ConnectionPart) -> Option<Self> {
+        let UpstreamPart::Saml(saml) = &part.upstream else { return None };
+        match &saml.described {
+            DescribedBy::Typed(_) => None,
+            DescribedBy::Document { document, entity_id, signer } => Some(Self {
+                from: From::Document(&document.value),
+                entity_id: entity_id.as_deref(),
+                signer: signer.as_deref(),
+                at: document.at,
+            }),
+            DescribedBy::Address { url, entity_id, signer } => Some(Self {
+                from: From::Address(&url.value),
+                entity_id: entity_id.as_deref(),
+                signer: signer.as_deref(),
+                at: url.at,
+            }),
+        }
+    }
+
+    /// Whether this is where the known description is from.
+    pub fn is(&self, known: &Metadata) -> bool {
+        let same = match (&self.from, &known.source) {
+            (From::Document(document), MetadataSource::Document) => {
+                Digest::of(document).text() == known.digest
+            }
+            (From::Address(url), MetadataSource::Address(known)) => *url == known,
+            _ => false,
+        };
+        same && self.entity_id == known.entity_id.as_deref() && self.signer == known.signer.as_deref()
+    }
+
+    /// The description, as it is kept.
+    pub fn metadata(&self, described: &Described, now: crate::foundation::clock::Moment) -> Metadata {
+        Metadata {
+            source: match &self.from {
+                From::Document(_) => MetadataSource::Document,
+                From::Address(url) => MetadataSource::Address((*url).clone()),
+            },
+            entity_id: self.entity_id.map(str::to_owned),
+            signer: self.signer.map(str::to_owned),
+            digest: described.digest.clone(),
+            read_at: now,
+            valid_until: described.valid_until,
+        }
+    }
+
+    async fn read(&self, broker: &Broker) -> Result<Described, String> {
+        match &self.from {
+            From::Document(document) => describe(document, self.entity_id, self.signer, broker.now())
+                .map_err(|error| error.to_string()),
+            From::Address(url) => broker
+                .saml_metadata
+                .read(url, self.entity_id, self.signer)
+                .await
+                .map_err(|error| format!("{url}: {error}")),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What is special about connections whose provider speaks SAML.
+
+use serde_json::{Map, Value, json};
+
+use super::Plan;
+use crate::manage::house_file::change::Introduction;
+use crate::manage::house_file::describe::Wanted;
+use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
+use crate::model::connection::{
+    Connection, ConnectionState, IdentityProvider, LoginHint, Metadata, MetadataSource, SamlSettings,
+    SpAddresses, Subject, Upstream, fingerprint,
+};
+use crate::store::durable::applications;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::metadata_reads::{self, MetadataRead};
+
+impl Plan<'_, '_> {
+    pub(super) fn saml_settings(
+        &self,
+        part: &ConnectionPart,
+        saml: &SamlPart,
+        before: Option<&Connection>,
+    ) -> Result<SamlSettings, StoreError> {
+        let (idp, metadata) = self.identity_provider(part, saml, before)?;
+        Ok(SamlSettings {
+            preset: saml.preset,
+            idp,
+            metadata,
+            request: saml.request.clone(),
+            wants: saml.wants,
+            subject: saml.subject.clone(),
+            attributes: saml.attributes.clone(),
+            required_attributes: saml.required_attributes.clone(),
+            idp_initiated: saml.idp_initiated,
+            default_application: saml.default_application.as_ref().map(|name| name.value.clone()),
+            honours_session_end: saml.honours_session_end,
+            single_logout: saml.single_logout,
+            own: saml.own.clone(),
+        })
+    }
+
+    /// As it is typed, as it was just read, or as it is known: what was read at an address changes there.
+    fn identity_provider(
+        &self,
+        part: &ConnectionPart,
+        saml: &SamlPart,
+        before: Option<&Connection>,
+    ) -> Result<(IdentityProvider, Option<Metadata>), StoreError> {
+        if let DescribedBy::Typed(idp) = &saml.described {
+            return Ok((idp.clone(), None));
+        }
+        // Both are there unless somebody has changed the connection just now: then all begins anew.
+        let wanted = Wanted::of(part).ok_or(StoreError::Conflict)?;
+        let known = before.and_then(Connection::saml).map(|connection| connection.saml);
+        match (self.described.get(&part.slug.value), known) {
+            (Some(described), _) => {
+                Ok((described.idp.clone(), Some(wanted.metadata(described, self.tools.now))))
+            }
+            (None, Some(known)) if known.metadata.as_ref().is_some_and(|metadata| wanted.is(metadata)) => {
+                Ok((known.idp.clone(), known.metadata.clone()))
+            }
+            (None, _) => Err(StoreError::Conflict),
+        }
+    }
+
+    /// Nothing that cannot be verified is ever switched on (threats C05).
+    pub(super) fn check_use(&mut self, part: &ConnectionPart, connection: &Connection) {
+        let (ConnectionState::Active, Some(saml)) = (connection.state, connection.saml()) else { return };
+        if let Err(why) = saml.saml.may_be_active(self.tools.now) {
+            let message = format!("{} cannot be active: {why}; or write state = \"draft\"", part.slug.value);
+            self.refuse(part.slug.at, message);
+        }
+    }
+
+    /// Says when the metadata of a connection is read again.
+    pub(super) async fn schedule(
+        &mut self,
+        connection: &Connection,
+        before: Option<&Connection>,
+    ) -> Result<(), StoreError> {
+        let address = |connection: &Connection| {
+            connection.saml().and_then(|connection| connection.saml.metadata_address().cloned())
+        };
+        let read = self.described.get(&connection.slug);
+        match (address(connection), read) {
+            (None, _) if before.and_then(address).is_some() => {
+                metadata_reads::remove(self.tx, connection.id).await
+            }
+            (Some(_), Some(described)) => {
+                let turn = MetadataRead {
+                    connection_id: connection.id,
+                    next_read_at: described.next_read_at,
+                    read_at: self.tools.now,
+                    failures: 0,
+                    failure: None,
+                };
+                metadata_reads::put(self.tx, &turn).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells what the provider's administrator needs of us.
+    pub(super) fn introduce(&mut self, connection: &Connection) {
+        let issuer = self.tools.broker.issuer(&self.project);
+        let lines = match &connection.settings.upstream {
+            Upstream::Oidc(_) => {
+                vec![("Redirect URI".to_owned(), format!("{issuer}/oidc/{}/callback", connection.id))]
+            }
+            Upstream::Saml(_) => {
+                let own = SpAddresses::of(&issuer, connection.id);
+                vec![
+                    ("Entity ID, and where our metadata is".to_owned(), own.entity_id),
+                    ("Assertion consumer service (HTTP-POST)".to_owned(), own.acs),
+                    ("Single logout service".to_owned(), own.slo),
+                ]
+            }
+        };
+        self.report.introductions.push(Introduction { connection: connection.slug.clone(), lines });
+    }
+
+    /// The applications that connections name come after them in the order of writing.
+    pub(super) async fn check_default_applications(&mut self) -> Result<(), StoreError> {
+        let file = self.file;
+        for part in &file.connections {
+            let UpstreamPart::Saml(saml) = &part.upstream else { continue };
+            let Some(name) = &saml.default_application else { continue };
+            if file.applications.iter().any(|part| part.client_id.value == name.value) {
+                continue;
+            }
+            if applications::by_client_id(self.tx, self.project.id, &name.value).await?.is_none() {
+                self.refuse(name.at, format!("there is no application {}", name.value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As flat as the file; certificates by their fingerprints.
+pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Value| drop(shown.insert(name.to_owned(), value));
+    put("preset", json!(saml.preset));
+    let location = |endpoint: &Option<crate::model::connection::ServiceEndpoint>| {
+        json!(endpoint.as_ref().map(|endpoint| &endpoint.location))
+    };
+    put("idp_entity_id", json!(saml.idp.entity_id));
+    put("idp_redirect_url", location(&saml.idp.sso.redirect));
+    put("idp_post_url", location(&saml.idp.sso.post));
+    put("idp_slo_url", location(&saml.idp.slo.redirect));
+    put("idp_slo_post_url", location(&saml.idp.slo.post));
+    put("idp_x509_certificate", json!(saml.idp.fingerprints()));
+    let metadata = saml.metadata.as_ref();
+    put("metadata_url", json!(saml.metadata_address()));
+    put("metadata_entity_id", json!(metadata.and_then(|metadata| metadata.entity_id.as_ref())));
+    put(
+        "metadata_certificate",
+        json!(metadata.and_then(|metadata| metadata.signer.as_deref()).map(fingerprint)),
+    );
+    // Of an address the document changes by itself.
+    let document = metadata.filter(|metadata| metadata.source == MetadataSource::Document);
+    put("metadata_file", json!(document.map(|metadata| &metadata.digest)));
+    let request = &saml.request;
+    put("request_binding", json!(request.binding));
+    put("force_authn", json!(request.force_authn));
+    put("authn_context", json!(request.authn_context));
+    put("name_id_format", json!(request.name_id_format));
+    put("scoping", json!(request.scoping));
+    put(
+        "login_hint",
+        match &request.login_hint {
+            LoginHint::None => json!("none"),
+            LoginHint::Subject => json!("subject"),
+            LoginHint::Parameter(name) => json!(name),
+        },
+    );
+    put("signature_algorithm", json!(request.signature));
+    put("want_signed", json!(saml.wants.signed));
+    put("want_encrypted", json!(saml.wants.encrypted));
+    put(
+        "subject_attribute",
+        match &saml.subject {
+            Subject::NameId => Value::Null,
+            Subject::Attribute(name) => json!(name),
+        },
+    );
+    let mut attributes = json!(saml.attributes);
+    let claims = attributes.as_object_mut().and_then(|attributes| attributes.remove("claims"));
+    put("attributes", attributes);
+    put("claims", claims.unwrap_or_default());
+    put("required_attributes", json!(saml.required_attributes));
+    put("idp_initiated", json!(saml.idp_initiated));
+    put("default_application", json!(saml.default_application));
+    put("session_not_on_or_after", json!(saml.honours_session_end));
+    put("single_logout", json!(saml.single_logout));
+    put("signing_certificate", json!(saml.own.signing.as_deref().map(fingerprint)));
+    put("decryption_certificate", json!(saml.own.decryption.as_deref().map(fingerprint)));
+    shown
+}

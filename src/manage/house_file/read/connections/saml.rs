@@ -1,0 +1,326 @@
+//! A connection whose provider speaks SAML. The typed fields are named as elsewhere in the field (S3-34).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::foundation::secret::Secret;
+use crate::keys::brought::{self, Brought};
+use crate::manage::house_file::fault::Placed;
+use crate::manage::house_file::parts::{DescribedBy, SamlPart};
+use crate::manage::house_file::read::keys::Keys;
+use crate::manage::house_file::read::values;
+use crate::model::connection::metadata::LARGEST;
+use crate::model::connection::presets::Facts;
+use crate::model::connection::{
+    AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, NameIdFormat, OwnCertificates,
+    RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset, SamlSignature, ServiceEndpoint,
+    ServiceEndpoints, Subject, WantedSignature, Wants,
+};
+use crate::protocol::saml::keys::{Certificate, SigningKey, VerifyingKey};
+
+const PRESETS: [&str; 10] = [
+    "generic",
+    "okta",
+    "entra",
+    "google",
+    "adfs",
+    "shibboleth",
+    "keycloak",
+    "simplesamlphp",
+    "pingfederate",
+    "onelogin",
+];
+const SIGNATURES: [&str; 5] = ["rsa-sha256", "rsa-sha384", "rsa-sha512", "ecdsa-sha256", "ecdsa-sha384"];
+/// What the binding itself puts into the query (SAML Bindings, section 3.4.4.1).
+const OF_THE_BINDING: [&str; 6] =
+    ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
+const MOST_ENTITY_ID: usize = 1_024;
+
+pub fn read(keys: &mut Keys<'_>) -> SamlPart {
+    let preset = keys.word("preset", &PRESETS).map_or(SamlPreset::Generic, |word| word.value);
+    let facts = preset.facts();
+    let described = described(keys);
+    let (own, brought, signing) = own(keys);
+    let request = request(keys, &facts, signing.as_ref());
+    let idp_initiated = keys
+        .word("idp_initiated", &["off", "round_trip", "accept"])
+        .map_or(IdpInitiated::Off, |word| word.value);
+    let default_application = keys.text("default_application");
+    if idp_initiated != IdpInitiated::Off && default_application.is_none() {
+        keys.missing("default_application, because of idp_initiated,");
+    }
+    let signed = keys.word("want_signed", &["either", "assertion", "response", "both"]);
+    SamlPart {
+        preset,
+        described,
+        request,
+        wants: Wants {
+            signed: signed.map_or(WantedSignature::Either, |word| word.value),
+            encrypted: keys.flag("want_encrypted", false),
+        },
+        subject: keys
+            .text("subject_attribute")
+            .map_or(Subject::NameId, |name| Subject::Attribute(name.value)),
+        attributes: attributes(keys, &facts),
+        required_attributes: required_attributes(keys),
+        idp_initiated,
+        default_application,
+        honours_session_end: keys.flag("session_not_on_or_after", true),
+        single_logout: keys.flag("single_logout", facts.single_logout),
+        own,
+        secret: brought.secret(),
+    }
+}
+
+/// Metadata as a file, metadata at an address, or typed: one of the three.
+fn described(keys: &mut Keys<'_>) -> DescribedBy {
+    let reader = keys.reader;
+    let file = keys.file("metadata_file", LARGEST);
+    let url = keys.text("metadata_url");
+    let entity_id = keys.text("metadata_entity_id");
+    let signer = certificates(keys, "metadata_certificate");
+    let typed = typed(keys);
+    let (file_at, url_at) = (file.as_ref().map(|file| file.at), url.as_ref().map(|url| url.at));
+    for at in [url_at.filter(|_| file_at.is_some()), typed.at.filter(|_| file_at.or(url_at).is_some())] {
+        if let Some(at) = at {
+            reader.refuse(
+                at,
+                "the identity provider is described twice: by metadata_file, metadata_url or idp_…",
+            );
+        }
+    }
+    if file_at.or(url_at).is_none() {
+        for at in entity_id.iter().map(|text| text.at).chain(signer.iter().map(|list| list.at)) {
+            reader.refuse(at, "goes with metadata_file or metadata_url");
+        }
+    }
+    let entity_id = entity_id.map(|text| text.value);
+    let signer = match signer {
+        Some(list) if list.value.len() > 1 => {
+            reader.refuse(list.at, "must be one certificate");
+            None
+        }
+        other => other.and_then(|list| list.value.into_iter().next()),
+    };
+    match (file, url) {
+        (Some(file), _) => DescribedBy::Document { document: file.map(Arc::new), entity_id, signer },
+        (None, Some(url)) => match values::web_address(reader, &url) {
+            Some(address) => DescribedBy::Address { url: url.map(|_| address), entity_id, signer },
+            None => DescribedBy::Typed(typed.idp),
+        },
+        (None, None) => DescribedBy::Typed(typed.idp),
+    }
+}
+
+struct Typed {
+    idp: IdentityProvider,
+    /// Where the first of its keys is.
+    at: Option<crate::manage::house_file::Place>,
+}
+
+fn typed(keys: &mut Keys<'_>) -> Typed {
+    let reader = keys.reader;
+    let mut at = None;
+    let entity_id = keys.text("idp_entity_id");
+    if let Some(text) = &entity_id {
+        at = at.or(Some(text.at));
+        let plain = text.value.trim() == text.value && !text.value.contains(char::is_control);
+        if !plain || text.value.chars().count() > MOST_ENTITY_ID {
+            reader.refuse(
+                text.at,
+                format!("must be an entity id: at most {MOST_ENTITY_ID} characters in one line"),
+            );
+        }
+    }
+    let mut endpoint = |key: &str| {
+        let text = keys.text(key)?;
+        at = at.or(Some(text.at));
+        values::web_address(reader, &text)?;
+        Some(ServiceEndpoint { location: text.value, response_location: None })
+    };
+    let sso = ServiceEndpoints { redirect: endpoint("idp_redirect_url"), post: endpoint("idp_post_url") };
+    let slo = ServiceEndpoints { redirect: endpoint("idp_slo_url"), post: endpoint("idp_slo_post_url") };
+    let certificates = certificates(keys, "idp_x509_certificate");
+    at = at.or(certificates.as_ref().map(|list| list.at));
+    let certificates = certificates.map_or_else(Vec::new, |list| list.value);
+    Typed {
+        idp: IdentityProvider { entity_id: entity_id.map(|text| text.value), sso, slo, certificates },
+        at,
+    }
+}
+
+/// One certificate or several, as base64 of DER.
+fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
+    let list = keys.texts_or_references(key)?;
+    let read = |text: Placed<String>| {
+        let read = Certificate::from_text(text.value.trim());
+        keys.reader.accept(text.at, read).map(|certificate| certificate.base64())
+    };
+    let mut read: Vec<_> = list.value.into_iter().filter_map(read).collect();
+    read.dedup();
+    Some(Placed { value: read, at: list.at })
+}
+
+/// Keys that were brought, each with its certificate; and the one that signs, if it can be read.
+fn own(keys: &mut Keys<'_>) -> (OwnCertificates, Brought, Option<SigningKey>) {
+    let (signing_pem, decryption_pem) = (keys.secret("signing_key"), keys.secret("decryption_key"));
+    let signing = signing_pem.as_ref().and_then(|pem| {
+        let read = brought::signing_key(&pem.value);
+        keys.reader.accept(
+            pem.at,
+            read.ok_or("must be a private key in PEM (PKCS#8): RSA of 2048 bits, P-256 or P-384"),
+        )
+    });
+    let decryption = decryption_pem.as_ref().and_then(|pem| {
+        let read = brought::decrypting_key(&pem.value);
+        keys.reader.accept(pem.at, read.ok_or("must be a private key in PEM (PKCS#8): RSA of 2048 bits"))
+    });
+    let own = OwnCertificates {
+        signing: own_certificate(
+            keys,
+            "signing",
+            signing_pem.as_ref(),
+            signing.as_ref().map(SigningKey::verifying_key),
+        ),
+        decryption: own_certificate(
+            keys,
+            "decryption",
+            decryption_pem.as_ref(),
+            // The same key, to compare it.
+            decryption
+                .and(decryption_pem.as_ref().and_then(|pem| brought::signing_key(&pem.value)))
+                .as_ref()
+                .map(SigningKey::verifying_key),
+        ),
+    };
+    if let (Some(one), Some(other)) = (&signing, &decryption_pem)
+        && brought::signing_key(&other.value).is_some_and(|key| key.verifying_key() == one.verifying_key())
+    {
+        keys.reader.refuse(other.at, "must be another key than signing_key");
+    }
+    let secret = |pem: Option<Placed<Secret>>| pem.map(|pem| pem.value);
+    (own, Brought { signing: secret(signing_pem), decryption: secret(decryption_pem) }, signing)
+}
+
+fn own_certificate(
+    keys: &mut Keys<'_>,
+    purpose: &str,
+    pem: Option<&Placed<Secret>>,
+    key: Option<&VerifyingKey>,
+) -> Option<String> {
+    let name = format!("{purpose}_certificate");
+    let found = certificates(keys, &name);
+    match (&found, pem) {
+        (None, Some(_)) => keys.missing(&name),
+        (Some(list), None) => keys.reader.refuse(list.at, format!("needs {purpose}_key")),
+        _ => {}
+    }
+    let found = found?;
+    let [text] = found.value.as_slice() else {
+        if !found.value.is_empty() {
+            keys.reader.refuse(found.at, "must be one certificate");
+        }
+        return None;
+    };
+    let certificate = Certificate::from_text(text).ok()?;
+    if key.is_some_and(|key| key != certificate.verifying_key()) {
+        keys.reader.refuse(found.at, format!("is no certificate of {purpose}_key"));
+    }
+    Some(text.clone())
+}
+
+fn request(keys: &mut Keys<'_>, facts: &Facts, own: Option<&SigningKey>) -> RequestSettings {
+    let binding = keys.word("request_binding", &["redirect", "post"]);
+    let format = keys.text("name_id_format");
+    let formats = ["none", "unspecified", "email_address", "persistent", "transient"];
+    let name_id_format = match format {
+        None => facts.name_id_format,
+        Some(text) if text.value == "none" => None,
+        Some(text) => {
+            let read = NameIdFormat::from_word(&text.value);
+            keys.reader.accept(text.at, read.ok_or_else(|| format!("must be one of {}", formats.join(", "))))
+        }
+    };
+    RequestSettings {
+        binding: binding.map_or(RequestBinding::Redirect, |word| word.value),
+        force_authn: keys.flag("force_authn", false),
+        authn_context: authn_context(keys),
+        name_id_format,
+        scoping: keys
+            .texts("scoping")
+            .map_or_else(Vec::new, |list| list.value.into_iter().map(|item| item.value).collect()),
+        login_hint: login_hint(keys, facts),
+        signature: signature(keys, own),
+    }
+}
+
+fn authn_context(keys: &mut Keys<'_>) -> Option<RequestedAuthnContext> {
+    let mut table = keys.table("authn_context")?;
+    let comparison = table.word("comparison", &["exact", "minimum", "maximum", "better"]);
+    let classes = table.texts("classes");
+    if classes.as_ref().is_none_or(|list| list.value.is_empty()) {
+        table.missing("classes");
+    }
+    table.finish();
+    Some(RequestedAuthnContext {
+        comparison: comparison.map_or(Comparison::Exact, |word| word.value),
+        classes: classes?.value.into_iter().map(|item| item.value).collect(),
+    })
+}
+
+fn login_hint(keys: &mut Keys<'_>, facts: &Facts) -> LoginHint {
+    let Some(text) = keys.text("login_hint") else { return facts.login_hint() };
+    let plain = text.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    match text.value.as_str() {
+        "none" => LoginHint::None,
+        "subject" => LoginHint::Subject,
+        name if plain && name.len() <= 64 && !OF_THE_BINDING.contains(&name) => {
+            LoginHint::Parameter(text.value)
+        }
+        _ => {
+            keys.reader
+                .refuse(text.at, "must be none, subject, or the name of a parameter such as login_hint");
+            LoginHint::None
+        }
+    }
+}
+
+fn signature(keys: &mut Keys<'_>, own: Option<&SigningKey>) -> Option<SamlSignature> {
+    let word = keys.word::<SamlSignature>("signature_algorithm", &SIGNATURES)?;
+    // The project's key is RSA.
+    let fits = match own {
+        None => word.value.is_rsa(),
+        Some(key) => key.sign(word.value.method(), b"").is_ok(),
+    };
+    if !fits {
+        keys.reader.refuse(word.at, "is not an algorithm of the key that signs");
+    }
+    Some(word.value)
+}
+
+/// What the file says comes before what the preset says.
+fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
+    let mut mapping = facts.attributes();
+    if let Some(mut table) = keys.table("attributes") {
+        for (key, names) in [
+            ("email", &mut mapping.email),
+            ("name", &mut mapping.name),
+            ("given_name", &mut mapping.given_name),
+            ("family_name", &mut mapping.family_name),
+            ("groups", &mut mapping.groups),
+        ] {
+            if let Some(given) = values::text_or_list(&mut table, key) {
+                *names = given;
+            }
+        }
+        table.finish();
+    }
+    if let Some(table) = keys.table("claims") {
+        mapping.claims = values::texts_by_name(table);
+    }
+    mapping
+}
+
+fn required_attributes(keys: &mut Keys<'_>) -> BTreeMap<String, Vec<String>> {
+    keys.table("required_attributes").map_or_else(BTreeMap::new, values::texts_by_name)
+}
