@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
-use crate::publish::{assets, health, logos, metadata};
+use crate::publish::{assets, health, logos, metadata, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
 use crate::web::{browser, layers, reply};
@@ -61,6 +61,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/organization", post(choose::pages::pick))
         .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback).head(wrong_method))
         .route("/login/{flow}/returned", get(authenticate::saml::pages::returned))
+        .route("/saml/{connection}/accepted", get(authenticate::saml::unasked::accepted))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
@@ -76,6 +77,7 @@ fn identity_providers() -> Router<Front> {
             "/saml/{connection}/acs",
             post(authenticate::saml::pages::consume).get(authenticate::saml::pages::consume_nothing),
         )
+        .route("/saml/{connection}/slo", get(leave::saml::by_redirect).post(leave::saml::by_post))
         .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
 }
 
@@ -85,6 +87,7 @@ fn machines() -> Router<Front> {
         .route("/token", post(issue::api::token))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
+        .route("/saml/{connection}/metadata", get(saml::metadata))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
 }

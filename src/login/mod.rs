@@ -12,6 +12,8 @@
 pub mod arrive;
 pub mod authenticate;
 pub mod choose;
+pub mod departure;
+pub mod diagnosis;
 pub mod flow;
 pub mod issue;
 pub mod leave;

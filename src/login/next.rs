@@ -152,7 +152,10 @@ async fn walk(
                         authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
                             .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    return Ok(Step::Wait(departure.reply(visitor, journey)));
+                    return Ok(Step::Wait({
+                        let locales = journey.login.asked.ui_locales.as_deref();
+                        departure.reply(visitor, locales, &journey.form_targets(visitor))
+                    }));
                 }
                 _ => {
                     return Ok(Step::Wait(

@@ -29,6 +29,9 @@ pub struct ApplicationSettings {
     /// The public keys of a client that signs its assertions.
     pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
+    /// Where a login begins that somebody else wants (OpenID Connect Core, section 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<RedirectUri>,
     pub scopes: Vec<String>,
     /// Signs ID and access tokens.
     pub algorithm: Algorithm,

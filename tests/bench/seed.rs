@@ -66,6 +66,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             authentication: Method::SecretBasic,
             jwks: None,
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
+            initiate_login_uri: None,
             scopes: SCOPES.map(str::to_owned).to_vec(),
             algorithm,
             audiences: Vec::new(),

@@ -3,4 +3,5 @@
 mod configuration;
 mod keys;
 mod provisioning;
+mod saml_connections;
 mod telemetry;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use behalf::broker::Broker;
 use behalf::config::Config;
-use behalf::foundation::clock::{Clock, Moment};
+use behalf::foundation::clock::Clock;
 use behalf::foundation::email::Email;
 use behalf::foundation::id::{MembershipId, UserId};
 use behalf::foundation::random::Random;
@@ -27,9 +27,10 @@ use behalf::store::durable::{
 };
 use data_encoding::HEXLOWER;
 
+use super::saml_connections::{IDP, NOW, OTHER_IDP};
 use crate::house::postgres;
 
-const EXAMPLE: &str = include_str!("../../examples/house.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../examples/house.toml");
 const UPSTREAM: &str = "upstream-secret-that-nobody-may-see";
 const DOWNSTREAM: &str = "downstream-secret-that-nobody-may-see";
 
@@ -47,6 +48,11 @@ static ENVIRONMENT: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
         ("REPORTS_JWKS", jwks),
         ("SHORT", "31-characters-are-not-enough-no".to_owned()),
         ("BLANK", " ".to_owned()),
+        ("PARTNER_CERTIFICATE", IDP.certificate.pem()),
+        ("PARTNER_SIGNING_KEY", IDP.key_pem.clone()),
+        ("PARTNER_SIGNING_CERTIFICATE", IDP.certificate.pem()),
+        ("PARTNER_DECRYPTION_KEY", OTHER_IDP.key_pem.clone()),
+        ("PARTNER_DECRYPTION_CERTIFICATE", OTHER_IDP.certificate.pem()),
         ("PRIVATE_JWKS", r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.to_owned()),
     ])
 });
@@ -56,28 +62,43 @@ fn pem(key: &SigningKey) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
 }
 
-fn parse(text: &str) -> Result<HouseFile, HouseFileError> {
-    HouseFile::parse(text, Path::new("/nowhere"), &|name| ENVIRONMENT.get(name).cloned())
+/// Where the paths of the files begin.
+pub(super) static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = IDP.metadata("https://idp.partner.test/saml");
+    std::fs::write(folder.path().join("partner-metadata.xml"), metadata).unwrap();
+    folder
+});
+
+pub(super) fn parse(text: &str) -> Result<HouseFile, HouseFileError> {
+    HouseFile::parse(text, FOLDER.path(), &|name| ENVIRONMENT.get(name).cloned())
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Engine {
+pub(super) enum Engine {
     Sqlite,
     Postgres,
 }
 
-const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+pub(super) const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// An empty house on an engine of one's own.
-struct House {
-    broker: Broker,
-    clock: Clock,
+pub(super) struct House {
+    pub(super) broker: Broker,
+    pub(super) clock: Clock,
     folder: tempfile::TempDir,
     postgres: Option<postgres::Database>,
 }
 
 impl House {
-    async fn empty(engine: Engine) -> Self {
+    pub(super) async fn empty(engine: Engine) -> Self {
+        Self::with(engine, |_| ()).await
+    }
+    /// One whose providers may be on this computer.
+    pub(super) async fn open_to_here(engine: Engine) -> Self {
+        Self::with(engine, |config| config.egress.allow_loopback_and_http = true).await
+    }
+    async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let postgres = match engine {
             Engine::Sqlite => None,
@@ -89,22 +110,23 @@ impl House {
             Some(database) => database.url(),
             None => format!("sqlite:{}", folder.path().join("house.db").display()),
         };
-        let clock = Clock::set_to(Moment::from_seconds(1_790_000_000));
+        change(&mut config);
+        let clock = Clock::set_to(NOW);
         let broker = Broker::open(config, clock.clone(), Random::System).await.unwrap();
         Self { broker, clock, folder, postgres }
     }
 
-    async fn try_to(&self, text: &str, mode: Mode) -> Result<Report, ApplyError> {
+    pub(super) async fn try_to(&self, text: &str, mode: Mode) -> Result<Report, ApplyError> {
         apply(&self.broker, &parse(text).unwrap_or_else(|error| panic!("{error}")), mode).await
     }
-    async fn plan(&self, text: &str) -> Vec<String> {
+    pub(super) async fn plan(&self, text: &str) -> Vec<String> {
         told(&self.try_to(text, Mode::Plan).await.unwrap_or_else(|error| panic!("{error}")))
     }
-    async fn apply(&self, text: &str) -> Vec<String> {
+    pub(super) async fn apply(&self, text: &str) -> Vec<String> {
         told(&self.try_to(text, Mode::Apply).await.unwrap_or_else(|error| panic!("{error}")))
     }
     /// The faults of a file that is refused, by itself or by what is there.
-    async fn refused(&self, text: &str) -> Vec<String> {
+    pub(super) async fn refused(&self, text: &str) -> Vec<String> {
         let refused = match parse(text) {
             Err(error) => error,
             Ok(file) => match apply(&self.broker, &file, Mode::Apply).await {
@@ -116,20 +138,20 @@ impl House {
     }
 
     /// Every row of every table, as text.
-    async fn rows(&self) -> Vec<String> {
+    pub(super) async fn rows(&self) -> Vec<String> {
         match &self.postgres {
             Some(database) => postgres_rows(&database.url()).await,
             None => sqlite_rows(&self.folder.path().join("house.db")),
         }
     }
 
-    async fn project(&self) -> Project {
+    pub(super) async fn project(&self) -> Project {
         projects::by_slug(&mut &self.broker.db, "default").await.unwrap().unwrap()
     }
-    async fn organization(&self, slug: &str) -> Option<Organization> {
+    pub(super) async fn organization(&self, slug: &str) -> Option<Organization> {
         organizations::by_slug(&mut &self.broker.db, self.project().await.id, slug).await.unwrap()
     }
-    async fn connection(&self, slug: &str) -> Connection {
+    pub(super) async fn connection(&self, slug: &str) -> Connection {
         let project = self.project().await.id;
         connections::by_slug(&mut &self.broker.db, project, slug).await.unwrap().unwrap()
     }
@@ -184,7 +206,7 @@ impl House {
     }
 }
 
-fn told(report: &Report) -> Vec<String> {
+pub(super) fn told(report: &Report) -> Vec<String> {
     report.changes.iter().map(ToString::to_string).collect()
 }
 
@@ -226,7 +248,7 @@ async fn postgres_rows(url: &str) -> Vec<String> {
     rows
 }
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "projects",
     "organizations",
     "organization_slugs",
@@ -242,6 +264,8 @@ const TABLES: [&str; 15] = [
     "delegations",
     "audit_events",
     "users",
+    "metadata_reads",
+    "saml_keys",
 ];
 
 #[tokio::test]
@@ -257,6 +281,8 @@ async fn the_example_creates_everything_and_a_second_time_nothing() {
             "+ organization my-corp",
             "+ role auditor",
             "+ connection google",
+            "+ connection partner",
+            "+ connection partner-by-file",
             "+ domain my-corp.test",
             "+ application spa",
             "+ member con@contractor.test of contractor",
@@ -590,8 +616,8 @@ async fn h04_a_change_that_matters_to_running_logins_is_a_new_version() {
         assert!(after.version > before.version && after.id == before.id, "{old}");
     }
     let moved = EXAMPLE.replace("[connection.my-corp]\n", "[connection.my-corp]\n#").replace(
-        "organization = \"my-corp\"\n# The only type",
-        "organization = \"contractor\"\n# The only type",
+        "organization = \"my-corp\"\n# \"oidc\" (the default)",
+        "organization = \"contractor\"\n# \"oidc\" (the default)",
     );
     assert!(house.refused(&moved).await.iter().any(|fault| fault.contains("stays with the organization")));
 }
@@ -708,7 +734,7 @@ async fn another_project_is_made_beside_the_first() {
 }
 
 /// `behalf` in a folder of its own, with a file; nothing it does leaves this machine.
-fn behalf(folder: &Path, arguments: &[&str]) -> Output {
+pub(super) fn behalf(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_behalf"))
         .current_dir(folder)
         .env_clear()
@@ -721,7 +747,7 @@ fn behalf(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -761,6 +787,7 @@ fn the_commands_tell_what_they_did_and_no_secret() {
     let applied = behalf(house, &["apply", "house.toml"]);
     assert!(applied.status.success(), "{}", text(&applied));
     assert!(text(&applied).contains("_behalf-challenge.a.test. TXT \"behalf-verify="), "{}", text(&applied));
+    assert!(text(&applied).contains("Redirect URI: http://127.0.0.1:8080/oidc/conn_"), "{}", text(&applied));
     let again = behalf(house, &["apply", "house.toml"]);
     assert!(text(&again).starts_with("Nothing to change."), "{}", text(&again));
 

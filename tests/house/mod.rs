@@ -3,6 +3,8 @@
 //! - [`browser`]: a person at a real browser
 //! - [`visitor`]: somebody without scripts, one request at a time
 //! - [`node`]: the other side of every protocol, by other authors
+//! - [`simplesamlphp`]: a customer's SAML identity provider, by other authors
+//! - [`oracles`]: what other authors think of our XML, signatures and SAML messages
 //! - [`postgres`]: an empty database
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] as its customers' identity providers and
 //!   [`application`] as what people sign in to
@@ -18,7 +20,10 @@ pub mod dns;
 pub mod form;
 pub mod lying_idp;
 pub mod node;
+pub mod oracles;
 pub mod postgres;
+pub mod simplesamlphp;
 pub mod visitor;
 
 mod introduction;
+mod introduction_saml;

@@ -26,14 +26,28 @@ impl Node {
     pub async fn start(program: &str, settings: Value) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/counterparts");
         assert!(home.join("node_modules").is_dir(), "the counterparts are not installed: run `tests/run`");
-        let mut process = Command::new("node")
-            .args(["--no-warnings", &format!("{program}.mjs")])
-            .current_dir(home)
+        let mut node = Command::new("node");
+        node.args(["--no-warnings", &format!("{program}.mjs")]).current_dir(home);
+        Self::seat(program, node, settings).await
+    }
+
+    /// Starts `tests/counterparts/{program}.py`, which sits at the same desk.
+    pub async fn start_python(program: &str, settings: Value) -> Self {
+        let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let interpreter = house.join(".state/python/bin/python");
+        assert!(interpreter.exists(), "the counterparts in Python are not installed: run `tests/run`");
+        let mut python = Command::new(interpreter);
+        python.args(["-B", "-W", "ignore", &format!("{program}.py")]).current_dir(house.join("counterparts"));
+        Self::seat(program, python, settings).await
+    }
+
+    async fn seat(program: &str, mut command: Command, settings: Value) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("node cannot be started: {error}"));
+            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
         let answers = BufReader::new(process.stdout.take().unwrap()).lines();
         let requests = process.stdin.take().unwrap();
         let ready = Value::Null;

@@ -21,15 +21,18 @@ use behalf::model::identity::Identity;
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
+use behalf::model::saml_key::{Purpose, SamlKeyRecord};
 use behalf::model::session::{Acr, Assurance, Session};
 use behalf::model::signing_key::KeyRecord;
 use behalf::model::user::{Profile, User};
 use behalf::protocol::jose::Algorithm;
 use behalf::store::durable::engine::{Database, Read, StoreError, params};
 use behalf::store::durable::memberships::Expected;
+use behalf::store::durable::metadata_reads::MetadataRead;
 use behalf::store::durable::{
     applications, audit_events, browsers, choices, connections, delegations, domains, grants, house,
-    identities, memberships, organizations, projects, roles, sessions, signing_keys, used, users,
+    identities, memberships, metadata_reads, organizations, projects, roles, saml_keys, sessions,
+    signing_keys, used, users,
 };
 
 use super::engine::{Empty, on_postgresql, on_sqlite};
@@ -56,6 +59,8 @@ on_both_engines! {
     c23_a_code_is_used_once_and_its_replay_kills_the_family,
     m07_what_was_used_is_never_first_again,
     what_has_run_out_is_swept_and_nothing_else,
+    c29_saml_keys_are_made_once_and_wiped_when_they_are_kept_no_more,
+    a_turn_to_read_metadata_is_taken_by_one_node,
 }
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -544,6 +549,85 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
     let unknown = Digest::of(b"other");
     assert!(db.write(async move |tx| grants::use_code(tx, unknown, NOW).await).await.unwrap().is_none());
+}
+
+fn saml_key(street: &Street, number: u128, generation: i64) -> SamlKeyRecord {
+    SamlKeyRecord {
+        id: KeyId::from_u128(number),
+        project_id: street.project.id,
+        purpose: Purpose::Signing,
+        generation,
+        certificate: vec![48, 0],
+        private_key: vec![1, 2, 3],
+        created_at: NOW,
+        begins_at: None,
+        ends_at: None,
+        kept_until: None,
+    }
+}
+
+async fn c29_saml_keys_are_made_once_and_wiped_when_they_are_kept_no_more(db: Database) {
+    let street = build(&db).await;
+    let (project, first) = (street.project.id, saml_key(&street, 1, 1));
+    let insert = async |key: SamlKeyRecord| db.write(async move |tx| saml_keys::insert(tx, &key).await).await;
+    insert(first.clone()).await.unwrap();
+    let twin = insert(saml_key(&street, 2, 1)).await;
+    assert!(matches!(twin, Err(StoreError::Unique { .. })), "two nodes at once make one");
+    insert(SamlKeyRecord { purpose: Purpose::Decryption, ..saml_key(&street, 3, 1) }).await.unwrap();
+    let kept = saml_keys::kept(&mut &db, project, NOW).await.unwrap();
+    assert_eq!(
+        kept.iter().map(|key| key.purpose).collect::<Vec<_>>(),
+        [Purpose::Decryption, Purpose::Signing]
+    );
+    assert_eq!((&kept[1].private_key, kept[1].begins_at), (&first.private_key, None));
+
+    let end = NOW.plus(Duration::from_secs(10));
+    db.write(async move |tx| {
+        saml_keys::begin(tx, first.id, NOW).await?;
+        saml_keys::retire(tx, first.id, NOW, end).await
+    })
+    .await
+    .unwrap();
+    let found = saml_keys::kept(&mut &db, project, NOW).await.unwrap();
+    assert_eq!(
+        (found[1].begins_at, found[1].ends_at, found[1].kept_until),
+        (Some(NOW), Some(NOW), Some(end))
+    );
+    assert_eq!(saml_keys::kept(&mut &db, project, end).await.unwrap().len(), 1);
+    let sweep = async |at| db.write(async move |tx| saml_keys::sweep(tx, at).await).await.unwrap();
+    assert_eq!((sweep(NOW).await, sweep(NOW.plus(Duration::from_secs(11))).await), (0, 1));
+    let latest = saml_keys::latest_generation(&mut &db, project, Purpose::Signing).await.unwrap();
+    assert_eq!(latest, 1, "and its generation is never made again");
+}
+
+async fn a_turn_to_read_metadata_is_taken_by_one_node(db: Database) {
+    let street = build(&db).await;
+    let turn = MetadataRead {
+        connection_id: street.connection.id,
+        next_read_at: NOW,
+        read_at: NOW.minus(Duration::from_secs(5)),
+        failures: 2,
+        failure: Some("the answer had status 503".into()),
+    };
+    let put = async |turn: MetadataRead| {
+        db.write(async move |tx| metadata_reads::put(tx, &turn).await).await.unwrap()
+    };
+    put(MetadataRead { failures: 0, failure: None, ..turn.clone() }).await;
+    put(turn.clone()).await;
+    assert_eq!(metadata_reads::find(&mut &db, turn.connection_id).await.unwrap(), Some(turn.clone()));
+    let due = async |now| metadata_reads::due(&mut &db, now, 10).await.unwrap();
+    assert_eq!(due(NOW.minus(Duration::from_millis(1))).await, []);
+    assert_eq!(due(NOW).await, [(street.project.id, turn.clone())]);
+    let tries = (0..10).map(|_| {
+        let turn = turn.clone();
+        db.write(async move |tx| metadata_reads::claim(tx, &turn, NOW.plus(Duration::from_secs(60))).await)
+    });
+    let taken = futures_util::future::join_all(tries).await;
+    assert_eq!(taken.into_iter().filter(|taken| *taken == Ok(true)).count(), 1);
+    assert_eq!(due(NOW).await, []);
+    let id = turn.connection_id;
+    db.write(async move |tx| metadata_reads::remove(tx, id).await).await.unwrap();
+    assert_eq!(metadata_reads::find(&mut &db, id).await.unwrap(), None);
 }
 
 async fn m07_what_was_used_is_never_first_again(db: Database) {

@@ -70,7 +70,7 @@ async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, f
 fn certificates(broker: &Broker, what: &str, idp: &IdentityProvider, findings: &mut Findings) {
     let now = broker.now();
     for text in &idp.certificates {
-        let certificate = match Certificate::from_text(text) {
+        let certificate = match Certificate::from_base64(text) {
             Ok(certificate) => certificate,
             Err(error) => {
                 findings.wrong(what, format!("a certificate of the provider cannot be used: {error}"));

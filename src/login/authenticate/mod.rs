@@ -8,6 +8,7 @@ pub mod saml;
 use std::time::Duration;
 
 use super::Stop;
+use super::departure::Departure;
 use super::refusal::Refusal;
 use crate::audit;
 use crate::broker::Broker;
@@ -30,7 +31,6 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, used, users};
-use crate::web::templates::Field;
 use crate::web::visitor::Visitor;
 
 /// Where the person is sent, and what the return must match.
@@ -53,13 +53,6 @@ pub async fn leave_for(
             saml::leave_for(visitor, login, connection, email).await
         }
     }
-}
-
-/// How the browser gets to an identity provider.
-#[derive(Clone, Debug)]
-pub enum Departure {
-    Redirect(String),
-    Post { provider: String, action: String, fields: Vec<Field> },
 }
 
 /// When the person proved who they are, if that is recent enough for what the application asked. A moment that lies

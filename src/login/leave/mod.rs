@@ -1,6 +1,7 @@
 //! They sign out, here. What they hold elsewhere ends with the session: UserInfo answers no more.
 
 pub mod pages;
+pub mod saml;
 
 use crate::audit;
 use crate::foundation::id::SessionId;

@@ -4,10 +4,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::end;
+use super::{end, saml};
 use crate::foundation::secret::Secret;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
+use crate::model::connection::Connection;
 use crate::store::durable::{connections, sessions, users};
 use crate::web::browser;
 use crate::web::form::Form;
@@ -30,12 +31,14 @@ async fn asked(visitor: &Visitor, session: &Session) -> Result<Response, Stop> {
         return Ok(signed_out(visitor, None));
     };
     let user = users::by_id(&mut &*db, visitor.project.id, standing.user_id).await?;
+    let connection = connections::by_id(&mut &*db, visitor.project.id, standing.connection_id).await?;
+    let targets = connection.as_ref().map(onward_targets).unwrap_or_default();
     let page = SignOutPage {
         action: visitor.path("/logout"),
         csrf: csrf(session),
         email: user.and_then(|user| user.email).map(|email| email.to_string()),
     };
-    Ok(visitor.page(StatusCode::OK, &Page::SignOut(page), None, &[]))
+    Ok(visitor.page(StatusCode::OK, &Page::SignOut(page), None, &targets))
 }
 
 /// Made of the cookie's value, which nobody else knows.
@@ -72,10 +75,22 @@ async fn left(
     };
     end(visitor, id).await?;
     browser::sign_out(session, visitor.project.id).await?;
+    if let Some(connection) = &provider
+        && let Some(departure) = saml::onward(visitor, connection, id).await?
+    {
+        return Ok(departure.reply(visitor, None, &onward_targets(connection)));
+    }
     Ok(signed_out(visitor, provider.map(|connection| connection.display_name)))
 }
 
-fn signed_out(visitor: &Visitor, provider: Option<String>) -> Response {
+/// Where a sign-out goes on to: browsers apply `form-action` to redirects as well.
+fn onward_targets(connection: &Connection) -> Vec<String> {
+    let addresses = connection.saml().into_iter().flat_map(|connection| connection.saml.idp.slo.addresses());
+    addresses.filter_map(reply::form_target).collect()
+}
+
+/// The page that says so; `provider`: where they may still be signed in.
+pub(super) fn signed_out(visitor: &Visitor, provider: Option<String>) -> Response {
     let page = SignedOutPage { application: None, back: None, provider };
     visitor.page(StatusCode::OK, &Page::SignedOut(page), None, &[])
 }

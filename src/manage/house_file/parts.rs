@@ -181,6 +181,7 @@ pub struct ApplicationPart {
     pub secrets: Vec<Digest>,
     pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
+    pub initiate_login_uri: Option<RedirectUri>,
     pub scopes: Vec<String>,
     pub algorithm: Algorithm,
     pub audiences: Vec<String>,

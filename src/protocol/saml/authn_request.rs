@@ -95,7 +95,7 @@ impl Draft<'_> {
     /// The request without a signature, for the redirect binding, which signs the query.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
-        self.attributes(writer.open("samlp:AuthnRequest"), now);
+        self.attributes(writer.open("samlp:AuthnRequest").declare("saml"), now);
         writer.leaf("saml:Issuer", self.issuer);
         if let Some(hint) = self.subject {
             writer.open("saml:Subject").open("saml:NameID").attr_if("Format", hint.format);

@@ -270,3 +270,6 @@ impl rcgen::SigningKey for Signer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -405,3 +405,6 @@ impl fmt::Debug for EncryptingKey {
         write!(f, "EncryptingKey(RSA {})", self.key.key_size_bits())
     }
 }
+
+#[cfg(test)]
+mod tests;

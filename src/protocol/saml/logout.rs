@@ -46,7 +46,11 @@ impl RequestDraft<'_> {
     /// Without a signature, for the redirect binding, which signs the query.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
-        writer.open("samlp:LogoutRequest").attr("ID", self.id).attr("Version", names::VERSION);
+        writer
+            .open("samlp:LogoutRequest")
+            .declare("saml")
+            .attr("ID", self.id)
+            .attr("Version", names::VERSION);
         writer.attr("IssueInstant", &time::render(now)).attr("Destination", self.destination);
         writer.attr_if("NotOnOrAfter", self.not_on_or_after.map(time::render).as_deref());
         writer.leaf("saml:Issuer", self.issuer);
@@ -73,7 +77,11 @@ impl ResponseDraft<'_> {
     /// Without a signature, for the redirect binding, which signs the query.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
-        writer.open("samlp:LogoutResponse").attr("ID", self.id).attr("Version", names::VERSION);
+        writer
+            .open("samlp:LogoutResponse")
+            .declare("saml")
+            .attr("ID", self.id)
+            .attr("Version", names::VERSION);
         writer.attr("IssueInstant", &time::render(now)).attr("Destination", self.destination);
         writer.attr("InResponseTo", self.in_response_to).leaf("saml:Issuer", self.issuer);
         self.status.write(&mut writer);

@@ -8,6 +8,8 @@ mod base64;
 pub mod binding;
 pub mod certificate;
 pub mod encryption;
+#[cfg(test)]
+mod fixtures;
 pub mod keys;
 pub mod logout;
 pub mod message;

@@ -4,7 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, ProjectId, SessionId};
-use crate::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
+use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
     Ok(Session {
@@ -109,7 +109,7 @@ pub async fn upstream_of(
 pub async fn named_upstream(
     db: &mut impl Read,
     connection: ConnectionId,
-    name: &UpstreamName,
+    name: &str,
     indexes: &[String],
 ) -> Result<Vec<SessionId>, StoreError> {
     let sql = "SELECT s.id, u.session_index FROM upstream_sessions u
@@ -117,7 +117,7 @@ pub async fn named_upstream(
                WHERE u.connection_id = $1 AND u.subject = $2 AND s.ended_at IS NULL
                ORDER BY s.id";
     let mut found = Vec::new();
-    for row in db.all(sql, params![connection, name.value.as_str()]).await? {
+    for row in db.all(sql, params![connection, name]).await? {
         let index: Option<String> = row.get(1)?;
         // One that was given no index can only be meant by its name.
         if indexes.is_empty() || index.is_none_or(|index| indexes.contains(&index)) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::login::authenticate;
+use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{SamlConnection, Subject};
 use crate::model::login::{Away, Proof, SingleUse};
@@ -21,39 +22,28 @@ const MOST_GROUPS: usize = 50;
 const MOST_CLAIMS: usize = 20;
 const MOST_VALUES: usize = 20;
 
-/// An assertion that says something which this connection does not take. What is wrong, for the administrator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
-    pub refusal: Refusal,
-    pub expected: String,
-    pub found: String,
-}
-
-impl Unfit {
-    fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { refusal, expected: expected.into(), found: found.into() }
-    }
-}
-
-/// Turns a verified assertion into a proof.
+/// Turns a verified assertion into a proof. `away`: what it answers; nothing, if nobody had asked.
 pub fn proof(
     connection: SamlConnection<'_>,
-    away: &Away,
+    away: Option<&Away>,
     assertion: &Verified<Assertion>,
     now: Moment,
-) -> Result<Proof, Unfit> {
+) -> Result<Proof, Diagnosis> {
     let (settings, assertion) = (connection.saml, assertion.get());
     let read = Reading { connection, assertion };
     read.check_required()?;
     let leeway = Duration::from_secs(connection.settings.leeway);
-    let authenticated_at = authenticate::recent_enough(away, assertion.authn_instant, now, leeway);
-    let authenticated_at = authenticated_at.map_err(|refusal| {
-        Unfit::new(refusal, "a new sign-in, as was asked for", assertion.authn_instant.rfc3339())
-    })?;
+    let at = assertion.authn_instant;
+    let authenticated_at = match away {
+        Some(away) => authenticate::recent_enough(away, at, now, leeway),
+        None => Ok(at.min(now)),
+    };
+    let authenticated_at = authenticated_at
+        .map_err(|refusal| Diagnosis::new(refusal, "a new sign-in, as was asked for", at.rfc3339()))?;
     let (email, named_by) = read.addresses()?;
     Ok(Proof {
         connection: connection.id,
-        version: away.version,
+        version: away.map_or(connection.version, |away| away.version),
         issuer: assertion.issuer.clone(),
         subject: read.subject()?,
         email,
@@ -102,12 +92,12 @@ impl Reading<'_> {
         names.iter().map(|name| self.values(name)).find(|values| !values.is_empty()).unwrap_or_default()
     }
 
-    fn check_required(&self) -> Result<(), Unfit> {
+    fn check_required(&self) -> Result<(), Diagnosis> {
         for (name, wanted) in &self.connection.saml.required_attributes {
             let found = self.values(name);
             if !found.iter().any(|value| wanted.iter().any(|wanted| wanted == value)) {
                 let expected = format!("{name} to be one of: {}", wanted.join(", "));
-                return Err(Unfit::new(
+                return Err(Diagnosis::new(
                     Refusal::AssertionRefused("required_attribute"),
                     expected,
                     if found.is_empty() { "no such attribute".to_owned() } else { found.join(", ") },
@@ -118,19 +108,19 @@ impl Reading<'_> {
     }
 
     /// What names the person for good: a name that changes at each sign-in would make a new user each time.
-    fn subject(&self) -> Result<String, Unfit> {
+    fn subject(&self) -> Result<String, Diagnosis> {
         let refusal = || Refusal::AssertionRefused("subject");
         match &self.connection.saml.subject {
             Subject::NameId if self.assertion.name_id.format.as_deref() == Some(name_id::TRANSIENT) => {
                 let expected = "a NameID that stays the same, or an attribute as the subject";
-                Err(Unfit::new(refusal(), expected, "a transient NameID"))
+                Err(Diagnosis::new(refusal(), expected, "a transient NameID"))
             }
             Subject::NameId => Ok(self.assertion.name_id.value.clone()),
             Subject::Attribute(name) => match self.values(name).as_slice() {
                 [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
                 found => {
                     let found = format!("{} values", found.len());
-                    Err(Unfit::new(
+                    Err(Diagnosis::new(
                         refusal(),
                         format!("one value of {name}, of 256 characters at most"),
                         found,
@@ -142,7 +132,7 @@ impl Reading<'_> {
 
     /// The address, and the one that the NameID is, if it is another: both must be within the connection's domains
     /// (threats C01).
-    fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Unfit> {
+    fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Diagnosis> {
         let named = self.name_as_address()?;
         let found = self.first_of(&self.connection.saml.attributes.email);
         let mapped = match found.as_slice() {
@@ -151,13 +141,13 @@ impl Reading<'_> {
             _ => None,
         };
         let mapped = mapped.ok_or_else(|| {
-            Unfit::new(Refusal::EmailDomainNotAllowed, "one email address", found.join(", "))
+            Diagnosis::new(Refusal::EmailDomainNotAllowed, "one email address", found.join(", "))
         })?;
         let named = named.filter(|named| *named != mapped);
         Ok((Some(mapped), named))
     }
 
-    fn name_as_address(&self) -> Result<Option<Email>, Unfit> {
+    fn name_as_address(&self) -> Result<Option<Email>, Diagnosis> {
         let name = &self.assertion.name_id;
         let is_address = match name.format.as_deref() {
             Some(name_id::EMAIL_ADDRESS) => true,
@@ -169,7 +159,7 @@ impl Reading<'_> {
         }
         Email::parse(&name.value).map(Some).map_err(|_| {
             let expected = "a NameID that is an email address, or one of another format";
-            Unfit::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
+            Diagnosis::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
         })
     }
 

@@ -6,17 +6,16 @@ use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::Stop;
-use crate::login::authenticate::Departure;
+use crate::login::departure::{Departure, Message};
 use crate::login::refusal::Refusal;
 use crate::model::connection::{
     Comparison, LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
 };
 use crate::model::login::{Asked, Awaited, AwaitedSaml, Away, Login};
 use crate::protocol::saml::authn_request::{self, Draft, Hint, NameIdPolicy, Requested, Scoping};
-use crate::protocol::saml::binding::{Carried, post, redirect};
+use crate::protocol::saml::binding::Carried;
 use crate::protocol::saml::names;
 use crate::web::reply::Fault;
-use crate::web::templates::Field;
 use crate::web::visitor::Visitor;
 
 /// The authentication request, signed, and what its answer must match.
@@ -74,36 +73,21 @@ impl Asking<'_> {
         endpoint: &ServiceEndpoint,
         relay_state: &str,
     ) -> Result<Departure, Stop> {
-        let unwritable = |_| Fault::Other("an authentication request cannot be written");
-        let (now, key) = (self.visitor.broker().now(), &self.keys.signing);
+        let Awaited::Saml(awaited) = &self.away.awaited else {
+            return Err(Fault::Other("not a SAML login").into());
+        };
+        let xml = self.request(&awaited.request, &endpoint.location)?;
+        let message = Message {
+            which: Carried::Request,
+            id: &awaited.request,
+            xml: &xml,
+            relay_state: Some(relay_state),
+        };
         let address = self.with_hint(&endpoint.location);
-        self.draft(&endpoint.location, |draft| match binding {
-            RequestBinding::Redirect => {
-                let xml =
-                    draft.write(now).map_err(|_| Fault::Other("an authentication request is malformed"))?;
-                let url =
-                    redirect::redirect_url(&address, Carried::Request, &xml, Some(relay_state), &key.key);
-                Ok(Departure::Redirect(url.map_err(|_| Fault::Other("a redirect cannot be signed"))?))
-            }
-            RequestBinding::Post => {
-                let xml = draft.write_signed(now, &key.key, Some(&key.certificate)).map_err(unwritable)?;
-                Ok(Departure::Post {
-                    provider: self.connection.display_name.clone(),
-                    action: address,
-                    fields: vec![
-                        Field { name: "SAMLRequest", value: post::encode(&xml) },
-                        Field { name: "RelayState", value: relay_state.to_owned() },
-                    ],
-                })
-            }
-        })
+        Departure::with(message, binding, &self.connection.display_name, address, self.keys)
     }
 
-    fn draft<T>(
-        &self,
-        destination: &str,
-        write: impl FnOnce(Draft<'_>) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
+    fn request(&self, id: &str, destination: &str) -> Result<String, Fault> {
         let at = self.visitor.saml_addresses(self.connection.id);
         let context = self.settings.authn_context.as_ref();
         let classes: Vec<&str> =
@@ -113,11 +97,8 @@ impl Asking<'_> {
             LoginHint::Subject => self.hint(),
             LoginHint::None | LoginHint::Parameter(_) => None,
         };
-        let Awaited::Saml(awaited) = &self.away.awaited else {
-            return Err(Fault::Other("not a SAML login").into());
-        };
-        write(Draft {
-            id: &awaited.request,
+        let draft = Draft {
+            id,
             destination,
             issuer: &at.entity_id,
             acs: &at.acs,
@@ -134,7 +115,9 @@ impl Asking<'_> {
                 .as_deref()
                 .map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),
             scoping: (!scoping.is_empty()).then_some(Scoping { proxy_count: None, providers: &scoping }),
-        })
+        };
+        let written = draft.write(self.visitor.broker().now());
+        written.map_err(|_| Fault::Other("an authentication request cannot be written"))
     }
 
     /// SAML has no word for "at most so old" or "somebody else": where one is asked for, the person proves anew.

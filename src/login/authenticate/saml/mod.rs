@@ -5,7 +5,7 @@
 
 mod answered;
 mod asking;
-mod diagnosis;
 pub mod pages;
+pub mod unasked;
 
 pub use asking::leave_for;

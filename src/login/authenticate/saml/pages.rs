@@ -6,9 +6,9 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::answered;
-use super::diagnosis::Diagnosis;
+use super::{answered, unasked};
 use crate::foundation::id::{ConnectionId, FlowId};
+use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
@@ -43,7 +43,7 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     let answered = Answered { visitor: &visitor, connection };
     let mut message = None;
     match answered.take(&params, &mut message).await {
-        Ok(flow) => reply::see_other(&visitor.path(&format!("/login/{flow}/returned"))),
+        Ok(onward) => reply::see_other(&onward),
         Err(Told::Diagnosis(diagnosis)) => answered.refuse(&diagnosis, message.as_deref()).await,
         Err(Told::Stop(stop)) => answer(&visitor, Err(stop)).await,
     }
@@ -93,12 +93,16 @@ struct Answered<'a> {
 }
 
 impl Answered<'_> {
-    async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<FlowId, Told> {
+    async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<String, Told> {
         let xml = message.insert(posted(params)?);
         let claimed = response::claimed_in_response_to(xml);
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
         let assertion = self.verified(xml, claimed.as_deref()).await?;
+        if claimed.is_none() {
+            let led = unasked::led(self.visitor, self.connection, &assertion).await.map_err(Told::Stop)?;
+            return Ok(led?);
+        }
         let nothing = || {
             Refused::missing_or(
                 Check::InResponseTo,
@@ -113,8 +117,9 @@ impl Answered<'_> {
         }
         check_relay_state(params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
-        let proof = answered::proof(self.connection, away, &assertion, now)?;
-        self.put_aside(&login, &proof).await
+        let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
+        let flow = self.put_aside(&login, &proof).await?;
+        Ok(self.visitor.path(&format!("/login/{flow}/returned")))
     }
 
     /// The flow that waits for this answer.

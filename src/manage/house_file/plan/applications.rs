@@ -42,6 +42,7 @@ impl Plan<'_, '_> {
             authentication: part.authentication,
             jwks: part.jwks.clone(),
             redirect_uris: part.redirect_uris.clone(),
+            initiate_login_uri: part.initiate_login_uri.clone(),
             scopes: part.scopes.clone(),
             algorithm: part.algorithm,
             audiences: part.audiences.clone(),

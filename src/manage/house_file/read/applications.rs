@@ -35,6 +35,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         secrets,
         jwks,
         redirect_uris: redirect_uris(&mut keys),
+        initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         scopes: scopes(&mut keys),
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
@@ -129,12 +130,12 @@ fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json:
 
 fn redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
     let Some(list) = keys.texts("redirect_uris") else { return Vec::new() };
-    let read = |text: &Placed<String>| {
-        let uri = RedirectUri::register(&text.value);
-        keys.reader
-            .accept(text.at, uri.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
-    };
-    list.value.iter().filter_map(read).collect()
+    list.value.iter().filter_map(|text| registered(keys.reader, text)).collect()
+}
+
+fn registered(reader: &Reader<'_>, text: &Placed<String>) -> Option<RedirectUri> {
+    let uri = RedirectUri::register(&text.value);
+    reader.accept(text.at, uri.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
 }
 
 fn scopes(keys: &mut Keys<'_>) -> Vec<String> {

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{BindingError, Carried};
 use crate::protocol::saml::base64;
 use crate::protocol::saml::keys::{SigningKey, VerifyingKey};
-use crate::protocol::saml::signature::SignatureMethod;
+use crate::protocol::saml::signature::{SignatureError, SignatureMethod, Verified, verify_detached};
 
 /// The most bytes of a query, and of the message that is inflated from it (threat H13).
 const MAX_QUERY: usize = 64 * 1024;
@@ -66,6 +66,20 @@ impl<'q> RedirectMessage<'q> {
 
     pub fn is_signed(&self) -> bool {
         self.signature.is_some()
+    }
+
+    /// The message, read once more from what one of `keys` signed.
+    pub fn verified(&self, keys: &[VerifyingKey]) -> Result<Verified<Vec<u8>>, SignatureError> {
+        let signature = self.signature.as_ref().ok_or(SignatureError::Missing)?;
+        let signed = signature.signed.text().into_bytes();
+        verify_detached(signed, signature.method, &signature.bytes, keys)?.try_map(|signed| {
+            let text = std::str::from_utf8(signed).unwrap_or_default();
+            let message = text.split('&').next().and_then(|message| message.split_once('='));
+            let inflated = message.and_then(|(_, message)| {
+                inflate(&decoded(message, signature.signed.which.parameter(), MAX_QUERY).ok()?).ok()
+            });
+            inflated.ok_or(SignatureError::Reference)
+        })
     }
 
     /// Whether one of `keys` signed the query. Without a signature, or without keys, it is not.

@@ -106,7 +106,11 @@ fn cipher_value(encrypted: Element<'_>) -> Result<Vec<u8>, Undecryptable> {
 }
 
 /// Nonce ‖ ciphertext ‖ tag (XML Encryption 1.1, section 5.2.4).
-fn open_gcm(algorithm: &'static aead::Algorithm, key: &[u8], mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(super) fn open_gcm(
+    algorithm: &'static aead::Algorithm,
+    key: &[u8],
+    mut bytes: Vec<u8>,
+) -> Option<Vec<u8>> {
     if bytes.len() < NONCE_LEN + TAG_BYTES {
         return None;
     }
@@ -119,7 +123,11 @@ fn open_gcm(algorithm: &'static aead::Algorithm, key: &[u8], mut bytes: Vec<u8>)
 
 /// IV ‖ ciphertext, padded to whole blocks; the last byte tells how many bytes are padding, and the others of it are
 /// arbitrary (XML Encryption 1.1, section 5.2.1).
-fn open_cbc(algorithm: &'static cipher::Algorithm, key: &[u8], mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(super) fn open_cbc(
+    algorithm: &'static cipher::Algorithm,
+    key: &[u8],
+    mut bytes: Vec<u8>,
+) -> Option<Vec<u8>> {
     let (iv, content) = bytes.split_first_chunk_mut::<AES_CBC_IV_LEN>()?;
     if content.is_empty() || content.len() % BLOCK_BYTES != 0 {
         return None;

@@ -32,7 +32,7 @@ pub fn encrypt(
 }
 
 /// Nothing in it but identifiers and base64, so there is nothing to escape.
-fn written(cipher: Cipher, content: &[u8], oaep: Oaep, key: &[u8]) -> String {
+pub(super) fn written(cipher: Cipher, content: &[u8], oaep: Oaep, key: &[u8]) -> String {
     let (digest, mask) = oaep.parameters();
     let mask = mask.map_or_else(String::new, |uri| {
         format!("<xenc11:MGF xmlns:xenc11=\"{XENC11}\" Algorithm=\"{uri}\"/>")
@@ -54,7 +54,7 @@ fn written(cipher: Cipher, content: &[u8], oaep: Oaep, key: &[u8]) -> String {
     )
 }
 
-fn seal_gcm(
+pub(super) fn seal_gcm(
     algorithm: &'static aead::Algorithm,
     key: &[u8],
     plain: &[u8],
@@ -67,7 +67,7 @@ fn seal_gcm(
     Some([nonce.as_slice(), &sealed].concat())
 }
 
-fn seal_cbc(
+pub(super) fn seal_cbc(
     algorithm: &'static cipher::Algorithm,
     key: &[u8],
     plain: &[u8],

@@ -47,6 +47,10 @@ pub struct IdpMetadata {
 }
 
 impl IdpMetadata {
+    /// The keys whose signatures count.
+    pub fn keys(&self) -> Vec<VerifyingKey> {
+        self.signing.iter().map(|certificate| certificate.verifying_key().clone()).collect()
+    }
     /// Where to send people by this binding.
     pub fn sso(&self, binding: Binding) -> Option<&Endpoint> {
         self.sso.iter().find(|endpoint| endpoint.binding == binding)
@@ -249,10 +253,12 @@ fn endpoints(role: Element<'_>, kind: &'static str) -> Result<(Vec<Endpoint>, Ve
 /// it, so no other scheme may pass (`javascript:`), and nothing that a URL parser would quietly mend.
 fn web_url(text: &str) -> Result<String, MetadataError> {
     let refused = || MetadataError::Endpoint(text.chars().take(200).collect());
-    let is_plain = text.len() <= MAX_URL && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_plain = text.len() <= MAX_URL && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let url = Url::parse(text).ok().filter(|_| is_plain).ok_or_else(refused)?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
-    let is_written_so = text.to_ascii_lowercase().starts_with(&format!("{}://", url.scheme()));
+    let written = text.to_ascii_lowercase();
+    let authority = written.strip_prefix(url.scheme()).and_then(|rest| rest.strip_prefix("://"));
+    let is_written_so = authority.is_some_and(|authority| !authority.starts_with('/'));
     let is_anonymous = url.username().is_empty() && url.password().is_none();
     if is_web && is_written_so && is_anonymous { Ok(text.to_owned()) } else { Err(refused()) }
 }

@@ -89,6 +89,7 @@ impl Draft<'_> {
         let mut writer = Writer::new(names::PREFIXES);
         writer
             .open("samlp:Response")
+            .declare("saml")
             .attr("ID", self.id)
             .attr("Version", names::VERSION)
             .attr("IssueInstant", &time::render(self.issued))

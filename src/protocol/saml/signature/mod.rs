@@ -6,11 +6,13 @@
 //! confused with.
 
 mod algorithm;
+mod detached;
 mod form;
 mod sign;
 mod verify;
 
 pub use algorithm::{DigestMethod, SignatureMethod};
+pub use detached::verify_detached;
 pub use sign::sign_enveloped;
 pub use verify::verify_enveloped;
 
@@ -23,7 +25,7 @@ const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
-/// Something that was signed, and nothing else. Only [`verify_enveloped`] makes one.
+/// Something that was signed, and nothing else. Only [`verify_enveloped`] and [`verify_detached`] make one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified<T>(T);
 

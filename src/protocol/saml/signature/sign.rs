@@ -1,9 +1,8 @@
 use std::slice;
 
-use data_encoding::BASE64;
-
 use super::verify::{check_ids, id_of, verify_enveloped};
 use super::{DS, ENVELOPED, EXCLUSIVE, SignatureError};
+use crate::protocol::saml::base64;
 use crate::protocol::saml::keys::{Certificate, SigningKey};
 use crate::protocol::saml::xml::{Document, Element, Limits, Malformed, canonical};
 
@@ -61,7 +60,7 @@ fn write(
     let method = key.method();
     let digest_method = method.digest();
     let (method_uri, digest_uri) = (method.uri(), digest_method.uri());
-    let digest = BASE64.encode(digest_method.digest(bytes).as_ref());
+    let digest = base64::encode(digest_method.digest(bytes).as_ref());
     let signed_info = |namespace: &str| {
         format!(
             "<ds:SignedInfo{namespace}>\
@@ -79,7 +78,7 @@ fn write(
         )
     };
     let namespace = format!(" xmlns:ds=\"{DS}\"");
-    let value = BASE64.encode(&key.sign(method, signed_info(&namespace).as_bytes())?);
+    let value = base64::encode(&key.sign(method, signed_info(&namespace).as_bytes())?);
     let (signed_info, key_info) = (signed_info(""), certificate.map(key_info).unwrap_or_default());
     Ok(format!(
         "<ds:Signature{namespace}>{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>{key_info}</ds:Signature>"
@@ -88,7 +87,7 @@ fn write(
 
 /// For those who want to see it; it proves nothing.
 fn key_info(certificate: &Certificate) -> String {
-    let der = BASE64.encode(certificate.der());
+    let der = base64::encode(certificate.der());
     format!(
         "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{der}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
     )

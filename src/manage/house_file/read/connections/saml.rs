@@ -153,7 +153,7 @@ fn typed(keys: &mut Keys<'_>) -> Typed {
 fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
     let list = keys.texts_or_references(key)?;
     let read = |text: Placed<String>| {
-        let read = Certificate::from_text(text.value.trim());
+        let read = Certificate::from_base64(text.value.trim());
         keys.reader.accept(text.at, read).map(|certificate| certificate.base64())
     };
     let mut read: Vec<_> = list.value.into_iter().filter_map(read).collect();
@@ -222,7 +222,7 @@ fn own_certificate(
         }
         return None;
     };
-    let certificate = Certificate::from_text(text).ok()?;
+    let certificate = Certificate::from_base64(text).ok()?;
     if key.is_some_and(|key| key != certificate.verifying_key()) {
         keys.reader.refuse(found.at, format!("is no certificate of {purpose}_key"));
     }

@@ -121,6 +121,22 @@ fn attributes_are_read_in_all_their_forms() {
     assert!(values("complex").is_empty());
 }
 
+/// Every value declares the prefixes of its type, as some providers write it.
+#[test]
+fn a_person_in_hundreds_of_groups_is_read() {
+    let groups: Vec<String> = (0..500).map(|group| format!("group {group}")).collect();
+    let attribute =
+        Attribute { name: "groups".to_owned(), name_format: None, friendly_name: None, values: groups };
+    let attributes: &'static [Attribute] = Box::leak(Box::new([attribute]));
+    for (assertion_signed, response_signed) in SHAPES {
+        let draft = response(AssertionDraft { attributes, ..assertion() });
+        let xml = draft.write(&sign(assertion_signed, response_signed), None).unwrap();
+        assert!(xml.matches("xmlns:xsi").count() >= 500);
+        let read = read(xml.as_bytes(), &expected()).unwrap();
+        assert_eq!(read.get().attributes, attributes);
+    }
+}
+
 #[test]
 fn too_many_attributes_are_refused() {
     let flood = |count: usize, values: usize, length: usize| {

@@ -1,8 +1,7 @@
 //! Why a message was refused: the visitor is told little, and the connection's administrator everything, under the
 //! id that the visitor can quote.
 
-use super::answered::Unfit;
-use crate::login::refusal::Refusal;
+use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::protocol::saml::redact::redacted;
@@ -50,11 +49,5 @@ impl From<Refused> for Diagnosis {
             check => check.word(),
         };
         Self::new(Refusal::AssertionRefused(reason), refused.expected, refused.found)
-    }
-}
-
-impl From<Unfit> for Diagnosis {
-    fn from(unfit: Unfit) -> Self {
-        Self::new(unfit.refusal, unfit.expected, unfit.found)
     }
 }

@@ -1,0 +1,67 @@
+//! How a browser gets to an identity provider, with a message or without.
+
+use axum::http::StatusCode;
+
+use super::Stop;
+use crate::keys::saml_keyring::SpKeys;
+use crate::model::connection::RequestBinding;
+use crate::protocol::saml::binding::{Carried, post, redirect};
+use crate::protocol::saml::signature::sign_enveloped;
+use crate::web::reply::{self, Fault, Response};
+use crate::web::templates::{Field, OnwardPage, Page};
+use crate::web::visitor::Visitor;
+
+#[derive(Clone, Debug)]
+pub enum Departure {
+    Redirect(String),
+    Post { provider: String, action: String, fields: Vec<Field> },
+}
+
+/// A SAML message that is to be signed and sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    pub which: Carried,
+    /// As the XML has it.
+    pub id: &'a str,
+    pub xml: &'a str,
+    pub relay_state: Option<&'a str>,
+}
+
+impl Departure {
+    /// Signs the message with our key, as the binding wants it: in the query, or inside the XML.
+    pub fn with(
+        message: Message<'_>,
+        binding: RequestBinding,
+        provider: &str,
+        address: String,
+        keys: &SpKeys,
+    ) -> Result<Self, Stop> {
+        let Message { which, id, xml, relay_state } = message;
+        let key = &keys.signing;
+        match binding {
+            RequestBinding::Redirect => {
+                let url = redirect::redirect_url(&address, which, xml, relay_state, &key.key);
+                Ok(Self::Redirect(url.map_err(|_| Fault::Other("a SAML redirect cannot be made"))?))
+            }
+            RequestBinding::Post => {
+                let signed = sign_enveloped(xml, id, &key.key, Some(&key.certificate));
+                let signed = signed.map_err(|_| Fault::Other("a SAML message cannot be signed"))?;
+                let message = Field { name: which.parameter(), value: post::encode(&signed) };
+                let state = relay_state.map(|state| Field { name: "RelayState", value: state.to_owned() });
+                let fields = [Some(message), state].into_iter().flatten().collect();
+                Ok(Self::Post { provider: provider.to_owned(), action: address, fields })
+            }
+        }
+    }
+
+    /// `targets`: where a posted form may lead in the end.
+    pub fn reply(self, visitor: &Visitor, ui_locales: Option<&str>, targets: &[String]) -> Response {
+        match self {
+            Self::Redirect(location) => reply::see_other(&location),
+            Self::Post { provider, action, fields } => {
+                let page = Page::Onward(OnwardPage { provider, action, fields });
+                visitor.page(StatusCode::OK, &page, ui_locales, targets)
+            }
+        }
+    }
+}

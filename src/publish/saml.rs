@@ -1,0 +1,67 @@
+//! What an identity provider must know of us: metadata of our side of one connection.
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::foundation::id::ConnectionId;
+use crate::model::connection::{ConnectionState, NameIdFormat, SamlConnection, WantedSignature};
+use crate::protocol::saml::metadata::{self as descriptor, ServiceProvider};
+use crate::protocol::saml::names::{Binding, name_id};
+use crate::store::durable::connections;
+use crate::web::reply::{self, Fault};
+use crate::web::visitor::Visitor;
+
+/// Well below the time for which a key is published before it signs.
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const KIND: HeaderValue = HeaderValue::from_static("application/samlmetadata+xml");
+
+/// `GET /saml/{connection}/metadata`: also of a connection that is not in use yet, for it is needed to set it up.
+pub async fn metadata(visitor: Visitor, Path(connection): Path<String>) -> Response {
+    let Ok(id) = connection.parse::<ConnectionId>() else { return nothing() };
+    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await;
+    let connection = match found {
+        Ok(Some(connection)) if connection.state != ConnectionState::Disabled => connection,
+        Ok(_) => return nothing(),
+        Err(error) => return visitor.machine_fault(&error.into()),
+    };
+    let Some(connection) = connection.saml() else { return nothing() };
+    match document(&visitor, connection).await {
+        Ok(xml) => ([(header::CONTENT_TYPE, KIND), (header::CACHE_CONTROL, CACHE)], xml).into_response(),
+        Err(fault) => visitor.machine_fault(&fault),
+    }
+}
+
+async fn document(visitor: &Visitor, connection: SamlConnection<'_>) -> Result<String, Fault> {
+    let keys = visitor.broker().saml_keys.of_connection(connection).await?;
+    let at = visitor.saml_addresses(connection.id);
+    let signing: Vec<_> = keys.published.iter().map(|certified| &certified.certificate).collect();
+    let encryption: Vec<_> = keys.encrypt_to.iter().map(|certified| &certified.certificate).collect();
+    let slo = [(Binding::Redirect, at.slo.as_str()), (Binding::Post, at.slo.as_str())];
+    let wanted = connection.saml.wants.signed;
+    let provider = ServiceProvider {
+        entity_id: &at.entity_id,
+        acs: &[&at.acs],
+        slo: if connection.saml.single_logout { &slo } else { &[] },
+        signing: &signing,
+        encryption: &encryption,
+        want_assertions_signed: matches!(wanted, WantedSignature::Assertion | WantedSignature::Both),
+        name_id_formats: formats(connection.saml.request.name_id_format),
+        valid_until: None,
+        cache_duration: None,
+    };
+    descriptor::write(&provider, None).map_err(|_| Fault::Other("our SAML metadata cannot be written"))
+}
+
+fn formats(wanted: Option<NameIdFormat>) -> &'static [&'static str] {
+    match wanted {
+        Some(NameIdFormat::Persistent) => &[name_id::PERSISTENT],
+        Some(NameIdFormat::EmailAddress) => &[name_id::EMAIL_ADDRESS],
+        Some(NameIdFormat::Transient) => &[name_id::TRANSIENT],
+        Some(NameIdFormat::Unspecified) | None => &[name_id::PERSISTENT, name_id::EMAIL_ADDRESS],
+    }
+}
+
+fn nothing() -> Response {
+    reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+}

@@ -1,0 +1,770 @@
+//! Connections whose provider speaks SAML: written down in a house file, described by metadata, kept up to date.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use behalf::broker::Look;
+use behalf::chores;
+use behalf::foundation::clock::Moment;
+use behalf::foundation::random::Random;
+use behalf::keys::keyring::KeyError;
+use behalf::keys::saml_keyring::Begin;
+use behalf::manage::house_file::{Mode, Reading, Report, apply_reading};
+use behalf::model::connection::{
+    ConnectionState, IdpInitiated, LoginHint, RequestBinding, SpAddresses, Subject, Unusable,
+};
+use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::signature::sign_enveloped;
+use behalf::store::durable::engine::{StoreError, params};
+use behalf::store::durable::metadata_reads;
+use data_encoding::{BASE64, HEXLOWER};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, told};
+
+pub(super) const NOW: Moment = Moment::from_seconds(1_790_000_000);
+const DAY: Duration = Duration::from_secs(86_400);
+const ENTITY: &str = "https://idp.partner.test/saml";
+
+/// Whoever signs at the other side.
+pub(super) struct Idp {
+    key: SigningKey,
+    pub(super) key_pem: String,
+    pub(super) certificate: Certificate,
+}
+
+impl Idp {
+    fn new(until: Moment) -> Self {
+        let key = SigningKey::generate(KeyKind::Rsa2048).unwrap();
+        let certificate = self_signed(&key, "idp", NOW.minus(DAY * 900), until, &[1]).unwrap();
+        let der = BASE64.encode(&key.to_pkcs8().unwrap());
+        let key_pem = format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n");
+        Self { key, key_pem, certificate }
+    }
+    fn fingerprint(&self) -> String {
+        HEXLOWER.encode(&self.certificate.fingerprint())
+    }
+    pub(super) fn metadata(&self, entity: &str) -> String {
+        metadata(entity, &[("signing", &self.certificate)], "https://idp.partner.test/sso", "")
+    }
+}
+
+pub(super) static IDP: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
+pub(super) static OTHER_IDP: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
+static EXPIRED: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.minus(DAY)));
+
+fn metadata(entity: &str, keys: &[(&str, &Certificate)], sso: &str, attributes: &str) -> String {
+    let key = |(purpose, certificate): &(&str, &Certificate)| {
+        format!(
+            r#"<md:KeyDescriptor use="{purpose}"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"#,
+            certificate.base64()
+        )
+    };
+    let keys: String = keys.iter().map(key).collect();
+    format!(
+        r#"<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" ID="_m1" entityID="{entity}"{attributes}><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{keys}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{sso}"/></md:IDPSSODescriptor></md:EntityDescriptor>"#
+    )
+}
+
+/// A place that publishes a document, and counts who asks for it.
+struct Publisher {
+    url: String,
+    document: Arc<Mutex<(StatusCode, String)>>,
+    hits: Arc<AtomicUsize>,
+    server: JoinHandle<()>,
+}
+
+impl Publisher {
+    async fn of(document: String) -> Self {
+        let document = Arc::new(Mutex::new((StatusCode::OK, document)));
+        let hits = Arc::new(AtomicUsize::new(0));
+        let (shown, counted) = (Arc::clone(&document), Arc::clone(&hits));
+        let door = get(async move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            shown.lock().unwrap().clone()
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/metadata", listener.local_addr().unwrap());
+        let router = Router::new().route("/metadata", door);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, document, hits, server }
+    }
+    fn says(&self, document: String) {
+        *self.document.lock().unwrap() = (StatusCode::OK, document);
+    }
+    fn fails(&self) {
+        self.document.lock().unwrap().0 = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    fn hits(&self) -> usize {
+        self.hits.load(Ordering::SeqCst)
+    }
+    fn file(&self, more: &str) -> String {
+        format!("[connection.p]\ntype = \"saml\"\nmetadata_url = \"{}\"\n{more}", self.url)
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn typed(more: &str) -> String {
+    format!(
+        "[organization.a]\n[connection.p]\ntype = \"saml\"\norganization = \"a\"\nidp_entity_id = \"{ENTITY}\"\n\
+         idp_redirect_url = \"https://idp.partner.test/sso\"\nidp_x509_certificate = {{ env = \"PARTNER_CERTIFICATE\" }}\n{more}"
+    )
+}
+
+#[tokio::test]
+async fn s3_13_s3_34_a_connection_is_typed_with_the_names_of_the_field() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let report = house.try_to(&typed(""), Mode::Apply).await.unwrap();
+        assert_eq!(told(&report), ["+ organization a", "+ connection p"]);
+        let made = house.connection("p").await;
+        assert_eq!(made.organization_id, Some(house.organization("a").await.unwrap().id));
+        let saml = made.saml().unwrap().saml;
+        assert_eq!(saml.idp.entity_id.as_deref(), Some(ENTITY));
+        assert_eq!(saml.idp.certificates, [IDP.certificate.base64()]);
+        assert!(saml.usable().is_ok() && saml.metadata.is_none());
+        // What the provider's administrator is told is the connection's own (C11).
+        let own = SpAddresses::of("http://127.0.0.1:8080", made.id);
+        let lines: Vec<_> =
+            report.introductions[0].lines.iter().map(|(_, address)| address.as_str()).collect();
+        assert_eq!(lines, [own.entity_id.as_str(), &own.acs, &own.slo]);
+        assert!(own.acs.contains(&format!("/saml/{}/acs", made.id)));
+        assert_eq!(house.plan(&typed("")).await, [""; 0]);
+
+        let both = typed("").replace(
+            "{ env = \"PARTNER_CERTIFICATE\" }",
+            &format!("[{{ env = \"PARTNER_CERTIFICATE\" }}, \"{}\"]", OTHER_IDP.certificate.base64()),
+        );
+        let (old, new) = (IDP.fingerprint(), OTHER_IDP.fingerprint());
+        let changes = house.apply(&both).await;
+        assert_eq!(
+            changes,
+            [format!("~ connection p: idp_x509_certificate [\"{old}\"] → [\"{old}\", \"{new}\"]")]
+        );
+        let after = house.connection("p").await;
+        assert_eq!(after.version, 2, "an operator's change is another connection (H04)");
+    }
+}
+
+#[tokio::test]
+async fn s1_p0_a_preset_fills_in_what_the_file_leaves_out() {
+    let house = House::empty(Engine::Sqlite).await;
+    house.apply(&typed("preset = \"entra\"\n")).await;
+    let made = house.connection("p").await;
+    let saml = made.saml().unwrap().saml;
+    assert_eq!(saml.request.login_hint, LoginHint::Parameter("login_hint".into()));
+    assert_eq!(saml.attributes.email, ["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"]);
+    assert_eq!((saml.idp_initiated, saml.request.binding), (IdpInitiated::Off, RequestBinding::Redirect));
+    house
+        .apply(&typed(
+            "preset = \"entra\"\nlogin_hint = \"none\"\n[connection.p.attributes]\nemail = \"mail\"\n",
+        ))
+        .await;
+    let made = house.connection("p").await;
+    let saml = made.saml().unwrap().saml;
+    assert_eq!(
+        (&saml.request.login_hint, saml.attributes.email.as_slice()),
+        (&LoginHint::None, &["mail".to_owned()][..])
+    );
+    assert!(saml.attributes.given_name[0].ends_with("/givenname"), "the others stay");
+}
+
+#[tokio::test]
+async fn every_key_of_a_saml_connection_changes_something() {
+    let house = House::empty(Engine::Sqlite).await;
+    house.apply(EXAMPLE).await;
+    let changes = [
+        ("preset = \"adfs\"", "preset = \"generic\"", "preset \"adfs\" → \"generic\""),
+        ("request_binding = \"redirect\"", "request_binding = \"post\"", "request_binding"),
+        ("force_authn = false", "force_authn = true", "force_authn false → true"),
+        ("comparison = \"minimum\"", "comparison = \"exact\"", "authn_context.comparison"),
+        (
+            "name_id_format = \"persistent\"",
+            "name_id_format = \"none\"",
+            "name_id_format \"persistent\" → none",
+        ),
+        ("scoping = [\"http://adfs.partner.test/adfs/services/trust\"]", "scoping = []", "scoping"),
+        ("login_hint = \"username\"", "login_hint = \"subject\"", "login_hint \"username\" → \"subject\""),
+        (
+            "signature_algorithm = \"rsa-sha256\"",
+            "signature_algorithm = \"rsa-sha512\"",
+            "signature_algorithm",
+        ),
+        ("want_signed = \"assertion\"", "want_signed = \"both\"", "want_signed"),
+        ("want_encrypted = false", "want_encrypted = true", "want_encrypted"),
+        ("identity/claims/objectidentifier\"", "identity/claims/other\"", "subject_attribute"),
+        ("[\"AT\", \"DE\"]", "[\"AT\"]", "required_attributes.country"),
+        ("idp_initiated = \"round_trip\"", "idp_initiated = \"accept\"", "idp_initiated"),
+        ("default_application = \"crm\"", "default_application = \"spa\"", "default_application"),
+        ("session_not_on_or_after = true", "session_not_on_or_after = false", "session_not_on_or_after"),
+        ("single_logout = true", "single_logout = false", "single_logout"),
+        ("department = \"department\"", "department = \"dept\"", "claims.department"),
+        ("[\"sn\", \"urn:oid:2.5.4.4\"]", "\"sn\"", "attributes.family_name"),
+        ("idp_slo_post_url = \"https://adfs.partner.test/adfs/ls/\"", "", "idp_slo_post_url"),
+    ];
+    for (old, new, expected) in changes {
+        let changed = EXAMPLE.replacen(old, new, 1);
+        assert_ne!(changed, EXAMPLE, "{old}");
+        let planned = house.plan(&changed).await;
+        assert_eq!(planned.len(), 1, "{old}: {planned:?}");
+        assert!(
+            planned[0].starts_with("~ connection partner: ") && planned[0].contains(expected),
+            "{planned:?}"
+        );
+        assert_eq!(house.apply(&changed).await, planned);
+        house.apply(EXAMPLE).await;
+        assert_eq!(house.plan(EXAMPLE).await, [""; 0], "{old}");
+    }
+}
+
+/// Lines that are wrong in a typed connection, and a part of what is told of them.
+const WRONG: &[(&str, &str)] = &[
+    ("preset = \"azure\"", "must be one of generic, okta"),
+    ("issuer = \"https://a.test\"", "unknown key issuer"),
+    ("metadata_url = \"https://idp.partner.test/metadata\"\n", "described twice"),
+    ("metadata_entity_id = \"x\"", "goes with metadata_file or metadata_url"),
+    ("idp_post_url = \"http://idp.partner.test/sso\"", "https address"),
+    ("idp_slo_url = \"javascript:alert(1)\"", "https address"),
+    ("login_hint = \"RelayState\"", "none, subject, or the name of a parameter"),
+    ("login_hint = \"a&b\"", "none, subject, or the name of a parameter"),
+    ("name_id_format = \"kerberos\"", "must be one of none, unspecified"),
+    ("authn_context = { comparison = \"exact\" }", "needs classes"),
+    ("signature_algorithm = \"rsa-sha1\"", "must be one of rsa-sha256"),
+    ("signature_algorithm = \"ecdsa-sha256\"", "not an algorithm of the key that signs"),
+    ("want_signed = \"nothing\"", "either, assertion"),
+    ("idp_initiated = \"always\"", "off, round_trip, accept"),
+    ("default_application = \"gone\"", "no application gone"),
+    ("leeway = 121", "from 0 to 120"),
+    ("signing_key = { env = \"MY_CORP_CLIENT_SECRET\" }", "private key in PEM"),
+    ("signing_certificate = { env = \"PARTNER_SIGNING_CERTIFICATE\" }", "needs signing_key"),
+    ("signing_key = \"in-the-open\"", "holds no secrets"),
+];
+
+#[tokio::test]
+async fn a_wrong_saml_connection_changes_nothing_and_names_the_line() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let before = house.rows().await;
+        for (wrong, expected) in WRONG {
+            let text = typed(wrong);
+            let line = text.lines().position(|line| line == wrong.trim_end()).unwrap() + 1;
+            let faults = house.refused(&text).await;
+            let found =
+                faults.iter().any(|fault| fault.starts_with(&format!("{line}:")) && fault.contains(expected));
+            assert!(found, "line {line}, {expected:?}:\n{faults:#?}");
+        }
+        let files = [
+            ("metadata_file = \"gone.xml\"", "gone.xml cannot be read"),
+            (
+                "metadata_file = \"partner-metadata.xml\"\nmetadata_entity_id = \"https://other.test\"",
+                "no entity of that id",
+            ),
+            ("idp_initiated = \"accept\"", "needs default_application"),
+        ];
+        for (wrong, expected) in files {
+            let faults = house.refused(&format!("[connection.p]\ntype = \"saml\"\n{wrong}\n")).await;
+            assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected}: {faults:?}");
+        }
+        assert_eq!(house.rows().await, before, "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_ones_own_needs_its_own_certificate() {
+    let house = House::empty(Engine::Sqlite).await;
+    for (wrong, expected) in [
+        ("signing_key = { env = \"PARTNER_SIGNING_KEY\" }", "needs signing_certificate"),
+        (
+            "signing_key = { env = \"PARTNER_SIGNING_KEY\" }\nsigning_certificate = { env = \"PARTNER_DECRYPTION_CERTIFICATE\" }",
+            "is no certificate of signing_key",
+        ),
+        (
+            "signing_key = { env = \"PARTNER_SIGNING_KEY\" }\nsigning_certificate = { env = \"PARTNER_SIGNING_CERTIFICATE\" }\n\
+             decryption_key = { env = \"PARTNER_SIGNING_KEY\" }\ndecryption_certificate = { env = \"PARTNER_SIGNING_CERTIFICATE\" }",
+            "another key than signing_key",
+        ),
+    ] {
+        let faults = house.refused(&typed(wrong)).await;
+        assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected}: {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn c05_what_could_not_be_verified_is_never_active() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let before = house.rows().await;
+        let without = |line: &str| {
+            let text = typed("");
+            text.lines().filter(|kept| !kept.starts_with(line)).collect::<Vec<_>>().join("\n")
+        };
+        let expired = typed("")
+            .replace("{ env = \"PARTNER_CERTIFICATE\" }", &format!("\"{}\"", EXPIRED.certificate.base64()));
+        for (text, expected) in [
+            (without("idp_x509_certificate"), "no usable certificate"),
+            (typed("").replace("{ env = \"PARTNER_CERTIFICATE\" }", "[]"), "no usable certificate"),
+            (without("idp_redirect_url"), "address for signing in is missing"),
+            (without("idp_entity_id"), "entity id is missing"),
+            (expired.clone(), "has expired"),
+        ] {
+            let faults = house.refused(&text).await;
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(
+                faults[0].starts_with("2:13: p cannot be active") && faults[0].contains(expected),
+                "{faults:?}"
+            );
+            let place = super::provisioning::FOLDER.path();
+            // As metadata it is not even read.
+            for (name, keys) in [
+                ("none", Vec::new()),
+                ("encryption", vec![("encryption", &IDP.certificate)]),
+                ("expired", vec![("signing", &EXPIRED.certificate)]),
+            ] {
+                let name = format!("c05-{engine:?}-{name}.xml");
+                std::fs::write(
+                    place.join(&name),
+                    metadata(ENTITY, &keys, "https://idp.partner.test/sso", ""),
+                )
+                .unwrap();
+                let text = format!("[connection.p]\ntype = \"saml\"\nmetadata_file = \"{name}\"");
+                let faults = house.refused(&text).await;
+                assert!(faults[0].starts_with("3:") && faults[0].contains("no certificate"), "{faults:?}");
+            }
+        }
+        assert_eq!(house.rows().await, before, "{engine:?}");
+        // A draft may be unfinished; it is switched on when it is not any more.
+        let draft = format!("{}\nstate = \"draft\"", without("idp_x509_certificate"));
+        house.apply(&draft).await;
+        let made = house.connection("p").await;
+        assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).err(), Some(Unusable::Certificate));
+        let before = house.rows().await;
+        assert!(house.refused(&without("idp_x509_certificate")).await[0].contains("cannot be active"));
+        assert_eq!(house.rows().await, before);
+        house.apply(&typed("")).await;
+        assert_eq!(house.connection("p").await.state, ConnectionState::Active);
+    }
+}
+
+#[tokio::test]
+async fn c05_certificates_that_vanish_from_the_row_leave_nothing_to_believe() {
+    let house = House::empty(Engine::Sqlite).await;
+    house.apply(&typed("")).await;
+    let mut made = house.connection("p").await;
+    assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok());
+    for certificates in [vec![], vec!["AAAA".to_owned()]] {
+        let behalf::model::connection::Upstream::Saml(saml) = &mut made.settings.upstream else { panic!() };
+        saml.idp.certificates = certificates;
+        assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).err(), Some(Unusable::Certificate));
+    }
+}
+
+#[tokio::test]
+async fn metadata_in_a_file_is_read_when_it_changes() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let place = super::provisioning::FOLDER.path();
+        let name = format!("file-{engine:?}.xml");
+        let file = format!(
+            "[connection.p]\ntype = \"saml\"\nmetadata_file = \"{name}\"\nmetadata_entity_id = \"{ENTITY}\""
+        );
+        let aggregate = |entities: &[String]| {
+            let all = entities.concat();
+            format!(
+                r#"<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">{all}</md:EntitiesDescriptor>"#
+            )
+        };
+        let other = OTHER_IDP.metadata("https://other.test").replace("_m1", "_m2");
+        std::fs::write(place.join(&name), aggregate(&[other.clone(), IDP.metadata(ENTITY)])).unwrap();
+        house.apply(&file).await;
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.idp.certificates, [IDP.certificate.base64()]);
+        // It need not be believed a second time, even when its certificate has expired.
+        house.clock.turn(DAY * 1_000);
+        assert_eq!(house.plan(&file).await, [""; 0]);
+        house.clock.turn(Duration::ZERO);
+        let later = Idp::new(NOW.plus(DAY * 2_000));
+        std::fs::write(place.join(&name), aggregate(&[other, later.metadata(ENTITY)])).unwrap();
+        let changes = house.apply(&file).await;
+        assert!(
+            changes[0].contains(&later.fingerprint()) && changes[0].contains(&IDP.fingerprint()),
+            "{changes:?}"
+        );
+        assert_eq!(house.connection("p").await.version, 2);
+    }
+}
+
+#[tokio::test]
+async fn metadata_at_an_address_is_asked_for_once() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        publisher.fails();
+        let before = house.rows().await;
+        let faults = house.refused(&publisher.file("")).await;
+        assert!(faults[0].starts_with("3:16:") && faults[0].contains("status 503"), "{faults:?}");
+        publisher.says("<html/>".into());
+        assert!(house.refused(&publisher.file("")).await[0].contains("no SAML metadata"));
+        assert_eq!(house.rows().await, before);
+
+        publisher.says(IDP.metadata(ENTITY));
+        house.apply(&publisher.file("")).await;
+        let hits = publisher.hits();
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.idp.entity_id.as_deref(), Some(ENTITY));
+        publisher.fails();
+        assert_eq!(house.plan(&publisher.file("")).await, [""; 0]);
+        assert_eq!(house.apply(&publisher.file("")).await, [""; 0]);
+        assert_eq!(publisher.hits(), hits, "what is known is not asked for");
+        // It is typed from now on: nothing is read any more.
+        house.apply(&typed("").replace("organization = \"a\"\n", "")).await;
+        assert!(metadata_reads::find(&mut &house.broker.db, made.id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn c27_metadata_inside_is_not_asked_for() {
+    let house = House::empty(Engine::Sqlite).await;
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    let faults = house.refused(&publisher.file("")).await;
+    assert!(faults[0].contains("could not be used"), "{faults:?}");
+    assert_eq!(publisher.hits(), 0);
+}
+
+/// Turns the clock to the next look, and looks.
+async fn looks(house: &House) {
+    house.clock.turn(DAY);
+    chores::metadata::look(&house.broker).await.unwrap();
+}
+
+async fn actions(house: &House, action: &str) -> Vec<String> {
+    let rows = house.rows().await;
+    rows.into_iter().filter(|row| row.starts_with("audit_events") && row.contains(action)).collect()
+}
+
+#[tokio::test]
+async fn h04_certificates_that_roll_over_are_taken_over_and_break_no_login() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        looks(&house).await;
+        assert_eq!(actions(&house, "metadata_").await.len(), 0, "nothing new, nothing told");
+
+        let both = [("signing", &IDP.certificate), ("signing", &OTHER_IDP.certificate)];
+        let sso = "https://idp.partner.test/sso";
+        publisher.says(metadata(ENTITY, &both, sso, ""));
+        looks(&house).await;
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.usable().unwrap().keys().len(), 2);
+        assert_eq!(made.version, 1, "whoever is on their way arrives");
+        let told = actions(&house, "metadata_changed").await;
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].contains(&IDP.fingerprint()) && told[0].contains(&OTHER_IDP.fingerprint()),
+            "{told:?}"
+        );
+        assert_eq!(house.plan(&publisher.file("")).await, [""; 0], "the file does not take it back");
+
+        publisher.says(metadata(ENTITY, &both[1..], sso, ""));
+        looks(&house).await;
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
+        assert_eq!(made.version, 1);
+
+        publisher.says(metadata(ENTITY, &both[1..], "https://new.partner.test/sso", ""));
+        looks(&house).await;
+        assert_eq!(house.connection("p").await.version, 2, "another address is another connection");
+    }
+}
+
+#[tokio::test]
+async fn m15_whoever_takes_the_address_over_brings_no_new_key() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        let before = house.connection("p").await;
+        let renamed = IDP.metadata("https://evil.test");
+        let unsafe_address =
+            metadata(ENTITY, &[("signing", &IDP.certificate)], "http://idp.partner.test/sso", "");
+        for (document, expected) in [
+            (OTHER_IDP.metadata(ENTITY), "every certificate was replaced"),
+            (renamed, "another entity"),
+            (unsafe_address, "must be https"),
+            (metadata(ENTITY, &[], "https://idp.partner.test/sso", ""), "no certificate"),
+        ] {
+            publisher.says(document);
+            looks(&house).await;
+            assert_eq!(house.connection("p").await, before, "{expected}");
+            let turn = metadata_reads::find(&mut &house.broker.db, before.id).await.unwrap().unwrap();
+            assert!(turn.failure.as_ref().is_some_and(|why| why.contains(expected)), "{turn:?}");
+        }
+        assert_eq!(actions(&house, "metadata_refused").await.len(), 1, "told once, not every day");
+
+        // An operator may confirm it, and sees what they confirm.
+        publisher.says(OTHER_IDP.metadata(ENTITY));
+        let file = parse(&publisher.file("")).unwrap();
+        let again = async |mode| -> Report {
+            apply_reading(&house.broker, &file, mode, Reading::Again).await.unwrap()
+        };
+        let planned = told(&again(Mode::Plan).await);
+        assert!(
+            planned[0].contains(&IDP.fingerprint()) && planned[0].contains(&OTHER_IDP.fingerprint()),
+            "{planned:?}"
+        );
+        assert_eq!(house.connection("p").await, before);
+        assert_eq!(told(&again(Mode::Apply).await), planned);
+        let after = house.connection("p").await;
+        assert_eq!(after.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
+        let turn = metadata_reads::find(&mut &house.broker.db, before.id).await.unwrap().unwrap();
+        assert_eq!((turn.failures, turn.failure), (0, None));
+    }
+}
+
+#[tokio::test]
+async fn m15_a_pinned_signer_must_have_signed_every_document() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let federation = &*OTHER_IDP;
+    let signed =
+        |document: &str, by: &Idp| sign_enveloped(document, "_m1", &by.key, Some(&by.certificate)).unwrap();
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
+    let before = house.rows().await;
+    assert!(house.refused(&publisher.file(&pinned)).await[0].contains("not signed"));
+    publisher.says(signed(&IDP.metadata(ENTITY), &IDP));
+    assert!(house.refused(&publisher.file(&pinned)).await[0].contains("signature"));
+    assert_eq!(house.rows().await, before);
+
+    publisher.says(signed(&IDP.metadata(ENTITY), federation));
+    house.apply(&publisher.file(&pinned)).await;
+    let made = house.connection("p").await;
+    let later = Idp::new(NOW.plus(DAY * 900));
+    publisher.says(later.metadata(ENTITY));
+    looks(&house).await;
+    assert_eq!(house.connection("p").await, made, "unsigned");
+    // The signer's word is good for any certificate.
+    publisher.says(signed(&later.metadata(ENTITY), federation));
+    looks(&house).await;
+    assert_eq!(
+        house.connection("p").await.saml().unwrap().saml.idp.certificates,
+        [later.certificate.base64()]
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_key_makes_one_look_and_no_flood() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    house.apply(&publisher.file("")).await;
+    let (made, before) = (house.connection("p").await, publisher.hits());
+    let look = || house.broker.saml_metadata.look(made.project_id, made.id);
+    let looks = futures_util::future::join_all((0..20).map(|_| look())).await;
+    assert!(looks.iter().all(Result::is_ok));
+    assert_eq!(publisher.hits(), before + 1);
+    assert!(matches!(look().await, Ok(Look::Cooling)));
+    house.clock.turn(Duration::from_secs(61));
+    assert!(matches!(look().await, Ok(Look::Same)));
+    assert_eq!(publisher.hits(), before + 2);
+    // Typed connections have nothing to look at.
+    house.apply(&typed("").replace("connection.p", "connection.q")).await;
+    let typed = house.connection("q").await;
+    let looked = house.broker.saml_metadata.look(typed.project_id, typed.id).await;
+    assert!(matches!(looked, Ok(Look::NoAddress)));
+}
+
+#[tokio::test]
+async fn an_address_that_fails_is_asked_less_and_less_and_runs_out_with_its_document() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let until = NOW.plus(DAY * 3).rfc3339();
+    let valid = format!(" validUntil=\"{}Z\"", &until[..19]);
+    let document = metadata(ENTITY, &[("signing", &IDP.certificate)], "https://idp.partner.test/sso", &valid);
+    let publisher = Publisher::of(document).await;
+    house.apply(&publisher.file("")).await;
+    publisher.fails();
+    let id = house.connection("p").await.id;
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        let turn = metadata_reads::find(&mut &house.broker.db, id).await.unwrap().unwrap();
+        house.clock.turn(turn.next_read_at.since(house.broker.now()));
+        chores::metadata::look(&house.broker).await.unwrap();
+        let turn = metadata_reads::find(&mut &house.broker.db, id).await.unwrap().unwrap();
+        pauses.push(turn.next_read_at.since(house.broker.now()).as_secs());
+    }
+    assert_eq!(pauses, [300, 600, 1_200, 2_400]);
+    let made = house.connection("p").await;
+    assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok());
+    house.clock.turn(DAY * 3);
+    assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).err(), Some(Unusable::Outdated));
+}
+
+#[tokio::test]
+async fn our_certificates_are_published_ahead_and_begin_when_told() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let project = house.project().await.id;
+        let keys = &house.broker.saml_keys;
+        let prints = |list: &[Arc<behalf::keys::saml_keyring::Certified<SigningKey>>]| {
+            list.iter().map(|key| key.certificate.fingerprint()).collect::<Vec<_>>()
+        };
+        let first = keys.of_project(project).await.unwrap();
+        assert_eq!((first.published.len(), first.decrypting.len(), first.encrypt_to.len()), (1, 1, 1));
+        assert!(first.signing.certificate.not_after() > NOW.plus(DAY * 3_000), "customers pin it");
+        assert_ne!(
+            first.signing.certificate.verifying_key(),
+            first.decrypting[0].certificate.verifying_key()
+        );
+
+        let made = keys.rotate(project, Begin::WhenTold).await.unwrap();
+        assert!(made.iter().all(|key| key.made && key.begins_at.is_none()));
+        assert!(!keys.rotate(project, Begin::WhenTold).await.unwrap()[0].made, "one waits already");
+        house.clock.turn(DAY * 365);
+        let ahead = keys.of_project(project).await.unwrap();
+        assert_eq!(ahead.signing.certificate, first.signing.certificate, "nothing happens by itself");
+        assert_eq!((ahead.published.len(), ahead.decrypting.len(), ahead.encrypt_to.len()), (2, 2, 2));
+
+        let at = house.broker.now().plus(DAY * 10);
+        let dated = keys.rotate(project, Begin::At(at)).await.unwrap();
+        assert!(dated.iter().all(|key| !key.made && key.begins_at == Some(at)));
+        house.clock.turn(DAY * 10 - Duration::from_secs(1));
+        assert_eq!(keys.of_project(project).await.unwrap().signing.certificate, first.signing.certificate);
+        house.clock.turn(Duration::from_secs(2));
+        let begun = keys.of_project(project).await.unwrap();
+        assert_eq!(begun.signing.certificate.fingerprint(), prints(&ahead.published)[1]);
+        assert_eq!(begun.decrypting.len(), 2, "what was encrypted to the old one is still read");
+        assert_eq!(begun.encrypt_to.len(), 1);
+        house.clock.turn(DAY * 31);
+        let after = keys.of_project(project).await.unwrap();
+        assert_eq!((after.published.len(), after.decrypting.len()), (1, 1));
+
+        // For a key that somebody may have copied.
+        keys.rotate(project, Begin::Now).await.unwrap();
+        house.clock.turn(Duration::from_secs(121));
+        let last = keys.of_project(project).await.unwrap();
+        assert_ne!(last.signing.certificate, after.signing.certificate);
+    }
+}
+
+#[tokio::test]
+async fn c29_our_keys_are_sealed_in_their_own_cells() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        house.apply(EXAMPLE).await;
+        let project = house.project().await.id;
+        let own = house.broker.saml_keys.of_project(project).await.unwrap();
+        let brought = house.connection("partner").await;
+        let keys = house.broker.saml_keys.of_connection(brought.saml().unwrap()).await.unwrap();
+        assert_eq!(keys.signing.certificate, IDP.certificate);
+        assert_eq!(keys.published.len(), 1, "and no other is published for this connection");
+        assert_eq!(keys.decrypting[0].certificate, OTHER_IDP.certificate);
+        let other = house.connection("partner-by-file").await;
+        let shared = house.broker.saml_keys.of_connection(other.saml().unwrap()).await.unwrap();
+        assert_eq!(shared.signing.certificate, own.signing.certificate);
+
+        let rows = house.rows().await.join("\n");
+        let ders = [
+            own.signing.key.to_pkcs8().unwrap(),
+            own.decrypting[0].key.to_pkcs8().unwrap(),
+            keys.signing.key.to_pkcs8().unwrap(),
+        ];
+        for der in ders {
+            let end = &der[der.len() - 24..];
+            assert!(
+                !rows.contains(&HEXLOWER.encode(end))
+                    && !rows.contains(BASE64.encode(end).trim_end_matches('='))
+            );
+        }
+        assert!(!rows.contains("PRIVATE KEY") && !rows.contains(&HEXLOWER.encode(b"PRIVATE KEY")));
+        // A cell in another row does not open.
+        let mut moved = other.clone();
+        moved.secret = brought.secret.clone();
+        let opened = house.broker.saml_keys.of_connection(moved.saml().unwrap()).await;
+        assert!(matches!(opened, Err(KeyError::Sealed(_))), "{opened:?}");
+        let swapped: Result<u64, StoreError> = house.broker.db.write(async move |tx| {
+            tx.execute(
+                "UPDATE saml_keys SET private_key = (SELECT o.private_key FROM saml_keys o WHERE o.purpose <> saml_keys.purpose)
+                 WHERE project_id = $1",
+                params![project],
+            )
+            .await
+        }).await;
+        assert_eq!(swapped.unwrap(), 2);
+        let fresh =
+            behalf::broker::Broker::open(house.broker.config.clone(), house.clock.clone(), Random::System)
+                .await
+                .unwrap();
+        assert!(matches!(fresh.saml_keys.of_project(project).await, Err(KeyError::Sealed(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_keeps_its_type_and_names_a_subject_of_its_own() {
+    let house = House::empty(Engine::Sqlite).await;
+    house.apply(&typed("subject_attribute = \"employeeNumber\"\n")).await;
+    let made = house.connection("p").await;
+    assert_eq!(made.saml().unwrap().saml.subject, Subject::Attribute("employeeNumber".into()));
+    let oidc = "[organization.a]\n[connection.p]\norganization = \"a\"\nissuer = \"https://a.test\"\nclient_id = \"x\"\n\
+                client_secret = { env = \"MY_CORP_CLIENT_SECRET\" }";
+    assert!(house.refused(oidc).await[0].contains("keeps its type"));
+}
+
+#[test]
+fn the_commands_know_saml() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    // The command has the machine's clock.
+    let now = behalf::foundation::clock::Clock::System.now();
+    let key = SigningKey::generate(KeyKind::P256).unwrap();
+    let soon = self_signed(&key, "idp", now.minus(DAY), now.plus(DAY * 7), &[1]).unwrap();
+    std::fs::write(
+        place.join("metadata.xml"),
+        metadata(ENTITY, &[("signing", &soon)], "https://idp.partner.test/sso", ""),
+    )
+    .unwrap();
+    std::fs::write(
+        place.join("house.toml"),
+        "[connection.p]\ntype = \"saml\"\nmetadata_file = \"metadata.xml\"\n",
+    )
+    .unwrap();
+    let applied = text(&behalf(place, &["apply", "house.toml"]));
+    for part in [
+        "+ connection p\n",
+        "For the identity provider of connection p:",
+        "/saml/conn_",
+        "/acs\n",
+        "/metadata\n",
+        "/slo\n",
+    ] {
+        assert!(applied.contains(part), "{part}:\n{applied}");
+    }
+    assert!(text(&behalf(place, &["apply", "house.toml"])).starts_with("Nothing to change."));
+    let checked = behalf(place, &["check"]);
+    assert!(checked.status.success(), "{}", text(&checked));
+    let fingerprint = HEXLOWER.encode(&soon.fingerprint());
+    for part in [
+        "✓ connection p: active; its provider needs the entity id http://127.0.0.1:8080/saml/conn_",
+        &format!("✓ connection p: it believes {ENTITY}"),
+        &format!("! connection p: the provider's certificate {fingerprint} is valid until"),
+    ] {
+        assert!(text(&checked).contains(part), "{part}:\n{}", text(&checked));
+    }
+    let rotated = text(&behalf(place, &["key", "rotate", "--saml"]));
+    assert!(rotated.contains("default: SAML signing: a new key is published; it waits"), "{rotated}");
+    let listed = text(&behalf(place, &["key", "list"]));
+    assert!(
+        listed.contains("SAML signing") && listed.contains("waits for `behalf key rotate --saml --now`"),
+        "{listed}"
+    );
+    let begun = text(&behalf(place, &["key", "rotate", "--saml", "--now"]));
+    assert!(begun.contains("SAML decryption: the key that was published; it begins 20"), "{begun}");
+    assert!(!behalf(place, &["key", "rotate", "--from", "2030-01-01T00:00:00Z"]).status.success());
+}
