@@ -4,4 +4,5 @@ mod configuration;
 mod keys;
 mod provisioning;
 mod saml_connections;
+mod saml_diagnosis;
 mod telemetry;

@@ -236,3 +236,92 @@ pub fn leaf(parent: Element<'_>, local: &'static str) -> Option<String> {
 fn text(element: Element<'_>) -> String {
     element.text().map_or_else(|_| "[elements]".to_owned(), |text| text.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::saml::actors::{self, NOW};
+    use crate::protocol::saml::encryption::Cipher;
+    use crate::protocol::saml::signature::sign_enveloped;
+
+    fn explained(xml: &str, after: u64) -> (bool, String) {
+        let mut report = Report::new(NOW.plus(Duration::from_secs(after)), false);
+        let captured = Captured::read(xml.as_bytes()).unwrap();
+        let fine = explain(&captured, &mut report);
+        (fine, report.text().to_owned())
+    }
+
+    fn signed() -> String {
+        actors::response(actors::assertion()).write(&actors::sign(true, false), None).unwrap()
+    }
+
+    #[test]
+    fn a_sound_response_is_explained_and_names_nobody() {
+        let (fine, told) = explained(&signed(), 0);
+        assert!(fine, "{told}");
+        for line in [
+            "Response: a response to an authentication request",
+            "status             Success",
+            "NameID             [10 characters, at a.test] (emailAddress)",
+            "attribute          groups: 2 values",
+            "Signature of the Assertion",
+            "method             ecdsa-sha256",
+            "reference          #_a1",
+            "✓ the digest fits",
+            "! verifies by the certificate that it brings along; this proves nothing",
+            "! nothing is wrong with it in itself; this proves nothing about who wrote it",
+        ] {
+            assert!(told.contains(line), "{line}\n{told}");
+        }
+        assert!(!told.contains("ann") && !told.contains("staff"), "{told}");
+        let mut report = Report::new(NOW, true);
+        explain(&Captured::read(signed().as_bytes()).unwrap(), &mut report);
+        assert!(report.text().contains("ann@a.test") && report.text().contains("groups: staff | admins"));
+    }
+
+    #[test]
+    fn what_would_make_us_refuse_it_is_told() {
+        let changed = signed().replace("staff", "boss!");
+        let bare = |change: fn(String) -> String| {
+            let plain =
+                actors::response(actors::assertion()).write(&actors::sign(false, false), None).unwrap();
+            let (key, certificate) = (&actors::PROVIDER.key, &actors::PROVIDER.certificate);
+            sign_enveloped(&change(plain), "_a1", key, Some(certificate)).unwrap()
+        };
+        let sha1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
+        let weak = signed().replace("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", sha1);
+        let audience =
+            bare(|xml| xml.replace("<saml:AudienceRestriction>", "<saml:AudienceRestriction><saml:x/>"));
+        let cbc = actors::encrypt(Cipher::Aes128Cbc);
+        let cbc =
+            actors::response(actors::assertion()).write(&actors::sign(true, false), Some(&cbc)).unwrap();
+        let rsa15 = cbc.replace(
+            "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+            "http://www.w3.org/2001/04/xmlenc#rsa-1_5",
+        );
+        for (xml, after, line) in [
+            (signed(), 3_600, "refused by the check issue_instant"),
+            (signed(), 480, "(expired 3 m ago)"),
+            (changed, 0, "✗ the digest does not fit: what is signed was changed after it was signed"),
+            (weak, 0, "method             rsa-sha1"),
+            (
+                signed().replace("_a1\"", "_a2\"").replacen("#_a2", "#_a1", 1),
+                0,
+                "the signature is of another element",
+            ),
+            (audience, 0, "refused by the check structure"),
+            (signed().replace("<saml:Subject>", "<saml:Subject><!-- x -->"), 0, "a comment"),
+            (cbc, 0, "! encrypted by AES-CBC, which is opened under a signed response only"),
+            (rsa15, 0, "set the identity provider to RSA-OAEP"),
+            ("<Response xmlns=\"urn:oasis:names:tc:SAML:1.0:protocol\"/>".to_owned(), 0, "this is SAML 1"),
+            ("<!DOCTYPE a []><a/>".to_owned(), 0, "refused as it is"),
+        ] {
+            let (fine, told) = explained(&xml, after);
+            assert!(!fine, "{line}\n{told}");
+            assert!(told.contains(line), "{line}\n{told}");
+        }
+    }
+}
