@@ -17,14 +17,14 @@
 //! | [`telemetry`] | logs, metrics, traces |
 //! | [`egress`] | the only way out: HTTP that cannot be turned against us, DNS that no one resolver can bend |
 //! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
-//! | [`keys`] | signing keys and their calendar; what is secret at rest is sealed under the master key |
+//! | [`keys`] | signing keys and their calendar, SAML keys and their certificates; what is secret at rest is sealed |
 //! | [`audit`] | one function, within the transaction that it tells of |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave |
 //! | [`publish`] | discovery, keys, assets, health |
 //! | `manage` | the house as the operator writes it down: `behalf apply` |
-//! | [`chores`] | what is done unattended: rotate keys, look domains up again, forget what ran out |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
 //!

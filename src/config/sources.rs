@@ -1,6 +1,7 @@
 //! The file and the environment: each setting is read alone, so that every mistake is told at once.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ pub(super) fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let mut variables: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
+    let mut variables: Vec<_> =
+        environment.filter(|(name, value)| is_ours(name) && !is_of_kubernetes(name, value)).collect();
     variables.sort();
     let mut draft = Draft::default();
     if let Some((path, text)) = read_file(folder, file, &variables)? {
@@ -35,6 +37,41 @@ pub(super) fn load(
 
 fn is_ours(variable: &str) -> bool {
     variable.starts_with("BEHALF_") && !variable.starts_with("BEHALF_TEST_")
+}
+
+/// What Kubernetes tells every container of a service that is called `behalf`, in the form of Docker's links:
+/// `BEHALF_SERVICE_HOST`, `BEHALF_SERVICE_PORT[_<NAME>]`, `BEHALF_PORT` and `BEHALF_PORT_<number>_<protocol>[_PROTO,
+/// _PORT or _ADDR]`. Whoever writes a plain port into `BEHALF_PORT` means something else.
+fn is_of_kubernetes(variable: &str, value: &str) -> bool {
+    let rest = variable.strip_prefix("BEHALF_").unwrap_or_default();
+    let is_number = |text: &str| text.parse::<u16>().is_ok();
+    let is_link = |text: &str| {
+        let link = text.split_once("://");
+        link.is_some_and(|(protocol, to)| {
+            matches!(protocol, "tcp" | "udp" | "sctp")
+                && to.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
+        })
+    };
+    if rest == "SERVICE_HOST" {
+        return value.parse::<IpAddr>().is_ok();
+    }
+    if rest == "SERVICE_PORT" || rest.strip_prefix("SERVICE_PORT_").is_some_and(|name| !name.is_empty()) {
+        return is_number(value);
+    }
+    if rest == "PORT" {
+        return is_link(value);
+    }
+    let Some((number, rest)) = rest.strip_prefix("PORT_").and_then(|rest| rest.split_once('_')) else {
+        return false;
+    };
+    is_number(number)
+        && match rest.split_once('_').unwrap_or((rest, "")) {
+            ("TCP" | "UDP" | "SCTP", "") => is_link(value),
+            ("TCP" | "UDP" | "SCTP", "PROTO") => matches!(value, "tcp" | "udp" | "sctp"),
+            ("TCP" | "UDP" | "SCTP", "PORT") => is_number(value),
+            ("TCP" | "UDP" | "SCTP", "ADDR") => value.parse::<IpAddr>().is_ok(),
+            _ => false,
+        }
 }
 
 /// Only the file that nobody asked for may be absent.
@@ -232,6 +269,42 @@ fn unknown_variable(variable: &str) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_kubernetes_tells_of_a_service_called_behalf_is_no_setting() {
+        let load = |name: &str, value: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            super::load(folder.path(), None, std::iter::once((name.to_owned(), value.to_owned())))
+        };
+        for (name, value) in [
+            ("BEHALF_SERVICE_HOST", "10.43.0.7"),
+            ("BEHALF_SERVICE_HOST", "fd00::7"),
+            ("BEHALF_SERVICE_PORT", "8080"),
+            ("BEHALF_SERVICE_PORT_HTTP", "8080"),
+            ("BEHALF_PORT", "tcp://10.43.0.7:8080"),
+            ("BEHALF_PORT_8080_TCP", "tcp://[fd00::7]:8080"),
+            ("BEHALF_PORT_8080_TCP_PROTO", "tcp"),
+            ("BEHALF_PORT_8080_TCP_PORT", "8080"),
+            ("BEHALF_PORT_8080_TCP_ADDR", "10.43.0.7"),
+            ("BEHALF_PORT_53_UDP", "udp://10.43.0.7:53"),
+        ] {
+            assert!(load(name, value).is_ok(), "{name}={value}");
+        }
+        for (name, value) in [
+            ("BEHALF_PORT", "8080"),
+            ("BEHALF_SERVICE_HOST", "behalf.test"),
+            ("BEHALF_SERVICE_PORT", "http"),
+            ("BEHALF_SERVICE_PORT_", "8080"),
+            ("BEHALF_PORT_HTTP", "8080"),
+            ("BEHALF_PORT_8080", "8080"),
+            ("BEHALF_PORT_8080_TCP", "8080"),
+            ("BEHALF_PORT_8080_TCP_NAME", "tcp"),
+            ("BEHALF_SERVER_PORT", "8080"),
+            ("BEHALF_SERVER_PORT_8080_TCP", "tcp://10.43.0.7:8080"),
+        ] {
+            assert!(load(name, value).is_err(), "{name}={value}");
+        }
+    }
 
     #[test]
     fn the_file_in_the_working_directory_is_read_if_it_is_there() {

@@ -99,9 +99,11 @@ struct Inner {
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
     /// With the sealed secret that each was opened from.
     brought: RwLock<HashMap<ConnectionId, (Vec<u8>, BroughtKeys)>>,
-    /// With what each was read from.
-    idps: RwLock<HashMap<ConnectionId, (IdentityProvider, Option<Moment>, Arc<UsableIdp>)>>,
+    idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
+
+/// With what it was read from.
+type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
 
 #[derive(Clone, Debug, Default)]
 struct BroughtKeys {

@@ -21,11 +21,8 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
-use std::time::Duration;
-
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Page};
@@ -55,7 +52,7 @@ impl<E: Into<Fault>> From<E> for Stop {
 pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
     match outcome {
         Ok(response) => response,
-        Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
+        Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
             let event = refused(visitor, "login.refused", &refusal);
             turn_away(visitor, &refusal, event).await
@@ -66,16 +63,12 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
 /// Writes the refusal down and shows the page of it, which says nothing else.
 pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
     if let Err(fault) = note_event(visitor, refusal, event).await {
-        return visitor.fault(&fault, None);
+        return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
     let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
-
-/// Audit events of refusals that one network may cause in a minute; beyond them only the count goes up, so that
-/// nobody fills our disk by asking for nonsense.
-const NOTED_A_MINUTE: u64 = 600;
 
 /// The audit event of a refusal.
 pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> AuditEvent {
@@ -104,9 +97,7 @@ pub async fn note(
 pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
     names::login_refused(refusal.name());
     tracing::info!(request = %visitor.request, action = event.action, reason = refusal.name(), "refused");
-    let key = format!("note {}", visitor.network());
-    let window = Duration::from_secs(60);
-    if visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await? > NOTED_A_MINUTE {
+    if !visitor.may_be_noted().await? {
         return Ok(());
     }
     visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;

@@ -28,7 +28,11 @@ pub fn project_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     let (slug, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let path = of_issuer.unwrap_or(path);
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    let Ok(uri) = format!("{path}{query}").parse::<Uri>() else { return request };
+    let Ok(address) = format!("{path}{query}").parse() else { return request };
+    // Over HTTP/2 the address also says, in the place of a `Host` header, as whom we were asked (RFC 9113, 8.3.1).
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(address);
+    let Ok(uri) = Uri::from_parts(parts) else { return request };
     let slug = ProjectSlug(slug.to_owned());
     *request.uri_mut() = uri;
     request.extensions_mut().insert(slug);
@@ -43,6 +47,7 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     let method = request.method().clone();
     let span = telemetry::request_span(method.as_str(), route.as_deref(), &id.to_string());
     let started = front.broker.clock.now();
+    let _running = front.broker.runs();
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
     telemetry::answered(&span, status);
@@ -52,6 +57,11 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     for (name, value) in reply::COMMON_HEADERS {
         headers.entry(name).or_insert(value);
     }
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        // Every limit counts by the minute.
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("60"));
+    }
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert("x-request-id", value);
     }

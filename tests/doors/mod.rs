@@ -2,6 +2,7 @@
 
 mod configuration;
 mod keys;
+mod operation;
 mod provisioning;
 mod saml_connections;
 mod saml_diagnosis;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -19,11 +20,14 @@ use behalf::foundation::secret::{Digest, Secret};
 use behalf::manage::house_file::{HouseFile, Mode, apply};
 use behalf::params;
 use behalf::store::durable::engine::Database;
+use data_encoding::BASE64_MIME;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::dns::{DnsZone, free_port};
 use super::lying_idp::LyingIdp;
+use super::lying_saml_idp::LyingSamlIdp;
 use super::postgres;
 
 /// When every story begins, unless it says otherwise.
@@ -48,8 +52,12 @@ pub struct Plan {
     pub file: String,
     /// Files beside it, by name.
     pub files: Vec<(String, String)>,
+    /// The SAML identity providers, by their connection.
+    pub saml: BTreeMap<String, LyingSamlIdp>,
     /// Domains that nobody publishes a proof of.
     pub unproved: Vec<&'static str>,
+    /// Whether it speaks TLS itself, with a certificate of its own making.
+    pub tls: bool,
     /// Changes of the operator's own settings.
     pub settings: fn(&mut Config),
 }
@@ -62,7 +70,9 @@ impl Default for Plan {
             random: Random::System,
             file: DEFAULT.to_owned(),
             files: Vec::new(),
+            saml: BTreeMap::new(),
             unproved: Vec::new(),
+            tls: false,
             settings: |_| {},
         }
     }
@@ -85,6 +95,34 @@ impl Plan {
     #[must_use]
     pub fn and(mut self, more: &str) -> Self {
         self.file.push_str(more);
+        self
+    }
+
+    /// The default house, with a SAML connection as `cb`.
+    pub fn saml() -> Self {
+        Self::default().with_saml("cb", "")
+    }
+
+    /// Makes a connection of the file one to a SAML identity provider of its own, with further keys.
+    #[must_use]
+    pub fn with_saml(self, connection: &str, more: &str) -> Self {
+        let idp = LyingSamlIdp::new(connection, self.clock.clone());
+        self.with_saml_of(connection, idp, more)
+    }
+
+    /// The same, with this identity provider.
+    #[must_use]
+    pub fn with_saml_of(mut self, connection: &str, idp: LyingSamlIdp, more: &str) -> Self {
+        let start = format!("[connection.{connection}]\n");
+        let (before, rest) = self.file.split_once(&start).expect("such a connection");
+        let (block, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
+        let of_oidc = ["type", "issuer", "client_id", "client_secret"];
+        let kept = block.lines().filter(|line| of_oidc.iter().all(|key| !line.starts_with(key)));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        let own = format!("type = \"saml\"\nmetadata_file = \"{connection}.xml\"\n{more}\n");
+        self.file = format!("{before}{start}{kept}{own}\n{after}");
+        self.files.push((format!("{connection}.xml"), idp.metadata()));
+        self.saml.insert(connection.to_owned(), idp);
         self
     }
 
@@ -111,6 +149,9 @@ impl Plan {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         config.server.listen = held.local_addr().unwrap();
         config.server.public_url = Some(format!("http://{}", config.server.listen).parse().unwrap());
+        if self.tls {
+            speak_tls(&mut config, folder.path());
+        }
         (self.settings)(&mut config);
 
         let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
@@ -123,6 +164,7 @@ impl Plan {
             dns,
             idp_a,
             idp_b,
+            saml: self.saml,
             folder,
             unproved: self.unproved,
             _database: database,
@@ -150,6 +192,7 @@ pub struct House {
     pub idp_a: LyingIdp,
     /// The one behind `cb` of `org-b`.
     pub idp_b: LyingIdp,
+    saml: BTreeMap<String, LyingSamlIdp>,
     node: Node,
     folder: TempDir,
     pub unproved: Vec<&'static str>,
@@ -164,6 +207,16 @@ impl House {
 
     pub async fn on(engine: Engine) -> Self {
         Plan::on(engine).build().await
+    }
+
+    /// The SAML identity provider behind a connection.
+    pub fn saml(&self, connection: &str) -> &LyingSamlIdp {
+        &self.saml[connection]
+    }
+
+    /// Puts a file beside the provisioning file, or another one in its place.
+    pub fn writes(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     /// Applies a provisioning file, as the operator does.
@@ -208,6 +261,21 @@ impl House {
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
         Node::open(broker).await
+    }
+
+    /// The certificate by which a house that speaks TLS is known.
+    pub fn certificate(&self) -> reqwest::Certificate {
+        reqwest::Certificate::from_pem(&std::fs::read(self.folder.path().join("tls.crt")).unwrap()).unwrap()
+    }
+
+    /// Lets it stop as a signal would, whenever `told` says so.
+    pub fn stops_when(&self, told: mpsc::Receiver<()>) {
+        tokio::spawn(serve::stop_when(self.broker.clone(), self.node.handle.clone(), told));
+    }
+
+    /// Waits until it serves no more.
+    pub async fn has_ended(&mut self) {
+        self.node.served.take().unwrap().await.unwrap();
     }
 
     pub fn turn_clock(&self, seconds: u64) {
@@ -423,6 +491,19 @@ impl Drop for Node {
             served.abort();
         }
     }
+}
+
+fn speak_tls(config: &mut Config, folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let pem = |what: &str, der: &[u8]| {
+        let lines = BASE64_MIME.encode(der);
+        format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.trim_end())
+    };
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    std::fs::write(&certificate, pem("CERTIFICATE", made.cert.der())).unwrap();
+    std::fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
+    (config.server.tls_certificate, config.server.tls_key) = (Some(certificate), Some(key));
+    config.server.public_url = Some(format!("https://{}", config.server.listen).parse().unwrap());
 }
 
 /// The provisioning file of the default house.

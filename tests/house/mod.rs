@@ -6,8 +6,8 @@
 //! - [`simplesamlphp`]: a customer's SAML identity provider, by other authors
 //! - [`oracles`]: what other authors think of our XML, signatures and SAML messages
 //! - [`postgres`]: an empty database
-//! - [`broker`]: a whole broker of one's own, with [`lying_idp`] as its customers' identity providers and
-//!   [`application`] as what people sign in to
+//! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
+//!   providers and [`application`] as what people sign in to
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
@@ -19,9 +19,11 @@ pub mod cookies;
 pub mod dns;
 pub mod form;
 pub mod lying_idp;
+pub mod lying_saml_idp;
 pub mod node;
 pub mod oracles;
 pub mod postgres;
+pub mod surgery;
 pub mod simplesamlphp;
 pub mod visitor;
 

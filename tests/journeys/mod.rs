@@ -3,3 +3,4 @@
 mod demo;
 mod first_login;
 mod in_a_browser;
+mod saml;

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::{Findings, saml};
 use crate::broker::Broker;
+use crate::egress::documents::{Kind, Wanted};
 use crate::keys::connection_secret;
 use crate::keys::connection_secret::private_key;
 use crate::model::connection::{Connection, ConnectionState, OidcConnection, SamlConnection, Upstream};
@@ -88,7 +89,7 @@ async fn endpoints(broker: &Broker, connection: OidcConnection<'_>) -> Result<Ur
     let url = url.map_err(|_| format!("its issuer {issuer} is no URL"))?;
     let body = broker
         .documents
-        .get(&url, |_| true)
+        .get(&Wanted::new(Kind::Discovery, connection.id, &url), |_| true)
         .await
         .map_err(|error| format!("{url} cannot be had: {error}"))?;
     let found: Metadata =
@@ -102,7 +103,7 @@ async fn endpoints(broker: &Broker, connection: OidcConnection<'_>) -> Result<Ur
 async fn keys(broker: &Broker, connection: OidcConnection<'_>, jwks: &Url) -> Result<usize, String> {
     let body = broker
         .documents
-        .get(jwks, |_| true)
+        .get(&Wanted::new(Kind::Keys, connection.id, jwks), |_| true)
         .await
         .map_err(|error| format!("{jwks} cannot be had: {error}"))?;
     let keys = JwkSet::parse(&body).map_err(|error| format!("{jwks}: {error}"))?;

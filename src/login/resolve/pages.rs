@@ -12,7 +12,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::ConnectionId;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next};
+use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Resolved, Stage};
@@ -51,6 +51,14 @@ pub async fn identify(
             next::proceed(&visitor, &browser, journey).await
         }
         Ok(Identified::Again(typed, problem)) => {
+            let refusal = match problem {
+                Problem::EmailInvalid => Refusal::EmailInvalid,
+                _ => Refusal::NoIdentityProvider,
+            };
+            let application = Some(journey.login.asked.application);
+            if let Err(fault) = note(&visitor, "login.refused", &refusal, application, None).await {
+                return next::failed(&visitor, journey, &fault).await;
+            }
             let page = ask_again(&visitor, journey, &typed, problem).await;
             answer(&visitor, page).await
         }
@@ -69,6 +77,7 @@ pub async fn restart(
 ) -> Response {
     match checked(&visitor, &flow, &params).await {
         Ok(mut journey) => {
+            journey.login.asked.hinted_user = None;
             journey.login.restart();
             next::proceed(&visitor, &browser, journey).await
         }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA384, SHA512, digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
     KeySize, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
     PublicEncryptingKey,
@@ -34,7 +34,10 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 pub enum KeyError {
     #[error("the public key is malformed")]
     Public,
-    #[error("the private key is not an unencrypted PKCS#8 document of an RSA, P-256 or P-384 key")]
+    #[error(
+        "the private key is not an unencrypted PKCS#8 document of an RSA key of 2048 to 8192 bits, or of a P-256 or \
+         P-384 key"
+    )]
     Private,
     #[error("the key is neither RSA nor on the curve P-256 or P-384")]
     Kind,
@@ -263,27 +266,41 @@ impl SigningKey {
     /// of this kind of key.
     pub fn sign(&self, method: SignatureMethod, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         match (&self.pair, method) {
-            (Pair::Rsa(pair), SignatureMethod::RsaSha256) => sign_rsa(pair, &RSA_PKCS1_SHA256, message),
-            (Pair::Rsa(pair), SignatureMethod::RsaSha384) => sign_rsa(pair, &RSA_PKCS1_SHA384, message),
-            (Pair::Rsa(pair), SignatureMethod::RsaSha512) => sign_rsa(pair, &RSA_PKCS1_SHA512, message),
-            (Pair::P256(pair), SignatureMethod::EcdsaSha256)
-            | (Pair::P384(pair), SignatureMethod::EcdsaSha384) => {
-                let made = pair.sign(&SystemRandom::new(), message).map_err(|_| KeyError::Crypto)?;
-                Ok(made.as_ref().to_vec())
+            (Pair::Rsa(pair), SignatureMethod::RsaSha256) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA256, &SHA256, message)
             }
+            (Pair::Rsa(pair), SignatureMethod::RsaSha384) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA384, &SHA384, message)
+            }
+            (Pair::Rsa(pair), SignatureMethod::RsaSha512) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA512, &SHA512, message)
+            }
+            (Pair::P256(pair), SignatureMethod::EcdsaSha256) => sign_ecdsa(pair, &SHA256, message),
+            (Pair::P384(pair), SignatureMethod::EcdsaSha384) => sign_ecdsa(pair, &SHA384, message),
             _ => Err(KeyError::Method),
         }
     }
 }
 
-fn sign_rsa(
+pub(super) fn sign_rsa(
     pair: &RsaKeyPair,
     encoding: &'static dyn RsaEncoding,
+    by: &'static Digest,
     message: &[u8],
 ) -> Result<Vec<u8>, KeyError> {
     let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| KeyError::Crypto)?;
+    pair.sign_digest(encoding, &digest(by, message), &mut signature).map_err(|_| KeyError::Crypto)?;
     Ok(signature)
+}
+
+/// In the form that the pair was read for: `r ‖ s`, or ASN.1 for certificates.
+pub(super) fn sign_ecdsa(
+    pair: &EcdsaKeyPair,
+    by: &'static Digest,
+    message: &[u8],
+) -> Result<Vec<u8>, KeyError> {
+    let made = pair.sign_digest(&digest(by, message)).map_err(|_| KeyError::Crypto)?;
+    Ok(made.as_ref().to_vec())
 }
 
 impl Pair {

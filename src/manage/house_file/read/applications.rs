@@ -40,7 +40,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
         organization_prompt: keys
-            .word("organization_prompt", &["after", "before", "none"])
+            .word("organization_prompt", &["after", "none"])
             .map_or(OrganizationPrompt::After, |word| word.value),
         organization_usage: keys
             .word("organization_usage", &["deny", "allow", "require"])

@@ -7,7 +7,7 @@ use crate::protocol::saml::xml::Limits;
 /// The message in a `SAMLRequest` or `SAMLResponse` field: at most 512 KiB; line breaks and blanks are allowed.
 pub fn decode(field: &str) -> Result<Vec<u8>, BindingError> {
     let message = base64::decode(field, Limits::MESSAGE.bytes);
-    message.ok_or(if field.len() > base64::length(Limits::MESSAGE.bytes) {
+    message.ok_or(if field.len() >= base64::length(Limits::MESSAGE.bytes) {
         BindingError::TooLarge
     } else {
         BindingError::Base64("SAMLRequest or SAMLResponse")

@@ -1,5 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    VerificationAlgorithm,
+};
+
 use super::*;
 use crate::foundation::random::Random;
 use crate::protocol::saml::fixtures::{P256, P384, RSA_2048, decrypting, der, fixture, mutant, signing};
@@ -61,9 +66,19 @@ fn nothing_but_one_certificate_is_read() {
     assert_eq!(Certificate::read(b"\xff\xfe"), Err(KeyError::Certificate));
 }
 
+fn assert_signed(certificate: &X509Certificate<'_>, algorithm: &'static dyn VerificationAlgorithm) {
+    let key = ParsedPublicKey::new(algorithm, certificate.public_key().raw).unwrap();
+    key.verify_sig(certificate.tbs_certificate.as_ref(), &certificate.signature_value.data).unwrap();
+}
+
 #[test]
 fn a_certificate_of_our_own_says_what_it_was_told() {
-    for key in [RSA_2048, P256, P384] {
+    let algorithms: [(&str, &'static dyn VerificationAlgorithm); 3] = [
+        (RSA_2048, &RSA_PKCS1_2048_8192_SHA256),
+        (P256, &ECDSA_P256_SHA256_ASN1),
+        (P384, &ECDSA_P384_SHA384_ASN1),
+    ];
+    for (key, algorithm) in algorithms {
         let key = signing(key);
         let made = self_signed(&key, "Behalf", FROM, UNTIL, &[0x80, 1, 2]).unwrap();
         assert_eq!((made.not_before(), made.not_after()), (FROM, UNTIL));
@@ -71,13 +86,13 @@ fn a_certificate_of_our_own_says_what_it_was_told() {
         let (_, parsed) = X509Certificate::from_der(made.der()).unwrap();
         assert_eq!(parsed.raw_serial(), [0, 0x80, 1, 2]);
         assert!(parsed.key_usage().unwrap().unwrap().value.digital_signature());
-        parsed.verify_signature(None).unwrap();
+        assert_signed(&parsed, algorithm);
     }
     let key = decrypting(RSA_2048);
     let made = self_signed(&key, "Behalf", FROM, UNTIL, &[1]).unwrap();
     let (_, parsed) = X509Certificate::from_der(made.der()).unwrap();
     assert!(parsed.key_usage().unwrap().unwrap().value.key_encipherment());
-    parsed.verify_signature(None).unwrap();
+    assert_signed(&parsed, &RSA_PKCS1_2048_8192_SHA256);
     assert_eq!(made, self_signed(&key, "Behalf", FROM, UNTIL, &[1]).unwrap());
     assert!(EncryptingKey::from_certificate(&made).is_ok());
 }

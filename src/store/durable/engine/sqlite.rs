@@ -55,6 +55,20 @@ impl Sqlite {
     }
 }
 
+/// See [`super::Database::age`].
+pub(super) fn version(path: &Path) -> Result<Option<i64>, StoreError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    match connection.query_one(super::VERSION, [], |row| row.get(0)) {
+        Ok(version) => Ok(version),
+        Err(error) if error.to_string().contains("no such table") => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
 /// A reader that sees the database of one moment until it goes.
 pub(super) struct Snapshot<'p>(MutexGuard<'p, Connection>);
 
