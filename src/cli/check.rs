@@ -158,7 +158,7 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     findings.judge("master key", opened, |_| "it is the one that this database is sealed under".into())
 }
 
-fn sqlite_path(url: &str) -> Option<&str> {
+pub(super) fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     Some(path.strip_prefix("//").unwrap_or(path))
 }

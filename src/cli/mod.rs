@@ -7,6 +7,7 @@ mod domain;
 mod folder;
 mod key;
 mod limited;
+mod saml;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -60,6 +61,9 @@ enum Command {
     /// Signing keys: what there is, and their rotation.
     #[command(subcommand)]
     Key(key::Command),
+    /// SAML: what a captured message says, and why messages were refused.
+    #[command(subcommand)]
+    Saml(saml::Command),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -86,6 +90,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Check => check::run(config()).await,
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
+        Command::Saml(command) => saml::run(config, command).await,
         Command::Apply { file, plan, read_metadata } => {
             apply::run(config()?, &file, plan, read_metadata).await
         }

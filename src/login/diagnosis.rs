@@ -15,9 +15,9 @@ const MOST_XML: usize = 16 * 1024;
 pub struct Diagnosis {
     pub refusal: Refusal,
     /// The check in one word.
-    check: &'static str,
-    expected: String,
-    found: String,
+    pub check: &'static str,
+    pub expected: String,
+    pub found: String,
 }
 
 impl Diagnosis {

@@ -5,4 +5,5 @@ mod keys;
 mod operation;
 mod provisioning;
 mod saml_connections;
+mod saml_diagnosis;
 mod telemetry;
