@@ -27,6 +27,9 @@ use crate::web::templates::{ErrorPage, Page};
 use crate::web::visitor::Visitor;
 use refusal::Refusal;
 
+/// What is kept of a client id that a stranger claims.
+const LONGEST_CLAIM: usize = 100;
+
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
 pub enum Stop {
@@ -48,11 +51,20 @@ impl<E: Into<Fault>> From<E> for Stop {
 
 /// Answers a visitor whose flow is not known (any more): a page, and nothing for the application.
 pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
+    answer_to(visitor, outcome, None).await
+}
+
+/// As [`answer`], where somebody claims to be an application that is not known (any more).
+pub async fn answer_to(
+    visitor: &Visitor,
+    outcome: Result<Response, Stop>,
+    claimed: Option<&str>,
+) -> Response {
     match outcome {
         Ok(response) => response,
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
-            if let Err(fault) = note(visitor, "login.refused", &refusal, None, None).await {
+            if let Err(fault) = note_claimed(visitor, "login.refused", &refusal, claimed).await {
                 return visitor.fault(&fault, None).await;
             }
             let (status, problem) = refusal.visitor();
@@ -62,12 +74,34 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
     }
 }
 
+/// Writes down that somebody was refused who says to be the application of this client id.
+pub async fn note_claimed(
+    visitor: &Visitor,
+    action: &'static str,
+    refusal: &Refusal,
+    claimed: Option<&str>,
+) -> Result<(), Fault> {
+    let claimed = claimed.map(|text| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect());
+    write_down(visitor, action, refusal, claimed.map(|text: String| ("client_id", text)), None).await
+}
+
 /// Writes down a refusal: one audit event and one count.
 pub async fn note(
     visitor: &Visitor,
     action: &'static str,
     refusal: &Refusal,
     application: Option<ApplicationId>,
+    organization: Option<OrganizationId>,
+) -> Result<(), Fault> {
+    let application = application.map(|id| ("application", id.to_string()));
+    write_down(visitor, action, refusal, application, organization).await
+}
+
+async fn write_down(
+    visitor: &Visitor,
+    action: &'static str,
+    refusal: &Refusal,
+    fact: Option<(&'static str, String)>,
     organization: Option<OrganizationId>,
 ) -> Result<(), Fault> {
     names::login_refused(refusal.name());
@@ -80,8 +114,8 @@ pub async fn note(
         .reason(refusal.name())
         .request(Some(visitor.request))
         .with("address", visitor.address.to_string());
-    if let Some(application) = application {
-        event = event.with("application", application.to_string());
+    if let Some((name, value)) = fact {
+        event = event.with(name, value);
     }
     visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;
     Ok(())

@@ -2,5 +2,6 @@
 
 pub mod assets;
 pub mod health;
+pub mod home;
 pub mod logos;
 pub mod metadata;

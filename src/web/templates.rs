@@ -22,7 +22,7 @@ use shelf::Shelf;
 pub use brand::{Brand, Colour, NotAColour};
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Href, ImagePath, MethodButton, OrganizationsPage, Page,
-    Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage,
+    Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,
 };
 
 /// Why a page cannot be made.
