@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod demo;
 mod domain;
+mod folder;
 mod key;
 mod limited;
 pub mod serve;

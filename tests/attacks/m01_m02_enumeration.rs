@@ -132,6 +132,13 @@ client_secret = { env = "CB_SECRET" }
         assert_eq!(masked(&hints(&house, &address).await, &address), hinted, "{domain}");
     }
     house.unchanged(&before).await;
+    // Whoever typed one is written down alike, too.
+    let events = house.events_since(&before).await;
+    let reasons: Vec<_> = events.iter().map(|event| event.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("no_identity_provider"); 8]);
+    let before = house.before().await;
+    assert_eq!(types(&house, "nonsense").await.status, 422);
+    house.refused(&before, "email_invalid").await;
 }
 
 #[tokio::test]

@@ -2,5 +2,6 @@
 
 mod configuration;
 mod keys;
+mod operation;
 mod provisioning;
 mod telemetry;

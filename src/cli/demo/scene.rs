@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::folder::Folder;
+use crate::cli::folder::Folder;
 use super::{dns_zone, idp, web_app};
 use crate::broker::Broker;
 use crate::chores;

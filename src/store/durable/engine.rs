@@ -90,14 +90,18 @@ impl Database {
         Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
     }
 
-    /// Whether there is a database that this version has been started on. Nothing is made or changed to find out.
-    pub async fn is_made(settings: &crate::config::Database) -> Result<bool, StoreError> {
+    /// Whether there is a database already, and of which version. Nothing is made or changed to find out.
+    pub async fn age(settings: &crate::config::Database) -> Result<Age, StoreError> {
+        let found = match settings.url.strip_prefix("sqlite:") {
+            Some(path) => sqlite::version(Path::new(path.strip_prefix("//").unwrap_or(path)))?,
+            None => postgres::version(settings).await?,
+        };
         let latest = migrations::runner().get_migrations().iter().map(|step| step.version()).max();
-        let latest = latest.unwrap_or_default();
-        match settings.url.strip_prefix("sqlite:") {
-            Some(path) => sqlite::is_made(Path::new(path.strip_prefix("//").unwrap_or(path)), latest),
-            None => postgres::is_made(settings, latest).await,
-        }
+        Ok(match found {
+            None => Age::None,
+            found if found == latest => Age::Present,
+            Some(_) => Age::Earlier,
+        })
     }
 
     /// The one row of a `SELECT`, if there is one.
@@ -178,8 +182,18 @@ impl Database {
     }
 }
 
-/// What the first start does last, and how far the schema has come.
-const MADE: &str = "SELECT MAX(h.version) FROM refinery_schema_history h
+/// What became of a database by the last start on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// There is none, or nothing is in it.
+    None,
+    /// An earlier (or a later) version of this program made it.
+    Earlier,
+    Present,
+}
+
+/// How far the schema has come, if the first start came to its end.
+const VERSION: &str = "SELECT MAX(h.version) FROM refinery_schema_history h
                     WHERE EXISTS (SELECT 1 FROM projects p WHERE p.slug = 'default')";
 
 fn read_here<T, E, F>(sqlite: &Sqlite, work: F) -> Result<T, E>

@@ -94,12 +94,12 @@ impl Postgres {
     }
 }
 
-/// See [`super::Database::is_made`].
-pub(super) async fn is_made(settings: &crate::config::Database, latest: i64) -> Result<bool, StoreError> {
+/// See [`super::Database::age`].
+pub(super) async fn version(settings: &crate::config::Database) -> Result<Option<i64>, StoreError> {
     let client = Postgres { pool: pool(settings)? }.client().await?;
-    match client.query_one(super::MADE, &[]).await {
-        Ok(row) => Ok(row.try_get::<_, Option<i64>>(0).map_err(refused)? == Some(latest)),
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(false),
+    match client.query_one(super::VERSION, &[]).await {
+        Ok(row) => row.try_get(0).map_err(refused),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
         Err(error) => Err(refused(error)),
     }
 }

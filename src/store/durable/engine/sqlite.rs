@@ -55,16 +55,16 @@ impl Sqlite {
     }
 }
 
-/// See [`super::Database::is_made`].
-pub(super) fn is_made(path: &Path, latest: i64) -> Result<bool, StoreError> {
+/// See [`super::Database::age`].
+pub(super) fn version(path: &Path) -> Result<Option<i64>, StoreError> {
     if !path.is_file() {
-        return Ok(false);
+        return Ok(None);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
-    match connection.query_one(super::MADE, [], |row| row.get::<_, Option<i64>>(0)) {
-        Ok(version) => Ok(version == Some(latest)),
-        Err(error) if error.to_string().contains("no such table") => Ok(false),
+    match connection.query_one(super::VERSION, [], |row| row.get(0)) {
+        Ok(version) => Ok(version),
+        Err(error) if error.to_string().contains("no such table") => Ok(None),
         Err(error) => Err(refused(error)),
     }
 }
