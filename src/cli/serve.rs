@@ -25,10 +25,8 @@ use crate::foundation::random::Random;
 use crate::router;
 use crate::store::ephemeral::Kind;
 use crate::telemetry;
+use crate::web::layers::LARGEST_HEAD;
 use crate::web::templates::Templates;
-
-/// Request line and headers of one request, in bytes.
-const LARGEST_HEAD: usize = 40 * 1024;
 
 pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));

@@ -184,6 +184,11 @@ impl Journey {
         Ok(response)
     }
 
+    /// Whether the browser does not hold it yet.
+    pub fn is_new(&self) -> bool {
+        self.new.is_some()
+    }
+
     /// A path of this flow's.
     pub fn path(&self, visitor: &Visitor, step: &str) -> String {
         visitor.path(&format!("/login/{}{step}", self.login.id))

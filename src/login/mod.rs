@@ -29,6 +29,9 @@ use crate::web::templates::{ErrorPage, Page};
 use crate::web::visitor::Visitor;
 use refusal::Refusal;
 
+/// What is kept of a client id that a stranger claims.
+const LONGEST_CLAIM: usize = 100;
+
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
 pub enum Stop {
@@ -50,11 +53,20 @@ impl<E: Into<Fault>> From<E> for Stop {
 
 /// Answers a visitor whose flow is not known (any more): a page, and nothing for the application.
 pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
+    answer_to(visitor, outcome, None).await
+}
+
+/// As [`answer`], where somebody claims to be an application that is not known (any more).
+pub async fn answer_to(
+    visitor: &Visitor,
+    outcome: Result<Response, Stop>,
+    claimed: Option<&str>,
+) -> Response {
     match outcome {
         Ok(response) => response,
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
-            let event = refused(visitor, "login.refused", &refusal);
+            let event = with_claim(refused(visitor, "login.refused", &refusal), claimed);
             turn_away(visitor, &refusal, event).await
         }
     }
@@ -76,6 +88,25 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
         .reason(refusal.name())
         .request(Some(visitor.request))
         .with("address", visitor.address.to_string())
+}
+
+/// Who somebody says to be, as far as it can be shown.
+fn with_claim(event: AuditEvent, claimed: Option<&str>) -> AuditEvent {
+    let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect();
+    match claimed.map(shown) {
+        Some::<String>(text) => event.with("client_id", text),
+        None => event,
+    }
+}
+
+/// Writes down that somebody was refused who says to be the application of this client id.
+pub async fn note_claimed(
+    visitor: &Visitor,
+    action: &'static str,
+    refusal: &Refusal,
+    claimed: Option<&str>,
+) -> Result<(), Fault> {
+    note_event(visitor, refusal, with_claim(refused(visitor, action, refusal), claimed)).await
 }
 
 /// Writes down a refusal: one audit event and one count.

@@ -64,6 +64,8 @@ async fn go_on(
         (Err(fault), None) => return failed(visitor, journey, &fault).await,
     };
     let silent = Silent::of(&journey.login.asked);
+    // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
+    let begun = journey.is_new().then(|| Silent::asked_by(&journey.login.asked));
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
@@ -83,10 +85,16 @@ async fn go_on(
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, &fault).await,
         Err(stop) => Err(stop),
     };
-    match (outcome, silent) {
-        (Err(stop), Some(silent)) => silent.tell(visitor, stop).await,
-        (outcome, _) => answer(visitor, outcome).await,
+    match (outcome, silent, begun) {
+        (Err(stop), Some(silent), _) => silent.tell(visitor, stop).await,
+        (Err(stop), None, Some(application)) if is_crowd(&stop) => application.tell(visitor, stop).await,
+        (outcome, ..) => answer(visitor, outcome).await,
     }
+}
+
+/// Whether so many came that nobody else is let in for now.
+pub fn is_crowd(stop: &Stop) -> bool {
+    matches!(stop, Stop::Refused(Refusal::TooManyRequests | Refusal::Crowded))
 }
 
 /// The session that stood there is not good enough for this organization, or not any more: the person is at hand
@@ -145,9 +153,9 @@ async fn walk(
                     return Err(Refusal::LoginRequired.into());
                 }
                 match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
-                    resolve::Decision::Ask(problem) => {
+                    resolve::Decision::Ask => {
                         return Ok(Step::Wait(
-                            resolve::pages::email_page(visitor, application, journey, None, problem).await?,
+                            resolve::pages::email_page(visitor, application, journey, None, None).await?,
                         ));
                     }
                     resolve::Decision::Resolved(resolved) => journey.login.stage = Stage::Resolved(resolved),

@@ -23,6 +23,8 @@ pub enum Refusal {
     Protocol(OAuthError),
     LoginRequired,
     SelectionRequired,
+    /// The connection that was asked for does not exist, is not in use, or is not for this application.
+    ConnectionNotAllowed,
     Cancelled,
     // On the way to the identity provider and back.
     EmailInvalid,
@@ -70,6 +72,7 @@ impl Refusal {
             Self::Protocol(error) => error.code,
             Self::LoginRequired => "login_required",
             Self::SelectionRequired => "organization_selection_required",
+            Self::ConnectionNotAllowed => "connection_not_allowed",
             Self::Cancelled => "cancelled",
             Self::EmailInvalid => "email_invalid",
             Self::NoIdentityProvider => "no_identity_provider",
@@ -105,7 +108,9 @@ impl Refusal {
         match self {
             Self::UnknownApplication => (StatusCode::BAD_REQUEST, P::UnknownApplication),
             Self::BadRedirectUri => (StatusCode::BAD_REQUEST, P::BadRedirectUri),
-            Self::BadRequest(_) | Self::Protocol(_) => (StatusCode::BAD_REQUEST, P::BadRequest),
+            Self::BadRequest(_) | Self::Protocol(_) | Self::ConnectionNotAllowed => {
+                (StatusCode::BAD_REQUEST, P::BadRequest)
+            }
             Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
@@ -153,6 +158,10 @@ impl Refusal {
                 return None;
             }
             Self::Protocol(error) => error.clone(),
+            // One text whether it exists elsewhere or not.
+            Self::ConnectionNotAllowed => {
+                OAuthError::invalid_request("connection names none that this application may use")
+            }
             Self::TooManyRequests | Self::Crowded | Self::IdpUnreachable(_) => {
                 OAuthError::temporarily_unavailable(self.name())
             }

@@ -22,7 +22,7 @@ use shelf::Shelf;
 pub use brand::{Brand, Colour, NotAColour};
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
-    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage,
+    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,
 };
 
 /// Why a page cannot be made.

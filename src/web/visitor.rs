@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use super::front::Front;
-use super::language::Language;
+use super::language::{self, Language};
+use super::lost::{self, Told};
 use super::reply::{self, Fault};
 use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
 use crate::broker::Broker;
@@ -43,6 +44,8 @@ pub struct Visitor {
     pub headers: HeaderMap,
     pub address: IpAddr,
     pub request: RequestId,
+    /// The application's wish, where the address says it.
+    pub ui_locales: Option<String>,
 }
 
 impl Visitor {
@@ -88,7 +91,7 @@ impl Visitor {
 
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
         let wish = self.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        self.front.templates.negotiate(ui_locales, wish)
+        self.front.templates.negotiate(ui_locales.or(self.ui_locales.as_deref()), wish)
     }
 
     fn brand(&self) -> Brand {
@@ -188,13 +191,20 @@ impl FromRequestParts<Front> for Visitor {
         match found {
             Ok(Some(project)) if project.disabled_at.is_none() => {
                 let headers = parts.headers.clone();
-                Ok(Self { front: front.clone(), project, headers, address, request })
+                let ui_locales = language::ui_locales(parts.uri.query());
+                Ok(Self { front: front.clone(), project, headers, address, request, ui_locales })
             }
-            Ok(_) => Err(reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")),
+            Ok(_) => Err(lost::answer(front, parts, Told::NOT_FOUND)),
             Err(error) => {
                 tracing::error!(%request, %error, "the project could not be read");
                 let detail = format!("our own failure; quote {request}");
-                Err(reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &detail))
+                let told = Told {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    problem: Problem::Fault,
+                    code: "server_error",
+                    detail: &detail,
+                };
+                Err(lost::answer(front, parts, told))
             }
         }
     }

@@ -167,7 +167,12 @@ impl Silent {
     }
 
     pub fn of(asked: &Asked) -> Option<Self> {
-        asked.prompt.none.then(|| Self::new(&asked.redirect_uri, asked.state.as_deref()))
+        asked.prompt.none.then(|| Self::asked_by(asked))
+    }
+
+    /// The application that asked, whatever it asked for.
+    pub fn asked_by(asked: &Asked) -> Self {
+        Self::new(&asked.redirect_uri, asked.state.as_deref())
     }
 
     pub async fn tell(self, visitor: &Visitor, stop: Stop) -> Response {

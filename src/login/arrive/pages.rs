@@ -7,7 +7,7 @@ use tower_sessions::Session;
 use super::{Silent, asked, error_redirect, hinted_user, redirect_uri};
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next, note};
+use crate::login::{Stop, answer, answer_to, next, note};
 use crate::model::application::Application;
 use crate::model::login::Asked;
 use crate::protocol::jose::{JwkSet, Jws};
@@ -34,26 +34,32 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
             next::proceed_for(&visitor, &browser, Journey::begin(&visitor, asked), application).await
         }
         Ok(Arrival::TurnedAway(response)) => response,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => answer_to(&visitor, Err(stop), claimed(&params)).await,
     }
 }
 
 /// `POST /authorize`: another site's form brings no cookie of ours, so the journey goes on by a GET of our own.
-pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response {
+pub async fn authorize_by_post(mut visitor: Visitor, Form(params): Form) -> Response {
+    visitor.ui_locales = params.get("ui_locales").ok().flatten().map(str::to_owned);
     let outcome = match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
             let mut journey = Journey::begin(&visitor, welcome.0);
-            let silent = Silent::of(&journey.login.asked);
+            let (silent, application) =
+                (journey.login.asked.prompt.none, Silent::asked_by(&journey.login.asked));
             let response = reply::see_other(&journey.path(&visitor, ""));
-            match (journey.keep(&visitor, response).await, silent) {
-                (Err(stop), Some(silent)) => Ok(silent.tell(&visitor, stop).await),
-                (kept, _) => kept,
+            match journey.keep(&visitor, response).await {
+                Err(stop) if silent || next::is_crowd(&stop) => Ok(application.tell(&visitor, stop).await),
+                kept => kept,
             }
         }
         Ok(Arrival::TurnedAway(response)) => Ok(response),
         Err(stop) => Err(stop),
     };
-    answer(&visitor, outcome).await
+    answer_to(&visitor, outcome, claimed(&params)).await
+}
+
+fn claimed(params: &Params) -> Option<&str> {
+    params.get("client_id").ok().flatten()
 }
 
 enum Arrival {

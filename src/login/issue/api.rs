@@ -18,7 +18,7 @@ use crate::foundation::id::{ApplicationId, GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, note};
+use crate::login::{Stop, note, note_claimed};
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::Grant;
@@ -31,12 +31,12 @@ use crate::protocol::oauth::{pkce, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants;
 use crate::telemetry::names;
-use crate::web::form::Form;
+use crate::web::form::MachineForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
 /// `POST /token`
-pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
+pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
     match granted(&visitor, &params).await {
         Ok(answer) => {
             let mut response = Json(answer).into_response();
@@ -71,7 +71,8 @@ async fn granted(
 ) -> Result<TokenAnswer, Stop> {
     let (application, request) = match asked(visitor, params).await {
         Err(Stop::Refused(refusal)) => {
-            note(visitor, "token.refused", &refusal, None, None).await?;
+            let claimed = client::claimed(visitor, params);
+            note_claimed(visitor, "token.refused", &refusal, claimed.as_deref()).await?;
             return Err(refusal.into());
         }
         other => other?,

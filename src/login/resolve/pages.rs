@@ -9,7 +9,7 @@ use tower_sessions::Session;
 
 use super::{by_email, offered};
 use crate::foundation::email::Email;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
@@ -20,6 +20,7 @@ use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
+use crate::web::reply;
 use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
@@ -31,6 +32,14 @@ pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>)
     match Journey::find(&visitor, &flow).await {
         Ok(journey) => next::proceed(&visitor, &browser, journey).await,
         Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `GET` of a step that is taken by a form: a tab that was opened again is led back to where the flow stands.
+pub async fn back(visitor: Visitor, Path(flow): Path<String>) -> Response {
+    match flow.parse::<FlowId>() {
+        Ok(flow) => reply::see_other(&visitor.path(&format!("/login/{flow}"))),
+        Err(_) => answer(&visitor, Err(Refusal::FlowExpired.into())).await,
     }
 }
 

@@ -33,6 +33,7 @@ embedded![
     "login/ways_out.html",
     "messages/de.ftl",
     "messages/en.ftl",
+    "welcome.html",
 ];
 
 /// An operator's folder is small: beyond this depth, count or length something else was meant.
