@@ -63,7 +63,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/organization", post(choose::pages::pick).get(resolve::pages::back))
         .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
         .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
-        .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::unasked::accepted)))
+        .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::pages::accepted)))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
@@ -81,7 +81,7 @@ fn identity_providers() -> Router<Front> {
         )
         .route(
             "/saml/{connection}/slo",
-            by(GET_AND_POST, get(leave::saml::by_redirect).post(leave::saml::by_post)),
+            by(GET_AND_POST, get(leave::saml::pages::by_redirect).post(leave::saml::pages::by_post)),
         )
         .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
 }

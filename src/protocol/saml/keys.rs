@@ -1,6 +1,7 @@
 //! The keys of SAML: RSA of 2048 to 8192 bits, P-256 and P-384, parsed once and kept. Nothing weaker becomes a key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA384, SHA512, digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -204,9 +205,11 @@ impl KeyKind {
 ///
 /// The library that holds the key draws its chance itself, from the same source as `foundation::random`; it
 /// accepts no other.
+#[derive(Clone)]
 pub struct SigningKey {
-    pair: Pair,
+    pair: Arc<Pair>,
     public: VerifyingKey,
+    method: SignatureMethod,
 }
 
 enum Pair {
@@ -235,12 +238,29 @@ impl SigningKey {
 
     fn new(pair: Pair) -> Result<Self, KeyError> {
         let public = VerifyingKey::from_spki(pair.spki()?.as_ref())?;
-        Ok(Self { pair, public })
+        let method = match pair {
+            Pair::Rsa(_) => SignatureMethod::RsaSha256,
+            Pair::P256(_) => SignatureMethod::EcdsaSha256,
+            Pair::P384(_) => SignatureMethod::EcdsaSha384,
+        };
+        Ok(Self { pair: Arc::new(pair), public, method })
+    }
+
+    /// The same key, signing by another method of its kind.
+    pub fn by(&self, method: SignatureMethod) -> Result<Self, KeyError> {
+        use SignatureMethod as By;
+        let fits = matches!(
+            (&*self.pair, method),
+            (Pair::Rsa(_), By::RsaSha256 | By::RsaSha384 | By::RsaSha512)
+                | (Pair::P256(_), By::EcdsaSha256)
+                | (Pair::P384(_), By::EcdsaSha384)
+        );
+        if fits { Ok(Self { method, ..self.clone() }) } else { Err(KeyError::Method) }
     }
 
     /// As a PKCS#8 version 1 document, to be sealed at once.
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        match &self.pair {
+        match &*self.pair {
             Pair::Rsa(pair) => pkcs8(pair),
             Pair::P256(pair) | Pair::P384(pair) => {
                 let der = pair.to_pkcs8v1().map_err(|_| KeyError::Crypto)?;
@@ -249,13 +269,9 @@ impl SigningKey {
         }
     }
 
-    /// The method that this key signs by unless told otherwise.
+    /// The method that this key signs by: that of its kind, or the one that was chosen.
     pub fn method(&self) -> SignatureMethod {
-        match self.pair {
-            Pair::Rsa(_) => SignatureMethod::RsaSha256,
-            Pair::P256(_) => SignatureMethod::EcdsaSha256,
-            Pair::P384(_) => SignatureMethod::EcdsaSha384,
-        }
+        self.method
     }
 
     pub fn verifying_key(&self) -> &VerifyingKey {
@@ -265,7 +281,7 @@ impl SigningKey {
     /// The signature over `message`, as XML Signature and the redirect binding carry it. Fails if the method is not
     /// of this kind of key.
     pub fn sign(&self, method: SignatureMethod, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        match (&self.pair, method) {
+        match (&*self.pair, method) {
             (Pair::Rsa(pair), SignatureMethod::RsaSha256) => {
                 sign_rsa(pair, &RSA_PKCS1_SHA256, &SHA256, message)
             }

@@ -6,6 +6,6 @@
 pub mod answered;
 mod asking;
 pub mod pages;
-pub mod unasked;
+mod unasked;
 
 pub use asking::leave_for;
