@@ -23,8 +23,8 @@ pub mod lying_saml_idp;
 pub mod node;
 pub mod oracles;
 pub mod postgres;
-pub mod surgery;
 pub mod simplesamlphp;
+pub mod surgery;
 pub mod visitor;
 
 mod introduction;
