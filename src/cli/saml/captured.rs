@@ -52,10 +52,8 @@ impl Captured {
     /// A query or the body of a form: in a query the message is deflated.
     fn field(query: &str, which: Carried, value: &str) -> Result<Self, String> {
         let state = query.split('&').find_map(|pair| pair.strip_prefix("RelayState="));
-        let relay_state = state.map(|state| decoded(state, true).len());
-        // Copied out of a browser's tools, a form may be decoded already: then a plus is one.
-        let posted =
-            [true, false].into_iter().find_map(|plus| is_xml(post::decode(&decoded(value, plus)).ok()?));
+        let relay_state = state.map(|state| decoded(state).len());
+        let posted = post::decode(&decoded(value)).ok().and_then(is_xml);
         if let Some(xml) = posted {
             return Ok(Self { relay_state, ..Self::xml("a form (HTTP-POST)", xml) });
         }
@@ -67,7 +65,7 @@ impl Captured {
 
     /// The value of a field alone.
     fn value(text: &str) -> Result<Self, String> {
-        let text = decoded(text, false);
+        let text = decoded(text);
         if let Some(xml) = post::decode(&text).ok().and_then(is_xml) {
             return Ok(Self::xml("base64 (the value of a form)", xml));
         }
@@ -95,10 +93,9 @@ fn is_xml(bytes: Vec<u8>) -> Option<Vec<u8>> {
     start.starts_with(b"<").then_some(bytes)
 }
 
-/// Percent-decoded, and with blanks for pluses as forms have it.
-fn decoded(text: &str, plus_is_blank: bool) -> String {
-    let text = if plus_is_blank { text.replace('+', " ") } else { text.to_owned() };
-    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+/// Percent-decoded. A plus is one: base64 has them, and what was copied out of a browser's tools is decoded already.
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
 use crate::broker::Broker;
 use crate::login::authenticate::saml::answered;
-use crate::model::connection::{Connection, SamlConnection, SpAddresses, UsableIdp, WantedSignature};
+use crate::model::connection::{Connection, SamlConnection, SpAddresses, UsableIdp};
 use crate::model::project::Project;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::RedirectMessage;
@@ -17,7 +17,7 @@ use crate::protocol::saml::keys::{DecryptingKey, VerifyingKey};
 use crate::protocol::saml::message::{self, Received};
 use crate::protocol::saml::names;
 use crate::protocol::saml::refused::Refused;
-use crate::protocol::saml::response::{self, Answers, Expected, SignedPart, Wants};
+use crate::protocol::saml::response::{self, Answers, Expected, Wants};
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::xml::{Document, Element, Limits};
 use crate::protocol::saml::{logout, metadata as idp_metadata};
@@ -216,7 +216,6 @@ impl Held<'_> {
         report: &Report,
     ) -> Result<Verified<Assertion>, Refused> {
         let claimed = response::claimed_in_response_to(&captured.xml);
-        let wants = self.connection.saml.wants;
         response::read(
             &captured.xml,
             &Expected {
@@ -226,7 +225,7 @@ impl Held<'_> {
                 in_response_to: claimed.as_deref().map_or(Answers::Unsolicited, Answers::To),
                 keys: self.idp.keys(),
                 decrypting,
-                wants: Wants { signed: signed_part(wants.signed), encrypted: wants.encrypted },
+                wants: self.connection.saml.wants.of_response(),
                 now: report.at,
                 skew: Duration::from_secs(self.connection.settings.leeway),
                 no_older_than: None,
@@ -307,13 +306,4 @@ fn taken(assertion: &Assertion, report: &mut Report) {
     report.line("  attributes", assertion.attributes.len());
     report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
     report.line("  then", "the rule of the connection's domains, and membership, decide");
-}
-
-fn signed_part(wanted: WantedSignature) -> SignedPart {
-    match wanted {
-        WantedSignature::Either => SignedPart::Either,
-        WantedSignature::Assertion => SignedPart::Assertion,
-        WantedSignature::Response => SignedPart::Response,
-        WantedSignature::Both => SignedPart::Both,
-    }
 }
