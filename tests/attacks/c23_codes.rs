@@ -181,6 +181,12 @@ async fn c23_of_many_who_redeem_one_code_at_once_exactly_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c23_of_a_thousand_codes_none_is_good_twice() {
+    let house = House::opens().await;
+    race(&house, std::slice::from_ref(&house.url), 1_000, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c23_and_so_it_is_on_two_nodes() {
     let house = House::on(Engine::Postgres).await;
     let second = house.second_node().await;
