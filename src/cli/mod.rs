@@ -83,6 +83,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
         Command::Apply { file, plan } => apply::run(config()?, &file, plan).await,
+        Command::Demo(_) if arguments.config.is_some() => {
+            Err("the demo has settings of its own: leave out --config (or BEHALF_CONFIG)".into())
+        }
         Command::Demo(options) => demo::run(options).await,
     }
 }
