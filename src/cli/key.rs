@@ -112,7 +112,9 @@ async fn rotate(
     if made.len() < wanted {
         // Nothing would tell the operator otherwise that the old key goes on signing.
         let text = "other nodes rotated keys at the same moment: see `behalf key list`, and ask again";
-        return Err(format!("{}: only {} of {wanted} keys were made: {text}", project.slug, made.len()).into());
+        return Err(
+            format!("{}: only {} of {wanted} keys were made: {text}", project.slug, made.len()).into()
+        );
     }
     let algorithms = ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm));
     let names: Vec<_> = algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
@@ -123,7 +125,12 @@ async fn rotate(
         .with("at_once", at_once);
     broker.record(event).await?;
     for (algorithm, signs_from) in made {
-        println!("{}: a new {} key, which signs from {}", project.slug, algorithm.name(), signs_from.rfc3339());
+        println!(
+            "{}: a new {} key, which signs from {}",
+            project.slug,
+            algorithm.name(),
+            signs_from.rfc3339()
+        );
     }
     Ok(())
 }

@@ -48,7 +48,8 @@ fn is_of_kubernetes(variable: &str, value: &str) -> bool {
     let is_link = |text: &str| {
         let link = text.split_once("://");
         link.is_some_and(|(protocol, to)| {
-            matches!(protocol, "tcp" | "udp" | "sctp") && to.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
+            matches!(protocol, "tcp" | "udp" | "sctp")
+                && to.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
         })
     };
     if rest == "SERVICE_HOST" {

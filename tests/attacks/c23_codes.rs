@@ -141,7 +141,11 @@ redirect_uris = ["https://rp1.test/callback"]
     house.unchanged(&before).await;
     let tokens = ask.reads(&ask.redemption(&code).send().await).await;
     is_refused(&house, &there, "used, in another project").await;
-    assert_eq!(Application::rp1(&house).userinfo(&tokens.access_token).await.status, 200, "the family lives on");
+    assert_eq!(
+        Application::rp1(&house).userinfo(&tokens.access_token).await.status,
+        200,
+        "the family lives on"
+    );
 }
 
 /// Of many who redeem a code at once, one gets tokens; that the others came at all ends what it got.
@@ -174,6 +178,12 @@ async fn race(house: &House, nodes: &[String], codes: usize, runners: usize) {
 async fn c23_of_many_who_redeem_one_code_at_once_exactly_one_wins() {
     let house = House::opens().await;
     race(&house, std::slice::from_ref(&house.url), 100, 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c23_of_a_thousand_codes_none_is_good_twice() {
+    let house = House::opens().await;
+    race(&house, std::slice::from_ref(&house.url), 1_000, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,7 @@ const NAMES: [&str; 62] = [
     "<script src=//evil.test>",
     "<script/src=//evil.test></script>",
     "<scr<script>ipt>alert(1)</script>",
-    "<script\t>alert(1)</script\t>",
+    "<script/x>alert(1)</script/x>",
     "</script><script>alert(1)</script>",
     "</style><script>alert(1)</script>",
     "</textarea><script>alert(1)</script>",

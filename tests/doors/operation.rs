@@ -37,7 +37,8 @@ async fn every_project_answers_over_http_2_and_tls_by_file() {
     let strangers = Client::builder().resolve("evil.test", address).tls_danger_accept_invalid_certs(true);
     let stranger = strangers.no_proxy().build().unwrap();
     for path in ["/jwks.json", "/p/second/jwks.json"] {
-        let answer = stranger.get(format!("https://evil.test:{}{path}", address.port())).send().await.unwrap();
+        let answer =
+            stranger.get(format!("https://evil.test:{}{path}", address.port())).send().await.unwrap();
         assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 421), "{path}");
     }
 }
@@ -142,7 +143,9 @@ async fn m10_a_request_that_takes_too_long_is_given_up() {
 }
 
 /// Ann is back from her provider, whose token endpoint keeps the broker waiting.
-async fn ann_waits(house: &House) -> (Arc<Semaphore>, tokio::task::JoinHandle<Result<String, reqwest::Error>>) {
+async fn ann_waits(
+    house: &House,
+) -> (Arc<Semaphore>, tokio::task::JoinHandle<Result<String, reqwest::Error>>) {
     let let_go = Arc::new(Semaphore::new(0));
     house.idp_a.door("/token", Some(Door::Waits(Arc::clone(&let_go))));
     let ask = Application::rp1(house).asks();

@@ -273,7 +273,8 @@ async fn prompt_none_asks_nobody_anything() {
 
 #[tokio::test]
 async fn whatever_fails_prompt_none_is_answered_at_the_application() {
-    let house = Plan { settings: |config| config.login.flows_per_minute = 2, ..Plan::default() }.build().await;
+    let house =
+        Plan { settings: |config| config.login.flows_per_minute = 2, ..Plan::default() }.build().await;
     let rp1 = Application::rp1(&house);
     let mut ann = Person::new("ann@a.test");
     let first = rp1.asks();

@@ -168,7 +168,9 @@ pub async fn to_ask_whether_there_is_a_store_makes_none(place: config::Database)
     .await
     .unwrap();
     assert_eq!(Database::age(&place).await, Ok(Age::Present));
-    db.write(async |tx| tx.execute("UPDATE refinery_schema_history SET version = 0", &[]).await).await.unwrap();
+    db.write(async |tx| tx.execute("UPDATE refinery_schema_history SET version = 0", &[]).await)
+        .await
+        .unwrap();
     assert_eq!(Database::age(&place).await, Ok(Age::Earlier));
 }
 

@@ -564,7 +564,8 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     let (made, code) = (grant(&street, 1), Digest::of(b"code"));
     let written = made.clone();
     db.write(async move |tx| grants::insert(tx, &written, code, NOW).await).await.unwrap();
-    let uses = async |project, code| db.write(async move |tx| grants::use_code(tx, project, code, NOW).await).await;
+    let uses =
+        async |project, code| db.write(async move |tx| grants::use_code(tx, project, code, NOW).await).await;
     let revokes =
         async |project| db.write(async move |tx| grants::revoke_by_code(tx, project, code, NOW).await).await;
     // Of another project it is unknown, and stays good.

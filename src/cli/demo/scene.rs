@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::cli::folder::Folder;
 use super::{dns_zone, idp, web_app};
 use crate::broker::Broker;
 use crate::chores;
 use crate::cli::Error;
+use crate::cli::folder::Folder;
 use crate::config::Config;
 use crate::egress::collector::Collector;
 use crate::foundation::clock::Clock;

@@ -4,8 +4,8 @@ pub mod pages;
 
 use tower_sessions::Session;
 
-use super::{Stop, note};
 use super::refusal::Refusal;
+use super::{Stop, note};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;

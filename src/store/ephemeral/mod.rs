@@ -52,9 +52,7 @@ impl Kind {
             Self::LoginFlow => {
                 Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
             }
-            Self::RateCounter => {
-                Limits { entries: 200_000, value: 0, total: 0, when_full: WhenFull::Forget }
-            }
+            Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0, when_full: WhenFull::Forget },
         }
     }
 }

@@ -83,8 +83,7 @@ fn when_a_shelf_is_full_what_expires_first_goes() {
 
 #[test]
 fn c30_a_full_shelf_of_logins_takes_no_more_and_drops_none() {
-    let shelf =
-        Shelf::new(Limits { entries: 16, value: 10, total: 100, when_full: WhenFull::Refuse });
+    let shelf = Shelf::new(Limits { entries: 16, value: 10, total: 100, when_full: WhenFull::Refuse });
     let now = Moment::from_millis(0);
     let later = now.plus(MINUTE);
     let put = |key: &str, size| shelf.put(named(key), vec![0; size], later, now);
@@ -98,7 +97,10 @@ fn c30_a_full_shelf_of_logins_takes_no_more_and_drops_none() {
     assert!(!put("12", 10), "no room");
     assert!((0..16).all(|number| shelf.get(&named(&number.to_string()), now).is_some()));
     assert_eq!(shelf.get(&named("12"), now), Some(vec![0; 1]), "what was there stays");
-    assert!(shelf.put(named("late"), vec![0; 1], later.plus(MINUTE), later), "as soon as theirs have run out");
+    assert!(
+        shelf.put(named("late"), vec![0; 1], later.plus(MINUTE), later),
+        "as soon as theirs have run out"
+    );
 }
 
 #[tokio::test]

@@ -94,7 +94,8 @@ impl Provider {
     /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
     pub async fn keys_anew(&self, broker: &Broker) -> Result<JwkSet, Stop> {
         let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
-        let new = broker.documents.refreshed(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
+        let new =
+            broker.documents.refreshed(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
         parse(&new)
     }
 
