@@ -1,6 +1,7 @@
 //! `behalf serve`
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::egress::http::Http;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::router;
+use crate::store::durable::engine::Database;
 use crate::store::ephemeral::Kind;
 use crate::telemetry;
 use crate::web::layers::LARGEST_HEAD;
@@ -32,6 +34,7 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));
     let telemetry = telemetry::init(&config.telemetry, collector.transpose()?)?;
     let handle = Handle::new();
+    let _only = Database::only_server(&config.database)?;
     let broker = Broker::open(config, Clock::System, Random::System).await?;
     let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
     let served = serve(&broker, handle).await;
@@ -44,14 +47,18 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
 pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Error> {
     let settings = &broker.config.server;
     let templates = Arc::new(Templates::new(broker.config.pages.templates.as_deref())?);
+    for warning in templates.warnings() {
+        tracing::warn!("{warning}");
+    }
     let chores = tokio::spawn(chores::run(broker.clone()));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
     let tls = match (&settings.tls_certificate, &settings.tls_key) {
-        (Some(certificate), Some(key)) => Some(RustlsConfig::from_pem_file(certificate, key).await?),
+        (Some(certificate), Some(key)) => Some(tls_by_file(certificate, key).await?),
         _ => None,
     };
-    let listener = std::net::TcpListener::bind(settings.listen)?;
+    let listener = std::net::TcpListener::bind(settings.listen)
+        .map_err(|error| format!("server.listen: {}: {error}", settings.listen))?;
     listener.set_nonblocking(true)?;
     tracing::info!(address = %listener.local_addr()?, public_url = %broker.origin, database = broker.db.engine(), "serving");
     let timeout = Duration::from_secs(settings.header_timeout);
@@ -71,6 +78,26 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     };
     chores.abort();
     Ok(served?)
+}
+
+/// The certificate and key that the server speaks TLS with.
+///
+/// # Errors
+/// Which of the two settings is wrong, with its file; where they do not go together, both.
+pub async fn tls_by_file(certificate: &Path, key: &Path) -> Result<RustlsConfig, String> {
+    let (of_certificate, of_key) = (
+        format!("server.tls_certificate: {}", certificate.display()),
+        format!("server.tls_key: {}", key.display()),
+    );
+    let read = |path: &Path, of: &str| std::fs::read_to_string(path).map_err(|error| format!("{of}: {error}"));
+    if !read(certificate, &of_certificate)?.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(format!("{of_certificate}: holds no certificate in PEM"));
+    }
+    if !read(key, &of_key)?.contains("PRIVATE KEY-----") {
+        return Err(format!("{of_key}: holds no private key in PEM"));
+    }
+    let loaded = RustlsConfig::from_pem_file(certificate, key).await;
+    loaded.map_err(|error| format!("{of_certificate}, {of_key}: they cannot be used together: {error}"))
 }
 
 /// What one connection may ask of us (threats M10). One that only waits is asked whether anybody is there.

@@ -165,6 +165,8 @@ pub struct Egress {
     pub allow_loopback_and_http: bool,
     /// PEM file of certificate authorities to trust besides the usual ones.
     pub extra_ca: Option<PathBuf>,
+    /// The ports at which identity providers may be.
+    pub ports: Vec<u16>,
     /// How long a connection may take to open.
     pub connect_timeout: u64,
     /// How long a request and its answer may take in all.
@@ -178,6 +180,7 @@ impl Default for Egress {
         Self {
             allow_loopback_and_http: false,
             extra_ca: None,
+            ports: vec![443],
             connect_timeout: 5,
             total_timeout: 9,
             max_response: 1_048_576,

@@ -107,13 +107,10 @@ impl Draft {
     fn take_file(&mut self, path: &Path, text: &str) {
         let place = |span: Range<usize>| at(path, text, span.start);
         let (document, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
+        // What follows the first one would only be guessed at, and so would what is left of such a file.
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().unwrap_or_default().start) {
             let origin = place(error.span().unwrap_or_default());
-            self.refuse(origin, "", Problem::Syntax(error.message().to_owned()));
-        }
-        // What is left of such a file would only be guessed at.
-        if !errors.is_empty() {
-            return;
+            return self.refuse(origin, "", Problem::Syntax(error.message().to_owned()));
         }
         for (section, content) in document.into_inner() {
             let origin = place(section.span());
@@ -176,7 +173,8 @@ impl Draft {
         let checked = value.and_then(|value| {
             let alone = Table::from_iter([(key.to_owned(), value.clone())]);
             let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
-            alone.try_into::<Config>().map(|_| value).map_err(|error| error.message().to_owned())
+            let read = alone.try_into::<Config>().map_err(|error| in_words(section, key, &value, error.message()));
+            read.map(|_| value)
         });
         match checked {
             Ok(Value::String(text)) if text.is_empty() => self.refuse(origin, name, Problem::Empty),
@@ -210,6 +208,39 @@ impl Draft {
     }
 }
 
+/// What is wrong with a value, by what the setting takes: the message of the reader names types of this program.
+fn in_words(section: &str, key: &str, value: &Value, message: &str) -> String {
+    let sample = names::keys_of(section).find(|(known, _)| *known == key).map(|(_, sample)| sample);
+    let wanted = match sample {
+        Some(Value::Integer(_)) => "a whole number that is not negative",
+        Some(Value::Boolean(_)) => "true or false",
+        Some(Value::Array(_)) if !value.is_array() => "a list",
+        Some(Value::Array(items)) if items.first().is_some_and(Value::is_integer) => "a list of whole numbers up to 65535",
+        Some(Value::Array(_)) if value.as_array().is_some_and(|items| !items.iter().all(Value::is_str)) => {
+            "a list of texts"
+        }
+        Some(Value::String(_)) if !value.is_str() => "a text",
+        _ => return message.replace("unknown variant", "unknown word"),
+    };
+    match sample.is_some_and(|sample| sample.same_type(value)) {
+        true => format!("must be {wanted}"),
+        false => format!("must be {wanted}, not {}", spoken(value)),
+    }
+}
+
+/// What TOML calls a value.
+fn spoken(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a moment",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+    }
+}
+
 /// Where byte `offset` of the file is.
 fn at(path: &Path, text: &str, offset: usize) -> Origin {
     let before = text.get(..offset).unwrap_or(text);
@@ -236,9 +267,13 @@ fn read_as(sample: &Value, text: &str) -> Result<Value, Problem> {
     match sample {
         Value::Integer(_) => text.parse().map(Value::Integer).map_err(|_| bad("a whole number")),
         Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| bad("true or false")),
-        Value::Array(_) => {
+        Value::Array(samples) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+            let read = |item: &str| match samples.first() {
+                Some(sample) if sample.is_integer() => read_as(sample, item).map_err(|_| bad("whole numbers")),
+                _ => Ok(Value::String(item.to_owned())),
+            };
+            Ok(Value::Array(items.map(read).collect::<Result<_, _>>()?))
         }
         _ => Ok(Value::String(text.to_owned())),
     }

@@ -35,6 +35,16 @@ pub enum DocumentError {
     Malformed,
 }
 
+impl DocumentError {
+    /// What the operator is told; see [`EgressError::explained`].
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Egress(error) => error.explained(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// What a document is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -59,6 +59,19 @@ impl Templates {
         Ok(Self { built_in, folder })
     }
 
+    /// What in the operator's folder takes no effect, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let said = |(name, meant): (String, Option<&str>)| {
+            let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            format!("{}: no page uses this file{hint}", folder.path.join(name).display())
+        };
+        match files::strays(&folder.path) {
+            Ok(found) => found.into_iter().map(said).collect(),
+            Err(error) => vec![format!("{}: {error}", folder.path.display())],
+        }
+    }
+
     /// Makes the page. If the operator's own templates fail on it, it is made from the built-in ones, and
     /// the log says why.
     pub fn render(&self, page: &Page, language: &Language, brand: &Brand) -> Result<String, TemplateError> {

@@ -177,6 +177,7 @@ async fn m02_a_network_may_try_so_many_addresses_a_minute() {
         let before = house.before().await;
         let answer = eve.browser.submit(&form.clone().with("email", address)).await;
         assert_eq!((answer.status.as_u16(), answer.location()), (429, None), "{address}: {}", answer.body);
+        assert_eq!(answer.header("retry-after"), Some("60"));
         assert!(answer.body.contains("Too many attempts"), "{}", answer.body);
         house.refused(&before, "too_many_requests").await;
     }

@@ -13,6 +13,7 @@ mod sqlite;
 mod value;
 mod writer;
 
+use std::fs::File;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
@@ -88,6 +89,17 @@ impl Database {
             return Ok(Self(Engine::Postgres(Arc::new(Postgres::open(settings).await?))));
         }
         Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
+    }
+
+    /// The place of the only server of a SQLite file, for as long as the answer is held: what is short-lived stands in
+    /// the memory of one process, so a second one would not know the logins that the first has begun. Other commands
+    /// need no such place.
+    ///
+    /// # Errors
+    /// Another server holds it.
+    pub fn only_server(settings: &crate::config::Database) -> Result<Option<File>, StoreError> {
+        let Some(path) = settings.url.strip_prefix("sqlite:") else { return Ok(None) };
+        sqlite::only_server(Path::new(path.strip_prefix("//").unwrap_or(path))).map(Some)
     }
 
     /// Whether there is a database already, and of which version. Nothing is made or changed to find out.
