@@ -3,7 +3,7 @@
 mod saml_metadata;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use saml_metadata::{Look, MetadataReadError, SamlMetadata};
@@ -42,6 +42,23 @@ pub struct Inner {
     pub clock: Clock,
     pub random: Random,
     stopping: AtomicBool,
+    running: AtomicUsize,
+}
+
+/// A request that is being answered, for as long as this is held.
+#[derive(Debug)]
+pub struct Running(Broker);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broker({})", self.origin)
+    }
 }
 
 impl std::ops::Deref for Broker {
@@ -90,6 +107,7 @@ impl Broker {
             clock,
             random,
             stopping: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
         }));
         broker.ensure_default_project().await?;
         Ok(broker)
@@ -102,6 +120,17 @@ impl Broker {
 
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Says of a request that it is being answered.
+    pub fn runs(&self) -> Running {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(self.clone())
+    }
+
+    /// How many requests are being answered.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
     }
 
     pub fn now(&self) -> Moment {

@@ -11,20 +11,20 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`foundation`] | time, chance, ids, secrets, email addresses and domain names, each in one spelling |
-//! | [`protocol`] | bytes <-> types, by the letter: [`protocol::jose`], [`protocol::oauth`], [`protocol::oidc`] |
+//! | [`protocol`] | bytes <-> types, by the letter: [`protocol::jose`], [`protocol::oauth`], [`protocol::oidc`], [`protocol::saml`] |
 //! | [`model`] | the nouns, and what is always true of them; [`model::login`] is a login's way as types |
 //! | [`config`] | what the operator writes; unknown keys are refused with their line |
 //! | [`telemetry`] | logs, metrics, traces |
 //! | [`egress`] | the only way out: HTTP that cannot be turned against us, DNS that no one resolver can bend |
 //! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
-//! | [`keys`] | signing keys and their calendar; what is secret at rest is sealed under the master key |
+//! | [`keys`] | signing keys and their calendar, SAML keys and their certificates; what is secret at rest is sealed |
 //! | [`audit`] | one function, within the transaction that it tells of |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave |
-//! | [`publish`] | discovery, keys, assets, health |
+//! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | `manage` | the house as the operator writes it down: `behalf apply` |
-//! | [`chores`] | what is done unattended: rotate keys, look domains up again, forget what ran out |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
 //!
@@ -37,10 +37,10 @@
 //! 2. A connection asserts only addresses in domains verified now, by its own organization, and routed to it.
 //! 3. Every token names at most one selected organization, and everybody it vouches for was active in the
 //!    snapshot that minted it: [`login::issue::mint`] is the one list of checks, for every grant.
-//! 4. Codes, states and client assertions are used once, across nodes and restarts.
+//! 4. Codes, states, client assertions and SAML assertions are used once, across nodes and restarts.
 //! 5. A refusal has a name, one audit event, and no other effect.
 //!
-//! ## Three walkthroughs
+//! ## Four walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -53,6 +53,11 @@
 //! their own organization and the ones that a delegation in force lets them act for; they pick one on the page.
 //! The grant remembers organization and delegation; the tokens carry `org_id` of the one and `home_org_id` of the
 //! other.
+//!
+//! **A login by SAML.** [`login::authenticate::saml`] signs an AuthnRequest. The answer is posted by the identity
+//! provider's page, so it comes without our cookies: it is verified at once ([`protocol::saml::response`] is the only
+//! way from bytes to an assertion, and reads nothing but what was signed), put aside as a proof, and the browser is sent
+//! to the flow's own address, where its cookie takes the proof up. From there on it is a login like any other.
 //!
 //! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,

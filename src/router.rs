@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
-use crate::publish::{assets, health, logos, metadata, saml};
+use crate::publish::{assets, health, home, logos, metadata, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
-use crate::web::{browser, layers, reply};
+use crate::web::{browser, layers, lost, reply};
 
 /// The whole house. A project's path prefix is taken off before any door is looked for.
 pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
@@ -33,7 +34,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .merge(watchers(&front))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(layers::short_address))
+        .layer(from_fn(layers::short_head))
         .layer(DefaultBodyLimit::max(settings.max_body))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -51,17 +52,18 @@ fn people(broker: &Broker) -> Router<Front> {
     Router::new()
         .route(
             "/authorize",
-            get(arrive::pages::authorize).post(arrive::pages::authorize_by_post).head(wrong_method),
+            by(GET_AND_POST, get(arrive::pages::authorize).post(arrive::pages::authorize_by_post)),
         )
-        .route("/login/{flow}", get(resolve::pages::stand))
-        .route("/login/{flow}/identify", post(resolve::pages::identify))
-        .route("/login/{flow}/restart", post(resolve::pages::restart))
-        .route("/login/{flow}/cancel", post(resolve::pages::cancel))
+        .route("/", get(home::welcome))
+        .route("/login/{flow}", by(GET, get(resolve::pages::stand)))
+        .route("/login/{flow}/identify", post(resolve::pages::identify).get(resolve::pages::back))
+        .route("/login/{flow}/restart", post(resolve::pages::restart).get(resolve::pages::back))
+        .route("/login/{flow}/cancel", post(resolve::pages::cancel).get(resolve::pages::back))
         .route("/login/{flow}/organizations", get(choose::pages::search))
-        .route("/login/{flow}/organization", post(choose::pages::pick))
-        .route("/oidc/{connection}/callback", get(authenticate::oidc::pages::callback).head(wrong_method))
-        .route("/login/{flow}/returned", get(authenticate::saml::pages::returned))
-        .route("/saml/{connection}/accepted", get(authenticate::saml::unasked::accepted))
+        .route("/login/{flow}/organization", post(choose::pages::pick).get(resolve::pages::back))
+        .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
+        .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
+        .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::pages::accepted)))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
@@ -77,7 +79,10 @@ fn identity_providers() -> Router<Front> {
             "/saml/{connection}/acs",
             post(authenticate::saml::pages::consume).get(authenticate::saml::pages::consume_nothing),
         )
-        .route("/saml/{connection}/slo", get(leave::saml::by_redirect).post(leave::saml::by_post))
+        .route(
+            "/saml/{connection}/slo",
+            by(GET_AND_POST, get(leave::saml::pages::by_redirect).post(leave::saml::pages::by_post)),
+        )
         .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
 }
 
@@ -107,16 +112,23 @@ fn watchers(front: &Front) -> Router<Front> {
     Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready)).merge(metrics)
 }
 
-async fn nothing() -> Response {
-    reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+const GET: &str = "GET";
+const GET_AND_POST: &str = "GET,POST";
+
+/// A door that does something when it is opened by GET. HEAD, which the router would let in as well, must not do it.
+fn by(allowed: &'static str, door: MethodRouter<Front>) -> MethodRouter<Front> {
+    let closed = move |State(front): State<Front>, parts: Parts| async move {
+        lost::other_method(&front, &parts, Some(allowed))
+    };
+    door.head(closed).fallback(closed)
 }
 
-async fn wrong_method() -> Response {
-    reply::problem(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this door opens with another method",
-    )
+async fn nothing(State(front): State<Front>, parts: Parts) -> Response {
+    lost::nothing(parts, &front).await
+}
+
+async fn wrong_method(State(front): State<Front>, parts: Parts) -> Response {
+    lost::other_method(&front, &parts, None)
 }
 
 /// No input should get here; if one does, only its own request fails.

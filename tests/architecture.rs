@@ -66,6 +66,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("std::time::Instant::now", "foundation::clock"),
     ("tokio::time::Instant::now", "foundation::clock"),
     ("jiff", "foundation::clock"),
+    ("roxmltree", "protocol::saml::xml"),
     ("aws_lc_rs::rand", "foundation::random"),
 ];
 

@@ -8,4 +8,5 @@ mod attacks;
 mod doors;
 mod house;
 mod journeys;
+mod properties;
 mod stores;

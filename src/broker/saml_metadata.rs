@@ -29,13 +29,16 @@ const MOST: usize = 20_000;
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
 
+/// When it was, held while there is one.
+type LastLook = Arc<Mutex<Option<Moment>>>;
+
 #[derive(Clone)]
 pub struct SamlMetadata {
     http: Http,
     db: Database,
     clock: Clock,
     random: Random,
-    looks: Arc<Lock<HashMap<ConnectionId, Arc<Mutex<Option<Moment>>>>>>,
+    looks: Arc<Lock<HashMap<ConnectionId, LastLook>>>,
 }
 
 /// Why a document could not be had, or does not count.
@@ -114,7 +117,7 @@ impl SamlMetadata {
         self.db.write(async move |tx| keep.run(tx, read).await).await
     }
 
-    fn looks_of(&self, connection: ConnectionId) -> Arc<Mutex<Option<Moment>>> {
+    fn looks_of(&self, connection: ConnectionId) -> LastLook {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= MOST {
             looks.retain(|_, look| Arc::strong_count(look) > 1);

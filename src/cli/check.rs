@@ -7,9 +7,8 @@ mod saml;
 
 use std::process::ExitCode;
 
-use axum_server::tls_rustls::RustlsConfig;
-
 use super::Error;
+use super::serve::tls_by_file;
 use crate::broker::Broker;
 use crate::config::{Config, ConfigError, Origin};
 use crate::egress::http::Http;
@@ -68,10 +67,13 @@ pub async fn run(config: Result<Config, ConfigError>) -> Result<ExitCode, Error>
     let filter = telemetry::filter(&config.telemetry);
     findings.judge("log filter", filter, |_| config.telemetry.log_filter.clone());
     let folder = config.pages.templates.clone();
-    findings.judge("templates", Templates::new(folder.as_deref()), |_| match &folder {
+    let templates = findings.judge("templates", Templates::new(folder.as_deref()), |_| match &folder {
         Some(folder) => format!("those in {} come before the built-in ones", folder.display()),
         None => "the built-in ones".into(),
     });
+    for warning in templates.iter().flat_map(Templates::warnings) {
+        findings.wrong("templates", warning);
+    }
     tls(&config, &mut findings).await;
     let Some(_) = findings
         .judge("outgoing requests", Http::new(&config.egress), |_| "certificates can be checked".into())
@@ -108,9 +110,7 @@ async fn tls(config: &Config, findings: &mut Findings) {
     let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
         return;
     };
-    let loaded = RustlsConfig::from_pem_file(certificate, key).await;
-    let loaded = loaded.map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()));
-    findings.judge("TLS", loaded, |_| "certificate and key belong together".into());
+    findings.judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
 }
 
 /// Opens the house, unless that would make something that is not there yet.
@@ -158,7 +158,7 @@ async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
     findings.judge("master key", opened, |_| "it is the one that this database is sealed under".into())
 }
 
-fn sqlite_path(url: &str) -> Option<&str> {
+pub(super) fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     Some(path.strip_prefix("//").unwrap_or(path))
 }

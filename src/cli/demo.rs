@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "its main is for standing alone")]
 #[path = "../../examples/dns_zone.rs"]
 mod dns_zone;
-mod folder;
+
 mod html;
 #[allow(dead_code, reason = "its main is for standing alone")]
 #[path = "../../examples/idp.rs"]

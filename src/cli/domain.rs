@@ -77,7 +77,7 @@ async fn ask(
 ) -> Result<ExitCode, Error> {
     let domain = claim(broker, project, name, organization).await?;
     println!("expected: {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
-    let holder = domains::verified(&mut &broker.db, project.id, name).await?;
+    let holder = domains::held(&mut &broker.db, project.id, name).await?;
     let (after, seen) = confirm(broker, domain).await?;
     match &seen {
         Seen::Proof => println!("found:    the same"),

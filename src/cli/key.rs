@@ -42,8 +42,9 @@ pub enum Command {
         /// Only of this algorithm.
         #[arg(long, value_enum)]
         algorithm: Option<Name>,
-        /// Signs at once: for a key that somebody may have copied. Verifiers that keep key sets for a while refuse
-        /// the new signatures until they look again.
+        /// Does not publish ahead: for a key that somebody may have copied. The new one signs after two minutes, when
+        /// every node knows it. Verifiers that keep key sets for longer refuse its signatures until they look again;
+        /// the old one is published until its last token has run out.
         #[arg(long)]
         now: bool,
     },
@@ -186,6 +187,14 @@ async fn rotate(
     at_once: bool,
 ) -> Result<(), Error> {
     let made = broker.keyring.rotate(project.id, only, at_once).await?;
+    let wanted = only.map_or(ALGORITHMS.len(), |_| 1);
+    if made.len() < wanted {
+        // Nothing would tell the operator otherwise that the old key goes on signing.
+        let text = "other nodes rotated keys at the same moment: see `behalf key list`, and ask again";
+        return Err(
+            format!("{}: only {} of {wanted} keys were made: {text}", project.slug, made.len()).into()
+        );
+    }
     let algorithms = ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm));
     let names: Vec<_> = algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
     let event = AuditEvent::new(project.id, "signing_key.rotated", Outcome::Changed)
@@ -194,12 +203,13 @@ async fn rotate(
         .with("algorithms", names)
         .with("at_once", at_once);
     broker.record(event).await?;
-    let when = if at_once {
-        "now; every running node uses them within a minute".to_owned()
-    } else {
-        let ahead = std::time::Duration::from_secs(broker.config.keys.publish_ahead);
-        format!("from {}", broker.now().plus(ahead).rfc3339())
-    };
-    println!("{}: {made} new signing keys, which sign {when}", project.slug);
+    for (algorithm, signs_from) in made {
+        println!(
+            "{}: a new {} key, which signs from {}",
+            project.slug,
+            algorithm.name(),
+            signs_from.rfc3339()
+        );
+    }
     Ok(())
 }

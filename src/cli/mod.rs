@@ -4,8 +4,10 @@ mod apply;
 mod check;
 mod demo;
 mod domain;
+mod folder;
 mod key;
 mod limited;
+mod saml;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -59,6 +61,9 @@ enum Command {
     /// Signing keys: what there is, and their rotation.
     #[command(subcommand)]
     Key(key::Command),
+    /// SAML: what a captured message says, and why messages were refused.
+    #[command(subcommand)]
+    Saml(saml::Command),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -85,8 +90,12 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Check => check::run(config()).await,
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
+        Command::Saml(command) => saml::run(config, command).await,
         Command::Apply { file, plan, read_metadata } => {
             apply::run(config()?, &file, plan, read_metadata).await
+        }
+        Command::Demo(_) if arguments.config.is_some() => {
+            Err("the demo has settings of its own: leave out --config (or BEHALF_CONFIG)".into())
         }
         Command::Demo(options) => demo::run(options).await,
     }

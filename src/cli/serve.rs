@@ -1,6 +1,8 @@
 //! `behalf serve`
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::Error;
 use super::limited::Limited;
@@ -21,17 +24,17 @@ use crate::egress::http::Http;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::router;
+use crate::store::durable::engine::Database;
 use crate::store::ephemeral::Kind;
 use crate::telemetry;
+use crate::web::layers::LARGEST_HEAD;
 use crate::web::templates::Templates;
-
-/// Request line and headers of one request, in bytes.
-const LARGEST_HEAD: usize = 40 * 1024;
 
 pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));
     let telemetry = telemetry::init(&config.telemetry, collector.transpose()?)?;
     let handle = Handle::new();
+    let _only = Database::only_server(&config.database)?;
     let broker = Broker::open(config, Clock::System, Random::System).await?;
     let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
     let served = serve(&broker, handle).await;
@@ -44,18 +47,22 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
 pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Error> {
     let settings = &broker.config.server;
     let templates = Arc::new(Templates::new(broker.config.pages.templates.as_deref())?);
+    for warning in templates.warnings() {
+        tracing::warn!("{warning}");
+    }
     let chores = tokio::spawn(chores::run(broker.clone()));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
     let tls = match (&settings.tls_certificate, &settings.tls_key) {
-        (Some(certificate), Some(key)) => Some(RustlsConfig::from_pem_file(certificate, key).await?),
+        (Some(certificate), Some(key)) => Some(tls_by_file(certificate, key).await?),
         _ => None,
     };
-    let listener = std::net::TcpListener::bind(settings.listen)?;
+    let listener = std::net::TcpListener::bind(settings.listen)
+        .map_err(|error| format!("server.listen: {}: {error}", settings.listen))?;
     listener.set_nonblocking(true)?;
     tracing::info!(address = %listener.local_addr()?, public_url = %broker.origin, database = broker.db.engine(), "serving");
-    let limit = Limited::new(settings.max_connections);
     let timeout = Duration::from_secs(settings.header_timeout);
+    let limit = Limited::new(settings.max_connections, timeout);
     let served = match tls {
         Some(tls) => {
             let mut server =
@@ -73,44 +80,96 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     Ok(served?)
 }
 
-/// What one connection may ask of us (threats M10).
-fn limits(builder: &mut Builder<TokioExecutor>, header_timeout: Duration) {
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(LARGEST_HEAD);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100).max_header_list_size(32 * 1024);
+/// The certificate and key that the server speaks TLS with.
+///
+/// # Errors
+/// Which of the two settings is wrong, with its file; where they do not go together, both.
+pub async fn tls_by_file(certificate: &Path, key: &Path) -> Result<RustlsConfig, String> {
+    let (of_certificate, of_key) = (
+        format!("server.tls_certificate: {}", certificate.display()),
+        format!("server.tls_key: {}", key.display()),
+    );
+    let read = |path: &Path, of: &str| std::fs::read_to_string(path).map_err(|error| format!("{of}: {error}"));
+    if !read(certificate, &of_certificate)?.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(format!("{of_certificate}: holds no certificate in PEM"));
+    }
+    if !read(key, &of_key)?.contains("PRIVATE KEY-----") {
+        return Err(format!("{of_key}: holds no private key in PEM"));
+    }
+    let loaded = RustlsConfig::from_pem_file(certificate, key).await;
+    loaded.map_err(|error| format!("{of_certificate}, {of_key}: they cannot be used together: {error}"))
 }
 
-/// First the load balancer is told, by `/readyz`, to send nobody new, and people who are on their way finish; then
-/// new connections are refused, and running requests finish.
+/// What one connection may ask of us (threats M10). One that only waits is asked whether anybody is there.
+fn limits(builder: &mut Builder<TokioExecutor>, header_timeout: Duration) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(LARGEST_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(header_timeout)
+        .keep_alive_timeout(header_timeout)
+        .max_concurrent_streams(100)
+        .max_header_list_size(32 * 1024);
+}
+
 async fn stop_on_signal(broker: Broker, handle: Handle<SocketAddr>) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return tracing::error!("signals cannot be heard: only a kill will stop this process");
     };
-    let mut told = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let (tell, told) = mpsc::channel(2);
+    let hear = async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if tell.send(()).await.is_err() {
+                return;
+            }
         }
     };
-    told().await;
+    tokio::join!(hear, stop_when(broker, handle, told));
+}
+
+/// Stops when it is `told`. First the load balancer learns, by `/readyz`, to send nobody new, while people who are on
+/// their way finish; then new connections are refused, and running requests have the rest of the patience. Told once
+/// more, it stops at once.
+pub async fn stop_when(broker: Broker, handle: Handle<SocketAddr>, mut told: mpsc::Receiver<()>) {
+    told.recv().await;
     broker.stop();
     let patience = Duration::from_secs(broker.config.server.shutdown_timeout);
+    let mut ends = pin!(tokio::time::sleep(patience));
     tracing::info!(
         logins = broker.ephemeral.held(Kind::LoginFlow),
         "stopping when running logins have ended; once more to stop now"
     );
-    let last = patience / 4;
+    // Somebody who has left a login open in a tab must not take all the time from requests that are running.
+    let logins = tokio::time::timeout(patience - patience / 4, logins_have_ended(&broker));
     tokio::select! {
-        _ = tokio::time::timeout(patience - last, logins_have_ended(&broker)) => {}
-        () = told() => {}
+        _ = logins => handle.graceful_shutdown(None),
+        _ = told.recv() => return handle.shutdown(),
     }
-    handle.graceful_shutdown(Some(last));
+    tokio::select! {
+        () = &mut ends => {}
+        _ = told.recv() => {}
+    }
+    handle.shutdown();
 }
 
+const GLANCE: Duration = Duration::from_millis(100);
+/// How long nothing may happen before the last login has ended: an application that has just been given a code comes
+/// for its tokens.
+const QUIET: Duration = Duration::from_secs(1);
+
 async fn logins_have_ended(broker: &Broker) {
-    while broker.ephemeral.held(Kind::LoginFlow) > 0 {
+    let mut quiet = Duration::ZERO;
+    while quiet < QUIET {
+        tokio::time::sleep(GLANCE).await;
         broker.ephemeral.sweep();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // A login that has come back from its provider is in no store while its request runs.
+        let busy = broker.ephemeral.held(Kind::LoginFlow) > 0 || broker.running() > 0;
+        quiet = if busy { Duration::ZERO } else { quiet + GLANCE };
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn every_setting() -> Config {
     let Login { flow_lifetime, session_lifetime, flows_per_minute } = Login::default();
     let Tokens { code_lifetime, access_token_lifetime, id_token_lifetime } = Tokens::default();
     let Dns { resolvers, timeout, recheck_interval } = Dns::default();
-    let Egress { allow_loopback_and_http, extra_ca: _, connect_timeout, total_timeout, max_response } =
+    let Egress { allow_loopback_and_http, extra_ca: _, ports, connect_timeout, total_timeout, max_response } =
         Egress::default();
     let Pages { templates: _ } = Pages::default();
     let Telemetry { log_format, log_filter, metrics_networks, otlp_endpoint: _ } = Telemetry::default();
@@ -58,6 +58,7 @@ pub(super) fn every_setting() -> Config {
         egress: Egress {
             allow_loopback_and_http,
             extra_ca: Some(PathBuf::from("/etc/behalf/ca.pem")),
+            ports,
             connect_timeout,
             total_timeout,
             max_response,

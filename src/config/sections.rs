@@ -24,9 +24,10 @@ pub struct Server {
     pub tls_key: Option<PathBuf>,
     /// How long a request may take in all.
     pub request_timeout: u64,
-    /// How long the headers of a request may take to arrive.
+    /// How long the headers of a request may take to arrive, and the first request of a connection, with its TLS
+    /// handshake; also how often a waiting HTTP/2 connection is asked whether anybody is there.
     pub header_timeout: u64,
-    /// How long running requests may go on after a stop was asked for.
+    /// How long running logins, then running requests, may go on after a stop was asked for, in all.
     pub shutdown_timeout: u64,
     /// Largest request body.
     pub max_body: usize,
@@ -112,7 +113,8 @@ pub struct Login {
     pub flow_lifetime: u64,
     /// How long a browser stays signed in.
     pub session_lifetime: u64,
-    /// Logins that one network (IPv4 /24, IPv6 /56) may begin in a minute and leave waiting for a page.
+    /// Logins that one network (IPv4 /24, IPv6 /56; four times as many an IPv6 /48) may begin in a minute and leave
+    /// waiting for a page.
     pub flows_per_minute: u64,
 }
 
@@ -163,6 +165,8 @@ pub struct Egress {
     pub allow_loopback_and_http: bool,
     /// PEM file of certificate authorities to trust besides the usual ones.
     pub extra_ca: Option<PathBuf>,
+    /// The ports at which identity providers may be.
+    pub ports: Vec<u16>,
     /// How long a connection may take to open.
     pub connect_timeout: u64,
     /// How long a request and its answer may take in all.
@@ -176,6 +180,7 @@ impl Default for Egress {
         Self {
             allow_loopback_and_http: false,
             extra_ca: None,
+            ports: vec![443],
             connect_timeout: 5,
             total_timeout: 9,
             max_response: 1_048_576,

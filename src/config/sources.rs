@@ -1,6 +1,7 @@
 //! The file and the environment: each setting is read alone, so that every mistake is told at once.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ pub(super) fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let mut variables: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
+    let mut variables: Vec<_> =
+        environment.filter(|(name, value)| is_ours(name) && !is_of_kubernetes(name, value)).collect();
     variables.sort();
     let mut draft = Draft::default();
     if let Some((path, text)) = read_file(folder, file, &variables)? {
@@ -35,6 +37,41 @@ pub(super) fn load(
 
 fn is_ours(variable: &str) -> bool {
     variable.starts_with("BEHALF_") && !variable.starts_with("BEHALF_TEST_")
+}
+
+/// What Kubernetes tells every container of a service that is called `behalf`, in the form of Docker's links:
+/// `BEHALF_SERVICE_HOST`, `BEHALF_SERVICE_PORT[_<NAME>]`, `BEHALF_PORT` and `BEHALF_PORT_<number>_<protocol>[_PROTO,
+/// _PORT or _ADDR]`. Whoever writes a plain port into `BEHALF_PORT` means something else.
+fn is_of_kubernetes(variable: &str, value: &str) -> bool {
+    let rest = variable.strip_prefix("BEHALF_").unwrap_or_default();
+    let is_number = |text: &str| text.parse::<u16>().is_ok();
+    let is_link = |text: &str| {
+        let link = text.split_once("://");
+        link.is_some_and(|(protocol, to)| {
+            matches!(protocol, "tcp" | "udp" | "sctp")
+                && to.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
+        })
+    };
+    if rest == "SERVICE_HOST" {
+        return value.parse::<IpAddr>().is_ok();
+    }
+    if rest == "SERVICE_PORT" || rest.strip_prefix("SERVICE_PORT_").is_some_and(|name| !name.is_empty()) {
+        return is_number(value);
+    }
+    if rest == "PORT" {
+        return is_link(value);
+    }
+    let Some((number, rest)) = rest.strip_prefix("PORT_").and_then(|rest| rest.split_once('_')) else {
+        return false;
+    };
+    is_number(number)
+        && match rest.split_once('_').unwrap_or((rest, "")) {
+            ("TCP" | "UDP" | "SCTP", "") => is_link(value),
+            ("TCP" | "UDP" | "SCTP", "PROTO") => matches!(value, "tcp" | "udp" | "sctp"),
+            ("TCP" | "UDP" | "SCTP", "PORT") => is_number(value),
+            ("TCP" | "UDP" | "SCTP", "ADDR") => value.parse::<IpAddr>().is_ok(),
+            _ => false,
+        }
 }
 
 /// Only the file that nobody asked for may be absent.
@@ -70,13 +107,10 @@ impl Draft {
     fn take_file(&mut self, path: &Path, text: &str) {
         let place = |span: Range<usize>| at(path, text, span.start);
         let (document, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
+        // What follows the first one would only be guessed at, and so would what is left of such a file.
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().unwrap_or_default().start) {
             let origin = place(error.span().unwrap_or_default());
-            self.refuse(origin, "", Problem::Syntax(error.message().to_owned()));
-        }
-        // What is left of such a file would only be guessed at.
-        if !errors.is_empty() {
-            return;
+            return self.refuse(origin, "", Problem::Syntax(error.message().to_owned()));
         }
         for (section, content) in document.into_inner() {
             let origin = place(section.span());
@@ -139,7 +173,8 @@ impl Draft {
         let checked = value.and_then(|value| {
             let alone = Table::from_iter([(key.to_owned(), value.clone())]);
             let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
-            alone.try_into::<Config>().map(|_| value).map_err(|error| error.message().to_owned())
+            let read = alone.try_into::<Config>().map_err(|error| in_words(section, key, &value, error.message()));
+            read.map(|_| value)
         });
         match checked {
             Ok(Value::String(text)) if text.is_empty() => self.refuse(origin, name, Problem::Empty),
@@ -173,6 +208,39 @@ impl Draft {
     }
 }
 
+/// What is wrong with a value, by what the setting takes: the message of the reader names types of this program.
+fn in_words(section: &str, key: &str, value: &Value, message: &str) -> String {
+    let sample = names::keys_of(section).find(|(known, _)| *known == key).map(|(_, sample)| sample);
+    let wanted = match sample {
+        Some(Value::Integer(_)) => "a whole number that is not negative",
+        Some(Value::Boolean(_)) => "true or false",
+        Some(Value::Array(_)) if !value.is_array() => "a list",
+        Some(Value::Array(items)) if items.first().is_some_and(Value::is_integer) => "a list of whole numbers up to 65535",
+        Some(Value::Array(_)) if value.as_array().is_some_and(|items| !items.iter().all(Value::is_str)) => {
+            "a list of texts"
+        }
+        Some(Value::String(_)) if !value.is_str() => "a text",
+        _ => return message.replace("unknown variant", "unknown word"),
+    };
+    match sample.is_some_and(|sample| sample.same_type(value)) {
+        true => format!("must be {wanted}"),
+        false => format!("must be {wanted}, not {}", spoken(value)),
+    }
+}
+
+/// What TOML calls a value.
+fn spoken(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a moment",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+    }
+}
+
 /// Where byte `offset` of the file is.
 fn at(path: &Path, text: &str, offset: usize) -> Origin {
     let before = text.get(..offset).unwrap_or(text);
@@ -199,9 +267,13 @@ fn read_as(sample: &Value, text: &str) -> Result<Value, Problem> {
     match sample {
         Value::Integer(_) => text.parse().map(Value::Integer).map_err(|_| bad("a whole number")),
         Value::Boolean(_) => text.parse().map(Value::Boolean).map_err(|_| bad("true or false")),
-        Value::Array(_) => {
+        Value::Array(samples) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+            let read = |item: &str| match samples.first() {
+                Some(sample) if sample.is_integer() => read_as(sample, item).map_err(|_| bad("whole numbers")),
+                _ => Ok(Value::String(item.to_owned())),
+            };
+            Ok(Value::Array(items.map(read).collect::<Result<_, _>>()?))
         }
         _ => Ok(Value::String(text.to_owned())),
     }
@@ -232,6 +304,42 @@ fn unknown_variable(variable: &str) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_kubernetes_tells_of_a_service_called_behalf_is_no_setting() {
+        let load = |name: &str, value: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            super::load(folder.path(), None, std::iter::once((name.to_owned(), value.to_owned())))
+        };
+        for (name, value) in [
+            ("BEHALF_SERVICE_HOST", "10.43.0.7"),
+            ("BEHALF_SERVICE_HOST", "fd00::7"),
+            ("BEHALF_SERVICE_PORT", "8080"),
+            ("BEHALF_SERVICE_PORT_HTTP", "8080"),
+            ("BEHALF_PORT", "tcp://10.43.0.7:8080"),
+            ("BEHALF_PORT_8080_TCP", "tcp://[fd00::7]:8080"),
+            ("BEHALF_PORT_8080_TCP_PROTO", "tcp"),
+            ("BEHALF_PORT_8080_TCP_PORT", "8080"),
+            ("BEHALF_PORT_8080_TCP_ADDR", "10.43.0.7"),
+            ("BEHALF_PORT_53_UDP", "udp://10.43.0.7:53"),
+        ] {
+            assert!(load(name, value).is_ok(), "{name}={value}");
+        }
+        for (name, value) in [
+            ("BEHALF_PORT", "8080"),
+            ("BEHALF_SERVICE_HOST", "behalf.test"),
+            ("BEHALF_SERVICE_PORT", "http"),
+            ("BEHALF_SERVICE_PORT_", "8080"),
+            ("BEHALF_PORT_HTTP", "8080"),
+            ("BEHALF_PORT_8080", "8080"),
+            ("BEHALF_PORT_8080_TCP", "8080"),
+            ("BEHALF_PORT_8080_TCP_NAME", "tcp"),
+            ("BEHALF_SERVER_PORT", "8080"),
+            ("BEHALF_SERVER_PORT_8080_TCP", "tcp://10.43.0.7:8080"),
+        ] {
+            assert!(load(name, value).is_err(), "{name}={value}");
+        }
+    }
 
     #[test]
     fn the_file_in_the_working_directory_is_read_if_it_is_there() {

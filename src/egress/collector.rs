@@ -24,7 +24,9 @@ impl HttpClient for Collector {
     {
         Box::pin(async move {
             let request = Request::from_http(request.map(Vec::from), Destination::Operator)?;
-            Ok(self.0.send(request).await?.into_http().map(Bytes::from))
+            // The address is the operator's, and so is the log.
+            let answer = self.0.send(request).await.map_err(|error| error.explained())?;
+            Ok(answer.into_http().map(Bytes::from))
         })
     }
 }

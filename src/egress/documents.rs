@@ -2,6 +2,7 @@
 //! rate, so that a flood of logins is no flood of requests (threats H20).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,11 +18,10 @@ const FRESH: Duration = Duration::from_secs(3600);
 const STALE: Duration = Duration::from_secs(86_400);
 /// Between two looks at one address, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// Documents that are kept, and how large one may be, in bytes.
-const MOST: usize = 20_000;
+/// How large a document may be, in bytes.
 const LARGEST: usize = 262_144;
-/// When there are too many, those that nobody has asked for in this time go; if that does not help, all of them.
-const IDLE: Duration = Duration::from_secs(3_600);
+/// How much is kept. When it is more, what is least useful goes.
+const KEPT: Limits = Limits { documents: 20_000, bytes: 64 * 1024 * 1024 };
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DocumentError {
@@ -35,6 +35,46 @@ pub enum DocumentError {
     Malformed,
 }
 
+impl DocumentError {
+    /// What the operator is told; see [`EgressError::explained`].
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Egress(error) => error.explained(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What a document is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Discovery,
+    Keys,
+    Logo,
+}
+
+/// A document as one owner wants it. What others make of the same address is kept apart: one customer who names
+/// another's document as their own must not spoil it, nor use up the looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    kind: Kind,
+    /// The connection, organization or project that names the address.
+    owner: String,
+    url: Url,
+}
+
+impl Wanted {
+    pub fn new(kind: Kind, owner: impl ToString, url: &Url) -> Self {
+        Self { kind, owner: owner.to_string(), url: url.clone() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    documents: usize,
+    bytes: usize,
+}
+
 type Body = Arc<Vec<u8>>;
 
 #[derive(Default, Debug)]
@@ -43,30 +83,39 @@ struct Entry {
     asked_at: Option<Moment>,
 }
 
+/// One document, and what is seen of it without waiting for whoever is fetching it.
+#[derive(Default, Debug)]
+struct Slot {
+    entry: Mutex<Entry>,
+    size: AtomicUsize,
+    /// When somebody last wanted it, in milliseconds.
+    used_at: AtomicI64,
+}
+
 #[derive(Clone, Debug)]
 pub struct Documents {
     http: Http,
     clock: Clock,
-    entries: Arc<RwLock<HashMap<String, Arc<Mutex<Entry>>>>>,
+    slots: Arc<RwLock<HashMap<Wanted, Arc<Slot>>>>,
 }
 
 impl Documents {
     pub fn new(http: Http, clock: Clock) -> Self {
-        Self { http, clock, entries: Arc::default() }
+        Self { http, clock, slots: Arc::default() }
     }
 
     /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
     /// no document: it is not kept, and takes no good one's place.
-    pub async fn get(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
-        let entry = self.entry(url);
-        let mut entry = entry.lock().await;
+    pub async fn get(&self, wanted: &Wanted, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
         let now = self.clock.now();
+        let slot = self.slot(wanted, now);
+        let mut entry = slot.entry.lock().await;
         if let Some((body, at)) = &entry.body
             && now.since(*at) < FRESH
         {
             return Ok(Arc::clone(body));
         }
-        match self.fetch(url, &mut entry, now, fits).await {
+        match self.fetch(wanted, &slot, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => match &entry.body {
                 Some((body, at)) if now.since(*at) < STALE => Ok(Arc::clone(body)),
@@ -75,13 +124,27 @@ impl Documents {
         }
     }
 
+    /// The picture of an organization or a project.
+    pub async fn logo(
+        &self,
+        owner: impl ToString,
+        url: &Url,
+        fits: impl Fn(&[u8]) -> bool,
+    ) -> Result<Body, DocumentError> {
+        self.get(&Wanted::new(Kind::Logo, owner, url), fits).await
+    }
+
     /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
     /// what is kept.
-    pub async fn refreshed(&self, url: &Url, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
-        let entry = self.entry(url);
-        let mut entry = entry.lock().await;
+    pub async fn refreshed(
+        &self,
+        wanted: &Wanted,
+        fits: impl Fn(&[u8]) -> bool,
+    ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
-        match self.fetch(url, &mut entry, now, fits).await {
+        let slot = self.slot(wanted, now);
+        let mut entry = slot.entry.lock().await;
+        match self.fetch(wanted, &slot, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
             Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
         }
@@ -89,7 +152,8 @@ impl Documents {
 
     async fn fetch(
         &self,
-        url: &Url,
+        wanted: &Wanted,
+        slot: &Slot,
         entry: &mut Entry,
         now: Moment,
         fits: impl Fn(&[u8]) -> bool,
@@ -98,7 +162,7 @@ impl Documents {
             return Err(DocumentError::Cooling);
         }
         entry.asked_at = Some(now);
-        let request = Request::get(url.clone())
+        let request = Request::get(wanted.url.clone())
             .limit(LARGEST)
             .header(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
         let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
@@ -110,27 +174,100 @@ impl Documents {
         }
         let body = Arc::new(answer.body);
         entry.body = Some((Arc::clone(&body), now));
+        slot.size.store(body.len(), Ordering::Relaxed);
+        make_room(&mut self.slots.write().unwrap_or_else(PoisonError::into_inner), KEPT, wanted);
         Ok(body)
     }
 
-    fn entry(&self, url: &Url) -> Arc<Mutex<Entry>> {
-        let known = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(url.as_str()).cloned();
-        known.unwrap_or_else(|| {
-            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-            if entries.len() >= MOST {
-                forget_idle(&mut entries, self.clock.now());
-            }
-            Arc::clone(entries.entry(url.as_str().to_owned()).or_default())
-        })
+    fn slot(&self, wanted: &Wanted, now: Moment) -> Arc<Slot> {
+        let known = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(wanted).cloned();
+        let slot = known.unwrap_or_else(|| {
+            let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+            let slot = Arc::clone(slots.entry(wanted.clone()).or_default());
+            make_room(&mut slots, KEPT, wanted);
+            slot
+        });
+        slot.used_at.store(now.millis(), Ordering::Relaxed);
+        slot
     }
 }
 
-fn forget_idle(entries: &mut HashMap<String, Arc<Mutex<Entry>>>, now: Moment) {
-    // One that is locked is in use.
-    entries.retain(|_, entry| {
-        entry.try_lock().map_or(true, |entry| entry.asked_at.is_some_and(|at| now.since(at) < IDLE))
-    });
-    if entries.len() >= MOST {
-        entries.clear();
+/// Drops what is least useful until an eighth is free, if there is too much: first addresses of which nothing was
+/// had, then pictures, then documents; of each, what nobody has wanted for longest. Never `but`.
+fn make_room(slots: &mut HashMap<Wanted, Arc<Slot>>, limits: Limits, but: &Wanted) {
+    let size = |slot: &Slot| slot.size.load(Ordering::Relaxed);
+    let mut bytes: usize = slots.values().map(|slot| size(slot)).sum();
+    if slots.len() <= limits.documents && bytes <= limits.bytes {
+        return;
+    }
+    let use_of = |wanted: &Wanted, slot: &Slot| {
+        let rank = match (size(slot), wanted.kind) {
+            (0, _) => 0,
+            (_, Kind::Logo) => 1,
+            _ => 2,
+        };
+        (rank, slot.used_at.load(Ordering::Relaxed))
+    };
+    let mut others: Vec<_> = slots
+        .iter()
+        .filter(|(wanted, _)| *wanted != but)
+        .map(|(wanted, slot)| (use_of(wanted, slot), size(slot), wanted.clone()))
+        .collect();
+    others.sort_unstable_by_key(|(useful, ..)| *useful);
+    for (_, size, wanted) in others {
+        if slots.len() <= limits.documents / 8 * 7 && bytes <= limits.bytes / 8 * 7 {
+            return;
+        }
+        slots.remove(&wanted);
+        bytes -= size;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn named(kind: Kind, name: &str) -> Wanted {
+        Wanted::new(kind, name, &Url::parse("https://idp.test/").unwrap())
+    }
+
+    fn slot(size: usize, used_at: i64) -> Arc<Slot> {
+        Arc::new(Slot { entry: Mutex::default(), size: size.into(), used_at: used_at.into() })
+    }
+
+    #[test]
+    fn h20_what_is_kept_is_bounded_in_bytes_and_the_least_useful_goes_first() {
+        let all = [
+            (named(Kind::Keys, "old"), slot(30, 1)),
+            (named(Kind::Keys, "new"), slot(30, 9)),
+            (named(Kind::Logo, "logo"), slot(30, 8)),
+            (named(Kind::Discovery, "nothing"), slot(0, 9)),
+            (named(Kind::Discovery, "just now"), slot(30, 0)),
+        ];
+        let left = |bytes: usize| {
+            let mut slots = HashMap::from(all.clone());
+            make_room(&mut slots, Limits { documents: 100, bytes }, &all[4].0);
+            let mut names: Vec<_> = slots.into_keys().map(|wanted| wanted.owner).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(120), ["just now", "logo", "new", "nothing", "old"]);
+        assert_eq!(left(119), ["just now", "new", "old"]);
+        assert_eq!(left(80), ["just now", "new"]);
+        assert_eq!(left(8), ["just now"]);
+    }
+
+    #[test]
+    fn h20_a_flood_of_addresses_drops_those_that_gave_nothing() {
+        let useful = named(Kind::Keys, "useful");
+        let mut slots = HashMap::from([(useful.clone(), slot(5, 0))]);
+        let last = named(Kind::Keys, "last");
+        slots.extend((0..100).map(|number| (named(Kind::Keys, &number.to_string()), slot(0, 1 + number))));
+        slots.insert(last.clone(), slot(0, 0));
+        make_room(&mut slots, Limits { documents: 80, bytes: 1_000 }, &last);
+        assert_eq!(slots.len(), 70);
+        assert!(slots.contains_key(&useful) && slots.contains_key(&last));
+        assert!(slots.contains_key(&named(Kind::Keys, "99")) && !slots.contains_key(&named(Kind::Keys, "0")));
     }
 }

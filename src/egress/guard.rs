@@ -1,18 +1,27 @@
 //! Where a customer's address may lead: the public internet, by HTTPS, and nowhere else.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
 /// What an address that a customer wrote may be. The default is the strictest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// `http` besides `https`.
     pub plain_http: bool,
-    /// Ports besides 443.
+    /// Whatever port.
     pub any_port: bool,
+    /// The ports that are open otherwise.
+    pub ports: Vec<u16>,
     /// 127.0.0.0/8 and `::1` besides public addresses.
     pub loopback: bool,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { plain_http: false, any_port: false, ports: vec![443], loopback: false }
+    }
 }
 
 /// Why an address was refused: for the log, not for the customer.
@@ -20,7 +29,7 @@ pub struct Guard {
 pub enum Refusal {
     Scheme,
     UserInfo,
-    Port,
+    Port(u16),
     Host,
     /// The host is, or one of the addresses of its name is, not on the public internet.
     Address,
@@ -29,16 +38,17 @@ pub enum Refusal {
 impl Guard {
     pub fn new(settings: &crate::config::Egress) -> Self {
         let open = settings.allow_loopback_and_http;
-        Self { plain_http: open, any_port: open, loopback: open }
+        Self { plain_http: open, any_port: open, ports: settings.ports.clone(), loopback: open }
     }
 
     /// Judges what the URL itself tells. A host that is a literal address never meets the resolver, so it
     /// is judged here; `url` has already read its decimal, octal, hexadecimal and short forms.
     pub fn check(&self, url: &Url) -> Result<(), Refusal> {
+        let port = url.port_or_known_default().unwrap_or_default();
         let checks: [(Refusal, bool); 4] = [
             (Refusal::Scheme, url.scheme() == "https" || (self.plain_http && url.scheme() == "http")),
             (Refusal::UserInfo, url.username().is_empty() && url.password().is_none()),
-            (Refusal::Port, self.any_port || matches!(url.port_or_known_default(), Some(443))),
+            (Refusal::Port(port), self.any_port || self.ports.contains(&port)),
             (Refusal::Host, url.host().is_some()),
         ];
         if let Some((refusal, _)) = checks.into_iter().find(|(_, passed)| !passed) {
@@ -58,6 +68,19 @@ impl Guard {
     /// All addresses of a name must be allowed: a mixed answer is somebody's attempt.
     pub fn allows_all(&self, ips: &[IpAddr]) -> bool {
         !ips.is_empty() && ips.iter().all(|ip| self.allows(*ip))
+    }
+}
+
+/// For the operator, who may know, and says in the settings what is allowed.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("it must be https"),
+            Self::UserInfo => f.write_str("it holds a user or a password"),
+            Self::Port(port) => write!(f, "port {port} is not among egress.ports"),
+            Self::Host => f.write_str("it has no host"),
+            Self::Address => f.write_str("its host is, or leads to, an address that is not on the public internet"),
+        }
     }
 }
 
@@ -231,7 +254,11 @@ mod tests {
         assert_eq!(check("http://idp.test:443/"), Err(Refusal::Scheme));
         assert_eq!(check("ftp://idp.test/"), Err(Refusal::Scheme));
         assert_eq!(check("file:///etc/passwd"), Err(Refusal::Scheme));
-        assert_eq!(check("https://idp.test:8443/"), Err(Refusal::Port));
+        assert_eq!(check("https://idp.test:8443/"), Err(Refusal::Port(8443)));
+        let wider = Guard { ports: vec![443, 8443], ..Guard::default() };
+        assert_eq!(wider.check(&Url::parse("https://idp.test:8443/").unwrap()), Ok(()));
+        assert_eq!(wider.check(&Url::parse("https://idp.test:22/").unwrap()), Err(Refusal::Port(22)));
+        assert_eq!(wider.check(&Url::parse("http://idp.test:8443/").unwrap()), Err(Refusal::Scheme));
         assert_eq!(check("https://ann@idp.test/"), Err(Refusal::UserInfo));
         assert_eq!(check("https://:word@idp.test/"), Err(Refusal::UserInfo));
         assert_eq!(check("https://017700000001/"), Err(Refusal::Address));

@@ -44,7 +44,7 @@ impl Http {
     /// As [`Http::new`], with a guard and names of the caller's own: for tests of one layer at a time.
     pub fn guarded(settings: &config::Egress, guard: Guard, names: Names) -> Result<Self, EgressError> {
         let timeout = Duration::from_secs(settings.connect_timeout.max(1));
-        let checked = Checked { names: names.clone(), guard: Some(guard), timeout };
+        let checked = Checked { names: names.clone(), guard: Some(guard.clone()), timeout };
         let free = Checked { names, guard: None, timeout };
         Ok(Self {
             tenant: client(settings, checked)?,
@@ -151,7 +151,7 @@ impl Checked {
         if found.is_empty() {
             return Err(EgressError::Unresolvable);
         }
-        if self.guard.is_some_and(|guard| !guard.allows_all(&found)) {
+        if self.guard.as_ref().is_some_and(|guard| !guard.allows_all(&found)) {
             return Err(EgressError::Forbidden(Refusal::Address));
         }
         found.truncate(ADDRESSES);
@@ -335,6 +335,20 @@ impl EgressError {
         PUBLIC
     }
 
+    /// What the operator is told, who asks about the house's own connections: never a customer, nor a visitor.
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Forbidden(refusal) => format!("not allowed: {refusal}"),
+            Self::Unresolvable => "the name of its host cannot be resolved".into(),
+            Self::Connect(why) => format!("no connection: {why}"),
+            Self::Tls(why) => explained_tls(why),
+            Self::Timeout => "no answer in time".into(),
+            Self::TooLarge => "the answer is too large".into(),
+            Self::Protocol(why) => format!("the answer is no HTTP, or broke off: {why}"),
+            Self::ExtraCa { .. } | Self::TrustStore(_) => self.to_string(),
+        }
+    }
+
     /// A word for logs and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -360,6 +374,20 @@ impl EgressError {
             None => Self::Protocol(why),
         }
     }
+}
+
+/// With what can be done about it.
+fn explained_tls(why: &str) -> String {
+    let hints = [
+        ("UnknownIssuer", "its certificate is not of an authority that we trust; name that one in egress.extra_ca"),
+        ("not valid for", "its certificate is for another name"),
+        ("NotValidForName", "its certificate is for another name"),
+        ("expired", "its certificate has expired"),
+        ("InvalidContentType", "what listens there does not speak TLS"),
+    ];
+    let lower = why.to_lowercase();
+    let hint = hints.into_iter().find(|(sign, _)| lower.contains(&sign.to_lowercase()));
+    hint.map_or_else(|| format!("TLS: {why}"), |(_, hint)| format!("TLS: {hint} ({why})"))
 }
 
 enum Cause {

@@ -29,9 +29,8 @@ fn place(row: &str) -> Place<'_> {
 pub fn private_key(pem: &Secret) -> Option<SigningKey> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()).ok()?;
     let der = der.secret_pkcs8_der();
-    let read = |algorithm, kid: String| SigningKey::from_pkcs8(algorithm, kid, der).ok();
-    [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(|algorithm| {
-        let kid = read(algorithm, String::new())?.public_jwk().thumbprint();
-        read(algorithm, kid)
-    })
+    let read = |algorithm| SigningKey::from_pkcs8(algorithm, String::new(), der).ok();
+    let key = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(read)?;
+    let kid = key.public_jwk().thumbprint();
+    Some(key.named(kid))
 }

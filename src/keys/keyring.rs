@@ -102,6 +102,14 @@ impl Keyring {
         }
     }
 
+    /// The public key of this name, if the project has it or ever had it: for what we signed long ago. Nothing that lets
+    /// anybody in is verified with it.
+    pub async fn ever_published(&self, project: ProjectId, id: KeyId) -> Result<JwkSet, KeyError> {
+        let jwk = signing_keys::public_jwk(&mut &self.0.db, project, id).await?;
+        let keys = format!("{{\"keys\":[{}]}}", jwk.unwrap_or_default());
+        JwkSet::parse(keys.as_bytes()).map_err(|_| KeyError::Unpublishable)
+    }
+
     async fn read_again(
         &self,
         project: ProjectId,
@@ -159,24 +167,25 @@ impl Keyring {
     }
 
     /// Publishes a successor of every key (or of one algorithm's), to sign after the time of publishing ahead,
-    /// or, for `at_once`, as soon as every node has read it: after two minutes. Returns how many were made.
+    /// or, for `at_once`, as soon as every node has read it: after two minutes. Returns what was made, and from when each signs; one
+    /// is missing where other nodes were quicker each time.
     pub async fn rotate(
         &self,
         project: ProjectId,
         only: Option<Algorithm>,
         at_once: bool,
-    ) -> Result<usize, KeyError> {
+    ) -> Result<Vec<(Algorithm, Moment)>, KeyError> {
         let now = self.0.clock.now();
         let ahead = if at_once { READ_AGAIN * 2 } else { self.0.calendar.publish_ahead };
         let signs_from = now.plus(ahead);
-        let mut made = 0;
+        let mut made = Vec::new();
         for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm))
         {
             // The calendar may be kept in this very moment: what was asked for is done after it.
             for _ in 0..3 {
                 let before = self.published(project, algorithm, now).await?;
                 if self.succeed(project, algorithm, before, signs_from).await? {
-                    made += 1;
+                    made.push((algorithm, signs_from));
                     break;
                 }
             }

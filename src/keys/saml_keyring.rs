@@ -99,9 +99,11 @@ struct Inner {
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
     /// With the sealed secret that each was opened from.
     brought: RwLock<HashMap<ConnectionId, (Vec<u8>, BroughtKeys)>>,
-    /// With what each was read from.
-    idps: RwLock<HashMap<ConnectionId, (IdentityProvider, Option<Moment>, Arc<UsableIdp>)>>,
+    idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
+
+/// With what it was read from.
+type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
 
 #[derive(Clone, Debug, Default)]
 struct BroughtKeys {
@@ -119,10 +121,14 @@ impl SamlKeyring {
     /// C05).
     pub fn idp(&self, connection: SamlConnection<'_>) -> Result<Arc<UsableIdp>, Unusable> {
         let valid_until = connection.saml.metadata.as_ref().and_then(|metadata| metadata.valid_until);
-        let kept = self.0.idps.read().unwrap_or_else(PoisonError::into_inner).get(&connection.id).cloned();
-        let usable = match kept {
-            Some((idp, until, usable)) if idp == connection.saml.idp && until == valid_until => usable,
-            _ => {
+        let known = || {
+            let idps = self.0.idps.read().unwrap_or_else(PoisonError::into_inner);
+            let (idp, until, usable) = idps.get(&connection.id)?;
+            (*idp == connection.saml.idp && *until == valid_until).then(|| Arc::clone(usable))
+        };
+        let usable = match known() {
+            Some(usable) => usable,
+            None => {
                 let usable = Arc::new(connection.saml.usable()?);
                 let entry = (connection.saml.idp.clone(), valid_until, Arc::clone(&usable));
                 keep(&self.0.idps, connection.id, entry);
@@ -204,10 +210,12 @@ impl SamlKeyring {
 
     fn brought(&self, connection: SamlConnection<'_>) -> Result<BroughtKeys, KeyError> {
         let Some(sealed) = &connection.secret else { return Ok(BroughtKeys::default()) };
-        let kept = self.0.brought.read().unwrap_or_else(PoisonError::into_inner).get(&connection.id).cloned();
-        if let Some((from, keys)) = kept
-            && from == *sealed
-        {
+        let known = || {
+            let brought = self.0.brought.read().unwrap_or_else(PoisonError::into_inner);
+            let (from, keys) = brought.get(&connection.id)?;
+            (from == sealed).then(|| keys.clone())
+        };
+        if let Some(keys) = known() {
             return Ok(keys);
         }
         let secret = connection_secret::open(&self.0.keyring, connection.id, sealed)?;

@@ -51,6 +51,8 @@ pub enum MasterKeyError {
     Malformed { from: String },
     #[error("the master key {path} may be read by others (mode {mode:04o}); run: chmod 600 {path}")]
     TooOpen { path: PathBuf, mode: u32 },
+    #[error("others may write into the folder of the master key {folder} (mode {mode:04o}); run: chmod go-w {folder}")]
+    FolderTooOpen { folder: PathBuf, mode: u32 },
     #[error(
         "the master key in the environment is not the one in {path}; remove whichever did not seal the store"
     )]
@@ -122,6 +124,9 @@ impl MasterKey {
     pub fn load(folder: &Path, environment: Option<&Secret>) -> Result<Option<Self>, MasterKeyError> {
         let path = folder.join(Self::FILE);
         let stored = read_file(&path)?;
+        if stored.is_some() {
+            check_folder(folder)?;
+        }
         let given = environment.map(|secret| {
             Self::from_hex(secret.expose().trim())
                 .ok_or_else(|| MasterKeyError::Malformed { from: "in the environment".into() })
@@ -141,7 +146,7 @@ impl MasterKey {
         let path = folder.join(Self::FILE);
         let unwritten =
             |path: &Path, error| MasterKeyError::Io { path: path.to_owned(), verb: "written", error };
-        make_folder(folder).map_err(|error| unwritten(folder, error))?;
+        make_folder(folder).and_then(|()| close_folder(folder)).map_err(|error| unwritten(folder, error))?;
         match write_once(folder, &path, &bytes, random) {
             Ok(()) => Ok(Self::from_bytes(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -227,6 +232,40 @@ fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), MasterKeyError
         0 => Ok(()),
         _ => Err(MasterKeyError::TooOpen { path: path.to_owned(), mode }),
     }
+}
+
+/// Whoever may write into the folder may put another key in the place of ours.
+#[cfg(unix)]
+fn check_folder(folder: &Path) -> Result<(), MasterKeyError> {
+    use std::os::unix::fs::PermissionsExt;
+    let unreadable = |error| MasterKeyError::Io { path: folder.to_owned(), verb: "read", error };
+    let metadata = fs::metadata(folder).map_err(unreadable)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    match mode & 0o022 {
+        0 => Ok(()),
+        _ => Err(MasterKeyError::FolderTooOpen { folder: folder.to_owned(), mode }),
+    }
+}
+
+/// A folder that was there before, as a lax umask made it.
+#[cfg(unix)]
+fn close_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(folder)?.permissions().mode() & 0o7777;
+    match mode & 0o022 {
+        0 => Ok(()),
+        _ => fs::set_permissions(folder, fs::Permissions::from_mode(mode & !0o022)),
+    }
+}
+
+#[cfg(not(unix))]
+fn close_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_folder(_: &Path) -> Result<(), MasterKeyError> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -390,6 +429,27 @@ mod tests {
                 Ok(Some(_)) => assert!(accepted, "{mode:o}"),
                 Err(error @ MasterKeyError::TooOpen { .. }) => {
                     assert!(!accepted && error.to_string().contains("chmod 600"), "{mode:o}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn c29_a_folder_that_others_may_write_into_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        MasterKey::create(folder.path(), &Random::default()).unwrap();
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o755, "the first start closes it");
+        for (mode, accepted) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false), (0o702, false)] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            match MasterKey::load(folder.path(), None) {
+                Ok(Some(_)) => assert!(accepted, "{mode:o}"),
+                Err(error @ MasterKeyError::FolderTooOpen { .. }) => {
+                    assert!(!accepted && error.to_string().contains("chmod go-w"), "{mode:o}");
                 }
                 other => panic!("{other:?}"),
             }

@@ -1,10 +1,10 @@
 //! How a browser gets to an identity provider, with a message or without.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 
 use super::Stop;
 use crate::keys::saml_keyring::SpKeys;
-use crate::model::connection::RequestBinding;
+use crate::model::connection::{RequestBinding, SamlConnection};
 use crate::protocol::saml::binding::{Carried, post, redirect};
 use crate::protocol::saml::signature::sign_enveloped;
 use crate::web::reply::{self, Fault, Response};
@@ -32,24 +32,28 @@ impl Departure {
     pub fn with(
         message: Message<'_>,
         binding: RequestBinding,
-        provider: &str,
+        connection: SamlConnection<'_>,
         address: String,
         keys: &SpKeys,
     ) -> Result<Self, Stop> {
         let Message { which, id, xml, relay_state } = message;
-        let key = &keys.signing;
+        let certificate = &keys.signing.certificate;
+        let chosen = connection.saml.request.signature.map(|chosen| keys.signing.key.by(chosen.method()));
+        let chosen =
+            chosen.transpose().map_err(|_| Fault::Other("a key cannot sign by the method chosen"))?;
+        let key = chosen.as_ref().unwrap_or(&keys.signing.key);
         match binding {
             RequestBinding::Redirect => {
-                let url = redirect::redirect_url(&address, which, xml, relay_state, &key.key);
+                let url = redirect::redirect_url(&address, which, xml, relay_state, key);
                 Ok(Self::Redirect(url.map_err(|_| Fault::Other("a SAML redirect cannot be made"))?))
             }
             RequestBinding::Post => {
-                let signed = sign_enveloped(xml, id, &key.key, Some(&key.certificate));
+                let signed = sign_enveloped(xml, id, key, Some(certificate));
                 let signed = signed.map_err(|_| Fault::Other("a SAML message cannot be signed"))?;
                 let message = Field { name: which.parameter(), value: post::encode(&signed) };
                 let state = relay_state.map(|state| Field { name: "RelayState", value: state.to_owned() });
                 let fields = [Some(message), state].into_iter().flatten().collect();
-                Ok(Self::Post { provider: provider.to_owned(), action: address, fields })
+                Ok(Self::Post { provider: connection.display_name.clone(), action: address, fields })
             }
         }
     }

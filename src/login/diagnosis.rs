@@ -15,15 +15,19 @@ const MOST_XML: usize = 16 * 1024;
 pub struct Diagnosis {
     pub refusal: Refusal,
     /// The check in one word.
-    check: &'static str,
-    expected: String,
-    found: String,
+    pub check: &'static str,
+    pub expected: String,
+    pub found: String,
 }
 
 impl Diagnosis {
     pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let check = refusal.name();
         Self { refusal, check, expected: expected.into(), found: found.into() }
+    }
+
+    pub fn is_of(&self, check: Check) -> bool {
+        self.check == check.word()
     }
 
     /// What the audit event says besides.

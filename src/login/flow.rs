@@ -10,7 +10,7 @@ use crate::foundation::id::FlowId;
 use crate::foundation::secret::Secret;
 use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
-use crate::store::ephemeral::Kind;
+use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::cookies;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
@@ -51,10 +51,12 @@ async fn put(visitor: &Visitor, login: &Login) -> Result<(), Stop> {
     let broker = visitor.broker();
     let left = time_left(visitor, login);
     if !left.is_zero() {
-        broker
-            .ephemeral
-            .put(Kind::LoginFlow, &login.id.to_string(), serde_json::to_vec(login)?, left)
-            .await?;
+        let bytes = serde_json::to_vec(login)?;
+        let kept = broker.ephemeral.put(Kind::LoginFlow, &login.id.to_string(), bytes, left).await;
+        kept.map_err(|error| match error {
+            EphemeralError::Full(_) => Stop::from(Refusal::Crowded),
+            other => other.into(),
+        })?;
     }
     Ok(())
 }
@@ -64,6 +66,8 @@ pub fn time_left(visitor: &Visitor, login: &Login) -> Duration {
     let broker = visitor.broker();
     login.started_at.plus(Duration::from_secs(broker.config.login.flow_lifetime)).since(broker.now())
 }
+/// How many times the share of a network the larger one has that it is part of.
+const LARGER: u64 = 4;
 
 /// Whether there is room for what was asked while the person is away.
 pub fn is_small(asked: &Asked) -> bool {
@@ -126,16 +130,23 @@ impl Journey {
         Ok(())
     }
 
-    /// Whether one more flow of this network may be kept: nobody fills the store and so drops other people's.
+    /// Whether one more flow may be kept. Each network has its share; and when the store is nearly full, it takes no
+    /// more, for the rest of the room is for those who are under way.
     async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
         if self.new.is_none() {
             return Ok(());
         }
-        let broker = visitor.broker();
-        let key = format!("flows {}", visitor.network());
-        let begun = broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
-        let within = begun <= broker.config.login.flows_per_minute;
-        if within { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
+        let (network, larger) = visitor.networks();
+        let share = visitor.broker().config.login.flows_per_minute;
+        let shares = std::iter::once((network, share)).chain(larger.map(|larger| (larger, LARGER * share)));
+        let ephemeral = &visitor.broker().ephemeral;
+        for (network, share) in shares {
+            let key = format!("flows {network}");
+            if ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > share {
+                return Err(Refusal::TooManyRequests.into());
+            }
+        }
+        if ephemeral.is_crowded(Kind::LoginFlow) { Err(Refusal::Crowded.into()) } else { Ok(()) }
     }
 
     /// Where the forms of this flow lead in the end: to an identity provider that cannot be named before the
@@ -171,6 +182,11 @@ impl Journey {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    /// Whether the browser does not hold it yet.
+    pub fn is_new(&self) -> bool {
+        self.new.is_some()
     }
 
     /// A path of this flow's.

@@ -21,16 +21,16 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
-use std::time::Duration;
-
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Page};
 use crate::web::visitor::Visitor;
 use refusal::Refusal;
+
+/// What is kept of a client id that a stranger claims.
+const LONGEST_CLAIM: usize = 100;
 
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
@@ -53,11 +53,20 @@ impl<E: Into<Fault>> From<E> for Stop {
 
 /// Answers a visitor whose flow is not known (any more): a page, and nothing for the application.
 pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Response {
+    answer_to(visitor, outcome, None).await
+}
+
+/// As [`answer`], where somebody claims to be an application that is not known (any more).
+pub async fn answer_to(
+    visitor: &Visitor,
+    outcome: Result<Response, Stop>,
+    claimed: Option<&str>,
+) -> Response {
     match outcome {
         Ok(response) => response,
-        Err(Stop::Failed(fault)) => visitor.fault(&fault, None),
+        Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
-            let event = refused(visitor, "login.refused", &refusal);
+            let event = with_claim(refused(visitor, "login.refused", &refusal), claimed);
             turn_away(visitor, &refusal, event).await
         }
     }
@@ -66,16 +75,12 @@ pub async fn answer(visitor: &Visitor, outcome: Result<Response, Stop>) -> Respo
 /// Writes the refusal down and shows the page of it, which says nothing else.
 pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
     if let Err(fault) = note_event(visitor, refusal, event).await {
-        return visitor.fault(&fault, None);
+        return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
     let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
-
-/// Audit events of refusals that one network may cause in a minute; beyond them only the count goes up, so that
-/// nobody fills our disk by asking for nonsense.
-const NOTED_A_MINUTE: u64 = 600;
 
 /// The audit event of a refusal.
 pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> AuditEvent {
@@ -83,6 +88,25 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
         .reason(refusal.name())
         .request(Some(visitor.request))
         .with("address", visitor.address.to_string())
+}
+
+/// Who somebody says to be, as far as it can be shown.
+fn with_claim(event: AuditEvent, claimed: Option<&str>) -> AuditEvent {
+    let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect();
+    match claimed.map(shown) {
+        Some::<String>(text) => event.with("client_id", text),
+        None => event,
+    }
+}
+
+/// Writes down that somebody was refused who says to be the application of this client id.
+pub async fn note_claimed(
+    visitor: &Visitor,
+    action: &'static str,
+    refusal: &Refusal,
+    claimed: Option<&str>,
+) -> Result<(), Fault> {
+    note_event(visitor, refusal, with_claim(refused(visitor, action, refusal), claimed)).await
 }
 
 /// Writes down a refusal: one audit event and one count.
@@ -104,9 +128,7 @@ pub async fn note(
 pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
     names::login_refused(refusal.name());
     tracing::info!(request = %visitor.request, action = event.action, reason = refusal.name(), "refused");
-    let key = format!("note {}", visitor.network());
-    let window = Duration::from_secs(60);
-    if visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await? > NOTED_A_MINUTE {
+    if !visitor.may_be_noted().await? {
         return Ok(());
     }
     visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;

@@ -2,10 +2,11 @@
 
 use tower_sessions::Session;
 
+use super::arrive::Silent;
 use super::flow::Journey;
 use super::refusal::Refusal;
 use super::{Stop, answer, arrive, authenticate, choose, issue, note_event, resolve};
-use crate::foundation::id::{ConnectionId, OrganizationId};
+use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
@@ -52,14 +53,19 @@ async fn go_on(
     known: Option<Application>,
     shown: Shown,
 ) -> Response {
+    let silent = Silent::of(&journey.login.asked);
     let application = match known {
         Some(application) => Ok(application),
         None => application(visitor, &journey).await,
     };
-    let application = match application {
-        Ok(application) => application,
-        Err(fault) => return failed(visitor, journey, &fault).await,
+    let application = match (application, silent) {
+        (Ok(application), _) => application,
+        (Err(fault), Some(silent)) => return silent.tell(visitor, fault.into()).await,
+        (Err(fault), None) => return failed(visitor, journey, &fault).await,
     };
+    let silent = Silent::of(&journey.login.asked);
+    // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
+    let begun = journey.is_new().then(|| Silent::asked_by(&journey.login.asked));
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
@@ -76,9 +82,19 @@ async fn go_on(
         Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
-        Err(Stop::Failed(fault)) => return failed(visitor, journey, &fault).await,
+        Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, &fault).await,
+        Err(stop) => Err(stop),
     };
-    answer(visitor, outcome).await
+    match (outcome, silent, begun) {
+        (Err(stop), Some(silent), _) => silent.tell(visitor, stop).await,
+        (Err(stop), None, Some(application)) if is_crowd(&stop) => application.tell(visitor, stop).await,
+        (outcome, ..) => answer(visitor, outcome).await,
+    }
+}
+
+/// Whether so many came that nobody else is let in for now.
+pub fn is_crowd(stop: &Stop) -> bool {
+    matches!(stop, Stop::Refused(Refusal::TooManyRequests | Refusal::Crowded))
 }
 
 /// The session that stood there is not good enough for this organization, or not any more: the person is at hand
@@ -93,7 +109,7 @@ fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
 
 /// Our own failure does not end the person's login: they may load the page again.
 pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: &Fault) -> Response {
-    let page = visitor.fault(fault, journey.login.asked.ui_locales.as_deref());
+    let page = visitor.fault(fault, journey.login.asked.ui_locales.as_deref()).await;
     let kept = journey.keep(visitor, page).await;
     answer(visitor, kept).await
 }
@@ -137,9 +153,9 @@ async fn walk(
                     return Err(Refusal::LoginRequired.into());
                 }
                 match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
-                    resolve::Decision::Ask(problem) => {
+                    resolve::Decision::Ask => {
                         return Ok(Step::Wait(
-                            resolve::pages::email_page(visitor, application, journey, None, problem).await?,
+                            resolve::pages::email_page(visitor, application, journey, None, None).await?,
                         ));
                     }
                     resolve::Decision::Resolved(resolved) => journey.login.stage = Stage::Resolved(resolved),
@@ -168,6 +184,7 @@ async fn walk(
                 journey.login.stage = Stage::Arrived(Arrived { another_account: true })
             }
             Stage::Authenticated(Authenticated { session }) => {
+                is_who_was_meant(visitor, journey, session).await?;
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
                     choose::Decision::Ask(choices) => {
                         let page =
@@ -193,6 +210,17 @@ async fn walk(
                 return Ok(Step::End(reply::see_other(&params::append(&asked.redirect_uri, pairs))));
             }
         }
+    }
+}
+
+/// An application that named somebody by an ID token is not given somebody else (OpenID Connect Core, section
+/// 3.1.2.1). "Use another account" drops the hint.
+async fn is_who_was_meant(visitor: &Visitor, journey: &Journey, session: SessionId) -> Result<(), Stop> {
+    match journey.login.asked.hinted_user {
+        Some(meant) if choose::user_of(visitor, session).await?.id != meant => {
+            Err(Refusal::LoginRequired.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -264,6 +292,7 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
             | Refusal::UserDisabled
             | Refusal::ConnectionChanged
             | Refusal::TooManyRequests
+            | Refusal::Crowded
     );
     journey.login.asked.prompt.none || !(visitor_can_act || by_hand)
 }

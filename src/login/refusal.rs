@@ -17,12 +17,17 @@ pub enum Refusal {
     /// A form that was not posted from our own page.
     ForeignForm,
     TooManyRequests,
+    /// So many logins are under way that one more would cost somebody theirs.
+    Crowded,
     // Told to the application at once.
     Protocol(OAuthError),
     LoginRequired,
     SelectionRequired,
+    /// The connection that was asked for does not exist, is not in use, or is not for this application.
+    ConnectionNotAllowed,
     Cancelled,
     // On the way to the identity provider and back.
+    EmailInvalid,
     NoIdentityProvider,
     IdpUnreachable(&'static str),
     IdpRefused(String),
@@ -63,10 +68,13 @@ impl Refusal {
             Self::FlowExpired => "flow_expired",
             Self::ForeignForm => "foreign_form",
             Self::TooManyRequests => "too_many_requests",
+            Self::Crowded => "too_many_logins",
             Self::Protocol(error) => error.code,
             Self::LoginRequired => "login_required",
             Self::SelectionRequired => "organization_selection_required",
+            Self::ConnectionNotAllowed => "connection_not_allowed",
             Self::Cancelled => "cancelled",
+            Self::EmailInvalid => "email_invalid",
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(_) => "idp_refused",
@@ -100,9 +108,13 @@ impl Refusal {
         match self {
             Self::UnknownApplication => (StatusCode::BAD_REQUEST, P::UnknownApplication),
             Self::BadRedirectUri => (StatusCode::BAD_REQUEST, P::BadRedirectUri),
-            Self::BadRequest(_) | Self::Protocol(_) => (StatusCode::BAD_REQUEST, P::BadRequest),
+            Self::BadRequest(_) | Self::Protocol(_) | Self::ConnectionNotAllowed => {
+                (StatusCode::BAD_REQUEST, P::BadRequest)
+            }
             Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
+            Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
+            Self::EmailInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::EmailInvalid),
             Self::LoginRequired | Self::SelectionRequired | Self::Cancelled | Self::AuthenticationTooOld => {
                 (StatusCode::FORBIDDEN, P::FlowExpired)
             }
@@ -146,7 +158,11 @@ impl Refusal {
                 return None;
             }
             Self::Protocol(error) => error.clone(),
-            Self::TooManyRequests | Self::IdpUnreachable(_) => {
+            // One text whether it exists elsewhere or not.
+            Self::ConnectionNotAllowed => {
+                OAuthError::invalid_request("connection names none that this application may use")
+            }
+            Self::TooManyRequests | Self::Crowded | Self::IdpUnreachable(_) => {
                 OAuthError::temporarily_unavailable(self.name())
             }
             Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
@@ -161,6 +177,7 @@ impl Refusal {
             | Self::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
             Self::ProjectDisabled | Self::ApplicationDisabled => OAuthError::unauthorized_client(self.name()),
             Self::Cancelled
+            | Self::EmailInvalid
             | Self::NoIdentityProvider
             | Self::IdpRefused(_)
             | Self::IdpAnswerInvalid(_)

@@ -20,7 +20,7 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
 async fn picture(broker: &Broker, id: &str) -> Option<Response> {
     let address = address(broker, id).await?;
     let url = Url::parse(&address).ok()?;
-    let bytes = broker.documents.get(&url, |bytes| raster(bytes).is_some()).await.ok()?;
+    let bytes = broker.documents.logo(id, &url, |bytes| raster(bytes).is_some()).await.ok()?;
     let kind = raster(&bytes)?;
     let mut response = bytes.as_ref().clone().into_response();
     let headers = response.headers_mut();

@@ -19,7 +19,7 @@ pub async fn discovery(visitor: Visitor) -> Response {
 pub async fn jwks(visitor: Visitor) -> Response {
     match visitor.broker().keyring.of(visitor.project.id).await {
         Ok(keys) => public(Json(keys.public()).into_response()),
-        Err(error) => visitor.machine_fault(&error.into()),
+        Err(error) => visitor.machine_fault(&error.into()).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod health;
+pub mod home;
 pub mod logos;
 pub mod metadata;
 pub mod saml;

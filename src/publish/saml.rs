@@ -23,12 +23,12 @@ pub async fn metadata(visitor: Visitor, Path(connection): Path<String>) -> Respo
     let connection = match found {
         Ok(Some(connection)) if connection.state != ConnectionState::Disabled => connection,
         Ok(_) => return nothing(),
-        Err(error) => return visitor.machine_fault(&error.into()),
+        Err(error) => return visitor.machine_fault(&error.into()).await,
     };
     let Some(connection) = connection.saml() else { return nothing() };
     match document(&visitor, connection).await {
         Ok(xml) => ([(header::CONTENT_TYPE, KIND), (header::CACHE_CONTROL, CACHE)], xml).into_response(),
-        Err(fault) => visitor.machine_fault(&fault),
+        Err(fault) => visitor.machine_fault(&fault).await,
     }
 }
 

@@ -47,7 +47,7 @@ pub const LOGINS_SUCCEEDED: Metric =
 pub const LOGINS_REFUSED: Metric =
     count("behalf_logins_refused_total", &["reason"], "Logins that were refused, by reason");
 pub const TOKENS_ISSUED: Metric =
-    count("behalf_tokens_issued_total", &["kind"], "Codes, tokens and assertions issued, by kind");
+    count("behalf_tokens_issued_total", &["kind"], "Access tokens and ID tokens issued, by kind");
 pub const UPSTREAM_REQUESTS: Metric = count(
     "behalf_upstream_requests_total",
     &["outcome"],
@@ -154,7 +154,7 @@ pub fn login_refused(reason: &'static str) {
     counter!(LOGINS_REFUSED.name, "reason" => reason).increment(1);
 }
 
-/// `kind` is `code`, `access_token`, `id_token`, `refresh_token`, `assertion` …
+/// `kind` is `access_token` or `id_token`.
 pub fn token_issued(kind: &'static str) {
     counter!(TOKENS_ISSUED.name, "kind" => kind).increment(1);
 }
@@ -163,26 +163,20 @@ pub fn token_issued(kind: &'static str) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Answered,
-    /// An HTTP status that says it failed.
-    ErrorStatus,
     /// No connection, or it broke.
     Unreachable,
     TimedOut,
     /// Too large, or not what was asked for.
     Unusable,
-    /// By our own guard, before anything was sent.
-    Refused,
 }
 
 impl Outcome {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
-            Self::ErrorStatus => "error_status",
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
             Self::Unusable => "unusable",
-            Self::Refused => "refused",
         }
     }
 }

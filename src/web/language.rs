@@ -65,6 +65,13 @@ impl FromStr for Language {
     }
 }
 
+/// The application's wish, as far as the query of a request can be read at all.
+pub fn ui_locales(query: Option<&str>) -> Option<String> {
+    let query = query.filter(|query| query.contains("ui_locales="))?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "ui_locales").map(|(_, value)| bounded(&value).to_owned())
+}
+
 fn bounded(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_BYTES)]
 }

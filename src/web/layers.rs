@@ -1,15 +1,18 @@
 //! What is done around every request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
+use url::{Host, Url};
 
 use super::front::Front;
+use super::lost::{self, Told};
 use super::reply;
+use super::templates::Problem;
 use super::visitor::{ProjectSlug, RequestTag, client_address};
 use crate::foundation::id::RequestId;
 use crate::telemetry;
@@ -28,7 +31,11 @@ pub fn project_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     let (slug, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let path = of_issuer.unwrap_or(path);
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-    let Ok(uri) = format!("{path}{query}").parse::<Uri>() else { return request };
+    let Ok(address) = format!("{path}{query}").parse() else { return request };
+    // Over HTTP/2 the address also says, in the place of a `Host` header, as whom we were asked (RFC 9113, 8.3.1).
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(address);
+    let Ok(uri) = Uri::from_parts(parts) else { return request };
     let slug = ProjectSlug(slug.to_owned());
     *request.uri_mut() = uri;
     request.extensions_mut().insert(slug);
@@ -43,6 +50,7 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     let method = request.method().clone();
     let span = telemetry::request_span(method.as_str(), route.as_deref(), &id.to_string());
     let started = front.broker.clock.now();
+    let _running = front.broker.runs();
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
     telemetry::answered(&span, status);
@@ -52,6 +60,11 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     for (name, value) in reply::COMMON_HEADERS {
         headers.entry(name).or_insert(value);
     }
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        // Every limit counts by the minute.
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("60"));
+    }
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert("x-request-id", value);
     }
@@ -65,42 +78,119 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
 /// Longer addresses are no honest ones.
 const LONGEST_URI: usize = 8 * 1024;
 
-/// Refuses an address that nobody should have to read.
-pub async fn short_address(request: Request, next: Next) -> Response {
+/// Request line and headers of one request, in bytes. The server reads no more than this ahead either, but one read
+/// of the network may bring more.
+pub const LARGEST_HEAD: usize = 40 * 1024;
+
+/// Refuses an address that nobody should have to read, and headers that are longer than all honest ones together.
+pub async fn short_head(request: Request, next: Next) -> Response {
     if request.uri().path_and_query().is_some_and(|address| address.as_str().len() > LONGEST_URI) {
         return reply::problem(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
+    }
+    // As they were written: `name: value`, and the end of the line.
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers + request.uri().to_string().len() > LARGEST_HEAD {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return reply::problem(status, "headers_too_large", "the headers are too long");
     }
     next.run(request).await
 }
 
 /// Answers only to the configured name (threats C24): no page, link or issuer is ever made from another.
 pub async fn own_name(State(front): State<Front>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    let named = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
     let ours = front.broker.origin.split_once("://").map_or("", |(_, authority)| authority);
     let default_port = if front.broker.origin.starts_with("https:") { ":443" } else { ":80" };
-    match named {
+    match named(&request) {
         Some(name) if name.strip_suffix(default_port).unwrap_or(name).eq_ignore_ascii_case(ours) => {
             next.run(request).await
         }
         _ => {
-            let detail = format!("this server answers as {}", front.broker.origin);
-            reply::problem(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", &detail)
+            let told = Told {
+                status: StatusCode::MISDIRECTED_REQUEST,
+                problem: Problem::WrongAddress,
+                code: "misdirected_request",
+                detail: &format!("this server answers as {}", front.broker.origin),
+            };
+            lost::answer(&front, &request.into_parts().0, told)
         }
     }
 }
 
+/// As whom we were asked.
+fn named(request: &Request) -> Option<&str> {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
+}
+
+/// Whether this is how somebody inside calls us. From this machine: by a loopback address or localhost, as a proxy on
+/// it looks like one of us. From elsewhere: by any name but the public one.
+fn is_inner_name(name: &str, peer: Option<IpAddr>, origin: &str) -> bool {
+    let Ok(called) = Url::parse(&format!("http://{name}")) else { return false };
+    let loopback = match called.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let public = Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let from_here = peer.is_none_or(|peer| peer.is_loopback());
+    loopback || (!from_here && called.host_str().map(str::to_owned) != public)
+}
+
+/// What proxies add to a request that they pass on.
+const MARKS_OF_PROXIES: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-client-ip",
+];
+
 /// Lets in only the networks that may read metrics. A request that went through somebody's proxy shows by its
-/// header that its own address is not known.
+/// header that its own address is not known; and if the proxy adds none, by the name that it came for: who reads
+/// metrics comes by an address of this machine, never by the name that people use.
 pub async fn metrics_readers(State(front): State<Front>, request: Request, next: Next) -> Response {
     let config = &front.broker.config;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let address = client_address(peer, request.headers(), &config.server.trusted_proxies);
-    let forwarded = ["x-forwarded-for", "forwarded"].iter().any(|name| request.headers().contains_key(*name));
+    let forwarded = MARKS_OF_PROXIES.iter().any(|name| request.headers().contains_key(*name));
     let hidden = forwarded && peer.is_none_or(|peer| address == peer);
-    if !hidden && config.telemetry.metrics_networks.iter().any(|network| network.contains(&address)) {
+    let inside = named(&request).is_some_and(|name| is_inner_name(name, peer, &front.broker.origin));
+    if !hidden && inside && config.telemetry.metrics_networks.iter().any(|network| network.contains(&address))
+    {
         next.run(request).await
     } else {
         reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_read_by_an_inner_name_alone() {
+        let origin = "https://login.example.com";
+        let (here, there) = (Some(IpAddr::from([127, 0, 0, 1])), Some(IpAddr::from([10, 0, 0, 9])));
+        for (name, peer, inner) in [
+            ("127.0.0.1:8080", here, true),
+            ("[::1]:8080", here, true),
+            ("localhost:8080", here, true),
+            ("login.example.com", here, false),
+            ("LOGIN.example.com:443", here, false),
+            ("other.example.com", here, false),
+            ("10.0.0.3:8080", there, true),
+            ("behalf:8080", there, true),
+            ("login.example.com", there, false),
+            ("Login.Example.com:8080", there, false),
+            ("", there, false),
+            ("127.0.0.1@evil.test", here, false),
+        ] {
+            assert_eq!(is_inner_name(name, peer, origin), inner, "{name} {peer:?}");
+        }
+        assert!(is_inner_name("127.0.0.1:8080", here, "http://127.0.0.1:8080"));
     }
 }

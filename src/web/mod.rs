@@ -6,6 +6,7 @@ pub mod form;
 pub mod front;
 pub mod language;
 pub mod layers;
+pub mod lost;
 pub mod reply;
 pub mod templates;
 pub mod visitor;

@@ -7,7 +7,6 @@ use axum::response::IntoResponse;
 pub use axum::response::Response;
 use serde_json::json;
 
-use crate::broker::StartError;
 use crate::keys::keyring::KeyError;
 use crate::protocol::jose::SignError;
 use crate::protocol::oauth::error::OAuthError;
@@ -32,8 +31,6 @@ pub enum Fault {
     Browser(#[from] tower_sessions::session::Error),
     #[error("what we wrote ourselves cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("start: {0}")]
-    Start(#[from] StartError),
     #[error("{0}")]
     Other(&'static str),
 }

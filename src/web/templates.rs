@@ -22,7 +22,7 @@ use shelf::Shelf;
 pub use brand::{Brand, Colour, NotAColour};
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
-    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage,
+    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,
 };
 
 /// Why a page cannot be made.
@@ -57,6 +57,19 @@ impl Templates {
         let built_in = Arc::new(Shelf::built_in()?);
         let folder = overrides.map(Folder::open).transpose()?;
         Ok(Self { built_in, folder })
+    }
+
+    /// What in the operator's folder takes no effect, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let said = |(name, meant): (String, Option<&str>)| {
+            let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            format!("{}: no page uses this file{hint}", folder.path.join(name).display())
+        };
+        match files::strays(&folder.path) {
+            Ok(found) => found.into_iter().map(said).collect(),
+            Err(error) => vec![format!("{}: {error}", folder.path.display())],
+        }
     }
 
     /// Makes the page. If the operator's own templates fail on it, it is made from the built-in ones, and

@@ -1,6 +1,7 @@
 //! A visitor: which project they came to, from where, in which language, and what their browser tells of itself.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -9,14 +10,24 @@ use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use super::front::Front;
-use super::language::Language;
+use super::language::{self, Language};
+use super::lost::{self, Told};
 use super::reply::{self, Fault};
 use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
 use crate::broker::Broker;
 use crate::foundation::id::{ConnectionId, RequestId};
+use crate::keys::keyring::KeyError;
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::SpAddresses;
 use crate::model::project::{DEFAULT_SLUG, Project};
+use crate::protocol::oauth::error::OAuthError;
 use crate::store::durable::projects;
+use crate::store::ephemeral::{EphemeralError, Kind};
+use crate::telemetry::names;
+
+/// Audit events that one network may cause at will in a minute.
+const NOTED_A_MINUTE: u64 = 600;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The project that the path named, put there by [`super::layers::project_from_path`].
 #[derive(Clone, Debug)]
@@ -33,6 +44,8 @@ pub struct Visitor {
     pub headers: HeaderMap,
     pub address: IpAddr,
     pub request: RequestId,
+    /// The application's wish, where the address says it.
+    pub ui_locales: Option<String>,
 }
 
 impl Visitor {
@@ -57,6 +70,16 @@ impl Visitor {
         }
     }
 
+    /// That network, and the larger one that it is part of where one customer of a provider may have so much: who has
+    /// an IPv6 /48 has 256 of the smaller ones.
+    pub fn networks(&self) -> (String, Option<String>) {
+        let larger = match self.address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(format!("{:x}/48", u128::from(address) >> 80)),
+        };
+        (self.network(), larger)
+    }
+
     /// A path of this project's, as seen from outside.
     pub fn path(&self, path: &str) -> String {
         if self.project.slug == DEFAULT_SLUG {
@@ -68,7 +91,7 @@ impl Visitor {
 
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
         let wish = self.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        self.front.templates.negotiate(ui_locales, wish)
+        self.front.templates.negotiate(ui_locales.or(self.ui_locales.as_deref()), wish)
     }
 
     fn brand(&self) -> Brand {
@@ -97,21 +120,51 @@ impl Visitor {
         }
     }
 
-    /// Our own failure: logged here, once, under the id that the page shows.
-    pub fn fault(&self, fault: &Fault, ui_locales: Option<&str>) -> Response {
-        tracing::error!(request = %self.request, error = %fault, "a request failed");
+    /// Our own failure, as a page: told under the id that the page shows.
+    pub async fn fault(&self, fault: &Fault, ui_locales: Option<&str>) -> Response {
+        self.report(fault).await;
         let page = ErrorPage { id: Some(self.request.to_string()), ..ErrorPage::new(Problem::Fault) };
         self.page(StatusCode::INTERNAL_SERVER_ERROR, &Page::Error(page), ui_locales, &[])
     }
 
     /// The same for machines.
-    pub fn machine_fault(&self, fault: &Fault) -> Response {
+    pub async fn machine_fault(&self, fault: &Fault) -> Response {
+        let error = self.faulty(fault).await;
+        reply::oauth_error(StatusCode::INTERNAL_SERVER_ERROR, &error)
+    }
+
+    /// The same in the protocol's words.
+    pub async fn faulty(&self, fault: &Fault) -> OAuthError {
+        self.report(fault).await;
+        OAuthError::server_error(format!("our own failure; quote {}", self.request))
+    }
+
+    /// Logged here, once. That a secret cannot be opened may mean that somebody has moved it about in the database, so
+    /// it is written down too (threats C29).
+    async fn report(&self, fault: &Fault) {
         tracing::error!(request = %self.request, error = %fault, "a request failed");
-        let detail = format!("our own failure; quote {}", self.request);
-        reply::oauth_error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &crate::protocol::oauth::error::OAuthError::server_error(detail),
-        )
+        let Fault::Keys(KeyError::Sealed(why)) = fault else { return };
+        let event = AuditEvent::new(self.project.id, "secret.unreadable", Outcome::Refused)
+            .reason("sealed_cell_unreadable")
+            .request(Some(self.request))
+            .with("why", why.to_string());
+        let written = match self.may_be_noted().await {
+            Ok(true) => self.broker().record(event).await.map_err(Fault::from),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = written {
+            names::audit_failed();
+            tracing::error!(request = %self.request, %error, "a fault could not be written down");
+        }
+    }
+
+    /// Whether one more audit event that a visitor of this network causes at will may be written down. Beyond that
+    /// only the counts go up, so that nobody fills our disk by asking for nonsense.
+    pub async fn may_be_noted(&self) -> Result<bool, EphemeralError> {
+        let key = format!("note {}", self.network());
+        let noted = self.broker().ephemeral.count(Kind::RateCounter, &key, MINUTE).await?;
+        Ok(noted <= NOTED_A_MINUTE)
     }
 
     /// Whether a form was posted from another site, as far as the browser tells (threats H24).
@@ -138,13 +191,20 @@ impl FromRequestParts<Front> for Visitor {
         match found {
             Ok(Some(project)) if project.disabled_at.is_none() => {
                 let headers = parts.headers.clone();
-                Ok(Self { front: front.clone(), project, headers, address, request })
+                let ui_locales = language::ui_locales(parts.uri.query());
+                Ok(Self { front: front.clone(), project, headers, address, request, ui_locales })
             }
-            Ok(_) => Err(reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")),
+            Ok(_) => Err(lost::answer(front, parts, Told::NOT_FOUND)),
             Err(error) => {
                 tracing::error!(%request, %error, "the project could not be read");
                 let detail = format!("our own failure; quote {request}");
-                Err(reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &detail))
+                let told = Told {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    problem: Problem::Fault,
+                    code: "server_error",
+                    detail: &detail,
+                };
+                Err(lost::answer(front, parts, told))
             }
         }
     }

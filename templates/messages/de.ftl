@@ -53,6 +53,15 @@ organizations-show-all = Alle anzeigen
 organizations-delegation = im Auftrag von { $target } — entsandt von { $home }
 organizations-through = Angemeldet über { $provider }
 
+## Ohne Anwendung
+welcome-title = Hier meldet man sich an
+welcome-lead = Anwendungen schicken Menschen an diese Adresse, damit sie sich mit dem Konto ihres eigenen Unternehmens anmelden.
+welcome-next-title = Sie möchten sich anmelden?
+welcome-next = Öffnen Sie die Anwendung, die Sie benutzen möchten, und beginnen Sie dort. Auf dieser Seite beginnt nichts.
+welcome-builders-title = Sie binden eine Anwendung an?
+welcome-builders = Jede Bibliothek für OpenID Connect findet, was sie braucht, in der
+welcome-builders-link = Konfiguration dieser Adresse
+
 ## Abmelden
 sign-out-title = Abmelden?
 sign-out-lead = Sie werden von allen Anwendungen abgemeldet, die Sie in diesem Browser geöffnet haben.
@@ -151,6 +160,10 @@ error-too_many_requests-next = Warten Sie einige Minuten und versuchen Sie es no
 error-not_found-title = Hier ist nichts
 error-not_found-text = Vielleicht ist die Adresse vertippt, oder die Seite gibt es nicht mehr.
 error-not_found-next = Gehen Sie zurück zu der Anwendung, von der Sie kommen.
+
+error-wrong_address-title = Das ist nicht unsere Adresse
+error-wrong_address-text = Sie sind unter einem Namen gekommen, unter dem sich hier niemand anmelden kann.
+error-wrong_address-next = Folgen Sie dem Link unten, oder gehen Sie zurück zu der Anwendung, von der Sie kommen.
 
 error-fault-title = Bei uns ist etwas schiefgegangen
 error-fault-text = Es liegt nicht an Ihnen, und an Ihrem Konto hat sich nichts geändert.

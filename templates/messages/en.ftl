@@ -53,6 +53,15 @@ organizations-show-all = Show all
 organizations-delegation = on behalf of { $target } — from { $home }
 organizations-through = Signed in with { $provider }
 
+## Without an application
+welcome-title = People sign in here
+welcome-lead = Applications send people to this address, so that they sign in with their own company’s account.
+welcome-next-title = You want to sign in?
+welcome-next = Open the application that you want to use, and start from there. Nothing begins on this page.
+welcome-builders-title = You are connecting an application?
+welcome-builders = Any OpenID Connect library finds what it needs in the
+welcome-builders-link = configuration of this address
+
 ## Signing out
 sign-out-title = Sign out?
 sign-out-lead = You will be signed out of every application that you opened from this browser.
@@ -151,6 +160,10 @@ error-too_many_requests-next = Wait a few minutes and try again.
 error-not_found-title = There is nothing here
 error-not_found-text = The address may be mistyped or the page may have gone.
 error-not_found-next = Go back to the application that you came from.
+
+error-wrong_address-title = This is not our address
+error-wrong_address-text = You came by a name under which nobody can sign in here.
+error-wrong_address-next = Follow the link below, or go back to the application that you came from.
 
 error-fault-title = Something went wrong on our side
 error-fault-text = This is not your fault, and nothing about your account has changed.

@@ -182,6 +182,11 @@ jit = "create_and_join"
     let arrival = Person::new("ann@a.test").follows(&ask).await;
     assert_eq!(arrival.status(), 403);
     house.refused(&before, REFUSED).await;
+    // Nor while that organization is shut down.
+    assert_eq!(house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-a'").await, 1);
+    let before = house.before().await;
+    assert_eq!(Person::new("ann@a.test").follows(&ask).await.status(), 403);
+    house.refused(&before, REFUSED).await;
     // Another address is a user, but not one whose address is proved, whatever the provider says.
     house.idp_b.says(Says::that("s", "dan@mail.test"));
     let arrival = Person::new("dan@mail.test").follows(&ask).await;

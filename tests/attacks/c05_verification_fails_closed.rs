@@ -27,7 +27,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         let empty = swap(&signed, &whole, "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/>");
         files.push(file(&format!("hollow, {signs:?}"), empty, "signature_profile"));
         let foreign = swap(&signed, &whole, &whole.replace("09/xmldsig#\"><ds:SignedInfo", "09/xmldsig\"><ds:SignedInfo"));
-        files.push(file(&format!("of another namespace, {signs:?}"), foreign, if signs == Signs::Assertion { "structure" } else { "structure" }));
+        files.push(file(&format!("of another namespace, {signs:?}"), foreign, if signs == Signs::Assertion { "signature_missing" } else { "structure" }));
     }
     let signed = scene.honest();
     let whole = element(&signed, "Signature").to_owned();
@@ -124,7 +124,7 @@ async fn c05_a_key_that_is_gone_from_the_database_leaves_nothing_to_believe() {
     let answer = posts(&mut scene.bob.browser, &scene.asked, &honest).await;
     assert!([403, 503, 502].contains(&answer.status.as_u16()), "{}: {}", answer.status, answer.body);
     assert!(answer.location().is_none());
-    scene.house.refused(&before, "connection_unusable").await;
+    scene.house.refused(&before, "idp_unreachable").await;
     // Nobody is sent there any more either.
     let before = scene.house.before().await;
     let ask = Application::rp1(&scene.house).asks();

@@ -10,8 +10,7 @@ use crate::house::surgery::{after, element, swap, swap_all, value, within};
 
 /// An evil assertion signed by a stranger, with this said about the key.
 fn about(scene: &Scene, key_info: &str) -> String {
-    let (response, assertion) = (scene.evil(), ());
-    let () = assertion;
+    let response = scene.evil();
     let assertion = element(&response, "Assertion").to_owned();
     let mut crafted = Crafted::over(&assertion);
     crafted.key_info = format!("<ds:KeyInfo>{key_info}</ds:KeyInfo>");
@@ -97,8 +96,6 @@ fn borrowed(scene: &Scene) -> Vec<(&'static str, String, &'static str)> {
     let worth = within_text(&honest, "SignatureValue");
     let digest = within_text(&honest, "DigestValue");
     let zeros = BASE64.encode(&[0; 256]);
-    let other = Crafted::over(&evil).text(by(&scene.idp().signer));
-    let _ = other;
     vec![
         ("the signature of another assertion", within(&honest, "Assertion", |_| after(&evil, "</saml:Issuer>", &signature)), "signature_profile"),
         ("the same, with the id of the other", {

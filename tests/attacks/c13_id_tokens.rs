@@ -221,6 +221,8 @@ async fn c13_a_clock_that_is_a_little_off_is_forgiven_and_no_more() {
         (truth().claim("exp", &(now - 60).to_string()), 401),
         (truth().claim("iat", &(now + 60).to_string()), 303),
         (truth().claim("iat", &(now + 61).to_string()), 401),
+        (truth().claim("iat", &(now - 660).to_string()), 303),
+        (truth().claim("iat", &(now - 661).to_string()), 401),
         (truth().claim("nbf", &(now + 60).to_string()), 303),
         (truth().claim("nbf", &(now + 61).to_string()), 401),
     ] {

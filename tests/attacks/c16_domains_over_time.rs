@@ -119,3 +119,31 @@ trust_email = true
     assert_eq!(house.text(by_a).await.as_deref(), Some("org-a"));
     assert!(ann_comes(&house).await);
 }
+
+#[tokio::test]
+async fn c16_the_new_holder_s_own_places_count_and_the_old_one_s_do_not() {
+    let house = House::opens().await;
+    let old = r#"
+[project]
+slug = "default"
+
+[organization.org-c]
+members = [{ email = "ann@a.test", roles = ["owner"] }]
+
+[[domain]]
+name = "a.test"
+organization = "org-c"
+"#;
+    house.provision(old).await;
+    // C held the domain once; A and C had listed Ann before A came to hold it.
+    let of_c = "UPDATE domains SET state = 'lapsed', verified_at = 1, lapsed_at = 2 \
+        WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'org-c')";
+    assert_eq!(house.execute(of_c).await, 1);
+    house.execute("UPDATE expected_members SET created_at = created_at - 1000").await;
+    let ask = Application::rp1(&house).asks();
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    assert_eq!(tokens.id["org_id"], serde_json::json!(house.organization("org-a").await));
+    assert_eq!(tokens.access["roles"], serde_json::json!(["owner"]));
+    assert_eq!(house.count("memberships").await, 1, "and none of C");
+}

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::house::application::{Application, Ask, Person, Redemption};
-use crate::house::broker::{Engine, House};
+use crate::house::application::{Application, Ask, Person, Proof, Redemption};
+use crate::house::broker::{Engine, House, RP1_SECRET};
 
 /// Ann's browser, signed in, and as many codes as are wanted.
 async fn code(ann: &mut Person, application: &Application) -> (Ask, String) {
@@ -31,9 +31,15 @@ async fn c23_a_code_that_comes_twice_ends_what_it_gave() {
     let answer = ask.redemption(&one).send().await;
     let tokens = ask.reads(&answer).await;
     assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);
+    let replays = async || {
+        let events = house.audit().await;
+        events.iter().filter(|event| event.action == "token.code_replayed").count()
+    };
     is_refused(&house, &ask.redemption(&one), "again").await;
-    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401);
+    assert_eq!((rp1.userinfo(&tokens.access_token).await.status.as_u16(), replays().await), (401, 1));
+    // What ends nothing more is written down like any other nonsense, of which a minute takes only so much.
     is_refused(&house, &ask.redemption(&one), "a third time").await;
+    assert_eq!(replays().await, 1);
 
     // Whoever it is that brings it again.
     let (ask, two) = code(&mut ann, &rp1).await;
@@ -98,8 +104,7 @@ async fn c23_what_is_no_code_is_refused() {
     for nonsense in
         ["x", &code[1..], &code.to_lowercase(), &format!("{code} "), &"A".repeat(43), "' OR '1'='1"]
     {
-        let answer = ask.redemption(nonsense).send().await;
-        assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (400, json!("invalid_grant")));
+        is_refused(&house, &ask.redemption(nonsense), nonsense).await;
     }
     for (name, value) in [("code", ""), ("grant_type", "")] {
         let answer = ask.redemption(&code).with(name, value).send().await;
@@ -109,6 +114,38 @@ async fn c23_what_is_no_code_is_refused() {
     assert_eq!(answer.json()["error"], json!("unsupported_grant_type"));
     assert_eq!(house.facts().await, facts);
     assert_eq!(ask.redemption(&code).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn c23_a_code_of_one_project_is_unknown_in_another() {
+    let house = House::opens().await;
+    house
+        .provision(
+            r#"
+[project]
+slug = "second"
+
+[application.rp1]
+type = "web"
+token_endpoint_auth_method = "client_secret_basic"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://rp1.test/callback"]
+"#,
+        )
+        .await;
+    let (ask, code) = code(&mut Person::new("ann@a.test"), &Application::rp1(&house)).await;
+    let elsewhere = Application::of_project(&house, "second", "rp1", Proof::Basic(RP1_SECRET.into()));
+    let there = ask.redemption(&code).by(&elsewhere).at(&format!("{}/p/second", house.url));
+    let before = house.before().await;
+    is_refused(&house, &there, "in another project").await;
+    house.unchanged(&before).await;
+    let tokens = ask.reads(&ask.redemption(&code).send().await).await;
+    is_refused(&house, &there, "used, in another project").await;
+    assert_eq!(
+        Application::rp1(&house).userinfo(&tokens.access_token).await.status,
+        200,
+        "the family lives on"
+    );
 }
 
 /// Of many who redeem a code at once, one gets tokens; that the others came at all ends what it got.
@@ -141,6 +178,12 @@ async fn race(house: &House, nodes: &[String], codes: usize, runners: usize) {
 async fn c23_of_many_who_redeem_one_code_at_once_exactly_one_wins() {
     let house = House::opens().await;
     race(&house, std::slice::from_ref(&house.url), 100, 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c23_of_a_thousand_codes_none_is_good_twice() {
+    let house = House::opens().await;
+    race(&house, std::slice::from_ref(&house.url), 1_000, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

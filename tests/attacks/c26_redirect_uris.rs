@@ -98,6 +98,50 @@ fn variants() -> Vec<String> {
         "test.rp1:/callback",
         "null",
         "https://rp1.test/x/callback",
+        "https://rp1.test/callback2",
+        "https://rp1.test/.callback",
+        "https://rp1.test/./callback",
+        "https://rp1.test/x/../callback",
+        "https://rp1.test/%2e/callback",
+        "https://rp1.test/..;/callback",
+        "https://rp1.test/;/callback",
+        "https://rp1.test\\callback",
+        "https://rp1.test\\@evil.test/callback",
+        "https://evil.test\\@rp1.test/callback",
+        "https://evil.test#@rp1.test/callback",
+        "https://evil.test?@rp1.test/callback",
+        "https://evil.test/https://rp1.test/callback",
+        "https://rp1.test.evil.test/callback",
+        "https://evilrp1.test/callback",
+        "https://evil-rp1.test/callback",
+        "https://sub.rp1.test/callback",
+        "https://rp1.test%23.evil.test/callback",
+        "https://rp1.test%3f.evil.test/callback",
+        "https://rp1.test%09/callback",
+        "https://rp1.test%0d%0a/callback",
+        "https://rp1.test%20/callback",
+        "https://rp1.test /callback",
+        " https://rp1.test/callback",
+        "\u{feff}https://rp1.test/callback",
+        "\"https://rp1.test/callback\"",
+        "<https://rp1.test/callback>",
+        "[https://rp1.test/callback]",
+        "https://rp1.test/callback|https://evil.test",
+        "https://rp1.test/callback;https://evil.test",
+        "https://rp1.test/callback\thttps://evil.test",
+        "https://rp1.test/callback\nhttps://evil.test",
+        "https%3A%2F%2Frp1.test%2Fcallback",
+        "https://rp1%E3%80%82test/callback",
+        "https://rp1.test\u{3002}/callback",
+        "https://rp1.test\u{ff0f}callback",
+        "https://rp1.test\u{2215}callback",
+        "https://rp1.test:443:443/callback",
+        "https://rp1.test:65979/callback",
+        "https://0x7f000001/callback",
+        "https://[::1]/callback",
+        "ws://rp1.test/callback",
+        "wss://rp1.test/callback",
+        "intent://rp1.test/callback#Intent;scheme=https;end",
     ];
     let paths = [
         "/",
@@ -160,7 +204,8 @@ async fn c26_a_variant_of_the_registered_uri_is_answered_by_a_page() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
     let all = variants();
-    assert!(all.len() >= 100, "{}", all.len());
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert!(distinct.len() >= 150, "{}", distinct.len());
     for variant in &all {
         let before = house.before().await;
         let answer = Visitor::arrives().get(&rp1.asks().with("redirect_uri", variant).url()).await;

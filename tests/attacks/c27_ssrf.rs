@@ -18,7 +18,7 @@ use url::Url;
 use crate::house::dns::free_port;
 
 /// Everything but the address is allowed, so that the address alone decides.
-const ADDRESS_ONLY: Guard = Guard { plain_http: true, any_port: true, loopback: false };
+const ADDRESS_ONLY: Guard = Guard { plain_http: true, any_port: true, ports: Vec::new(), loopback: false };
 
 /// Inside, in every spelling that is known to have fooled somebody.
 const LITERALS: &[&str] = &[

@@ -3,7 +3,7 @@
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::forgery::{BOB, Scene};
-use crate::house::lying_saml_idp::{Asked, Says, new_id, posts};
+use crate::house::lying_saml_idp::{Asked, Says, posts};
 use crate::house::naive_saml_sp::NaiveSp;
 use crate::house::surgery::{attr, element, value, within};
 
@@ -72,7 +72,6 @@ async fn h08_an_id_of_an_assertion_is_taken_once_even_in_another_answer() {
     let arrival = bob.returns(&ask, &asked, &again).await;
     assert_eq!(arrival.status(), 403, "{}", arrival.told());
     house.refused(&before, "replayed").await;
-    let _ = new_id;
 }
 
 async fn a_hundred_at_once(engine: Engine) {

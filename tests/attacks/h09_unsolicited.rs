@@ -26,7 +26,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("in_response_to", "answers emptily", all("")),
         ("confirmation_in_response_to", "the bearer answers nothing", scene.signed_after(|xml| data(&xml, None))),
         ("confirmation_in_response_to", "the bearer answers something else", scene.signed_after(|xml| data(&xml, Some("_other")))),
-        ("in_response_to", "only the bearer answers", scene.signed_after(|xml| root(&xml, None))),
+        ("confirmation_in_response_to", "only the bearer answers", scene.signed_after(|xml| root(&xml, None))),
         ("confirmation_in_response_to", "the response alone answers something else", scene.signed_after(|xml| root(&xml, Some("_other")))),
     ]
     .into_iter()

@@ -27,7 +27,7 @@ const LIMITS: [Limit; 7] = [
     Limit { element: "Conditions", name: "NotOnOrAfter", reason: "expired", good: (-59, FAR) },
     Limit { element: "SubjectConfirmationData", name: "NotOnOrAfter", reason: "confirmation_expired", good: (-59, FAR) },
     Limit { element: AT[2], name: "AuthnInstant", reason: "authn_instant", good: (-FAR, 60) },
-    Limit { element: AT[2], name: "SessionNotOnOrAfter", reason: "session_expired", good: (-59, FAR) },
+    Limit { element: AT[2], name: "SessionNotOnOrAfter", reason: "session_expired", good: (1, FAR) },
 ];
 
 const OFFSETS: [i64; 14] = [-121, -120, -119, -61, -60, -59, -1, 0, 1, 59, 60, 61, 120, 121];

@@ -69,6 +69,19 @@ async fn h20_nobody_is_waited_for_longer_than_the_limit() {
 }
 
 #[tokio::test]
+async fn h20_who_names_anothers_document_as_their_own_spoils_it_for_themselves_alone() {
+    let house = House::opens().await;
+    // B says that its keys are where A describes itself.
+    let of_a = format!("{}/.well-known/openid-configuration", house.idp_a.issuer);
+    house.idp_b.discovery("jwks_uri", json!(of_a));
+    let rp1 = Application::rp1(&house);
+    let (of_ann, of_bob) = (rp1.asks(), rp1.asks());
+    assert_eq!(Person::new("bob@b.test").follows(&of_bob).await.status(), 502);
+    let arrival = Person::new("ann@a.test").follows(&of_ann).await;
+    of_ann.redeems(&arrival).await;
+}
+
+#[tokio::test]
 async fn h20_bob_comes_through_while_ann_s_provider_keeps_her_waiting() {
     let house = House::opens().await;
     house.idp_a.door("/token", Some(Door::Silent));

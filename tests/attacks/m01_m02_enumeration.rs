@@ -132,6 +132,13 @@ client_secret = { env = "CB_SECRET" }
         assert_eq!(masked(&hints(&house, &address).await, &address), hinted, "{domain}");
     }
     house.unchanged(&before).await;
+    // Whoever typed one is written down alike, too.
+    let events = house.events_since(&before).await;
+    let reasons: Vec<_> = events.iter().map(|event| event.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("no_identity_provider"); 8]);
+    let before = house.before().await;
+    assert_eq!(types(&house, "nonsense").await.status, 422);
+    house.refused(&before, "email_invalid").await;
 }
 
 #[tokio::test]
@@ -170,6 +177,7 @@ async fn m02_a_network_may_try_so_many_addresses_a_minute() {
         let before = house.before().await;
         let answer = eve.browser.submit(&form.clone().with("email", address)).await;
         assert_eq!((answer.status.as_u16(), answer.location()), (429, None), "{address}: {}", answer.body);
+        assert_eq!(answer.header("retry-after"), Some("60"));
         assert!(answer.body.contains("Too many attempts"), "{}", answer.body);
         house.refused(&before, "too_many_requests").await;
     }

@@ -231,7 +231,13 @@ async fn m10_a_network_keeps_only_so_many_logins_waiting_however_they_begin() {
         Visitor::arrives().get(&ask.clone().with("login_hint", "ann@a.test").url()).await,
         post().await,
     ] {
-        assert_eq!((answer.status.as_u16(), answer.location()), (429, None), "{}", answer.body);
+        // Nobody has seen a page of ours yet: it is the application that is told.
+        let to = answer.location().unwrap_or_else(|| panic!("{}", answer.body));
+        assert_eq!(to.host_str(), Some("rp1.test"), "{to}");
+        let told = |name: &str| to.query_pairs().find(|(known, _)| known == name).unwrap().1.into_owned();
+        assert_eq!(told("error"), "temporarily_unavailable");
+        let (issuer, state) = (told("iss"), told("state"));
+        assert_eq!((issuer.as_str(), Some(state.as_str())), (house.url.as_str(), ask.value("state")));
         assert_eq!(answer.header("set-cookie"), None);
     }
     assert_eq!(
@@ -239,6 +245,53 @@ async fn m10_a_network_keeps_only_so_many_logins_waiting_however_they_begin() {
         held,
         "nothing was kept, and nobody else's dropped"
     );
+    house.turn_clock(61);
+    assert_eq!(Visitor::arrives().get(&ask.url()).await.status, 200);
+}
+
+#[tokio::test]
+async fn m10_many_small_networks_of_one_customer_share_what_they_may_begin() {
+    let settings = |config: &mut behalf::config::Config| {
+        config.login.flows_per_minute = 2;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    };
+    let house = Plan { settings, ..Plan::default() }.build().await;
+    let url = Application::rp1(&house).asks().url();
+    let begins = async |from: &str| {
+        let from = from.to_owned();
+        let get = |request: RequestBuilder| request.header("X-Forwarded-For", from);
+        Visitor::arrives().request(Method::GET, &url, get).await.status.as_u16()
+    };
+    for network in 0..8 {
+        assert_eq!(begins(&format!("2001:db8:1:{network:x}00::1")).await, 200, "{network}");
+    }
+    assert_eq!(begins("2001:db8:1:900::1").await, 303, "a ninth /56 of the same /48");
+    assert_eq!((begins("2001:db8:2::1").await, begins("2001:db8:2:1::1").await), (200, 200));
+    assert_eq!(begins("2001:db8:2:2::1").await, 303, "a third one of the same /56");
+}
+
+#[tokio::test]
+async fn m10_a_full_house_lets_nobody_new_in_and_drops_nobody() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut ann = Person::new("ann@a.test");
+    let page = ann.browser.get(&ask.url()).await;
+    let ephemeral = &house.broker.ephemeral;
+    for number in 0_u64.. {
+        if ephemeral.is_crowded(Kind::LoginFlow) {
+            break;
+        }
+        let key = number.to_string();
+        ephemeral.put(Kind::LoginFlow, &key, vec![0], std::time::Duration::from_secs(60)).await.unwrap();
+    }
+    let held = ephemeral.held(Kind::LoginFlow);
+    let before = house.before().await;
+    let answer = Visitor::arrives().get(&ask.url()).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("60")), "{}", answer.body);
+    assert_eq!((answer.header("set-cookie"), ephemeral.held(Kind::LoginFlow)), (None, held));
+    house.refused(&before, "too_many_logins").await;
+    let arrival = ann.goes_on(&ask, page).await;
+    ask.redeems(&arrival).await;
     house.turn_clock(61);
     assert_eq!(Visitor::arrives().get(&ask.url()).await.status, 200);
 }

@@ -35,6 +35,7 @@ mod h22_pkce;
 mod h24_picker;
 mod h25_tabs;
 mod h26_hostile_names;
+mod h27_frames;
 mod h28_open_redirects;
 mod m01_m02_enumeration;
 mod m05_token_types;

@@ -136,7 +136,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let lines: Vec<_> = error.lines().collect();
     let expect = [
         ":2:1: server.lissten: unknown key; did you mean listen?",
-        ":3:12: server.max_body: invalid type",
+        ":3:12: server.max_body: must be a whole number that is not negative, not a text",
         ":5:2: tokns: unknown section; did you mean tokens?",
         ":7:13: dns.resolvers: invalid socket address",
         "BEHALF_SERVER_MAX_CONNECTION: unknown environment variable; did you mean BEHALF_SERVER_MAX_CONNECTIONS?",
@@ -147,6 +147,38 @@ fn every_mistake_is_told_at_once_with_its_place() {
         assert!(lines.iter().any(|line| line.contains(text)), "{text} is not in\n{error}");
     }
     assert!(lines.iter().filter(|line| line.contains("site.toml:")).count() == 4);
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_told_without_words_of_the_program() {
+    for (file, expected) in [
+        ("[server]\nmax_body = \"big\"", "must be a whole number that is not negative, not a text"),
+        ("[server]\nmax_body = -1", "must be a whole number that is not negative"),
+        ("[server]\nmax_body = 1.5", "must be a whole number that is not negative, not a fraction"),
+        ("[login]\nflow_lifetime = \"1h\"", "must be a whole number that is not negative, not a text"),
+        ("[egress]\nallow_loopback_and_http = \"yes\"", "must be true or false, not a text"),
+        ("[egress]\nports = 443", "must be a list, not a whole number"),
+        ("[egress]\nports = [\"https\"]", "must be a list of whole numbers up to 65535"),
+        ("[egress]\nports = [70000]", "must be a list of whole numbers up to 65535"),
+        ("[dns]\nresolvers = [53]", "must be a list of texts"),
+        ("[keys]\nfolder = 1", "must be a text, not a whole number"),
+        ("[telemetry]\nlog_format = \"xml\"", "unknown word `xml`, expected `text` or `json`"),
+    ] {
+        let (_, problem) = the_fault(file, &[]);
+        assert_eq!(problem, Problem::BadValue(expected.into()), "{file}");
+    }
+    let (_, problem) = the_fault("", &[("BEHALF_EGRESS_PORTS", "443,https")]);
+    assert_eq!(problem, Problem::BadValue("must be whole numbers".into()));
+    let config = load("", &[("BEHALF_EGRESS_PORTS", "443, 8443")]).unwrap();
+    assert_eq!(config.egress.ports, [443, 8443]);
+}
+
+#[test]
+fn a_table_that_is_not_closed_is_the_only_mistake() {
+    let file = "[server\nmax_body = 70000\n[tokens]\ncode_lifetime = 1\n[server]\nmax_body = 1\n";
+    let error = load(file, &[]).unwrap_err().to_string();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("site.toml:1:"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What the house does at each of its doors.
 
+mod by_hand;
 mod configuration;
 mod keys;
+mod operation;
 mod provisioning;
 mod saml_connections;
+mod saml_diagnosis;
 mod telemetry;

@@ -231,7 +231,7 @@ async fn every_key_of_a_saml_connection_changes_something() {
 const WRONG: &[(&str, &str)] = &[
     ("preset = \"azure\"", "must be one of generic, okta"),
     ("issuer = \"https://a.test\"", "unknown key issuer"),
-    ("metadata_url = \"https://idp.partner.test/metadata\"\n", "described twice"),
+    ("metadata_url = \"https://idp.partner.test/metadata\"\n", "describes the provider again"),
     ("metadata_entity_id = \"x\"", "goes with metadata_file or metadata_url"),
     ("idp_post_url = \"http://idp.partner.test/sso\"", "https address"),
     ("idp_slo_url = \"javascript:alert(1)\"", "https address"),
@@ -323,23 +323,20 @@ async fn c05_what_could_not_be_verified_is_never_active() {
                 faults[0].starts_with("2:13: p cannot be active") && faults[0].contains(expected),
                 "{faults:?}"
             );
-            let place = super::provisioning::FOLDER.path();
-            // As metadata it is not even read.
-            for (name, keys) in [
-                ("none", Vec::new()),
-                ("encryption", vec![("encryption", &IDP.certificate)]),
-                ("expired", vec![("signing", &EXPIRED.certificate)]),
-            ] {
-                let name = format!("c05-{engine:?}-{name}.xml");
-                std::fs::write(
-                    place.join(&name),
-                    metadata(ENTITY, &keys, "https://idp.partner.test/sso", ""),
-                )
+        }
+        let place = super::provisioning::FOLDER.path();
+        // As metadata it is not even read.
+        for (name, keys) in [
+            ("none", Vec::new()),
+            ("encryption", vec![("encryption", &IDP.certificate)]),
+            ("expired", vec![("signing", &EXPIRED.certificate)]),
+        ] {
+            let name = format!("c05-{engine:?}-{name}.xml");
+            std::fs::write(place.join(&name), metadata(ENTITY, &keys, "https://idp.partner.test/sso", ""))
                 .unwrap();
-                let text = format!("[connection.p]\ntype = \"saml\"\nmetadata_file = \"{name}\"");
-                let faults = house.refused(&text).await;
-                assert!(faults[0].starts_with("3:") && faults[0].contains("no certificate"), "{faults:?}");
-            }
+            let text = format!("[connection.p]\ntype = \"saml\"\nmetadata_file = \"{name}\"");
+            let faults = house.refused(&text).await;
+            assert!(faults[0].starts_with("3:") && faults[0].contains("no certificate"), "{faults:?}");
         }
         assert_eq!(house.rows().await, before, "{engine:?}");
         // A draft may be unfinished; it is switched on when it is not any more.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -19,7 +20,9 @@ use behalf::foundation::secret::{Digest, Secret};
 use behalf::manage::house_file::{HouseFile, Mode, apply};
 use behalf::params;
 use behalf::store::durable::engine::Database;
+use data_encoding::BASE64_MIME;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::dns::{DnsZone, free_port};
@@ -53,6 +56,8 @@ pub struct Plan {
     pub saml: BTreeMap<String, LyingSamlIdp>,
     /// Domains that nobody publishes a proof of.
     pub unproved: Vec<&'static str>,
+    /// Whether it speaks TLS itself, with a certificate of its own making.
+    pub tls: bool,
     /// Changes of the operator's own settings.
     pub settings: fn(&mut Config),
 }
@@ -67,6 +72,7 @@ impl Default for Plan {
             files: Vec::new(),
             saml: BTreeMap::new(),
             unproved: Vec::new(),
+            tls: false,
             settings: |_| {},
         }
     }
@@ -143,6 +149,9 @@ impl Plan {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         config.server.listen = held.local_addr().unwrap();
         config.server.public_url = Some(format!("http://{}", config.server.listen).parse().unwrap());
+        if self.tls {
+            speak_tls(&mut config, folder.path());
+        }
         (self.settings)(&mut config);
 
         let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
@@ -258,6 +267,21 @@ impl House {
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let broker = Broker::open(config, self.clock.clone(), self.random.clone()).await.unwrap();
         Node::open(broker).await
+    }
+
+    /// The certificate by which a house that speaks TLS is known.
+    pub fn certificate(&self) -> reqwest::Certificate {
+        reqwest::Certificate::from_pem(&std::fs::read(self.folder.path().join("tls.crt")).unwrap()).unwrap()
+    }
+
+    /// Lets it stop as a signal would, whenever `told` says so.
+    pub fn stops_when(&self, told: mpsc::Receiver<()>) {
+        tokio::spawn(serve::stop_when(self.broker.clone(), self.node.handle.clone(), told));
+    }
+
+    /// Waits until it serves no more.
+    pub async fn has_ended(&mut self) {
+        self.node.served.take().unwrap().await.unwrap();
     }
 
     pub fn turn_clock(&self, seconds: u64) {
@@ -473,6 +497,19 @@ impl Drop for Node {
             served.abort();
         }
     }
+}
+
+fn speak_tls(config: &mut Config, folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let pem = |what: &str, der: &[u8]| {
+        let lines = BASE64_MIME.encode(der);
+        format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.trim_end())
+    };
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    std::fs::write(&certificate, pem("CERTIFICATE", made.cert.der())).unwrap();
+    std::fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
+    (config.server.tls_certificate, config.server.tls_key) = (Some(certificate), Some(key));
+    config.server.public_url = Some(format!("https://{}", config.server.listen).parse().unwrap());
 }
 
 /// The provisioning file of the default house.

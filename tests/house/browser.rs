@@ -216,6 +216,21 @@ impl Person {
         .await
     }
 
+    /// What stands in the only frame of the page, once it has come, or been kept out.
+    pub async fn frame(&self) -> String {
+        self.until("looks into a frame", async || {
+            let frame = self.client.find(Locator::Css("iframe")).await?;
+            frame.enter_frame().await?;
+            let state = self.client.execute("return [document.readyState, location.href]", vec![]).await;
+            let text = self.visible_text().await;
+            self.client.enter_parent_frame().await?;
+            let state = state?;
+            let is_there = state[0] == "complete" && state[1] != "about:blank";
+            Ok(if is_there { Some(text?) } else { None })
+        })
+        .await
+    }
+
     pub async fn url(&self) -> Url {
         self.client.current_url().await.unwrap()
     }

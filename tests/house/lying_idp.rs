@@ -26,6 +26,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// The client that the broker is to this provider.
@@ -77,6 +78,8 @@ pub enum Door {
     Redirect(String),
     /// Never answers.
     Silent,
+    /// Answers as it should, once it is let.
+    Waits(Arc<Semaphore>),
     /// Begins to answer, and never ends.
     Stalls,
     /// Answers without end.
@@ -389,6 +392,10 @@ async fn knocked(State(me): Me, request: Request, next: Next) -> Response {
         Some(Door::Huge(size)) => json_text(format!("{{\"padding\":\"{}\"}}", "x".repeat(size))),
         Some(Door::Redirect(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Some(Door::Silent) => std::future::pending().await,
+        Some(Door::Waits(let_go)) => {
+            let _let = let_go.acquire().await.unwrap();
+            next.run(request).await
+        }
         Some(Door::Stalls) => Body::from_stream(one_piece().chain(stream::pending())).into_response(),
         Some(Door::Endless) => Body::from_stream(one_piece().cycle()).into_response(),
     }

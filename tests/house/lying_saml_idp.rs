@@ -202,7 +202,8 @@ impl LyingSamlIdp {
                 certificate.base64()
             )
         };
-        let keys: String = [&self.signer.certificate].into_iter().chain(more.iter().copied()).map(key).collect();
+        let keys: String =
+            [&self.signer.certificate].into_iter().chain(more.iter().copied()).map(key).collect();
         let sso = |binding: Binding| {
             let (binding, location) = (binding.uri(), &self.sso);
             format!(r#"<md:SingleSignOnService Binding="{binding}" Location="{location}"/>"#)
@@ -307,8 +308,7 @@ impl LyingSamlIdp {
                 typed: true,
             }),
         };
-        let unsigned =
-            Sign { key: &self.signer.key, certificate: None, assertion: false, response: false };
+        let unsigned = Sign { key: &self.signer.key, certificate: None, assertion: false, response: false };
         draft.write(&unsigned, None).unwrap()
     }
 
@@ -318,12 +318,7 @@ impl LyingSamlIdp {
     }
 
     /// A response that was changed before it was signed and encrypted.
-    pub fn answers_after(
-        &self,
-        asked: &Asked,
-        says: &Says,
-        change: impl FnOnce(String) -> String,
-    ) -> String {
+    pub fn answers_after(&self, asked: &Asked, says: &Says, change: impl FnOnce(String) -> String) -> String {
         let to = says.encrypts.map(|(cipher, oaep)| (&asked.encryption, cipher, oaep));
         sealed(&change(self.plain(asked, says)), &self.signer, says.signs, to)
     }

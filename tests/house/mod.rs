@@ -26,8 +26,8 @@ pub mod naive_saml_sp;
 pub mod node;
 pub mod oracles;
 pub mod postgres;
-pub mod surgery;
 pub mod simplesamlphp;
+pub mod surgery;
 pub mod visitor;
 
 mod introduction;

@@ -34,13 +34,17 @@ impl NaiveSp<'_> {
     pub fn believes(&self, message: &[u8]) -> BTreeSet<String> {
         let text = String::from_utf8_lossy(message);
         let end = text.rfind("Response>").map_or(text.len(), |at| at + "Response>".len());
-        let text = self.decrypted(text[..end].to_owned());
-        let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
-        let Ok(document) = Document::parse_with_options(&text, options) else { return BTreeSet::new() };
-        let is_signed = all(&document, "Signature").into_iter().any(|signature| {
+        let received = text[..end].to_owned();
+        let opened = self.decrypted(received.clone());
+        if self.is_signed(&received) || self.is_signed(&opened) { subjects(&opened) } else { BTreeSet::new() }
+    }
+
+    /// Whether anything in it is.
+    fn is_signed(&self, text: &str) -> bool {
+        let Ok(document) = parsed(text) else { return false };
+        all(&document, "Signature").into_iter().any(|signature| {
             [Take::First, Take::Last].into_iter().any(|take| self.verifies(&document, signature, take))
-        });
-        if is_signed { subjects(&document) } else { BTreeSet::new() }
+        })
     }
 
     /// The document with everything decrypted that can be.
@@ -104,16 +108,21 @@ impl NaiveSp<'_> {
     }
 }
 
+fn parsed(text: &str) -> Result<Document<'_>, roxmltree::Error> {
+    Document::parse_with_options(text, ParsingOptions { allow_dtd: true, ..ParsingOptions::default() })
+}
+
 /// Every name that one may come upon who looks for the assertion in this way or that.
-fn subjects(document: &Document<'_>) -> BTreeSet<String> {
+fn subjects(text: &str) -> BTreeSet<String> {
+    let Ok(document) = parsed(text) else { return BTreeSet::new() };
     let root = document.root_element();
     let children: Vec<_> = root.children().filter(|node| is(node, "Assertion")).collect();
-    let anywhere = all(document, "Assertion");
+    let anywhere = all(&document, "Assertion");
     let assertions =
         [children.first(), children.last(), anywhere.first(), anywhere.last()].into_iter().flatten();
     let name = |assertion: &Node<'_, '_>| {
-        let name = named(*assertion, "NameID")?;
-        name.text().map(str::to_owned)
+        let subject = assertion.children().find(|node| is(node, "Subject"))?;
+        named(subject, "NameID")?.text().map(str::to_owned)
     };
     assertions.filter_map(name).collect()
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use behalf::protocol::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
-use crate::house::application::{Application, Person, Proof};
+use crate::house::application::{Application, Ask, Person, Proof};
 use crate::house::broker::{House, Plan};
 use crate::house::lying_idp::Says;
+use crate::house::visitor::Visitor;
 
 /// Every name that a stranger must not learn.
 const NAMES: [&str; 3] = ["A Corporation", "B Corporation", "C Corporation"];
@@ -268,6 +269,118 @@ async fn prompt_none_asks_nobody_anything() {
     // A hint at somebody else is not answered with whoever is here.
     let arrival = ann.follows(&rp1.asks().with("prompt", "none").with("login_hint", "con@a.test")).await;
     assert_eq!(arrival.error().0, "login_required");
+}
+
+#[tokio::test]
+async fn whatever_fails_prompt_none_is_answered_at_the_application() {
+    let house =
+        Plan { settings: |config| config.login.flows_per_minute = 2, ..Plan::default() }.build().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    let first = rp1.asks();
+    let arrival = ann.follows(&first).await;
+    let hint = first.redemption(&arrival.code()).send().await.json()["id_token"].as_str().unwrap().to_owned();
+    let ask = || rp1.asks().with("prompt", "none");
+    let known = ask().with("id_token_hint", &hint);
+    for (what, table, ask, is_ann) in [
+        ("memberships cannot be read", "memberships", ask(), true),
+        ("sessions cannot be read", "sessions", ask(), true),
+        ("keys cannot be read", "signing_keys", known.clone(), true),
+        ("a refusal cannot be written down", "audit_events", ask(), false),
+        ("a wrong request cannot be written down", "audit_events", ask().with("scope", "nothing"), true),
+    ] {
+        house.execute(&format!("ALTER TABLE {table} RENAME TO gone")).await;
+        let mut stranger = Person::new("");
+        let person = if is_ann { &mut ann } else { &mut stranger };
+        let arrival = person.browser.get(&ask.url()).await;
+        house.execute(&format!("ALTER TABLE gone RENAME TO {table}")).await;
+        assert_eq!(arrival.status, 303, "{what}: {}", arrival.body);
+        let to = arrival.location().unwrap();
+        let told: std::collections::BTreeMap<_, _> = to.query_pairs().into_owned().collect();
+        assert!(to.as_str().starts_with("https://rp1.test/callback?"), "{what}: {to}");
+        assert_eq!(told["error"], "server_error", "{what}");
+        assert!(told["error_description"].contains("req_"), "{what}: something to quote");
+        assert_eq!((told.get("state").map(String::as_str), &told["iss"]), (ask.value("state"), &house.url));
+    }
+    // By POST there is a flow to be kept, of which there may be only so many.
+    let posts = async |ask: &Ask| {
+        let (endpoint, query) = ask.url().split_once('?').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let fields: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Visitor::arrives().post_form(&endpoint, &fields).await
+    };
+    house.turn_clock(61);
+    for _ in 0..2 {
+        assert!(posts(&ask()).await.location().unwrap().path().starts_with("/login/flow_"));
+    }
+    let before = house.before().await;
+    let to = posts(&ask()).await.location().unwrap();
+    assert!(to.as_str().starts_with("https://rp1.test/callback?error=temporarily_unavailable&"), "{to}");
+    house.refused(&before, "too_many_requests").await;
+    ann.follows(&known).await.code();
+}
+
+#[tokio::test]
+async fn an_id_token_that_comes_as_a_hint_names_who_is_meant_however_old_it_is() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    let first = rp1.asks();
+    let arrival = ann.follows(&first).await;
+    let answer = first.redemption(&arrival.code()).send().await;
+    let (hint, of_ann) = (answer.json()["id_token"].as_str().unwrap().to_owned(), first.reads(&answer).await);
+    let hinted = || rp1.asks().with("id_token_hint", &hint);
+    // The key that signed it is published no more.
+    let kid = behalf::protocol::jose::Jws::parse(&hint).unwrap().kid().unwrap().to_owned();
+    let project = behalf::store::durable::projects::by_slug(&mut &house.broker.db, "default").await.unwrap();
+    house.broker.keyring.rotate(project.unwrap().id, None, false).await.unwrap();
+    house.turn_clock(3 * 86_400);
+    let keys = Visitor::arrives().get(&format!("{}/jwks.json", house.url)).await;
+    assert!(!keys.body.contains(&kid), "{}", keys.body);
+    let ask = hinted();
+    let arrival = ann.follows(&ask).await;
+    assert_eq!(ask.redeems(&arrival).await.id["sub"], of_ann.id["sub"]);
+    // Somebody else comes: the application did not ask for them.
+    let mut con = Person::new("con@a.test");
+    let before = house.count("grants").await;
+    assert_eq!(con.follows(&hinted()).await.error(), ("login_required".into(), "login_required".into()));
+    assert_eq!(house.count("grants").await, before);
+    // Nor is it they who stand there already.
+    assert_eq!(con.follows(&hinted().with("prompt", "none")).await.error().0, "login_required");
+    // Whoever says that they are another one, is.
+    let ask = hinted();
+    let mut con = Person::new("con@a.test");
+    let page = con.browser.get(&ask.url()).await;
+    let another = page.forms().into_iter().find(|form| form.action.path().ends_with("/restart")).unwrap();
+    let page = con.browser.submit(&another).await;
+    let picker = con.goes_on(&ask, page).await;
+    let arrival = con.picks(&ask, &picker, "A Corporation").await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], json!("con@a.test"));
+    // A token of nobody of ours, or a changed one, names nobody.
+    for wrong in ["x", &hint[..hint.len() - 4], &hint.replacen('.', "x.", 1)] {
+        assert_eq!(ann.follows(&rp1.asks().with("id_token_hint", wrong)).await.error().0, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn an_organization_that_wants_a_younger_sign_in_is_listed_without_roles() {
+    let b = "[organization.org-b]\ndisplay_name = \"B Corporation\"\n";
+    let house = Plan::default().with(b, &format!("{b}policy = {{ max_age = 600 }}\n")).build().await;
+    let rp1 = Application::rp1(&house);
+    let mut con = Person::new("con@a.test");
+    let mut roles_of_b = async || {
+        let ask = rp1.asks().with("login_hint", "con@a.test").with("organization", "org-a");
+        let arrival = con.follows(&ask).await;
+        let id = ask.redeems(&arrival).await.id;
+        let list = id["organizations"].as_array().unwrap().clone();
+        list.into_iter().find(|one| one["name"] == json!("org-b")).unwrap()["roles"].clone()
+    };
+    assert_eq!(roles_of_b().await, json!(["member"]));
+    house.turn_clock(599);
+    assert_eq!(roles_of_b().await, json!(["member"]));
+    house.turn_clock(2);
+    let roles = roles_of_b().await;
+    assert!(roles.is_null() || roles == json!([]), "what check 8 would refuse gives no roles: {roles}");
 }
 
 #[tokio::test]

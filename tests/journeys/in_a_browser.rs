@@ -271,26 +271,6 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
 }
 
 #[tokio::test]
-async fn h27_no_page_shows_inside_another_sites_frame() {
-    let street = Street::opens().await;
-    let mut visitor = Visitor::arrives();
-    for path in
-        ["/authorize?client_id=x", "/login/flow_00000000000000000000000000", "/logout", "/oidc/x/callback"]
-    {
-        let page = visitor.get(&format!("{}{path}", street.house.url)).await;
-        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
-        let policy = page.header("content-security-policy").unwrap();
-        assert!(
-            policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"),
-            "{path}: {policy}"
-        );
-        assert!(!policy.contains("unsafe-inline"), "{path}: {policy}");
-        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
-        assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{path}");
-    }
-}
-
-#[tokio::test]
 async fn a_strict_client_of_other_authors_reads_every_kind_of_token() {
     let redirect = "http://127.0.0.1:9/callback";
     for (method, algorithm) in

@@ -11,7 +11,7 @@ use behalf::foundation::clock::Moment;
 use behalf::foundation::id::{OrganizationId, UserId};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::Digest;
-use behalf::store::durable::engine::{Database, Lock, StoreError, Tx, params};
+use behalf::store::durable::engine::{Age, Database, Lock, StoreError, Tx, params};
 use futures_util::future::join_all;
 
 /// An empty store that ends with its test.
@@ -72,6 +72,11 @@ macro_rules! on_both_engines {
             async fn several_nodes_may_start_at_once() {
                 super::on_sqlite(super::several_nodes_may_start_at_once).await;
             }
+
+            #[tokio::test]
+            async fn to_ask_whether_there_is_a_store_makes_none() {
+                super::on_sqlite(super::to_ask_whether_there_is_a_store_makes_none).await;
+            }
         }
         mod postgresql {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -82,6 +87,11 @@ macro_rules! on_both_engines {
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn several_nodes_may_start_at_once() {
                 super::on_postgresql(super::several_nodes_may_start_at_once).await;
+            }
+
+            #[tokio::test]
+            async fn to_ask_whether_there_is_a_store_makes_none() {
+                super::on_postgresql(super::to_ask_whether_there_is_a_store_makes_none).await;
             }
         }
     };
@@ -143,6 +153,25 @@ async fn parent(db: &Database, id: &'static str) {
 
 async fn parents(db: &Database) -> i64 {
     db.one("SELECT COUNT(*) FROM parent", &[]).await.unwrap().unwrap().get(0).unwrap()
+}
+
+pub async fn to_ask_whether_there_is_a_store_makes_none(place: config::Database) {
+    assert_eq!(Database::age(&place).await, Ok(Age::None));
+    assert_eq!(Database::age(&place).await, Ok(Age::None), "it was only asked");
+    let db = Database::open(&place).await.unwrap();
+    assert_eq!(Database::age(&place).await, Ok(Age::None), "nobody has moved in");
+    db.write(async |tx| {
+        let project = "INSERT INTO projects (id, slug, display_name, settings, created_at, updated_at)
+                       VALUES ('x', 'default', 'x', '{}', 0, 0)";
+        tx.execute(project, &[]).await
+    })
+    .await
+    .unwrap();
+    assert_eq!(Database::age(&place).await, Ok(Age::Present));
+    db.write(async |tx| tx.execute("UPDATE refinery_schema_history SET version = 0", &[]).await)
+        .await
+        .unwrap();
+    assert_eq!(Database::age(&place).await, Ok(Age::Earlier));
 }
 
 pub async fn what_is_committed_is_seen_by_everybody(store: Empty) {

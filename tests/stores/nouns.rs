@@ -55,6 +55,7 @@ on_both_engines! {
     routing_follows_every_switch,
     c03_a_proved_address_belongs_to_one_user_within_one_claim_of_its_domain,
     expected_members_are_taken_once,
+    c16_places_kept_before_count_for_the_own_organization_alone,
     s2_21_choices_are_memberships_and_delegations_in_force,
     c23_a_code_is_used_once_and_its_replay_kills_the_family,
     m07_what_was_used_is_never_first_again,
@@ -373,9 +374,14 @@ async fn c15_one_organization_holds_a_domain(db: Database) {
     claim.state = DomainState::Verified;
     let verified = db.write(async move |tx| domains::update(tx, &claim).await).await;
     assert!(matches!(verified, Err(StoreError::Unique { .. })), "{verified:?}");
-    let held = domains::verified(&mut &db, street.project.id, &street.domain.name).await.unwrap();
+    let held = domains::held(&mut &db, street.project.id, &street.domain.name).await.unwrap();
     assert_eq!(held.map(|domain| domain.organization_id), Some(street.a.id));
     assert_eq!(domains::claims(&mut &db, street.project.id, &street.domain.name).await.unwrap().len(), 2);
+    let mut a = street.a.clone();
+    a.deactivated_at = Some(NOW);
+    db.write(async move |tx| organizations::update(tx, &a).await).await.unwrap();
+    let held = domains::held(&mut &db, street.project.id, &street.domain.name).await.unwrap();
+    assert_eq!(held.map(|domain| domain.organization_id), Some(street.a.id), "shut down is not given up");
 }
 
 async fn routing_follows_every_switch(db: Database) {
@@ -469,7 +475,7 @@ async fn expected_members_are_taken_once(db: Database) {
     db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
     let take = async || {
         db.write(async move |tx| {
-            memberships::take_expected(tx, project, &email("ann@a.test"), user, NOW, NOW).await
+            memberships::take_expected(tx, project, &email("ann@a.test"), user, None, NOW, NOW).await
         })
         .await
         .unwrap()
@@ -479,6 +485,31 @@ async fn expected_members_are_taken_once(db: Database) {
     let place = expected.clone();
     db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
     assert_eq!(take().await, [], "writing it down again does not make it usable again");
+}
+
+async fn c16_places_kept_before_count_for_the_own_organization_alone(db: Database) {
+    let street = build(&db).await;
+    let (project, user, now) = (street.project.id, street.user.id, NOW.plus(Duration::from_secs(9)));
+    let place = |organization_id| Expected {
+        organization_id,
+        email: email("ann@a.test"),
+        kind: MembershipKind::Guest,
+        roles: vec!["admin".into()],
+        used_by: None,
+    };
+    let (own, other) = (place(street.a.id), place(street.b.id));
+    for place in [own.clone(), other.clone()] {
+        db.write(async move |tx| memberships::expect(tx, project, &place, NOW).await).await.unwrap();
+    }
+    let take = async |since| {
+        let (ann, own) = (email("ann@a.test"), Some(street.a.id));
+        let taken = db.write(async move |tx| {
+            memberships::take_expected(tx, project, &ann, user, own, since, now).await
+        });
+        taken.await.unwrap()
+    };
+    assert_eq!(take(now).await, [Expected { used_by: Some(user), ..own }]);
+    assert_eq!(take(NOW).await, [Expected { used_by: Some(user), ..other }]);
 }
 
 async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {
@@ -537,18 +568,28 @@ fn grant(street: &Street, number: u128) -> Grant {
 
 async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     let street = build(&db).await;
+    let project = street.project.id;
     let (made, code) = (grant(&street, 1), Digest::of(b"code"));
     let written = made.clone();
     db.write(async move |tx| grants::insert(tx, &written, code, NOW).await).await.unwrap();
-    let tries = (0..20).map(|_| db.write(async move |tx| grants::use_code(tx, code, NOW).await));
-    let results = futures_util::future::join_all(tries).await;
+    let uses =
+        async |project, code| db.write(async move |tx| grants::use_code(tx, project, code, NOW).await).await;
+    let revokes =
+        async |project| db.write(async move |tx| grants::revoke_by_code(tx, project, code, NOW).await).await;
+    // Of another project it is unknown, and stays good.
+    let stranger = ProjectId::from_u128(99);
+    assert_eq!(uses(stranger, code).await, Ok(None));
+    assert_eq!(revokes(stranger).await, Ok(None));
+    assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, None);
+    let results = futures_util::future::join_all((0..20).map(|_| uses(project, code))).await;
     let won: Vec<_> = results.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(won, std::slice::from_ref(&made));
-    let revoked = db.write(async move |tx| grants::revoke_by_code(tx, code, NOW).await).await.unwrap();
-    assert_eq!(revoked.unwrap().revoked_at, Some(NOW));
+    assert_eq!(revokes(project).await.unwrap().unwrap().revoked_at, Some(NOW));
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
-    let unknown = Digest::of(b"other");
-    assert!(db.write(async move |tx| grants::use_code(tx, unknown, NOW).await).await.unwrap().is_none());
+    assert_eq!(revokes(project).await, Ok(None), "what is dead is not killed again");
+    assert_eq!(grants::has_code(&mut &db, project, code).await, Ok(true));
+    assert_eq!(grants::has_code(&mut &db, stranger, code).await, Ok(false));
+    assert_eq!(uses(project, Digest::of(b"other")).await, Ok(None));
 }
 
 fn saml_key(street: &Street, number: u128, generation: i64) -> SamlKeyRecord {

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::{Findings, saml};
 use crate::broker::Broker;
+use crate::egress::documents::{Kind, Wanted};
 use crate::keys::connection_secret;
 use crate::keys::connection_secret::private_key;
 use crate::model::connection::{Connection, ConnectionState, OidcConnection, SamlConnection, Upstream};
@@ -88,23 +89,27 @@ async fn endpoints(broker: &Broker, connection: OidcConnection<'_>) -> Result<Ur
     let url = url.map_err(|_| format!("its issuer {issuer} is no URL"))?;
     let body = broker
         .documents
-        .get(&url, |_| true)
+        .get(&Wanted::new(Kind::Discovery, connection.id, &url), |_| true)
         .await
-        .map_err(|error| format!("{url} cannot be had: {error}"))?;
+        .map_err(|error| format!("{url} cannot be had: {}", error.explained()))?;
     let found: Metadata =
-        serde_json::from_slice(&body).map_err(|_| format!("{url} is no discovery document"))?;
+        serde_json::from_slice(&body).map_err(|error| format!("{url} is no discovery document: {}", lacks(&error)))?;
     if found.issuer != *issuer {
         return Err(format!("its issuer is {:?}, not {issuer:?}: every character counts", found.issuer));
     }
     Ok(found.jwks_uri)
 }
 
+fn lacks(error: &serde_json::Error) -> &'static str {
+    if error.is_data() { "it lacks issuer or jwks_uri" } else { "it is not JSON" }
+}
+
 async fn keys(broker: &Broker, connection: OidcConnection<'_>, jwks: &Url) -> Result<usize, String> {
     let body = broker
         .documents
-        .get(jwks, |_| true)
+        .get(&Wanted::new(Kind::Keys, connection.id, jwks), |_| true)
         .await
-        .map_err(|error| format!("{jwks} cannot be had: {error}"))?;
+        .map_err(|error| format!("{jwks} cannot be had: {}", error.explained()))?;
     let keys = JwkSet::parse(&body).map_err(|error| format!("{jwks}: {error}"))?;
     let accepted = &connection.oidc.algorithms;
     let usable = keys.keys().iter().filter(|key| accepted.iter().any(|algorithm| key.serves(*algorithm)));

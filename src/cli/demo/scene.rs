@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::folder::Folder;
 use super::visitor::Visitor;
 use super::{dns_zone, idp, saml_idp, web_app};
 use crate::broker::Broker;
 use crate::chores;
 use crate::cli::Error;
+use crate::cli::folder::Folder;
 use crate::config::Config;
 use crate::egress::collector::Collector;
 use crate::foundation::clock::Clock;

@@ -4,8 +4,8 @@ pub mod pages;
 
 use tower_sessions::Session;
 
-use super::Stop;
 use super::refusal::Refusal;
+use super::{Stop, note};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
@@ -151,6 +151,42 @@ pub fn error_redirect(
     pairs.extend(state.map(|state| ("state", state)));
     pairs.push(("iss", &issuer));
     reply::see_other(&params::append(redirect_uri, pairs))
+}
+
+/// Where an application waits that asked for an answer without any page (`prompt=none`): whatever happens, that is
+/// where it is told (OpenID Connect Core, section 3.1.2.6).
+#[derive(Debug)]
+pub struct Silent {
+    redirect_uri: String,
+    state: Option<String>,
+}
+
+impl Silent {
+    pub fn new(redirect_uri: &str, state: Option<&str>) -> Self {
+        Self { redirect_uri: redirect_uri.to_owned(), state: state.map(str::to_owned) }
+    }
+
+    pub fn of(asked: &Asked) -> Option<Self> {
+        asked.prompt.none.then(|| Self::asked_by(asked))
+    }
+
+    /// The application that asked, whatever it asked for.
+    pub fn asked_by(asked: &Asked) -> Self {
+        Self::new(&asked.redirect_uri, asked.state.as_deref())
+    }
+
+    pub async fn tell(self, visitor: &Visitor, stop: Stop) -> Response {
+        let error = match stop {
+            Stop::Refused(refusal) => match note(visitor, "login.refused", &refusal, None, None).await {
+                Ok(()) => {
+                    refusal.application().unwrap_or_else(|| OAuthError::invalid_request(refusal.name()))
+                }
+                Err(fault) => visitor.faulty(&fault).await,
+            },
+            Stop::Failed(fault) => visitor.faulty(&fault).await,
+        };
+        error_redirect(visitor, &self.redirect_uri, self.state.as_deref(), &error)
+    }
 }
 
 /// The session that this browser has already, if it will do for what is asked.

@@ -4,12 +4,13 @@ use axum::extract::RawQuery;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{asked, error_redirect, hinted_user, redirect_uri};
+use super::{Silent, asked, error_redirect, hinted_user, redirect_uri};
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next, note};
+use crate::login::{Stop, answer, answer_to, next, note};
 use crate::model::application::Application;
 use crate::model::login::Asked;
+use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oauth::authorization;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
@@ -33,22 +34,32 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
             next::proceed_for(&visitor, &browser, Journey::begin(&visitor, asked), application).await
         }
         Ok(Arrival::TurnedAway(response)) => response,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => answer_to(&visitor, Err(stop), claimed(&params)).await,
     }
 }
 
 /// `POST /authorize`: another site's form brings no cookie of ours, so the journey goes on by a GET of our own.
-pub async fn authorize_by_post(visitor: Visitor, Form(params): Form) -> Response {
+pub async fn authorize_by_post(mut visitor: Visitor, Form(params): Form) -> Response {
+    visitor.ui_locales = params.get("ui_locales").ok().flatten().map(str::to_owned);
     let outcome = match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
             let mut journey = Journey::begin(&visitor, welcome.0);
+            let (silent, application) =
+                (journey.login.asked.prompt.none, Silent::asked_by(&journey.login.asked));
             let response = reply::see_other(&journey.path(&visitor, ""));
-            journey.keep(&visitor, response).await
+            match journey.keep(&visitor, response).await {
+                Err(stop) if silent || next::is_crowd(&stop) => Ok(application.tell(&visitor, stop).await),
+                kept => kept,
+            }
         }
         Ok(Arrival::TurnedAway(response)) => Ok(response),
         Err(stop) => Err(stop),
     };
-    answer(&visitor, outcome).await
+    answer_to(&visitor, outcome, claimed(&params)).await
+}
+
+fn claimed(params: &Params) -> Option<&str> {
+    params.get("client_id").ok().flatten()
 }
 
 enum Arrival {
@@ -66,9 +77,30 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
     let uri = redirect_uri(&application, addressed.redirect_uri)?;
     let given = addressed.redirect_uri.is_some();
     let state = state(params);
+    let silent = is_silent(params).then(|| Silent::new(&uri, state.as_ref().ok().copied().flatten()));
+    match (welcomed(visitor, params, application, &uri, given, state).await, silent) {
+        (Err(stop), Some(silent)) => Ok(Arrival::TurnedAway(silent.tell(visitor, stop).await)),
+        (arrival, _) => arrival,
+    }
+}
+
+fn is_silent(params: &Params) -> bool {
+    let prompt = params.get("prompt").ok().flatten().unwrap_or_default();
+    prompt.split(' ').any(|word| word == "none")
+}
+
+async fn welcomed(
+    visitor: &Visitor,
+    params: &Params,
+    application: Application,
+    uri: &str,
+    given: bool,
+    state: Result<Option<&str>, OAuthError>,
+) -> Result<Arrival, Stop> {
     let checked = match &state {
-        Ok(state) => authorization::request(params)
-            .and_then(|request| asked(&application, request, uri.clone(), given, state.map(str::to_owned))),
+        Ok(state) => authorization::request(params).and_then(|request| {
+            asked(&application, request, uri.to_owned(), given, state.map(str::to_owned))
+        }),
         Err(error) => Err(error.clone()),
     };
     let checked = match checked {
@@ -83,7 +115,7 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
         Err(error) => {
             note(visitor, "login.refused", &Refusal::Protocol(error.clone()), Some(application.id), None)
                 .await?;
-            Ok(Arrival::TurnedAway(error_redirect(visitor, &uri, state.ok().flatten(), &error)))
+            Ok(Arrival::TurnedAway(error_redirect(visitor, uri, state.ok().flatten(), &error)))
         }
     }
 }
@@ -95,8 +127,11 @@ async fn hinted(
     mut asked: Asked,
 ) -> Result<Result<Asked, OAuthError>, Stop> {
     let Ok(Some(hint)) = params.get("id_token_hint") else { return Ok(Ok(asked)) };
-    let keys = visitor.broker().keyring.of(visitor.project.id).await?;
-    Ok(hinted_user(&visitor.issuer(), keys.public(), hint).map(|user| {
+    let keys = match Jws::parse(hint).ok().and_then(|jws| jws.kid()?.parse().ok()) {
+        Some(key) => visitor.broker().keyring.ever_published(visitor.project.id, key).await?,
+        None => JwkSet::new(Vec::new()),
+    };
+    Ok(hinted_user(&visitor.issuer(), &keys, hint).map(|user| {
         asked.hinted_user = Some(user);
         asked
     }))

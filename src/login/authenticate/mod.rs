@@ -196,7 +196,7 @@ impl SignIn {
                 Ok(Claimed { domain: self.proof.vouched.then_some(domain.id), trusted })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
-            (Some(email), None) => match domains::verified(tx, self.project, email.domain()).await? {
+            (Some(email), None) => match domains::held(tx, self.project, email.domain()).await? {
                 Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
                 None => Ok(Claimed { domain: None, trusted: false }),
             },
@@ -313,7 +313,9 @@ impl SignIn {
     ) -> Result<bool, Undone> {
         let Some(email) = self.proof.email.as_ref().filter(|_| claimed.trusted) else { return Ok(false) };
         let since = self.places_count_since(tx, connection, email).await?;
-        let mut places = memberships::take_expected(tx, self.project, email, user, since, self.now).await?;
+        let own = connection.organization_id;
+        let mut places =
+            memberships::take_expected(tx, self.project, email, user, own, since, self.now).await?;
         // One's own organization first: in an exclusive project it is the only one.
         places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
@@ -336,8 +338,8 @@ impl SignIn {
         Ok(any)
     }
 
-    /// Whoever held the domain before has left nothing to its new holder's people: places that were kept for theirs
-    /// do not count (threats C16).
+    /// Whoever held the domain before has left nothing to its new holder's people: places that others kept for theirs
+    /// do not count (threats C16). Those that the new holder itself has kept do, however long ago.
     async fn places_count_since(
         &self,
         tx: &mut Tx<'_>,

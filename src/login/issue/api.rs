@@ -14,11 +14,11 @@ use super::client;
 use super::mint::{self, Minted};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::{ApplicationId, GrantId, RequestId};
 use crate::foundation::random::Random;
-use crate::foundation::secret::Secret;
+use crate::foundation::secret::{Digest, Secret};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, note};
+use crate::login::{Stop, note, note_claimed};
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::Grant;
@@ -31,12 +31,12 @@ use crate::protocol::oauth::{pkce, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants;
 use crate::telemetry::names;
-use crate::web::form::Form;
+use crate::web::form::MachineForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
 /// `POST /token`
-pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
+pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
     match granted(&visitor, &params).await {
         Ok(answer) => {
             let mut response = Json(answer).into_response();
@@ -44,7 +44,7 @@ pub async fn token(visitor: Visitor, Form(params): Form) -> Response {
             response
         }
         Err(Stop::Refused(refusal)) => refused(&visitor, &refusal),
-        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
+        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     }
 }
 
@@ -71,7 +71,8 @@ async fn granted(
 ) -> Result<TokenAnswer, Stop> {
     let (application, request) = match asked(visitor, params).await {
         Err(Stop::Refused(refusal)) => {
-            note(visitor, "token.refused", &refusal, None, None).await?;
+            let claimed = client::claimed(visitor, params);
+            note_claimed(visitor, "token.refused", &refusal, claimed.as_deref()).await?;
             return Err(refusal.into());
         }
         other => other?,
@@ -84,19 +85,35 @@ async fn granted(
         application,
         request,
     };
-    let (grant, minted) = redeemed(visitor, redeem).await?;
-    sign(visitor, &grant, &minted).await
+    match redeemed(visitor, redeem).await? {
+        Ok((grant, minted)) => sign(visitor, &grant, &minted).await,
+        Err(Denied::Recorded(refusal)) => Err(refusal.into()),
+        Err(Denied::Unrecorded(application, refusal)) => {
+            note(visitor, "token.refused", &refusal, Some(application), None).await?;
+            Err(refusal.into())
+        }
+    }
 }
+
+/// A code was not redeemed.
+enum Denied {
+    /// Together with what it changed.
+    Recorded(Refusal),
+    /// Nothing was changed. Whoever asks again and again may not fill the audit trail by it.
+    Unrecorded(ApplicationId, Refusal),
+}
+
+type Redeemed = Result<(Grant, Minted), Denied>;
 
 /// Whoever loses against another transaction looks again. If it was the same code, it is used by now: to lose the
 /// race is a reuse like any other, and ends what the winner got.
-async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<(Grant, Minted), Stop> {
+async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<Redeemed, Stop> {
     let redeem = Arc::new(redeem);
     for _ in 0..TRIES {
         let redeem = Arc::clone(&redeem);
         match visitor.broker().db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
             Err(StoreError::Conflict) => {}
-            outcome => return Ok(outcome??),
+            outcome => return Ok(outcome?),
         }
     }
     Err(StoreError::Conflict.into())
@@ -126,9 +143,9 @@ struct Redeem {
 }
 
 impl Redeem {
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(Grant, Minted), Refusal>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Redeemed, StoreError> {
         let code = Secret::new(self.request.code.as_str()).digest();
-        let Some(grant) = grants::use_code(tx, code, self.now).await? else {
+        let Some(grant) = grants::use_code(tx, self.application.project_id, code, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);
         };
         let outcome = match self.fits(&grant) {
@@ -149,31 +166,27 @@ impl Redeem {
                 names::login_refused(refusal.name());
                 grants::revoke(tx, grant.id, self.now).await?;
                 self.record_refusal(tx, event, &refusal).await?;
-                Ok(Err(refusal))
+                Ok(Err(Denied::Recorded(refusal)))
             }
         }
     }
 
     /// A code that comes a second time kills what the first one gave (RFC 6749, section 4.1.2).
-    async fn replayed(
-        &self,
-        tx: &mut Tx<'_>,
-        code: crate::foundation::secret::Digest,
-    ) -> Result<Refusal, StoreError> {
-        let refusal = match grants::revoke_by_code(tx, code, self.now).await? {
-            Some(grant) => {
-                let refusal = invalid_grant("the code was used before");
-                let event =
-                    AuditEvent::new(self.application.project_id, "token.code_replayed", Outcome::Refused)
-                        .organization(grant.organization)
-                        .subject(grant.id)
-                        .request(Some(self.tag));
-                self.record_refusal(tx, event, &refusal).await?;
-                refusal
-            }
-            None => invalid_grant("the code is unknown or has run out"),
+    async fn replayed(&self, tx: &mut Tx<'_>, code: Digest) -> Result<Denied, StoreError> {
+        let (project, application) = (self.application.project_id, self.application.id);
+        let replayed = invalid_grant("the code was used before");
+        let Some(grant) = grants::revoke_by_code(tx, project, code, self.now).await? else {
+            let unknown = invalid_grant("the code is unknown or has run out");
+            let known = grants::has_code(tx, project, code).await?;
+            return Ok(Denied::Unrecorded(application, if known { replayed } else { unknown }));
         };
-        Ok(refusal)
+        names::login_refused(replayed.name());
+        let event = AuditEvent::new(project, "token.code_replayed", Outcome::Refused)
+            .organization(grant.organization)
+            .subject(grant.id)
+            .request(Some(self.tag));
+        self.record_refusal(tx, event, &replayed).await?;
+        Ok(Denied::Recorded(replayed))
     }
 
     async fn record_refusal(
@@ -272,9 +285,9 @@ pub async fn userinfo(visitor: Visitor) -> Response {
         }
         Err(Stop::Refused(refusal)) => match note(&visitor, "userinfo.refused", &refusal, None, None).await {
             Ok(()) => unauthorized(&refusal),
-            Err(fault) => visitor.machine_fault(&fault),
+            Err(fault) => visitor.machine_fault(&fault).await,
         },
-        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault),
+        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     }
 }
 

@@ -41,6 +41,15 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
     if proved { Ok(application) } else { Err(unknown().into()) }
 }
 
+/// Whom the request says it comes from, if it says so at all: for the audit trail.
+pub fn claimed(visitor: &Visitor, params: &Params) -> Option<String> {
+    let header = visitor.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match read(header, params, unverified_issuer) {
+        Ok(credentials) => Some(credentials.client_id),
+        Err(_) => params.get("client_id").ok().flatten().map(str::to_owned),
+    }
+}
+
 /// One answer for every way in which it can fail.
 fn unknown() -> Refusal {
     Refusal::Protocol(OAuthError::invalid_client("unknown client, or not authenticated as it is registered"))

@@ -14,7 +14,7 @@ use crate::model::connection::Connection;
 use crate::model::delegation::Delegation;
 use crate::model::login::Context;
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
-use crate::model::organization::{Enforcement, Organization};
+use crate::model::organization::{Enforcement, Organization, Policy};
 use crate::model::project::Project;
 use crate::model::role;
 use crate::model::session::Session;
@@ -133,7 +133,7 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
     let mut organizations =
         if wants_list { Some(choices::of(tx, application, user, request.now).await?) } else { None };
     for choice in organizations.iter_mut().flatten() {
-        if !lets_in(choice, session, facts.connection.as_ref()) {
+        if !lets_in(choice, session, facts.connection.as_ref(), request.now) {
             choice.roles.clear();
         }
     }
@@ -142,7 +142,7 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
 }
 
 /// Checks 7 and 8, for an organization that is only listed.
-fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>) -> bool {
+fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>, now: Moment) -> bool {
     let provider = connection.and_then(|connection| connection.organization_id);
     let through = match &choice.delegation {
         Some(delegated) => provider == Some(delegated.home),
@@ -150,7 +150,8 @@ fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>) 
     };
     let needs_mfa = choice.policy.require_mfa
         || choice.delegation.as_ref().is_some_and(|delegated| delegated.settings.require_mfa);
-    through && (!needs_mfa || session.assurance.is_multi_factor())
+    let multi_factor = !needs_mfa || session.assurance.is_multi_factor();
+    through && multi_factor && is_young_enough(&choice.policy, session, now)
 }
 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
@@ -335,9 +336,13 @@ fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
     let delegated = facts.delegation.as_ref().is_some_and(|delegation| delegation.settings.require_mfa);
     let needs_mfa = organization.policy.require_mfa || delegated;
     refuse_unless(!needs_mfa || session.assurance.is_multi_factor(), Refusal::MfaRequired)?;
-    let age = facts.now.since(session.authenticated_at).as_secs();
-    let young = organization.policy.max_age.is_none_or(|limit| age <= limit);
+    let young = is_young_enough(&organization.policy, session, facts.now);
     refuse_unless(young, Refusal::AuthenticationTooOld)
+}
+
+fn is_young_enough(policy: &Policy, session: &Session, now: Moment) -> bool {
+    let age = now.since(session.authenticated_at).as_secs();
+    policy.max_age.is_none_or(|limit| age <= limit)
 }
 
 /// Roles cut by the delegation's ceiling, permissions masked by the organization's functional roles.

@@ -4,6 +4,7 @@
 pub mod pages;
 
 use super::Stop;
+use super::refusal::Refusal;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
 use crate::foundation::id::ConnectionId;
@@ -11,14 +12,13 @@ use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
 use crate::store::durable::{connections, delegations, domains, organizations};
-use crate::web::templates::Problem;
 use crate::web::visitor::Visitor;
 
 /// Whether it is known where to send the person.
 #[derive(Debug)]
 pub enum Decision {
     /// They must say who they are.
-    Ask(Option<Problem>),
+    Ask,
     Resolved(Resolved),
 }
 
@@ -32,7 +32,7 @@ pub async fn decide(
 ) -> Result<Decision, Stop> {
     let hint = asked.login_hint.as_deref().and_then(|hint| Email::parse(hint).ok());
     if arrived.another_account || asked.prompt.select_account {
-        return Ok(Decision::Ask(None));
+        return Ok(Decision::Ask);
     }
     if let Some(name) = &asked.connection {
         let found = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
@@ -41,7 +41,8 @@ pub async fn decide(
             Some(connection) => {
                 Decision::Resolved(Resolved { email: hint, connections: vec![connection.id] })
             }
-            None => Decision::Ask(Some(Problem::NoIdentityProvider)),
+            // Nobody has typed anything: it is for the application to know.
+            None => return Err(Refusal::ConnectionNotAllowed.into()),
         });
     }
     let routed = match &hint {
@@ -68,7 +69,7 @@ pub async fn decide(
     match (application.settings.domain_based, application.settings.connections.as_slice()) {
         // Nothing to ask: there is one way in.
         (false, [only]) => Ok(Decision::Resolved(Resolved { email: hint, connections: vec![*only] })),
-        _ => Ok(Decision::Ask(None)),
+        _ => Ok(Decision::Ask),
     }
 }
 

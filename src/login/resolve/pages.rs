@@ -9,10 +9,10 @@ use tower_sessions::Session;
 
 use super::{by_email, offered};
 use crate::foundation::email::Email;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next};
+use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Resolved, Stage};
@@ -20,6 +20,7 @@ use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
+use crate::web::reply;
 use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
@@ -31,6 +32,14 @@ pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>)
     match Journey::find(&visitor, &flow).await {
         Ok(journey) => next::proceed(&visitor, &browser, journey).await,
         Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// `GET` of a step that is taken by a form: a tab that was opened again is led back to where the flow stands.
+pub async fn back(visitor: Visitor, Path(flow): Path<String>) -> Response {
+    match flow.parse::<FlowId>() {
+        Ok(flow) => reply::see_other(&visitor.path(&format!("/login/{flow}"))),
+        Err(_) => answer(&visitor, Err(Refusal::FlowExpired.into())).await,
     }
 }
 
@@ -51,6 +60,14 @@ pub async fn identify(
             next::proceed(&visitor, &browser, journey).await
         }
         Ok(Identified::Again(typed, problem)) => {
+            let refusal = match problem {
+                Problem::EmailInvalid => Refusal::EmailInvalid,
+                _ => Refusal::NoIdentityProvider,
+            };
+            let application = Some(journey.login.asked.application);
+            if let Err(fault) = note(&visitor, "login.refused", &refusal, application, None).await {
+                return next::failed(&visitor, journey, &fault).await;
+            }
             let page = ask_again(&visitor, journey, &typed, problem).await;
             answer(&visitor, page).await
         }
@@ -69,6 +86,7 @@ pub async fn restart(
 ) -> Response {
     match checked(&visitor, &flow, &params).await {
         Ok(mut journey) => {
+            journey.login.asked.hinted_user = None;
             journey.login.restart();
             next::proceed(&visitor, &browser, journey).await
         }

@@ -10,7 +10,9 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::model::words;
 use crate::protocol::saml::keys::{Certificate, VerifyingKey};
+use crate::protocol::saml::names::{Binding, name_id};
 use crate::protocol::saml::signature::SignatureMethod;
+use crate::protocol::saml::{authn_request, response};
 
 /// An upstream SAML identity provider, and how we speak with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +159,50 @@ pub struct RequestSettings {
 pub struct RequestedAuthnContext {
     pub comparison: Comparison,
     pub classes: Vec<String>,
+}
+
+impl NameIdFormat {
+    /// SAML 2.0 Core, section 8.3.
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Self::Unspecified => name_id::UNSPECIFIED,
+            Self::EmailAddress => name_id::EMAIL_ADDRESS,
+            Self::Persistent => name_id::PERSISTENT,
+            Self::Transient => name_id::TRANSIENT,
+        }
+    }
+}
+
+impl RequestBinding {
+    pub const fn binding(self) -> Binding {
+        match self {
+            Self::Redirect => Binding::Redirect,
+            Self::Post => Binding::Post,
+        }
+    }
+}
+
+impl Comparison {
+    pub const fn in_request(self) -> authn_request::Comparison {
+        match self {
+            Self::Exact => authn_request::Comparison::Exact,
+            Self::Minimum => authn_request::Comparison::Minimum,
+            Self::Maximum => authn_request::Comparison::Maximum,
+            Self::Better => authn_request::Comparison::Better,
+        }
+    }
+}
+
+impl Wants {
+    pub const fn of_response(self) -> response::Wants {
+        let signed = match self.signed {
+            WantedSignature::Either => response::SignedPart::Either,
+            WantedSignature::Assertion => response::SignedPart::Assertion,
+            WantedSignature::Response => response::SignedPart::Response,
+            WantedSignature::Both => response::SignedPart::Both,
+        };
+        response::Wants { signed, encrypted: self.encrypted }
+    }
 }
 
 impl SamlSignature {

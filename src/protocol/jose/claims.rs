@@ -89,14 +89,6 @@ impl Claims {
         self.if_said(name, Self::string)
     }
 
-    pub fn boolean(&self, name: &str) -> Result<bool, ClaimError> {
-        self.required(name)?.as_bool().ok_or_else(|| wrong(name, "true or false"))
-    }
-
-    pub fn optional_boolean(&self, name: &str) -> Result<Option<bool>, ClaimError> {
-        self.if_said(name, Self::boolean)
-    }
-
     /// A list with at least one text, none of them empty.
     pub fn strings(&self, name: &str) -> Result<Vec<&str>, ClaimError> {
         let texts: Option<Vec<&str>> = self
@@ -197,7 +189,6 @@ mod tests {
         assert_eq!(claims.aud().unwrap(), ["rp1", "rp2"]);
         assert_eq!(claims.exp(), Ok(Moment::from_millis(1_700_000_000_250)));
         assert_eq!(claims.iat(), Ok(NOW));
-        assert_eq!(claims.optional_boolean("email_verified"), Ok(Some(true)));
         assert_eq!(claims.optional_string("nonce"), Ok(None));
         assert_eq!(claims.optional_strings("groups").unwrap().unwrap(), ["g"]);
         assert_eq!(claims.nbf(), Ok(None));
@@ -245,7 +236,6 @@ mod tests {
         for sub in ["\"\"", "1", "null", "[\"ann\"]", "\"änn\"", "\"ann\\u0000\"", "\"ann\\n\"", &long] {
             assert!(is_wrong(claims(&format!(r#"{{"sub":{sub}}}"#)).sub()), "{sub}");
         }
-        assert!(is_wrong(claims(r#"{"email_verified":"true"}"#).optional_boolean("email_verified")));
         assert!(is_wrong(claims(r#"{"iss":["a"]}"#).iss()));
     }
 

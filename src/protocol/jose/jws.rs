@@ -53,17 +53,11 @@ pub enum Typ {
     Jwt,
     /// This one and no other.
     Exactly(&'static str),
-    /// This one, absent, or `JWT`: a kind that got its own type late.
-    JwtOr(&'static str),
 }
 
 impl Typ {
     /// RFC 9068, section 2.1.
     pub const ACCESS_TOKEN: Self = Self::Exactly("at+jwt");
-    /// OpenID Connect Back-Channel Logout 1.0, section 2.4: recommended, not required.
-    pub const LOGOUT_TOKEN: Self = Self::JwtOr("logout+jwt");
-    /// RFC 9101, section 10.8.
-    pub const AUTHORIZATION_REQUEST: Self = Self::JwtOr("oauth-authz-req+jwt");
 
     /// Media types compare without case and without `application/` (RFC 7515, section 4.1.9).
     fn admits(self, typ: Option<&str>) -> bool {
@@ -73,11 +67,9 @@ impl Typ {
                 typ[short.map_or(0, str::len)..].eq_ignore_ascii_case(wanted)
             })
         };
-        let is_plain = typ.is_none() || is("JWT");
         match self {
-            Self::Jwt => is_plain,
+            Self::Jwt => typ.is_none() || is("JWT"),
             Self::Exactly(wanted) => is(wanted),
-            Self::JwtOr(wanted) => is(wanted) || is_plain,
         }
     }
 }

@@ -89,6 +89,13 @@ impl SigningKey {
         der.map_err(|_| SignError::Crypto)
     }
 
+    /// The same key under another `kid`.
+    #[must_use]
+    pub fn named(mut self, kid: String) -> Self {
+        self.jwk.kid = Some(kid);
+        self
+    }
+
     pub fn kid(&self) -> &str {
         self.jwk.kid.as_deref().unwrap_or_default()
     }

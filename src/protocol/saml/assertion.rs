@@ -194,10 +194,9 @@ fn conditions(
             ));
         }
     }
-    if let Some(from) = message::moment(conditions, "NotBefore", Check::NotYetValid)? {
-        if !window.has_come(from) {
-            return Err(Refused::new(Check::NotYetValid, window.shown(), from.rfc3339()));
-        }
+    let from = message::moment(conditions, "NotBefore", Check::NotYetValid)?;
+    if let Some(from) = from.filter(|from| !window.has_come(*from)) {
+        return Err(Refused::new(Check::NotYetValid, window.shown(), from.rfc3339()));
     }
     let until = message::moment(conditions, "NotOnOrAfter", Check::Expired)?;
     if let Some(until) = until {

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::digest::{SHA256, SHA384, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256,
     RsaKeyPair,
@@ -16,7 +15,7 @@ use rcgen::{
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::base64;
-use super::keys::{DecryptingKey, KeyError, SigningKey, VerifyingKey};
+use super::keys::{DecryptingKey, KeyError, SigningKey, VerifyingKey, sign_ecdsa, sign_rsa};
 use super::signature::SignatureMethod;
 use crate::foundation::clock::Moment;
 
@@ -255,19 +254,12 @@ impl PublicKeyData for Signer {
 
 impl rcgen::SigningKey for Signer {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        let random = SystemRandom::new();
-        match self {
-            Self::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .map_err(|_| rcgen::Error::RingUnspecified)?;
-                Ok(signature)
-            }
-            Self::P256(pair) | Self::P384(pair) => {
-                let made = pair.sign(&random, message).map_err(|_| rcgen::Error::RingUnspecified)?;
-                Ok(made.as_ref().to_vec())
-            }
-        }
+        let made = match self {
+            Self::Rsa(pair) => sign_rsa(pair, &RSA_PKCS1_SHA256, &SHA256, message),
+            Self::P256(pair) => sign_ecdsa(pair, &SHA256, message),
+            Self::P384(pair) => sign_ecdsa(pair, &SHA384, message),
+        };
+        made.map_err(|_| rcgen::Error::RingUnspecified)
     }
 }
 

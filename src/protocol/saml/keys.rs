@@ -1,9 +1,10 @@
 //! The keys of SAML: RSA of 2048 to 8192 bits, P-256 and P-384, parsed once and kept. Nothing weaker becomes a key.
 
 use std::fmt;
+use std::sync::Arc;
 
+use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA384, SHA512, digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
     KeySize, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
     PublicEncryptingKey,
@@ -34,7 +35,10 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 pub enum KeyError {
     #[error("the public key is malformed")]
     Public,
-    #[error("the private key is not an unencrypted PKCS#8 document of an RSA, P-256 or P-384 key")]
+    #[error(
+        "the private key is not an unencrypted PKCS#8 document of an RSA key of 2048 to 8192 bits, or of a P-256 or \
+         P-384 key"
+    )]
     Private,
     #[error("the key is neither RSA nor on the curve P-256 or P-384")]
     Kind,
@@ -201,9 +205,11 @@ impl KeyKind {
 ///
 /// The library that holds the key draws its chance itself, from the same source as `foundation::random`; it
 /// accepts no other.
+#[derive(Clone)]
 pub struct SigningKey {
-    pair: Pair,
+    pair: Arc<Pair>,
     public: VerifyingKey,
+    method: SignatureMethod,
 }
 
 enum Pair {
@@ -232,12 +238,29 @@ impl SigningKey {
 
     fn new(pair: Pair) -> Result<Self, KeyError> {
         let public = VerifyingKey::from_spki(pair.spki()?.as_ref())?;
-        Ok(Self { pair, public })
+        let method = match pair {
+            Pair::Rsa(_) => SignatureMethod::RsaSha256,
+            Pair::P256(_) => SignatureMethod::EcdsaSha256,
+            Pair::P384(_) => SignatureMethod::EcdsaSha384,
+        };
+        Ok(Self { pair: Arc::new(pair), public, method })
+    }
+
+    /// The same key, signing by another method of its kind.
+    pub fn by(&self, method: SignatureMethod) -> Result<Self, KeyError> {
+        use SignatureMethod as By;
+        let fits = matches!(
+            (&*self.pair, method),
+            (Pair::Rsa(_), By::RsaSha256 | By::RsaSha384 | By::RsaSha512)
+                | (Pair::P256(_), By::EcdsaSha256)
+                | (Pair::P384(_), By::EcdsaSha384)
+        );
+        if fits { Ok(Self { method, ..self.clone() }) } else { Err(KeyError::Method) }
     }
 
     /// As a PKCS#8 version 1 document, to be sealed at once.
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        match &self.pair {
+        match &*self.pair {
             Pair::Rsa(pair) => pkcs8(pair),
             Pair::P256(pair) | Pair::P384(pair) => {
                 let der = pair.to_pkcs8v1().map_err(|_| KeyError::Crypto)?;
@@ -246,13 +269,9 @@ impl SigningKey {
         }
     }
 
-    /// The method that this key signs by unless told otherwise.
+    /// The method that this key signs by: that of its kind, or the one that was chosen.
     pub fn method(&self) -> SignatureMethod {
-        match self.pair {
-            Pair::Rsa(_) => SignatureMethod::RsaSha256,
-            Pair::P256(_) => SignatureMethod::EcdsaSha256,
-            Pair::P384(_) => SignatureMethod::EcdsaSha384,
-        }
+        self.method
     }
 
     pub fn verifying_key(&self) -> &VerifyingKey {
@@ -262,28 +281,42 @@ impl SigningKey {
     /// The signature over `message`, as XML Signature and the redirect binding carry it. Fails if the method is not
     /// of this kind of key.
     pub fn sign(&self, method: SignatureMethod, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        match (&self.pair, method) {
-            (Pair::Rsa(pair), SignatureMethod::RsaSha256) => sign_rsa(pair, &RSA_PKCS1_SHA256, message),
-            (Pair::Rsa(pair), SignatureMethod::RsaSha384) => sign_rsa(pair, &RSA_PKCS1_SHA384, message),
-            (Pair::Rsa(pair), SignatureMethod::RsaSha512) => sign_rsa(pair, &RSA_PKCS1_SHA512, message),
-            (Pair::P256(pair), SignatureMethod::EcdsaSha256)
-            | (Pair::P384(pair), SignatureMethod::EcdsaSha384) => {
-                let made = pair.sign(&SystemRandom::new(), message).map_err(|_| KeyError::Crypto)?;
-                Ok(made.as_ref().to_vec())
+        match (&*self.pair, method) {
+            (Pair::Rsa(pair), SignatureMethod::RsaSha256) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA256, &SHA256, message)
             }
+            (Pair::Rsa(pair), SignatureMethod::RsaSha384) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA384, &SHA384, message)
+            }
+            (Pair::Rsa(pair), SignatureMethod::RsaSha512) => {
+                sign_rsa(pair, &RSA_PKCS1_SHA512, &SHA512, message)
+            }
+            (Pair::P256(pair), SignatureMethod::EcdsaSha256) => sign_ecdsa(pair, &SHA256, message),
+            (Pair::P384(pair), SignatureMethod::EcdsaSha384) => sign_ecdsa(pair, &SHA384, message),
             _ => Err(KeyError::Method),
         }
     }
 }
 
-fn sign_rsa(
+pub(super) fn sign_rsa(
     pair: &RsaKeyPair,
     encoding: &'static dyn RsaEncoding,
+    by: &'static Digest,
     message: &[u8],
 ) -> Result<Vec<u8>, KeyError> {
     let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(encoding, &SystemRandom::new(), message, &mut signature).map_err(|_| KeyError::Crypto)?;
+    pair.sign_digest(encoding, &digest(by, message), &mut signature).map_err(|_| KeyError::Crypto)?;
     Ok(signature)
+}
+
+/// In the form that the pair was read for: `r ‖ s`, or ASN.1 for certificates.
+pub(super) fn sign_ecdsa(
+    pair: &EcdsaKeyPair,
+    by: &'static Digest,
+    message: &[u8],
+) -> Result<Vec<u8>, KeyError> {
+    let made = pair.sign_digest(&digest(by, message)).map_err(|_| KeyError::Crypto)?;
+    Ok(made.as_ref().to_vec())
 }
 
 impl Pair {

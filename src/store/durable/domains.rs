@@ -78,17 +78,14 @@ pub async fn claims(
     domains(db.all(sql, params![project, name.as_str()]).await?)
 }
 
-/// The claim that counts: verified, by an active organization.
-pub async fn verified(
+/// Whoever holds the domain: verified, whether or not their organization is active. A domain whose organization is
+/// shut down for a while is not free for others meanwhile.
+pub async fn held(
     db: &mut impl Read,
     project: ProjectId,
     name: &DomainName,
 ) -> Result<Option<Domain>, StoreError> {
-    let sql = select!(
-        "JOIN organizations o ON o.id = d.organization_id
-         WHERE d.project_id = $1 AND d.name = $2 AND d.state = 'verified'
-           AND o.deactivated_at IS NULL AND o.deleted_at IS NULL"
-    );
+    let sql = select!("WHERE d.project_id = $1 AND d.name = $2 AND d.state = 'verified'");
     db.one(sql, params![project, name.as_str()]).await?.as_ref().map(domain).transpose()
 }
 

@@ -13,6 +13,7 @@ mod sqlite;
 mod value;
 mod writer;
 
+use std::fs::File;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
@@ -88,6 +89,31 @@ impl Database {
             return Ok(Self(Engine::Postgres(Arc::new(Postgres::open(settings).await?))));
         }
         Err(StoreError::Url("neither sqlite:PATH nor postgres://…"))
+    }
+
+    /// The place of the only server of a SQLite file, for as long as the answer is held: what is short-lived stands in
+    /// the memory of one process, so a second one would not know the logins that the first has begun. Other commands
+    /// need no such place.
+    ///
+    /// # Errors
+    /// Another server holds it.
+    pub fn only_server(settings: &crate::config::Database) -> Result<Option<File>, StoreError> {
+        let Some(path) = settings.url.strip_prefix("sqlite:") else { return Ok(None) };
+        sqlite::only_server(Path::new(path.strip_prefix("//").unwrap_or(path))).map(Some)
+    }
+
+    /// Whether there is a database already, and of which version. Nothing is made or changed to find out.
+    pub async fn age(settings: &crate::config::Database) -> Result<Age, StoreError> {
+        let found = match settings.url.strip_prefix("sqlite:") {
+            Some(path) => sqlite::version(Path::new(path.strip_prefix("//").unwrap_or(path)))?,
+            None => postgres::version(settings).await?,
+        };
+        let latest = migrations::runner().get_migrations().iter().map(|step| step.version()).max();
+        Ok(match found {
+            None => Age::None,
+            found if found == latest => Age::Present,
+            Some(_) => Age::Earlier,
+        })
     }
 
     /// The one row of a `SELECT`, if there is one.
@@ -167,6 +193,20 @@ impl Database {
         }
     }
 }
+
+/// What became of a database by the last start on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// There is none, or nothing is in it.
+    None,
+    /// An earlier (or a later) version of this program made it.
+    Earlier,
+    Present,
+}
+
+/// How far the schema has come, if the first start came to its end.
+const VERSION: &str = "SELECT MAX(h.version) FROM refinery_schema_history h
+                    WHERE EXISTS (SELECT 1 FROM projects p WHERE p.slug = 'default')";
 
 fn read_here<T, E, F>(sqlite: &Sqlite, work: F) -> Result<T, E>
 where

@@ -3,7 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, SessionId};
+use crate::foundation::id::{GrantId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
 use crate::model::grant::Grant;
 
@@ -59,27 +59,41 @@ pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -
     Ok(())
 }
 
-/// Uses a code: the first caller gets its grant, whoever comes later gets nothing.
-pub async fn use_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
+/// Uses a code: the first caller gets its grant, whoever comes later gets nothing. Another project's is unknown.
+pub async fn use_code(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    code: Digest,
+    now: Moment,
+) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET code_used_at = $2 WHERE code_digest = $1 AND code_used_at IS NULL RETURNING ",
+        "UPDATE grants SET code_used_at = $3
+         WHERE code_digest = $2 AND project_id = $1 AND code_used_at IS NULL RETURNING ",
         columns!()
     );
-    tx.one(sql, params![code, now]).await?.as_ref().map(grant).transpose()
+    tx.one(sql, params![project, code, now]).await?.as_ref().map(grant).transpose()
 }
 
-/// Kills the tokens that came of a code which somebody used twice. Returns whose they were. What is dead already is
-/// not written again, so that of many who come at once few stand in each other's way.
-pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Digest, now: Moment) -> Result<Option<Grant>, StoreError> {
+/// Kills the tokens that came of a code which somebody used twice. Returns whose they were, or nothing where they
+/// are dead already: of many who come at once, few stand in each other's way.
+pub async fn revoke_by_code(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    code: Digest,
+    now: Moment,
+) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET revoked_at = $2 WHERE code_digest = $1 AND revoked_at IS NULL RETURNING ",
+        "UPDATE grants SET revoked_at = $3
+         WHERE code_digest = $2 AND project_id = $1 AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    if let Some(row) = tx.one(sql, params![code, now]).await? {
-        return grant(&row).map(Some);
-    }
-    let sql = concat!("SELECT ", columns!(), " FROM grants WHERE code_digest = $1");
-    tx.one(sql, params![code]).await?.as_ref().map(grant).transpose()
+    tx.one(sql, params![project, code, now]).await?.as_ref().map(grant).transpose()
+}
+
+/// Whether there is such a code, used or not.
+pub async fn has_code(db: &mut impl Read, project: ProjectId, code: Digest) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants WHERE code_digest = $2 AND project_id = $1";
+    Ok(db.one(sql, params![project, code]).await?.is_some())
 }
 
 pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), StoreError> {

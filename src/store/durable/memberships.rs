@@ -153,17 +153,20 @@ pub async fn expect(
     Ok(())
 }
 
-/// Takes, once, every place that waits for this proved address and was kept for it at `since` or later.
+/// Takes, once, every place that waits for this proved address: of the organization `own`, and of others those that
+/// were kept for it at `since` or later.
 pub async fn take_expected(
     tx: &mut Tx<'_>,
     project: ProjectId,
     email: &Email,
     user: UserId,
+    own: Option<OrganizationId>,
     since: Moment,
     now: Moment,
 ) -> Result<Vec<Expected>, StoreError> {
     let sql = "UPDATE expected_members SET used_at = $3, used_by = $4
-               WHERE project_id = $1 AND email = $2 AND used_at IS NULL AND created_at >= $5
+               WHERE project_id = $1 AND email = $2 AND used_at IS NULL
+                 AND (created_at >= $5 OR organization_id = $6)
                RETURNING organization_id, email, kind, roles, used_by";
-    tx.all(sql, params![project, email.as_str(), now, user, since]).await?.iter().map(expected).collect()
+    tx.all(sql, params![project, email.as_str(), now, user, since, own]).await?.iter().map(expected).collect()
 }

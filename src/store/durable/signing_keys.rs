@@ -35,6 +35,16 @@ pub async fn published(
     db.all(sql, params![project, now]).await?.iter().map(key).collect()
 }
 
+/// The public part of a key, however long ago it signed: its row stays.
+pub async fn public_jwk(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: KeyId,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT public_jwk FROM signing_keys WHERE id = $2 AND project_id = $1";
+    db.one(sql, params![project, id]).await?.map(|row| row.get(0)).transpose()
+}
+
 /// Fails with [`StoreError::Unique`] where another node has made this generation.
 pub async fn insert(tx: &mut Tx<'_>, key: &KeyRecord) -> Result<(), StoreError> {
     tx.execute(

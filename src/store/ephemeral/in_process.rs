@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Limits;
+use super::{Limits, WhenFull};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
 
@@ -38,11 +38,26 @@ impl Shelf {
         Self { limits, things: Mutex::default() }
     }
 
-    pub(super) fn put(&self, key: Digest, value: Vec<u8>, until: Moment, now: Moment) {
+    /// False: there is no room, and nothing was changed.
+    pub(super) fn put(&self, key: Digest, value: Vec<u8>, until: Moment, now: Moment) -> bool {
         let mut things = self.swept(now);
+        let before = things.held.get(&key).map(|thing| thing.value.len());
+        let entries = things.held.len() - usize::from(before.is_some());
+        let total = things.total - before.unwrap_or_default() + value.len();
+        let full = entries >= self.limits.entries || total > self.limits.total;
+        if full && self.limits.when_full == WhenFull::Refuse {
+            return false;
+        }
         things.remove(&key);
         things.make_room(&self.limits, value.len());
         things.insert(key, value.into(), until);
+        true
+    }
+
+    pub(super) fn is_crowded(&self, now: Moment) -> bool {
+        let things = self.swept(now);
+        let Limits { entries, total, .. } = self.limits;
+        things.held.len() >= entries / 8 * 7 || things.total > total / 8 * 7
     }
 
     pub(super) fn get(&self, key: &Digest, now: Moment) -> Option<Vec<u8>> {
@@ -51,19 +66,6 @@ impl Shelf {
 
     pub(super) fn take(&self, key: &Digest, now: Moment) -> Option<Vec<u8>> {
         self.swept(now).remove(key).map(|thing| thing.value.into())
-    }
-
-    /// `None` if there is no room: to forget an older first time would let it happen again.
-    pub(super) fn once(&self, key: Digest, until: Moment, now: Moment) -> Option<bool> {
-        let mut things = self.swept(now);
-        if things.held.contains_key(&key) {
-            return Some(false);
-        }
-        if things.held.len() >= self.limits.entries {
-            return None;
-        }
-        things.insert(key, Box::default(), until);
-        Some(true)
     }
 
     pub(super) fn count(&self, key: Digest, until: Moment, now: Moment) -> u64 {

@@ -1,8 +1,8 @@
-//! What may be lost: login flows, codes, counters. Losing all of it makes people start again; it never makes a
+//! What may be lost: login flows and counters. Losing all of it makes people start again; it never makes a
 //! used thing usable, for whatever is used once for good is in the durable store.
 //!
-//! Five verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `SET NX PX`, and
-//! `INCR` with `PEXPIRE NX`.
+//! Four verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, and `INCR` with
+//! `PEXPIRE NX`.
 
 mod in_process;
 
@@ -26,7 +26,7 @@ pub enum Kind {
     RateCounter,
 }
 
-/// How much of a kind is kept in this process. When it is full, what would expire first goes.
+/// How much of a kind is kept in this process.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     entries: usize,
@@ -34,6 +34,15 @@ struct Limits {
     value: usize,
     /// All values together, in bytes.
     total: usize,
+    when_full: WhenFull,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhenFull {
+    /// What would expire first makes room.
+    Forget,
+    /// What is kept stays: it is somebody's way in.
+    Refuse,
 }
 
 const KIB: usize = 1_024;
@@ -44,10 +53,16 @@ impl Kind {
 
     const fn limits(self) -> Limits {
         match self {
-            Self::LoginFlow => Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB },
-            Self::Proof => Limits { entries: 20_000, value: 24 * KIB, total: 64 * MIB },
-            Self::SignOut => Limits { entries: 20_000, value: KIB, total: 16 * MIB },
-            Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0 },
+            Self::LoginFlow => {
+                Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
+            }
+            Self::Proof => {
+                Limits { entries: 20_000, value: 64 * KIB, total: 64 * MIB, when_full: WhenFull::Refuse }
+            }
+            Self::SignOut => {
+                Limits { entries: 20_000, value: KIB, total: 16 * MIB, when_full: WhenFull::Forget }
+            }
+            Self::RateCounter => Limits { entries: 200_000, value: 0, total: 0, when_full: WhenFull::Forget },
         }
     }
 }
@@ -57,7 +72,7 @@ impl Kind {
 pub enum EphemeralError {
     #[error("a value of {size} bytes is too large for {kind:?}")]
     TooLarge { kind: Kind, size: usize },
-    /// No room to remember one more "first time" without forgetting another.
+    /// No room without forgetting what somebody still needs.
     #[error("no room for one more {0:?}")]
     Full(Kind),
 }
@@ -83,7 +98,7 @@ impl Ephemeral {
         Self(Engine::InProcess(Arc::new(InProcess { clock, shelves })))
     }
 
-    /// Keeps a value for `ttl`, in place of an earlier one.
+    /// Keeps a value for `ttl`, in place of an earlier one, which stays if there is no room.
     pub async fn put(
         &self,
         kind: Kind,
@@ -96,8 +111,8 @@ impl Ephemeral {
             return Err(EphemeralError::TooLarge { kind, size });
         }
         let (shelf, now) = self.shelf(kind);
-        shelf.put(named(key), value, now.plus(ttl), now);
-        Ok(())
+        let kept = shelf.put(named(key), value, now.plus(ttl), now);
+        if kept { Ok(()) } else { Err(EphemeralError::Full(kind)) }
     }
 
     pub async fn get(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
@@ -109,12 +124,6 @@ impl Ephemeral {
     pub async fn take(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
         let (shelf, now) = self.shelf(kind);
         Ok(shelf.take(&named(key), now))
-    }
-
-    /// Whether this is the first time within `ttl`. Of many callers, exactly one is the first.
-    pub async fn once(&self, kind: Kind, key: &str, ttl: Duration) -> Result<bool, EphemeralError> {
-        let (shelf, now) = self.shelf(kind);
-        shelf.once(named(key), now.plus(ttl), now).ok_or(EphemeralError::Full(kind))
     }
 
     /// How many times by now, this one included, in the window that the first of them opened.
@@ -134,6 +143,12 @@ impl Ephemeral {
     /// How many entries of a kind are held, expired ones that were not yet swept included.
     pub fn held(&self, kind: Kind) -> usize {
         self.shelf(kind).0.held()
+    }
+
+    /// Whether only the last eighth of the room is left.
+    pub fn is_crowded(&self, kind: Kind) -> bool {
+        let (shelf, now) = self.shelf(kind);
+        shelf.is_crowded(now)
     }
 
     fn shelf(&self, kind: Kind) -> (&Shelf, Moment) {

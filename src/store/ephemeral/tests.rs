@@ -46,16 +46,6 @@ async fn of_fifty_takers_one_has_the_code() {
 }
 
 #[tokio::test]
-async fn the_first_time_is_told_from_the_second() {
-    let (store, clock) = store();
-    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(true));
-    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(false));
-    assert_eq!(store.once(Kind::LoginFlow, "y", MINUTE).await, Ok(true));
-    clock.turn(MINUTE);
-    assert_eq!(store.once(Kind::LoginFlow, "x", MINUTE).await, Ok(true));
-}
-
-#[tokio::test]
 async fn a_window_counts_from_its_first_and_then_anew() {
     let (store, clock) = store();
     for expected in 1..=3 {
@@ -78,7 +68,7 @@ async fn a_value_that_is_too_large_is_not_kept() {
 
 #[test]
 fn when_a_shelf_is_full_what_expires_first_goes() {
-    let shelf = Shelf::new(Limits { entries: 3, value: 10, total: 20 });
+    let shelf = Shelf::new(Limits { entries: 3, value: 10, total: 20, when_full: WhenFull::Forget });
     let now = Moment::from_millis(0);
     for (key, ttl) in [("a", 3), ("b", 1), ("c", 2), ("d", 4)] {
         shelf.put(named(key), vec![1], now.plus(ttl * MINUTE), now);
@@ -92,12 +82,25 @@ fn when_a_shelf_is_full_what_expires_first_goes() {
 }
 
 #[test]
-fn a_full_shelf_does_not_forget_a_first_time() {
-    let shelf = Shelf::new(Limits { entries: 1, value: 0, total: 0 });
-    let (now, later) = (Moment::from_millis(0), Moment::from_millis(9));
-    assert_eq!(shelf.once(named("a"), later, now), Some(true));
-    assert_eq!(shelf.once(named("b"), later, now), None);
-    assert_eq!(shelf.once(named("a"), later, now), Some(false));
+fn c30_a_full_shelf_of_logins_takes_no_more_and_drops_none() {
+    let shelf = Shelf::new(Limits { entries: 16, value: 10, total: 100, when_full: WhenFull::Refuse });
+    let now = Moment::from_millis(0);
+    let later = now.plus(MINUTE);
+    let put = |key: &str, size| shelf.put(named(key), vec![0; size], later, now);
+    for number in 0..16 {
+        assert_eq!(shelf.is_crowded(now), number >= 14, "{number}");
+        assert!(put(&number.to_string(), 1));
+    }
+    assert!(!put("late", 1), "no place");
+    assert!(put("3", 10), "who is there already goes on");
+    assert!((4..12).all(|number| put(&number.to_string(), 10)), "as long as there is room");
+    assert!(!put("12", 10), "no room");
+    assert!((0..16).all(|number| shelf.get(&named(&number.to_string()), now).is_some()));
+    assert_eq!(shelf.get(&named("12"), now), Some(vec![0; 1]), "what was there stays");
+    assert!(
+        shelf.put(named("late"), vec![0; 1], later.plus(MINUTE), later),
+        "as soon as theirs have run out"
+    );
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ embedded![
     "login/ways_out.html",
     "messages/de.ftl",
     "messages/en.ftl",
+    "welcome.html",
 ];
 
 /// An operator's folder is small: beyond this depth, count or length something else was meant.
@@ -92,6 +93,50 @@ fn walk(
     Ok(())
 }
 
+/// Files of an operator's folder that stand in the place of nothing, and are used by nothing else there: most likely
+/// misspelt. Each with the name that was probably meant.
+pub(super) fn strays(folder: &Path) -> io::Result<Vec<(String, Option<&'static str>)>> {
+    let mut names = Vec::new();
+    every_name(folder, "", 0, &mut names)?;
+    let mut texts = Vec::new();
+    for name in names.iter().filter(|name| counts(name)) {
+        texts.push(String::from_utf8_lossy(&fs::read(folder.join(name))?).into_owned());
+    }
+    let known = |name: &str| EMBEDDED.iter().any(|(known, _)| *known == name) || language_tag(name).is_some();
+    let short = |name: &str| name.strip_prefix("assets/").unwrap_or(name).to_owned();
+    let mentioned = |name: &str| counts(name) && texts.iter().any(|text| text.contains(&short(name)));
+    names.retain(|name| !known(name) && !mentioned(name) && !name.ends_with(".md"));
+    names.sort();
+    Ok(names.into_iter().map(|name| (meant(&name), name)).map(|(near, name)| (name, near)).collect())
+}
+
+/// The built-in file of nearly this name, or of this name in another folder.
+fn meant(name: &str) -> Option<&'static str> {
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let known = || EMBEDDED.iter().map(|(known, _)| *known);
+    let near = known().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    let near = near.filter(|(distance, _)| *distance <= 3).map(|(_, known)| known);
+    near.or_else(|| known().find(|known| last(known) == last(name)))
+}
+
+fn every_name(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some(plain) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let name = format!("{prefix}{plain}");
+        match fs::metadata(entry.path())?.is_dir() {
+            _ if plain.starts_with('.') => {}
+            true if depth < MAX_DEPTH => every_name(&entry.path(), &format!("{name}/"), depth + 1, found)?,
+            true => {}
+            false => found.push(name),
+        }
+        if found.len() > MAX_FILES {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 fn counts(name: &str) -> bool {
     name.ends_with(".html") || name.starts_with("assets/") || language_tag(name).is_some()
 }
@@ -105,6 +150,35 @@ pub(super) fn language_tag(name: &str) -> Option<&str> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_file_that_is_in_no_place_is_told_with_the_one_that_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("login/emial.html", ""),
+            ("email.html", ""),
+            ("messages/de.flt", ""),
+            ("login/error.html", "{% include \"login/help.html\" %} {{ asset(\"own.css\") }}"),
+            ("login/help.html", ""),
+            ("assets/own.css", ""),
+            ("assets/stile.css", ""),
+            ("messages/fr.ftl", ""),
+            ("notes.md", ""),
+            (".hidden", ""),
+        ] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let found = strays(folder.path()).unwrap();
+        let expected = [
+            ("assets/stile.css", Some("assets/style.css")),
+            ("email.html", Some("login/email.html")),
+            ("login/emial.html", Some("login/email.html")),
+            ("messages/de.flt", Some("messages/de.ftl")),
+        ];
+        assert_eq!(found, expected.map(|(name, near)| (name.to_owned(), near)));
+    }
 
     #[test]
     fn every_file_of_the_source_is_in_the_program() {

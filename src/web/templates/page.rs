@@ -14,6 +14,7 @@ pub enum Page {
     Organizations(OrganizationsPage),
     Error(ErrorPage),
     SignOut(SignOutPage),
+    Welcome(WelcomePage),
     SignedOut(SignedOutPage),
 }
 
@@ -25,6 +26,7 @@ impl Page {
             Self::Onward(_) => "login/onward.html",
             Self::Organizations(_) => "login/organizations.html",
             Self::Error(_) => "login/error.html",
+            Self::Welcome(_) => "welcome.html",
             Self::SignOut(_) => "login/sign_out.html",
             Self::SignedOut(_) => "login/signed_out.html",
         }
@@ -154,6 +156,13 @@ impl ErrorPage {
     }
 }
 
+/// Who came without an application, to the bare address.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct WelcomePage {
+    /// The path of the issuer's discovery document.
+    pub discovery: String,
+}
+
 /// Asks before a sign-out that another site may have started. Posts `csrf` and `sign_out`, `yes` or `no`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignOutPage {
@@ -215,6 +224,8 @@ problems! {
     EmailInUse = "email_in_use",
     TooManyRequests = "too_many_requests",
     NotFound = "not_found",
+    /// Asked for by a name that is not ours.
+    WrongAddress = "wrong_address",
     /// Our own failure.
     Fault = "fault",
     SignedOutElsewhere = "signed_out_elsewhere",

@@ -30,7 +30,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 7] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 8] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -42,6 +42,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 7] {
         Page::Organizations(organizations(text, email)),
         Page::Error(error(text)),
         Page::SignOut(SignOutPage { action: at("/logout"), csrf: at("c"), email: Some(email.to_owned()) }),
+        Page::Welcome(WelcomePage { discovery: at("/.well-known/openid-configuration") }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),

@@ -5,14 +5,16 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::broker::Broker;
-use crate::egress::documents::DocumentError;
+use crate::egress::documents::{DocumentError, Kind, Wanted};
 use crate::egress::guard::Guard;
+use crate::foundation::id::ConnectionId;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::OidcConnection;
 use crate::protocol::jose::{JwkSet, Jws};
 
 pub struct Provider {
+    connection: ConnectionId,
     pub authorization: AuthUrl,
     pub token: Url,
     pub userinfo: Option<Url>,
@@ -37,13 +39,14 @@ impl Provider {
         let settings = connection.oidc;
         let provider = match &settings.endpoints {
             Some(typed) => Self {
+                connection: connection.id,
                 authorization: AuthUrl::from_url(typed.authorization.clone()),
                 token: typed.token.clone(),
                 userinfo: typed.userinfo.clone(),
                 jwks: typed.jwks.clone(),
                 promises_iss: false,
             },
-            None => Self::discover(broker, &settings.issuer).await?,
+            None => Self::discover(broker, connection).await?,
         };
         if may_be_gone_to(broker, provider.authorization.url()) {
             Ok(provider)
@@ -52,7 +55,8 @@ impl Provider {
         }
     }
 
-    async fn discover(broker: &Broker, issuer: &str) -> Result<Self, Stop> {
+    async fn discover(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Stop> {
+        let issuer = connection.oidc.issuer.as_str();
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
         let url = url.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
@@ -62,10 +66,12 @@ impl Provider {
             let fits = found.issuer == issuer && may_be_gone_to(broker, &found.authorization_endpoint);
             fits.then_some(found)
         };
-        let body = broker.documents.get(&url, |body| read(body).is_some()).await;
+        let wanted = Wanted::new(Kind::Discovery, connection.id, &url);
+        let body = broker.documents.get(&wanted, |body| read(body).is_some()).await;
         let body = body.map_err(|error| unreachable(&error))?;
         let found = read(&body).ok_or(Refusal::IdpUnreachable("discovery_malformed"))?;
         Ok(Self {
+            connection: connection.id,
             authorization: AuthUrl::from_url(found.authorization_endpoint),
             token: found.token_endpoint,
             userinfo: found.userinfo_endpoint,
@@ -77,7 +83,7 @@ impl Provider {
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
     pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
         let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
-        let kept = broker.documents.get(&self.jwks, fits).await.map_err(|error| unreachable(&error))?;
+        let kept = broker.documents.get(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
         let keys = parse(&kept)?;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
@@ -88,8 +94,13 @@ impl Provider {
     /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
     pub async fn keys_anew(&self, broker: &Broker) -> Result<JwkSet, Stop> {
         let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
-        let new = broker.documents.refreshed(&self.jwks, fits).await.map_err(|error| unreachable(&error))?;
+        let new =
+            broker.documents.refreshed(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
         parse(&new)
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted::new(Kind::Keys, self.connection, &self.jwks)
     }
 }
 

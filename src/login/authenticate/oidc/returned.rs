@@ -28,6 +28,9 @@ use crate::protocol::oauth::params::{Params, printable};
 use crate::telemetry::names::{self, Outcome};
 use crate::web::visitor::Visitor;
 
+/// How long ago an ID token may have been issued, beside the leeway. It comes straight from the provider, so that a
+/// longer life than this is somebody's store of tokens (OpenID Connect Core, section 3.1.3.7, item 10).
+const OLDEST: Duration = Duration::from_secs(600);
 /// For all that is asked of a provider after the return: whoever is slower is refused.
 const PATIENCE: Duration = Duration::from_secs(9);
 
@@ -176,7 +179,10 @@ async fn verified(
 
     let leeway = Duration::from_secs(connection.settings.leeway);
     let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());
-    times.map_err(|_| invalid("id_token_times"))?;
+    let issued_at = times.map_err(|_| invalid("id_token_times"))?;
+    if issued_at.plus(OLDEST).plus(leeway) < broker.now() {
+        return Err(invalid("id_token_times").into());
+    }
     if claims.iss().ok() != Some(settings.issuer.as_str()) {
         return Err(invalid("id_token_issuer").into());
     }

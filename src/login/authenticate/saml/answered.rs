@@ -40,6 +40,7 @@ pub fn proof(
     };
     let authenticated_at = authenticated_at
         .map_err(|refusal| Diagnosis::new(refusal, "a new sign-in, as was asked for", at.rfc3339()))?;
+    let session_until = read.session_end(now)?;
     let (email, named_by) = read.addresses()?;
     Ok(Proof {
         connection: connection.id,
@@ -53,7 +54,7 @@ pub fn proof(
         profile: read.profile(),
         assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
         authenticated_at,
-        session_until: assertion.session_not_on_or_after.filter(|_| settings.honours_session_end),
+        session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
         upstream_session: Some(upstream_session(assertion)),
     })
@@ -78,6 +79,20 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// When our session must end, too. Clocks may differ, but a session that is over here is none: its person would be
+    /// sent back to the provider at once, which would say the same again.
+    fn session_end(&self, now: Moment) -> Result<Option<Moment>, Diagnosis> {
+        let honoured = self.connection.saml.honours_session_end;
+        match self.assertion.session_not_on_or_after.filter(|_| honoured) {
+            Some(end) if end <= now => Err(Diagnosis::new(
+                Refusal::AssertionRefused("session_expired"),
+                "a session that is not over",
+                end.rfc3339(),
+            )),
+            end => Ok(end),
+        }
+    }
+
     /// The values of an attribute, by its name or its friendly name; it may be there in several pieces.
     fn values(&self, name: &str) -> Vec<&str> {
         let named = |attribute: &&Attribute| {

@@ -9,10 +9,10 @@ use crate::login::Stop;
 use crate::login::departure::{Departure, Message};
 use crate::login::refusal::Refusal;
 use crate::model::connection::{
-    Comparison, LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
+    LoginHint, NameIdFormat, RequestBinding, RequestSettings, SamlConnection, ServiceEndpoint,
 };
 use crate::model::login::{Asked, Awaited, AwaitedSaml, Away, Login};
-use crate::protocol::saml::authn_request::{self, Draft, Hint, NameIdPolicy, Requested, Scoping};
+use crate::protocol::saml::authn_request::{Draft, Hint, NameIdPolicy, Requested, Scoping};
 use crate::protocol::saml::binding::Carried;
 use crate::protocol::saml::names;
 use crate::web::reply::Fault;
@@ -84,7 +84,7 @@ impl Asking<'_> {
             relay_state: Some(relay_state),
         };
         let address = self.with_hint(&endpoint.location);
-        Departure::with(message, binding, &self.connection.display_name, address, self.keys)
+        Departure::with(message, binding, self.connection, address, self.keys)
     }
 
     fn request(&self, id: &str, destination: &str) -> Result<String, Fault> {
@@ -106,11 +106,11 @@ impl Asking<'_> {
             force_authn: self.is_forced(),
             is_passive: false,
             name_id_policy: self.settings.name_id_format.map(|format| NameIdPolicy {
-                format: (format != NameIdFormat::Unspecified).then(|| name_id_format(format)),
+                format: (format != NameIdFormat::Unspecified).then(|| format.uri()),
                 allow_create: true,
             }),
             requested: context
-                .map(|context| Requested { classes: &classes, comparison: comparison(context.comparison) }),
+                .map(|context| Requested { classes: &classes, comparison: context.comparison.in_request() }),
             subject: subject
                 .as_deref()
                 .map(|value| Hint { value, format: Some(names::name_id::EMAIL_ADDRESS) }),
@@ -139,23 +139,5 @@ impl Asking<'_> {
         let Some(hint) = self.hint() else { return location.to_owned() };
         let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, &hint).finish();
         format!("{location}{}{pair}", if location.contains('?') { '&' } else { '?' })
-    }
-}
-
-fn comparison(wanted: Comparison) -> authn_request::Comparison {
-    match wanted {
-        Comparison::Exact => authn_request::Comparison::Exact,
-        Comparison::Minimum => authn_request::Comparison::Minimum,
-        Comparison::Maximum => authn_request::Comparison::Maximum,
-        Comparison::Better => authn_request::Comparison::Better,
-    }
-}
-
-fn name_id_format(format: NameIdFormat) -> &'static str {
-    match format {
-        NameIdFormat::Unspecified => names::name_id::UNSPECIFIED,
-        NameIdFormat::EmailAddress => names::name_id::EMAIL_ADDRESS,
-        NameIdFormat::Persistent => names::name_id::PERSISTENT,
-        NameIdFormat::Transient => names::name_id::TRANSIENT,
     }
 }

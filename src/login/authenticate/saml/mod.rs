@@ -3,9 +3,9 @@
 //! Its answer is posted by another site, so the browser sends no cookie along. It is verified where it arrives and put
 //! aside as a proof; only the browser that holds the flow's cookie then takes the proof up (threats C28, H09).
 
-mod answered;
+pub mod answered;
 mod asking;
 pub mod pages;
-pub mod unasked;
+mod unasked;
 
 pub use asking::leave_for;

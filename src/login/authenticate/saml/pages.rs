@@ -7,19 +7,20 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
+use crate::broker::Look;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
-use crate::model::connection::{Connection, SamlConnection, WantedSignature};
+use crate::model::connection::{Connection, SamlConnection};
 use crate::model::login::{Authenticated, Login, Proof, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
 use crate::protocol::saml::message;
 use crate::protocol::saml::refused::{Check, Refused};
-use crate::protocol::saml::response::{self, Answers, Expected, SignedPart, Wants};
+use crate::protocol::saml::response::{self, Answers, Expected};
 use crate::protocol::saml::signature::Verified;
 use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
@@ -98,7 +99,12 @@ impl Answered<'_> {
         let claimed = response::claimed_in_response_to(xml);
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = self.verified(xml, claimed.as_deref()).await?;
+        let assertion = match self.verified(xml, claimed.as_deref()).await {
+            Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
+                self.verified_anew(xml, claimed.as_deref(), diagnosis).await?
+            }
+            outcome => outcome?,
+        };
         if claimed.is_none() {
             let led = unasked::led(self.visitor, self.connection, &assertion).await.map_err(Told::Stop)?;
             return Ok(led?);
@@ -130,6 +136,27 @@ impl Answered<'_> {
         }
     }
 
+    /// A provider that has changed its key says so in its metadata; it is asked at a limited rate.
+    async fn verified_anew(
+        &self,
+        xml: &[u8],
+        claimed: Option<&str>,
+        unknown_key: Diagnosis,
+    ) -> Result<Verified<Assertion>, Told> {
+        let (broker, project) = (self.visitor.broker(), self.visitor.project.id);
+        let looked = broker.saml_metadata.look(project, self.connection.id).await;
+        // Another visitor's look may have brought the key already.
+        if !matches!(looked.map_err(|error| Told::Stop(error.into()))?, Look::Changed | Look::Cooling) {
+            return Err(unknown_key.into());
+        }
+        let found = connections::by_id(&mut &broker.db, project, self.connection.id).await;
+        let found = found.map_err(|error| Told::Stop(error.into()))?;
+        match found.as_ref().and_then(Connection::saml) {
+            Some(connection) => Answered { connection, ..*self }.verified(xml, claimed).await,
+            None => Err(unknown_key.into()),
+        }
+    }
+
     async fn verified(&self, xml: &[u8], claimed: Option<&str>) -> Result<Verified<Assertion>, Told> {
         let broker = self.visitor.broker();
         let idp = broker.saml_keys.idp(self.connection).map_err(|why| {
@@ -140,7 +167,6 @@ impl Answered<'_> {
         let ours = ours.map_err(|error| Told::Stop(error.into()))?;
         let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
-        let wants = self.connection.saml.wants;
         let read = response::read(
             xml,
             &Expected {
@@ -150,7 +176,7 @@ impl Answered<'_> {
                 in_response_to: claimed.map_or(Answers::Unsolicited, Answers::To),
                 keys: idp.keys(),
                 decrypting: &decrypting,
-                wants: Wants { signed: signed_part(wants.signed), encrypted: wants.encrypted },
+                wants: self.connection.saml.wants.of_response(),
                 now: broker.now(),
                 skew: Duration::from_secs(self.connection.settings.leeway),
                 no_older_than: None,
@@ -218,15 +244,6 @@ fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Res
     }
 }
 
-fn signed_part(wanted: WantedSignature) -> SignedPart {
-    match wanted {
-        WantedSignature::Either => SignedPart::Either,
-        WantedSignature::Assertion => SignedPart::Assertion,
-        WantedSignature::Response => SignedPart::Response,
-        WantedSignature::Both => SignedPart::Both,
-    }
-}
-
 /// `GET /login/{flow}/returned`: the browser that went takes up what was proved of it.
 pub async fn returned(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
     let (mut journey, proof) = match taken(&visitor, &flow).await {
@@ -244,6 +261,17 @@ pub async fn returned(visitor: Visitor, browser: Session, Path(flow): Path<Strin
             next::failed(&visitor, journey, &fault).await
         }
     }
+}
+
+/// `GET /saml/{connection}/accepted`: the browser that posted it takes it up, now with its cookies.
+pub async fn accepted(
+    visitor: Visitor,
+    browser: Session,
+    Path(connection): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let outcome = unasked::accept(&visitor, &browser, &connection, &query.unwrap_or_default()).await;
+    answer(&visitor, outcome).await
 }
 
 async fn taken(visitor: &Visitor, flow: &str) -> Result<(Journey, Proof), Stop> {

@@ -7,16 +7,14 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, RawQuery};
-use axum::response::Response;
 use tower_sessions::Session;
 
 use super::answered;
 use crate::foundation::email::Email;
+use crate::login::Stop;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
 use crate::model::login::Proof;
@@ -27,7 +25,7 @@ use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::Kind;
-use crate::web::reply;
+use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
 
 /// A browser takes a redirect at once.
@@ -65,18 +63,8 @@ pub async fn led(
     Ok(Ok(visitor.path(&path)))
 }
 
-/// `GET /saml/{connection}/accepted`: the browser that posted it takes it up, now with its cookies.
-pub async fn accepted(
-    visitor: Visitor,
-    browser: Session,
-    Path(connection): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let outcome = accept(&visitor, &browser, &connection, &query.unwrap_or_default()).await;
-    answer(&visitor, outcome).await
-}
-
-async fn accept(
+/// Signs in the browser that posted such an answer, which is here now with its cookies.
+pub async fn accept(
     visitor: &Visitor,
     browser: &Session,
     connection: &str,

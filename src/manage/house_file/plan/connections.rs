@@ -107,7 +107,7 @@ impl Plan<'_, '_> {
             created_at: now,
             updated_at: now,
         };
-        self.check_use(part, &connection);
+        self.check_use(part, &connection, None);
         connections::insert(self.tx, &connection).await?;
         self.schedule(&connection, None).await?;
         self.created("connection", &part.slug.value);
@@ -159,7 +159,7 @@ impl Plan<'_, '_> {
         if fields.is_empty() {
             return Ok(Some(id));
         }
-        self.check_use(part, &after);
+        self.check_use(part, &after, Some(&before));
         after.version += i64::from(fields.iter().any(|field| field.name != "display_name"));
         after.updated_at = self.tools.now;
         connections::update(self.tx, &after).await?;

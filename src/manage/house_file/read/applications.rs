@@ -24,9 +24,10 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
     }
-    let kind = keys.word("type", &["web", "spa", "native"]);
-    let kind = kind.map_or(ApplicationKind::Web, |word| word.value);
-    let (authentication, secrets, jwks) = proof(&mut keys, kind);
+    let kind = keys.word("type", &["web", "spa", "native"]).map(|word| word.value);
+    let known = kind.is_some() || !keys.is_written("type");
+    let kind = kind.unwrap_or(ApplicationKind::Web);
+    let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
     let part = ApplicationPart {
         display_name: values::label(&mut keys, "display_name").unwrap_or_else(|| client_id.value.clone()),
         enabled: keys.flag("enabled", true),
@@ -40,7 +41,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
         organization_prompt: keys
-            .word("organization_prompt", &["after", "before", "none"])
+            .word("organization_prompt", &["after", "none"])
             .map_or(OrganizationPrompt::After, |word| word.value),
         organization_usage: keys
             .word("organization_usage", &["deny", "allow", "require"])
@@ -60,7 +61,12 @@ fn plain(list: Vec<Placed<String>>) -> Vec<String> {
 }
 
 /// By what it proves who it is: each method with what it needs, and nothing else.
-fn proof(keys: &mut Keys<'_>, kind: ApplicationKind) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
+/// Where it is not `known` of what kind the application is, nothing is held against it that follows from that.
+fn proof(
+    keys: &mut Keys<'_>,
+    kind: ApplicationKind,
+    known: bool,
+) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
     let reader = keys.reader;
     let public = kind != ApplicationKind::Web;
     let chosen = keys.word::<Method>("token_endpoint_auth_method", &values::METHODS);
@@ -69,7 +75,7 @@ fn proof(keys: &mut Keys<'_>, kind: ApplicationKind) -> (Method, Vec<Digest>, Op
         None if public => Method::None,
         None => Method::SecretBasic,
     };
-    if let Some(chosen) = chosen
+    if let Some(chosen) = &chosen
         && public
         && chosen.value != Method::None
     {
@@ -77,8 +83,11 @@ fn proof(keys: &mut Keys<'_>, kind: ApplicationKind) -> (Method, Vec<Digest>, Op
             format!("a {kind} application can keep no secret: its method is \"none\", and PKCE protects it");
         reader.refuse(chosen.at, why);
     }
-    let secrets = keys.secrets("client_secrets");
-    let jwks = keys.secret("jwks");
+    let known = (known || chosen.is_some()) && (chosen.is_some() || !keys.is_written("token_endpoint_auth_method"));
+    let (secrets, jwks) = (keys.secrets("client_secrets"), keys.secret("jwks"));
+    if !known {
+        return (method, Vec::new(), None);
+    }
     let needs_secret = matches!(method, Method::SecretBasic | Method::SecretPost);
     match &secrets {
         Some(list) if !needs_secret => reader.refuse(list.at, "this method of authentication has no secret"),

@@ -2,7 +2,7 @@
 //! that every mistake is told at once.
 
 use std::cell::RefCell;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -76,7 +76,7 @@ impl<'r> Reader<'r> {
             }
             (None, Some(file)) => {
                 let found = std::fs::read_to_string(self.folder.join(&file.value));
-                found.map_err(|error| format!("the file {} cannot be read: {}", file.value, error.kind()))
+                found.map_err(|error| format!("the file {} cannot be read: {}", file.value, why(&error)))
             }
             _ => Err(r#"must be one of { env = "VARIABLE" } and { file = "path" }"#.into()),
         };
@@ -90,6 +90,16 @@ impl<'r> Reader<'r> {
     }
 }
 
+fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".into(),
+        ErrorKind::PermissionDenied => "this user may not read it".into(),
+        ErrorKind::InvalidData => "it is not text in UTF-8".into(),
+        ErrorKind::IsADirectory => "it is a folder".into(),
+        other => other.to_string(),
+    }
+}
+
 /// The keys of one table. What nobody asks for is unknown.
 pub struct Keys<'r> {
     pub reader: &'r Reader<'r>,
@@ -98,6 +108,8 @@ pub struct Keys<'r> {
     name: String,
     entries: Vec<(Placed<String>, Value<'r>)>,
     asked: Vec<String>,
+    /// Everything that is written in the table, right or wrong.
+    written: Vec<String>,
 }
 
 impl<'r> Keys<'r> {
@@ -108,7 +120,8 @@ impl<'r> Keys<'r> {
         });
         let mut entries: Vec<_> = entries.collect();
         entries.sort_by_key(|(key, _)| key.at);
-        Self { reader, at, name: name.into(), entries, asked: Vec::new() }
+        let written = entries.iter().map(|(key, _)| key.value.clone()).collect();
+        Self { reader, at, name: name.into(), entries, asked: Vec::new(), written }
     }
 
     fn take(&mut self, key: &str) -> Option<Value<'r>> {
@@ -141,7 +154,16 @@ impl<'r> Keys<'r> {
         self.text(key)
     }
 
+    /// Whether the key is there, whatever its value.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.written.iter().any(|written| written == key)
+    }
+
+    /// Refuses that a key is not there. One that is there and wrong has been told already.
     pub fn missing(&self, key: &str) {
+        if self.is_written(key) {
+            return;
+        }
         self.reader.refuse(self.at, format!("{} needs {key}", self.name));
     }
 
@@ -222,8 +244,10 @@ impl<'r> Keys<'r> {
             self.reader.wrong_type(&value, "a list of secrets");
             return None;
         };
-        let items = array.into_iter().map(|item| self.reader.placed(item));
-        Some(Placed { value: items.filter_map(|item| self.reader.secret_of(item, key)).collect(), at })
+        let items: Vec<_> = array.into_iter().map(|item| self.reader.placed(item)).collect();
+        let read: Vec<_> = items.into_iter().map(|item| self.reader.secret_of(item, key)).collect();
+        // With one that cannot be had the list is not known, and that has been told.
+        Some(Placed { value: read.into_iter().collect::<Option<_>>()?, at })
     }
 
     /// A text or a list of texts; each of them may be `{ env = "NAME" }` or `{ file = "path" }` instead.

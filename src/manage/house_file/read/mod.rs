@@ -27,12 +27,13 @@ pub fn read(
     let reader = Reader { text, folder, environment, faults: RefCell::default() };
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        // What is left of such a file would only be guessed at.
+        // What follows the first one would only be guessed at, and so would what is left of such a file.
         let fault = |error: &toml::de::Error| Fault {
             at: Place::of(text, error.span().unwrap_or_default()),
             message: format!("not TOML: {}", error.message()),
         };
-        return Err(errors.iter().map(fault).collect());
+        let first = errors.iter().min_by_key(|error| error.span().unwrap_or_default().start);
+        return Err(first.map(fault).into_iter().collect());
     }
     let mut root = Keys::new(&reader, document.into_inner(), Place { line: 1, column: 1 }, "the file");
     let file = HouseFile {

@@ -106,6 +106,21 @@ fn h16_a_public_key_is_exactly_a_strong_one() {
 }
 
 #[test]
+fn h16_an_rsa_key_whose_signatures_anybody_can_make_is_refused() {
+    let spki = signing(RSA_2048).verifying_key().spki().to_vec();
+    let (head, exponent) = spki.split_at(spki.len() - 5);
+    assert_eq!(exponent, [2, 3, 1, 0, 1]);
+    let even = [head, &[2, 3, 1, 0, 0]].concat();
+    assert_eq!(VerifyingKey::from_spki(&even), Err(KeyError::Public));
+    // To raise to the power of one leaves the padded digest as it is. The outer lengths shrink by two.
+    let mut one = [head, &[2, 1, 1]].concat();
+    for length in [3, 22, 27] {
+        one[length] -= 2;
+    }
+    assert_eq!(VerifyingKey::from_spki(&one), Err(KeyError::Public));
+}
+
+#[test]
 fn new_keys_are_of_the_kind_that_was_asked_for() {
     for (kind, name) in [(KeyKind::P256, "P-256"), (KeyKind::P384, "P-384"), (KeyKind::Rsa2048, "RSA 2048")] {
         assert_eq!(SigningKey::generate(kind).unwrap().verifying_key().kind(), name);

@@ -136,6 +136,9 @@ fn encrypted(
     outer: Option<Verified<Vec<u8>>>,
     expected: &Expected<'_>,
 ) -> Result<Verified<Vec<u8>>, Refused> {
+    if expected.decrypting.is_empty() {
+        return Err(Refused::new(Check::Undecryptable, "a decrypting key at this connection", "none"));
+    }
     let Some(outer) = outer else {
         enough(expected.wants.signed, true, false)?;
         let xml = encryption::decrypt(element, expected.decrypting, Ciphers::Gcm)?;

@@ -7,12 +7,14 @@
 
 mod algorithm;
 mod detached;
+mod examine;
 mod form;
 mod sign;
 mod verify;
 
 pub use algorithm::{DigestMethod, SignatureMethod};
 pub use detached::verify_detached;
+pub use examine::{Examined, examine_enveloped};
 pub use sign::sign_enveloped;
 pub use verify::verify_enveloped;
 

@@ -27,7 +27,7 @@ pub fn verify_enveloped(
         return Err(SignatureError::Reference);
     }
     check_signature(&form, keys)?;
-    check_digest(&form, element, signature).map(Verified)
+    digest_of(&form, element, signature).map(Verified)
 }
 
 /// Nothing that could be taken for an XPointer or an escaped URI.
@@ -54,7 +54,8 @@ fn check_signature(form: &Form<'_>, keys: &[VerifyingKey]) -> Result<(), Signatu
     }
 }
 
-fn check_digest(
+/// The canonical bytes, if they are those that the digest was taken of.
+pub(super) fn digest_of(
     form: &Form<'_>,
     element: Element<'_>,
     signature: Element<'_>,

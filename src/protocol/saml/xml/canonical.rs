@@ -63,8 +63,9 @@ impl<'d> Form<'d> {
     /// already. Sorted by prefix, the default namespace first.
     fn namespaces(&mut self, element: Element<'d>) {
         let mut used = vec![(element.prefix(), element.namespace())];
-        let prefixed = element.attributes().filter(|attribute| !attribute.prefix.is_empty());
-        used.extend(prefixed.map(|attribute| (attribute.prefix, attribute.namespace)));
+        used.extend(
+            element.attributes().filter_map(|attribute| Some((attribute.prefix, attribute.namespace?))),
+        );
         let listed = self.prefixes.iter().map(|prefix| if *prefix == "#default" { "" } else { *prefix });
         used.extend(listed.filter_map(|prefix| Some((prefix, element.meaning(prefix)?))));
         used.retain(|(_, uri)| *uri != XML);

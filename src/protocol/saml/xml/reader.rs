@@ -32,7 +32,9 @@ impl<'t> Document<'t> {
         let nodes_limit = u32::try_from(limits.elements.saturating_mul(4)).unwrap_or(u32::MAX);
         let options = ParsingOptions { allow_dtd: false, nodes_limit, entity_resolver: None };
         let scanned = scan(text, *limits)?;
-        match roxmltree::Document::parse_with_options(scanned, options) {
+        #[allow(clippy::disallowed_methods)]
+        let read = roxmltree::Document::parse_with_options(scanned, options);
+        match read {
             Ok(tree) => Ok(Self(tree)),
             Err(error) => Err(Malformed::new(broken_rule(&error), offset(scanned, &error))),
         }
@@ -75,7 +77,7 @@ pub(super) enum Content<'d> {
 
 /// An attribute, as canonicalization sees it; never a declaration of a namespace.
 pub(super) struct Attr<'d> {
-    pub namespace: &'d str,
+    pub namespace: Option<&'d str>,
     pub prefix: &'d str,
     pub local: &'d str,
     pub value: &'d str,
@@ -193,8 +195,7 @@ impl<'d> Element<'d> {
 
     pub(super) fn prefix(&self) -> &'d str {
         let name = &self.source()[self.0.range().start + 1..];
-        let end =
-            name.find(|it: char| matches!(it, ' ' | '\t' | '\r' | '\n' | '/' | '>')).unwrap_or(name.len());
+        let end = name.find([' ', '\t', '\r', '\n', '/', '>']).unwrap_or(name.len());
         prefix_of(&name[..end])
     }
 
@@ -207,7 +208,7 @@ impl<'d> Element<'d> {
     pub(super) fn attributes(&self) -> impl Iterator<Item = Attr<'d>> + use<'d> {
         let source = self.source();
         self.0.attributes().map(|attribute| Attr {
-            namespace: attribute.namespace().unwrap_or_default(),
+            namespace: attribute.namespace(),
             prefix: prefix_of(&source[attribute.range_qname()]),
             local: attribute.name(),
             value: attribute.value(),
@@ -247,5 +248,5 @@ fn text_of<'d>(node: Node<'d, 'd>) -> Option<&'d str> {
 }
 
 fn prefix_of(name: &str) -> &str {
-    name.split_once(':').map_or("", |(prefix, _)| prefix)
+    &name[..name.find(':').unwrap_or(0)]
 }

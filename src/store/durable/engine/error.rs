@@ -1,5 +1,7 @@
 //! What can go wrong with a statement, in the same words on both engines.
 
+use std::path::PathBuf;
+
 /// A statement or a transaction was not done. No variant carries a stored value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -18,6 +20,13 @@ pub enum StoreError {
     /// The database cannot be reached, is too slow, or cannot keep anything. Nothing was acknowledged.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Of a SQLite file, by another process.
+    #[error(
+        "{} is served by another `behalf serve` already: logins under way are kept in its memory, so there is one server \
+         for one file; stop that one first",
+        path.display()
+    )]
+    Served { path: PathBuf },
     /// A row does not hold what the schema promises.
     #[error("column {column} of `{statement}` holds something unexpected")]
     Corrupt { statement: &'static str, column: usize },

@@ -94,6 +94,16 @@ impl Postgres {
     }
 }
 
+/// See [`super::Database::age`].
+pub(super) async fn version(settings: &crate::config::Database) -> Result<Option<i64>, StoreError> {
+    let client = Postgres { pool: pool(settings)? }.client().await?;
+    match client.query_one(super::VERSION, &[]).await {
+        Ok(row) => row.try_get(0).map_err(refused),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
 pub(super) async fn all(
     client: &impl GenericClient,
     sql: &'static str,

@@ -1,8 +1,8 @@
 //! The SQLite arm: readers that are used where the caller stands, and one writer (see `writer`).
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{self, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -28,9 +28,12 @@ impl Sqlite {
         // One process at a time: SQLite does not wait for its turn to change the journal's mode.
         let turn = turn(path)?;
         create_private(path)?;
-        let mut writer = connect(path, wait)?;
-        set_up(&writer)?;
-        migrate(&mut writer)?;
+        let made = connect(path, wait).and_then(|mut writer| {
+            set_up(&writer)?;
+            migrate(&mut writer)?;
+            Ok(writer)
+        });
+        let writer = made.map_err(|error| of_file(path, error))?;
         drop(turn);
         let readers = (0..readers.max(1)).map(|_| reader(path, wait).map(Mutex::new));
         Ok(Self { readers: readers.collect::<Result<_, _>>()?, writer: Writer::start(writer)? })
@@ -41,8 +44,8 @@ impl Sqlite {
     pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
         let free = self.readers.iter().find_map(|reader| match reader.try_lock() {
             Ok(reader) => Some(reader),
-            Err(TryLockError::Poisoned(reader)) => Some(reader.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+            Err(sync::TryLockError::Poisoned(reader)) => Some(reader.into_inner()),
+            Err(sync::TryLockError::WouldBlock) => None,
         });
         // A read is shorter than a thread hop, so the wait for one is short.
         free.unwrap_or_else(|| self.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
@@ -53,6 +56,29 @@ impl Sqlite {
         command(&reader, "BEGIN DEFERRED")?;
         Ok(Snapshot(reader))
     }
+}
+
+/// See [`super::Database::age`].
+pub(super) fn version(path: &Path) -> Result<Option<i64>, StoreError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    match connection.query_one(super::VERSION, [], |row| row.get(0)) {
+        Ok(version) => Ok(version),
+        Err(error) if error.to_string().contains("no such table") => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// What keeps a file from being opened, with its name.
+fn of_file(path: &Path, error: StoreError) -> StoreError {
+    let why = match error {
+        StoreError::Unavailable(why) | StoreError::Statement(why) | StoreError::Migration(why) => why,
+        other => return other,
+    };
+    StoreError::Unavailable(format!("{}: {why}", path.display()))
 }
 
 /// A reader that sees the database of one moment until it goes.
@@ -81,6 +107,25 @@ fn turn(path: &Path) -> Result<File, StoreError> {
     let folder = File::open(folder).map_err(unavailable)?;
     folder.lock().map_err(unavailable)?;
     Ok(folder)
+}
+
+/// See [`super::Database::only_server`]. The lock is on a file beside the database, and goes with the process; the file
+/// stays, for whoever removed it could remove one that another server has just locked.
+pub(super) fn only_server(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-serving");
+    let beside = Path::new(&name);
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let unavailable = |error| StoreError::Unavailable(format!("{}: {error}", beside.display()));
+    let file = options.open(beside).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Served { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
 }
 
 /// Only the operator may read the file; SQLite gives its companions (`-wal`, `-shm`) the same mode.

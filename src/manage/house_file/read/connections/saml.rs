@@ -80,16 +80,16 @@ fn described(keys: &mut Keys<'_>) -> DescribedBy {
     let entity_id = keys.text("metadata_entity_id");
     let signer = certificates(keys, "metadata_certificate");
     let typed = typed(keys);
-    let (file_at, url_at) = (file.as_ref().map(|file| file.at), url.as_ref().map(|url| url.at));
-    for at in [url_at.filter(|_| file_at.is_some()), typed.at.filter(|_| file_at.or(url_at).is_some())] {
-        if let Some(at) = at {
-            reader.refuse(
-                at,
-                "the identity provider is described twice: by metadata_file, metadata_url or idp_…",
-            );
-        }
+    let metadata_at = [file.as_ref().map(|file| file.at), url.as_ref().map(|url| url.at)];
+    let mut described_at: Vec<_> = metadata_at.into_iter().chain([typed.at]).flatten().collect();
+    described_at.sort();
+    for at in described_at.into_iter().skip(1) {
+        reader.refuse(
+            at,
+            "describes the provider again: by metadata_file, by metadata_url, or by the keys idp_…",
+        );
     }
-    if file_at.or(url_at).is_none() {
+    if metadata_at == [None, None] {
         for at in entity_id.iter().map(|text| text.at).chain(signer.iter().map(|list| list.at)) {
             reader.refuse(at, "goes with metadata_file or metadata_url");
         }

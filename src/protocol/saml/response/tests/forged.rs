@@ -1,6 +1,7 @@
 //! What an attacker makes of a genuine response (threats C04, C05, C07, C09, C10, H16).
 
 use super::*;
+use crate::foundation::random::Random;
 use crate::protocol::saml::signature::sign_enveloped;
 
 const EVIL: &str = "bob@b.test";
@@ -83,11 +84,37 @@ fn c04_no_wrapping_brings_anybody_in() {
     }
 }
 
+/// Whatever is done to the bytes, what is read is what the provider signed.
+#[test]
+fn c06_no_mutant_says_anything_new() {
+    let random = Random::sequence(4);
+    let pick = |below: usize| usize::try_from(u32::from_le_bytes(random.bytes())).unwrap() % below;
+    for (assertion_signed, response_signed) in SHAPES {
+        let xml = genuine(assertion_signed, response_signed, false).xml.into_bytes();
+        let sound = read(&xml, &expected()).unwrap();
+        for _ in 0..500 {
+            let mut mutant = xml.clone();
+            let (at, length) = (pick(xml.len()), pick(40));
+            let piece = mutant[at..(at + length).min(xml.len())].to_vec();
+            let to = pick(xml.len());
+            match pick(4) {
+                0 => mutant[at] = random.bytes::<1>()[0],
+                1 => drop(mutant.drain(at..(at + length).min(xml.len()))),
+                2 => drop(mutant.splice(to..to, piece)),
+                _ => mutant.insert(at, b"<>&\"' \0\n"[pick(8)]),
+            }
+            if let Ok(read) = read(&mutant, &expected()) {
+                assert_eq!(read, sound);
+            }
+        }
+    }
+}
+
 #[test]
 fn c04_a_second_assertion_is_refused_wherever_it_is() {
     let Pieces { xml, assertion, evil, .. } = genuine(true, false, false);
     let advice = format!("<saml:Advice>{evil}</saml:Advice>");
-    let foreign = evil.replace("saml:Assertion", "x:Assertion").replacen("<x:", "<x:", 1);
+    let foreign = evil.replace("saml:Assertion", "x:Assertion");
     let foreign = foreign.replacen("<x:Assertion", "<x:Assertion xmlns:x=\"urn:x\"", 1);
     for xml in [
         xml.replace(&assertion, &format!("{assertion}{evil}")),
@@ -233,12 +260,10 @@ fn c10_what_was_decrypted_is_held_against_every_rule() {
     let sealed = |plain: &str, response_signed: bool| {
         let to = encrypt(Cipher::Aes128Gcm);
         let data = encryption::encrypt(plain.as_bytes(), to.key, to.cipher, to.oaep, to.random).unwrap();
-        let assertion = genuine(true, false, false).assertion;
         let change = |xml: String| {
             let own = cut(&xml, "<saml:Assertion", "</saml:Assertion>").to_owned();
             xml.replace(&own, &format!("<saml:EncryptedAssertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">{data}</saml:EncryptedAssertion>"))
         };
-        drop(assertion);
         signed_after(change, false, response_signed)
     };
     let Pieces { assertion, evil, xml, .. } = genuine(true, false, false);

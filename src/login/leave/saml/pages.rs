@@ -1,27 +1,22 @@
-//! Single logout with a SAML identity provider (SAML Profiles, section 4.4): it tells us that a session ended there, or
-//! we tell it that one ended here.
+//! Where an identity provider's logout messages come.
 
 use std::time::Duration;
 
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
 
-use super::end;
-use crate::foundation::id::{ConnectionId, SessionId};
+use super::{Asked, message_id};
+use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::departure::{Departure, Message};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, refused, turn_away};
+use crate::login::{Stop, answer, leave, refused, turn_away};
 use crate::model::connection::{Connection, RequestBinding, SamlConnection, UsableIdp};
-use crate::model::session::{UpstreamName, UpstreamSession};
 use crate::protocol::oauth::params::Params;
-use crate::protocol::saml::assertion::NameId;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
 use crate::protocol::saml::binding::{Carried, post};
-use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse, RequestDraft, ResponseDraft};
+use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse, ResponseDraft};
 use crate::protocol::saml::message::{self, Expected, Received};
 use crate::protocol::saml::names::status;
 use crate::protocol::saml::refused::Refused;
@@ -33,10 +28,6 @@ use crate::web::form::Form;
 use crate::web::reply::{self, Fault};
 use crate::web::visitor::Visitor;
 
-/// How long an identity provider may take to sign somebody out.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// For a request of ours: after that it is void.
-const VOID_AFTER: Duration = Duration::from_secs(300);
 /// SAML Bindings, section 3.4.3.
 const LONGEST_RELAY_STATE: usize = 80;
 
@@ -160,7 +151,7 @@ impl Door<'_> {
                 .await;
         let mut all = true;
         for session in found.map_err(stop)? {
-            if let Err(error) = end(self.visitor, session).await {
+            if let Err(error) = leave::end(self.visitor, session).await {
                 tracing::error!(%session, %error, "a session could not be ended at its identity provider's wish");
                 all = false;
             }
@@ -197,7 +188,7 @@ impl Door<'_> {
             Came::Post => RequestBinding::Post,
         };
         let Some((binding, endpoint)) = idp.slo.preferred(preferred) else {
-            return Ok(super::pages::signed_out(self.visitor, None));
+            return Ok(leave::pages::signed_out(self.visitor, None));
         };
         let destination = endpoint.for_responses();
         let at = self.visitor.saml_addresses(self.connection.id);
@@ -218,8 +209,7 @@ impl Door<'_> {
             xml: &xml,
             relay_state: relay_state.filter(|state| state.len() <= LONGEST_RELAY_STATE),
         };
-        let name = &self.connection.display_name;
-        let departure = Departure::with(message, binding, name, destination.to_owned(), keys);
+        let departure = Departure::with(message, binding, self.connection, destination.to_owned(), keys);
         let targets: Vec<String> = reply::form_target(destination).into_iter().collect();
         Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &targets))
     }
@@ -243,7 +233,7 @@ impl Door<'_> {
         };
         self.forget(&response).await?;
         let left = (!response.get().is_complete()).then(|| self.connection.display_name.clone());
-        Ok(super::pages::signed_out(self.visitor, left))
+        Ok(leave::pages::signed_out(self.visitor, left))
     }
 
     /// The request of ours that is answered, if there is one.
@@ -278,67 +268,6 @@ impl Door<'_> {
     }
 }
 
-/// A sign-out that an identity provider was asked for.
-#[derive(Serialize, Deserialize)]
-struct Asked {
-    connection: ConnectionId,
-}
-
-/// On to the identity provider, to sign out there as well, if it offers that; `session` has ended here.
-pub async fn onward(
-    visitor: &Visitor,
-    connection: &Connection,
-    session: SessionId,
-) -> Result<Option<Departure>, Stop> {
-    let broker = visitor.broker();
-    let Some(connection) = connection.saml().filter(|connection| connection.saml.single_logout) else {
-        return Ok(None);
-    };
-    let Some(upstream) = sessions::upstream_of(&mut &broker.db, session).await? else { return Ok(None) };
-    let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(None) };
-    let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
-        return Ok(None);
-    };
-    let keys = broker.saml_keys.of_connection(connection).await?;
-    let id = message_id(visitor);
-    let xml = request(visitor, connection, &upstream, &id, &endpoint.location)?;
-    let asked = serde_json::to_vec(&Asked { connection: connection.id })?;
-    broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
-    let message = Message { which: Carried::Request, id: &id, xml: &xml, relay_state: None };
-    let address = endpoint.location.clone();
-    Departure::with(message, binding, &connection.display_name, address, &keys).map(Some)
-}
-
-fn request(
-    visitor: &Visitor,
-    connection: SamlConnection<'_>,
-    upstream: &UpstreamSession,
-    id: &str,
-    destination: &str,
-) -> Result<String, Fault> {
-    let now = visitor.broker().now();
-    let at = visitor.saml_addresses(connection.id);
-    let indexes: Vec<&str> = upstream.index.iter().map(String::as_str).collect();
-    let draft = RequestDraft {
-        id,
-        issuer: &at.entity_id,
-        destination,
-        name_id: &name_id(&upstream.name),
-        session_indexes: &indexes,
-        not_on_or_after: Some(now.plus(VOID_AFTER)),
-    };
-    draft.write(now).map_err(|_| Fault::Other("a logout request cannot be written"))
-}
-
-fn name_id(name: &UpstreamName) -> NameId {
-    NameId {
-        value: name.value.clone(),
-        format: name.format.clone(),
-        name_qualifier: name.name_qualifier.clone(),
-        sp_name_qualifier: name.sp_name_qualifier.clone(),
-    }
-}
-
 async fn provider(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
@@ -359,9 +288,4 @@ fn redirected(query: &str, which: Carried, idp: &UsableIdp) -> Result<Verified<V
 
 fn malformed(found: impl Into<String>) -> Diagnosis {
     Diagnosis::new(Refusal::AssertionRefused("malformed_saml"), "one logout message", found)
-}
-
-/// `_` and 128 bits of chance.
-fn message_id(visitor: &Visitor) -> String {
-    format!("_{}", HEXLOWER.encode(&visitor.broker().random.bytes::<16>()))
 }

@@ -1,4 +1,4 @@
-//! Where the demo keeps its database and its keys.
+//! A place for a database and its keys that need not stay.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -19,7 +19,7 @@ impl Folder {
     /// # Errors
     /// There is something of that name already, or it cannot be made.
     pub fn make(keep: Option<&Path>, random: &Random) -> io::Result<Self> {
-        let name = || format!("behalf-demo-{:016x}", u64::from_ne_bytes(random.bytes()));
+        let name = || format!("behalf-{:016x}", u64::from_ne_bytes(random.bytes()));
         let temporary = || std::env::temp_dir().join(name());
         let path = keep.map_or_else(temporary, Path::to_owned);
         let made = DirBuilder::new().mode(0o700).create(&path);

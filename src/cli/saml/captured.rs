@@ -1,0 +1,155 @@
+//! A captured message, in whichever form somebody could get hold of it.
+
+use crate::foundation::clock::Moment;
+use crate::protocol::saml::binding::{Carried, RedirectMessage, post};
+use crate::protocol::saml::message;
+use crate::protocol::saml::time;
+use crate::protocol::saml::xml::{Document, Limits};
+
+/// A message, and how it was captured.
+#[derive(Debug)]
+pub struct Captured {
+    /// In words.
+    pub form: &'static str,
+    pub xml: Vec<u8>,
+    /// Bytes of the RelayState, which is nobody's business.
+    pub relay_state: Option<usize>,
+    /// The query of a redirect, whose signature is over it as it is.
+    pub query: Option<(String, Carried)>,
+}
+
+impl Captured {
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+        if bytes.starts_with(b"<") {
+            return Ok(Self::xml("XML", bytes.to_vec()));
+        }
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| "it is neither XML nor text in UTF-8".to_owned())?;
+        if text.is_empty() {
+            return Err("it is empty".into());
+        }
+        let query = text.split_once('?').map_or(text, |(_, query)| query);
+        let query = query.split_once('#').map_or(query, |(query, _)| query);
+        let fields = || query.split('&').filter_map(|pair| pair.split_once('='));
+        if let Some(why) =
+            message::unsupported(fields().map(|(name, _)| name).filter(|name| *name == "SAMLart"), false)
+        {
+            return Err(why.into());
+        }
+        for which in [Carried::Response, Carried::Request] {
+            if let Some((_, value)) = fields().find(|(name, _)| *name == which.parameter()) {
+                return Self::field(query, which, value);
+            }
+        }
+        Self::value(text)
+    }
+
+    fn xml(form: &'static str, xml: Vec<u8>) -> Self {
+        Self { form, xml, relay_state: None, query: None }
+    }
+
+    /// A query or the body of a form: in a query the message is deflated.
+    fn field(query: &str, which: Carried, value: &str) -> Result<Self, String> {
+        let state = query.split('&').find_map(|pair| pair.strip_prefix("RelayState="));
+        let relay_state = state.map(|state| decoded(state).len());
+        let posted = post::decode(&decoded(value)).ok().and_then(is_xml);
+        if let Some(xml) = posted {
+            return Ok(Self { relay_state, ..Self::xml("a form (HTTP-POST)", xml) });
+        }
+        let read = RedirectMessage::read(query, which);
+        let read = read.map_err(|error| format!("{}: {error}", which.parameter()))?;
+        let query = Some((query.to_owned(), which));
+        Ok(Self { form: "a query (HTTP-Redirect)", xml: read.xml, relay_state, query })
+    }
+
+    /// The value of a field alone.
+    fn value(text: &str) -> Result<Self, String> {
+        let text = decoded(text);
+        if let Some(xml) = post::decode(&text).ok().and_then(is_xml) {
+            return Ok(Self::xml("base64 (the value of a form)", xml));
+        }
+        let packed: String = text.split_ascii_whitespace().collect();
+        let query = format!("SAMLResponse={packed}");
+        match RedirectMessage::read(&query, Carried::Response) {
+            Ok(read) => Ok(Self::xml("deflated base64 (the value of a query)", read.xml)),
+            Err(_) => {
+                Err("it is no SAML message in a form that is known: XML, base64, a form, a query or an \
+                           address"
+                    .into())
+            }
+        }
+    }
+
+    /// When it says that it was issued.
+    pub fn issued(&self) -> Option<Moment> {
+        let document = Document::parse(&self.xml, &Limits::METADATA).ok()?;
+        time::parse(document.root().attr("IssueInstant")?).ok()
+    }
+}
+
+fn is_xml(bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).trim_ascii_start();
+    start.starts_with(b"<").then_some(bytes)
+}
+
+/// Percent-decoded. A plus is one: base64 has them, and what was copied out of a browser's tools is decoded already.
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::protocol::saml::binding::redirect_url;
+    use crate::protocol::saml::keys::{KeyKind, SigningKey};
+
+    /// Long and odd enough that its base64 has pluses and slashes.
+    const XML: &str = "<a b=\"~~~>>>???ûûû\">~?~?>~</a>";
+
+    #[test]
+    fn whatever_was_captured_is_recognised() {
+        let value = post::encode(XML);
+        assert!(value.contains('+'));
+        let escaped: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let wrapped =
+            value.as_bytes().chunks(10).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>();
+        let key = SigningKey::generate(KeyKind::P256).unwrap();
+        let url = redirect_url("https://a.test/sso?x=y", Carried::Request, XML, Some("state"), &key).unwrap();
+        for (text, form) in [
+            (XML.to_owned(), "XML"),
+            (format!("\u{feff}\n{XML}"), "XML"),
+            (value.clone(), "base64 (the value of a form)"),
+            (escaped.clone(), "base64 (the value of a form)"),
+            (wrapped.join("\r\n"), "base64 (the value of a form)"),
+            (format!("RelayState=state&SAMLResponse={escaped}\n"), "a form (HTTP-POST)"),
+            (format!("SAMLResponse={value}&RelayState=state"), "a form (HTTP-POST)"),
+            (url.clone(), "a query (HTTP-Redirect)"),
+            (url.split_once('?').unwrap().1.to_owned(), "a query (HTTP-Redirect)"),
+            (
+                url.split_once("SAMLRequest=").unwrap().1.split('&').next().unwrap().to_owned(),
+                "deflated base64 (the value of a query)",
+            ),
+        ] {
+            let captured = Captured::read(text.as_bytes()).unwrap();
+            assert_eq!(captured.form, form, "{text}");
+            assert_eq!(captured.xml, XML.as_bytes(), "{text}");
+            assert_eq!(captured.relay_state.is_some(), text.contains("RelayState"), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_a_reason() {
+        for (bytes, why) in [
+            (b"".as_slice(), "empty"),
+            (b"\xff\xfe<\0a\0", "UTF-8"),
+            (b"hello", "no SAML message"),
+            (b"SAMLResponse=%%%", "SAMLResponse"),
+            (b"https://a.test/acs?SAMLart=AAQ", "HTTP-Artifact"),
+        ] {
+            let error = Captured::read(bytes).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What the readers of the house say of a message: the same that judge it when it arrives.
+
+use std::time::Duration;
+
+use super::Error;
+use super::captured::Captured;
+use super::explained::{Kind, leaf};
+use super::report::Report;
+use super::signatures::{brought_keys, certificate_line};
+use crate::broker::Broker;
+use crate::login::authenticate::saml::answered;
+use crate::model::connection::{Connection, SamlConnection, SpAddresses, UsableIdp};
+use crate::model::project::Project;
+use crate::protocol::saml::assertion::Assertion;
+use crate::protocol::saml::binding::RedirectMessage;
+use crate::protocol::saml::keys::{DecryptingKey, VerifyingKey};
+use crate::protocol::saml::message::{self, Received};
+use crate::protocol::saml::names;
+use crate::protocol::saml::refused::Refused;
+use crate::protocol::saml::response::{self, Answers, Expected, Wants};
+use crate::protocol::saml::signature::Verified;
+use crate::protocol::saml::xml::{Document, Element, Limits};
+use crate::protocol::saml::{logout, metadata as idp_metadata};
+use crate::store::durable::{connections, saml_keys};
+
+/// How much clocks may differ where no connection says it.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Holds a message against what it says of itself, by the certificates that it brings along: what fails then would
+/// fail anywhere. Whether nothing does.
+pub fn alone(captured: &Captured, report: &mut Report) -> bool {
+    let Ok(document) = Document::parse(&captured.xml, &Limits::METADATA) else { return false };
+    let root = document.root();
+    let kind = Kind::of(root);
+    if matches!(kind, Kind::Metadata | Kind::AuthnRequest) {
+        return true;
+    }
+    report.heading("Held against what it says of itself");
+    if kind != Kind::Response {
+        return not_judged(kind, report);
+    }
+    let said = Said::of(root);
+    let keys = brought_keys(root);
+    if keys.is_empty() {
+        report.warn(
+            "it brings no certificate along; with --connection it is held against those of a connection",
+        );
+        return false;
+    }
+    let expected = Expected {
+        idp_entity_id: &said.issuer,
+        sp_entity_id: &said.audience,
+        acs: &said.destination,
+        in_response_to: root.attr("InResponseTo").map_or(Answers::Unsolicited, Answers::To),
+        keys: &keys,
+        decrypting: &[],
+        wants: Wants::default(),
+        now: report.at,
+        skew: SKEW,
+        no_older_than: None,
+    };
+    match response::read(&captured.xml, &expected) {
+        Ok(_) => report.warn("nothing is wrong with it in itself; this proves nothing about who wrote it"),
+        Err(refused) => {
+            tell(&refused, report);
+            return false;
+        }
+    }
+    true
+}
+
+fn not_judged(kind: Kind, report: &mut Report) -> bool {
+    match kind {
+        Kind::LogoutRequest | Kind::LogoutResponse => {
+            report.warn("with --connection it is held against a connection");
+            true
+        }
+        Kind::Assertion => {
+            report.wrong("an assertion is taken in a response only");
+            false
+        }
+        _ => {
+            report.wrong("no such message is taken");
+            false
+        }
+    }
+}
+
+/// What a response wants to be taken for.
+struct Said {
+    issuer: String,
+    audience: String,
+    destination: String,
+}
+
+impl Said {
+    fn of(root: Element<'_>) -> Self {
+        let first = |local: &'static str| {
+            let found = root.descendants().find(|element| element.is(names::ASSERTION, local));
+            found.and_then(|element| Some(element.text().ok()?.trim().to_owned())).unwrap_or_default()
+        };
+        Self {
+            issuer: leaf(root, "Issuer").unwrap_or_default(),
+            audience: first("Audience"),
+            destination: root.attr("Destination").unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// What would be read of metadata.
+pub fn metadata(captured: &Captured, report: &mut Report) {
+    let read = match idp_metadata::read(&captured.xml, None, None, report.at) {
+        Ok(read) => read,
+        Err(error) => return report.wrong(error),
+    };
+    report.line("entity id", &read.entity_id);
+    for endpoint in &read.sso {
+        report.line("sign-on", format!("{} ({:?})", endpoint.location, endpoint.binding));
+    }
+    for endpoint in &read.slo {
+        report.line("logout", format!("{} ({:?})", endpoint.location, endpoint.binding));
+    }
+    read.unused_bindings.iter().for_each(|binding| report.line("not used", binding));
+    read.name_id_formats.iter().for_each(|format| report.line("NameID format", format));
+    report.line_if("valid until", read.valid_until.map(|until| report.until(&until.rfc3339())));
+    for certificate in read.signing {
+        certificate_line(&Ok(certificate), report);
+    }
+    for key in &read.dropped {
+        report.warn(format!("key {} is not used: {}", key.position, key.reason));
+    }
+    report.fine("a connection can be made of it");
+}
+
+/// Holds a message against a connection, as if it had arrived there. Whether it would be taken.
+pub async fn by_connection(
+    broker: &Broker,
+    project: &Project,
+    name: &str,
+    captured: &Captured,
+    report: &mut Report,
+) -> Result<bool, Error> {
+    let found = connections::named(&mut &broker.db, project.id, name).await?;
+    let found = found.ok_or_else(|| format!("there is no connection {name}"))?;
+    let connection = found.saml().ok_or_else(|| format!("the connection {name} does not speak SAML"))?;
+    let own = SpAddresses::of(&broker.issuer(project), connection.id);
+    report.heading(format!("Held against the connection {}", connection.slug));
+    report.line("as of", report.at.rfc3339());
+    if !Connection::is_active(&found) {
+        report.wrong(format!("the connection is {}: nothing is taken", found.state));
+    }
+    let idp = match connection.saml.usable() {
+        Ok(idp) => idp,
+        Err(why) => {
+            report.wrong(format!("the connection cannot be used: {why}"));
+            return Ok(false);
+        }
+    };
+    let held = Held { broker, connection, own, idp };
+    let taken = held.judge(captured, report).await?;
+    Ok(taken && Connection::is_active(&found))
+}
+
+struct Held<'a> {
+    broker: &'a Broker,
+    connection: SamlConnection<'a>,
+    own: SpAddresses,
+    idp: UsableIdp,
+}
+
+impl Held<'_> {
+    async fn judge(&self, captured: &Captured, report: &mut Report) -> Result<bool, Error> {
+        report.line("provider", &self.idp.entity_id);
+        report.line("keys", self.idp.keys().iter().map(VerifyingKey::kind).collect::<Vec<_>>().join(", "));
+        if !self.idp.is_valid_at(report.at) {
+            report.wrong("the provider's metadata was no longer valid: nothing was taken");
+            return Ok(false);
+        }
+        let Ok(document) = Document::parse(&captured.xml, &Limits::METADATA) else { return Ok(false) };
+        match Kind::of(document.root()) {
+            Kind::Response => self.response(captured, report).await,
+            Kind::LogoutRequest | Kind::LogoutResponse => {
+                self.logout(captured, document.root(), report).await
+            }
+            kind => Ok(not_judged(kind, report)),
+        }
+    }
+
+    async fn response(&self, captured: &Captured, report: &mut Report) -> Result<bool, Error> {
+        if captured.query.is_some() {
+            report.wrong("by redirect nothing is taken: choose the HTTP-POST binding");
+            return Ok(false);
+        }
+        let ours = self.decrypting().await?;
+        let decrypting: Vec<_> = ours.iter().map(|certified| &certified.key).collect();
+        let read = self.read(captured, &decrypting, report);
+        let assertion = match read {
+            Ok(assertion) => assertion,
+            Err(refused) => {
+                tell(&refused, report);
+                return Ok(false);
+            }
+        };
+        if let Err(diagnosis) = answered::proof(self.connection, None, &assertion, report.at) {
+            told(diagnosis.check, &diagnosis.expected, &diagnosis.found, report);
+            return Ok(false);
+        }
+        taken(assertion.get(), report);
+        Ok(true)
+    }
+
+    fn read(
+        &self,
+        captured: &Captured,
+        decrypting: &[&DecryptingKey],
+        report: &Report,
+    ) -> Result<Verified<Assertion>, Refused> {
+        let claimed = response::claimed_in_response_to(&captured.xml);
+        response::read(
+            &captured.xml,
+            &Expected {
+                idp_entity_id: &self.idp.entity_id,
+                sp_entity_id: &self.own.entity_id,
+                acs: &self.own.acs,
+                in_response_to: claimed.as_deref().map_or(Answers::Unsolicited, Answers::To),
+                keys: self.idp.keys(),
+                decrypting,
+                wants: self.connection.saml.wants.of_response(),
+                now: report.at,
+                skew: Duration::from_secs(self.connection.settings.leeway),
+                no_older_than: None,
+            },
+        )
+    }
+
+    async fn logout(
+        &self,
+        captured: &Captured,
+        root: Element<'_>,
+        report: &mut Report,
+    ) -> Result<bool, Error> {
+        let keys = self.idp.keys();
+        let received = match &captured.query {
+            None => Received::Posted { xml: &captured.xml, keys },
+            Some((query, which)) => {
+                match RedirectMessage::read(query, *which).map(|message| message.verified(keys)) {
+                    Ok(Ok(xml)) => Received::Redirected(xml),
+                    Ok(Err(error)) => {
+                        tell(&error.into(), report);
+                        return Ok(false);
+                    }
+                    Err(error) => {
+                        report.wrong(error);
+                        return Ok(false);
+                    }
+                }
+            }
+        };
+        let expected = message::Expected {
+            issuer: &self.idp.entity_id,
+            destination: &self.own.slo,
+            now: report.at,
+            skew: Duration::from_secs(self.connection.settings.leeway),
+        };
+        let read = if Kind::of(root) == Kind::LogoutRequest {
+            let ours = self.decrypting().await?;
+            let decrypting: Vec<_> = ours.iter().map(|certified| &certified.key).collect();
+            logout::read_request(received, &expected, &decrypting).map(drop)
+        } else {
+            let request = root.attr("InResponseTo").unwrap_or_default();
+            logout::read_response(received, &expected, request).map(drop)
+        };
+        match &read {
+            Ok(()) => report.fine("it would be taken"),
+            Err(refused) => tell(refused, report),
+        }
+        Ok(read.is_ok())
+    }
+
+    /// Our keys, unless there are none yet: asking for them would make them.
+    async fn decrypting(
+        &self,
+    ) -> Result<Vec<std::sync::Arc<crate::keys::saml_keyring::Certified<DecryptingKey>>>, Error> {
+        let project = self.connection.project_id;
+        let made = !saml_keys::kept(&mut &self.broker.db, project, self.broker.now()).await?.is_empty();
+        if !made {
+            return Ok(Vec::new());
+        }
+        Ok(self.broker.saml_keys.of_connection(self.connection).await?.decrypting)
+    }
+}
+
+fn tell(refused: &Refused, report: &mut Report) {
+    told(refused.check.word(), &refused.expected, &refused.found, report);
+}
+
+fn told(check: &str, expected: &str, found: &str, report: &mut Report) {
+    report.wrong(format!("refused by the check {check}"));
+    report.line("  expected", expected);
+    report.line("  found", found);
+}
+
+fn taken(assertion: &Assertion, report: &mut Report) {
+    report.fine("it would be taken, if it answers a request of ours that still waits in that browser");
+    report.line("  person", report.personal(&assertion.name_id.value));
+    report.line("  attributes", assertion.attributes.len());
+    report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
+    report.line("  then", "the rule of the connection's domains, and membership, decide");
+}

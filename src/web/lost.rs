@@ -1,0 +1,121 @@
+//! Who came to no door of ours, or to the right one in a wrong way: people are shown a page, machines are told a
+//! problem.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::front::Front;
+use super::language::ui_locales;
+use super::reply;
+use super::templates::{Brand, ErrorPage, Page, Problem};
+use super::visitor::{RequestTag, Visitor};
+
+/// Whether HTML is asked for by name, and JSON is not: browsers do that when they go to an address (RFC 9110, section
+/// 12.5.1), and clients of interfaces do not.
+pub fn reads_pages(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let accepted = accepted.collect::<Vec<_>>().join(",").to_ascii_lowercase();
+    let html = accepted.split(',').map(str::trim).find(|range| range.starts_with("text/html"));
+    let weightless = |range: &str| range.replace(' ', "").ends_with(";q=0");
+    html.is_some_and(|range| !weightless(range)) && !accepted.contains("json")
+}
+
+/// What is told, to people and to machines.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub status: StatusCode,
+    pub problem: Problem,
+    pub code: &'a str,
+    pub detail: &'a str,
+}
+
+impl Told<'static> {
+    pub const NOT_FOUND: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        problem: Problem::NotFound,
+        code: "not_found",
+        detail: "there is nothing here",
+    };
+    pub const WRONG_METHOD: Self = Self {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        problem: Problem::BadRequest,
+        code: "method_not_allowed",
+        detail: "this door opens with another method",
+    };
+}
+
+/// Answers without looking anything up: in the name of the house, not of a project.
+pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
+    if !reads_pages(&parts.headers) {
+        return reply::problem(told.status, told.code, told.detail);
+    }
+    let id = parts.extensions.get::<RequestTag>().map(|tag| tag.0.to_string());
+    let again = matches!(told.problem, Problem::WrongAddress)
+        .then(|| super::templates::Href::parse(&format!("{}/", front.broker.origin)))
+        .flatten();
+    let page = Page::Error(ErrorPage { id, again, ..ErrorPage::new(told.problem) });
+    let wish = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = front.templates.negotiate(ui_locales(parts.uri.query()).as_deref(), wish);
+    let host = front.broker.config.public_url();
+    let brand = Brand::named("", host.host_str().unwrap_or("Behalf"));
+    match front.templates.render(&page, &language, &brand) {
+        Ok(text) => reply::html(told.status, text, &[], false),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            reply::problem(told.status, told.code, told.detail)
+        }
+    }
+}
+
+/// `fallback`: there is no such door. People see it in the colours of the project that they came to.
+pub async fn nothing(mut parts: Parts, front: &Front) -> Response {
+    if !reads_pages(&parts.headers) {
+        return answer(front, &parts, Told::NOT_FOUND);
+    }
+    match Visitor::from_request_parts(&mut parts, front).await {
+        Ok(visitor) => {
+            let page =
+                ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::NotFound) };
+            visitor.page(StatusCode::NOT_FOUND, &Page::Error(page), None, &[])
+        }
+        Err(response) => response,
+    }
+}
+
+/// There is such a door, but it does not open by this method. `OPTIONS` is told the methods, and so is everybody else
+/// (RFC 9110, sections 9.3.7 and 15.5.6). The router adds them where `allow` leaves that to it.
+pub fn other_method(front: &Front, parts: &Parts, allow: Option<&'static str>) -> Response {
+    let mut response = match parts.method {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => answer(front, parts, Told::WRONG_METHOD),
+    };
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn pages_are_for_those_who_ask_for_html_and_not_for_json() {
+        let reads = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            reads_pages(&headers)
+        };
+        assert!(reads("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(reads("TEXT/HTML"));
+        for machine in
+            ["*/*", "application/json", "application/json, text/html", "image/png", "text/html;q=0"]
+        {
+            assert!(!reads(machine), "{machine}");
+        }
+        assert!(!reads_pages(&HeaderMap::new()));
+    }
+}

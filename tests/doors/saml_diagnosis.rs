@@ -1,0 +1,228 @@
+//! What an administrator learns of SAML messages: `behalf saml inspect`, `behalf saml refusals`.
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use behalf::broker::Broker;
+use behalf::config::Config;
+use behalf::foundation::clock::{Clock, Moment};
+use behalf::foundation::id::RequestId;
+use behalf::foundation::random::Random;
+use behalf::login::diagnosis::Diagnosis;
+use behalf::model::audit_event::{AuditEvent, Outcome};
+use behalf::model::connection::{Connection, SpAddresses};
+use behalf::protocol::saml::assertion::{Attribute, NameId};
+use behalf::protocol::saml::binding::post;
+use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::names::{authn_context, name_id};
+use behalf::protocol::saml::refused::{Check, Refused};
+use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
+use behalf::protocol::saml::status::Status;
+use behalf::store::durable::{connections, projects};
+
+use super::provisioning::{behalf, text};
+
+const IDP: &str = "https://idp.a.test/metadata";
+const NOW: Moment = Moment::from_seconds(1_790_000_000);
+const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
+
+/// A house with a SAML connection `p`, and its provider.
+struct House {
+    folder: tempfile::TempDir,
+    key: SigningKey,
+    certificate: Certificate,
+}
+
+impl House {
+    fn build() -> Self {
+        let day = Duration::from_secs(86_400);
+        let key = SigningKey::generate(KeyKind::P256).unwrap();
+        let certificate = self_signed(&key, "idp", NOW.minus(day), NOW.plus(day * 20_000), &[1]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!(
+            "[organization.a]\n[connection.p]\ntype = \"saml\"\norganization = \"a\"\nidp_entity_id = \"{IDP}\"\n\
+             idp_redirect_url = \"https://idp.a.test/sso\"\nidp_x509_certificate = \"{}\"\n",
+            certificate.base64()
+        );
+        let house = Self { folder, key, certificate };
+        house.write("house.toml", &file);
+        let applied = house.run(&["apply", "house.toml"]);
+        assert!(applied.status.success(), "{}", text(&applied));
+        house
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path().join(name), content).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        behalf(self.path(), arguments)
+    }
+
+    async fn broker(&self, clock: Clock) -> Broker {
+        let url = format!("sqlite:{}", self.path().join("behalf.db").display());
+        let keys = self.path().join("keys").display().to_string();
+        let settings = [("BEHALF_DATABASE_URL", url), ("BEHALF_KEYS_FOLDER", keys)];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        Broker::open(Config::load(None, settings.into_iter()).unwrap(), clock, Random::System).await.unwrap()
+    }
+
+    async fn connection(&self) -> Connection {
+        let broker = self.broker(Clock::System).await;
+        let project = projects::by_slug(&mut &broker.db, "default").await.unwrap().unwrap();
+        connections::by_slug(&mut &broker.db, project.id, "p").await.unwrap().unwrap()
+    }
+
+    /// How much there is of what a careless look could make.
+    async fn rows(&self) -> Vec<i64> {
+        let broker = self.broker(Clock::System).await;
+        let mut counted = Vec::new();
+        for count in [
+            "SELECT COUNT(*) FROM audit_events",
+            "SELECT COUNT(*) FROM saml_keys",
+            "SELECT COUNT(*) FROM signing_keys",
+            "SELECT COUNT(*) FROM users",
+            "SELECT SUM(version) FROM connections",
+        ] {
+            counted.push((&broker.db).one(count, &[]).await.unwrap().unwrap().get(0).unwrap());
+        }
+        counted
+    }
+
+    /// Ann's response to this audience, as the form's value.
+    fn response(&self, own: &SpAddresses, audience: &str) -> String {
+        let ann = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
+        let mail = Attribute {
+            name: "mail".into(),
+            name_format: None,
+            friendly_name: None,
+            values: vec!["ann@a.test".into()],
+        };
+        let until = NOW.plus(Duration::from_secs(300));
+        let draft = Draft {
+            id: "_r1",
+            issuer: IDP,
+            issued: NOW,
+            destination: &own.acs,
+            in_response_to: Some(REQUEST),
+            status: Status::success(),
+            assertion: Some(AssertionDraft {
+                id: "_a1",
+                issuer: IDP,
+                issued: NOW,
+                name_id: &ann,
+                in_response_to: Some(REQUEST),
+                recipient: &own.acs,
+                confirmed_until: until,
+                not_before: None,
+                not_on_or_after: Some(until),
+                audiences: &[&[audience]],
+                one_time_use: false,
+                authn_instant: NOW,
+                session_index: None,
+                session_not_on_or_after: None,
+                authn_context: authn_context::PASSWORD_PROTECTED_TRANSPORT,
+                attributes: &[mail],
+                typed: false,
+            }),
+        };
+        let sign =
+            Sign { key: &self.key, certificate: Some(&self.certificate), assertion: true, response: false };
+        post::encode(&draft.write(&sign, None).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_captured_response_is_held_against_its_connection() {
+    let house = House::build();
+    let own = SpAddresses::of("http://127.0.0.1:8080", house.connection().await.id);
+    house.write("good", &house.response(&own, &own.entity_id));
+    house.write("bad", &format!("SAMLResponse={}", house.response(&own, "https://other.test")));
+    let before = house.rows().await;
+
+    let good = house.run(&["saml", "inspect", "good", "--connection", "p"]);
+    let told = text(&good);
+    assert!(good.status.success(), "{told}");
+    assert!(
+        told.contains("✓ it would be taken") && told.contains("person           [10 characters, at a.test]"),
+        "{told}"
+    );
+    assert!(told.contains(&format!("as of              {}", NOW.rfc3339())), "{told}");
+    assert!(!told.contains("ann@"), "{told}");
+
+    let bad = house.run(&["saml", "inspect", "bad", "--connection", "p"]);
+    let told = text(&bad);
+    assert_eq!(bad.status.code(), Some(1), "{told}");
+    assert!(told.contains("✗ refused by the check audience\n"), "{told}");
+    assert!(told.contains(&format!("expected         {}\n", own.entity_id)), "{told}");
+    assert!(told.contains("found            https://other.test\n"), "{told}");
+
+    let late = house.run(&["saml", "inspect", "good", "--connection", "p", "--at", "2026-12-31T00:00:00Z"]);
+    assert!(
+        !late.status.success() && text(&late).contains("refused by the check issue_instant"),
+        "{}",
+        text(&late)
+    );
+
+    // Alone it is explained without any house.
+    let empty = tempfile::tempdir().unwrap();
+    let path = house.path().join("good");
+    let at = NOW.rfc3339();
+    let alone = behalf(empty.path(), &["saml", "inspect", path.to_str().unwrap(), "--at", &at]);
+    assert!(alone.status.success(), "{}", text(&alone));
+    assert!(text(&alone).contains("this proves nothing"), "{}", text(&alone));
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
+    assert_eq!(house.rows().await, before, "nothing is changed");
+}
+
+#[tokio::test]
+async fn refused_messages_are_listed_newest_first_and_found_by_the_id_that_the_visitor_quotes() {
+    let house = House::build();
+    let connection = house.connection().await;
+    let none = house.run(&["saml", "refusals"]);
+    assert!(none.status.success() && text(&none).contains("No refused message"), "{}", text(&none));
+
+    let clock = Clock::set_to(NOW);
+    let broker = house.broker(clock.clone()).await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let id = RequestId::new(&broker.random, broker.now());
+        let refused = Refused::new(Check::Audience, "us", format!("other {number}"));
+        let event = AuditEvent::new(connection.project_id, "login.refused", Outcome::Refused);
+        let event = event.reason("audience").request(Some(id));
+        let xml = "<Response><NameID>ann@a.test</NameID></Response>";
+        broker.record(Diagnosis::from(refused).tell(event, &connection, Some(xml.as_bytes()))).await.unwrap();
+        // Of another kind: nothing that a connection's administrator is concerned with.
+        let other = AuditEvent::new(connection.project_id, "login.refused", Outcome::Refused);
+        broker.record(other.reason("flow_expired")).await.unwrap();
+        // The last two share a moment.
+        clock.turn(Duration::from_secs(if number < 3 { 1 } else { 0 }));
+        ids.push(id);
+    }
+    drop(broker);
+
+    let found = |told: &str| -> Vec<usize> {
+        (0..5).filter(|number| told.contains(&format!("other {number}"))).collect()
+    };
+    let first = text(&house.run(&["saml", "refusals", "--limit", "3", "--connection", "p"]));
+    assert_eq!(found(&first), [2, 3, 4], "{first}");
+    assert!(first.find("other 3").unwrap() < first.find("other 2").unwrap(), "{first}");
+    let before = first.split_once("--before ").unwrap().1.trim();
+    let second = text(&house.run(&["saml", "refusals", "--limit", "3", "--before", before]));
+    assert_eq!(found(&second), [0, 1], "{second}");
+    assert!(!second.contains("--before"), "{second}");
+    // A page does not end between two of one moment.
+    assert_eq!(found(&text(&house.run(&["saml", "refusals", "--limit", "1"]))), [3, 4]);
+
+    let one = house.run(&["saml", "refusals", "--id", &ids[1].to_string()]);
+    let told = text(&one);
+    assert!(one.status.success() && told.contains("other 1") && !told.contains("other 2"), "{told}");
+    assert!(told.contains("<NameID>[10 characters, at a.test]</NameID>") && !told.contains("ann@"), "{told}");
+    let unknown = RequestId::new(&Random::System, NOW).to_string();
+    assert_eq!(house.run(&["saml", "refusals", "--id", &unknown]).status.code(), Some(1));
+}
