@@ -27,8 +27,8 @@ use behalf::protocol::jose::{Algorithm, JwkSet, SigningKey, VerifyingKey};
 use behalf::protocol::oauth::{params, pkce};
 use serde::Deserialize;
 use serde_json::{Value, json};
-pub use sign_in_page::Person;
 use sign_in_page::Look;
+pub use sign_in_page::Person;
 use tokio::net::TcpListener;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -305,7 +305,10 @@ fn attributes(person: &Person) -> Vec<Attribute> {
         ("sn", family),
         ("groups", "staff"),
     ];
-    all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| attribute(name, value)).collect()
+    all.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| attribute(name, value))
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -405,9 +408,10 @@ async fn answer(
     let Some(asked) = asked else { return refuse("This request is too old, or was answered already.") };
     let person = provider.0.company.people.iter().find(|person| person.email == answer.person);
     let Ok(xml) = provider.response(&asked, person) else { return failed() };
-    let relay_state = asked.relay_state.as_deref().map(|state| {
-        format!(r#"<input type="hidden" name="RelayState" value="{}">"#, escape(state))
-    });
+    let relay_state = asked
+        .relay_state
+        .as_deref()
+        .map(|state| format!(r#"<input type="hidden" name="RelayState" value="{}">"#, escape(state)));
     let main = format!(
         r#"<h1>On to where you came from</h1>
     <form method="post" action="{}">

@@ -79,7 +79,9 @@ impl fmt::Display for Refusal {
             Self::UserInfo => f.write_str("it holds a user or a password"),
             Self::Port(port) => write!(f, "port {port} is not among egress.ports"),
             Self::Host => f.write_str("it has no host"),
-            Self::Address => f.write_str("its host is, or leads to, an address that is not on the public internet"),
+            Self::Address => {
+                f.write_str("its host is, or leads to, an address that is not on the public internet")
+            }
         }
     }
 }

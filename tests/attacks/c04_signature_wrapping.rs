@@ -117,10 +117,13 @@ pub fn ids(scene: &Scene) -> Vec<Forgery> {
     let honest = scene.honest();
     let id = value(element(&honest, "Assertion"), "ID").to_owned();
     let status = |attribute: &str| swap(&honest, "<samlp:Status>", &format!("<samlp:Status {attribute}>"));
-    let mut files: Vec<_> = ["ID", "Id", "id", "iD", "AssertionID", "xml:id", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
-        .into_iter()
-        .map(|name| (format!("Status has the assertion's id as {name}"), status(&format!("{name}=\"{id}\""))))
-        .collect();
+    let mut files: Vec<_> =
+        ["ID", "Id", "id", "iD", "AssertionID", "xml:id", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
+            .into_iter()
+            .map(|name| {
+                (format!("Status has the assertion's id as {name}"), status(&format!("{name}=\"{id}\"")))
+            })
+            .collect();
     files.push(("another id in a namespace".into(), status("samlp:ID=\"_other\"")));
     files.push(("the response has the assertion's id".into(), attr(&honest, "ID", Some(&id))));
     let lower = format!("<samlp:Extensions><samlp:assertion ID=\"{id}\"/></samlp:Extensions>");
@@ -134,7 +137,10 @@ pub fn ids(scene: &Scene) -> Vec<Forgery> {
         "its subject has it".into(),
         assertion(&|text| swap(text, "<saml:Subject>", &format!("<saml:Subject ID=\"{id}\">"))),
     ));
-    files.push(("the assertion has it only in a namespace".into(), assertion(&|text| swap(text, " ID=", " saml:ID="))));
+    files.push((
+        "the assertion has it only in a namespace".into(),
+        assertion(&|text| swap(text, " ID=", " saml:ID=")),
+    ));
     let mut files: Vec<_> =
         files.into_iter().map(|(name, xml)| Forgery::new(name, xml, "signature_profile")).collect();
     files.iter_mut().take(12).for_each(|file| file.fools = Some(BOB));
@@ -147,7 +153,11 @@ pub fn places(scene: &Scene) -> Vec<Forgery> {
     let (evil, good) = (scene.evil_assertion(), element(&honest, "Assertion").to_owned());
     let in_place = |what: String| holding(&honest, &what);
     let advice = format!("<saml:Advice>{evil}</saml:Advice>");
-    let foreign = swap(&swap(&evil, "<saml:Assertion ", "<x:Assertion xmlns:x=\"urn:x\" "), "</saml:Assertion>", "</x:Assertion>");
+    let foreign = swap(
+        &swap(&evil, "<saml:Assertion ", "<x:Assertion xmlns:x=\"urn:x\" "),
+        "</saml:Assertion>",
+        "</x:Assertion>",
+    );
     [
         ("an unsigned one before", in_place(evil.clone() + &good)),
         ("an unsigned one after", in_place(good.clone() + &evil)),
@@ -155,7 +165,10 @@ pub fn places(scene: &Scene) -> Vec<Forgery> {
         ("in its own advice", in_place(after(&good, "</saml:Conditions>", &advice))),
         ("of another namespace", in_place(foreign + &good)),
         ("an encrypted one besides", in_place(scene.encrypted(&evil) + &good)),
-        ("an encrypted one in its advice", in_place(after(&good, "</saml:Conditions>", &scene.encrypted(&evil)))),
+        (
+            "an encrypted one in its advice",
+            in_place(after(&good, "</saml:Conditions>", &scene.encrypted(&evil))),
+        ),
     ]
     .into_iter()
     .map(|(name, xml)| Forgery::new(format!("another assertion: {name}"), xml, "structure"))
@@ -164,10 +177,6 @@ pub fn places(scene: &Scene) -> Vec<Forgery> {
 
 fn with_first_in(xml: &str, local: &str, what: &str) -> String {
     within(xml, local, |element| with_first(element, what))
-}
-
-pub fn files(scene: &Scene) -> Vec<Forgery> {
-    [wrapped(scene), ids(scene), places(scene)].into_iter().flatten().collect()
 }
 
 #[tokio::test]

@@ -26,15 +26,24 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         files.push(file(&format!("taken away, {signs:?}"), stripped, "signature_missing"));
         let empty = swap(&signed, &whole, "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"/>");
         files.push(file(&format!("hollow, {signs:?}"), empty, "signature_profile"));
-        let foreign = swap(&signed, &whole, &whole.replace("09/xmldsig#\"><ds:SignedInfo", "09/xmldsig\"><ds:SignedInfo"));
-        files.push(file(&format!("of another namespace, {signs:?}"), foreign, if signs == Signs::Assertion { "signature_missing" } else { "structure" }));
+        let foreign = swap(
+            &signed,
+            &whole,
+            &whole.replace("09/xmldsig#\"><ds:SignedInfo", "09/xmldsig\"><ds:SignedInfo"),
+        );
+        files.push(file(
+            &format!("of another namespace, {signs:?}"),
+            foreign,
+            if signs == Signs::Assertion { "signature_missing" } else { "structure" },
+        ));
     }
     let signed = scene.honest();
     let whole = element(&signed, "Signature").to_owned();
     let moved = |xml: String| swap(&xml, &whole, "");
     let status = before(&moved(signed.clone()), "<samlp:StatusCode", &whole);
     files.push(file("moved into the status", status, "structure"));
-    let subject = within(&moved(signed.clone()), "Subject", |subject| after(subject, "</saml:NameID>", &whole));
+    let subject =
+        within(&moved(signed.clone()), "Subject", |subject| after(subject, "</saml:NameID>", &whole));
     files.push(file("moved into the subject", subject, "structure"));
     let up = after(&moved(signed.clone()), "</saml:Issuer>", &whole);
     files.push(file("moved up to the response", up, "signature_profile"));
@@ -56,7 +65,8 @@ async fn c05_what_the_connection_wants_signed_must_be_signed() {
         ("both", vec![Signs::Both]),
         ("either", Signs::ALL.to_vec()),
     ] {
-        let mut scene = Scene::of(Plan::default().with_saml("cb", &format!("want_signed = \"{wants}\"\n"))).await;
+        let mut scene =
+            Scene::of(Plan::default().with_saml("cb", &format!("want_signed = \"{wants}\"\n"))).await;
         for signs in Signs::ALL.into_iter().filter(|signs| !good.contains(signs)) {
             let xml = scene.idp().answers(&scene.asked, &scene.says().signing(signs));
             scene.refuses(vec![Forgery::new(format!("{wants}: {signs:?}"), xml, "signature_missing")]).await;
@@ -90,7 +100,8 @@ async fn c05_a_connection_without_a_key_is_never_switched_on() {
         let now = house.clock.now();
         let day = std::time::Duration::from_secs(86_400);
         let key = &idp.signer.key;
-        behalf::protocol::saml::certificate::self_signed(key, "x", now.minus(day * 2), now.minus(day), &[1]).unwrap()
+        behalf::protocol::saml::certificate::self_signed(key, "x", now.minus(day * 2), now.minus(day), &[1])
+            .unwrap()
     };
     for (name, metadata) in [
         ("no key", swap(&good, &key, "")),
@@ -129,6 +140,10 @@ async fn c05_a_key_that_is_gone_from_the_database_leaves_nothing_to_believe() {
     let before = scene.house.before().await;
     let ask = Application::rp1(&scene.house).asks();
     let arrival = Person::new("bob@b.test").follows(&ask).await;
-    assert!(arrival.told_application("code").is_none() && arrival.answer.location().is_none(), "{}", arrival.told());
+    assert!(
+        arrival.told_application("code").is_none() && arrival.answer.location().is_none(),
+        "{}",
+        arrival.told()
+    );
     scene.house.unchanged(&before).await;
 }

@@ -31,7 +31,10 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("a NUL after the root", then(b"\0")),
         ("the last sign is missing", whole[..whole.len() - 1].to_vec()),
         ("the end tag is missing", xml.replace("</samlp:Response>", "").into_bytes()),
-        ("the end tag is of another prefix", xml.replace("</samlp:Response>", "</saml:Response>").into_bytes()),
+        (
+            "the end tag is of another prefix",
+            xml.replace("</samlp:Response>", "</saml:Response>").into_bytes(),
+        ),
         ("text before the root", declared("junk")),
         ("a blank before the declaration", declared(" <?xml version=\"1.0\"?>")),
         ("two declarations", declared("<?xml version=\"1.0\"?><?xml version=\"1.0\"?>")),
@@ -62,7 +65,10 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("a bare ampersand", status(" & ")),
         ("]]> in a text", status("]]>")),
         ("an attribute twice", head("Version=\"2.0\"")),
-        ("an attribute twice by two prefixes", head("xmlns:a=\"urn:a\" xmlns:b=\"urn:a\" a:x=\"1\" b:x=\"2\"")),
+        (
+            "an attribute twice by two prefixes",
+            head("xmlns:a=\"urn:a\" xmlns:b=\"urn:a\" a:x=\"1\" b:x=\"2\""),
+        ),
         ("an attribute without quotes", head("x=1")),
         ("an attribute without a value", head("x")),
         ("< in an attribute", head("x=\"<\"")),
@@ -72,11 +78,20 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("an element without a name", status("<>")),
         ("a colon too many", status("<samlp:a:b/>")),
         ("a character section", status("<![CDATA[ ]]>")),
-        ("a character section in the name", within(&xml, "NameID", |name| swap(name, "id-of-bob", "<![CDATA[id-of-bob]]>")).into_bytes()),
+        (
+            "a character section in the name",
+            within(&xml, "NameID", |name| swap(name, "id-of-bob", "<![CDATA[id-of-bob]]>")).into_bytes(),
+        ),
     ];
     // What a lenient reader reads and takes for the honest file.
-    let fooling = ["an element after the root", "a NUL after the root", "text after the root", "a character section",
-        "a character section in the name", "declared as ISO-8859-1"];
+    let fooling = [
+        "an element after the root",
+        "a NUL after the root",
+        "text after the root",
+        "a character section",
+        "a character section in the name",
+        "declared as ISO-8859-1",
+    ];
     let made = honest.into_iter().map(|(name, bytes)| {
         let file = Forgery::new(format!("lenient XML: {name}"), bytes, "malformed_saml");
         if fooling.contains(&name) { file.fooling(BOB) } else { file }
@@ -87,9 +102,14 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("text between elements", between, "malformed_saml"),
         ("text in the status", text, "malformed_saml"),
         ("another root", xml.replace("samlp:Response", "samlp:ArtifactResponse").into_bytes(), "structure"),
-        ("another namespace", xml.replacen("SAML:2.0:protocol", "SAML:1.0:protocol", 1).into_bytes(), "structure"),
+        (
+            "another namespace",
+            xml.replacen("SAML:2.0:protocol", "SAML:1.0:protocol", 1).into_bytes(),
+            "structure",
+        ),
     ];
-    made.chain(other.map(|(name, bytes, reason)| Forgery::new(format!("lenient XML: {name}"), bytes, reason))).collect()
+    made.chain(other.map(|(name, bytes, reason)| Forgery::new(format!("lenient XML: {name}"), bytes, reason)))
+        .collect()
 }
 
 #[tokio::test]

@@ -4,8 +4,15 @@ use crate::house::forgery::{BOB, Forgery, OWNER, Scene};
 use crate::house::lying_saml_idp::Signs;
 use crate::house::surgery::{before, swap, within};
 
-const ELEMENTS: [&str; 7] =
-    ["Issuer", "NameID", "Audience", "AttributeValue", "AuthnContextClassRef", "DigestValue", "SignatureValue"];
+const ELEMENTS: [&str; 7] = [
+    "Issuer",
+    "NameID",
+    "Audience",
+    "AttributeValue",
+    "AuthnContextClassRef",
+    "DigestValue",
+    "SignatureValue",
+];
 
 /// Splits the text of the first element of this name.
 fn split(xml: &str, local: &str, by: &str) -> String {
@@ -22,7 +29,10 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
     };
     for signs in Signs::ALL {
         // The provider lets people choose names, and one of them chose well.
-        let says = scene.says().signing(signs).named("id-of-owner.bob", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent");
+        let says = scene
+            .says()
+            .signing(signs)
+            .named("id-of-owner.bob", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent");
         let signed = scene.idp().answers(&scene.asked, &says);
         let cut = swap(&signed, "id-of-owner.bob", "id-of-owner<!---->.bob");
         add(format!("a comment cuts a name, {signs:?} signed"), cut, Some(OWNER));
@@ -36,7 +46,11 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
     add("a comment after the root".into(), format!("{honest}<!--x-->"), Some(BOB));
     add("an instruction before the root".into(), format!("<?x y?>{honest}"), Some(BOB));
     add("an instruction after the root".into(), format!("{honest}<?x y?>"), Some(BOB));
-    add("a style sheet".into(), format!("<?xml-stylesheet href=\"http://127.0.0.1:9/\"?>{honest}"), Some(BOB));
+    add(
+        "a style sheet".into(),
+        format!("<?xml-stylesheet href=\"http://127.0.0.1:9/\"?>{honest}"),
+        Some(BOB),
+    );
     add("a comment between elements".into(), before(&honest, "<samlp:Status>", "<!--x-->"), Some(BOB));
     add("a comment that does not end".into(), before(&honest, "<samlp:Status>", "<!--x--"), None);
     files

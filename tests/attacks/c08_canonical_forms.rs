@@ -2,7 +2,8 @@
 //! one of these, so that it is the form alone that is refused.
 
 use crate::house::forgery::{
-    BOB, Crafted, ENVELOPED, EXCLUSIVE, Forgery, SHA256, Scene, algorithm, by, canonical_bytes, reference, sha256, transforms,
+    BOB, Crafted, ENVELOPED, EXCLUSIVE, Forgery, SHA256, Scene, algorithm, by, canonical_bytes, reference,
+    sha256, transforms,
 };
 use crate::house::surgery::{after, element, swap, value, with_last};
 
@@ -17,7 +18,9 @@ fn crafted(scene: &Scene, plan: impl FnOnce(&str, &mut Crafted)) -> String {
 }
 
 fn prefixes(list: &str) -> String {
-    format!("<ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE}\" PrefixList=\"{list}\"></ec:InclusiveNamespaces>")
+    format!(
+        "<ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE}\" PrefixList=\"{list}\"></ec:InclusiveNamespaces>"
+    )
 }
 
 fn one_transform(uri: &str, inside: &str) -> String {
@@ -46,7 +49,9 @@ const INCLUSIVE: &str = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315";
 
 fn forms(scene: &Scene) -> Vec<(&'static str, String)> {
     let canonicalized = |uri: &str, inside: &str| {
-        crafted(scene, |_, crafted| crafted.canonicalization = algorithm("CanonicalizationMethod", uri, inside))
+        crafted(scene, |_, crafted| {
+            crafted.canonicalization = algorithm("CanonicalizationMethod", uri, inside)
+        })
     };
     let many = (0..17).map(|number| format!("p{number}")).collect::<Vec<_>>().join(" ");
     vec![
@@ -56,9 +61,15 @@ fn forms(scene: &Scene) -> Vec<(&'static str, String)> {
         ("SignedInfo in no form", canonicalized("", "")),
         ("SignedInfo in a form of somebody's own", canonicalized("urn:x", "")),
         ("SignedInfo in seventeen prefixes", canonicalized(EXCLUSIVE, &prefixes(&many))),
-        ("SignedInfo in prefixes and more", canonicalized(EXCLUSIVE, &(prefixes("saml") + &prefixes("samlp")))),
+        (
+            "SignedInfo in prefixes and more",
+            canonicalized(EXCLUSIVE, &(prefixes("saml") + &prefixes("samlp"))),
+        ),
         ("inclusive form", transformed(scene, one_transform(INCLUSIVE, ""))),
-        ("with comments", transformed(scene, one_transform("http://www.w3.org/2001/10/xml-exc-c14n#WithComments", ""))),
+        (
+            "with comments",
+            transformed(scene, one_transform("http://www.w3.org/2001/10/xml-exc-c14n#WithComments", "")),
+        ),
         ("the form of 2006", transformed(scene, one_transform("http://www.w3.org/2006/12/xml-c14n11", ""))),
         ("seventeen prefixes", transformed(scene, one_transform(EXCLUSIVE, &prefixes(&many)))),
         ("no transforms", transformed(scene, String::new())),
@@ -68,10 +79,24 @@ fn forms(scene: &Scene) -> Vec<(&'static str, String)> {
         ("in the wrong order", transformed(scene, transforms(&[EXCLUSIVE, ENVELOPED]))),
         ("twice", transformed(scene, transforms(&[ENVELOPED, EXCLUSIVE, EXCLUSIVE]))),
         ("base64", transformed(scene, one_transform("http://www.w3.org/2000/09/xmldsig#base64", ""))),
-        ("XPath", transformed(scene, one_transform("http://www.w3.org/TR/1999/REC-xpath-19991116", "<ds:XPath>1=1</ds:XPath>"))),
+        (
+            "XPath",
+            transformed(
+                scene,
+                one_transform("http://www.w3.org/TR/1999/REC-xpath-19991116", "<ds:XPath>1=1</ds:XPath>"),
+            ),
+        ),
         ("XPath filter", transformed(scene, one_transform("http://www.w3.org/2002/06/xmldsig-filter2", ""))),
-        ("XSLT", transformed(scene, one_transform("http://www.w3.org/TR/1999/REC-xslt-19991116",
-            "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"1.0\"></xsl:stylesheet>"))),
+        (
+            "XSLT",
+            transformed(
+                scene,
+                one_transform(
+                    "http://www.w3.org/TR/1999/REC-xslt-19991116",
+                    "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"1.0\"></xsl:stylesheet>",
+                ),
+            ),
+        ),
         ("a reference to the whole document", referring(scene, |_| String::new())),
         ("an XPointer to the root", referring(scene, |_| "#xpointer(/)".into())),
         ("an XPointer to the id", referring(scene, |id| format!("#xpointer(id('{id}'))"))),
@@ -80,14 +105,20 @@ fn forms(scene: &Scene) -> Vec<(&'static str, String)> {
         ("an escaped reference", referring(scene, |id| format!("#%5F{}", &id[1..]))),
         ("two references", crafted(scene, |_, crafted| crafted.references = crafted.references.repeat(2))),
         ("no reference", crafted(scene, |_, crafted| crafted.references.clear())),
-        ("a reference without an address", crafted(scene, |assertion, crafted| {
-            let uri = format!(" URI=\"#{}\"", value(assertion, "ID"));
-            crafted.references = swap(&crafted.references, &uri, "");
-        })),
-        ("an empty digest", crafted(scene, |_, crafted| {
-            let digest = crafted.references.split("DigestValue>").nth(1).unwrap().to_owned();
-            crafted.references = swap(&crafted.references, &digest, "</ds:");
-        })),
+        (
+            "a reference without an address",
+            crafted(scene, |assertion, crafted| {
+                let uri = format!(" URI=\"#{}\"", value(assertion, "ID"));
+                crafted.references = swap(&crafted.references, &uri, "");
+            }),
+        ),
+        (
+            "an empty digest",
+            crafted(scene, |_, crafted| {
+                let digest = crafted.references.split("DigestValue>").nth(1).unwrap().to_owned();
+                crafted.references = swap(&crafted.references, &digest, "</ds:");
+            }),
+        ),
     ]
 }
 
@@ -104,7 +135,9 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
     files.push(Forgery::new("canonical form: the digest of nothing", void, "digest"));
     let object = after(&honest, "</ds:SignatureValue>", "");
     let signature = element(&object, "Signature").to_owned();
-    for (name, what) in [("an object", "<ds:Object></ds:Object>"), ("a manifest", "<ds:Manifest></ds:Manifest>")] {
+    for (name, what) in
+        [("an object", "<ds:Object></ds:Object>"), ("a manifest", "<ds:Manifest></ds:Manifest>")]
+    {
         let xml = swap(&honest, &signature, &with_last(&signature, what));
         files.push(Forgery::new(format!("canonical form: {name} besides"), xml, "structure").fooling(BOB));
     }

@@ -19,7 +19,9 @@ fn about(scene: &Scene, key_info: &str) -> String {
 }
 
 fn certificates(of: &[&Signer]) -> String {
-    let one = |signer: &&Signer| format!("<ds:X509Certificate>{}</ds:X509Certificate>", signer.certificate.base64());
+    let one = |signer: &&Signer| {
+        format!("<ds:X509Certificate>{}</ds:X509Certificate>", signer.certificate.base64())
+    };
     format!("<ds:X509Data>{}</ds:X509Data>", of.iter().map(one).collect::<String>())
 }
 
@@ -29,27 +31,43 @@ fn strangers(scene: &Scene) -> Vec<(String, String, Option<&'static str>)> {
     let plain = || evil(&scene.idp().plain(&scene.asked, &scene.says()));
     let mut made = Vec::new();
     for signs in Signs::ALL {
-        made.push((format!("its certificate comes along, {signs:?}"), sealed(&plain(), own, signs, None), Some(OWNER)));
+        made.push((
+            format!("its certificate comes along, {signs:?}"),
+            sealed(&plain(), own, signs, None),
+            Some(OWNER),
+        ));
     }
     let to = Some((&scene.asked.encryption, super::CIPHER, behalf::protocol::saml::encryption::Oaep::Mgf1p));
     made.push(("within what is encrypted".into(), sealed(&plain(), own, Signs::Assertion, to), Some(OWNER)));
     let modulus = BASE64.encode(&own.certificate.verifying_key().spki()[33..289]);
-    let value = format!("<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>");
+    let value = format!(
+        "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
+    );
     for (name, info) in [
         ("nothing comes along", String::new()),
         ("the provider's certificate comes along", certificates(&[theirs])),
         ("the provider's and its own", certificates(&[theirs, own])),
         ("its own and the provider's", certificates(&[own, theirs])),
         ("the bare key comes along", value),
-        ("it can be fetched", "<ds:RetrievalMethod URI=\"http://127.0.0.1:9/key\"></ds:RetrievalMethod>".into()),
+        (
+            "it can be fetched",
+            "<ds:RetrievalMethod URI=\"http://127.0.0.1:9/key\"></ds:RetrievalMethod>".into(),
+        ),
         ("it has a name", "<ds:KeyName>cb</ds:KeyName>".into()),
         ("it is in a file", "<ds:RetrievalMethod URI=\"file:///etc/hostname\"></ds:RetrievalMethod>".into()),
     ] {
-        let fools = info.contains(&own.certificate.base64()).then_some(OWNER).filter(|_| !name.starts_with("the provider's and"));
+        let fools = info
+            .contains(&own.certificate.base64())
+            .then_some(OWNER)
+            .filter(|_| !name.starts_with("the provider's and"));
         made.push((name.to_owned(), about(scene, &info), fools));
     }
     let elliptic = Signer::of(KeyKind::P256, "idp-cb.test", scene.house.clock.now());
-    made.push(("an elliptic key comes along".into(), sealed(&plain(), &elliptic, Signs::Assertion, None), None));
+    made.push((
+        "an elliptic key comes along".into(),
+        sealed(&plain(), &elliptic, Signs::Assertion, None),
+        None,
+    ));
     made
 }
 
@@ -97,12 +115,20 @@ fn borrowed(scene: &Scene) -> Vec<(&'static str, String, &'static str)> {
     let digest = within_text(&honest, "DigestValue");
     let zeros = BASE64.encode(&[0; 256]);
     vec![
-        ("the signature of another assertion", within(&honest, "Assertion", |_| after(&evil, "</saml:Issuer>", &signature)), "signature_profile"),
-        ("the same, with the id of the other", {
-            let id = value(element(&honest, "Assertion"), "ID").to_owned();
-            let twin = crate::house::surgery::attr(&evil, "ID", Some(&id));
-            within(&honest, "Assertion", |_| after(&twin, "</saml:Issuer>", &signature))
-        }, "digest"),
+        (
+            "the signature of another assertion",
+            within(&honest, "Assertion", |_| after(&evil, "</saml:Issuer>", &signature)),
+            "signature_profile",
+        ),
+        (
+            "the same, with the id of the other",
+            {
+                let id = value(element(&honest, "Assertion"), "ID").to_owned();
+                let twin = crate::house::surgery::attr(&evil, "ID", Some(&id));
+                within(&honest, "Assertion", |_| after(&twin, "</saml:Issuer>", &signature))
+            },
+            "digest",
+        ),
         ("of zeros", swap(&honest, &worth, &zeros), "signature_invalid"),
         ("of one byte", swap(&honest, &worth, "AA=="), "signature_invalid"),
         ("of nothing", swap(&honest, &worth, ""), "signature_profile"),
@@ -111,7 +137,15 @@ fn borrowed(scene: &Scene) -> Vec<(&'static str, String, &'static str)> {
         ("with another digest", swap(&honest, &digest, &BASE64.encode(&[7; 32])), "signature_invalid"),
         ("with another name", swap_all(&honest, "id-of-bob", OWNER), "digest"),
         ("with another address", swap_all(&honest, "bob@b.test", "owner@b.test"), "digest"),
-        ("with one more group", after(&honest, ">staff</saml:AttributeValue>", "<saml:AttributeValue>owners</saml:AttributeValue>"), "digest"),
+        (
+            "with one more group",
+            after(
+                &honest,
+                ">staff</saml:AttributeValue>",
+                "<saml:AttributeValue>owners</saml:AttributeValue>",
+            ),
+            "digest",
+        ),
         ("with a condition less", swap(&honest, element(&honest, "AudienceRestriction"), ""), "digest"),
     ]
 }
@@ -128,7 +162,8 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ..Forgery::new(format!("a key of one's own: {name}"), xml, reason)
     });
     let borrowed = borrowed(scene).into_iter();
-    keys.chain(borrowed.map(|(name, xml, reason)| Forgery::new(format!("a signature {name}"), xml, reason))).collect()
+    keys.chain(borrowed.map(|(name, xml, reason)| Forgery::new(format!("a signature {name}"), xml, reason)))
+        .collect()
 }
 
 #[tokio::test]

@@ -17,29 +17,60 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
     let sealed = scene.encrypted(&evil);
     let signed = scene.honest();
     let good = element(&signed, "Assertion").to_owned();
-    let whole = scene.idp().answers(&scene.asked, &scene.says().signing(Signs::Response).encrypting(super::CIPHER));
+    let whole =
+        scene.idp().answers(&scene.asked, &scene.says().signing(Signs::Response).encrypting(super::CIPHER));
     let its_own = element(&whole, "EncryptedAssertion").to_owned();
     let file = |name: &str, xml: String, reason| Forgery::new(format!("encrypted: {name}"), xml, reason);
     vec![
         file("in an unsigned response", holding(&signed, &sealed), "signature_missing"),
         file("in the place of the signed one", swap(&whole, &its_own, &sealed), "digest"),
-        file("beside the signed one", swap(&whole, &its_own, &(its_own.clone() + &sealed)), "structure").fooling(OWNER),
-        file("before the signed one", swap(&whole, &its_own, &(sealed.clone() + &its_own)), "structure").fooling(OWNER),
-        file("beside a signed assertion", holding(&signed, &(good.clone() + &sealed)), "structure").fooling(OWNER),
-        file("before a signed assertion", holding(&signed, &(sealed.clone() + &good)), "structure").fooling(OWNER),
-        file("within a signed assertion", holding(&signed, &after(&good, "</saml:Conditions>", &sealed)), "structure"),
-        file("in extensions", after(&whole, "</ds:Signature>", &format!("<samlp:Extensions>{sealed}</samlp:Extensions>")), "structure"),
+        file("beside the signed one", swap(&whole, &its_own, &(its_own.clone() + &sealed)), "structure")
+            .fooling(OWNER),
+        file("before the signed one", swap(&whole, &its_own, &(sealed.clone() + &its_own)), "structure")
+            .fooling(OWNER),
+        file("beside a signed assertion", holding(&signed, &(good.clone() + &sealed)), "structure")
+            .fooling(OWNER),
+        file("before a signed assertion", holding(&signed, &(sealed.clone() + &good)), "structure")
+            .fooling(OWNER),
+        file(
+            "within a signed assertion",
+            holding(&signed, &after(&good, "</saml:Conditions>", &sealed)),
+            "structure",
+        ),
+        file(
+            "in extensions",
+            after(&whole, "</ds:Signature>", &format!("<samlp:Extensions>{sealed}</samlp:Extensions>")),
+            "structure",
+        ),
         file("encrypted once more", holding(&signed, &scene.encrypted(&sealed)), "structure"),
         file("a whole response", holding(&signed, &scene.encrypted(&signed)), "structure"),
         file("no XML", holding(&signed, &scene.encrypted("assertion")), "malformed_saml"),
         file("nothing", holding(&signed, &scene.encrypted("")), "malformed_saml"),
         file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "malformed_saml"),
-        file("with a comment", holding(&signed, &scene.encrypted(&format!("<!--x-->{good}"))), "malformed_saml"),
-        file("with a DTD", holding(&signed, &scene.encrypted(&format!("<!DOCTYPE x>{good}"))), "malformed_saml"),
-        file("signed by a stranger", holding(&signed, &{
-            let plain = crate::house::lying_saml_idp::sealed(&scene.evil(), &scene.stranger, Signs::Assertion, None);
-            scene.encrypted(element(&plain, "Assertion"))
-        }), "signature_invalid").fooling(OWNER),
+        file(
+            "with a comment",
+            holding(&signed, &scene.encrypted(&format!("<!--x-->{good}"))),
+            "malformed_saml",
+        ),
+        file(
+            "with a DTD",
+            holding(&signed, &scene.encrypted(&format!("<!DOCTYPE x>{good}"))),
+            "malformed_saml",
+        ),
+        file(
+            "signed by a stranger",
+            holding(&signed, &{
+                let plain = crate::house::lying_saml_idp::sealed(
+                    &scene.evil(),
+                    &scene.stranger,
+                    Signs::Assertion,
+                    None,
+                );
+                scene.encrypted(element(&plain, "Assertion"))
+            }),
+            "signature_invalid",
+        )
+        .fooling(OWNER),
     ]
 }
 
@@ -71,7 +102,10 @@ fn unopened(scene: &Scene) -> Vec<Forgery> {
     let bytes = |count: usize| move |bytes: Vec<u8>| bytes[..count].to_vec();
     let strangers = {
         let good = element(&scene.honest(), "Assertion").to_owned();
-        holding(&scene.honest(), &encrypted_to(&scene.stranger.certificate, &good, super::CIPHER, Oaep::Mgf1p))
+        holding(
+            &scene.honest(),
+            &encrypted_to(&scene.stranger.certificate, &good, super::CIPHER, Oaep::Mgf1p),
+        )
     };
     let named = |old: &str, new: &str| swap(&xml, old, new);
     let failed = [
@@ -90,8 +124,20 @@ fn unopened(scene: &Scene) -> Vec<Forgery> {
         ("by a cipher that is not its own", named("xmlenc11#aes256-gcm", "xmlenc11#aes128-gcm")),
     ];
     let unsupported = [
-        ("RSA with the padding of 1993", named("http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", "http://www.w3.org/2001/04/xmlenc#rsa-1_5")),
-        ("triple DES", named("http://www.w3.org/2009/xmlenc11#aes256-gcm", "http://www.w3.org/2001/04/xmlenc#tripledes-cbc")),
+        (
+            "RSA with the padding of 1993",
+            named(
+                "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+                "http://www.w3.org/2001/04/xmlenc#rsa-1_5",
+            ),
+        ),
+        (
+            "triple DES",
+            named(
+                "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+                "http://www.w3.org/2001/04/xmlenc#tripledes-cbc",
+            ),
+        ),
         ("a digest and a mask that differ", named("xmldsig#sha1", "xmldsig-more#sha384")),
         ("no cipher that we know", named("http://www.w3.org/2009/xmlenc11#aes256-gcm", "urn:x")),
         ("CBC in an unsigned response", of(Cipher::Aes256Cbc, scene, Signs::Assertion)),
@@ -100,12 +146,25 @@ fn unopened(scene: &Scene) -> Vec<Forgery> {
     let malformed = [
         ("not in base64", swap(&xml, &value(&xml, 1), "*")),
         ("without a key", swap(&xml, element(&xml, "EncryptedKey"), "")),
-        ("with five keys", swap(&xml, element(&xml, "EncryptedKey"), &element(&xml, "EncryptedKey").repeat(5))),
-        ("by reference", swap(&xml, &format!("<xenc:CipherValue>{}</xenc:CipherValue>", value(&xml, 1)), "<xenc:CipherReference URI=\"http://127.0.0.1:9/\"/>")),
+        (
+            "with five keys",
+            swap(&xml, element(&xml, "EncryptedKey"), &element(&xml, "EncryptedKey").repeat(5)),
+        ),
+        (
+            "by reference",
+            swap(
+                &xml,
+                &format!("<xenc:CipherValue>{}</xenc:CipherValue>", value(&xml, 1)),
+                "<xenc:CipherReference URI=\"http://127.0.0.1:9/\"/>",
+            ),
+        ),
         ("nothing in it", within(&xml, "EncryptedAssertion", |part| swap(part, inside(part), ""))),
     ];
-    let groups =
-        [("undecryptable", failed.to_vec()), ("encryption_unsupported", unsupported.to_vec()), ("malformed_saml", malformed.to_vec())];
+    let groups = [
+        ("undecryptable", failed.to_vec()),
+        ("encryption_unsupported", unsupported.to_vec()),
+        ("malformed_saml", malformed.to_vec()),
+    ];
     let files = groups.into_iter().flat_map(|(reason, files)| {
         files.into_iter().map(move |(name, xml)| Forgery::new(format!("encrypted: {name}"), xml, reason))
     });

@@ -9,7 +9,14 @@ async fn two() -> House {
     Plan::saml().with_saml("ca", "").build().await
 }
 
-async fn is_refused(house: &House, person: &mut Person, acs: &str, state: Option<&str>, xml: &str, reasons: &[&str]) {
+async fn is_refused(
+    house: &House,
+    person: &mut Person,
+    acs: &str,
+    state: Option<&str>,
+    xml: &str,
+    reasons: &[&str],
+) {
     let before = house.before().await;
     let answer = posts_to(&mut person.browser, acs, state, xml).await;
     assert_eq!(answer.status, 403, "{}", answer.body);
@@ -99,7 +106,8 @@ async fn c11_two_organizations_may_name_the_same_entity_and_share_nobody() {
     let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
     let asked = bob.leaves_for(&house, "cb", &ask).await;
     let forged = house.saml("cd").answers(&asked, &Says::that("bob@b.test"));
-    is_refused(&house, &mut bob, &asked.acs, asked.relay_state.as_deref(), &forged, &["signature_invalid"]).await;
+    is_refused(&house, &mut bob, &asked.acs, asked.relay_state.as_deref(), &forged, &["signature_invalid"])
+        .await;
 
     // And the same name there is somebody else here.
     let (ask, mut dan) = (rp1.asks(), Person::new("bob@d.test"));

@@ -19,15 +19,35 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ("in_response_to", "answers nothing", both(None)),
         ("in_response_to", "answers what was never asked", all("_00000000000000000000000000000000")),
         ("in_response_to", "answers a flow of its own making", all("_flow_00000000000000000000000000.0")),
-        ("in_response_to", "answers our flow, and not our question", all(&format!("{flow}.00000000000000000000000000000000"))),
+        (
+            "in_response_to",
+            "answers our flow, and not our question",
+            all(&format!("{flow}.00000000000000000000000000000000")),
+        ),
         ("in_response_to", "answers our flow alone", all(&flow)),
         ("in_response_to", "answers in capitals", all(&id.to_uppercase())),
         ("in_response_to", "answers with a blank", all(&format!("{id} "))),
         ("in_response_to", "answers emptily", all("")),
-        ("confirmation_in_response_to", "the bearer answers nothing", scene.signed_after(|xml| data(&xml, None))),
-        ("confirmation_in_response_to", "the bearer answers something else", scene.signed_after(|xml| data(&xml, Some("_other")))),
-        ("confirmation_in_response_to", "only the bearer answers", scene.signed_after(|xml| root(&xml, None))),
-        ("confirmation_in_response_to", "the response alone answers something else", scene.signed_after(|xml| root(&xml, Some("_other")))),
+        (
+            "confirmation_in_response_to",
+            "the bearer answers nothing",
+            scene.signed_after(|xml| data(&xml, None)),
+        ),
+        (
+            "confirmation_in_response_to",
+            "the bearer answers something else",
+            scene.signed_after(|xml| data(&xml, Some("_other"))),
+        ),
+        (
+            "confirmation_in_response_to",
+            "only the bearer answers",
+            scene.signed_after(|xml| root(&xml, None)),
+        ),
+        (
+            "confirmation_in_response_to",
+            "the response alone answers something else",
+            scene.signed_after(|xml| root(&xml, Some("_other"))),
+        ),
     ]
     .into_iter()
     .map(|(reason, name, xml)| Forgery::new(name, xml, reason).fooling(BOB))
@@ -91,7 +111,10 @@ async fn h09_nothing_is_taken_by_redirect_artifact_or_simple_signature() {
     let message = data_encoding::BASE64.encode(xml.as_bytes());
     for (more, reason) in [
         (vec![("SAMLart", "AAQAAA")], "binding_unsupported"),
-        (vec![("SAMLResponse", message.as_str()), ("Signature", "AA=="), ("SigAlg", "x")], "binding_unsupported"),
+        (
+            vec![("SAMLResponse", message.as_str()), ("Signature", "AA=="), ("SigAlg", "x")],
+            "binding_unsupported",
+        ),
         (vec![("SAMLResponse", message.as_str()), ("SAMLResponse", message.as_str())], "malformed_saml"),
         (vec![("SAMLResponse", "*")], "malformed_saml"),
         (vec![("SAMLResponse", "")], "malformed_saml"),

@@ -8,10 +8,10 @@ use crate::house::surgery::{after, attr, element, inside, swap, swap_all, within
 fn heads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
     let acs = scene.asked.acs.clone();
     let root = |name: &'static str, new: Option<&str>| scene.signed_after(|xml| attr(&xml, name, new));
-    let issuer = |new: &str| {
-        scene.signed_after(|xml| swap(&xml, element(&xml, "Issuer"), new))
+    let issuer = |new: &str| scene.signed_after(|xml| swap(&xml, element(&xml, "Issuer"), new));
+    let named = |name: &str| {
+        format!("<saml:Issuer xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">{name}</saml:Issuer>")
     };
-    let named = |name: &str| format!("<saml:Issuer xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">{name}</saml:Issuer>");
     let own = &scene.idp().entity_id;
     let code = |code: &str| scene.signed_after(|xml| swap(&xml, "status:Success", code));
     vec![
@@ -30,7 +30,11 @@ fn heads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("status", "an error", code("status:Responder")),
         ("status", "an error without a code of ours", code("status:Nothing")),
         ("malformed_saml", "no Status", scene.signed_after(|xml| swap(&xml, element(&xml, "Status"), ""))),
-        ("structure", "no assertion", scene.signed_after_response(|xml| swap(&xml, element(&xml, "Assertion"), ""))),
+        (
+            "structure",
+            "no assertion",
+            scene.signed_after_response(|xml| swap(&xml, element(&xml, "Assertion"), "")),
+        ),
     ]
 }
 
@@ -46,10 +50,14 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
     let audience = |new: &str| change("Audience", &|one| swap(one, inside(one), new));
     let restrictions = |new: &dyn Fn(&str) -> String| change("AudienceRestriction", new);
     let issuer = |new: &dyn Fn(&str) -> String| change("Issuer", new);
-    let data = |name: &'static str, new: Option<&str>| change("SubjectConfirmationData", &|data| attr(data, name, new));
+    let data = |name: &'static str, new: Option<&str>| {
+        change("SubjectConfirmationData", &|data| attr(data, name, new))
+    };
     let confirmation = |new: &dyn Fn(&str) -> String| change("SubjectConfirmation", new);
-    let conditions = |more: &str| change("Conditions", &|conditions| crate::house::surgery::with_last(conditions, more));
-    let other = "<saml:AudienceRestriction><saml:Audience>https://sp.test</saml:Audience></saml:AudienceRestriction>";
+    let conditions =
+        |more: &str| change("Conditions", &|conditions| crate::house::surgery::with_last(conditions, more));
+    let other =
+        "<saml:AudienceRestriction><saml:Audience>https://sp.test</saml:Audience></saml:AudienceRestriction>";
     let name = |new: &str| change("NameID", &|name| swap(name, inside(name), new));
     let gone = |part: &str| change(part, &|_| String::new());
     vec![
@@ -64,20 +72,44 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("audience", "one more restriction, to somebody else", restrictions(&|one| format!("{one}{other}"))),
         ("audience", "a restriction to somebody else before", restrictions(&|one| format!("{other}{one}"))),
         ("issuer_assertion", "no Issuer of the assertion", issuer(&|_| String::new())),
-        ("issuer_assertion", "another Issuer of the assertion", issuer(&|one| swap(one, inside(one), "https://idp.test"))),
-        ("issuer_assertion", "an Issuer of another kind", issuer(&|one| swap(one, ">", " Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress\">"))),
+        (
+            "issuer_assertion",
+            "another Issuer of the assertion",
+            issuer(&|one| swap(one, inside(one), "https://idp.test")),
+        ),
+        (
+            "issuer_assertion",
+            "an Issuer of another kind",
+            issuer(&|one| {
+                swap(one, ">", " Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress\">")
+            }),
+        ),
         ("recipient", "no Recipient", data("Recipient", None)),
         ("recipient", "another Recipient", data("Recipient", Some("https://sp.test/acs"))),
         ("recipient", "an empty Recipient", data("Recipient", Some(""))),
         ("recipient", "the entity as the Recipient", data("Recipient", Some(&sp))),
         ("recipient", "a Recipient that begins alike", data("Recipient", Some(&format!("{acs}/x")))),
         ("confirmation", "a holder of a key", confirmation(&|one| swap(one, OF_BEARER, OF_HOLDER))),
-        ("confirmation", "a sender who vouches", confirmation(&|one| swap(one, "cm:bearer", "cm:sender-vouches"))),
+        (
+            "confirmation",
+            "a sender who vouches",
+            confirmation(&|one| swap(one, "cm:bearer", "cm:sender-vouches")),
+        ),
         ("confirmation", "two bearers", confirmation(&|one| one.repeat(2))),
         ("confirmation", "no confirmation", confirmation(&|_| String::new())),
         ("confirmation", "nothing in the confirmation", confirmation(&|one| swap(one, inside(one), ""))),
-        ("structure", "a bearer with a name of their own", confirmation(&|one| crate::house::surgery::with_first(one, "<saml:NameID>owner</saml:NameID>"))),
-        ("confirmation_not_before", "a NotBefore of the confirmation", change("SubjectConfirmationData", &|data| swap(data, " Recipient", " NotBefore=\"2020-01-01T00:00:00Z\" Recipient"))),
+        (
+            "structure",
+            "a bearer with a name of their own",
+            confirmation(&|one| crate::house::surgery::with_first(one, "<saml:NameID>owner</saml:NameID>")),
+        ),
+        (
+            "confirmation_not_before",
+            "a NotBefore of the confirmation",
+            change("SubjectConfirmationData", &|data| {
+                swap(data, " Recipient", " NotBefore=\"2020-01-01T00:00:00Z\" Recipient")
+            }),
+        ),
         ("condition_unknown", "a condition that nobody knows", conditions("<x:Moon xmlns:x=\"urn:x\"/>")),
         ("condition_unknown", "a condition of somebody's own", conditions("<saml:Condition/>")),
         ("conditions", "no conditions", gone("Conditions")),
@@ -92,11 +124,39 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("name_id", "a name with a line break", name("id-of&#10;owner")),
         ("malformed_saml", "two names", change("NameID", &|name| name.repeat(2))),
         ("name_id", "a name that is too long", name(&"x".repeat(257))),
-        ("version", "an assertion of Version 1.1", scene.signed_after(|xml| within(&xml, "Assertion", |one| attr(one, "Version", Some("1.1"))))),
-        ("encryption_unsupported", "an encrypted attribute", change("AttributeStatement", &|one| crate::house::surgery::with_last(one, "<saml:EncryptedAttribute/>"))),
-        ("subject", "a name that is for once", scene.signed_after(|xml| swap(&xml, "nameid-format:persistent", "nameid-format:transient"))),
-        ("email_domain_not_allowed", "two addresses", scene.signed_after(|xml| after(&xml, ">bob@b.test</saml:AttributeValue>", "<saml:AttributeValue>owner@b.test</saml:AttributeValue>"))),
-        ("email_domain_not_allowed", "no address but words", scene.signed_after(|xml| swap_all(&xml, "bob@b.test", "bob"))),
+        (
+            "version",
+            "an assertion of Version 1.1",
+            scene.signed_after(|xml| within(&xml, "Assertion", |one| attr(one, "Version", Some("1.1")))),
+        ),
+        (
+            "encryption_unsupported",
+            "an encrypted attribute",
+            change("AttributeStatement", &|one| {
+                crate::house::surgery::with_last(one, "<saml:EncryptedAttribute/>")
+            }),
+        ),
+        (
+            "subject",
+            "a name that is for once",
+            scene.signed_after(|xml| swap(&xml, "nameid-format:persistent", "nameid-format:transient")),
+        ),
+        (
+            "email_domain_not_allowed",
+            "two addresses",
+            scene.signed_after(|xml| {
+                after(
+                    &xml,
+                    ">bob@b.test</saml:AttributeValue>",
+                    "<saml:AttributeValue>owner@b.test</saml:AttributeValue>",
+                )
+            }),
+        ),
+        (
+            "email_domain_not_allowed",
+            "no address but words",
+            scene.signed_after(|xml| swap_all(&xml, "bob@b.test", "bob")),
+        ),
     ]
 }
 

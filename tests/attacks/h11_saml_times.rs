@@ -25,7 +25,12 @@ const LIMITS: [Limit; 7] = [
     Limit { element: AT[1], name: "IssueInstant", reason: "issue_instant", good: (-659, 60) },
     Limit { element: "Conditions", name: "NotBefore", reason: "not_yet_valid", good: (-FAR, 60) },
     Limit { element: "Conditions", name: "NotOnOrAfter", reason: "expired", good: (-59, FAR) },
-    Limit { element: "SubjectConfirmationData", name: "NotOnOrAfter", reason: "confirmation_expired", good: (-59, FAR) },
+    Limit {
+        element: "SubjectConfirmationData",
+        name: "NotOnOrAfter",
+        reason: "confirmation_expired",
+        good: (-59, FAR),
+    },
     Limit { element: AT[2], name: "AuthnInstant", reason: "authn_instant", good: (-FAR, 60) },
     Limit { element: AT[2], name: "SessionNotOnOrAfter", reason: "session_expired", good: (1, FAR) },
 ];

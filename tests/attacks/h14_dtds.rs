@@ -21,18 +21,29 @@ fn dtds(scene: &Scene, canary: &str) -> Vec<Forgery> {
         file("empty", typed(&honest, "")).fooling(BOB),
         file("an empty subset", typed(&honest, "[]")).fooling(BOB),
         file("in lower case", format!("<!doctype Response>{honest}")),
-        file("an entity that is the name", typed(&named("id-of-&who;"), "[<!ENTITY who \"bob\">]")).fooling(BOB),
+        file("an entity that is the name", typed(&named("id-of-&who;"), "[<!ENTITY who \"bob\">]"))
+            .fooling(BOB),
         file("an entity that is an element", typed(&honest, "[<!ENTITY x \"<x/>\">]")),
-        file("an external entity, a file", typed(&within_status("&x;"), "[<!ENTITY x SYSTEM \"file:///etc/hostname\">]")),
-        file("an external entity, a file that is not there", typed(&within_status("&x;"), "[<!ENTITY x SYSTEM \"file:///nowhere\">]")),
-        file("an external entity, an address", typed(&within_status("&x;"), &format!("[<!ENTITY x SYSTEM \"{canary}x\">]"))),
+        file(
+            "an external entity, a file",
+            typed(&within_status("&x;"), "[<!ENTITY x SYSTEM \"file:///etc/hostname\">]"),
+        ),
+        file(
+            "an external entity, a file that is not there",
+            typed(&within_status("&x;"), "[<!ENTITY x SYSTEM \"file:///nowhere\">]"),
+        ),
+        file(
+            "an external entity, an address",
+            typed(&within_status("&x;"), &format!("[<!ENTITY x SYSTEM \"{canary}x\">]")),
+        ),
         file("an external entity, unused", typed(&honest, &format!("[<!ENTITY x SYSTEM \"{canary}y\">]"))),
         file("an external subset", typed(&honest, &format!("SYSTEM \"{canary}dtd\""))),
         file("a public external subset", typed(&honest, &format!("PUBLIC \"-//x//x\" \"{canary}dtd\""))),
         file("a parameter entity", typed(&honest, &format!("[<!ENTITY % p SYSTEM \"{canary}p\">%p;]"))),
         file("laughs", typed(&within_status("&l9;"), &format!("[<!ENTITY l0 \"lol\">{laughs}]"))),
         file("an entity of itself", typed(&within_status("&x;"), "[<!ENTITY x \"&x;\">]")),
-        file("attributes by default", typed(&honest, "[<!ATTLIST samlp:Response Version CDATA \"2.0\">]")).fooling(BOB),
+        file("attributes by default", typed(&honest, "[<!ATTLIST samlp:Response Version CDATA \"2.0\">]"))
+            .fooling(BOB),
         file("an id by declaration", typed(&honest, "[<!ATTLIST samlp:Status x ID #IMPLIED>]")).fooling(BOB),
         file("a notation", typed(&honest, "[<!NOTATION n SYSTEM \"n\">]")),
         file("after the root", format!("{honest}<!DOCTYPE Response>")),
@@ -52,8 +63,10 @@ fn heavy(scene: &Scene) -> Vec<Forgery> {
         let all: String = (0..count).map(|number| format!(" a{number}=\"\"")).collect();
         status(&format!("<x{all}/>"))
     };
-    let spaces: String =
-        (0..1_200).map(|number| (0..8).map(|one| format!(" xmlns:p{one}=\"urn:{number}\"")).collect::<String>()).map(|all| format!("<x{all}/>")).collect();
+    let spaces: String = (0..1_200)
+        .map(|number| (0..8).map(|one| format!(" xmlns:p{one}=\"urn:{number}\"")).collect::<String>())
+        .map(|all| format!("<x{all}/>"))
+        .collect();
     let file = |name: &str, xml: String| Forgery::new(format!("heavy: {name}"), xml, "malformed_saml");
     vec![
         file("depth of 64", status(&nested(64))),
@@ -64,7 +77,12 @@ fn heavy(scene: &Scene) -> Vec<Forgery> {
         file("100,000 elements", status(&"<x/>".repeat(100_000))),
         file("9,600 declarations", status(&spaces)),
         file("a name of 200 bytes", status(&format!("<{}/>", "x".repeat(200)))),
-        file("more than 512 KiB", within(&honest, "StatusCode", |code| swap(code, "Value", &format!("x=\"{}\" Value", "y".repeat(512 * 1024))))),
+        file(
+            "more than 512 KiB",
+            within(&honest, "StatusCode", |code| {
+                swap(code, "Value", &format!("x=\"{}\" Value", "y".repeat(512 * 1024)))
+            }),
+        ),
     ]
 }
 

@@ -6,7 +6,10 @@ use aws_lc_rs::digest;
 use behalf::protocol::saml::keys::Certificate;
 
 use crate::house::broker::{House, Plan};
-use crate::house::forgery::{BOB, Crafted, ENVELOPED, EXCLUSIVE, Forgery, RawRsa, SHA1, Scene, algorithm, by, canonical_bytes, reference, sha256, transforms};
+use crate::house::forgery::{
+    BOB, Crafted, ENVELOPED, EXCLUSIVE, Forgery, RawRsa, SHA1, Scene, algorithm, by, canonical_bytes,
+    reference, sha256, transforms,
+};
 use crate::house::surgery::{after, element, swap, value};
 
 /// An RSA key of 1024 bits: modulus, exponent, certificate.
@@ -49,24 +52,103 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
     let raw = RawRsa::of(signer);
     let weak = RawRsa::new(WEAK[0], WEAK[1]);
     let mut files = vec![
-        Forgery::new("RSA with SHA-1", crafted(scene, method("http://www.w3.org/2000/09/xmldsig#rsa-sha1"), |message| raw.sha1(message)), "signature_algorithm").fooling(BOB),
-        Forgery::new("a digest of SHA-1", crafted(scene, digested(SHA1, &digest::SHA1_FOR_LEGACY_USE_ONLY), by(signer)), "signature_algorithm").fooling(BOB),
-        Forgery::new("both of SHA-1", crafted(scene, |assertion, crafted| {
-            digested(SHA1, &digest::SHA1_FOR_LEGACY_USE_ONLY)(assertion, crafted);
-            method("http://www.w3.org/2000/09/xmldsig#rsa-sha1")(assertion, crafted);
-        }, |message| raw.sha1(message)), "signature_algorithm").fooling(BOB),
-        Forgery::new("an RSA key of 1024 bits", crafted(scene, |_, _| {}, |message| weak.sha256(message)), "signature_invalid"),
-        Forgery::new("an RSA key of 1024 bits that comes along", crafted(scene, |_, crafted| {
-            crafted.key_info = format!("<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>", WEAK[2]);
-        }, |message| weak.sha256(message)), "signature_invalid"),
-        Forgery::new("SHA-1 under the name of SHA-256", crafted(scene, |_, _| {}, |message| raw.sha1(message)), "signature_invalid"),
-        Forgery::new("SHA-512 under the name of SHA-256", crafted(scene, |_, _| {}, |message| signer.key.sign(behalf::protocol::saml::signature::SignatureMethod::RsaSha512, message).unwrap()), "signature_invalid"),
-        Forgery::new("a method with a parameter", crafted(scene, |_, crafted| {
-            crafted.method = algorithm("SignatureMethod", &format!("{MORE}rsa-sha256"), "<ds:HMACOutputLength>0</ds:HMACOutputLength>");
-        }, by(signer)), "signature_profile"),
-        Forgery::new("a method without a name", crafted(scene, |_, crafted| crafted.method = "<ds:SignatureMethod></ds:SignatureMethod>".into(), by(signer)), "signature_algorithm"),
-        Forgery::new("an elliptic method by an RSA key", crafted(scene, method(&format!("{MORE}ecdsa-sha256")), by(signer)), "signature_invalid"),
-        Forgery::new("an elliptic signature of zeros", crafted(scene, method(&format!("{MORE}ecdsa-sha256")), |_| vec![0; 64]), "signature_invalid"),
+        Forgery::new(
+            "RSA with SHA-1",
+            crafted(scene, method("http://www.w3.org/2000/09/xmldsig#rsa-sha1"), |message| raw.sha1(message)),
+            "signature_algorithm",
+        )
+        .fooling(BOB),
+        Forgery::new(
+            "a digest of SHA-1",
+            crafted(scene, digested(SHA1, &digest::SHA1_FOR_LEGACY_USE_ONLY), by(signer)),
+            "signature_algorithm",
+        )
+        .fooling(BOB),
+        Forgery::new(
+            "both of SHA-1",
+            crafted(
+                scene,
+                |assertion, crafted| {
+                    digested(SHA1, &digest::SHA1_FOR_LEGACY_USE_ONLY)(assertion, crafted);
+                    method("http://www.w3.org/2000/09/xmldsig#rsa-sha1")(assertion, crafted);
+                },
+                |message| raw.sha1(message),
+            ),
+            "signature_algorithm",
+        )
+        .fooling(BOB),
+        Forgery::new(
+            "an RSA key of 1024 bits",
+            crafted(scene, |_, _| {}, |message| weak.sha256(message)),
+            "signature_invalid",
+        ),
+        Forgery::new(
+            "an RSA key of 1024 bits that comes along",
+            crafted(
+                scene,
+                |_, crafted| {
+                    crafted.key_info = format!(
+                        "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>",
+                        WEAK[2]
+                    );
+                },
+                |message| weak.sha256(message),
+            ),
+            "signature_invalid",
+        ),
+        Forgery::new(
+            "SHA-1 under the name of SHA-256",
+            crafted(scene, |_, _| {}, |message| raw.sha1(message)),
+            "signature_invalid",
+        ),
+        Forgery::new(
+            "SHA-512 under the name of SHA-256",
+            crafted(
+                scene,
+                |_, _| {},
+                |message| {
+                    signer
+                        .key
+                        .sign(behalf::protocol::saml::signature::SignatureMethod::RsaSha512, message)
+                        .unwrap()
+                },
+            ),
+            "signature_invalid",
+        ),
+        Forgery::new(
+            "a method with a parameter",
+            crafted(
+                scene,
+                |_, crafted| {
+                    crafted.method = algorithm(
+                        "SignatureMethod",
+                        &format!("{MORE}rsa-sha256"),
+                        "<ds:HMACOutputLength>0</ds:HMACOutputLength>",
+                    );
+                },
+                by(signer),
+            ),
+            "signature_profile",
+        ),
+        Forgery::new(
+            "a method without a name",
+            crafted(
+                scene,
+                |_, crafted| crafted.method = "<ds:SignatureMethod></ds:SignatureMethod>".into(),
+                by(signer),
+            ),
+            "signature_algorithm",
+        ),
+        Forgery::new(
+            "an elliptic method by an RSA key",
+            crafted(scene, method(&format!("{MORE}ecdsa-sha256")), by(signer)),
+            "signature_invalid",
+        ),
+        Forgery::new(
+            "an elliptic signature of zeros",
+            crafted(scene, method(&format!("{MORE}ecdsa-sha256")), |_| vec![0; 64]),
+            "signature_invalid",
+        ),
     ];
     let dsig = "http://www.w3.org/2000/09/xmldsig#";
     for uri in [
@@ -91,11 +173,25 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         let xml = crafted(scene, method(&uri), by(signer));
         files.push(Forgery::new(format!("signed by '{uri}'"), xml, "signature_algorithm"));
     }
-    for uri in ["", "http://www.w3.org/2001/04/xmldsig-more#md5", "http://www.w3.org/2001/04/xmldsig-more#sha224", "urn:none"] {
-        let xml = crafted(scene, |assertion, crafted| {
-            let id = format!("#{}", value(assertion, "ID"));
-            crafted.references = reference(&id, &transforms(&[ENVELOPED, EXCLUSIVE]), uri, &sha256(&canonical_bytes(assertion)));
-        }, by(signer));
+    for uri in [
+        "",
+        "http://www.w3.org/2001/04/xmldsig-more#md5",
+        "http://www.w3.org/2001/04/xmldsig-more#sha224",
+        "urn:none",
+    ] {
+        let xml = crafted(
+            scene,
+            |assertion, crafted| {
+                let id = format!("#{}", value(assertion, "ID"));
+                crafted.references = reference(
+                    &id,
+                    &transforms(&[ENVELOPED, EXCLUSIVE]),
+                    uri,
+                    &sha256(&canonical_bytes(assertion)),
+                );
+            },
+            by(signer),
+        );
         files.push(Forgery::new(format!("digested by '{uri}'"), xml, "signature_algorithm"));
     }
     files

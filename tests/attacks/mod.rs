@@ -1,6 +1,7 @@
 //! What attackers try, one file for each row of the threat list.
 
 mod c01_foreign_addresses;
+mod c01_foreign_saml_addresses;
 mod c02_c03_email_is_no_key;
 mod c04_signature_wrapping;
 mod c05_verification_fails_closed;
@@ -24,6 +25,7 @@ mod c28_flow_hijack;
 mod c29_secrets_at_rest;
 mod c30_single_use;
 mod h04_changed_connections;
+mod h04_changed_saml_connections;
 mod h08_replays;
 mod h09_unsolicited;
 mod h10_addressees;
@@ -46,4 +48,5 @@ mod m16_m25_answers;
 mod saml_corpus;
 
 /// What assertions are encrypted by where nothing else matters.
-const CIPHER: behalf::protocol::saml::encryption::Cipher = behalf::protocol::saml::encryption::Cipher::Aes256Gcm;
+const CIPHER: behalf::protocol::saml::encryption::Cipher =
+    behalf::protocol::saml::encryption::Cipher::Aes256Gcm;

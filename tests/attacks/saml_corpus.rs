@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    c04_signature_wrapping, c05_verification_fails_closed, c06_lenient_xml, c07_comments, c08_canonical_forms,
-    c09_brought_keys, c10_encryption_is_no_signature, h09_unsolicited, h10_addressees, h11_saml_times, h14_dtds,
-    h16_weak_algorithms,
+    c04_signature_wrapping, c05_verification_fails_closed, c06_lenient_xml, c07_comments,
+    c08_canonical_forms, c09_brought_keys, c10_encryption_is_no_signature, h09_unsolicited, h10_addressees,
+    h11_saml_times, h14_dtds, h16_weak_algorithms,
 };
 use crate::house::forgery::{Forgery, Scene};
 
@@ -36,7 +36,8 @@ async fn the_corpus_has_what_it_should_and_each_file_is_of_its_own() {
     let (mut count, mut fooling) = (0, 0);
     for (family, made) in families(&scene) {
         assert!(made.len() >= 7, "{family}");
-        let bite = ["wrapping", "ids", "comments", "DTDs", "keys", "times", "addressees", "lenient", "algorithms"];
+        let bite =
+            ["wrapping", "ids", "comments", "DTDs", "keys", "times", "addressees", "lenient", "algorithms"];
         let bites = made.iter().filter(|file| file.fools.is_some()).count();
         assert!(bites >= 3 || !bite.iter().any(|word| family.contains(word)), "{family} bites nobody");
         for file in made {

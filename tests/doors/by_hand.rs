@@ -58,7 +58,11 @@ async fn a_tab_that_is_opened_again_leads_back_to_the_page_of_the_flow() {
     let flow = form.action.path().strip_suffix("/identify").unwrap().to_owned();
     for step in ["identify", "organization", "restart", "cancel"] {
         let answer = ann.get(&format!("{}{flow}/{step}", house.url)).await;
-        assert_eq!((answer.status.as_u16(), answer.location().unwrap().path()), (303, flow.as_str()), "{step}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.location().unwrap().path()),
+            (303, flow.as_str()),
+            "{step}"
+        );
         assert!(ann.follow(&answer).await.forms().iter().any(|form| form.value("email").is_some()), "{step}");
     }
     is_page(&browses(&house, "/login/%2f%2fevil.test/identify").await, 403, "Please start again");
@@ -218,7 +222,10 @@ async fn the_audit_trail_names_the_application_that_somebody_claimed_to_be() {
         })
         .await;
         let events = house.events_since(&before).await;
-        assert_eq!((events[0].action.as_str(), claimed(&events[0].detail).as_str()), ("token.refused", "rp1"));
+        assert_eq!(
+            (events[0].action.as_str(), claimed(&events[0].detail).as_str()),
+            ("token.refused", "rp1")
+        );
         assert!(!events[0].detail.to_string().contains("wrong"));
     }
 }
@@ -340,11 +347,14 @@ fn a_start_that_fails_names_what_it_fails_on() {
     let said = fails_to_start(folder, &[("BEHALF_LISTEN", &address)]);
     assert!(said.contains(&address) && said.contains("in use"), "{said}");
 
-    std::fs::write(folder.join("not.db"), "this is no database, but long enough to be looked at ".repeat(40)).unwrap();
+    std::fs::write(folder.join("not.db"), "this is no database, but long enough to be looked at ".repeat(40))
+        .unwrap();
     let said = fails_to_start(folder, &[("BEHALF_DATABASE_URL", "sqlite:not.db")]);
     assert!(said.contains("not.db: ") && said.contains("not a database"), "{said}");
 
-    for (name, text) in [("empty.pem", ""), ("some.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")] {
+    for (name, text) in
+        [("empty.pem", ""), ("some.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
+    {
         std::fs::write(folder.join(name), text).unwrap();
     }
     for (certificate, key, expected) in [

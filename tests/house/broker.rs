@@ -236,7 +236,8 @@ impl House {
             "RP1_SECRET" => Some(RP1_SECRET.to_owned()),
             _ => None,
         };
-        let file = HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
+        let file =
+            HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
         apply(&self.broker, &file, Mode::Apply).await.map(drop).map_err(|error| error.to_string())
     }
 

@@ -127,11 +127,15 @@ impl Scene {
             self.house.unchanged(&before).await;
             let events = self.house.events_since(&before).await;
             let told: Vec<_> = events.iter().map(|event| event.reason.clone().unwrap_or_default()).collect();
-            if answer.status != file.status() || told != [file.reason] || events[0].action != "login.refused" {
+            if answer.status != file.status() || told != [file.reason] || events[0].action != "login.refused"
+            {
                 let (status, detail) = (answer.status, events.first().map(|event| event.detail.clone()));
                 let say = |name: &str| detail.as_ref().map(|detail| detail[name].clone()).unwrap_or_default();
                 let (expected, found) = (say("expected"), say("found"));
-                wrong.push(format!("{}: {status}, {told:?}, not {}: {expected}, {found}", file.name, file.reason));
+                wrong.push(format!(
+                    "{}: {status}, {told:?}, not {}: {expected}, {found}",
+                    file.name, file.reason
+                ));
                 // Taken: there is no flow any more.
                 if answer.status == StatusCode::SEE_OTHER {
                     break;
@@ -203,7 +207,9 @@ pub fn transforms(uris: &[&str]) -> String {
 pub fn reference(uri: &str, transforms: &str, method: &str, digest: &[u8]) -> String {
     let method = algorithm("DigestMethod", method, "");
     let digest = BASE64.encode(digest);
-    format!("<ds:Reference URI=\"{uri}\">{transforms}{method}<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>")
+    format!(
+        "<ds:Reference URI=\"{uri}\">{transforms}{method}<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+    )
 }
 
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {

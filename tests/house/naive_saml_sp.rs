@@ -67,7 +67,8 @@ impl NaiveSp<'_> {
         let Some(uri) = named(info, "Reference").and_then(|node| node.attribute("URI")) else { return false };
         let mut found = document.descendants().filter(|node| {
             let is_it = |attribute: roxmltree::Attribute<'_, '_>| {
-                attribute.name().eq_ignore_ascii_case("id") && Some(attribute.value()) == uri.strip_prefix('#')
+                attribute.name().eq_ignore_ascii_case("id")
+                    && Some(attribute.value()) == uri.strip_prefix('#')
             };
             node.attributes().any(is_it) || (uri.is_empty() && *node == document.root_element())
         });
@@ -78,7 +79,8 @@ impl NaiveSp<'_> {
         let Some(target) = target else { return false };
         let digest = named(info, "DigestValue").map(bytes);
         let method = named(info, "DigestMethod").and_then(|node| node.attribute("Algorithm"));
-        let is_intact = digest == Some(hashed(method.unwrap_or_default(), &canonical(target, Some(signature))));
+        let is_intact =
+            digest == Some(hashed(method.unwrap_or_default(), &canonical(target, Some(signature))));
         is_intact && self.is_of_some_key(signature, info)
     }
 
@@ -87,7 +89,8 @@ impl NaiveSp<'_> {
         let method = method.unwrap_or_default();
         let (signed, value) = (canonical(info, None), named(signature, "SignatureValue").map(bytes));
         let value = value.unwrap_or_default();
-        let brought = named(signature, "X509Certificate").and_then(|node| Certificate::from_der(&bytes(node)).ok());
+        let brought =
+            named(signature, "X509Certificate").and_then(|node| Certificate::from_der(&bytes(node)).ok());
         let secret = |algorithm| {
             let key = hmac::Key::new(algorithm, self.certificate.der());
             hmac::verify(&key, &signed, &value).is_ok()
@@ -171,7 +174,9 @@ fn write(
     }
     if node.is_text() {
         let words = node.text().unwrap_or_default();
-        text.push_str(&words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#xD;"));
+        text.push_str(
+            &words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#xD;"),
+        );
         return;
     }
     let source = node.document().input_text();

@@ -186,12 +186,7 @@ fn open_doors(broker: &Broker, listener: TcpListener) -> Result<(), Error> {
 }
 
 /// What the file has made of a customer whose provider is there.
-async fn customer(
-    broker: &Broker,
-    project: &Project,
-    slug: &str,
-    provider: &str,
-) -> Result<Customer, Error> {
+async fn customer(broker: &Broker, project: &Project, slug: &str, provider: &str) -> Result<Customer, Error> {
     let db = &broker.db;
     let organization = organizations::by_slug(&mut &*db, project.id, slug).await?.ok_or("no organization")?;
     let connection = connections::by_slug(&mut &*db, project.id, slug).await?.ok_or("no connection")?;

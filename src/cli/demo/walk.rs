@@ -86,7 +86,8 @@ impl Story<'_> {
         self.expect("at Contractor's own sign-in", at(&page, &contractor.provider))?;
         self.expect("where a signed SAML request led", con.came_by("SAMLRequest"))?;
         let page = con.presses(&page, CON, None).await?;
-        let carries = page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "SAMLResponse"));
+        let carries =
+            page.forms().iter().any(|form| form.fields.iter().any(|(name, _)| name == "SAMLResponse"));
         self.expect("whose answer is carried back by his browser", carries)?;
         let page = con.presses(&page, "Continue", None).await?;
         let asked = at(&page, &self.scene.broker.origin) && page.says("Who are you acting for?");

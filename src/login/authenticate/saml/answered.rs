@@ -29,7 +29,7 @@ pub fn proof(
     assertion: &Verified<Assertion>,
     now: Moment,
 ) -> Result<Proof, Diagnosis> {
-    let (settings, assertion) = (connection.saml, assertion.get());
+    let assertion = assertion.get();
     let read = Reading { connection, assertion };
     read.check_required()?;
     let leeway = Duration::from_secs(connection.settings.leeway);

@@ -1,0 +1,63 @@
+//! C01 by SAML: a provider that is believed about its own domain says something about another one's people.
+
+use behalf::protocol::saml::names::name_id;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::Plan;
+use crate::house::lying_saml_idp::{Says, attribute};
+
+#[tokio::test]
+async fn c01_a_saml_provider_asserts_only_addresses_of_its_own_domain_wherever_it_says_them() {
+    let house = Plan::default().with_saml("ca", "").build().await;
+    let rp1 = Application::rp1(&house);
+    // Bob is known before.
+    let ask = rp1.asks();
+    let arrival = Person::new("bob@b.test").follows(&ask).await;
+    let bob = ask.redeems(&arrival).await;
+
+    let ann = || Says::that("ann@a.test");
+    let two = {
+        let mut says = ann();
+        says.attributes.push(attribute("mail", &["bob@b.test"]));
+        says
+    };
+    for (name, says) in [
+        ("as her address", Says::that("ceo@b.test")),
+        ("as her name", ann().named("ceo@b.test", name_id::EMAIL_ADDRESS)),
+        ("as her name of no format", ann().named("ceo@b.test", name_id::UNSPECIFIED)),
+        ("as her name alone", ann().named("bob@b.test", name_id::EMAIL_ADDRESS).without("mail")),
+        ("as a second value", ann().attribute("mail", &["ann@a.test", "bob@b.test"])),
+        ("as a first value", ann().attribute("mail", &["bob@b.test", "ann@a.test"])),
+        ("as a second attribute", two),
+        ("not at all", ann().without("mail")),
+        ("as her login", ann().without("mail").attribute("eduPersonPrincipalName", &["bob@b.test"])),
+        ("as her upn", ann().without("mail").attribute("upn", &["bob@b.test"])),
+        ("in a list", ann().attribute("mail", &["ann@a.test,bob@b.test"])),
+        ("with two signs", ann().attribute("mail", &["ann@b.test@a.test"])),
+        ("with a comment", ann().attribute("mail", &["ann@a.test(bob@b.test)"])),
+        ("with brackets", ann().attribute("mail", &["ann@a.test <bob@b.test>"])),
+        ("of a domain below", ann().attribute("mail", &["ann@sub.a.test"])),
+        ("of a domain that ends alike", ann().attribute("mail", &["ann@nota.test"])),
+        ("of a domain that begins alike", ann().attribute("mail", &["ann@a.test.b.test"])),
+        ("of a domain that looks alike", ann().attribute("mail", &["ann@\u{430}.test"])),
+        ("without a domain", ann().attribute("mail", &["ann"])),
+        ("as a name that is no address", ann().named("ann@", name_id::EMAIL_ADDRESS)),
+    ] {
+        let (ask, mut mallory) = (rp1.asks(), Person::new("ann@a.test"));
+        let before = house.before().await;
+        let arrival = mallory.signs_in_by(&house, "ca", &ask, &says).await;
+        assert_eq!(arrival.status(), 403, "{name}: {}", arrival.told());
+        assert!(arrival.told_application("code").is_none(), "{name}");
+        house.refused(&before, "email_domain_not_allowed").await;
+    }
+    // Under her name at the provider she is nobody else, whatever that is.
+    let ask = rp1.asks();
+    let says = ann().named("id-of-bob", name_id::PERSISTENT);
+    let arrival = Person::new("ann@a.test").signs_in_by(&house, "ca", &ask, &says).await;
+    assert_ne!(ask.redeems(&arrival).await.id["sub"], bob.id["sub"]);
+
+    let ask = rp1.asks();
+    let arrival = Person::new("bob@b.test").follows(&ask).await;
+    let again = ask.redeems(&arrival).await;
+    assert_eq!((&again.id["sub"], &again.id["org_id"]), (&bob.id["sub"], &bob.id["org_id"]));
+}
