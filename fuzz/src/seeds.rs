@@ -20,7 +20,8 @@ fn main() -> Result<(), Error> {
     let logouts = logouts()?;
     let metadata = metadata()?;
     let all = responses.iter().chain(&logouts).map(|(name, xml)| (name, xml));
-    let reader: Seeds = all.chain(metadata.iter().map(|(name, xml)| (name, xml)))
+    let reader: Seeds = all
+        .chain(metadata.iter().map(|(name, xml)| (name, xml)))
         .map(|(name, xml)| (name.clone(), xml.clone()))
         .chain(oddities())
         .collect();

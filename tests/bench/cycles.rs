@@ -11,28 +11,30 @@ use serde_json::Value;
 use url::Url;
 
 use super::provider::Provider;
+use super::saml::SamlProvider;
 use super::seed::{REDIRECT_URI, SCOPES, SECRET};
 use super::server::{House, Server};
+use super::upstream::Upstream;
 use super::wire::{Answer, Wire};
 use super::{machine, signatures, table};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const MANY: usize = 16;
+pub const MANY: usize = 16;
 
 /// Somebody at a browser, and the application that they use.
 pub struct Client<'a> {
     house: &'a House,
-    provider: &'a Provider,
+    provider: Upstream<'a>,
     behalf: Wire,
-    upstream: Wire,
+    upstream: Option<Wire>,
     email: String,
     session: String,
 }
 
 impl<'a> Client<'a> {
     /// Signs in.
-    pub async fn arrive(house: &'a House, provider: &'a Provider, number: usize) -> Self {
+    pub async fn arrive(house: &'a House, provider: Upstream<'a>, number: usize) -> Self {
         let (behalf, upstream) = open(house, provider).await;
         let email = format!("ann{number}@a.test");
         let mut client = Self { house, provider, behalf, upstream, email, session: String::new() };
@@ -63,6 +65,17 @@ impl<'a> Client<'a> {
 
     /// A browser without cookies: the email page, the provider, the way back, the tokens.
     pub async fn login(&mut self, client_id: &str, number: usize) {
+        let (away, fields) = self.leave(client_id, number).await;
+        let home = match self.provider {
+            Upstream::Oidc(_) => self.back_by_oidc(away.location(), &fields).await,
+            Upstream::Saml(provider) => self.back_by_saml(provider, away.location(), &fields).await,
+        };
+        self.session = cookie(&home, "__Host-behalf=");
+        self.redeem(client_id, &home).await;
+    }
+
+    /// As far as the way to the provider; and the fields of a request that the browser sends from then on.
+    pub async fn leave(&mut self, client_id: &str, number: usize) -> (Answer, String) {
         let from = format!("X-Forwarded-For: 10.{}.{}.1\r\n", (number >> 8) & 255, number & 255);
         let page = self.behalf.get(&Self::authorization(client_id), &from).await.unwrap().expect(200);
         let action = between(page.text(), "action=\"", "\"").replace("&#x2f;", "/");
@@ -72,12 +85,25 @@ impl<'a> Client<'a> {
             .finish();
         let fields = format!("{from}Cookie: {}\r\n", cookie(&page, "__Host-behalf-flow-"));
         let away = self.behalf.post(&action, &fields, &form).await.unwrap().expect(303);
-        let path = away.location().strip_prefix(&self.provider.issuer).unwrap();
-        let back = self.upstream.get(path, "").await.unwrap().expect(303);
+        (away, fields)
+    }
+
+    async fn back_by_oidc(&mut self, away: &str, fields: &str) -> Answer {
+        let path = away.strip_prefix(self.provider.issuer()).unwrap();
+        let back = self.upstream.as_mut().unwrap().get(path, "").await.unwrap().expect(303);
         let path = back.location().strip_prefix(&format!("http://{}", self.house.address)).unwrap();
-        let home = self.behalf.get(path, &fields).await.unwrap().expect(303);
-        self.session = cookie(&home, "__Host-behalf=");
-        self.redeem(client_id, &home).await;
+        self.behalf.get(path, fields).await.unwrap().expect(303)
+    }
+
+    /// The provider answers at once, in this process; its answer comes without cookies, as from another site.
+    async fn back_by_saml(&mut self, provider: &SamlProvider, away: &str, fields: &str) -> Answer {
+        let (acs, form) = provider.answer(away, &self.email);
+        let origin = format!("http://{}", self.house.address);
+        let from = fields.split_inclusive("\r\n").next().unwrap();
+        let path = acs.strip_prefix(&origin).unwrap();
+        let on = self.behalf.post(path, from, &form).await.unwrap().expect(303);
+        let path = on.location().strip_prefix(&origin).unwrap_or(on.location());
+        self.behalf.get(path, fields).await.unwrap().expect(303)
     }
 
     /// One full cycle.
@@ -113,9 +139,14 @@ impl<'a> Client<'a> {
     }
 }
 
-async fn open(house: &House, provider: &Provider) -> (Wire, Wire) {
-    let upstream = provider.issuer.strip_prefix("http://").unwrap();
-    (Wire::open(&house.address).await.unwrap(), Wire::open(upstream).await.unwrap())
+async fn open(house: &House, provider: Upstream<'_>) -> (Wire, Option<Wire>) {
+    let upstream = match provider {
+        Upstream::Oidc(provider) => {
+            Some(Wire::open(provider.issuer.strip_prefix("http://").unwrap()).await.unwrap())
+        }
+        Upstream::Saml(_) => None,
+    };
+    (Wire::open(&house.address).await.unwrap(), upstream)
 }
 
 fn algorithm(token: &Value) -> String {
@@ -172,8 +203,8 @@ pub async fn run<'a>(
     Cost { made: made.get(), rate: made.get() as f64 / took, cpu: cpu / made.get() as f64 }
 }
 
-pub async fn arrive<'a>(house: &'a House, provider: &'a Provider, many: usize) -> Vec<Client<'a>> {
-    let mut clients = Vec::new();
+pub async fn arrive<'a>(house: &'a House, provider: impl Into<Upstream<'a>>, many: usize) -> Vec<Client<'a>> {
+    let (provider, mut clients) = (provider.into(), Vec::new());
     for number in 0..many {
         clients.push(Client::arrive(house, provider, number).await);
     }
@@ -208,13 +239,17 @@ pub async fn measure(provider: &Provider) {
     }
     for (title, many) in [("one client", 1), ("16 clients", MANY)] {
         table::heading(&format!("Logins through an identity provider, {title}"));
-        let cost =
-            run(&server, &mut clients[..many], Duration::from_secs(3), u64::MAX, async |client, number| {
-                client.login("RS256", usize::try_from(number).unwrap()).await;
-            })
-            .await;
+        let cost = logins(&server, &mut clients[..many]).await;
         let remark = format!("{:.0} logins per second by the clock", cost.rate);
         table::line("RS256: CPU of the server", &format!("{:.0} µs", cost.cpu), &remark);
     }
     assert!(!house.log().contains("ERROR"), "{}", house.log());
+}
+
+/// Whole logins for three seconds.
+pub async fn logins<'a>(server: &Server, clients: &mut [Client<'a>]) -> Cost {
+    run(server, clients, Duration::from_secs(3), u64::MAX, async |client, number| {
+        client.login("RS256", usize::try_from(number).unwrap()).await;
+    })
+    .await
 }

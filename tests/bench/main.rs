@@ -8,11 +8,14 @@ mod cycles;
 mod machine;
 mod memory;
 mod provider;
+mod saml;
+mod saml_messages;
 mod scale;
 mod seed;
 mod server;
 mod signatures;
 mod table;
+mod upstream;
 mod wire;
 
 use std::process::ExitCode;
@@ -60,6 +63,10 @@ async fn measure(plan: &Plan) {
     let provider = provider::start();
     if plan.has("cycles") {
         cycles::measure(&provider).await;
+    }
+    if plan.has("saml") {
+        saml_messages::measure();
+        saml::measure().await;
     }
     if plan.has("start") {
         server::measure_start(&provider).await;

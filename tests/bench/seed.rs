@@ -9,7 +9,9 @@ use behalf::keys::connection_secret;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
 };
-use behalf::model::connection::{Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream};
+use behalf::model::connection::{
+    Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
+};
 use behalf::model::domain::{Domain, DomainState};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::DEFAULT_SLUG;
@@ -19,7 +21,8 @@ use behalf::protocol::oauth::redirect_uri::RedirectUri;
 use behalf::store::durable::engine::{StoreError, Tx};
 use behalf::store::durable::{applications, connections, domains, organizations, projects};
 
-use super::provider::{CLIENT_ID, CLIENT_SECRET, Provider};
+use super::provider::{CLIENT_ID, CLIENT_SECRET};
+use super::upstream::Upstream;
 
 pub const REDIRECT_URI: &str = "https://app.a.test/callback";
 pub const SECRET: &str = "secret-of-the-application";
@@ -29,18 +32,17 @@ pub async fn default_project(broker: &Broker) -> ProjectId {
     projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await.unwrap().unwrap().id
 }
 
-/// One organization with a routed domain, its connection to the sample provider, and an application for each algorithm.
-pub async fn house(broker: &Broker, provider: &Provider) {
+/// One organization with a routed domain, its connection to a sample provider, and an application for each algorithm.
+pub async fn house(broker: &Broker, upstream: Upstream<'_>) {
     let (project, now, random) = (default_project(broker).await, broker.now(), broker.random.clone());
-    let customer = Customer::new(&random, project, now, "a.test", &provider.issuer);
-    let secret = connection_secret::seal(
-        &broker.keyring,
-        &random,
-        customer.connection.id,
-        &Secret::new(CLIENT_SECRET),
-    );
-    let connection = Connection { secret: Some(secret), ..customer.connection.clone() };
-    let customer = Customer { connection, ..customer };
+    let mut customer = Customer::new(&random, project, now, "a.test", upstream.issuer());
+    match upstream {
+        Upstream::Oidc(_) => {
+            let (id, secret) = (customer.connection.id, Secret::new(CLIENT_SECRET));
+            customer.connection.secret = Some(connection_secret::seal(&broker.keyring, &random, id, &secret));
+        }
+        Upstream::Saml(provider) => customer.connection.settings.upstream = provider.settings(),
+    }
     let offered = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
         .map(|algorithm| application(&random, project, now, algorithm));
     let written = broker.db.write(async move |tx| {
@@ -165,7 +167,7 @@ fn settings(issuer: &str) -> Settings {
         always_userinfo: false,
     };
     Settings {
-        upstream: Upstream::Oidc(Box::new(oidc)),
+        upstream: Spoken::Oidc(Box::new(oidc)),
         jit: Jit::CreateAndJoin,
         assign_organizations: Vec::new(),
         default_roles: Vec::new(),

@@ -12,6 +12,7 @@ use behalf::foundation::random::Random;
 use tempfile::TempDir;
 
 use super::provider::Provider;
+use super::upstream::Upstream;
 use super::wire::Wire;
 use super::{seed, table};
 
@@ -23,12 +24,13 @@ pub struct House {
 }
 
 impl House {
-    pub async fn build(provider: &Provider) -> Self {
+    pub async fn build<'a>(upstream: impl Into<Upstream<'a>>) -> Self {
+        let upstream = upstream.into();
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let house = Self { folder, address: format!("127.0.0.1:{port}") };
-        let broker = open(&house.write_settings(provider.issuer.starts_with("http:"))).await;
-        seed::house(&broker, provider).await;
+        let broker = open(&house.write_settings(upstream.issuer().starts_with("http:"))).await;
+        seed::house(&broker, upstream).await;
         house
     }
 

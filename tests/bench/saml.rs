@@ -1,0 +1,174 @@
+//! Whole logins through a SAML identity provider.
+
+use std::time::Duration;
+
+use behalf::foundation::clock::{Clock, Moment};
+use behalf::foundation::random::Random;
+use behalf::model::connection::{
+    IdentityProvider, IdpInitiated, LoginHint, OwnCertificates, RequestBinding, RequestSettings, SamlPreset,
+    SamlSettings, ServiceEndpoint, ServiceEndpoints, Subject, Upstream as Settings, WantedSignature, Wants,
+};
+use behalf::protocol::saml::assertion::{Attribute, NameId};
+use behalf::protocol::saml::binding::{Carried, RedirectMessage, post};
+use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::names::{attribute_name, authn_context, name_id};
+use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
+use behalf::protocol::saml::status::Status;
+use behalf::protocol::saml::xml::{Document, Limits};
+use data_encoding::HEXLOWER;
+
+use super::server::House;
+use super::{cycles, machine, table};
+
+const SSO: &str = "https://idp.a.test/sso";
+/// Logins that wait for their provider at the same time.
+const WAITING: usize = 4_000;
+
+/// A sample identity provider in this process: whoever asks is answered at once, with about 4 kB.
+pub struct SamlProvider {
+    pub entity_id: String,
+    pub key: SigningKey,
+    pub certificate: Certificate,
+    attributes: Vec<Attribute>,
+}
+
+/// The least that a response needs to know.
+pub struct Asked<'a> {
+    pub request: &'a str,
+    pub acs: &'a str,
+    pub sp: &'a str,
+    pub name_id: &'a NameId,
+    pub now: Moment,
+}
+
+impl SamlProvider {
+    pub fn new() -> Self {
+        let key = SigningKey::generate(KeyKind::Rsa2048).unwrap();
+        let (now, day) = (Clock::System.now(), Duration::from_secs(86_400));
+        let certificate = self_signed(&key, "idp.a.test", now.minus(day), now.plus(day), &[7]).unwrap();
+        let attribute = |name: &str, values: Vec<String>| Attribute {
+            name: name.to_owned(),
+            name_format: Some(attribute_name::BASIC.to_owned()),
+            friendly_name: None,
+            values,
+        };
+        let attributes = vec![
+            attribute("displayName", vec!["Somebody".to_owned()]),
+            attribute("groups", (0..3).map(|number| format!("group-{number}")).collect()),
+        ];
+        Self { entity_id: "https://idp.a.test/metadata".to_owned(), key, certificate, attributes }
+    }
+
+    pub fn settings(&self) -> Settings {
+        let facts = SamlPreset::Generic.facts();
+        let redirect = Some(ServiceEndpoint { location: SSO.to_owned(), response_location: None });
+        Settings::Saml(Box::new(SamlSettings {
+            preset: SamlPreset::Generic,
+            idp: IdentityProvider {
+                entity_id: Some(self.entity_id.clone()),
+                sso: ServiceEndpoints { redirect, post: None },
+                slo: ServiceEndpoints::default(),
+                certificates: vec![self.certificate.base64()],
+            },
+            metadata: None,
+            request: RequestSettings {
+                binding: RequestBinding::Redirect,
+                force_authn: false,
+                authn_context: None,
+                name_id_format: None,
+                scoping: Vec::new(),
+                login_hint: LoginHint::None,
+                signature: None,
+            },
+            wants: Wants { signed: WantedSignature::Either, encrypted: false },
+            subject: Subject::NameId,
+            attributes: facts.attributes(),
+            required_attributes: Default::default(),
+            idp_initiated: IdpInitiated::Off,
+            default_application: None,
+            honours_session_end: true,
+            single_logout: false,
+            own: OwnCertificates::default(),
+        }))
+    }
+
+    /// The draft of an answer.
+    pub fn draft<'a>(&'a self, asked: &Asked<'a>, id: &'a str, audiences: &'a [&'a [&'a str]]) -> Draft<'a> {
+        let until = asked.now.plus(Duration::from_secs(300));
+        Draft {
+            id: "_r1",
+            issuer: &self.entity_id,
+            issued: asked.now,
+            destination: asked.acs,
+            in_response_to: Some(asked.request),
+            status: Status::success(),
+            assertion: Some(AssertionDraft {
+                id,
+                issuer: &self.entity_id,
+                issued: asked.now,
+                name_id: asked.name_id,
+                in_response_to: Some(asked.request),
+                recipient: asked.acs,
+                confirmed_until: until,
+                not_before: Some(asked.now.minus(Duration::from_secs(60))),
+                not_on_or_after: Some(until),
+                audiences,
+                one_time_use: false,
+                authn_instant: asked.now,
+                session_index: Some("_s1"),
+                session_not_on_or_after: None,
+                authn_context: authn_context::PASSWORD_PROTECTED_TRANSPORT,
+                attributes: &self.attributes,
+                typed: false,
+            }),
+        }
+    }
+
+    /// The assertion is signed.
+    pub fn sign(&self) -> Sign<'_> {
+        Sign { key: &self.key, certificate: Some(&self.certificate), assertion: true, response: false }
+    }
+
+    /// Where the answer to the request in this address is posted, and the form.
+    pub fn answer(&self, address: &str, email: &str) -> (String, String) {
+        let (_, query) = address.split_once('?').unwrap();
+        let message = RedirectMessage::read(query, Carried::Request).unwrap();
+        let document = Document::parse(&message.xml, &Limits::MESSAGE).unwrap();
+        let root = document.root();
+        let issuer = root.children().next().unwrap().text().unwrap().into_owned();
+        let acs = root.attr("AssertionConsumerServiceURL").unwrap();
+        let name_id = NameId::new(email, name_id::EMAIL_ADDRESS);
+        let now = Clock::System.now();
+        let asked = Asked { request: root.attr("ID").unwrap(), acs, sp: &issuer, name_id: &name_id, now };
+        let id = format!("_{}", HEXLOWER.encode(&Random::System.bytes::<16>()));
+        let audience = [asked.sp];
+        let xml = self.draft(&asked, &id, &[&audience]).write(&self.sign(), None).unwrap();
+        let response = post::encode(&xml);
+        let state = message.relay_state.unwrap();
+        let fields = [("SAMLResponse", response.as_str()), ("RelayState", state.as_str())];
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        (acs.to_owned(), form)
+    }
+}
+
+pub async fn measure() {
+    let provider = SamlProvider::new();
+    let house = House::build(&provider).await;
+    let server = house.serve().await;
+    let mut clients = cycles::arrive(&house, &provider, cycles::MANY).await;
+    for (title, many) in [("one client", 1), ("16 clients", cycles::MANY)] {
+        table::heading(&format!("Logins through a SAML identity provider, {title}"));
+        let cost = cycles::logins(&server, &mut clients[..many]).await;
+        table::line("logins per second, by the clock", &format!("{:.0}", cost.rate), "");
+        table::limit("CPU of the server for each", cost.cpu / 1000.0, " ms", 1.5);
+    }
+    table::heading("Memory of SAML logins that wait for their provider");
+    let (before, number) = (machine::resident(server.id()), std::cell::Cell::new(0));
+    for _ in 0..WAITING {
+        let at = number.replace(number.get() + 1);
+        clients[0].leave("RS256", at).await;
+    }
+    let each = (machine::resident(server.id()) - before) * 1024.0 / WAITING as f64;
+    table::limit(&format!("each of {WAITING}"), each, " kB", 64.0);
+    assert!(!house.log().contains("ERROR"), "{}", house.log());
+}
