@@ -105,7 +105,8 @@ async fn tls(config: &Config, findings: &mut Findings) {
     let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
         return;
     };
-    findings.judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
+    findings
+        .judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
 }
 
 /// Opens the house, unless that would make something that is not there yet.

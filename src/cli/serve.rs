@@ -89,7 +89,8 @@ pub async fn tls_by_file(certificate: &Path, key: &Path) -> Result<RustlsConfig,
         format!("server.tls_certificate: {}", certificate.display()),
         format!("server.tls_key: {}", key.display()),
     );
-    let read = |path: &Path, of: &str| std::fs::read_to_string(path).map_err(|error| format!("{of}: {error}"));
+    let read =
+        |path: &Path, of: &str| std::fs::read_to_string(path).map_err(|error| format!("{of}: {error}"));
     if !read(certificate, &of_certificate)?.contains("-----BEGIN CERTIFICATE-----") {
         return Err(format!("{of_certificate}: holds no certificate in PEM"));
     }

@@ -173,7 +173,8 @@ impl Draft {
         let checked = value.and_then(|value| {
             let alone = Table::from_iter([(key.to_owned(), value.clone())]);
             let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
-            let read = alone.try_into::<Config>().map_err(|error| in_words(section, key, &value, error.message()));
+            let read =
+                alone.try_into::<Config>().map_err(|error| in_words(section, key, &value, error.message()));
             read.map(|_| value)
         });
         match checked {
@@ -215,7 +216,9 @@ fn in_words(section: &str, key: &str, value: &Value, message: &str) -> String {
         Some(Value::Integer(_)) => "a whole number that is not negative",
         Some(Value::Boolean(_)) => "true or false",
         Some(Value::Array(_)) if !value.is_array() => "a list",
-        Some(Value::Array(items)) if items.first().is_some_and(Value::is_integer) => "a list of whole numbers up to 65535",
+        Some(Value::Array(items)) if items.first().is_some_and(Value::is_integer) => {
+            "a list of whole numbers up to 65535"
+        }
         Some(Value::Array(_)) if value.as_array().is_some_and(|items| !items.iter().all(Value::is_str)) => {
             "a list of texts"
         }
@@ -270,7 +273,9 @@ fn read_as(sample: &Value, text: &str) -> Result<Value, Problem> {
         Value::Array(samples) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             let read = |item: &str| match samples.first() {
-                Some(sample) if sample.is_integer() => read_as(sample, item).map_err(|_| bad("whole numbers")),
+                Some(sample) if sample.is_integer() => {
+                    read_as(sample, item).map_err(|_| bad("whole numbers"))
+                }
                 _ => Ok(Value::String(item.to_owned())),
             };
             Ok(Value::Array(items.map(read).collect::<Result<_, _>>()?))

@@ -379,7 +379,10 @@ impl EgressError {
 /// With what can be done about it.
 fn explained_tls(why: &str) -> String {
     let hints = [
-        ("UnknownIssuer", "its certificate is not of an authority that we trust; name that one in egress.extra_ca"),
+        (
+            "UnknownIssuer",
+            "its certificate is not of an authority that we trust; name that one in egress.extra_ca",
+        ),
         ("not valid for", "its certificate is for another name"),
         ("NotValidForName", "its certificate is for another name"),
         ("expired", "its certificate has expired"),

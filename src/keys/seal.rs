@@ -51,7 +51,9 @@ pub enum MasterKeyError {
     Malformed { from: String },
     #[error("the master key {path} may be read by others (mode {mode:04o}); run: chmod 600 {path}")]
     TooOpen { path: PathBuf, mode: u32 },
-    #[error("others may write into the folder of the master key {folder} (mode {mode:04o}); run: chmod go-w {folder}")]
+    #[error(
+        "others may write into the folder of the master key {folder} (mode {mode:04o}); run: chmod go-w {folder}"
+    )]
     FolderTooOpen { folder: PathBuf, mode: u32 },
     #[error(
         "the master key in the environment is not the one in {path}; remove whichever did not seal the store"
@@ -444,7 +446,8 @@ mod tests {
         MasterKey::create(folder.path(), &Random::default()).unwrap();
         let mode = fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o755, "the first start closes it");
-        for (mode, accepted) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false), (0o702, false)] {
+        for (mode, accepted) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false), (0o702, false)]
+        {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
             match MasterKey::load(folder.path(), None) {
                 Ok(Some(_)) => assert!(accepted, "{mode:o}"),

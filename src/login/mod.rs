@@ -81,7 +81,8 @@ pub async fn note_claimed(
     refusal: &Refusal,
     claimed: Option<&str>,
 ) -> Result<(), Fault> {
-    let claimed = claimed.map(|text| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect());
+    let claimed =
+        claimed.map(|text| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect());
     write_down(visitor, action, refusal, claimed.map(|text: String| ("client_id", text)), None).await
 }
 

@@ -103,7 +103,9 @@ impl Refusal {
         match self {
             Self::UnknownApplication => (StatusCode::BAD_REQUEST, P::UnknownApplication),
             Self::BadRedirectUri => (StatusCode::BAD_REQUEST, P::BadRedirectUri),
-            Self::BadRequest(_) | Self::Protocol(_) | Self::ConnectionNotAllowed => (StatusCode::BAD_REQUEST, P::BadRequest),
+            Self::BadRequest(_) | Self::Protocol(_) | Self::ConnectionNotAllowed => {
+                (StatusCode::BAD_REQUEST, P::BadRequest)
+            }
             Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),

@@ -68,7 +68,8 @@ async fn read(request: Request, front: &Front) -> Result<Params, Why> {
         return Err(bad("the body must be application/x-www-form-urlencoded"));
     }
     let body = Bytes::from_request(request, front).await;
-    let body = body.map_err(|rejection| (rejection.status(), "the body cannot be read or is too large".into()))?;
+    let body =
+        body.map_err(|rejection| (rejection.status(), "the body cannot be read or is too large".into()))?;
     Params::parse(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string().into()))
 }
 

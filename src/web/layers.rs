@@ -88,7 +88,8 @@ pub async fn short_head(request: Request, next: Next) -> Response {
         return reply::problem(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
     }
     // As they were written: `name: value`, and the end of the line.
-    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers + request.uri().to_string().len() > LARGEST_HEAD {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return reply::problem(status, "headers_too_large", "the headers are too long");
@@ -158,7 +159,8 @@ pub async fn metrics_readers(State(front): State<Front>, request: Request, next:
     let forwarded = MARKS_OF_PROXIES.iter().any(|name| request.headers().contains_key(*name));
     let hidden = forwarded && peer.is_none_or(|peer| address == peer);
     let inside = named(&request).is_some_and(|name| is_inner_name(name, peer, &front.broker.origin));
-    if !hidden && inside && config.telemetry.metrics_networks.iter().any(|network| network.contains(&address)) {
+    if !hidden && inside && config.telemetry.metrics_networks.iter().any(|network| network.contains(&address))
+    {
         next.run(request).await
     } else {
         reply::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here")

@@ -76,7 +76,8 @@ pub async fn nothing(mut parts: Parts, front: &Front) -> Response {
     }
     match Visitor::from_request_parts(&mut parts, front).await {
         Ok(visitor) => {
-            let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::NotFound) };
+            let page =
+                ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::NotFound) };
             visitor.page(StatusCode::NOT_FOUND, &Page::Error(page), None, &[])
         }
         Err(response) => response,
@@ -110,7 +111,9 @@ mod tests {
         };
         assert!(reads("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
         assert!(reads("TEXT/HTML"));
-        for machine in ["*/*", "application/json", "application/json, text/html", "image/png", "text/html;q=0"] {
+        for machine in
+            ["*/*", "application/json", "application/json, text/html", "image/png", "text/html;q=0"]
+        {
             assert!(!reads(machine), "{machine}");
         }
         assert!(!reads_pages(&HeaderMap::new()));

@@ -74,8 +74,8 @@ async fn endpoints(broker: &Broker, connection: &Connection) -> Result<Url, Stri
         .get(&Wanted::new(Kind::Discovery, connection.id, &url), |_| true)
         .await
         .map_err(|error| format!("{url} cannot be had: {}", error.explained()))?;
-    let found: Metadata =
-        serde_json::from_slice(&body).map_err(|error| format!("{url} is no discovery document: {}", lacks(&error)))?;
+    let found: Metadata = serde_json::from_slice(&body)
+        .map_err(|error| format!("{url} is no discovery document: {}", lacks(&error)))?;
     if found.issuer != *issuer {
         return Err(format!("its issuer is {:?}, not {issuer:?}: every character counts", found.issuer));
     }

@@ -82,7 +82,8 @@ fn proof(
             format!("a {kind} application can keep no secret: its method is \"none\", and PKCE protects it");
         reader.refuse(chosen.at, why);
     }
-    let known = (known || chosen.is_some()) && (chosen.is_some() || !keys.is_written("token_endpoint_auth_method"));
+    let known =
+        (known || chosen.is_some()) && (chosen.is_some() || !keys.is_written("token_endpoint_auth_method"));
     let (secrets, jwks) = (keys.secrets("client_secrets"), keys.secret("jwks"));
     if !known {
         return (method, Vec::new(), None);
