@@ -78,10 +78,8 @@ impl Plan<'_, '_> {
             addresses.extend(urls.into_iter().flatten().map(|url| (endpoints.at, url.clone())));
         }
         for (at, url) in addresses {
-            if self.tools.guard.check(&url).is_err() {
-                let why = "is no address that we would ask: https, port 443, on the public internet \
-                           (egress.allow_loopback_and_http is for development)";
-                self.refuse(at, format!("{url} {why}"));
+            if let Err(refusal) = self.tools.guard.check(&url) {
+                self.refuse(at, format!("{url} is no address that we would ask: {refusal}"));
             }
         }
     }
