@@ -91,6 +91,18 @@ enum Told {
     Stop(Stop),
 }
 
+impl Told {
+    /// An answer that cannot be believed confirms nothing, and says so.
+    fn of_answer(self) -> Self {
+        match self {
+            Self::Diagnosis(Diagnosis {
+                refusal: Refusal::AssertionRefused(why), expected, found, ..
+            }) => Self::Diagnosis(Diagnosis::new(Refusal::SignOutUnconfirmed(why), expected, found)),
+            other => other,
+        }
+    }
+}
+
 impl<E: Into<Diagnosis>> From<E> for Told {
     fn from(why: E) -> Self {
         Self::Diagnosis(why.into())
@@ -117,7 +129,7 @@ impl Door<'_> {
         let sent = |which: Carried| self.params.get(which.parameter()).ok().flatten();
         match (sent(Carried::Request), sent(Carried::Response)) {
             (Some(request), None) => self.requested(request).await,
-            (None, Some(response)) => self.answered(response).await,
+            (None, Some(response)) => self.answered(response).await.map_err(Told::of_answer),
             _ => Err(malformed("neither one request nor one response").into()),
         }
     }
