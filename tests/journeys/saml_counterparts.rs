@@ -15,11 +15,13 @@ use url::Url;
 use crate::house::application::{Application, Arrival, Ask, Person};
 use crate::house::broker::{House, Plan};
 use crate::house::form::Form;
-use crate::house::lying_saml_idp::posts_to;
+use crate::house::lying_idp::Says;
+use crate::house::lying_saml_idp::{id_of, posts_to};
 use crate::house::oracles::{NodeSaml, Party, Pysaml2, Spid, XmlOracle, posted, redirected, xmlsec};
 use crate::house::simplesamlphp::{
     self, EMAIL, KeyPair, PASSWORD, POST, REDIRECT, ServiceProvider, SimpleSamlPhp, Someone,
 };
+use crate::house::surgery::element;
 use crate::house::visitor::{Answer, Visitor};
 
 /// The counterparts live by the machine's clock.
@@ -233,6 +235,7 @@ async fn pysaml2_signs_and_encrypts_what_we_believe() {
 async fn node_saml_signs_and_encrypts_what_we_believe() {
     let mut partner = Partner::opens("").await;
     let (to, mut node) = (partner.encryption().await, NodeSaml::start().await);
+    let mut oracle = XmlOracle::start().await;
     for (part, cipher) in [
         ("Assertion", None),
         ("Response", None),
@@ -244,7 +247,7 @@ async fn node_saml_signs_and_encrypts_what_we_believe() {
         let asked = partner.is_asked(&mut bob, &ask).await;
         let mut xml = partner.answers(&asked, json!({ "sign": [] })).await;
         let signed = async |node: &mut NodeSaml, xml: &str| {
-            let id = crate::house::lying_saml_idp::id_of(xml, part);
+            let id = id_of(xml, part);
             let keys = &partner.idp.signing;
             let how = json!({ "xml": xml, "id": id, "key": keys.key, "certificate": keys.certificate });
             node.try_ask("sign", how).await.unwrap().as_str().unwrap().to_owned()
@@ -253,8 +256,10 @@ async fn node_saml_signs_and_encrypts_what_we_believe() {
             xml = signed(&mut node, &xml).await;
         }
         if let Some(cipher) = cipher {
-            let assertion = crate::house::surgery::element(&xml, "Assertion").to_owned();
-            let how = json!({ "xml": assertion, "certificate": to, "cipher": cipher });
+            let assertion = element(&xml, "Assertion").to_owned();
+            // Alone, with every namespace that it uses.
+            let alone = oracle.canonical(&xml, Some(&id_of(&xml, "Assertion")), &[]).await.unwrap();
+            let how = json!({ "xml": alone, "certificate": to, "cipher": cipher });
             let data = node.try_ask("encrypt", how).await.unwrap();
             let data = data.as_str().unwrap();
             let sealed = format!(
@@ -533,6 +538,7 @@ async fn s3_34_metadata_at_an_address_is_read_again_when_simplesamlphp_signs_by_
 async fn s3_34_the_claims_are_the_same_as_by_openid_connect() {
     let customer = Customer::by_url().await;
     let mut ann = Person::new("ann@a.test");
+    customer.house.idp_a.says(Says::truth().claim("name", "\"Ann\"").claim("amr", "[\"pwd\"]"));
     let ask = Application::rp1(&customer.house).asks();
     let arrival = ann.follows(&ask).await;
     let by_oidc = ask.redeems(&arrival).await;

@@ -25,7 +25,7 @@ use crate::protocol::saml::status::Status;
 use crate::store::durable::{connections, sessions, used};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
-use crate::web::reply::{self, Fault};
+use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 /// SAML Bindings, section 3.4.3.
@@ -222,8 +222,7 @@ impl Door<'_> {
             relay_state: relay_state.filter(|state| state.len() <= LONGEST_RELAY_STATE),
         };
         let departure = Departure::with(message, binding, self.connection, destination.to_owned(), keys);
-        let targets: Vec<String> = reply::form_target(destination).into_iter().collect();
-        Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &targets))
+        Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &self.visitor.provider_targets()))
     }
 
     /// The identity provider says how the sign-out went that we asked it for.
