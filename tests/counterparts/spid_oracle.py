@@ -31,6 +31,8 @@ from spid_sp_test.responses import response_wraps  # noqa: E402
 from spid_sp_test.responses.settings import RESPONSE_TESTS  # noqa: E402
 from spid_sp_test.utils import del_ns  # noqa: E402
 
+PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
+DS = "http://www.w3.org/2000/09/xmldsig#"
 LIFETIME = datetime.timedelta(minutes=5)
 
 
@@ -88,7 +90,8 @@ class Namespaces:
     """Its wrapping attacks leave out every namespace, so that they would be refused for that alone."""
 
     def __init__(self):
-        self.of, self.prefixes = {}, {}
+        # What they wrap things in, and the original does not have.
+        self.of, self.prefixes = {"Extensions": PROTOCOL, "Object": DS}, {}
 
     def forget(self, root):
         """In place of del_ns, which leaves out what was signed as well."""
@@ -119,7 +122,7 @@ def wrapped(check, signed, conf):
     namespaces = Namespaces()
     response_wraps.del_ns = namespaces.forget
     made = check.post_xml(signed, conf)
-    return namespaces.restored(made) if namespaces.of else made
+    return namespaces.restored(made) if namespaces.prefixes else made
 
 
 def refused(conf):
