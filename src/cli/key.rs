@@ -108,29 +108,24 @@ async fn rotate(
     at_once: bool,
 ) -> Result<(), Error> {
     let made = broker.keyring.rotate(project.id, only, at_once).await?;
+    let names: Vec<_> = made.iter().map(|(algorithm, _)| algorithm.name().to_owned()).collect();
+    if !names.is_empty() {
+        let event = AuditEvent::new(project.id, "signing_key.rotated", Outcome::Changed)
+            .actor("operator")
+            .subject(project.id)
+            .with("algorithms", names)
+            .with("at_once", at_once);
+        broker.record(event).await?;
+    }
+    for (algorithm, signs_from) in &made {
+        let (slug, name) = (&project.slug, algorithm.name());
+        println!("{slug}: a new {name} key, which signs from {}", signs_from.rfc3339());
+    }
     let wanted = only.map_or(ALGORITHMS.len(), |_| 1);
-    if made.len() < wanted {
-        // Nothing would tell the operator otherwise that the old key goes on signing.
-        let text = "other nodes rotated keys at the same moment: see `behalf key list`, and ask again";
-        return Err(
-            format!("{}: only {} of {wanted} keys were made: {text}", project.slug, made.len()).into()
-        );
+    if made.len() == wanted {
+        return Ok(());
     }
-    let algorithms = ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm));
-    let names: Vec<_> = algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
-    let event = AuditEvent::new(project.id, "signing_key.rotated", Outcome::Changed)
-        .actor("operator")
-        .subject(project.id)
-        .with("algorithms", names)
-        .with("at_once", at_once);
-    broker.record(event).await?;
-    for (algorithm, signs_from) in made {
-        println!(
-            "{}: a new {} key, which signs from {}",
-            project.slug,
-            algorithm.name(),
-            signs_from.rfc3339()
-        );
-    }
-    Ok(())
+    // Nothing would tell the operator otherwise that an old key goes on signing.
+    let text = "other nodes rotated keys at the same moment: see `behalf key list`, and ask again";
+    Err(format!("{}: only {} of {wanted} keys were made: {text}", project.slug, made.len()).into())
 }
