@@ -237,11 +237,14 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- By what a SAML identity provider knows a session: it names it so when it ends there.
 CREATE TABLE upstream_sessions (
-    session_id    TEXT PRIMARY KEY REFERENCES sessions (id),
+    session_id    TEXT NOT NULL REFERENCES sessions (id),
     connection_id TEXT NOT NULL REFERENCES connections (id),
     subject       TEXT NOT NULL,
     name          TEXT NOT NULL,
-    session_index TEXT
+    -- Empty where it was given none. Whoever signs in again gets one more.
+    session_index TEXT NOT NULL,
+    known_since   BIGINT NOT NULL,
+    PRIMARY KEY (session_id, session_index)
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
 
