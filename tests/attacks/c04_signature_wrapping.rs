@@ -121,7 +121,7 @@ pub fn ids(scene: &Scene) -> Vec<Forgery> {
     let id = value(element(&honest, "Assertion"), "ID").to_owned();
     let status = |attribute: &str| swap(&honest, "<samlp:Status>", &format!("<samlp:Status {attribute}>"));
     let mut files: Vec<_> =
-        ["ID", "Id", "id", "iD", "AssertionID", "xml:id", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
+        ["ID", "Id", "id", "iD", "AssertionID", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
             .into_iter()
             .map(|name| {
                 (format!("Status has the assertion's id as {name}"), status(&format!("{name}=\"{id}\"")))
