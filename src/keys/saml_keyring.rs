@@ -161,7 +161,8 @@ impl SamlKeyring {
             Some(keys) if now.since(keys.read_at) < READ_AGAIN && keys.read_at <= now => keys,
             before => self.read_again(project, before, now).await?,
         };
-        keys.at(now)
+        // Not then: keys that were made meanwhile have begun since.
+        keys.at(self.0.clock.now())
     }
 
     async fn read_again(
