@@ -42,18 +42,18 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
         ),
         file("encrypted once more", holding(&signed, &scene.encrypted(&sealed)), "structure"),
         file("a whole response", holding(&signed, &scene.encrypted(&signed)), "structure"),
-        file("no XML", holding(&signed, &scene.encrypted("assertion")), "malformed_saml"),
-        file("nothing", holding(&signed, &scene.encrypted("")), "malformed_saml"),
-        file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "malformed_saml"),
+        file("no XML", holding(&signed, &scene.encrypted("assertion")), "undecryptable"),
+        file("nothing", holding(&signed, &scene.encrypted("")), "undecryptable"),
+        file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "undecryptable"),
         file(
             "with a comment",
             holding(&signed, &scene.encrypted(&format!("<!--x-->{good}"))),
-            "malformed_saml",
+            "undecryptable",
         ),
         file(
             "with a DTD",
             holding(&signed, &scene.encrypted(&format!("<!DOCTYPE x>{good}"))),
-            "malformed_saml",
+            "undecryptable",
         ),
         file(
             "signed by a stranger",
