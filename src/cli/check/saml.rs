@@ -59,7 +59,7 @@ async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, f
         [&keys.signing.certificate].into_iter().chain(keys.encrypt_to.first().map(|key| &key.certificate));
     for certificate in own.filter(|certificate| certificate.not_after() <= broker.now().plus(SOON)) {
         let how = format!(
-            "our certificate {} is valid until {}: run `behalf key rotate --saml`, or bring another one",
+            "our certificate {} is valid until {}: run `behalf key rotate --saml`, or bring the next one",
             shown(certificate),
             certificate.not_after().rfc3339()
         );

@@ -260,7 +260,10 @@ pub struct AttributeMapping {
 #[serde(deny_unknown_fields)]
 pub struct OwnCertificates {
     pub signing: Option<String>,
+    pub next_signing: Option<String>,
     pub decryption: Option<String>,
+    pub next_decryption: Option<String>,
+    pub previous_decryption: Option<String>,
 }
 
 words! {

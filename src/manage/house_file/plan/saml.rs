@@ -210,7 +210,15 @@ pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
     put("default_application", json!(saml.default_application));
     put("session_not_on_or_after", json!(saml.honours_session_end));
     put("single_logout", json!(saml.single_logout));
-    put("signing_certificate", json!(saml.own.signing.as_deref().map(fingerprint)));
-    put("decryption_certificate", json!(saml.own.decryption.as_deref().map(fingerprint)));
+    let own = &saml.own;
+    for (name, certificate) in [
+        ("signing_certificate", &own.signing),
+        ("next_signing_certificate", &own.next_signing),
+        ("decryption_certificate", &own.decryption),
+        ("next_decryption_certificate", &own.next_decryption),
+        ("previous_decryption_certificate", &own.previous_decryption),
+    ] {
+        put(name, json!(certificate.as_deref().map(fingerprint)));
+    }
     shown
 }
