@@ -309,7 +309,9 @@ CREATE TABLE metadata_reads (
     read_at       BIGINT NOT NULL,
     -- In a row, since then, and why.
     failures      BIGINT NOT NULL,
-    failure       TEXT
+    failure       TEXT,
+    -- By its digest, what was last told to wait for an operator.
+    offered       TEXT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 
