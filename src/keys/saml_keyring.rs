@@ -96,6 +96,9 @@ pub struct Rotated {
 #[derive(Clone)]
 pub struct SamlKeyring(Arc<Inner>);
 
+/// Keys that were brought, with what they were read from.
+type Opened = (Vec<u8>, OwnCertificates, BroughtKeys);
+
 struct Inner {
     db: Database,
     keyring: Keyring,
@@ -103,7 +106,7 @@ struct Inner {
     random: Random,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
     /// With the sealed secret that each was opened from, and the certificates.
-    brought: RwLock<HashMap<ConnectionId, (Vec<u8>, OwnCertificates, BroughtKeys)>>,
+    brought: RwLock<HashMap<ConnectionId, Opened>>,
     idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
 
