@@ -20,8 +20,8 @@ use crate::egress::http::{EgressError, Http, Request};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::{ConnectionId, ProjectId};
 use crate::foundation::random::Random;
-use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::foundation::secret::Digest;
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::metadata::{
     self as description, Described, DescriptionError, LARGEST, describe, describe_again,
 };
@@ -257,8 +257,8 @@ impl Keep {
         known: &Metadata,
         error: &MetadataReadError,
     ) -> Result<i64, StoreError> {
-        let (failures, read_at, offered) = before
-            .map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
+        let (failures, read_at, offered) =
+            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
         let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
         let turn = MetadataRead {
             connection_id: self.connection,

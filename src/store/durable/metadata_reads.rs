@@ -41,7 +41,8 @@ pub async fn due(
     now: Moment,
     limit: i64,
 ) -> Result<Vec<(ProjectId, MetadataRead)>, StoreError> {
-    let sql = "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, m.offered, c.project_id
+    let sql =
+        "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, m.offered, c.project_id
                FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
                WHERE m.next_read_at <= $1 AND c.state <> 'disabled'
                ORDER BY m.next_read_at LIMIT $2";
