@@ -103,9 +103,11 @@ struct Inner {
     random: Random,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
     /// With the sealed secret that each was opened from, and the certificates.
-    brought: RwLock<HashMap<ConnectionId, (Vec<u8>, OwnCertificates, BroughtKeys)>>,
+    brought: RwLock<HashMap<ConnectionId, KnownBrought>>,
     idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
+
+type KnownBrought = (Vec<u8>, OwnCertificates, BroughtKeys);
 
 /// With what it was read from.
 type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
