@@ -96,9 +96,6 @@ pub struct Rotated {
 #[derive(Clone)]
 pub struct SamlKeyring(Arc<Inner>);
 
-/// Keys that were brought, with what they were read from.
-type Opened = (Vec<u8>, OwnCertificates, BroughtKeys);
-
 struct Inner {
     db: Database,
     keyring: Keyring,
@@ -106,9 +103,11 @@ struct Inner {
     random: Random,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
     /// With the sealed secret that each was opened from, and the certificates.
-    brought: RwLock<HashMap<ConnectionId, Opened>>,
+    brought: RwLock<HashMap<ConnectionId, KnownBrought>>,
     idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
+
+type KnownBrought = (Vec<u8>, OwnCertificates, BroughtKeys);
 
 /// With what it was read from.
 type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
