@@ -32,6 +32,8 @@ pub const METADATA_KEPT: Duration = Duration::from_secs(60);
 /// metadata without it has been given up.
 const PUBLISHED_AHEAD: Duration = READ_AGAIN.saturating_add(METADATA_KEPT);
 const DAY: Duration = Duration::from_secs(86_400);
+/// How far the clocks of those who look at a key may lag behind ours.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
 /// Certificates are pinned by hand in many places.
 const VALID_FOR: Duration = Duration::from_secs(3_652 * 86_400);
 /// How long a signing certificate is published after its last use: messages on their way are verified.
@@ -255,7 +257,8 @@ impl SamlKeyring {
     async fn make_first(&self, project: ProjectId, purpose: Purpose) -> Result<(), KeyError> {
         let now = self.0.clock.now();
         let latest = saml_keys::latest_generation(&mut &self.0.db, project, purpose).await?;
-        let record = self.make(project, purpose, latest + 1, Some(now))?;
+        // As its certificate: time passes while it is made, and the clocks of other nodes differ.
+        let record = self.make(project, purpose, latest + 1, Some(now.minus(CLOCKS_DIFFER)))?;
         match self.0.db.write(async move |tx| saml_keys::insert(tx, &record).await).await {
             // Another node was quicker.
             Ok(()) | Err(StoreError::Unique { .. }) => Ok(()),
@@ -272,8 +275,7 @@ impl SamlKeyring {
     ) -> Result<SamlKeyRecord, KeyError> {
         let now = self.0.clock.now();
         let id = KeyId::new(&self.0.random, now);
-        // An hour ago: the clocks of those who look at it differ.
-        let (from, until) = (now.minus(Duration::from_secs(3_600)), now.plus(VALID_FOR));
+        let (from, until) = (now.minus(CLOCKS_DIFFER), now.plus(VALID_FOR));
         let (name, serial) = (format!("Behalf {project}"), self.0.random.bytes::<16>());
         // RSA: not every identity provider verifies anything else, and none encrypts to anything else.
         let (certificate, der) = match purpose {

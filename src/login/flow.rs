@@ -153,10 +153,7 @@ impl Journey {
     /// address is typed (naming them all would tell strangers who our customers are), or back to the application,
     /// and wherever that sends the person on.
     pub fn form_targets(&self, visitor: &Visitor) -> Vec<String> {
-        let mut targets = vec!["https:".to_owned()];
-        if visitor.broker().config.egress.allow_loopback_and_http {
-            targets.extend(["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
-        }
+        let mut targets = visitor.provider_targets();
         targets.extend(reply::form_target(&self.login.asked.redirect_uri));
         targets
     }

@@ -36,6 +36,8 @@ pub enum Refusal {
     BindingUnsupported,
     /// A SAML message failed this check.
     AssertionRefused(&'static str),
+    /// An answer to a sign-out failed this check: nobody knows whether the identity provider did it.
+    SignOutUnconfirmed(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
     NotExpected,
@@ -78,7 +80,7 @@ impl Refusal {
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(_) => "idp_refused",
-            Self::IdpAnswerInvalid(why) | Self::AssertionRefused(why) => why,
+            Self::IdpAnswerInvalid(why) | Self::AssertionRefused(why) | Self::SignOutUnconfirmed(why) => why,
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -126,6 +128,8 @@ impl Refusal {
             // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
             Self::AssertionRefused("malformed_saml") => (StatusCode::BAD_REQUEST, P::IdpAnswerInvalid),
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
+            Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
+            Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
             Self::ConnectionChanged | Self::ConnectionInactive => {
@@ -182,6 +186,7 @@ impl Refusal {
             | Self::IdpRefused(_)
             | Self::IdpAnswerInvalid(_)
             | Self::AssertionRefused(_)
+            | Self::SignOutUnconfirmed(_)
             | Self::BindingUnsupported
             | Self::EmailDomainNotAllowed
             | Self::EmailInUse

@@ -48,7 +48,8 @@ async fn document(visitor: &Visitor, connection: SamlConnection<'_>) -> Result<S
         slo: if connection.saml.single_logout { &slo } else { &[] },
         signing: &signing,
         encryption: &encryption,
-        want_assertions_signed: matches!(wanted, WantedSignature::Assertion | WantedSignature::Both),
+        // Where either will do, too: "no" makes some providers leave out the one signature that they would have made.
+        want_assertions_signed: wanted != WantedSignature::Response,
         name_id_formats: formats(connection.saml.request.name_id_format),
         valid_until: None,
         cache_duration: None,

@@ -120,6 +120,16 @@ impl Visitor {
         }
     }
 
+    /// Where a form may lead that goes on to an identity provider, which may send people on to anywhere: browsers apply
+    /// `form-action` to redirects as well.
+    pub fn provider_targets(&self) -> Vec<String> {
+        let mut targets = vec!["https:".to_owned()];
+        if self.broker().config.egress.allow_loopback_and_http {
+            targets.extend(["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]);
+        }
+        targets
+    }
+
     /// Our own failure, as a page: told under the id that the page shows.
     pub async fn fault(&self, fault: &Fault, ui_locales: Option<&str>) -> Response {
         self.report(fault).await;

@@ -172,3 +172,7 @@ error-fault-next = Versuchen Sie es in einer Minute noch einmal. Dauert es an, n
 error-signed_out_elsewhere-title = Sie wurden abgemeldet
 error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet.
 error-signed_out_elsewhere-next = Melden Sie sich noch einmal an, um fortzufahren.
+
+error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständig
+error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können. Möglicherweise sind Sie dort noch angemeldet.
+error-sign_out_unconfirmed-next = Melden Sie sich auch dort ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.

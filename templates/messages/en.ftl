@@ -172,3 +172,7 @@ error-fault-next = Try again in a minute. If it lasts, quote the reference below
 error-signed_out_elsewhere-title = You have been signed out
 error-signed_out_elsewhere-text = Your session ended, here in another window or at your company.
 error-signed_out_elsewhere-next = Sign in again to go on.
+
+error-sign_out_unconfirmed-title = Signing out may be incomplete
+error-sign_out_unconfirmed-text = Your company’s identity provider answered with something that we cannot accept. You may still be signed in there.
+error-sign_out_unconfirmed-next = Sign out there as well, and close all browser windows if others use this computer.

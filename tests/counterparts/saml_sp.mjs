@@ -11,9 +11,14 @@
 //   logout {saml, name_id, name_id_format, session_index?, relay_state?} -> {url}
 //   answered {saml, query: {SAMLRequest | SAMLResponse, …}, raw: "SAMLRequest=…"} -> {profile, loggedOut}; a redirect
 //   verified {xml, id, certificates: [PEM]} -> text or null; what the signature of this element signed
+//   sign {xml, id, key: PEM, certificate: PEM} -> xml; the Signature follows the Issuer, as node-saml signs its requests
+//   encrypt {xml, certificate: PEM, cipher: URI} -> xml; an EncryptedData, by what node-saml decrypts with
 //   metadata {saml, signing?: PEM, decryption?: PEM} -> xml
 import { SAML } from '@node-saml/node-saml';
-import { getVerifiedXml, parseDomFromString, xpath } from '@node-saml/node-saml/lib/xml.js';
+import { getVerifiedXml, parseDomFromString, signXml, xpath } from '@node-saml/node-saml/lib/xml.js';
+import { createPublicKey } from 'node:crypto';
+import { promisify } from 'node:util';
+import xmlenc from 'xml-encryption';
 import { settings, open } from './desk.mjs';
 
 await settings;
@@ -57,5 +62,18 @@ open({}, {
     const [element] = xpath.selectElements(await parseDomFromString(xml), `//*[@ID='${id}']`);
     return getVerifiedXml(xml, element, certificates);
   },
+  sign: ({ xml, id, key, certificate }) => {
+    const element = `//*[@ID='${id}']`;
+    const place = { reference: `${element}/*[local-name(.)='Issuer']`, action: 'after' };
+    const how = { privateKey: key, publicCert: certificate, signatureAlgorithm: 'sha256', digestAlgorithm: 'sha256' };
+    return signXml(xml, element, place, how);
+  },
+  encrypt: ({ xml, certificate, cipher }) =>
+    promisify(xmlenc.encrypt)(xml, {
+      pem: certificate,
+      rsa_pub: createPublicKey(certificate).export({ type: 'spki', format: 'pem' }),
+      encryptionAlgorithm: cipher,
+      keyEncryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
+    }),
   metadata: ({ saml, signing = null, decryption = null }) => provider(saml).generateServiceProviderMetadata(decryption, signing),
 });

@@ -11,6 +11,7 @@ Answers: response {case, request (xml of the AuthnRequest), audience?, attribute
 
 import datetime
 import os
+import re
 import shutil
 import tempfile
 
@@ -26,6 +27,7 @@ os.environ.update(IDP_ENTITYID=settings["entity_id"], IDP_CERT_PATH=folder.name)
 
 from lxml import etree  # noqa: E402
 from spid_sp_test import response as spid  # noqa: E402
+from spid_sp_test.responses import response_wraps  # noqa: E402
 from spid_sp_test.responses.settings import RESPONSE_TESTS  # noqa: E402
 from spid_sp_test.utils import del_ns  # noqa: E402
 
@@ -71,10 +73,53 @@ def response(case, request, audience=None, attributes=None, now=None):
     check = check_for(request, audience, moment.astimezone(datetime.timezone.utc))
     made = check.load_test(test_name=case)
     signed = check.sign(
-        made.render(user_attrs=attributes or {}), key_file=made.private_key,
+        tight(made.render(user_attrs=attributes or {})), key_file=made.private_key,
         cert_file=made.response_attrs.get("X509Certificate"),
     )
-    return {"xml": check.post_xml(signed, RESPONSE_TESTS[case]), "refused": refused(made.conf)}
+    return {"xml": wrapped(check, signed, RESPONSE_TESTS[case]), "refused": refused(made.conf)}
+
+
+def tight(xml):
+    """Without the white space of the templates around a name, which others take for a part of it."""
+    return re.sub(r"(<(?:\w+:)?NameID\b[^>]*>)\s+(\S[^<]*?)\s+(</)", r"\1\2\3", xml)
+
+
+class Namespaces:
+    """Its wrapping attacks leave out every namespace, so that they would be refused for that alone."""
+
+    def __init__(self):
+        self.of, self.prefixes = {}, {}
+
+    def forget(self, root):
+        """In place of del_ns, which leaves out what was signed as well."""
+        for element in root.iter(etree.Element):
+            name = etree.QName(element)
+            self.of[name.localname] = name.namespace
+            self.prefixes[element.prefix] = name.namespace
+            element.tag = name.localname
+
+    def restored(self, xml):
+        """Declared at the root, which makes no difference to exclusive canonical form."""
+        return etree.tostring(self.again(etree.fromstring(xml), None)).decode()
+
+    def again(self, element, parent):
+        tag = f"{{{self.of[element.tag]}}}{element.tag}"
+        if parent is None:
+            made = etree.Element(tag, nsmap=self.prefixes)
+        else:
+            made = etree.SubElement(parent, tag)
+        made.attrib.update(element.attrib)
+        made.text, made.tail = element.text, element.tail
+        for child in element.iterchildren(etree.Element):
+            self.again(child, made)
+        return made
+
+
+def wrapped(check, signed, conf):
+    namespaces = Namespaces()
+    response_wraps.del_ns = namespaces.forget
+    made = check.post_xml(signed, conf)
+    return namespaces.restored(made) if namespaces.of else made
 
 
 def refused(conf):

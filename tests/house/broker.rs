@@ -29,6 +29,7 @@ use super::dns::{DnsZone, free_port};
 use super::lying_idp::LyingIdp;
 use super::lying_saml_idp::LyingSamlIdp;
 use super::postgres;
+use super::visitor::Visitor;
 
 /// When every story begins, unless it says otherwise.
 pub const MORNING: &str = "2026-06-01T09:00:00Z";
@@ -112,17 +113,31 @@ impl Plan {
 
     /// The same, with this identity provider.
     #[must_use]
-    pub fn with_saml_of(mut self, connection: &str, idp: LyingSamlIdp, more: &str) -> Self {
+    pub fn with_saml_of(self, connection: &str, idp: LyingSamlIdp, more: &str) -> Self {
+        let mut plan = self.with_saml_metadata(connection, &idp.metadata(), more);
+        plan.saml.insert(connection.to_owned(), idp);
+        plan
+    }
+
+    /// Makes a connection of the file one to the SAML identity provider of this metadata, with further keys.
+    #[must_use]
+    pub fn with_saml_metadata(self, connection: &str, metadata: &str, more: &str) -> Self {
+        let keys = format!("metadata_file = \"{connection}.xml\"\n{more}");
+        let mut plan = self.with_saml_keys(connection, &keys);
+        plan.files.push((format!("{connection}.xml"), metadata.to_owned()));
+        plan
+    }
+
+    /// Makes a connection of the file one of SAML, described by these keys.
+    #[must_use]
+    pub fn with_saml_keys(mut self, connection: &str, keys: &str) -> Self {
         let start = format!("[connection.{connection}]\n");
         let (before, rest) = self.file.split_once(&start).expect("such a connection");
         let (block, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
         let of_oidc = ["type", "issuer", "client_id", "client_secret"];
         let kept = block.lines().filter(|line| of_oidc.iter().all(|key| !line.starts_with(key)));
         let kept: String = kept.map(|line| format!("{line}\n")).collect();
-        let own = format!("type = \"saml\"\nmetadata_file = \"{connection}.xml\"\n{more}\n");
-        self.file = format!("{before}{start}{kept}{own}\n{after}");
-        self.files.push((format!("{connection}.xml"), idp.metadata()));
-        self.saml.insert(connection.to_owned(), idp);
+        self.file = format!("{before}{start}{kept}type = \"saml\"\n{keys}\n\n{after}");
         self
     }
 
@@ -215,6 +230,14 @@ impl House {
     /// The SAML identity provider behind a connection.
     pub fn saml(&self, connection: &str) -> &LyingSamlIdp {
         &self.saml[connection]
+    }
+
+    /// What we publish of our side of a SAML connection.
+    pub async fn sp_metadata(&self, connection: &str) -> String {
+        let url = format!("{}/saml/{}/metadata", self.url, self.connection(connection).await);
+        let answer = Visitor::arrives().get(&url).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
     }
 
     /// Puts a file beside the provisioning file, or another one in its place.

@@ -54,11 +54,13 @@ pub struct Browser {
     dark: bool,
     phone: bool,
     scripts: bool,
+    /// Which addresses it does not get to see.
+    blocked: Option<&'static str>,
 }
 
 impl Default for Browser {
     fn default() -> Self {
-        Self { language: "en".to_owned(), dark: false, phone: false, scripts: true }
+        Self { language: "en".to_owned(), dark: false, phone: false, scripts: true, blocked: None }
     }
 }
 
@@ -90,6 +92,13 @@ impl Browser {
         self
     }
 
+    /// Nothing whose address is like this, with `*` for anything, reaches it.
+    #[must_use]
+    pub fn blocking(mut self, addresses: &'static str) -> Self {
+        self.blocked = Some(addresses);
+        self
+    }
+
     /// Opens it, with a profile of its own.
     pub async fn open(self) -> Person {
         let (driver, profile) = (Chromedriver::shared(), tempfile::tempdir().unwrap());
@@ -102,6 +111,10 @@ impl Browser {
         if self.dark {
             let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
             person.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        }
+        if let Some(blocked) = self.blocked {
+            person.devtools("Network.enable", json!({})).await;
+            person.devtools("Network.setBlockedURLs", json!({ "urls": [blocked] })).await;
         }
         if !self.scripts {
             person.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;

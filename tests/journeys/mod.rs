@@ -4,3 +4,5 @@ mod demo;
 mod first_login;
 mod in_a_browser;
 mod saml;
+mod saml_counterparts;
+mod saml_in_a_browser;

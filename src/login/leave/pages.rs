@@ -32,7 +32,8 @@ async fn asked(visitor: &Visitor, session: &Session) -> Result<Response, Stop> {
     };
     let user = users::by_id(&mut &*db, visitor.project.id, standing.user_id).await?;
     let connection = connections::by_id(&mut &*db, visitor.project.id, standing.connection_id).await?;
-    let targets = connection.as_ref().map(onward_targets).unwrap_or_default();
+    let goes_on = connection.as_ref().and_then(Connection::saml).is_some_and(|one| one.saml.single_logout);
+    let targets = if goes_on { visitor.provider_targets() } else { Vec::new() };
     let page = SignOutPage {
         action: visitor.path("/logout"),
         csrf: csrf(session),
@@ -78,15 +79,9 @@ async fn left(
     if let Some(connection) = &provider
         && let Some(departure) = saml::onward(visitor, connection, id).await?
     {
-        return Ok(departure.reply(visitor, None, &onward_targets(connection)));
+        return Ok(departure.reply(visitor, None, &visitor.provider_targets()));
     }
     Ok(signed_out(visitor, provider.map(|connection| connection.display_name)))
-}
-
-/// Where a sign-out goes on to: browsers apply `form-action` to redirects as well.
-fn onward_targets(connection: &Connection) -> Vec<String> {
-    let addresses = connection.saml().into_iter().flat_map(|connection| connection.saml.idp.slo.addresses());
-    addresses.filter_map(reply::form_target).collect()
 }
 
 /// The page that says so; `provider`: where they may still be signed in.

@@ -167,7 +167,7 @@ pub(super) fn issue_instant(element: Element<'_>, window: Window) -> Result<Mome
 
 /// A moment in an attribute, if the attribute is there.
 pub(super) fn moment(element: Element<'_>, name: &str, check: Check) -> Result<Option<Moment>, Refused> {
-    let read = |text| time::parse(text).map_err(|error| Refused::new(check, error.to_string(), text));
+    let read = |text| time::parse(text).map_err(|_| Refused::new(check, time::FORM, text));
     element.attr(name).map(read).transpose()
 }
 

@@ -2,9 +2,12 @@
 
 use crate::foundation::clock::Moment;
 
+/// How SAML writes a moment.
+pub const FORM: &str = "a time in UTC of the form 2026-01-02T03:04:05.678Z";
+
 /// A text is not a moment as SAML writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a time in UTC of the form 2026-01-02T03:04:05.678Z")]
+#[error("not {}", FORM)]
 pub struct NotATime;
 
 /// The last moment that is written: 9999-12-30T22:00:00Z, within a day of the last that is read.

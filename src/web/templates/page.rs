@@ -229,6 +229,8 @@ problems! {
     /// Our own failure.
     Fault = "fault",
     SignedOutElsewhere = "signed_out_elsewhere",
+    /// Here or there, somebody may still be signed in.
+    SignOutUnconfirmed = "sign_out_unconfirmed",
 }
 
 /// A link that a browser may follow: a path of ours, an `https` URL, or `http` to this machine.

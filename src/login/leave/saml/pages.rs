@@ -25,7 +25,7 @@ use crate::protocol::saml::status::Status;
 use crate::store::durable::{connections, sessions, used};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
-use crate::web::reply::{self, Fault};
+use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 /// SAML Bindings, section 3.4.3.
@@ -91,6 +91,18 @@ enum Told {
     Stop(Stop),
 }
 
+impl Told {
+    /// An answer that cannot be believed confirms nothing, and says so.
+    fn of_answer(self) -> Self {
+        match self {
+            Self::Diagnosis(Diagnosis {
+                refusal: Refusal::AssertionRefused(why), expected, found, ..
+            }) => Self::Diagnosis(Diagnosis::new(Refusal::SignOutUnconfirmed(why), expected, found)),
+            other => other,
+        }
+    }
+}
+
 impl<E: Into<Diagnosis>> From<E> for Told {
     fn from(why: E) -> Self {
         Self::Diagnosis(why.into())
@@ -117,7 +129,7 @@ impl Door<'_> {
         let sent = |which: Carried| self.params.get(which.parameter()).ok().flatten();
         match (sent(Carried::Request), sent(Carried::Response)) {
             (Some(request), None) => self.requested(request).await,
-            (None, Some(response)) => self.answered(response).await,
+            (None, Some(response)) => self.answered(response).await.map_err(Told::of_answer),
             _ => Err(malformed("neither one request nor one response").into()),
         }
     }
@@ -210,8 +222,7 @@ impl Door<'_> {
             relay_state: relay_state.filter(|state| state.len() <= LONGEST_RELAY_STATE),
         };
         let departure = Departure::with(message, binding, self.connection, destination.to_owned(), keys);
-        let targets: Vec<String> = reply::form_target(destination).into_iter().collect();
-        Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &targets))
+        Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &self.visitor.provider_targets()))
     }
 
     /// The identity provider says how the sign-out went that we asked it for.
