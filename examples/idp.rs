@@ -9,6 +9,7 @@
 //! It prints its issuer. Register the callback that Behalf shows for the connection with `REDIRECT_URI`; the
 //! client is `CLIENT_ID` (default: `behalf`) with `CLIENT_SECRET`.
 
+#[allow(clippy::duplicate_mod, reason = "both samples have it, and the demo has both samples")]
 #[path = "sign_in_page.rs"]
 mod sign_in_page;
 

@@ -9,6 +9,7 @@
 //! It prints where its metadata is: give Behalf that address. What Behalf then shows as the connection's metadata
 //! belongs in a file that `SP_METADATA` names.
 
+#[allow(clippy::duplicate_mod, reason = "both samples have it, and the demo has both samples")]
 #[path = "sign_in_page.rs"]
 mod sign_in_page;
 
@@ -68,7 +69,7 @@ struct Inner {
     /// Requests whose person has not said yet who they are.
     asked: Mutex<HashMap<String, Asked>>,
     /// Who is signed in where, by session index.
-    sessions: Mutex<HashMap<String, NameId>>,
+    sessions: Mutex<HashMap<String, SignedIn>>,
     clock: Clock,
     random: Random,
 }
@@ -92,6 +93,14 @@ struct Asked {
     at: Moment,
 }
 
+#[derive(Clone)]
+struct SignedIn {
+    service: Service,
+    name_id: NameId,
+    /// For show.
+    email: String,
+}
+
 /// Serves at the listener's address for as long as the program runs.
 ///
 /// # Errors
@@ -109,6 +118,7 @@ pub fn serve(listener: TcpListener, company: Company) -> Result<Provider, Error>
         .route("/sso", get(ask_by_redirect).post(ask_by_post))
         .route("/sign-in", post(answer))
         .route("/slo", get(logout))
+        .route("/", get(signed_in).post(sign_out))
         .with_state(provider.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(provider)
@@ -177,7 +187,7 @@ impl Provider {
     }
 
     /// The first registered service whose message this is, signature and all, and what it says.
-    fn from_a_service<T>(
+    fn by_a_service<T>(
         &self,
         path: &str,
         read: impl Fn(&Service, &Expected<'_>) -> Option<T>,
@@ -198,7 +208,7 @@ impl Provider {
         read: impl Fn(&Service, &Expected<'_>) -> Option<AuthnRequest>,
         relay_state: Option<String>,
     ) -> Option<Asked> {
-        let (service, request) = self.from_a_service("/sso", read)?;
+        let (service, request) = self.by_a_service("/sso", read)?;
         let fits = request.acs.as_ref().is_none_or(|acs| *acs == service.acs);
         fits.then(|| Asked { service, request, relay_state, at: self.now() })
     }
@@ -259,16 +269,19 @@ impl Provider {
         let sign = Sign { key: &self.0.key, certificate, assertion: true, response: true };
         let xml = draft.write(&sign, None)?;
         if let Some((name_id, _)) = subject {
-            lock(&self.0.sessions).insert(session, name_id);
+            let (service, email) = (asked.service.clone(), person.map(|person| person.email.clone()));
+            let session_of = SignedIn { service, name_id, email: email.unwrap_or_default() };
+            lock(&self.0.sessions).insert(session, session_of);
         }
         Ok(xml)
     }
 
     /// Ends the sessions that a service asks to be ended, and says so.
     fn end(&self, service: &Service, request: &LogoutRequest, relay_state: Option<&str>) -> Option<String> {
-        lock(&self.0.sessions).retain(|index, name_id| {
+        lock(&self.0.sessions).retain(|index, session| {
             let is_named = request.session_indexes.is_empty() || request.session_indexes.contains(index);
-            !(is_named && name_id.value == request.name_id.value)
+            let is_theirs = session.service.entity_id == service.entity_id;
+            !(is_named && is_theirs && session.name_id.value == request.name_id.value)
         });
         let location = service.slo.as_deref()?;
         let (id, issuer) = (self.new_id(), self.entity_id());
@@ -282,6 +295,21 @@ impl Provider {
         let xml = draft.write(self.now()).ok()?;
         redirect_url(location, Carried::Response, &xml, relay_state, &self.0.key).ok()
     }
+}
+
+/// Asks the service to end this session as well: where the browser carries that.
+fn logout_of(provider: &Provider, index: &str, session: &SignedIn) -> Option<String> {
+    let location = session.service.slo.as_deref()?;
+    let (id, issuer, now) = (provider.new_id(), provider.entity_id(), provider.now());
+    let draft = logout::RequestDraft {
+        id: &id,
+        issuer: &issuer,
+        destination: location,
+        name_id: &session.name_id,
+        session_indexes: &[index],
+        not_on_or_after: Some(now.plus(VALID)),
+    };
+    redirect_url(location, Carried::Request, &draft.write(now).ok()?, None, &provider.0.key).ok()
 }
 
 /// Never changes and is never given to somebody else, as the email address might be; another one for each service.
@@ -428,9 +456,42 @@ async fn answer(
     provider.look().page("On", &main, &format!("; script-src 'nonce-{}'", which.request))
 }
 
-/// `GET /slo`: a service asks for a logout (SAML Profiles, section 4.4), by redirect.
+/// `GET /`: who is signed in where.
+async fn signed_in(State(provider): State<Provider>) -> Response {
+    let buttons = lock(&provider.0.sessions).iter().fold(String::new(), |buttons, (index, session)| {
+        let (email, service) = (escape(&session.email), escape(&session.service.entity_id));
+        let button =
+            format!(r#"<button name="index" value="{index}"><b>{email}</b><span>{service}</span></button>"#);
+        buttons + &button
+    });
+    let main = match buttons.as_str() {
+        "" => "<h1>Nobody is signed in.</h1>".to_owned(),
+        _ => format!(r#"<h1>Sign out whom?</h1><form method="post">{buttons}</form>"#),
+    };
+    provider.look().page("Sessions", &main, "")
+}
+
+#[derive(Deserialize)]
+struct Session {
+    index: String,
+}
+
+/// `POST /`: the session ends here, and there.
+async fn sign_out(State(provider): State<Provider>, Form(form): Form<Session>) -> Response {
+    let session = lock(&provider.0.sessions).remove(&form.index);
+    match session.and_then(|session| logout_of(&provider, &form.index, &session)) {
+        Some(location) => Redirect::to(&location).into_response(),
+        None => Redirect::to("/").into_response(),
+    }
+}
+
+/// `GET /slo`: a service asks for a logout, or says how the one went that it was asked for (SAML Profiles, section
+/// 4.4), by redirect.
 async fn logout(State(provider): State<Provider>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
+    if let Ok(answer) = RedirectMessage::read(&query, Carried::Response) {
+        return logged_out(&provider, &answer);
+    }
     let Ok(message) = RedirectMessage::read(&query, Carried::Request) else {
         return refuse("There is no SAMLRequest.");
     };
@@ -438,13 +499,27 @@ async fn logout(State(provider): State<Provider>, RawQuery(query): RawQuery) -> 
         let xml = message.verified(&service.keys).ok()?;
         Some(logout::read_request(Received::Redirected(xml), expected, &[]).ok()?.into_inner())
     };
-    let Some((service, request)) = provider.from_a_service("/slo", read) else {
+    let Some((service, request)) = provider.by_a_service("/slo", read) else {
         return refuse("This is no request of a service that we know.");
     };
     match provider.end(&service, &request, message.relay_state.as_deref()) {
         Some(location) => Redirect::to(&location).into_response(),
         None => provider.look().page("Signed out", "<h1>You are signed out.</h1>", ""),
     }
+}
+
+fn logged_out(provider: &Provider, message: &RedirectMessage<'_>) -> Response {
+    let read = |service: &Service, expected: &Expected<'_>| {
+        let request = logout::claimed_in_response_to(&message.xml)?;
+        let xml = message.verified(&service.keys).ok()?;
+        Some(logout::read_response(Received::Redirected(xml), expected, &request).ok()?.into_inner())
+    };
+    let (title, main) = match provider.by_a_service("/slo", read) {
+        Some((_, answer)) if answer.is_complete() => ("Signed out", "<h1>Signed out here and there.</h1>"),
+        Some(_) => ("Signed out", "<h1>Signed out here, and not everywhere else.</h1>"),
+        None => return refuse("This is no answer of a service that we know."),
+    };
+    provider.look().page(title, main, "")
 }
 
 #[tokio::main]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub use saml_metadata::{Look, MetadataReadError, SamlMetadata};
+pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
 
 use crate::audit;
 use crate::config::Config;

@@ -31,6 +31,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .merge(machines())
         .merge(files())
         .layer(from_fn_with_state(front.clone(), layers::own_name))
+        .merge(looks())
         .merge(watchers(&front))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
@@ -99,9 +100,14 @@ fn machines() -> Router<Front> {
 
 fn files() -> Router<Front> {
     Router::new()
-        .route("/assets/{*path}", get(assets::file))
         .route("/assets/brand/{file}", get(assets::brand))
         .route("/assets/logo/{id}", get(logos::logo))
+}
+
+/// What our pages look like. The page that tells of a wrong name looks like them, so this is served by any name; it is
+/// the same for everybody and leads nowhere.
+fn looks() -> Router<Front> {
+    Router::new().route("/assets/{*path}", get(assets::file))
 }
 
 /// Doors for whoever watches over us: by address, so not only under our own name.

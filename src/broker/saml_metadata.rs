@@ -1,22 +1,31 @@
 //! The metadata of SAML identity providers at an address: read within limits, and read again without being turned
-//! against us (threats M15). TLS, or a pinned signer, says whose word a document is; yet without a pinned signer no
-//! document may name another entity, or replace every certificate at once: that takes an operator.
+//! against us (threats M15). Whoever comes to hold the address can say what they like there. So, with nobody there to
+//! ask, certificates are added and addresses moved only by a document that a key signed which the connection trusts
+//! already, or the pinned signer; any other one is an offer, which is told of once and waits for an operator.
 
-use std::collections::{BTreeSet, HashMap};
+mod judge;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use url::Url;
 
+pub use judge::{Verdict, Why};
+
+use self::judge::judge;
 use crate::audit;
 use crate::egress::http::{EgressError, Http, Request};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::{ConnectionId, ProjectId};
 use crate::foundation::random::Random;
+use crate::foundation::secret::Digest;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::connection::metadata::{Described, DescriptionError, LARGEST, describe};
-use crate::model::connection::{Connection, Metadata, SamlSettings, Upstream};
+use crate::model::connection::metadata::{
+    self as description, Described, DescriptionError, LARGEST, describe, describe_again,
+};
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
 use crate::store::durable::connections;
 use crate::store::durable::engine::{Database, Lock as RowLock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
@@ -29,8 +38,14 @@ const MOST: usize = 20_000;
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
 
-/// When it was, held while there is one.
-type LastLook = Arc<Mutex<Option<Moment>>>;
+/// Held while there is one.
+type LastLook = Arc<Mutex<Option<Looked>>>;
+
+/// When somebody looked, and what it came to, unless they went away meanwhile.
+struct Looked {
+    at: Moment,
+    came: Option<Look>,
+}
 
 #[derive(Clone)]
 pub struct SamlMetadata {
@@ -52,26 +67,25 @@ pub enum MetadataReadError {
     Described(#[from] DescriptionError),
     #[error("it is the metadata of another entity: {0}")]
     OtherEntity(String),
-    #[error(
-        "every certificate was replaced at once, and no signer is pinned: compare them with the provider's \
-         administrator, then run `behalf apply --read-metadata`"
-    )]
-    AllReplaced,
+    #[error("it is older than one that was taken before, which is valid until {}", .0.rfc3339())]
+    Older(Moment),
 }
 
 /// What a look came to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Look {
     /// Nothing that matters is different.
     Same,
     /// The connection is another one now: read it again.
     Changed,
-    /// Somebody has just looked.
+    /// There is something else, and it takes an operator: what was known stays.
+    Offered(Why),
+    /// Somebody has looked within the last minute.
     Cooling,
     /// It has no address.
     NoAddress,
     /// What was known stays.
-    Failed(MetadataReadError),
+    Failed(Arc<MetadataReadError>),
 }
 
 impl SamlMetadata {
@@ -86,6 +100,24 @@ impl SamlMetadata {
         entity_id: Option<&str>,
         signer: Option<&str>,
     ) -> Result<Described, MetadataReadError> {
+        let document = self.fetch(url).await?;
+        Ok(describe(&document, entity_id, signer, self.clock.now())?)
+    }
+
+    /// The identity provider of a connection as its address describes it now, and whether that counts without an
+    /// operator.
+    pub async fn read_again(
+        &self,
+        url: &Url,
+        known: &SamlSettings,
+    ) -> Result<(Described, Verdict), MetadataReadError> {
+        let document = self.fetch(url).await?;
+        let described = describe_again(&document, known, self.clock.now())?;
+        let verdict = judge(known, &described)?;
+        Ok((described, verdict))
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Vec<u8>, MetadataReadError> {
         let accept =
             http::HeaderValue::from_static("application/samlmetadata+xml, application/xml, text/xml");
         let request = Request::get(url.clone()).limit(LARGEST).header(http::header::ACCEPT, accept);
@@ -93,28 +125,30 @@ impl SamlMetadata {
         if answer.status != 200 {
             return Err(MetadataReadError::Status(answer.status));
         }
-        Ok(describe(&answer.body, entity_id, signer, self.clock.now())?)
+        Ok(answer.body)
     }
 
     /// Reads a connection's metadata again: because its turn has come, or because an answer was signed by a key that
     /// is not known. One look at a time for each connection, and one a minute.
     pub async fn look(&self, project: ProjectId, connection: ConnectionId) -> Result<Look, StoreError> {
-        let look = self.looks_of(connection);
-        let Ok(mut look) = look.try_lock() else {
-            // Somebody is looking: their answer is ours.
-            drop(look.lock().await);
-            return Ok(Look::Changed);
-        };
-        let now = self.clock.now();
-        if look.is_some_and(|at| now.since(at) < COOLDOWN) {
-            return Ok(Look::Cooling);
-        }
-        *look = Some(now);
         let found = connections::by_id(&mut &self.db, project, connection).await?;
         let Some((url, known)) = found.as_ref().and_then(address) else { return Ok(Look::NoAddress) };
-        let read = self.read(url, known.entity_id.as_deref(), known.signer.as_deref()).await;
+        let look = self.looks_of(connection);
+        let Ok(mut last) = look.try_lock() else {
+            // Somebody is looking: what they see is ours as well.
+            let last = look.lock().await;
+            return Ok(last.as_ref().and_then(|looked| looked.came.clone()).unwrap_or(Look::Cooling));
+        };
+        let now = self.clock.now();
+        if last.as_ref().is_some_and(|looked| now.since(looked.at) < COOLDOWN) {
+            return Ok(Look::Cooling);
+        }
+        *last = Some(Looked { at: now, came: None });
+        let read = self.read_again(url, known).await;
         let keep = Keep { project, connection, known: known.clone(), random: self.random.clone(), now };
-        self.db.write(async move |tx| keep.run(tx, read).await).await
+        let came = self.db.write(async move |tx| keep.run(tx, read).await).await?;
+        *last = Some(Looked { at: now, came: Some(came.clone()) });
+        Ok(came)
     }
 
     fn looks_of(&self, connection: ConnectionId) -> LastLook {
@@ -126,17 +160,17 @@ impl SamlMetadata {
     }
 }
 
-fn address(connection: &Connection) -> Option<(&Url, &Metadata)> {
+fn address(connection: &Connection) -> Option<(&Url, &SamlSettings)> {
     let saml = connection.saml()?.saml;
-    Some((saml.metadata_address()?, saml.metadata.as_ref()?))
+    Some((saml.metadata_address()?, saml))
 }
 
 /// Keeps what came of a look.
 struct Keep {
     project: ProjectId,
     connection: ConnectionId,
-    /// What was known when it was asked for.
-    known: Metadata,
+    /// What was known when it was asked for, and judged by.
+    known: SamlSettings,
     random: Random,
     now: Moment,
 }
@@ -145,44 +179,72 @@ impl Keep {
     async fn run(
         self,
         tx: &mut Tx<'_>,
-        read: Result<Described, MetadataReadError>,
+        read: Result<(Described, Verdict), MetadataReadError>,
     ) -> Result<Look, StoreError> {
         tx.lock(RowLock::Exclusive, "connections", &self.connection.to_string()).await?;
         let found = connections::by_id(tx, self.project, self.connection).await?;
         let Some(before) = found else { return Ok(Look::NoAddress) };
+        let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
+        let Some(metadata) = &saml.metadata else { return Ok(Look::NoAddress) };
         // Another node, or the operator, was quicker.
-        if address(&before).is_none_or(|(_, metadata)| *metadata != self.known) {
+        if (&saml.idp, Some(metadata)) != (&self.known.idp, self.known.metadata.as_ref()) {
             return Ok(Look::Changed);
         }
-        let Upstream::Saml(saml) = &before.settings.upstream else { return Ok(Look::NoAddress) };
-        let judged = read.and_then(|described| {
-            judge(saml, &described)?;
-            Ok(described)
-        });
         let turn = metadata_reads::find(tx, self.connection).await?;
-        match judged {
-            Ok(described) => {
-                self.done(tx, described.next_read_at).await?;
-                self.update(tx, &before, saml, described).await
+        match read {
+            Ok((described, Verdict::Taken)) => {
+                let offered = turn.and_then(|turn| turn.offered).filter(|_| described.idp == saml.idp);
+                self.done(tx, described.next_read_at, offered).await?;
+                self.update(tx, &before, saml, metadata, described).await
+            }
+            Ok((described, Verdict::Offered(why))) => {
+                let offer = offer(&described.idp);
+                let is_told = turn.is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
+                self.done(tx, described.next_read_at, Some(offer)).await?;
+                if !is_told {
+                    self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
+                }
+                Ok(Look::Offered(why))
             }
             Err(error) => {
-                if self.failed(tx, turn, &error).await? == 1 {
+                if self.failed(tx, turn, metadata, &error).await? == 1 {
                     let event =
                         self.event(&before, "organization.connection.metadata_refused", Outcome::Refused);
                     self.record(tx, event.with("why", error.to_string())).await?;
                 }
-                Ok(Look::Failed(error))
+                Ok(Look::Failed(Arc::new(error)))
             }
         }
     }
 
-    async fn done(&self, tx: &mut Tx<'_>, next_read_at: Moment) -> Result<(), StoreError> {
+    /// Says of an offer what it is, once.
+    async fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        old: &IdentityProvider,
+        new: &IdentityProvider,
+        why: Why,
+    ) -> Result<(), StoreError> {
+        let event = self
+            .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
+            .with("why", why.to_string());
+        self.record(tx, compared(event, old, new)).await
+    }
+
+    async fn done(
+        &self,
+        tx: &mut Tx<'_>,
+        next_read_at: Moment,
+        offered: Option<String>,
+    ) -> Result<(), StoreError> {
         let turn = MetadataRead {
             connection_id: self.connection,
             next_read_at,
             read_at: self.now,
             failures: 0,
             failure: None,
+            offered,
         };
         metadata_reads::put(tx, &turn).await
     }
@@ -192,10 +254,11 @@ impl Keep {
         &self,
         tx: &mut Tx<'_>,
         before: Option<MetadataRead>,
+        known: &Metadata,
         error: &MetadataReadError,
     ) -> Result<i64, StoreError> {
-        let (failures, read_at) =
-            before.map_or((0, self.known.read_at), |turn| (turn.failures, turn.read_at));
+        let (failures, read_at, offered) =
+            before.map_or((0, known.read_at, None), |turn| (turn.failures, turn.read_at, turn.offered));
         let doubled = AFTER_FAILURE * (1 << failures.clamp(0, 10));
         let turn = MetadataRead {
             connection_id: self.connection,
@@ -203,6 +266,7 @@ impl Keep {
             read_at,
             failures: failures + 1,
             failure: Some(error.to_string().chars().take(500).collect()),
+            offered,
         };
         metadata_reads::put(tx, &turn).await?;
         Ok(turn.failures)
@@ -215,25 +279,27 @@ impl Keep {
         tx: &mut Tx<'_>,
         before: &Connection,
         saml: &SamlSettings,
+        known: &Metadata,
         described: Described,
     ) -> Result<Look, StoreError> {
-        let (old, new) = (&saml.idp, described.idp);
-        let moved = (&old.sso, &old.slo) != (&new.sso, &new.slo);
-        let (lost, gained) = (old.fingerprints(), new.fingerprints());
-        let changed = *old != new;
+        let (signed_until, valid_until) = validity(known, &described);
         let metadata = Metadata {
             digest: described.digest,
-            valid_until: described.valid_until,
-            read_at: self.now,
-            ..self.known.clone()
+            withdrawn: description::withdrawn(saml, &described.idp),
+            signed_until,
+            valid_until,
+            ..known.clone()
         };
-        if !changed && metadata.digest == self.known.digest {
+        let (old, new) = (&saml.idp, described.idp);
+        let changed = *old != new;
+        if !changed && metadata == *known {
             return Ok(Look::Same);
         }
         let mut after = before.clone();
-        after.settings.upstream =
-            Upstream::Saml(Box::new(SamlSettings { idp: new, metadata: Some(metadata), ..saml.clone() }));
-        after.version += i64::from(moved);
+        let metadata = Some(Metadata { read_at: self.now, ..metadata });
+        let settings = SamlSettings { idp: new.clone(), metadata, ..saml.clone() };
+        after.settings.upstream = Upstream::Saml(Box::new(settings));
+        after.version += i64::from(has_moved(old, &new));
         after.updated_at = self.now;
         connections::update(tx, &after).await?;
         if !changed {
@@ -241,11 +307,8 @@ impl Keep {
         }
         let event = self
             .event(&after, "organization.connection.metadata_changed", Outcome::Changed)
-            .with("version", after.version)
-            .with("certificates_before", lost)
-            .with("certificates_after", gained)
-            .with("addresses_changed", moved);
-        self.record(tx, event).await?;
+            .with("version", after.version);
+        self.record(tx, compared(event, old, &new)).await?;
         Ok(Look::Changed)
     }
 
@@ -262,16 +325,34 @@ impl Keep {
     }
 }
 
-/// Whether a document may take the place of what is known, with nobody there to ask.
-fn judge(known: &SamlSettings, described: &Described) -> Result<(), MetadataReadError> {
-    if described.idp.entity_id != known.idp.entity_id {
-        let other = described.idp.entity_id.clone().unwrap_or_default();
-        return Err(MetadataReadError::OtherEntity(other.chars().take(200).collect()));
+/// What is remembered of until when the newest signed document counts, and until when this one does: one that nobody
+/// signed prolongs nothing that was signed.
+fn validity(known: &Metadata, described: &Described) -> (Option<Moment>, Option<Moment>) {
+    match known.signed_until {
+        _ if described.signed => (described.valid_until, described.valid_until),
+        None => (None, described.valid_until),
+        Some(until) => (Some(until), Some(described.valid_until.map_or(until, |own| own.min(until)))),
     }
-    let pinned = known.metadata.as_ref().is_some_and(|metadata| metadata.signer.is_some());
-    let old: BTreeSet<_> = known.idp.certificates.iter().collect();
-    if !pinned && !described.idp.certificates.iter().any(|certificate| old.contains(certificate)) {
-        return Err(MetadataReadError::AllReplaced);
+}
+
+fn has_moved(old: &IdentityProvider, new: &IdentityProvider) -> bool {
+    (&old.sso, &old.slo) != (&new.sso, &new.slo)
+}
+
+fn compared(event: AuditEvent, old: &IdentityProvider, new: &IdentityProvider) -> AuditEvent {
+    let event = event
+        .with("certificates_before", old.fingerprints())
+        .with("certificates_after", new.fingerprints())
+        .with("addresses_changed", has_moved(old, new));
+    if !has_moved(old, new) {
+        return event;
     }
-    Ok(())
+    let addresses = |idp: &IdentityProvider| idp.addresses().map(str::to_owned).collect::<Vec<_>>();
+    event.with("addresses_before", addresses(old)).with("addresses_after", addresses(new))
+}
+
+/// By what an offer is known again: whatever else changes in the document, it is the same.
+fn offer(idp: &IdentityProvider) -> String {
+    // A list of texts cannot fail to be written.
+    Digest::of(&serde_json::to_vec(idp).unwrap_or_default()).text()
 }

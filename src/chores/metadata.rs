@@ -26,6 +26,9 @@ pub async fn look(broker: &Broker) -> Result<(), StoreError> {
             Look::Failed(error) => {
                 tracing::warn!(%connection, %error, "the metadata of an identity provider cannot be read again");
             }
+            Look::Offered(why) => {
+                tracing::warn!(%connection, %why, "the metadata of an identity provider waits for an operator");
+            }
             Look::Same | Look::Cooling | Look::NoAddress => {}
         }
     }

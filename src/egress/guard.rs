@@ -75,13 +75,16 @@ impl Guard {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("it must be https (egress.allow_loopback_and_http is for development)"),
+            Self::Scheme => {
+                f.write_str("it must be https (egress.allow_loopback_and_http is for development)")
+            }
             Self::UserInfo => f.write_str("it holds a user or a password"),
             Self::Port(port) => write!(f, "port {port} is not among egress.ports"),
             Self::Host => f.write_str("it has no host"),
-            Self::Address => {
-                f.write_str("its host is, or leads to, an address that is not on the public internet (egress.allow_loopback_and_http is for development)")
-            }
+            Self::Address => f.write_str(
+                "its host is, or leads to, an address that is not on the public internet \
+                     (egress.allow_loopback_and_http opens this machine, for development)",
+            ),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::{ConnectionId, KeyId, ProjectId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
-use crate::model::connection::{IdentityProvider, SamlConnection, Unusable, UsableIdp};
+use crate::model::connection::{IdentityProvider, OwnCertificates, SamlConnection, Unusable, UsableIdp};
 use crate::model::saml_key::{Purpose, SamlKeyRecord};
 use crate::protocol::saml::keys::{
     self as saml, Certificate, DecryptingKey, KeyKind, SigningKey, self_signed,
@@ -26,6 +26,11 @@ use crate::store::durable::saml_keys;
 
 /// How long what was read from the store is believed.
 const READ_AGAIN: Duration = Duration::from_secs(60);
+/// How long a copy of our metadata may be kept by whoever asked for it.
+pub const METADATA_KEPT: Duration = Duration::from_secs(60);
+/// For how long a key is published at least before it begins: until every node has read it, and every copy of the
+/// metadata without it has been given up.
+const PUBLISHED_AHEAD: Duration = READ_AGAIN.saturating_add(METADATA_KEPT);
 const DAY: Duration = Duration::from_secs(86_400);
 /// How far the clocks of those who look at a key may lag behind ours.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
@@ -75,7 +80,7 @@ pub struct SpKeys {
 pub enum Begin {
     /// In a second step.
     WhenTold,
-    /// Not before every node has read it.
+    /// Not before every node and every copy of our metadata has it.
     At(Moment),
     Now,
 }
@@ -99,10 +104,12 @@ struct Inner {
     clock: Clock,
     random: Random,
     projects: RwLock<HashMap<ProjectId, Arc<ProjectKeys>>>,
-    /// With the sealed secret that each was opened from.
-    brought: RwLock<HashMap<ConnectionId, (Vec<u8>, BroughtKeys)>>,
+    /// With the sealed secret that each was opened from, and the certificates.
+    brought: RwLock<HashMap<ConnectionId, KnownBrought>>,
     idps: RwLock<HashMap<ConnectionId, KnownIdp>>,
 }
+
+type KnownBrought = (Vec<u8>, OwnCertificates, BroughtKeys);
 
 /// With what it was read from.
 type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
@@ -110,7 +117,10 @@ type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
 #[derive(Clone, Debug, Default)]
 struct BroughtKeys {
     signing: Option<Arc<Certified<SigningKey>>>,
+    next_signing: Option<Arc<Certified<SigningKey>>>,
     decryption: Option<Arc<Certified<DecryptingKey>>>,
+    next_decryption: Option<Arc<Certified<DecryptingKey>>>,
+    previous_decryption: Option<Arc<Certified<DecryptingKey>>>,
 }
 
 impl SamlKeyring {
@@ -152,6 +162,9 @@ impl SamlKeyring {
             keys.encrypt_to = vec![Arc::clone(&decryption)];
             keys.decrypting = vec![decryption];
         }
+        keys.published.extend(brought.next_signing);
+        keys.encrypt_to.extend(brought.next_decryption.clone());
+        keys.decrypting.extend(brought.next_decryption.into_iter().chain(brought.previous_decryption));
         Ok(keys)
     }
 
@@ -163,7 +176,8 @@ impl SamlKeyring {
             Some(keys) if now.since(keys.read_at) < READ_AGAIN && keys.read_at <= now => keys,
             before => self.read_again(project, before, now).await?,
         };
-        keys.at(now)
+        // Not then: keys that were made meanwhile have begun since.
+        keys.at(self.0.clock.now())
     }
 
     async fn read_again(
@@ -214,8 +228,8 @@ impl SamlKeyring {
         let Some(sealed) = &connection.secret else { return Ok(BroughtKeys::default()) };
         let known = || {
             let brought = self.0.brought.read().unwrap_or_else(PoisonError::into_inner);
-            let (from, keys) = brought.get(&connection.id)?;
-            (from == sealed).then(|| keys.clone())
+            let (from, certificates, keys) = brought.get(&connection.id)?;
+            (from == sealed && *certificates == connection.saml.own).then(|| keys.clone())
         };
         if let Some(keys) = known() {
             return Ok(keys);
@@ -223,15 +237,20 @@ impl SamlKeyring {
         let secret = connection_secret::open(&self.0.keyring, connection.id, sealed)?;
         let brought = Brought::parse(&secret).ok_or(KeyError::Unreadable)?;
         let own = &connection.saml.own;
-        let keys = BroughtKeys {
-            signing: certified(brought.signing.as_ref(), brought::signing_key, own.signing.as_deref())?,
-            decryption: certified(
-                brought.decryption.as_ref(),
-                brought::decrypting_key,
-                own.decryption.as_deref(),
-            )?,
+        let signing = |key: &Option<Secret>, own: &Option<String>| {
+            certified(key.as_ref(), brought::signing_key, own.as_deref())
         };
-        keep(&self.0.brought, connection.id, (sealed.clone(), keys.clone()));
+        let decrypting = |key: &Option<Secret>, own: &Option<String>| {
+            certified(key.as_ref(), brought::decrypting_key, own.as_deref())
+        };
+        let keys = BroughtKeys {
+            signing: signing(&brought.signing, &own.signing)?,
+            next_signing: signing(&brought.next_signing, &own.next_signing)?,
+            decryption: decrypting(&brought.decryption, &own.decryption)?,
+            next_decryption: decrypting(&brought.next_decryption, &own.next_decryption)?,
+            previous_decryption: decrypting(&brought.previous_decryption, &own.previous_decryption)?,
+        };
+        keep(&self.0.brought, connection.id, (sealed.clone(), own.clone(), keys.clone()));
         Ok(keys)
     }
 
@@ -290,7 +309,7 @@ impl SamlKeyring {
         // There must be something to follow.
         self.of_project(project).await?;
         let now = self.0.clock.now();
-        let soon = now.plus(READ_AGAIN * 2);
+        let soon = now.plus(PUBLISHED_AHEAD);
         let begins_at = match begin {
             Begin::WhenTold => None,
             Begin::At(moment) => Some(moment.max(soon)),

@@ -5,7 +5,7 @@ use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::protocol::saml::redact::redacted;
-use crate::protocol::saml::refused::{Check, Refused};
+use crate::protocol::saml::refused::{Check, Refused, shown};
 
 /// Bytes of redacted XML that are kept with a refusal.
 const MOST_XML: usize = 16 * 1024;
@@ -23,7 +23,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let check = refusal.name();
-        Self { refusal, check, expected: expected.into(), found: found.into() }
+        Self { refusal, check, expected: shown(&expected.into()), found: shown(&found.into()) }
     }
 
     pub fn is_of(&self, check: Check) -> bool {

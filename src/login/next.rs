@@ -268,7 +268,7 @@ fn organization(journey: &Journey) -> Option<OrganizationId> {
 fn connection(journey: &Journey) -> Option<ConnectionId> {
     match &journey.login.stage {
         Stage::Away(away) => Some(away.connection),
-        Stage::Vouched(connection) => Some(*connection),
+        Stage::Vouched(vouched) => Some(vouched.connection),
         _ => None,
     }
 }

@@ -84,9 +84,9 @@ pub enum Stage {
     Resolved(Resolved),
     /// They were sent to an identity provider.
     Away(Box<Away>),
-    /// It vouched for them in a message that another site made their browser post. The browser is still to show that
-    /// it is the one that went.
-    Vouched(ConnectionId),
+    /// It vouched for somebody in a message that another site made some browser post. That browser was given a ticket;
+    /// it is still to show that it is the one that went, too.
+    Vouched(Vouched),
     /// An identity provider vouched for them.
     Authenticated(Authenticated),
     /// They said for which organization they act.
@@ -172,6 +172,14 @@ pub struct Proof {
 pub struct SingleUse {
     pub id: String,
     pub until: Moment,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Vouched {
+    pub connection: ConnectionId,
+    /// Of the ticket that the browser was given which brought the answer: whoever has begun the flow, and made somebody
+    /// else bring theirs, does not have it (threats H09).
+    pub ticket: Digest,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

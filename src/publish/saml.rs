@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::foundation::id::ConnectionId;
+use crate::keys::saml_keyring::METADATA_KEPT;
 use crate::model::connection::{ConnectionState, NameIdFormat, SamlConnection, WantedSignature};
 use crate::protocol::saml::metadata::{self as descriptor, ServiceProvider};
 use crate::protocol::saml::names::{Binding, name_id};
@@ -12,8 +13,6 @@ use crate::store::durable::connections;
 use crate::web::reply::{self, Fault};
 use crate::web::visitor::Visitor;
 
-/// Well below the time for which a key is published before it signs.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const KIND: HeaderValue = HeaderValue::from_static("application/samlmetadata+xml");
 
 /// `GET /saml/{connection}/metadata`: also of a connection that is not in use yet, for it is needed to set it up.
@@ -27,7 +26,11 @@ pub async fn metadata(visitor: Visitor, Path(connection): Path<String>) -> Respo
     };
     let Some(connection) = connection.saml() else { return nothing() };
     match document(&visitor, connection).await {
-        Ok(xml) => ([(header::CONTENT_TYPE, KIND), (header::CACHE_CONTROL, CACHE)], xml).into_response(),
+        Ok(xml) => {
+            // No key begins before a copy without it has been given up.
+            let cache = format!("public, max-age={}", METADATA_KEPT.as_secs());
+            ([(header::CONTENT_TYPE, KIND)], [(header::CACHE_CONTROL, cache)], xml).into_response()
+        }
         Err(fault) => visitor.machine_fault(&fault).await,
     }
 }

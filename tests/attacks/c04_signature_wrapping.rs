@@ -44,12 +44,16 @@ fn holding(response: &str, what: &str) -> String {
     within(response, "Assertion", |_| what.to_owned())
 }
 
+/// As it is, or encrypted.
+fn sealed(scene: &Scene, assertion: &str, is_sealed: bool) -> String {
+    if is_sealed { scene.encrypted(assertion) } else { assertion.to_owned() }
+}
+
 /// The eight variants of a wrapped response.
-fn response_wrapped(scene: &Scene, signs: Signs, seal: &dyn Fn(&str) -> String) -> Vec<String> {
-    let says = match seal("") == "" {
-        true => scene.says().signing(signs),
-        false => scene.says().signing(signs).encrypting(super::CIPHER),
-    };
+fn response_wrapped(scene: &Scene, signs: Signs, is_sealed: bool) -> Vec<String> {
+    let seal = |assertion: &str| sealed(scene, assertion, is_sealed);
+    let says = scene.says().signing(signs);
+    let says = if is_sealed { says.encrypting(super::CIPHER) } else { says };
     let signed = Signed::of(&scene.idp().answers(&scene.asked, &says), "Response");
     let (evil, assertion) = (scene.evil(), scene.evil_assertion());
     let sealed = holding(&evil, &seal(&assertion));
@@ -67,7 +71,8 @@ fn response_wrapped(scene: &Scene, signs: Signs, seal: &dyn Fn(&str) -> String) 
 }
 
 /// The eight variants of a wrapped assertion within this response.
-fn assertion_wrapped(scene: &Scene, xml: &str, seal: &dyn Fn(&str) -> String) -> Vec<String> {
+fn assertion_wrapped(scene: &Scene, xml: &str, is_sealed: bool) -> Vec<String> {
+    let seal = |assertion: &str| sealed(scene, assertion, is_sealed);
     let signed = Signed::of(xml, "Assertion");
     let evil = scene.evil_assertion();
     let twin = attr(&evil, "ID", Some(value(&signed.whole, "ID")));
@@ -85,20 +90,18 @@ fn assertion_wrapped(scene: &Scene, xml: &str, seal: &dyn Fn(&str) -> String) ->
 }
 
 pub fn wrapped(scene: &Scene) -> Vec<Forgery> {
-    let plain = |assertion: &str| assertion.to_owned();
-    let sealed = |assertion: &str| scene.encrypted(assertion);
     let honest = |signs| scene.idp().answers(&scene.asked, &scene.says().signing(signs));
     let both = [
-        response_wrapped(scene, Signs::Both, &plain)[..2].to_vec(),
-        assertion_wrapped(scene, &honest(Signs::Both), &plain)[2..].to_vec(),
+        response_wrapped(scene, Signs::Both, false)[..2].to_vec(),
+        assertion_wrapped(scene, &honest(Signs::Both), false)[2..].to_vec(),
     ];
     let encrypted = [
-        response_wrapped(scene, Signs::Response, &sealed)[..2].to_vec(),
-        assertion_wrapped(scene, &honest(Signs::Assertion), &sealed)[2..].to_vec(),
+        response_wrapped(scene, Signs::Response, true)[..2].to_vec(),
+        assertion_wrapped(scene, &honest(Signs::Assertion), true)[2..].to_vec(),
     ];
     let kinds = [
-        ("a signed response", response_wrapped(scene, Signs::Response, &plain)),
-        ("a signed assertion", assertion_wrapped(scene, &honest(Signs::Assertion), &plain)),
+        ("a signed response", response_wrapped(scene, Signs::Response, false)),
+        ("a signed assertion", assertion_wrapped(scene, &honest(Signs::Assertion), false)),
         ("both signed", both.concat()),
         ("encrypted", encrypted.concat()),
     ];
@@ -118,7 +121,7 @@ pub fn ids(scene: &Scene) -> Vec<Forgery> {
     let id = value(element(&honest, "Assertion"), "ID").to_owned();
     let status = |attribute: &str| swap(&honest, "<samlp:Status>", &format!("<samlp:Status {attribute}>"));
     let mut files: Vec<_> =
-        ["ID", "Id", "id", "iD", "AssertionID", "xml:id", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
+        ["ID", "Id", "id", "iD", "AssertionID", "samlp:ID", "samlp:Id", "samlp:AssertionID"]
             .into_iter()
             .map(|name| {
                 (format!("Status has the assertion's id as {name}"), status(&format!("{name}=\"{id}\"")))
@@ -143,7 +146,11 @@ pub fn ids(scene: &Scene) -> Vec<Forgery> {
     ));
     let mut files: Vec<_> =
         files.into_iter().map(|(name, xml)| Forgery::new(name, xml, "signature_profile")).collect();
-    files.iter_mut().take(12).for_each(|file| file.fools = Some(BOB));
+    files.iter_mut().take(11).for_each(|file| file.fools = Some(BOB));
+    let reserved = status(&format!("xml:id=\"{id}\""));
+    files.push(
+        Forgery::new("Status has the assertion's id as xml:id", reserved, "malformed_saml").fooling(BOB),
+    );
     files
 }
 

@@ -1,5 +1,9 @@
 //! C05: where there is nothing to verify, or nothing to verify by, nothing is believed.
 
+use std::time::Duration;
+
+use behalf::protocol::saml::certificate::self_signed;
+
 use crate::house::application::{Application, Person};
 use crate::house::broker::Plan;
 use crate::house::forgery::{Forgery, Scene};
@@ -19,7 +23,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         let whole = element(&signed, "Signature").to_owned();
         let stripped = signed.replace(&whole, "");
         let stripped = if signs == Signs::Both {
-            swap(&stripped, &signature_of(&stripped, "Assertion").to_owned(), "")
+            swap(&stripped, signature_of(&stripped, "Assertion"), "")
         } else {
             stripped
         };
@@ -98,10 +102,9 @@ async fn c05_a_connection_without_a_key_is_never_switched_on() {
     let key = element(&good, "KeyDescriptor").to_owned();
     let expired = {
         let now = house.clock.now();
-        let day = std::time::Duration::from_secs(86_400);
+        let day = Duration::from_secs(86_400);
         let key = &idp.signer.key;
-        behalf::protocol::saml::certificate::self_signed(key, "x", now.minus(day * 2), now.minus(day), &[1])
-            .unwrap()
+        self_signed(key, "x", now.minus(day * 2), now.minus(day), &[1]).unwrap()
     };
     for (name, metadata) in [
         ("no key", swap(&good, &key, "")),

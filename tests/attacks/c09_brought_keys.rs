@@ -1,12 +1,13 @@
 //! C09: a message brings the key along that is to verify it, or makes a public one into a secret.
 
 use aws_lc_rs::hmac;
+use behalf::protocol::saml::encryption::Oaep;
 use behalf::protocol::saml::keys::KeyKind;
 use data_encoding::BASE64;
 
 use crate::house::forgery::{Crafted, Forgery, OWNER, Scene, algorithm, by, evil};
 use crate::house::lying_saml_idp::{Signer, Signs, sealed};
-use crate::house::surgery::{after, element, swap, swap_all, value, within};
+use crate::house::surgery::{after, attr, element, inside, swap, swap_all, value, within};
 
 /// An evil assertion signed by a stranger, with this said about the key.
 fn about(scene: &Scene, key_info: &str) -> String {
@@ -37,7 +38,7 @@ fn strangers(scene: &Scene) -> Vec<(String, String, Option<&'static str>)> {
             Some(OWNER),
         ));
     }
-    let to = Some((&scene.asked.encryption, super::CIPHER, behalf::protocol::saml::encryption::Oaep::Mgf1p));
+    let to = Some((&scene.asked.encryption, super::CIPHER, Oaep::Mgf1p));
     made.push(("within what is encrypted".into(), sealed(&plain(), own, Signs::Assertion, to), Some(OWNER)));
     let modulus = BASE64.encode(&own.certificate.verifying_key().spki()[33..289]);
     let value = format!(
@@ -124,7 +125,7 @@ fn borrowed(scene: &Scene) -> Vec<(&'static str, String, &'static str)> {
             "the same, with the id of the other",
             {
                 let id = value(element(&honest, "Assertion"), "ID").to_owned();
-                let twin = crate::house::surgery::attr(&evil, "ID", Some(&id));
+                let twin = attr(&evil, "ID", Some(&id));
                 within(&honest, "Assertion", |_| after(&twin, "</saml:Issuer>", &signature))
             },
             "digest",
@@ -151,7 +152,7 @@ fn borrowed(scene: &Scene) -> Vec<(&'static str, String, &'static str)> {
 }
 
 fn within_text(xml: &str, local: &str) -> String {
-    crate::house::surgery::inside(element(xml, local)).to_owned()
+    inside(element(xml, local)).to_owned()
 }
 
 pub fn files(scene: &Scene) -> Vec<Forgery> {

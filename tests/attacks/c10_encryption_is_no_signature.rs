@@ -4,7 +4,7 @@ use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use data_encoding::BASE64;
 
 use crate::house::forgery::{Forgery, OWNER, Scene};
-use crate::house::lying_saml_idp::{Signs, encrypted_to};
+use crate::house::lying_saml_idp::{Signs, encrypted_to, sealed as sealed_by};
 use crate::house::surgery::{after, element, inside, swap, within};
 
 fn holding(response: &str, what: &str) -> String {
@@ -24,10 +24,8 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
     vec![
         file("in an unsigned response", holding(&signed, &sealed), "signature_missing"),
         file("in the place of the signed one", swap(&whole, &its_own, &sealed), "digest"),
-        file("beside the signed one", swap(&whole, &its_own, &(its_own.clone() + &sealed)), "structure")
-            .fooling(OWNER),
-        file("before the signed one", swap(&whole, &its_own, &(sealed.clone() + &its_own)), "structure")
-            .fooling(OWNER),
+        file("beside the signed one", swap(&whole, &its_own, &(its_own.clone() + &sealed)), "structure"),
+        file("before the signed one", swap(&whole, &its_own, &(sealed.clone() + &its_own)), "structure"),
         file("beside a signed assertion", holding(&signed, &(good.clone() + &sealed)), "structure")
             .fooling(OWNER),
         file("before a signed assertion", holding(&signed, &(sealed.clone() + &good)), "structure")
@@ -44,28 +42,23 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
         ),
         file("encrypted once more", holding(&signed, &scene.encrypted(&sealed)), "structure"),
         file("a whole response", holding(&signed, &scene.encrypted(&signed)), "structure"),
-        file("no XML", holding(&signed, &scene.encrypted("assertion")), "malformed_saml"),
-        file("nothing", holding(&signed, &scene.encrypted("")), "malformed_saml"),
-        file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "malformed_saml"),
+        file("no XML", holding(&signed, &scene.encrypted("assertion")), "undecryptable"),
+        file("nothing", holding(&signed, &scene.encrypted("")), "undecryptable"),
+        file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "undecryptable"),
         file(
             "with a comment",
             holding(&signed, &scene.encrypted(&format!("<!--x-->{good}"))),
-            "malformed_saml",
+            "undecryptable",
         ),
         file(
             "with a DTD",
             holding(&signed, &scene.encrypted(&format!("<!DOCTYPE x>{good}"))),
-            "malformed_saml",
+            "undecryptable",
         ),
         file(
             "signed by a stranger",
             holding(&signed, &{
-                let plain = crate::house::lying_saml_idp::sealed(
-                    &scene.evil(),
-                    &scene.stranger,
-                    Signs::Assertion,
-                    None,
-                );
+                let plain = sealed_by(&scene.evil(), &scene.stranger, Signs::Assertion, None);
                 scene.encrypted(element(&plain, "Assertion"))
             }),
             "signature_invalid",

@@ -2,7 +2,7 @@
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::Plan;
-use crate::house::lying_saml_idp::{Says, Signer};
+use crate::house::lying_saml_idp::{Says, Signer, posts};
 use crate::house::surgery::{swap, swap_all};
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn h04_nor_is_taken_up_what_was_judged_before_the_change() {
     let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
     let asked = bob.leaves_for(&house, "cb", &ask).await;
     let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
-    let posted = crate::house::lying_saml_idp::posts(&mut bob.browser, &asked, &xml).await;
+    let posted = posts(&mut bob.browser, &asked, &xml).await;
     assert_eq!(posted.status, 303);
     let changed = house.file.replace(
         "organization = \"org-b\"\ndisplay_name = \"B Login\"\nstate = \"active\"",

@@ -6,6 +6,7 @@ use crate::house::forgery::{BOB, Scene};
 use crate::house::lying_saml_idp::{Asked, Says, posts};
 use crate::house::naive_saml_sp::NaiveSp;
 use crate::house::surgery::{attr, element, value, within};
+use crate::house::visitor::Visitor;
 
 async fn signed_in(house: &House) -> (Person, Asked, String) {
     let (ask, mut bob) = (Application::rp1(house).asks(), Person::new("bob@b.test"));
@@ -82,7 +83,7 @@ async fn a_hundred_at_once(engine: Engine) {
     let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..100 {
-        let mut visitor = crate::house::visitor::Visitor::arrives();
+        let mut visitor = Visitor::arrives();
         visitor.jar = bob.browser.jar.clone();
         let (asked, xml) = (asked.clone(), xml.clone());
         tasks.spawn(async move {

@@ -62,7 +62,7 @@ async fn h09_an_answer_that_nobody_asked_for_signs_nobody_in() {
     let honest = scene.honest();
     let state = scene.asked.relay_state.clone().unwrap();
     let (flow, _) = state.split_once('.').unwrap();
-    for other in ["", "x", "https://evil.test/", flow, &state.to_uppercase(), &format!("{state}x")] {
+    for other in ["x", "https://evil.test/", flow, &state.to_uppercase(), &format!("{state}x")] {
         let before = scene.house.before().await;
         let answer = posts_to(&mut scene.bob.browser, &scene.asked.acs, Some(other), &honest).await;
         assert_eq!(answer.status, 403, "{other}");
@@ -87,14 +87,42 @@ async fn h09_an_attackers_own_good_answer_leaves_the_victims_browser_anonymous()
     let taken = victim.browser.follow(&answer).await;
     assert_eq!((answer.status.as_u16(), taken.status.as_u16()), (303, 403), "{}", taken.body);
     house.refused(&before, "flow_expired").await;
-    // It was good for the attacker alone, who still may take it up.
-    let taken = attacker.browser.follow(&answer).await;
-    let arrival = attacker.goes_on(&ask, taken).await;
-    assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+    // Nor does the attacker have it now: the ticket went to the browser that brought the answer.
+    let mut without = answer.location().unwrap();
+    without.set_query(None);
+    let before = house.before().await;
+    let polled = attacker.browser.get(without.as_str()).await;
+    assert_eq!(polled.status, 403, "{}", polled.body);
+    house.refused(&before, "flow_expired").await;
     // And the victim's own flow was not disturbed.
     let xml = house.saml("cb").answers(&theirs, &Says::that("owner@b.test"));
     let arrival = victim.returns(&own, &theirs, xml).await;
     assert_eq!(own.redeems(&arrival).await.id["email"], "owner@b.test");
+}
+
+#[tokio::test]
+async fn h09_whoever_begins_a_flow_does_not_get_the_answer_that_another_browser_brings() {
+    let house = Plan::saml().build().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, mut attacker) = (rp1.asks(), Person::new("bob@b.test"));
+    let asked = attacker.leaves_for(&house, "cb", &ask).await;
+    // The victim, who is signed in there, was led to the attacker's way: the answer is genuine and theirs.
+    let xml = house.saml("cb").answers(&asked, &Says::that("owner@b.test"));
+    let mut victim = Person::new("owner@b.test");
+    let answer = posts(&mut victim.browser, &asked, &xml).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let mut led = answer.location().unwrap();
+    // The attacker holds the flow's cookie and no ticket, or a guessed one.
+    for guess in [None, Some("ticket=".to_owned()), Some(format!("ticket={}", "A".repeat(43)))] {
+        led.set_query(guess.as_deref());
+        let polled = attacker.browser.get(led.as_str()).await;
+        assert_eq!(polled.status, 403, "{guess:?}: {}", polled.body);
+    }
+    // The victim's browser holds the ticket and no cookie.
+    assert_eq!(victim.browser.follow(&answer).await.status, 403);
+    for nothing in ["sessions", "users", "identities", "grants"] {
+        assert_eq!(house.count(nothing).await, 0, "{nothing}");
+    }
 }
 
 #[tokio::test]

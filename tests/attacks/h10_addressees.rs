@@ -2,7 +2,7 @@
 //! key signs all of them.
 
 use crate::house::forgery::{BOB, Forgery, Scene};
-use crate::house::surgery::{after, attr, element, inside, swap, swap_all, within};
+use crate::house::surgery::{after, attr, element, inside, swap, swap_all, with_first, with_last, within};
 
 /// Changes of the response itself.
 fn heads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
@@ -54,8 +54,7 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         change("SubjectConfirmationData", &|data| attr(data, name, new))
     };
     let confirmation = |new: &dyn Fn(&str) -> String| change("SubjectConfirmation", new);
-    let conditions =
-        |more: &str| change("Conditions", &|conditions| crate::house::surgery::with_last(conditions, more));
+    let conditions = |more: &str| change("Conditions", &|conditions| with_last(conditions, more));
     let other =
         "<saml:AudienceRestriction><saml:Audience>https://sp.test</saml:Audience></saml:AudienceRestriction>";
     let name = |new: &str| change("NameID", &|name| swap(name, inside(name), new));
@@ -101,7 +100,7 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         (
             "structure",
             "a bearer with a name of their own",
-            confirmation(&|one| crate::house::surgery::with_first(one, "<saml:NameID>owner</saml:NameID>")),
+            confirmation(&|one| with_first(one, "<saml:NameID>owner</saml:NameID>")),
         ),
         (
             "confirmation_not_before",
@@ -132,9 +131,7 @@ fn assertions(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         (
             "encryption_unsupported",
             "an encrypted attribute",
-            change("AttributeStatement", &|one| {
-                crate::house::surgery::with_last(one, "<saml:EncryptedAttribute/>")
-            }),
+            change("AttributeStatement", &|one| with_last(one, "<saml:EncryptedAttribute/>")),
         ),
         (
             "subject",

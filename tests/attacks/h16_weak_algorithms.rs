@@ -2,8 +2,8 @@
 //! made.
 
 use aws_lc_rs::digest;
-
 use behalf::protocol::saml::keys::Certificate;
+use behalf::protocol::saml::signature::SignatureMethod;
 
 use crate::house::broker::{House, Plan};
 use crate::house::forgery::{
@@ -106,12 +106,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
             crafted(
                 scene,
                 |_, _| {},
-                |message| {
-                    signer
-                        .key
-                        .sign(behalf::protocol::saml::signature::SignatureMethod::RsaSha512, message)
-                        .unwrap()
-                },
+                |message| signer.key.sign(SignatureMethod::RsaSha512, message).unwrap(),
             ),
             "signature_invalid",
         ),

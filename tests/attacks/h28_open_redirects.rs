@@ -152,11 +152,15 @@ async fn h28_no_path_is_a_place_to_go() {
         "/authorize/?redirect_uri=https://evil.test",
         "/p",
         "/p/",
-        "/p/default",
     ] {
         let answer = Visitor::arrives().get(&format!("{}{path}", house.url)).await;
         assert!(answer.location().is_none(), "{path}: {answer:?}");
         assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        assert!(!answer.body.contains("evil"), "{path}: {}", answer.body);
+    }
+    for path in ["/", "/p/default", "/?next=https://evil.test", "/p/default?next=//evil.test"] {
+        let answer = Visitor::arrives().get(&format!("{}{path}", house.url)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (200, None), "{path}");
         assert!(!answer.body.contains("evil"), "{path}: {}", answer.body);
     }
 }

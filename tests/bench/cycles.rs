@@ -42,6 +42,12 @@ impl<'a> Client<'a> {
         client
     }
 
+    /// Somebody who has not signed in.
+    pub async fn stranger(house: &'a House, provider: Upstream<'a>, email: String) -> Self {
+        let (behalf, upstream) = open(house, provider).await;
+        Self { house, provider, behalf, upstream, email, session: String::new() }
+    }
+
     /// The server has closed what was idle for long.
     async fn reopen(&mut self) {
         (self.behalf, self.upstream) = open(self.house, self.provider).await;

@@ -75,6 +75,6 @@ async fn measure(plan: &Plan) {
         memory::measure(&provider, plan.cycles).await;
     }
     if plan.has("scale") {
-        scale::measure().await;
+        scale::measure(&provider).await;
     }
 }

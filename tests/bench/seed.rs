@@ -56,6 +56,22 @@ pub async fn house(broker: &Broker, upstream: Upstream<'_>) {
     written.await.unwrap();
 }
 
+/// Organizations beside it: `company-0.test` and so on.
+pub async fn neighbours(broker: &Broker, issuer: &str, many: usize) {
+    let (project, now, random) = (default_project(broker).await, broker.now(), broker.random.clone());
+    for from in (0..many).step_by(5_000) {
+        let (random, issuer) = (random.clone(), issuer.to_owned());
+        let written = broker.db.write(async move |tx| {
+            for number in from..many.min(from + 5_000) {
+                let name = format!("company-{number}.test");
+                Customer::new(&random, project, now, &name, &issuer).insert(tx).await?;
+            }
+            Ok::<_, StoreError>(())
+        });
+        written.await.unwrap();
+    }
+}
+
 /// The `client_id` is the algorithm's name.
 pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: Algorithm) -> Application {
     Application {

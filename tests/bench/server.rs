@@ -25,12 +25,18 @@ pub struct House {
 
 impl House {
     pub async fn build<'a>(upstream: impl Into<Upstream<'a>>) -> Self {
+        Self::with_neighbours(upstream, 0).await
+    }
+
+    /// With so many further organizations, whose people are signed in by the same provider.
+    pub async fn with_neighbours<'a>(upstream: impl Into<Upstream<'a>>, many: usize) -> Self {
         let upstream = upstream.into();
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let house = Self { folder, address: format!("127.0.0.1:{port}") };
         let broker = open(&house.write_settings(upstream.issuer().starts_with("http:"))).await;
         seed::house(&broker, upstream).await;
+        seed::neighbours(&broker, upstream.issuer(), many).await;
         house
     }
 

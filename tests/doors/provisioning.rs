@@ -27,7 +27,7 @@ use behalf::store::durable::{
 };
 use data_encoding::HEXLOWER;
 
-use super::saml_connections::{IDP, NOW, OTHER_IDP};
+use super::saml_connections::{IDP, NEXT_DECRYPTION, NEXT_SIGNING, NOW, OTHER_IDP};
 use crate::house::postgres;
 
 pub(super) const EXAMPLE: &str = include_str!("../../examples/house.toml");
@@ -53,6 +53,10 @@ static ENVIRONMENT: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
         ("PARTNER_SIGNING_CERTIFICATE", IDP.certificate.pem()),
         ("PARTNER_DECRYPTION_KEY", OTHER_IDP.key_pem.clone()),
         ("PARTNER_DECRYPTION_CERTIFICATE", OTHER_IDP.certificate.pem()),
+        ("PARTNER_NEXT_SIGNING_KEY", NEXT_SIGNING.key_pem.clone()),
+        ("PARTNER_NEXT_SIGNING_CERTIFICATE", NEXT_SIGNING.certificate.pem()),
+        ("PARTNER_NEXT_DECRYPTION_KEY", NEXT_DECRYPTION.key_pem.clone()),
+        ("PARTNER_NEXT_DECRYPTION_CERTIFICATE", NEXT_DECRYPTION.certificate.pem()),
         ("PRIVATE_JWKS", r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.to_owned()),
     ])
 });

@@ -12,12 +12,12 @@ use behalf::chores;
 use behalf::foundation::clock::Moment;
 use behalf::foundation::random::Random;
 use behalf::keys::keyring::KeyError;
-use behalf::keys::saml_keyring::Begin;
+use behalf::keys::saml_keyring::{Begin, Certified, METADATA_KEPT};
 use behalf::manage::house_file::{Mode, Reading, Report, apply_reading};
 use behalf::model::connection::{
     ConnectionState, IdpInitiated, LoginHint, RequestBinding, SpAddresses, Subject, Unusable,
 };
-use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::keys::{Certificate, DecryptingKey, KeyKind, SigningKey, self_signed};
 use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::store::durable::engine::{StoreError, params};
 use behalf::store::durable::metadata_reads;
@@ -30,6 +30,7 @@ use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, 
 pub(super) const NOW: Moment = Moment::from_seconds(1_790_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
 const ENTITY: &str = "https://idp.partner.test/saml";
+const SSO: &str = "https://idp.partner.test/sso";
 
 /// Whoever signs at the other side.
 pub(super) struct Idp {
@@ -56,6 +57,8 @@ impl Idp {
 
 pub(super) static IDP: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
 pub(super) static OTHER_IDP: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
+pub(super) static NEXT_SIGNING: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
+pub(super) static NEXT_DECRYPTION: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.plus(DAY * 900)));
 static EXPIRED: LazyLock<Idp> = LazyLock::new(|| Idp::new(NOW.minus(DAY)));
 
 fn metadata(entity: &str, keys: &[(&str, &Certificate)], sso: &str, attributes: &str) -> String {
@@ -69,6 +72,17 @@ fn metadata(entity: &str, keys: &[(&str, &Certificate)], sso: &str, attributes: 
     format!(
         r#"<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" ID="_m1" entityID="{entity}"{attributes}><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{keys}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{sso}"/></md:IDPSSODescriptor></md:EntityDescriptor>"#
     )
+}
+
+fn signed(document: &str, by: &Idp) -> String {
+    sign_enveloped(document, "_m1", &by.key, Some(&by.certificate)).unwrap()
+}
+
+/// A document of these signing certificates, which says of itself until when it is valid.
+fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
+    let keys: Vec<_> = idps.iter().map(|idp| ("signing", &idp.certificate)).collect();
+    let until = until.map(|until| format!(" validUntil=\"{}Z\"", &until.rfc3339()[..19]));
+    metadata(ENTITY, &keys, SSO, &until.unwrap_or_default())
 }
 
 /// A place that publishes a document, and counts who asks for it.
@@ -299,6 +313,96 @@ async fn a_key_of_ones_own_needs_its_own_certificate() {
     }
 }
 
+/// A key of one's own with its certificate, from the environment.
+fn own(name: &str, from: &str) -> String {
+    format!(
+        "{name}_key = {{ env = \"PARTNER_{from}_KEY\" }}\n{name}_certificate = {{ env = \"PARTNER_{from}_CERTIFICATE\" }}\n"
+    )
+}
+
+#[tokio::test]
+async fn brought_keys_roll_over_without_a_gap() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let (signing, decryption) = (own("signing", "SIGNING"), own("decryption", "DECRYPTION"));
+        let (next, opens) = (own("next_signing", "NEXT_SIGNING"), own("next_decryption", "NEXT_DECRYPTION"));
+        let now = async || {
+            let made = house.connection("p").await;
+            let keys = house.broker.saml_keys.of_connection(made.saml().unwrap()).await.unwrap();
+            let decrypting = |list: &[Arc<Certified<DecryptingKey>>]| {
+                list.iter().map(|key| key.certificate.clone()).collect::<Vec<_>>()
+            };
+            let published: Vec<_> = keys.published.iter().map(|key| key.certificate.clone()).collect();
+            let signing = keys.signing.certificate.clone();
+            (signing, published, decrypting(&keys.encrypt_to), decrypting(&keys.decrypting))
+        };
+        let [old, new] = [&IDP, &NEXT_SIGNING].map(|idp| idp.certificate.clone());
+        let [old_opens, new_opens] = [&OTHER_IDP, &NEXT_DECRYPTION].map(|idp| idp.certificate.clone());
+        house.apply(&typed(&format!("{signing}{decryption}"))).await;
+        assert_eq!(
+            now().await,
+            (old.clone(), vec![old.clone()], vec![old_opens.clone()], vec![old_opens.clone()])
+        );
+
+        let changes = house.apply(&typed(&format!("{signing}{next}{decryption}{opens}"))).await;
+        assert!(changes[0].contains(&NEXT_SIGNING.fingerprint()), "{changes:?}");
+        let both = vec![old_opens.clone(), new_opens.clone()];
+        assert_eq!(now().await, (old.clone(), vec![old, new.clone()], both.clone(), both));
+
+        let moved = [
+            own("signing", "NEXT_SIGNING"),
+            own("decryption", "NEXT_DECRYPTION"),
+            own("previous_decryption", "DECRYPTION"),
+        ];
+        house.apply(&typed(&moved.concat())).await;
+        let opening = vec![new_opens.clone(), old_opens];
+        assert_eq!(now().await, (new.clone(), vec![new.clone()], vec![new_opens.clone()], opening));
+        house.apply(&typed(&moved[..2].concat())).await;
+        assert_eq!(now().await, (new.clone(), vec![new], vec![new_opens.clone()], vec![new_opens]));
+
+        // Beside the project's own, too.
+        house.apply(&typed(&next)).await;
+        assert_eq!(now().await.1.len(), 2);
+        let same = house.refused(&typed(&format!("{signing}{}", own("next_signing", "SIGNING")))).await;
+        assert!(same.iter().any(|fault| fault.contains("another key than signing_key")), "{same:?}");
+        let alone = "next_decryption_key = { env = \"PARTNER_NEXT_DECRYPTION_KEY\" }";
+        assert!(house.refused(&typed(alone)).await[0].contains("needs next_decryption_certificate"));
+    }
+}
+
+#[tokio::test]
+async fn another_certificate_of_the_same_key_is_shown_at_once() {
+    let house = House::empty(Engine::Sqlite).await;
+    let certificate = async || {
+        let made = house.connection("p").await;
+        let keys = house.broker.saml_keys.of_connection(made.saml().unwrap()).await.unwrap();
+        keys.signing.certificate.clone()
+    };
+    house.apply(&typed(&own("signing", "SIGNING"))).await;
+    assert_eq!(certificate().await, IDP.certificate);
+    let renewed = self_signed(&IDP.key, "idp", NOW, NOW.plus(DAY * 1_000), &[2]).unwrap();
+    let line = "signing_certificate = { env = \"PARTNER_SIGNING_CERTIFICATE\" }";
+    let given = format!("signing_certificate = \"{}\"", renewed.base64());
+    house.apply(&typed(&own("signing", "SIGNING").replace(line, &given))).await;
+    assert_eq!(certificate().await, renewed);
+}
+
+#[tokio::test]
+async fn a_brought_key_that_makes_every_message_dear_is_refused() {
+    let house = House::empty(Engine::Sqlite).await;
+    let place = super::provisioning::FOLDER.path().join("huge.pem");
+    let made = std::process::Command::new("openssl")
+        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4608", "-out"])
+        .arg(&place)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+    for name in ["signing", "next_signing", "decryption", "next_decryption", "previous_decryption"] {
+        let faults = house.refused(&typed(&format!("{name}_key = {{ file = \"huge.pem\" }}"))).await;
+        assert!(faults.iter().any(|fault| fault.contains("RSA of 2048 to 4096 bits")), "{faults:?}");
+    }
+}
+
 #[tokio::test]
 async fn c05_what_could_not_be_verified_is_never_active() {
     for engine in ENGINES {
@@ -457,9 +561,8 @@ async fn h04_certificates_that_roll_over_are_taken_over_and_break_no_login() {
         looks(&house).await;
         assert_eq!(actions(&house, "metadata_").await.len(), 0, "nothing new, nothing told");
 
-        let both = [("signing", &IDP.certificate), ("signing", &OTHER_IDP.certificate)];
-        let sso = "https://idp.partner.test/sso";
-        publisher.says(metadata(ENTITY, &both, sso, ""));
+        let both = listing(&[&IDP, &OTHER_IDP], None);
+        publisher.says(signed(&both, &IDP));
         looks(&house).await;
         let made = house.connection("p").await;
         assert_eq!(made.saml().unwrap().saml.usable().unwrap().keys().len(), 2);
@@ -472,16 +575,130 @@ async fn h04_certificates_that_roll_over_are_taken_over_and_break_no_login() {
         );
         assert_eq!(house.plan(&publisher.file("")).await, [""; 0], "the file does not take it back");
 
-        publisher.says(metadata(ENTITY, &both[1..], sso, ""));
+        // Taking a certificate away needs no signature.
+        publisher.says(listing(&[&OTHER_IDP], None));
         looks(&house).await;
         let made = house.connection("p").await;
         assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
         assert_eq!(made.version, 1);
 
-        publisher.says(metadata(ENTITY, &both[1..], "https://new.partner.test/sso", ""));
+        let moved = OTHER_IDP.metadata(ENTITY).replace(SSO, "https://new.partner.test/sso");
+        publisher.says(signed(&moved, &OTHER_IDP));
         looks(&house).await;
         assert_eq!(house.connection("p").await.version, 2, "another address is another connection");
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
     }
+}
+
+/// Documents of somebody who holds the address and no key of the provider, and a part of what is told of each.
+fn takeovers() -> Vec<(String, &'static str)> {
+    let both = listing(&[&IDP, &OTHER_IDP], None);
+    let original = signed(&IDP.metadata(ENTITY), &IDP);
+    let logout = r#"<md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://evil.test/slo"/><md:SingleSignOnService "#;
+    let (start, rest) = both.split_once('>').unwrap();
+    let (_, of_original) = original.split_once('>').unwrap();
+    let signature = &of_original[..of_original.find("</ds:Signature>").unwrap() + "</ds:Signature>".len()];
+    vec![
+        (both.clone(), "certificates that are new"),
+        (OTHER_IDP.metadata(ENTITY), "certificates that are new"),
+        (signed(&both, &OTHER_IDP), "certificates that are new"),
+        // The provider's own signature, over something else.
+        (format!("{start}>{signature}{rest}"), "certificates that are new"),
+        (IDP.metadata(ENTITY).replace(SSO, "https://evil.test/sso"), "moves addresses"),
+        (IDP.metadata(ENTITY).replacen("<md:SingleSignOnService ", logout, 1), "moves addresses"),
+    ]
+}
+
+#[tokio::test]
+async fn m15_what_is_offered_without_a_known_signature_waits_for_an_operator() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+        house.apply(&publisher.file("")).await;
+        let before = house.connection("p").await;
+        let mut told = Vec::new();
+        for (document, expected) in takeovers() {
+            // As one badly signed answer makes us look.
+            house.clock.turn(DAY);
+            publisher.says(document.clone());
+            let look = house.broker.saml_metadata.look(before.project_id, before.id).await.unwrap();
+            assert!(
+                matches!(&look, Look::Offered(why) if why.to_string().contains(expected)),
+                "{look:?}\n{document}"
+            );
+            assert_eq!(house.connection("p").await, before, "{document}");
+            let turn = metadata_reads::find(&mut &house.broker.db, before.id).await.unwrap().unwrap();
+            told.push(turn.offered.unwrap());
+            publisher.says(document.replace("_m1", "_m7"));
+            looks(&house).await;
+            assert_eq!(house.connection("p").await, before);
+        }
+        told.dedup();
+        let events = actions(&house, "metadata_offered").await;
+        assert_eq!(events.len(), told.len(), "each offer is told once");
+        assert!(
+            events
+                .iter()
+                .any(|row| row.contains(&OTHER_IDP.fingerprint()) && row.contains(&IDP.fingerprint()))
+        );
+        assert!(events.iter().any(|row| row.contains("https://evil.test/sso") && row.contains(SSO)));
+        assert_eq!(actions(&house, "metadata_changed").await.len(), 0);
+        assert_eq!(house.broker.saml_keys.idp(before.saml().unwrap()).unwrap().keys().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn m15_an_old_document_brings_nothing_back() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let third = Idp::new(NOW.plus(DAY * 900));
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    house.apply(&publisher.file("")).await;
+    let certificates = async || {
+        let made = house.connection("p").await;
+        made.saml().unwrap().saml.idp.certificates.clone()
+    };
+    let look = async |document: String| {
+        publisher.says(document);
+        house.clock.turn(DAY);
+        let made = house.connection("p").await;
+        house.broker.saml_metadata.look(made.project_id, made.id).await.unwrap()
+    };
+    // Where documents have no date, what was withdrawn stays away.
+    let undated = signed(&listing(&[&IDP, &OTHER_IDP], None), &IDP);
+    assert!(matches!(look(undated.clone()).await, Look::Changed));
+    assert!(matches!(look(signed(&listing(&[&IDP], None), &IDP)).await, Look::Changed));
+    let replayed = look(undated).await;
+    assert!(matches!(&replayed, Look::Offered(why) if why.to_string().contains("withdrawn")), "{replayed:?}");
+    assert_eq!(certificates().await, [IDP.certificate.base64()]);
+
+    // Where they have one, what is older does not count.
+    let dated = |idps: &[&Idp], days| signed(&listing(idps, Some(NOW.plus(DAY * days))), &IDP);
+    let older = dated(&[&IDP, &third], 100);
+    assert!(matches!(look(older.clone()).await, Look::Changed));
+    assert!(matches!(look(dated(&[&IDP], 200)).await, Look::Changed));
+    for replay in [older, signed(&listing(&[&IDP, &third], None), &IDP)] {
+        let replayed = look(replay).await;
+        assert!(matches!(&replayed, Look::Failed(why) if why.to_string().contains("older")), "{replayed:?}");
+        assert_eq!(certificates().await, [IDP.certificate.base64()]);
+    }
+    // And what nobody signed prolongs nothing.
+    assert!(matches!(look(listing(&[&IDP], Some(NOW.plus(DAY * 800)))).await, Look::Same | Look::Changed));
+    let made = house.connection("p").await;
+    let valid_until = made.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until;
+    assert_eq!(valid_until, Some(NOW.plus(DAY * 200)));
+    // An operator may bring back what was withdrawn.
+    publisher.says(IDP.metadata(ENTITY).replace("</md:KeyDescriptor>", &again(&third)));
+    let file = parse(&publisher.file("")).unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    assert_eq!(certificates().await, [IDP.certificate.base64(), third.certificate.base64()]);
+}
+
+/// The end of a key descriptor, and another one after it.
+fn again(idp: &Idp) -> String {
+    let whole = idp.metadata(ENTITY);
+    let (start, end) =
+        (whole.find("<md:KeyDescriptor").unwrap(), whole.find("<md:SingleSignOnService").unwrap());
+    format!("</md:KeyDescriptor>{}", &whole[start..end])
 }
 
 #[tokio::test]
@@ -495,10 +712,9 @@ async fn m15_whoever_takes_the_address_over_brings_no_new_key() {
         let unsafe_address =
             metadata(ENTITY, &[("signing", &IDP.certificate)], "http://idp.partner.test/sso", "");
         for (document, expected) in [
-            (OTHER_IDP.metadata(ENTITY), "every certificate was replaced"),
             (renamed, "another entity"),
             (unsafe_address, "must be https"),
-            (metadata(ENTITY, &[], "https://idp.partner.test/sso", ""), "no certificate"),
+            (metadata(ENTITY, &[], SSO, ""), "no certificate"),
         ] {
             publisher.says(document);
             looks(&house).await;
@@ -510,6 +726,8 @@ async fn m15_whoever_takes_the_address_over_brings_no_new_key() {
 
         // An operator may confirm it, and sees what they confirm.
         publisher.says(OTHER_IDP.metadata(ENTITY));
+        looks(&house).await;
+        assert_eq!(house.connection("p").await, before);
         let file = parse(&publisher.file("")).unwrap();
         let again = async |mode| -> Report {
             apply_reading(&house.broker, &file, mode, Reading::Again).await.unwrap()
@@ -524,16 +742,50 @@ async fn m15_whoever_takes_the_address_over_brings_no_new_key() {
         let after = house.connection("p").await;
         assert_eq!(after.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
         let turn = metadata_reads::find(&mut &house.broker.db, before.id).await.unwrap().unwrap();
-        assert_eq!((turn.failures, turn.failure), (0, None));
+        assert_eq!((turn.failures, turn.failure, turn.offered), (0, None, None));
+        // What they withdrew stays away.
+        publisher.says(signed(&listing(&[&IDP, &OTHER_IDP], None), &OTHER_IDP));
+        looks(&house).await;
+        assert_eq!(house.connection("p").await.saml().unwrap().saml.idp, after.saml().unwrap().saml.idp);
     }
+}
+
+#[tokio::test]
+async fn m15_the_commands_show_an_offer_and_confirm_it() {
+    // The commands have the machine's clock.
+    let now = behalf::foundation::clock::Clock::System.now();
+    let fresh = || {
+        let key = SigningKey::generate(KeyKind::P256).unwrap();
+        self_signed(&key, "idp", now.minus(DAY), now.plus(DAY * 700), &[1]).unwrap()
+    };
+    let (old, new) = (fresh(), fresh());
+    let publisher = Publisher::of(metadata(ENTITY, &[("signing", &old)], SSO, "")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_owned();
+    std::fs::write(place.join("behalf.toml"), "[egress]\nallow_loopback_and_http = true\n").unwrap();
+    std::fs::write(place.join("house.toml"), publisher.file("")).unwrap();
+    let command = async |arguments: &'static [&'static str]| {
+        let place = place.clone();
+        tokio::task::spawn_blocking(move || text(&behalf(&place, arguments))).await.unwrap()
+    };
+    assert!(command(&["apply", "house.toml"]).await.contains("+ connection p"));
+    publisher.says(metadata(ENTITY, &[("signing", &old), ("signing", &new)], SSO, ""));
+    let prints = [&old, &new].map(|certificate| HEXLOWER.encode(&certificate.fingerprint()));
+    let checked = command(&["check"]).await;
+    let offered = checked.lines().find(|line| line.contains("offers what nobody has confirmed"));
+    let offered = offered.unwrap_or_else(|| panic!("{checked}"));
+    assert!(prints.iter().all(|print| offered.contains(print)), "{offered}");
+    let planned = command(&["apply", "house.toml", "--read-metadata", "--plan"]).await;
+    assert!(prints.iter().all(|print| planned.contains(print)), "{planned}");
+    assert!(command(&["check"]).await.contains("offers what nobody has confirmed"), "a plan changes nothing");
+    assert!(command(&["apply", "house.toml", "--read-metadata"]).await.contains(&prints[1]));
+    assert!(command(&["check"]).await.contains("/metadata says the same"));
 }
 
 #[tokio::test]
 async fn m15_a_pinned_signer_must_have_signed_every_document() {
     let house = House::open_to_here(Engine::Sqlite).await;
     let federation = &*OTHER_IDP;
-    let signed =
-        |document: &str, by: &Idp| sign_enveloped(document, "_m1", &by.key, Some(&by.certificate)).unwrap();
     let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
     let pinned = format!("metadata_certificate = \"{}\"\n", federation.certificate.base64());
     let before = house.rows().await;
@@ -556,6 +808,16 @@ async fn m15_a_pinned_signer_must_have_signed_every_document() {
         house.connection("p").await.saml().unwrap().saml.idp.certificates,
         [later.certificate.base64()]
     );
+    // But not what it said before.
+    let dated = |idp: &Idp, days| signed(&listing(&[idp], Some(NOW.plus(DAY * days))), federation);
+    publisher.says(dated(&later, 200));
+    looks(&house).await;
+    let made = house.connection("p").await;
+    for replay in [dated(&IDP, 100), signed(&IDP.metadata(ENTITY), federation)] {
+        publisher.says(replay);
+        looks(&house).await;
+        assert_eq!(house.connection("p").await, made);
+    }
 }
 
 #[tokio::test]
@@ -566,7 +828,9 @@ async fn an_unknown_key_makes_one_look_and_no_flood() {
     let (made, before) = (house.connection("p").await, publisher.hits());
     let look = || house.broker.saml_metadata.look(made.project_id, made.id);
     let looks = futures_util::future::join_all((0..20).map(|_| look())).await;
-    assert!(looks.iter().all(Result::is_ok));
+    // Whoever waited is told what the look came to.
+    assert!(looks.iter().all(|look| matches!(look, Ok(Look::Same | Look::Cooling))), "{looks:?}");
+    assert!(looks.iter().filter(|look| matches!(look, Ok(Look::Same))).count() > 1, "{looks:?}");
     assert_eq!(publisher.hits(), before + 1);
     assert!(matches!(look().await, Ok(Look::Cooling)));
     house.clock.turn(Duration::from_secs(61));
@@ -575,8 +839,10 @@ async fn an_unknown_key_makes_one_look_and_no_flood() {
     // Typed connections have nothing to look at.
     house.apply(&typed("").replace("connection.p", "connection.q")).await;
     let typed = house.connection("q").await;
-    let looked = house.broker.saml_metadata.look(typed.project_id, typed.id).await;
-    assert!(matches!(looked, Ok(Look::NoAddress)));
+    for _ in 0..2 {
+        let looked = house.broker.saml_metadata.look(typed.project_id, typed.id).await;
+        assert!(matches!(looked, Ok(Look::NoAddress)), "{looked:?}");
+    }
 }
 
 #[tokio::test]
@@ -643,8 +909,11 @@ async fn our_certificates_are_published_ahead_and_begin_when_told() {
         let after = keys.of_project(project).await.unwrap();
         assert_eq!((after.published.len(), after.decrypting.len()), (1, 1));
 
-        // For a key that somebody may have copied.
-        keys.rotate(project, Begin::Now).await.unwrap();
+        // For a key that somebody may have copied. Each node reads the keys once a minute, and whoever asked just
+        // before that keeps the old metadata for as long as it says.
+        let begun = keys.rotate(project, Begin::Now).await.unwrap()[0].begins_at.unwrap();
+        let ahead = begun.since(house.broker.now());
+        assert!(ahead >= Duration::from_secs(60) + METADATA_KEPT, "{ahead:?}");
         house.clock.turn(Duration::from_secs(121));
         let last = keys.of_project(project).await.unwrap();
         assert_ne!(last.signing.certificate, after.signing.certificate);

@@ -19,9 +19,9 @@ use behalf::protocol::saml::names::{authn_context, name_id};
 use behalf::protocol::saml::refused::{Check, Refused};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
 use behalf::protocol::saml::status::Status;
-use behalf::store::durable::{connections, projects};
+use behalf::store::durable::{audit_events, connections, projects};
 
-use super::provisioning::{behalf, text};
+use super::provisioning::{self, ENGINES, behalf, text};
 
 const IDP: &str = "https://idp.a.test/metadata";
 const NOW: Moment = Moment::from_seconds(1_790_000_000);
@@ -89,7 +89,7 @@ impl House {
             "SELECT COUNT(*) FROM users",
             "SELECT SUM(version) FROM connections",
         ] {
-            counted.push((&broker.db).one(count, &[]).await.unwrap().unwrap().get(0).unwrap());
+            counted.push(broker.db.one(count, &[]).await.unwrap().unwrap().get(0).unwrap());
         }
         counted
     }
@@ -225,4 +225,38 @@ async fn refused_messages_are_listed_newest_first_and_found_by_the_id_that_the_v
     assert!(told.contains("<NameID>[10 characters, at a.test]</NameID>") && !told.contains("ann@"), "{told}");
     let unknown = RequestId::new(&Random::System, NOW).to_string();
     assert_eq!(house.run(&["saml", "refusals", "--id", &unknown]).status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn refusals_are_read_page_by_page_on_both_engines() {
+    for engine in ENGINES {
+        let house = provisioning::House::empty(engine).await;
+        let broker = &house.broker;
+        let project = projects::by_slug(&mut &broker.db, "default").await.unwrap().unwrap();
+        let request = RequestId::new(&broker.random, broker.now());
+        for number in 0..5 {
+            let outcome = if number == 2 { Outcome::Granted } else { Outcome::Refused };
+            let event =
+                AuditEvent::new(project.id, "login.refused", outcome).with("number", number.to_string());
+            let event = event.request((number == 3).then_some(request));
+            broker.record(event).await.unwrap();
+            if number != 3 {
+                broker.clock.turn(Duration::from_secs(1));
+            }
+        }
+        let numbers = |found: &[audit_events::Refusal]| -> Vec<String> {
+            found.iter().map(|refusal| refusal.text("number").unwrap().to_owned()).collect()
+        };
+        let read = async |before, most| {
+            audit_events::refusals(&mut &broker.db, project.id, before, most).await.unwrap()
+        };
+        let first = read(None, 1).await;
+        assert_eq!(numbers(&first), ["4", "3"], "both of one moment");
+        let second = read(Some(first[1].at), 1).await;
+        assert_eq!(numbers(&second), ["1"]);
+        assert_eq!(numbers(&read(Some(second[0].at), 9).await), ["0"]);
+        assert_eq!(numbers(&read(None, 9).await), ["4", "3", "1", "0"]);
+        let quoted = audit_events::refusals_of_request(&mut &broker.db, project.id, request).await.unwrap();
+        assert_eq!(numbers(&quoted), ["3"]);
+    }
 }

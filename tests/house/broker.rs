@@ -430,15 +430,17 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login could change, as text.
-const TABLES: [(&str, &str, &str); 8] = [
+const TABLES: [(&str, &str, &str); 10] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
     ("sessions", "id", "id, user_id, identity_id, amr, authenticated_at, expires_at, ended_at"),
+    ("upstream_sessions", "session_id", "session_id, connection_id, subject, name, session_index"),
     ("browsers", "digest", "sessions, expires_at"),
     ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
     ("domains", "id", "id, organization_id, name, state, verified_at"),
+    ("used", "kind, scope, value", "kind, scope, value, expires_at"),
 ];
 
 impl Facts {

@@ -2,7 +2,6 @@
 //! of its own, with nothing stored.
 
 use aws_lc_rs::digest;
-use behalf::foundation::clock::Clock;
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use behalf::protocol::saml::signature::SignatureMethod;
 use behalf::protocol::saml::xml::{Document, Limits, canonical};
@@ -14,7 +13,7 @@ use super::application::{Application, Ask, Person};
 use super::broker::{House, Plan};
 use super::lying_saml_idp::{Asked, LyingSamlIdp, Says, Signer, Signs, encrypted_to, posts, sp_keys};
 use super::naive_saml_sp::NaiveSp;
-use super::surgery::{element, swap_all};
+use super::surgery::{element, swap_all, value};
 
 /// The name of whom an attacker would like to be, and of whom the provider speaks.
 pub const OWNER: &str = "id-of-owner";
@@ -173,11 +172,6 @@ pub fn evil(plain: &str) -> String {
     swap_all(plain, "bob", "owner")
 }
 
-/// A clock for providers that nobody connects with.
-pub fn clock_of(house: &House) -> Clock {
-    house.clock.clone()
-}
-
 pub const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 pub const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
@@ -225,7 +219,7 @@ pub fn canonical_bytes(element: &str) -> Vec<u8> {
 impl Crafted {
     /// As it should be, over this unsigned assertion.
     pub fn over(assertion: &str) -> Self {
-        let id = super::surgery::value(assertion, "ID");
+        let id = value(assertion, "ID");
         let digest = sha256(&canonical_bytes(assertion));
         Self {
             canonicalization: algorithm("CanonicalizationMethod", EXCLUSIVE, ""),
@@ -269,8 +263,8 @@ impl RawRsa {
     /// The key of a signer (RFC 8017, appendix A.1.2, within PKCS#8).
     pub fn of(signer: &Signer) -> Self {
         let der = signer.key.to_pkcs8().unwrap();
-        let document = children(values(&der)[0].1);
-        let key = children(values(document[2].1)[0].1);
+        let document = values(values(&der)[0].1);
+        let key = values(values(document[2].1)[0].1);
         Self { modulus: BigUint::from_bytes_be(key[1].1), exponent: BigUint::from_bytes_be(key[3].1) }
     }
 
@@ -293,10 +287,6 @@ impl RawRsa {
             [0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
         self.sign(&INFO, &sha256(message))
     }
-}
-
-fn children(content: &[u8]) -> Vec<(u8, &[u8])> {
-    values(content)
 }
 
 /// DER, one value after another: tag and content.

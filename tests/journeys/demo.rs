@@ -21,7 +21,7 @@ fn s2_22_the_demo_runs_headless() {
     };
 
     let ann = chapter("Ann signs in");
-    let con = chapter("Con signs in with Contractor's identity provider");
+    let con = chapter("Con signs in with Contractor's identity provider, by SAML");
     let at_home = chapter("Acme CRM asks for Contractor itself");
     assert_eq!((claim(ann, "org_name"), claim(ann, "home_org_id")), ("my-corp".into(), "(absent)".into()));
     assert_eq!(claim(con, "email"), "con@contractor.example");
@@ -29,6 +29,7 @@ fn s2_22_the_demo_runs_headless() {
     assert_eq!(claim(con, "home_org_id"), claim(at_home, "org_id"), "he is one of Contractor's");
     assert_eq!(claim(con, "idp"), claim(at_home, "idp"), "he came through Contractor's connection");
     assert_ne!(claim(con, "idp"), claim(ann, "idp"));
+    assert!(con.contains("✓ where a signed SAML request led") && !ann.contains("SAML"), "{con}");
     assert!(claim(con, "delegation_id").starts_with("dlg_"));
     assert!(log.is_empty(), "nothing to warn of: {log}");
     assert_eq!(temporary.path().read_dir().unwrap().count(), 0, "nothing is left behind");

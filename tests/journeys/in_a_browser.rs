@@ -257,6 +257,15 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
         person.opens(&format!("{}/authorize?client_id=unknown", street.house.url)).await;
         person.sees("Acme Cloud").await;
         clean("error").await;
+        person.opens(&street.house.url).await;
+        person.sees(if language == "en" { "People sign in here" } else { "Hier meldet man sich an" }).await;
+        clean("welcome").await;
+        person.opens(&format!("{}/nothing", street.house.url)).await;
+        person.sees(if language == "en" { "There is nothing here" } else { "Hier ist nichts" }).await;
+        clean("nothing there").await;
+        person.opens(&street.house.url.replace("127.0.0.1", "localhost")).await;
+        person.sees(if language == "en" { "This is not our address" } else { "nicht unsere Adresse" }).await;
+        clean("another name").await;
         person.opens(&street.start("?login_hint=con@a.test")).await;
         person.presses("Sign in").await;
         person.sees("Contractor GmbH").await;

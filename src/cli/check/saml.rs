@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 
 use super::Findings;
-use crate::broker::Broker;
+use crate::broker::{Broker, Verdict};
 use crate::model::connection::{ConnectionState, IdentityProvider, SamlConnection, SpAddresses};
 use crate::model::project::Project;
 use crate::protocol::saml::keys::Certificate;
@@ -59,7 +59,7 @@ async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, f
         [&keys.signing.certificate].into_iter().chain(keys.encrypt_to.first().map(|key| &key.certificate));
     for certificate in own.filter(|certificate| certificate.not_after() <= broker.now().plus(SOON)) {
         let how = format!(
-            "our certificate {} is valid until {}: run `behalf key rotate --saml`, or bring another one",
+            "our certificate {} is valid until {}: run `behalf key rotate --saml`, or bring the next one",
             shown(certificate),
             certificate.not_after().rfc3339()
         );
@@ -126,22 +126,34 @@ async fn metadata(
             format!("reading {url} has failed {} times since {}", turn.failures, turn.read_at.rfc3339());
         findings.warn(what, format!("{told}: {failure}"));
     }
-    match broker.saml_metadata.read(url, metadata.entity_id.as_deref(), metadata.signer.as_deref()).await {
-        Ok(described) if described.idp == saml.idp => findings.fine(what, format!("{url} says the same")),
-        Ok(described) if described.idp.entity_id != saml.idp.entity_id => {
-            findings.wrong(what, format!("{url} is the metadata of another entity now"));
+    match broker.saml_metadata.read_again(url, saml).await {
+        Ok((described, _)) if described.idp == saml.idp => {
+            findings.fine(what, format!("{url} says the same"));
         }
-        Ok(described) => {
-            let names = described.idp.fingerprints().join(", ");
+        Ok((described, Verdict::Taken)) => {
+            let new = told(&described.idp);
+            findings.warn(
+                what,
+                format!("{url} has changed, which the running server takes over by itself: {new}"),
+            );
+        }
+        Ok((described, Verdict::Offered(why))) => {
+            let (old, new) = (told(&saml.idp), told(&described.idp));
             let how = format!(
-                "{url} has changed, which the running server takes over by itself unless all certificates are new; they \
-                 are {names} (`behalf apply --read-metadata` takes them over in any case)"
+                "{url} offers what nobody has confirmed, for {why}: {new}, instead of {old}. Compare it with what the \
+                 provider's administrator says; `behalf apply --read-metadata` takes it over, with --plan it shows it"
             );
             findings.warn(what, how);
         }
         Err(error) => findings.wrong(what, format!("{url} cannot be read: {error}")),
     }
     Ok(())
+}
+
+/// What a document says that an operator has to compare.
+fn told(idp: &IdentityProvider) -> String {
+    let addresses: Vec<_> = idp.addresses().collect();
+    format!("certificates {}; addresses {}", idp.fingerprints().join(", "), addresses.join(", "))
 }
 
 fn shown(certificate: &Certificate) -> String {

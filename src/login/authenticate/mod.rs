@@ -98,6 +98,9 @@ pub async fn sign_in(
     Err(Refusal::TooManyRequests.into())
 }
 
+/// Ids of assertions, among what is used once.
+pub const ASSERTION: &str = "saml_assertion";
+
 /// Why the transaction is rolled back.
 enum Undone {
     Refused(Refusal),
@@ -165,7 +168,7 @@ impl SignIn {
     async fn use_up(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
         let Some(once) = &self.proof.single_use else { return Ok(()) };
         let scope = connection.id.to_string();
-        if used::first(tx, "saml_assertion", &scope, &once.id, once.until).await? {
+        if used::first(tx, ASSERTION, &scope, &once.id, once.until).await? {
             Ok(())
         } else {
             Err(Refusal::AssertionRefused("replayed").into())
@@ -454,7 +457,7 @@ impl SignIn {
             }
         }
         if let Some(upstream) = &self.proof.upstream_session {
-            sessions::put_upstream(tx, session.id, session.connection_id, upstream).await?;
+            sessions::put_upstream(tx, session.id, session.connection_id, upstream, self.now).await?;
         }
         Ok(session.id)
     }

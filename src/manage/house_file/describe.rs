@@ -10,9 +10,10 @@ use super::fault::{Fault, Place};
 use super::parts::{ConnectionPart, DescribedBy, UpstreamPart};
 use super::{HouseFile, Reading};
 use crate::broker::Broker;
+use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
-use crate::model::connection::metadata::{Described, describe};
-use crate::model::connection::{Metadata, MetadataSource};
+use crate::model::connection::metadata::{Described, describe, withdrawn};
+use crate::model::connection::{Metadata, MetadataSource, SamlSettings};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{connections, projects};
 
@@ -93,8 +94,8 @@ impl<'p> Wanted<'p> {
         same && self.entity_id == known.entity_id.as_deref() && self.signer == known.signer.as_deref()
     }
 
-    /// The description, as it is kept.
-    pub fn metadata(&self, described: &Described, now: crate::foundation::clock::Moment) -> Metadata {
+    /// The description, as it is kept in the place of what was known: whoever applies the file answers for it.
+    pub fn metadata(&self, described: &Described, known: Option<&SamlSettings>, now: Moment) -> Metadata {
         Metadata {
             source: match &self.from {
                 From::Document(_) => MetadataSource::Document,
@@ -105,6 +106,8 @@ impl<'p> Wanted<'p> {
             digest: described.digest.clone(),
             read_at: now,
             valid_until: described.valid_until,
+            signed_until: described.valid_until.filter(|_| described.signed),
+            withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
         }
     }
 

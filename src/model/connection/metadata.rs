@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::saml::{IdentityProvider, ServiceEndpoint, ServiceEndpoints};
+use super::saml::{IdentityProvider, SamlSettings, ServiceEndpoint, ServiceEndpoints};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
 use crate::protocol::saml::keys::Certificate;
-use crate::protocol::saml::metadata::{self, Endpoint, MetadataError};
+use crate::protocol::saml::metadata::{self, Endpoint, IdpMetadata, MetadataError};
 use crate::protocol::saml::names::Binding;
 
 /// The largest document that is read, in bytes: a federation's aggregate.
@@ -18,11 +18,16 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
+/// Withdrawn certificates that are remembered; the oldest are forgotten first.
+const MOST_WITHDRAWN: usize = 64;
 
 /// An identity provider as a document describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     pub idp: IdentityProvider,
+    /// Whether the pinned signer signed it or, without one, a key that is trusted already; then nothing was read but
+    /// what was signed.
+    pub signed: bool,
     /// SHA-256 of the document.
     pub digest: String,
     pub valid_until: Option<Moment>,
@@ -50,7 +55,45 @@ pub fn describe(
 ) -> Result<Described, DescriptionError> {
     let signer = signer.map(Certificate::from_base64).transpose().map_err(|_| DescriptionError::Signer)?;
     let pinned = signer.as_ref().map(|signer| std::slice::from_ref(signer.verifying_key()));
-    let read = metadata::read(document, entity_id, pinned, now)?;
+    described(document, metadata::read(document, entity_id, pinned, now)?, now)
+}
+
+/// Reads the document of a connection anew. Without a pinned signer, a signature counts if a certificate made it that
+/// the connection trusts already; any other one is as good as none.
+pub fn describe_again(
+    document: &[u8],
+    known: &SamlSettings,
+    now: Moment,
+) -> Result<Described, DescriptionError> {
+    let metadata = known.metadata.as_ref();
+    let entity_id = metadata.and_then(|metadata| metadata.entity_id.as_deref());
+    if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
+        return describe(document, entity_id, Some(signer), now);
+    }
+    let trusted = known.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
+    let keys: Vec<_> = trusted.map(|certificate| certificate.verifying_key().clone()).collect();
+    match metadata::read(document, entity_id, Some(&keys), now) {
+        Err(MetadataError::NotSigned | MetadataError::Signature(_)) => {
+            describe(document, entity_id, None, now)
+        }
+        read => described(document, read?, now),
+    }
+}
+
+/// The certificates that are not to come back by themselves, once `new` takes the place of what is known.
+pub fn withdrawn(known: &SamlSettings, new: &IdentityProvider) -> Vec<String> {
+    let present = new.fingerprints();
+    let before = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
+    let mut withdrawn = before;
+    for lost in known.idp.fingerprints() {
+        withdrawn.retain(|name| *name != lost);
+        withdrawn.push(lost);
+    }
+    withdrawn.retain(|name| !present.contains(name));
+    withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
+}
+
+fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {
     let idp = IdentityProvider {
         sso: endpoints(&read.sso),
         slo: endpoints(&read.slo),
@@ -67,6 +110,7 @@ pub fn describe(
     }
     Ok(Described {
         idp,
+        signed: read.verified,
         digest: Digest::of(document).text(),
         valid_until: read.valid_until,
         next_read_at: now.plus(every),

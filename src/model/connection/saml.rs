@@ -107,13 +107,19 @@ pub struct Metadata {
     pub source: MetadataSource,
     /// The one of an aggregate; absent: the only one.
     pub entity_id: Option<String>,
-    /// Whoever must have signed it: X.509 in DER, as base64. Absent: whoever gave it, or TLS, is believed.
+    /// Whoever must have signed it: X.509 in DER, as base64. Absent: whoever gave it is believed, and
+    /// TLS the first time; from then on see `broker::Verdict`.
     pub signer: Option<String>,
     /// SHA-256 of what was read, as base64url.
     pub digest: String,
     pub read_at: Moment,
     /// The document's own `validUntil`. What was read at an address does not count beyond it.
     pub valid_until: Option<Moment>,
+    /// The `validUntil` of the newest document whose signature counted: one that ends before it is older.
+    pub signed_until: Option<Moment>,
+    /// Fingerprints of certificates that were taken away: an old document must not bring them back by itself.
+    #[serde(default)]
+    pub withdrawn: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,7 +260,10 @@ pub struct AttributeMapping {
 #[serde(deny_unknown_fields)]
 pub struct OwnCertificates {
     pub signing: Option<String>,
+    pub next_signing: Option<String>,
     pub decryption: Option<String>,
+    pub next_decryption: Option<String>,
+    pub previous_decryption: Option<String>,
 }
 
 words! {

@@ -105,6 +105,14 @@ impl VerifyingKey {
         self.parsed.first().map_or(&[], |(_, key)| key.as_ref())
     }
 
+    /// The length of an RSA modulus, in bits.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        match self.kind {
+            PublicKind::Rsa { bits } => Some(bits),
+            PublicKind::P256 | PublicKind::P384 => None,
+        }
+    }
+
     /// For show: `RSA 2048`, `P-256`.
     pub fn kind(&self) -> String {
         match self.kind {
@@ -372,6 +380,11 @@ impl DecryptingKey {
 
     pub fn encrypting_key(&self) -> &EncryptingKey {
         &self.public
+    }
+
+    /// The length of its modulus, in bits.
+    pub fn rsa_bits(&self) -> usize {
+        self.key.key_size_bits()
     }
 
     /// The length of everything that is encrypted to this key, in bytes.

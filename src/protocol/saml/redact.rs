@@ -2,12 +2,38 @@
 
 use super::xml::{Document, Element, Limits};
 
-/// Elements whose text says who somebody is, or is long and tells nothing.
-const HIDDEN: [&str; 6] =
-    ["NameID", "AttributeValue", "CipherValue", "X509Certificate", "Modulus", "SessionIndex"];
+/// Elements of which nothing is shown but how much there is: they say who somebody is, or are long and tell nothing.
+const HIDDEN: [&str; 7] =
+    ["NameID", "AttributeValue", "BaseID", "CipherValue", "X509Certificate", "Modulus", "SessionIndex"];
+
+/// Attributes that are shown as they are; of others only the length.
+const SHOWN: [&str; 22] = [
+    "Algorithm",
+    "AuthnInstant",
+    "Comparison",
+    "Destination",
+    "ForceAuthn",
+    "Format",
+    "FriendlyName",
+    "ID",
+    "Id",
+    "InResponseTo",
+    "IsPassive",
+    "IssueInstant",
+    "Method",
+    "Name",
+    "NameFormat",
+    "NotBefore",
+    "NotOnOrAfter",
+    "PrefixList",
+    "Recipient",
+    "SessionNotOnOrAfter",
+    "URI",
+    "Value",
+];
 
 /// The message with such texts replaced by their length, and by the domain where it is an address. `None` where it
-/// cannot even be read.
+/// cannot even be read. A `StatusMessage` is the provider's own words and is shown.
 pub fn redacted(xml: &[u8]) -> Option<String> {
     let document = Document::parse(xml, &Limits::MESSAGE).ok()?;
     let mut shown = String::with_capacity(xml.len());
@@ -19,7 +45,14 @@ fn write(element: Element<'_>, depth: usize, shown: &mut String) {
     let indent = "  ".repeat(depth);
     shown.push_str(&format!("{indent}<{}", element.local()));
     for (name, value) in element.plain_attributes() {
-        shown.push_str(&format!(" {name}=\"{}\"", escaped(value)));
+        let value = if SHOWN.contains(&name) || name == "Version" { escaped(value) } else { hidden(value) };
+        shown.push_str(&format!(" {name}=\"{value}\""));
+    }
+    if HIDDEN.contains(&element.local()) {
+        let texts = element.descendants().filter_map(|inner| inner.text().ok());
+        let text: String = texts.collect();
+        shown.push_str(&format!(">{}</{}>\n", hidden(text.trim()), element.local()));
+        return;
     }
     if element.children().next().is_some() {
         shown.push_str(">\n");
@@ -30,8 +63,7 @@ fn write(element: Element<'_>, depth: usize, shown: &mut String) {
         return;
     }
     let text = element.text().unwrap_or_default();
-    let text = if HIDDEN.contains(&element.local()) { hidden(text.trim()) } else { escaped(text.trim()) };
-    shown.push_str(&format!(">{text}</{}>\n", element.local()));
+    shown.push_str(&format!(">{}</{}>\n", escaped(text.trim()), element.local()));
 }
 
 fn hidden(text: &str) -> String {
@@ -56,12 +88,17 @@ mod tests {
     #[test]
     fn m09_nobody_is_named() {
         let xml = "<Response ID=\"_1\"><Assertion><Subject><NameID>ann@a.test</NameID></Subject>\
-                   <AttributeValue>Ann &amp; Co</AttributeValue><Audience>https://x.test</Audience></Assertion></Response>";
+                   <AttributeValue>Ann &amp; Co</AttributeValue><AttributeValue><Mail>ann@a.test</Mail></AttributeValue>\
+                   <SubjectConfirmationData Address=\"192.0.2.7\" Recipient=\"https://x.test/acs\"/><Audience>https://x.test</Audience></Assertion></Response>";
         let shown = redacted(xml.as_bytes()).unwrap();
         assert!(shown.contains("<NameID>[10 characters, at a.test]</NameID>"), "{shown}");
         assert!(shown.contains("<AttributeValue>[8 characters]</AttributeValue>"), "{shown}");
         assert!(
             shown.contains("<Audience>https://x.test</Audience>") && shown.contains("ID=\"_1\""),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("Recipient=\"https://x.test/acs\"") && !shown.contains("192.0.2.7"),
             "{shown}"
         );
         assert!(!shown.contains("ann") && !shown.contains("Ann"), "{shown}");

@@ -174,7 +174,7 @@ impl From<Undecryptable> for Refused {
 }
 
 /// What may be shown of a value that a stranger wrote.
-fn shown(value: &str) -> String {
+pub fn shown(value: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     match value.char_indices().nth(MAX_SHOWN) {
         None => value.chars().map(clean).collect(),

@@ -14,6 +14,8 @@ pub struct MetadataRead {
     /// In a row, since then.
     pub failures: i64,
     pub failure: Option<String>,
+    /// The digest of what was last told to be offered and waits for an operator.
+    pub offered: Option<String>,
 }
 
 fn read(row: &Row) -> Result<MetadataRead, StoreError> {
@@ -23,11 +25,12 @@ fn read(row: &Row) -> Result<MetadataRead, StoreError> {
         read_at: row.get(2)?,
         failures: row.get(3)?,
         failure: row.get(4)?,
+        offered: row.get(5)?,
     })
 }
 
 pub async fn find(db: &mut impl Read, connection: ConnectionId) -> Result<Option<MetadataRead>, StoreError> {
-    let sql = "SELECT connection_id, next_read_at, read_at, failures, failure FROM metadata_reads
+    let sql = "SELECT connection_id, next_read_at, read_at, failures, failure, offered FROM metadata_reads
                WHERE connection_id = $1";
     db.one(sql, params![connection]).await?.as_ref().map(read).transpose()
 }
@@ -38,12 +41,13 @@ pub async fn due(
     now: Moment,
     limit: i64,
 ) -> Result<Vec<(ProjectId, MetadataRead)>, StoreError> {
-    let sql = "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, c.project_id
+    let sql =
+        "SELECT m.connection_id, m.next_read_at, m.read_at, m.failures, m.failure, m.offered, c.project_id
                FROM metadata_reads m JOIN connections c ON c.id = m.connection_id
                WHERE m.next_read_at <= $1 AND c.state <> 'disabled'
                ORDER BY m.next_read_at LIMIT $2";
     let rows = db.all(sql, params![now, limit]).await?;
-    rows.iter().map(|row| Ok((row.get(5)?, read(row)?))).collect()
+    rows.iter().map(|row| Ok((row.get(6)?, read(row)?))).collect()
 }
 
 /// Takes one turn: false where another node has taken it.
@@ -54,12 +58,19 @@ pub async fn claim(tx: &mut Tx<'_>, turn: &MetadataRead, next_read_at: Moment) -
 
 pub async fn put(tx: &mut Tx<'_>, turn: &MetadataRead) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO metadata_reads (connection_id, next_read_at, read_at, failures, failure)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO metadata_reads (connection_id, next_read_at, read_at, failures, failure, offered)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (connection_id) DO UPDATE
          SET next_read_at = excluded.next_read_at, read_at = excluded.read_at, failures = excluded.failures,
-             failure = excluded.failure",
-        params![turn.connection_id, turn.next_read_at, turn.read_at, turn.failures, turn.failure.as_deref()],
+             failure = excluded.failure, offered = excluded.offered",
+        params![
+            turn.connection_id,
+            turn.next_read_at,
+            turn.read_at,
+            turn.failures,
+            turn.failure.as_deref(),
+            turn.offered.as_deref()
+        ],
     )
     .await?;
     Ok(())

@@ -73,34 +73,39 @@ pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreErro
     Ok(changed == 1)
 }
 
-/// By what the identity provider knows this session, in place of what was there.
+/// By what the identity provider knows this session, besides what it called it before.
 pub async fn put_upstream(
     tx: &mut Tx<'_>,
     session: SessionId,
     connection: ConnectionId,
     upstream: &UpstreamSession,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let name = &upstream.name;
+    let index = upstream.index.as_deref().unwrap_or_default();
     tx.execute(
-        "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (session_id) DO UPDATE
+        "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index, known_since)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (session_id, session_index) DO UPDATE
          SET connection_id = excluded.connection_id, subject = excluded.subject, name = excluded.name,
-             session_index = excluded.session_index",
-        params![session, connection, name.value.as_str(), to_json(name), upstream.index.as_deref()],
+             known_since = excluded.known_since",
+        params![session, connection, name.value.as_str(), to_json(name), index, now],
     )
     .await?;
     Ok(())
 }
 
-/// By what the identity provider knows this session.
-pub async fn upstream_of(
-    db: &mut impl Read,
-    session: SessionId,
-) -> Result<Option<UpstreamSession>, StoreError> {
-    let sql = "SELECT name, session_index FROM upstream_sessions WHERE session_id = $1";
-    let row = db.one(sql, params![session]).await?;
-    row.map(|row| Ok(UpstreamSession { name: json(&row, 0)?, index: row.get(1)? })).transpose()
+/// By what the identity provider knows this session: one entry for each sign-in, the latest first.
+pub async fn upstream_of(db: &mut impl Read, session: SessionId) -> Result<Vec<UpstreamSession>, StoreError> {
+    let sql = "SELECT name, session_index FROM upstream_sessions WHERE session_id = $1
+               ORDER BY known_since DESC, session_index LIMIT 20";
+    let rows = db.all(sql, params![session]).await?;
+    rows.iter()
+        .map(|row| {
+            let index = Some(row.get::<String>(1)?).filter(|index| !index.is_empty());
+            Ok(UpstreamSession { name: json(row, 0)?, index })
+        })
+        .collect()
 }
 
 /// The living sessions that a logout at the identity provider means: all of this name, or those of these indexes
@@ -116,12 +121,13 @@ pub async fn named_upstream(
                JOIN sessions s ON s.id = u.session_id
                WHERE u.connection_id = $1 AND u.subject = $2 AND s.ended_at IS NULL
                ORDER BY s.id";
-    let mut found = Vec::new();
+    let mut found: Vec<SessionId> = Vec::new();
     for row in db.all(sql, params![connection, name]).await? {
-        let index: Option<String> = row.get(1)?;
+        let (id, index): (SessionId, String) = (row.get(0)?, row.get(1)?);
         // One that was given no index can only be meant by its name.
-        if indexes.is_empty() || index.is_none_or(|index| indexes.contains(&index)) {
-            found.push(row.get(0)?);
+        let meant = indexes.is_empty() || index.is_empty() || indexes.contains(&index);
+        if meant && found.last() != Some(&id) {
+            found.push(id);
         }
     }
     Ok(found)

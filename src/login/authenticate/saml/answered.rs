@@ -8,7 +8,7 @@ use crate::foundation::email::Email;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
-use crate::model::connection::{SamlConnection, Subject};
+use crate::model::connection::{Comparison, SamlConnection, Subject};
 use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::{Profile, is_free_claim};
@@ -32,6 +32,7 @@ pub fn proof(
     let assertion = assertion.get();
     let read = Reading { connection, assertion };
     read.check_required()?;
+    read.check_context()?;
     let leeway = Duration::from_secs(connection.settings.leeway);
     let at = assertion.authn_instant;
     let authenticated_at = match away {
@@ -122,6 +123,34 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// What was asked for exactly must be what happened; for the other comparisons there is no order that everybody
+    /// shares (SAML Core, section 3.3.2.2.1).
+    fn check_context(&self) -> Result<(), Diagnosis> {
+        let asked = self.connection.saml.request.authn_context.as_ref();
+        let Some(asked) = asked.filter(|asked| asked.comparison == Comparison::Exact) else { return Ok(()) };
+        let found = self.assertion.authn_context.as_deref();
+        if found.is_some_and(|found| asked.classes.iter().any(|class| class == found)) {
+            return Ok(());
+        }
+        let refusal = Refusal::AssertionRefused("authn_context");
+        Err(Diagnosis::new(refusal, asked.classes.join(", "), found.unwrap_or("none")))
+    }
+
+    /// A name means something only within its qualifiers, which are the provider and us unless it says otherwise (SAML
+    /// Core, section 8.3.7). Another provider's name behind this one's is no name that we could tell apart.
+    fn check_qualifiers(&self) -> Result<(), Diagnosis> {
+        let name = &self.assertion.name_id;
+        let ours = self.connection.id.to_string();
+        let by_another = name.name_qualifier.as_ref().is_some_and(|by| *by != self.assertion.issuer);
+        let for_another = name.sp_name_qualifier.as_ref().is_some_and(|to| !to.contains(&ours));
+        if by_another || for_another {
+            let refusal = Refusal::AssertionRefused("name_qualifier");
+            let expected = "a NameID without qualifiers, or with the provider's and ours";
+            return Err(Diagnosis::new(refusal, expected, "qualifiers of others"));
+        }
+        Ok(())
+    }
+
     /// What names the person for good: a name that changes at each sign-in would make a new user each time.
     fn subject(&self) -> Result<String, Diagnosis> {
         let refusal = || Refusal::AssertionRefused("subject");
@@ -130,7 +159,10 @@ impl Reading<'_> {
                 let expected = "a NameID that stays the same, or an attribute as the subject";
                 Err(Diagnosis::new(refusal(), expected, "a transient NameID"))
             }
-            Subject::NameId => Ok(self.assertion.name_id.value.clone()),
+            Subject::NameId => {
+                self.check_qualifiers()?;
+                Ok(self.assertion.name_id.value.clone())
+            }
             Subject::Attribute(name) => match self.values(name).as_slice() {
                 [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
                 found => {

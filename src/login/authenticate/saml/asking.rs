@@ -42,7 +42,7 @@ pub async fn leave_for(
             relay_state: Secret::new(relay_state.as_str()).digest(),
         }),
         left_at: broker.now(),
-        reauthenticate: login.asked.prompt.login || login.asked.max_age == Some(0),
+        reauthenticate: settings.force_authn || login.asked.prompt.login || login.asked.max_age == Some(0),
         max_age: login.asked.max_age,
         email,
     };
@@ -123,10 +123,7 @@ impl Asking<'_> {
     /// SAML has no word for "at most so old" or "somebody else": where one is asked for, the person proves anew.
     fn is_forced(&self) -> bool {
         let asked = self.asked;
-        self.settings.force_authn
-            || self.away.reauthenticate
-            || asked.max_age.is_some()
-            || asked.prompt.select_account
+        self.away.reauthenticate || asked.max_age.is_some() || asked.prompt.select_account
     }
 
     fn hint(&self) -> Option<String> {

@@ -8,13 +8,14 @@ use tower_sessions::Session;
 
 use super::{answered, unasked};
 use crate::broker::Look;
-use crate::foundation::id::{ConnectionId, FlowId};
+use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Secret;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
 use crate::model::connection::{Connection, SamlConnection};
-use crate::model::login::{Authenticated, Login, Proof, Stage};
+use crate::model::login::{Authenticated, Login, Proof, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
@@ -30,6 +31,8 @@ use crate::web::visitor::Visitor;
 
 /// Refusals of one connection in a minute that are written down with the message; beyond them without it.
 const SHOWN_A_MINUTE: u64 = 20;
+/// Encrypted answers to one connection that one network may post in a minute.
+const DECRYPTED_A_MINUTE: u64 = 300;
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
@@ -77,7 +80,7 @@ async fn named(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
 }
 
 /// Why an answer is not taken.
-enum Told {
+pub(super) enum Told {
     Diagnosis(Diagnosis),
     Stop(Stop),
 }
@@ -96,6 +99,7 @@ struct Answered<'a> {
 impl Answered<'_> {
     async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<String, Told> {
         let xml = message.insert(posted(params)?);
+        self.may_decrypt(xml).await?;
         let claimed = response::claimed_in_response_to(xml);
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
@@ -106,8 +110,7 @@ impl Answered<'_> {
             outcome => outcome?,
         };
         if claimed.is_none() {
-            let led = unasked::led(self.visitor, self.connection, &assertion).await.map_err(Told::Stop)?;
-            return Ok(led?);
+            return unasked::led(self.visitor, self.connection, &assertion).await;
         }
         let nothing = || {
             Refused::missing_or(
@@ -124,8 +127,22 @@ impl Answered<'_> {
         check_relay_state(params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
         let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
-        let flow = self.put_aside(&login, &proof).await?;
-        Ok(self.visitor.path(&format!("/login/{flow}/returned")))
+        self.put_aside(&login, &proof).await
+    }
+
+    /// Opening what is encrypted to us is the dearest thing that a stranger can make us do (threats H12).
+    async fn may_decrypt(&self, xml: &[u8]) -> Result<(), Told> {
+        const ENCRYPTED: &[u8] = b"EncryptedAssertion";
+        if !xml.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
+            return Ok(());
+        }
+        let key = format!("decrypt {} {}", self.connection.id, self.visitor.network());
+        let window = Duration::from_secs(60);
+        let tried = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
+        if tried.map_err(|error| Told::Stop(error.into()))? > DECRYPTED_A_MINUTE {
+            return Err(Told::Stop(Refusal::TooManyRequests.into()));
+        }
+        Ok(())
     }
 
     /// The flow that waits for this answer.
@@ -152,8 +169,11 @@ impl Answered<'_> {
         let found = connections::by_id(&mut &broker.db, project, self.connection.id).await;
         let found = found.map_err(|error| Told::Stop(error.into()))?;
         match found.as_ref().and_then(Connection::saml) {
-            Some(connection) => Answered { connection, ..*self }.verified(xml, claimed).await,
-            None => Err(unknown_key.into()),
+            // The same keys would say the same again.
+            Some(connection) if connection.saml.idp.certificates != self.connection.saml.idp.certificates => {
+                Answered { connection, ..*self }.verified(xml, claimed).await
+            }
+            _ => Err(unknown_key.into()),
         }
     }
 
@@ -185,26 +205,20 @@ impl Answered<'_> {
         Ok(read?)
     }
 
-    /// Keeps the proof for the browser that holds the flow. Of two answers to one request, one is taken.
-    async fn put_aside(&self, login: &Login, proof: &Proof) -> Result<FlowId, Told> {
-        let too_much = |error: EphemeralError| match error {
-            EphemeralError::TooLarge { .. } => {
-                Told::from(Refused::new(Check::Attributes, "fewer or shorter attributes", "too much to keep"))
-            }
-            other => Told::Stop(other.into()),
+    /// Keeps the proof for the browser that holds the flow and has brought the answer: it gets a ticket. Of two answers
+    /// to one request, one is taken.
+    async fn put_aside(&self, login: &Login, proof: &Proof) -> Result<String, Told> {
+        let ticket = self.visitor.broker().random.token();
+        keep(self.visitor, &ticket, proof, flow::time_left(self.visitor, login)).await?;
+        let request = |login: &Login| {
+            login.awaits_saml(self.connection.id).ok().map(|(_, awaited)| awaited.request.clone())
         };
-        let (key, left) = (login.id.to_string(), flow::time_left(self.visitor, login));
-        let bytes = serde_json::to_vec(proof).map_err(|error| Told::Stop(error.into()))?;
-        let awaits = |now: &Login| {
-            let answered = login.awaits_saml(self.connection.id).map(|(_, awaited)| &awaited.request);
-            now.awaits_saml(self.connection.id).map(|(_, awaited)| &awaited.request) == answered
-        };
-        let stage = Stage::Vouched(self.connection.id);
+        let stage = Stage::Vouched(Vouched { connection: self.connection.id, ticket: ticket.digest() });
+        let awaits = |now: &Login| request(now).is_some_and(|id| Some(id) == request(login));
         if !flow::move_on(self.visitor, login.id, awaits, stage).await.map_err(Told::Stop)? {
             return Err(Refused::new(Check::InResponseTo, "one answer to one request", "another one").into());
         }
-        self.visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, left).await.map_err(too_much)?;
-        Ok(login.id)
+        Ok(self.visitor.path(&format!("/login/{}/returned?ticket={}", login.id, ticket.expose())))
     }
 
     /// The same page whatever it was; the rest is for the connection's administrator.
@@ -244,9 +258,46 @@ fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Res
     }
 }
 
-/// `GET /login/{flow}/returned`: the browser that went takes up what was proved of it.
-pub async fn returned(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
-    let (mut journey, proof) = match taken(&visitor, &flow).await {
+/// How long a proof waits: a browser follows at once.
+const WAITS: Duration = Duration::from_secs(60);
+
+/// Keeps a proof under a ticket.
+pub(super) async fn keep(
+    visitor: &Visitor,
+    ticket: &Secret,
+    proof: &Proof,
+    at_most: Duration,
+) -> Result<(), Told> {
+    let bytes = serde_json::to_vec(proof).map_err(|error| Told::Stop(error.into()))?;
+    let key = ticket.digest().text();
+    let kept = visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, WAITS.min(at_most)).await;
+    kept.map_err(|error| match error {
+        EphemeralError::TooLarge { .. } => {
+            Refused::new(Check::Attributes, "fewer or shorter attributes", "too much to keep").into()
+        }
+        EphemeralError::Full(_) => Told::Stop(Refusal::Crowded.into()),
+    })
+}
+
+/// Takes the proof of a ticket, once.
+pub(super) async fn take(visitor: &Visitor, ticket: &Secret) -> Result<Proof, Stop> {
+    let found = visitor.broker().ephemeral.take(Kind::Proof, &ticket.digest().text()).await?;
+    Ok(serde_json::from_slice(&found.ok_or(Refusal::FlowExpired)?)?)
+}
+
+pub(super) fn ticket(query: Option<&str>) -> Result<Secret, Refusal> {
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|_| Refusal::FlowExpired)?;
+    params.get("ticket").ok().flatten().map(Secret::new).ok_or(Refusal::FlowExpired)
+}
+
+/// `GET /login/{flow}/returned`: the browser that went, and that brought the answer, takes up what was proved.
+pub async fn returned(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let (mut journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
@@ -270,17 +321,24 @@ pub async fn accepted(
     Path(connection): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let outcome = unasked::accept(&visitor, &browser, &connection, &query.unwrap_or_default()).await;
+    let outcome = unasked::accept(&visitor, &browser, &connection, query.as_deref()).await;
     answer(&visitor, outcome).await
 }
 
-async fn taken(visitor: &Visitor, flow: &str) -> Result<(Journey, Proof), Stop> {
-    let journey = Journey::find(visitor, flow).await?;
-    if !matches!(journey.login.stage, Stage::Vouched(_)) {
+async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Journey, Proof), Stop> {
+    let ticket = ticket(query)?;
+    let is_for = |journey: &Journey| match &journey.login.stage {
+        Stage::Vouched(vouched) => vouched.ticket == ticket.digest(),
+        _ => false,
+    };
+    // Looked at first: a browser without the ticket leaves the flow as it is.
+    if !is_for(&Journey::find(visitor, flow).await?) {
         return Err(Refusal::FlowExpired.into());
     }
     let journey = Journey::take(visitor, flow).await?;
-    let key = journey.login.id.to_string();
-    let proof = visitor.broker().ephemeral.take(Kind::Proof, &key).await?.ok_or(Refusal::FlowExpired)?;
-    Ok((journey, serde_json::from_slice(&proof)?))
+    if !is_for(&journey) {
+        return Err(Refusal::FlowExpired.into());
+    }
+    let proof = take(visitor, &ticket).await?;
+    Ok((journey, proof))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tower_sessions::Session;
 
 use super::answered;
+use super::pages::{Told, keep, take, ticket};
 use crate::foundation::email::Email;
 use crate::login::Stop;
 use crate::login::authenticate;
@@ -17,50 +18,51 @@ use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
-use crate::model::login::Proof;
-use crate::protocol::oauth::params::{self, Params};
+use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
-use crate::store::durable::{applications, connections};
-use crate::store::ephemeral::Kind;
+use crate::store::durable::{applications, connections, sessions, used};
+use crate::web::browser;
 use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
-
-/// A browser takes a redirect at once.
-const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Where an unasked answer leads, if this connection takes any.
 pub async fn led(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
     assertion: &Verified<Assertion>,
-) -> Result<Result<String, Diagnosis>, Stop> {
+) -> Result<String, Told> {
     let now = visitor.broker().now();
     let mode = connection.saml.idp_initiated;
     if mode == IdpInitiated::Off {
         let found = "none: the identity provider began, and this connection does not take that";
-        return Ok(Err(Refused::new(Check::InResponseTo, "a request of ours", found).into()));
+        return Err(Refused::new(Check::InResponseTo, "a request of ours", found).into());
     }
-    let Some(application) = target(visitor, connection).await? else {
+    let Some(application) = target(visitor, connection).await.map_err(Told::Stop)? else {
         let found = "a default application without initiate_login_uri, or none";
         let refusal = Refusal::AssertionRefused("default_application");
-        return Ok(Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found)));
+        return Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found).into());
     };
-    let proof = match answered::proof(connection, None, assertion, now) {
-        Ok(proof) => proof,
-        Err(diagnosis) => return Ok(Err(diagnosis)),
-    };
+    let mut proof = answered::proof(connection, None, assertion, now)?;
     if mode == IdpInitiated::RoundTrip {
-        return Ok(Ok(login_begun(visitor, &application, proof.email.as_ref())));
+        return Ok(login_begun(visitor, &application, proof.email.as_ref()));
     }
-    let broker = visitor.broker();
-    let ticket = broker.random.token();
-    let bytes = serde_json::to_vec(&proof)?;
-    broker.ephemeral.put(Kind::Proof, &ticket.digest().text(), bytes, TICKET_LIFETIME).await?;
-    let path = format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose());
-    Ok(Ok(visitor.path(&path)))
+    // Used up here and not at the sign-in: the same answer, posted again and again, keeps no proofs.
+    if let Some(once) = proof.single_use.take() {
+        let scope = connection.id.to_string();
+        let first = visitor.broker().db.write(async move |tx| {
+            used::first(tx, authenticate::ASSERTION, &scope, &once.id, once.until).await
+        });
+        if !first.await.map_err(|error| Told::Stop(error.into()))? {
+            let refusal = Refusal::AssertionRefused("replayed");
+            return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
+        }
+    }
+    let ticket = visitor.broker().random.token();
+    keep(visitor, &ticket, &proof, Duration::MAX).await?;
+    Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
 }
 
 /// Signs in the browser that posted such an answer, which is here now with its cookies.
@@ -68,16 +70,11 @@ pub async fn accept(
     visitor: &Visitor,
     browser: &Session,
     connection: &str,
-    query: &str,
+    query: Option<&str>,
 ) -> Result<Response, Stop> {
-    let expired = Refusal::FlowExpired;
-    let params = Params::parse(query.as_bytes()).map_err(|_| expired.clone())?;
-    let ticket = params.get("ticket").ok().flatten().ok_or(expired.clone())?;
-    let key = crate::foundation::secret::Secret::new(ticket).digest().text();
-    let taken = visitor.broker().ephemeral.take(Kind::Proof, &key).await?.ok_or(expired.clone())?;
-    let proof: Proof = serde_json::from_slice(&taken)?;
+    let proof = take(visitor, &ticket(query)?).await?;
     if proof.connection.to_string() != connection {
-        return Err(expired.into());
+        return Err(Refusal::FlowExpired.into());
     }
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, proof.connection).await?;
     let connection = found.ok_or(Refusal::ConnectionChanged)?;
@@ -87,8 +84,17 @@ pub async fn accept(
         .ok_or(Refusal::ConnectionChanged)?;
     let application = target(visitor, connection).await?.ok_or(Refusal::ConnectionChanged)?;
     let email = proof.email.clone();
-    authenticate::pages::complete(visitor, browser, proof).await?;
+    // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
+    if !is_signed_in(visitor, browser).await? {
+        authenticate::pages::complete(visitor, browser, proof).await?;
+    }
     Ok(reply::see_other(&login_begun(visitor, &application, email.as_ref())))
+}
+
+async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Result<bool, Stop> {
+    let Some(id) = browser::session_of(browser, visitor.project.id).await? else { return Ok(false) };
+    let found = sessions::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    Ok(found.is_some_and(|session| session.is_alive(visitor.broker().now())))
 }
 
 /// The application that such logins are for.

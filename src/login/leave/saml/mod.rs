@@ -42,14 +42,15 @@ pub async fn onward(
     let Some(connection) = connection.saml().filter(|connection| connection.saml.single_logout) else {
         return Ok(None);
     };
-    let Some(upstream) = sessions::upstream_of(&mut &broker.db, session).await? else { return Ok(None) };
+    let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
+    let Some(latest) = upstream.first() else { return Ok(None) };
     let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(None) };
     let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
         return Ok(None);
     };
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
-    let xml = request(visitor, connection, &upstream, &id, &endpoint.location)?;
+    let xml = request(visitor, connection, (&latest.name, &upstream), &id, &endpoint.location)?;
     let asked = serde_json::to_vec(&Asked { connection: connection.id })?;
     broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
     let message = Message { which: Carried::Request, id: &id, xml: &xml, relay_state: None };
@@ -60,18 +61,18 @@ pub async fn onward(
 fn request(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
-    upstream: &UpstreamSession,
+    (name, upstream): (&UpstreamName, &[UpstreamSession]),
     id: &str,
     destination: &str,
 ) -> Result<String, Fault> {
     let now = visitor.broker().now();
     let at = visitor.saml_addresses(connection.id);
-    let indexes: Vec<&str> = upstream.index.iter().map(String::as_str).collect();
+    let indexes: Vec<&str> = upstream.iter().filter_map(|session| session.index.as_deref()).collect();
     let draft = RequestDraft {
         id,
         issuer: &at.entity_id,
         destination,
-        name_id: &name_id(&upstream.name),
+        name_id: &name_id(name),
         session_indexes: &indexes,
         not_on_or_after: Some(now.plus(VOID_AFTER)),
     };

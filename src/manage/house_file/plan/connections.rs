@@ -155,6 +155,7 @@ impl Plan<'_, '_> {
             fields.push(Field::secret("secret"));
         }
         if fields.is_empty() {
+            self.renew(&before, after).await?;
             return Ok(Some(id));
         }
         self.check_use(part, &after, Some(&before));
@@ -174,6 +175,15 @@ impl Plan<'_, '_> {
         self.record_connection(action, &after, names_of(&fields)).await?;
         self.changed("connection", &part.slug.value, fields);
         Ok(Some(id))
+    }
+
+    /// Keeps what was just read and says nothing new: until when it counts, and when it is read again.
+    async fn renew(&mut self, before: &Connection, after: Connection) -> Result<(), StoreError> {
+        if !self.described.contains_key(&after.slug) {
+            return Ok(());
+        }
+        connections::update(self.tx, &Connection { updated_at: self.tools.now, ..after.clone() }).await?;
+        self.schedule(&after, Some(before)).await
     }
 
     async fn record_connection(

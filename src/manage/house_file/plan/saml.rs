@@ -53,8 +53,8 @@ impl Plan<'_, '_> {
         let wanted = Wanted::of(part).ok_or(StoreError::Conflict)?;
         let known = before.and_then(Connection::saml).map(|connection| connection.saml);
         match (self.described.get(&part.slug.value), known) {
-            (Some(described), _) => {
-                Ok((described.idp.clone(), Some(wanted.metadata(described, self.tools.now))))
+            (Some(described), known) => {
+                Ok((described.idp.clone(), Some(wanted.metadata(described, known, self.tools.now))))
             }
             (None, Some(known)) if known.metadata.as_ref().is_some_and(|metadata| wanted.is(metadata)) => {
                 Ok((known.idp.clone(), known.metadata.clone()))
@@ -103,6 +103,7 @@ impl Plan<'_, '_> {
                     read_at: self.tools.now,
                     failures: 0,
                     failure: None,
+                    offered: None,
                 };
                 metadata_reads::put(self.tx, &turn).await
             }
@@ -152,7 +153,13 @@ pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
     let mut put = |name: &str, value: Value| drop(shown.insert(name.to_owned(), value));
     put("preset", json!(saml.preset));
     let location = |endpoint: &Option<crate::model::connection::ServiceEndpoint>| {
-        json!(endpoint.as_ref().map(|endpoint| &endpoint.location))
+        let shown = endpoint.as_ref().map(|endpoint| match &endpoint.response_location {
+            Some(answers) if *answers != endpoint.location => {
+                format!("{}, answers to {answers}", endpoint.location)
+            }
+            _ => endpoint.location.clone(),
+        });
+        json!(shown)
     };
     put("idp_entity_id", json!(saml.idp.entity_id));
     put("idp_redirect_url", location(&saml.idp.sso.redirect));
@@ -203,7 +210,15 @@ pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
     put("default_application", json!(saml.default_application));
     put("session_not_on_or_after", json!(saml.honours_session_end));
     put("single_logout", json!(saml.single_logout));
-    put("signing_certificate", json!(saml.own.signing.as_deref().map(fingerprint)));
-    put("decryption_certificate", json!(saml.own.decryption.as_deref().map(fingerprint)));
+    let own = &saml.own;
+    for (name, certificate) in [
+        ("signing_certificate", &own.signing),
+        ("next_signing_certificate", &own.next_signing),
+        ("decryption_certificate", &own.decryption),
+        ("next_decryption_certificate", &own.next_decryption),
+        ("previous_decryption_certificate", &own.previous_decryption),
+    ] {
+        put(name, json!(certificate.as_deref().map(fingerprint)));
+    }
     shown
 }

@@ -69,9 +69,16 @@ impl Envelope {
     /// it takes. A length is no secret, so what cannot be for a key is not tried by it.
     fn content_key(&self, keys: &[&DecryptingKey]) -> Option<Zeroizing<Vec<u8>>> {
         let mut found = None;
+        // A copy opens as the first does.
+        let distinct: Vec<_> = self
+            .keys
+            .iter()
+            .enumerate()
+            .filter(|(at, (_, text))| !self.keys[..*at].iter().any(|(_, before)| before == text))
+            .map(|(_, key)| key)
+            .collect();
         for key in keys.iter().take(MAX_KEYS) {
-            for (oaep, ciphertext) in
-                self.keys.iter().filter(|(_, text)| text.len() == key.ciphertext_bytes())
+            for (oaep, ciphertext) in distinct.iter().filter(|(_, text)| text.len() == key.ciphertext_bytes())
             {
                 let opened = key.decrypt(oaep.algorithm(), ciphertext);
                 let fits = opened.filter(|opened| opened.len() == self.cipher.key_bytes());

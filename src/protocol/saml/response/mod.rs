@@ -154,9 +154,11 @@ fn encrypted(
     Ok(own.unwrap_or(inner))
 }
 
-/// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in.
+/// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in, but one that
+/// cannot be read is told as one that cannot be opened: which it was is nobody's business but the administrator's (H12).
 fn own_of(xml: &[u8], expected: &Expected<'_>) -> Result<Option<Verified<Vec<u8>>>, Refused> {
-    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    let document = Document::parse(xml, &Limits::MESSAGE)
+        .map_err(|malformed| Refused::new(Check::Undecryptable, "an assertion", malformed.to_string()))?;
     structure::lone_assertion(document.root())?;
     signed_bytes(document.root(), expected)
 }

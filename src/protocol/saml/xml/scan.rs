@@ -14,6 +14,8 @@ pub struct Limits {
     pub elements: usize,
     /// Attributes of one element, declarations of namespaces included.
     pub attributes: usize,
+    /// Attributes of the whole document: the parser looks the prefix of each of them up.
+    pub all_attributes: usize,
     /// Declarations of namespaces in the whole document. Not the 128 that one may think of first: some identity
     /// providers declare two of them in each value of an attribute, and so does the canonical form of any.
     pub namespaces: usize,
@@ -37,6 +39,7 @@ impl Limits {
         depth: 40,
         elements: 20_000,
         attributes: 48,
+        all_attributes: 12_000,
         namespaces: 8 * 1024,
         declarations: 8,
         comments: Comments::Refused,
@@ -46,6 +49,7 @@ impl Limits {
         depth: 40,
         elements: 200_000,
         attributes: 48,
+        all_attributes: 400_000,
         namespaces: 32 * 1024,
         declarations: 24,
         comments: Comments::Dropped,
@@ -80,6 +84,7 @@ struct Scan<'t> {
     at: usize,
     limits: Limits,
     elements: usize,
+    all_attributes: usize,
     namespaces: usize,
     depth: usize,
     /// How many declarations each open element has, and how many they are together.
@@ -97,7 +102,17 @@ struct Declared {
 impl<'t> Scan<'t> {
     fn new(text: &'t str, limits: Limits) -> Self {
         let declared = [0; Limits::MAX_DEPTH];
-        Self { text, at: 0, limits, elements: 0, namespaces: 0, depth: 0, declared, in_scope: 0 }
+        Self {
+            text,
+            at: 0,
+            limits,
+            elements: 0,
+            all_attributes: 0,
+            namespaces: 0,
+            depth: 0,
+            declared,
+            in_scope: 0,
+        }
     }
 
     fn document(&mut self) -> Scanned {
@@ -219,7 +234,8 @@ impl<'t> Scan<'t> {
             if !spaced {
                 return self.refuse("something else than the syntax asks for");
             }
-            if count == self.limits.attributes {
+            self.all_attributes += 1;
+            if count == self.limits.attributes || self.all_attributes > self.limits.all_attributes {
                 return self.refuse("too many attributes");
             }
             self.attribute(&mut declared)?;

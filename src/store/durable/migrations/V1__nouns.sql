@@ -237,11 +237,14 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- By what a SAML identity provider knows a session: it names it so when it ends there.
 CREATE TABLE upstream_sessions (
-    session_id    TEXT PRIMARY KEY REFERENCES sessions (id),
+    session_id    TEXT NOT NULL REFERENCES sessions (id),
     connection_id TEXT NOT NULL REFERENCES connections (id),
     subject       TEXT NOT NULL,
     name          TEXT NOT NULL,
-    session_index TEXT
+    -- Empty where it was given none. Whoever signs in again gets one more.
+    session_index TEXT NOT NULL,
+    known_since   BIGINT NOT NULL,
+    PRIMARY KEY (session_id, session_index)
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
 
@@ -306,7 +309,9 @@ CREATE TABLE metadata_reads (
     read_at       BIGINT NOT NULL,
     -- In a row, since then, and why.
     failures      BIGINT NOT NULL,
-    failure       TEXT
+    failure       TEXT,
+    -- By its digest, what was last told to wait for an operator.
+    offered       TEXT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 

@@ -16,6 +16,7 @@ use crate::model::connection::{
     RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset, SamlSignature, ServiceEndpoint,
     ServiceEndpoints, Subject, WantedSignature, Wants,
 };
+use crate::model::saml_key::Purpose;
 use crate::protocol::saml::keys::{Certificate, SigningKey, VerifyingKey};
 
 const PRESETS: [&str; 10] = [
@@ -163,43 +164,69 @@ fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
 
 /// Keys that were brought, each with its certificate; and the one that signs, if it can be read.
 fn own(keys: &mut Keys<'_>) -> (OwnCertificates, Brought, Option<SigningKey>) {
-    let (signing_pem, decryption_pem) = (keys.secret("signing_key"), keys.secret("decryption_key"));
-    let signing = signing_pem.as_ref().and_then(|pem| {
-        let read = brought::signing_key(&pem.value);
-        keys.reader.accept(
-            pem.at,
-            read.ok_or("must be a private key in PEM (PKCS#8): RSA of 2048 bits, P-256 or P-384"),
-        )
-    });
-    let decryption = decryption_pem.as_ref().and_then(|pem| {
-        let read = brought::decrypting_key(&pem.value);
-        keys.reader.accept(pem.at, read.ok_or("must be a private key in PEM (PKCS#8): RSA of 2048 bits"))
-    });
+    let mut seen = Vec::new();
+    let signing = own_key(keys, "signing", Purpose::Signing, &mut seen);
+    let next_signing = own_key(keys, "next_signing", Purpose::Signing, &mut seen);
+    let decryption = own_key(keys, "decryption", Purpose::Decryption, &mut seen);
+    let next_decryption = own_key(keys, "next_decryption", Purpose::Decryption, &mut seen);
+    let previous_decryption = own_key(keys, "previous_decryption", Purpose::Decryption, &mut seen);
+    let signs = signing.pem.as_ref().and_then(brought::signing_key);
     let own = OwnCertificates {
-        signing: own_certificate(
-            keys,
-            "signing",
-            signing_pem.as_ref(),
-            signing.as_ref().map(SigningKey::verifying_key),
-        ),
-        decryption: own_certificate(
-            keys,
-            "decryption",
-            decryption_pem.as_ref(),
-            // The same key, to compare it.
-            decryption
-                .and(decryption_pem.as_ref().and_then(|pem| brought::signing_key(&pem.value)))
-                .as_ref()
-                .map(SigningKey::verifying_key),
-        ),
+        signing: signing.certificate,
+        next_signing: next_signing.certificate,
+        decryption: decryption.certificate,
+        next_decryption: next_decryption.certificate,
+        previous_decryption: previous_decryption.certificate,
     };
-    if let (Some(one), Some(other)) = (&signing, &decryption_pem)
-        && brought::signing_key(&other.value).is_some_and(|key| key.verifying_key() == one.verifying_key())
-    {
-        keys.reader.refuse(other.at, "must be another key than signing_key");
+    let brought = Brought {
+        signing: signing.pem,
+        next_signing: next_signing.pem,
+        decryption: decryption.pem,
+        next_decryption: next_decryption.pem,
+        previous_decryption: previous_decryption.pem,
+    };
+    (own, brought, signs)
+}
+
+struct OwnKey {
+    pem: Option<Secret>,
+    certificate: Option<String>,
+}
+
+/// One of them, which is none of those that were seen before.
+fn own_key(
+    keys: &mut Keys<'_>,
+    name: &str,
+    purpose: Purpose,
+    seen: &mut Vec<(String, VerifyingKey)>,
+) -> OwnKey {
+    let pem = keys.secret(&format!("{name}_key"));
+    let public = pem.as_ref().and_then(|pem| {
+        let public = public_key(&pem.value, purpose);
+        keys.reader.accept(pem.at, public.ok_or(wanted(purpose)))
+    });
+    let certificate = own_certificate(keys, name, pem.as_ref(), public.as_ref());
+    if let (Some(pem), Some(public)) = (&pem, public) {
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == public) {
+            keys.reader.refuse(pem.at, format!("must be another key than {other}_key"));
+        }
+        seen.push((name.to_owned(), public));
     }
-    let secret = |pem: Option<Placed<Secret>>| pem.map(|pem| pem.value);
-    (own, Brought { signing: secret(signing_pem), decryption: secret(decryption_pem) }, signing)
+    OwnKey { pem: pem.map(|pem| pem.value), certificate }
+}
+
+fn public_key(pem: &Secret, purpose: Purpose) -> Option<VerifyingKey> {
+    if purpose == Purpose::Decryption {
+        brought::decrypting_key(pem)?;
+    }
+    brought::signing_key(pem).map(|key| key.verifying_key().clone())
+}
+
+const fn wanted(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Signing => "must be a private key in PEM (PKCS#8): RSA of 2048 to 4096 bits, P-256 or P-384",
+        Purpose::Decryption => "must be a private key in PEM (PKCS#8): RSA of 2048 to 4096 bits",
+    }
 }
 
 fn own_certificate(
