@@ -17,7 +17,7 @@ use behalf::config::Config;
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
-use behalf::manage::house_file::{HouseFile, Mode, apply};
+use behalf::manage::house_file::{HouseFile, Mode, Reading, apply_reading};
 use behalf::params;
 use behalf::store::durable::engine::Database;
 use data_encoding::BASE64_MIME;
@@ -252,6 +252,15 @@ impl House {
 
     /// The same, or what is told of why not.
     pub async fn tries(&self, text: &str) -> Result<(), String> {
+        self.tries_reading(text, Reading::Once).await
+    }
+
+    /// The file that it was built with, and all metadata at an address read once more.
+    pub async fn reads_metadata_again(&self) {
+        self.tries_reading(&self.file, Reading::Again).await.unwrap();
+    }
+
+    async fn tries_reading(&self, text: &str, reading: Reading) -> Result<(), String> {
         let text = text.replace("{idp_a}", &self.idp_a.issuer).replace("{idp_b}", &self.idp_b.issuer);
         let environment = |name: &str| match name {
             "CA_SECRET" => Some(self.idp_a.secret.clone()),
@@ -261,7 +270,10 @@ impl House {
         };
         let file =
             HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
-        apply(&self.broker, &file, Mode::Apply).await.map(drop).map_err(|error| error.to_string())
+        apply_reading(&self.broker, &file, Mode::Apply, reading)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// Publishes the proof of every domain that is claimed, but those that nobody proves, and has each looked up.

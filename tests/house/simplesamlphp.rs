@@ -50,6 +50,8 @@ pub struct Plan {
     pub encrypt_name_id: bool,
     /// Requests, and logout messages, without a valid signature are refused.
     pub wants_signed_requests: bool,
+    /// Signs its metadata, if there is one.
+    pub metadata_signer: Option<KeyPair>,
     /// Its own logout messages are signed.
     pub sign_logout: bool,
     /// URI of the signature method; the digest goes with it.
@@ -80,6 +82,7 @@ impl Default for Plan {
             encrypt_assertion: false,
             encrypt_name_id: false,
             wants_signed_requests: true,
+            metadata_signer: None,
             sign_logout: true,
             signature: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256".to_owned(),
             name_id_format: EMAIL,
@@ -316,6 +319,9 @@ impl SimpleSamlPhp {
         if let Some(published) = &self.published {
             self.write_pair("published", published);
         }
+        if let Some(signer) = &self.plan.metadata_signer {
+            self.write_pair("metadata", signer);
+        }
         let plan = json!({
             "url": self.url(),
             "port": self.port,
@@ -356,6 +362,11 @@ impl SimpleSamlPhp {
         if self.published.is_some() {
             settings.insert("new_privatekey".to_owned(), json!("published.key"));
             settings.insert("new_certificate".to_owned(), json!("published.crt"));
+        }
+        if plan.metadata_signer.is_some() {
+            settings.insert("metadata.sign.enable".to_owned(), json!(true));
+            settings.insert("metadata.sign.privatekey".to_owned(), json!("metadata.key"));
+            settings.insert("metadata.sign.certificate".to_owned(), json!("metadata.crt"));
         }
         settings.extend(plan.settings.clone());
         settings

@@ -479,6 +479,14 @@ impl Customer {
         bob.goes_on(ask, answer).await
     }
 
+    /// Bob signs in: his `sub`.
+    async fn signs_in(&self) -> Value {
+        let mut bob = Person::new("bob@b.test");
+        let (ask, form) = self.answers(&mut bob).await;
+        let arrival = self.brings(&mut bob, &ask, &form).await;
+        ask.redeems(&arrival).await.id["sub"].clone()
+    }
+
     /// SimpleSAMLphp's answer that nobody asked for.
     async fn unasked(&self, bob: &mut Visitor) -> Form {
         self.catches_up();
@@ -488,25 +496,24 @@ impl Customer {
     }
 }
 
-#[tokio::test]
-async fn s3_34_metadata_at_an_address_is_read_again_when_simplesamlphp_signs_by_another_key() {
-    let mut customer = Customer::by_url().await;
-    let mut bob = Person::new("bob@b.test");
-    let (ask, form) = customer.answers(&mut bob).await;
-    let arrival = customer.brings(&mut bob, &ask, &form).await;
-    let subject = ask.redeems(&arrival).await.id["sub"].clone();
+/// A new key, announced together with the old one.
+fn rolls_over(idp: &mut SimpleSamlPhp) {
+    let old = idp.key_pair();
+    idp.sign_with(KeyPair::generate(), Some(old));
+}
 
-    // A new key, announced together with the old one.
-    let roll = |idp: &mut SimpleSamlPhp| {
-        let old = idp.key_pair();
-        idp.sign_with(KeyPair::generate(), Some(old));
-    };
-    roll(&mut customer.idp);
-    let mut bob = Person::new("bob@b.test");
-    let (ask, form) = customer.answers(&mut bob).await;
+#[tokio::test]
+async fn s3_34_signed_metadata_is_read_again_when_simplesamlphp_signs_by_another_key() {
+    let signer = KeyPair::generate();
+    let keys = certificate_keys(&signer).replace("idp_x509_certificate", "metadata_certificate");
+    let plan = simplesamlphp::Plan { metadata_signer: Some(signer), ..Default::default() };
+    let keys = format!("metadata_url = \"{{metadata_url}}\"\n{keys}");
+    let mut customer = Customer::opens(plan, &keys, "").await;
+    let subject = customer.signs_in().await;
+
+    rolls_over(&mut customer.idp);
     let before = customer.house.before().await;
-    let arrival = customer.brings(&mut bob, &ask, &form).await;
-    assert_eq!(ask.redeems(&arrival).await.id["sub"], subject);
+    assert_eq!(customer.signs_in().await, subject);
     let events = customer.house.events_since(&before).await;
     let changed: Vec<_> =
         events.iter().filter(|event| event.action == "organization.connection.metadata_changed").collect();
@@ -514,26 +521,22 @@ async fn s3_34_metadata_at_an_address_is_read_again_when_simplesamlphp_signs_by_
     assert_eq!(changed[0].detail["certificates_after"].as_array().unwrap().len(), 2);
 
     // Within a minute nobody looks again.
-    roll(&mut customer.idp);
-    for is_later in [false, true] {
-        if is_later {
-            customer.house.turn_clock(61);
-        }
-        let mut bob = Person::new("bob@b.test");
-        let (ask, form) = customer.answers(&mut bob).await;
-        let before = customer.house.before().await;
-        let arrival = customer.brings(&mut bob, &ask, &form).await;
-        if is_later {
-            assert_eq!(ask.redeems(&arrival).await.id["sub"], subject);
-        } else {
-            assert_eq!(arrival.status(), 403, "{}", arrival.told());
-            customer.house.refused(&before, "signature_invalid").await;
-        }
-    }
-
-    // A document in which every key is another is not believed, whatever it signs.
-    customer.idp.sign_with(KeyPair::generate(), None);
+    rolls_over(&mut customer.idp);
+    let mut bob = Person::new("bob@b.test");
+    let (ask, form) = customer.answers(&mut bob).await;
+    let before = customer.house.before().await;
+    let arrival = customer.brings(&mut bob, &ask, &form).await;
+    assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    customer.house.refused(&before, "signature_invalid").await;
     customer.house.turn_clock(61);
+    assert_eq!(customer.signs_in().await, subject);
+}
+
+#[tokio::test]
+async fn m15_unsigned_metadata_brings_no_new_key_unless_the_operator_says_so() {
+    let mut customer = Customer::by_url().await;
+    let subject = customer.signs_in().await;
+    rolls_over(&mut customer.idp);
     let mut bob = Person::new("bob@b.test");
     let (ask, form) = customer.answers(&mut bob).await;
     let before = customer.house.before().await;
@@ -543,7 +546,10 @@ async fn s3_34_metadata_at_an_address_is_read_again_when_simplesamlphp_signs_by_
     let events = customer.house.events_since(&before).await;
     let mut actions: Vec<_> = events.iter().map(|event| event.action.as_str()).collect();
     actions.sort_unstable();
-    assert_eq!(actions, ["login.refused", "organization.connection.metadata_refused"]);
+    assert_eq!(actions, ["login.refused", "organization.connection.metadata_offered"]);
+
+    customer.house.reads_metadata_again().await;
+    assert_eq!(customer.signs_in().await, subject);
 }
 
 #[tokio::test]
