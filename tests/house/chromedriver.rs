@@ -25,7 +25,12 @@ impl Chromedriver {
         })
     }
 
+    /// The port that it is given may be taken in the other family of addresses, and then it ends at once.
     fn start() -> Self {
+        (0..5).find_map(|_| Self::try_start()).expect("chromedriver ended before it was ready, five times")
+    }
+
+    fn try_start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .args(["--port=0", "--log-level=SEVERE"])
             .stdin(Stdio::null())
@@ -33,10 +38,13 @@ impl Chromedriver {
             .spawn()
             .unwrap_or_else(|error| panic!("chromedriver cannot be started: {error}; run `tests/run`"));
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = lines.by_ref().find_map(|line| announced_port(&line.ok()?));
+        let Some(port) = lines.by_ref().find_map(|line| announced_port(&line.ok()?)) else {
+            process.wait().unwrap();
+            return None;
+        };
         // It must be able to go on writing.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process: Mutex::new(process), port: port.expect("chromedriver ended before it was ready") }
+        Some(Self { process: Mutex::new(process), port })
     }
 
     pub fn url(&self) -> String {
