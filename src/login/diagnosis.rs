@@ -30,14 +30,18 @@ impl Diagnosis {
         self.check == check.word()
     }
 
-    /// What the audit event says besides.
-    pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
-        let event = event
-            .organization(connection.organization_id)
-            .with("connection", connection.id.to_string())
+    /// The check, what was expected and what was found.
+    pub fn facts(&self, event: AuditEvent) -> AuditEvent {
+        event
             .with("check", self.check)
             .with("expected", self.expected.as_str())
-            .with("found", self.found.as_str());
+            .with("found", self.found.as_str())
+    }
+
+    /// What the audit event says besides.
+    pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
+        let event = event.organization(connection.organization_id);
+        let event = self.facts(event.with("connection", connection.id.to_string()));
         match xml.map(|xml| (xml.len(), redacted(xml))) {
             Some((_, Some(text))) if text.len() <= MOST_XML => event.with("message", text),
             Some((size, _)) => event.with("message", format!("[{size} bytes, not shown]")),

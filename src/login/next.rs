@@ -3,6 +3,7 @@
 use tower_sessions::Session;
 
 use super::arrive::Silent;
+use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
 use super::{Stop, answer, arrive, authenticate, choose, issue, note_event, resolve};
@@ -81,7 +82,7 @@ async fn go_on(
         }
         Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
-        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal).await,
+        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal, None).await,
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, &fault).await,
         Err(stop) => Err(stop),
     };
@@ -116,8 +117,18 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: &Fault) -> R
 
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
+    diagnosed(visitor, journey, refusal, None).await
+}
+
+/// As [`refused`], with what the connection's administrator is told of it.
+pub async fn diagnosed(
+    visitor: &Visitor,
+    journey: Journey,
+    refusal: Refusal,
+    diagnosis: Option<&Diagnosis>,
+) -> Response {
     let outcome = match application(visitor, &journey).await {
-        Ok(application) => refuse(visitor, journey, &application, &refusal).await,
+        Ok(application) => refuse(visitor, journey, &application, &refusal, diagnosis).await,
         Err(fault) => Err(fault.into()),
     };
     answer(visitor, outcome).await
@@ -230,12 +241,16 @@ async fn refuse(
     mut journey: Journey,
     application: &Application,
     refusal: &Refusal,
+    diagnosis: Option<&Diagnosis>,
 ) -> Result<Response, Stop> {
     let mut event = super::refused(visitor, "login.refused", refusal)
         .organization(organization(&journey))
         .with("application", application.id.to_string());
     if let Some(connection) = connection(&journey) {
         event = event.with("connection", connection.to_string());
+    }
+    if let Some(diagnosis) = diagnosis {
+        event = diagnosis.facts(event);
     }
     note_event(visitor, refusal, event).await?;
     let by_hand = chosen_by_hand(&journey);

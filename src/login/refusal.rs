@@ -104,6 +104,21 @@ impl Refusal {
         }
     }
 
+    /// What would have been taken instead, for the administrator of the connection whose answer is refused.
+    pub fn wanted(&self) -> &'static str {
+        match self {
+            Self::EmailDomainNotAllowed => {
+                "an address within a domain that is verified now and routed to this connection"
+            }
+            Self::EmailInUse => "an address that no other identity of the organization has",
+            Self::NotExpected => "somebody who is expected as a member",
+            Self::UserDisabled => "somebody whose user is not disabled",
+            Self::ConnectionChanged => "the connection as it was when the login began",
+            Self::AssertionRefused("replayed") => "an assertion that was not used before",
+            _ => "an answer that may sign somebody in",
+        }
+    }
+
     /// What the visitor is told, and with which status.
     pub fn visitor(&self) -> (StatusCode, Problem) {
         use Problem as P;

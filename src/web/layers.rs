@@ -17,6 +17,7 @@ use super::visitor::{ProjectSlug, RequestTag, client_address};
 use crate::foundation::id::RequestId;
 use crate::telemetry;
 
+const WATCHED: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 const METADATA: &str = "/.well-known/oauth-authorization-server/p/";
 
 /// Takes `/p/<slug>` off the path, before the router sees it.
@@ -30,6 +31,10 @@ pub fn project_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     };
     let (slug, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let path = of_issuer.unwrap_or(path);
+    // What watches over the whole house is no project's, and a proxy that closes it must not be gone around.
+    if WATCHED.contains(&path) {
+        return request;
+    }
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let Ok(address) = format!("{path}{query}").parse() else { return request };
     // Over HTTP/2 the address also says, in the place of a `Host` header, as whom we were asked (RFC 9113, 8.3.1).

@@ -64,7 +64,7 @@ welcome-builders-link = Konfiguration dieser Adresse
 
 ## Abmelden
 sign-out-title = Abmelden?
-sign-out-lead = Sie werden von allen Anwendungen abgemeldet, die Sie in diesem Browser geöffnet haben.
+sign-out-lead = Sie werden hier abgemeldet. Anwendungen, die schon offen sind, merken das vielleicht nicht: Melden Sie sich auch dort ab.
 signed-out-title = Sie sind abgemeldet
 signed-out-lead = Sie können diese Seite schließen. Schließen Sie an einem gemeinsam genutzten Rechner alle Browserfenster.
 signed-out-provider = Möglicherweise sind Sie bei { $provider } noch angemeldet. Melden Sie sich auch dort ab, wenn andere diesen Rechner benutzen.

@@ -64,7 +64,7 @@ welcome-builders-link = configuration of this address
 
 ## Signing out
 sign-out-title = Sign out?
-sign-out-lead = You will be signed out of every application that you opened from this browser.
+sign-out-lead = You will be signed out here. Applications that are open already may not notice: sign out there as well.
 signed-out-title = You are signed out
 signed-out-lead = You can close this page. On a shared computer, close all browser windows.
 signed-out-provider = You may still be signed in at { $provider }. Sign out there as well if others use this computer.

@@ -49,6 +49,11 @@ async fn c01_a_saml_provider_asserts_only_addresses_of_its_own_domain_wherever_i
         assert_eq!(arrival.status(), 403, "{name}: {}", arrival.told());
         assert!(arrival.told_application("code").is_none(), "{name}");
         house.refused(&before, "email_domain_not_allowed").await;
+        // The connection's administrator is told what was wrong with it.
+        let told = house.events_since(&before).await.remove(0).detail;
+        for fact in ["connection", "check", "expected", "found"] {
+            assert!(told[fact].is_string(), "{name}: {told}");
+        }
     }
     // Under her name at the provider she is nobody else, whatever that is.
     let ask = rp1.asks();

@@ -285,6 +285,15 @@ async fn m25_metrics_are_not_read_through_a_proxy_or_by_the_name_that_people_use
     for name in ["login.example.test", "LOGIN.example.test:443", "anything.test"] {
         assert_eq!(asks("host", name).await, 404, "{name}");
     }
+    // A project's path leads to nobody who watches: whatever closes the door must not be gone around.
+    for path in ["/p/default/metrics", "/p/zzz/metrics", "/p/zzz/healthz", "/p/default/readyz"] {
+        let around = format!("http://{}{path}", house.broker.config.server.listen);
+        assert_ne!(
+            Visitor::arrives().request(Method::GET, &around, |request| request).await.status,
+            200,
+            "{path}"
+        );
+    }
     for mark in ["x-real-ip", "via", "x-forwarded-proto", "x-forwarded-host"] {
         assert_eq!(asks(mark, "x").await, 404, "{mark}");
     }

@@ -27,7 +27,8 @@ async fn asked(visitor: &Visitor, session: &Session) -> Result<Response, Stop> {
     let Some(id) = browser::session_of(session, visitor.project.id).await? else {
         return Ok(signed_out(visitor, None));
     };
-    let Some(standing) = sessions::by_id(&mut &*db, visitor.project.id, id).await? else {
+    let standing = sessions::by_id(&mut &*db, visitor.project.id, id).await?;
+    let Some(standing) = standing.filter(|session| session.is_alive(visitor.broker().now())) else {
         return Ok(signed_out(visitor, None));
     };
     let user = users::by_id(&mut &*db, visitor.project.id, standing.user_id).await?;
@@ -66,7 +67,7 @@ async fn left(
         return Err(Refusal::ForeignForm.into());
     }
     if params.get("sign_out").ok().flatten() == Some("no") {
-        return Ok(reply::see_other(&visitor.path("/logout")));
+        return Ok(reply::see_other(&visitor.path("/")));
     }
     let db = &visitor.broker().db;
     let standing = sessions::by_id(&mut &*db, visitor.project.id, id).await?;

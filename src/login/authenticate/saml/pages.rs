@@ -8,6 +8,7 @@ use tower_sessions::Session;
 
 use super::{answered, unasked};
 use crate::broker::Look;
+use crate::foundation::email::Email;
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Secret;
 use crate::login::diagnosis::Diagnosis;
@@ -301,16 +302,31 @@ pub async fn returned(
         Ok(found) => found,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
+    let found = said(&proof);
     match authenticate::pages::complete(&visitor, &browser, proof).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             next::proceed_at_home(&visitor, &browser, journey).await
         }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(Stop::Refused(refusal)) => {
+            let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
+            next::diagnosed(&visitor, journey, refusal, Some(&diagnosis)).await
+        }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();
             next::failed(&visitor, journey, &fault).await
         }
+    }
+}
+
+/// What was asserted, as far as the administrator needs it to mend what the rules of the house refuse.
+pub(super) fn said(proof: &Proof) -> String {
+    let domain =
+        |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
+    match (domain(&proof.email), domain(&proof.named_by)) {
+        (None, None) => "no email address".to_owned(),
+        (mapped, None) => mapped.unwrap_or_default(),
+        (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
     }
 }
 

@@ -10,12 +10,12 @@ use std::time::Duration;
 use tower_sessions::Session;
 
 use super::answered;
-use super::pages::{Told, keep, take, ticket};
+use super::pages::{Told, keep, said, take, ticket};
 use crate::foundation::email::Email;
-use crate::login::Stop;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
+use crate::login::{Stop, refused, turn_away};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
 use crate::protocol::oauth::params;
@@ -86,7 +86,15 @@ pub async fn accept(
     let email = proof.email.clone();
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
     if !is_signed_in(visitor, browser).await? {
-        authenticate::pages::complete(visitor, browser, proof).await?;
+        let found = said(&proof);
+        match authenticate::pages::complete(visitor, browser, proof).await {
+            Err(Stop::Refused(refusal)) => {
+                let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
+                let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
+                return Ok(turn_away(visitor, &refusal, event).await);
+            }
+            outcome => outcome.map(drop)?,
+        }
     }
     Ok(reply::see_other(&login_begun(visitor, &application, email.as_ref())))
 }
