@@ -56,8 +56,9 @@
 //!
 //! **A login by SAML.** [`login::authenticate::saml`] signs an AuthnRequest. The answer is posted by the identity
 //! provider's page, so it comes without our cookies: it is verified at once ([`protocol::saml::response`] is the only
-//! way from bytes to an assertion, and reads nothing but what was signed), put aside as a proof, and the browser is sent
-//! to the flow's own address, where its cookie takes the proof up. From there on it is a login like any other.
+//! way from bytes to an assertion, and reads nothing but what was signed), put aside as a proof, and the browser that
+//! posted it is sent to the flow's own address with a ticket. The proof is taken up by ticket and flow cookie together:
+//! by the browser that went and that brought the answer. From there on it is a login like any other.
 //!
 //! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,

@@ -1,7 +1,8 @@
 //! An upstream SAML identity provider: the way there, and the way back.
 //!
 //! Its answer is posted by another site, so the browser sends no cookie along. It is verified where it arrives and put
-//! aside as a proof; only the browser that holds the flow's cookie then takes the proof up (threats C28, H09).
+//! aside as a proof, and the browser that posted it gets a ticket. Ticket and flow cookie together take the proof up:
+//! neither who only brought the answer nor who only began the flow can (threats C28, H09).
 
 pub mod answered;
 mod asking;
