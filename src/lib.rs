@@ -67,6 +67,9 @@
 // The samples in `examples/` name this library as strangers do, and the demo takes them in.
 extern crate self as behalf;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod audit;
 pub mod broker;
 pub mod chores;

@@ -116,28 +116,27 @@ const CHECKS: [Check; 9] = [
 
 /// Runs the pipeline: reads the facts, checks them, works out what the person may do.
 pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Refusal>, StoreError> {
-    let facts = gather(tx, request).await?;
+    let mut facts = gather(tx, request).await?;
     if let Some(refusal) = CHECKS.iter().find_map(|check| check(&facts).err()) {
         return Ok(Err(refusal));
     }
-    let Facts { project, application, session, user, organization, .. } = &facts;
-    let (Some(project), Some(application), Some(session), Some(user)) = (project, application, session, user)
+    let (Some(project), Some(application), Some(session), Some(user)) =
+        (facts.project.take(), facts.application.take(), facts.session.take(), facts.user.take())
     else {
         return Ok(Err(Refusal::ApplicationDisabled));
     };
-    let acting = match organization {
-        Some(organization) => Some(acting_for(tx, request, project, organization, &facts).await?),
+    let acting = match facts.organization.take() {
+        Some(organization) => Some(acting_for(tx, request, &project, organization, &mut facts).await?),
         None => None,
     };
     let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
     let mut organizations =
-        if wants_list { Some(choices::of(tx, application, user, request.now).await?) } else { None };
+        if wants_list { Some(choices::of(tx, &application, &user, request.now).await?) } else { None };
     for choice in organizations.iter_mut().flatten() {
-        if !lets_in(choice, session, facts.connection.as_ref(), request.now) {
+        if !lets_in(choice, &session, facts.connection.as_ref(), request.now) {
             choice.roles.clear();
         }
     }
-    let (application, session, user) = (application.clone(), session.clone(), user.clone());
     Ok(Ok(Minted { application, user, session, acting, organizations }))
 }
 
@@ -350,17 +349,14 @@ async fn acting_for(
     tx: &mut Tx<'_>,
     request: &Request,
     project: &Project,
-    organization: &Organization,
-    facts: &Facts,
+    organization: Organization,
+    facts: &mut Facts,
 ) -> Result<ActingFor, StoreError> {
-    let on_behalf = match (&facts.delegation, &facts.home) {
-        (Some(delegation), Some(home)) => Some((home.clone(), delegation.clone())),
-        _ => None,
-    };
-    let roles = match (&on_behalf, &facts.membership) {
+    let on_behalf = facts.home.take().zip(facts.delegation.take());
+    let roles = match (&on_behalf, facts.membership.take()) {
         (Some((_, delegation)), Some(member)) => role::cut(&member.roles, &delegation.settings.roles),
         (Some((_, delegation)), None) => delegation.settings.roles.clone(),
-        (None, Some(member)) => member.roles.clone(),
+        (None, Some(member)) => member.roles,
         (None, None) => Vec::new(),
     };
     let permissions = if request.wants(scope::PERMISSIONS) {
@@ -370,5 +366,5 @@ async fn acting_for(
     } else {
         BTreeSet::new()
     };
-    Ok(ActingFor { organization: organization.clone(), roles, permissions, on_behalf })
+    Ok(ActingFor { organization, roles, permissions, on_behalf })
 }

@@ -30,18 +30,17 @@ use engine::{Row, StoreError};
 
 /// A text column that holds JSON.
 fn json<T: DeserializeOwned>(row: &Row, index: usize) -> Result<T, StoreError> {
-    serde_json::from_str(&row.get::<String>(index)?).map_err(|_| row.corrupt(index))
+    serde_json::from_str(row.text(index)?).map_err(|_| row.corrupt(index))
 }
 
 /// A text column that holds JSON, or nothing.
 fn optional_json<T: DeserializeOwned>(row: &Row, index: usize) -> Result<Option<T>, StoreError> {
-    let text = row.get::<Option<String>>(index)?;
-    text.map(|text| serde_json::from_str(&text).map_err(|_| row.corrupt(index))).transpose()
+    if row.is_null(index) { Ok(None) } else { json(row, index).map(Some) }
 }
 
 /// A text column that holds one of a closed set of words, or anything else that is parsed.
 fn parsed<T>(row: &Row, index: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
-    parse(&row.get::<String>(index)?).ok_or_else(|| row.corrupt(index))
+    parse(row.text(index)?).ok_or_else(|| row.corrupt(index))
 }
 
 fn to_json(value: &impl Serialize) -> String {

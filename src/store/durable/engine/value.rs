@@ -118,6 +118,21 @@ impl Row {
         self.values.get(index).and_then(T::from_column).ok_or_else(|| self.corrupt(index))
     }
 
+    /// A column of text, as it stands in the row.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn text(&self, index: usize) -> Result<&str, StoreError> {
+        match self.values.get(index) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(self.corrupt(index)),
+        }
+    }
+
+    pub fn is_null(&self, index: usize) -> bool {
+        self.values.get(index) == Some(&Value::Null)
+    }
+
     /// What to say of a column that holds something else than it should.
     pub fn corrupt(&self, index: usize) -> StoreError {
         StoreError::Corrupt { statement: self.statement, column: index }

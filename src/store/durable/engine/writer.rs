@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +15,9 @@ use super::{StoreError, Tx, now_or_never};
 const BATCH: usize = 64;
 /// Most transactions that wait in line; further callers wait outside.
 const LINE: usize = 1_024;
+/// How long a commit waits for company when the last one had some: one `fsync` costs as much CPU as several transactions.
+/// Somebody alone never waits.
+const PATIENCE: Duration = Duration::from_micros(150);
 
 /// The way to the thread. It ends when every `Writer` of its file is gone.
 pub(super) struct Writer {
@@ -48,12 +52,17 @@ fn gone() -> StoreError {
 }
 
 fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
+    let mut busy = false;
     while let Some(first) = line.blocking_recv() {
+        if busy {
+            thread::sleep(PATIENCE);
+        }
         let mut batch = vec![first];
         while batch.len() < BATCH {
             let Ok(next) = line.try_recv() else { break };
             batch.push(next);
         }
+        busy = batch.len() > 1;
         let committed = commit(connection, &mut batch);
         for job in batch {
             job.answer(&committed);
