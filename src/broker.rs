@@ -70,7 +70,7 @@ impl std::ops::Deref for Broker {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the database: {0}")]
+    #[error("{setting}{error}", setting = naming(.0), error = .0)]
     Store(#[from] StoreError),
     #[error("{0}")]
     Keys(#[from] ProofError),
@@ -78,6 +78,11 @@ pub enum StartError {
     Egress(#[from] EgressError),
     #[error("domain names: {0}")]
     Dns(#[from] DnsError),
+}
+
+/// The setting, for whoever reads the error at the start, unless it is named there already.
+fn naming(error: &StoreError) -> &'static str {
+    if matches!(error, StoreError::Url(_)) { "" } else { "database.url: " }
 }
 
 impl Broker {

@@ -71,6 +71,16 @@ pub enum MetadataReadError {
     Older(Moment),
 }
 
+impl MetadataReadError {
+    /// What the operator is told; see [`EgressError::explained`].
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Egress(error) => error.explained(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// What a look came to.
 #[derive(Clone, Debug)]
 pub enum Look {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::Error;
 use super::limited::Limited;
-use crate::broker::Broker;
+use crate::broker::{Broker, StartError};
 use crate::chores;
 use crate::config::Config;
 use crate::egress::collector::Collector;
@@ -34,7 +34,7 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));
     let telemetry = telemetry::init(&config.telemetry, collector.transpose()?)?;
     let handle = Handle::new();
-    let _only = Database::only_server(&config.database)?;
+    let _only = Database::only_server(&config.database).map_err(StartError::Store)?;
     let broker = Broker::open(config, Clock::System, Random::System).await?;
     let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
     let served = serve(&broker, handle).await;
@@ -46,7 +46,10 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
 /// Serves until the handle is told to stop.
 pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Error> {
     let settings = &broker.config.server;
-    let templates = Arc::new(Templates::new(broker.config.pages.templates.as_deref())?);
+    let templates = Arc::new(
+        Templates::new(broker.config.pages.templates.as_deref())
+            .map_err(|error| format!("pages.templates: {error}"))?,
+    );
     for warning in templates.warnings() {
         tracing::warn!("{warning}");
     }

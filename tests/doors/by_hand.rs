@@ -360,7 +360,19 @@ fn a_start_that_fails_names_what_it_fails_on() {
     std::fs::write(folder.join("not.db"), "this is no database, but long enough to be looked at ".repeat(40))
         .unwrap();
     let said = fails_to_start(folder, &[("BEHALF_DATABASE_URL", "sqlite:not.db")]);
-    assert!(said.contains("not.db: ") && said.contains("not a database"), "{said}");
+    assert!(said.contains("database.url: ") && said.contains("not.db: "), "{said}");
+    assert!(said.contains("not a database"), "{said}");
+
+    let said = fails_to_start(folder, &[("BEHALF_DATABASE_URL", "sqlite:gone/behalf.db")]);
+    assert!(said.contains("database.url: ") && said.contains("gone/behalf.db"), "{said}");
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = fails_to_start(folder, &[("BEHALF_DATABASE_URL", &format!("postgres://ann@{closed}/behalf"))]);
+    assert!(said.contains("database.url: the database is not available: "), "{said}");
+
+    let environment = [("BEHALF_LISTEN", "127.0.0.1:0"), ("BEHALF_PAGES_TEMPLATES", "gone")];
+    let said = fails_to_start(folder, &environment);
+    assert!(said.contains("pages.templates: ") && said.contains("gone"), "{said}");
 
     for (name, text) in
         [("empty.pem", ""), ("some.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
@@ -428,6 +440,28 @@ fn a_mistake_in_a_house_file_is_told_once_and_truly() {
         let faults: Vec<_> = said.lines().filter(|line| line.starts_with("house.toml:")).collect();
         assert_eq!(faults.len(), 1, "{said}");
         assert!(faults[0].starts_with(&format!("house.toml:{expected}")), "{said}");
+    }
+}
+
+#[test]
+fn c27_metadata_that_cannot_be_had_is_told_with_the_reason() {
+    let room = tempfile::tempdir().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, environment, why) in [
+        ("https://idp.invalid/metadata".to_owned(), [].as_slice(), "the name of its host cannot be resolved"),
+        (
+            format!("http://{closed}/metadata"),
+            &[("BEHALF_EGRESS_ALLOW_LOOPBACK_AND_HTTP", "true")],
+            "no connection: ",
+        ),
+    ] {
+        let file = format!(
+            "[organization.a]\n[connection.a]\ntype = \"saml\"\norganization = \"a\"\nmetadata_url = \"{url}\"\n"
+        );
+        std::fs::write(room.path().join("house.toml"), file).unwrap();
+        let output = behalf(room.path(), &["apply", "house.toml"], environment);
+        let expected = format!("house.toml:5:16: {url} cannot be had: {why}");
+        assert!(!output.status.success() && told(&output).contains(&expected), "{}", told(&output));
     }
 }
 

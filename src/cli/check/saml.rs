@@ -145,7 +145,7 @@ async fn metadata(
             );
             findings.warn(what, how);
         }
-        Err(error) => findings.wrong(what, format!("{url} cannot be read: {error}")),
+        Err(error) => findings.wrong(what, format!("{url} cannot be had: {}", error.explained())),
     }
     Ok(())
 }

@@ -119,7 +119,7 @@ impl<'p> Wanted<'p> {
                 .saml_metadata
                 .read(url, self.entity_id, self.signer)
                 .await
-                .map_err(|error| format!("{url}: {error}")),
+                .map_err(|error| format!("{url} cannot be had: {}", error.explained())),
         }
     }
 }

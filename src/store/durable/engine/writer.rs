@@ -55,7 +55,7 @@ fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
     let mut busy = false;
     while let Some(first) = line.blocking_recv() {
         if busy {
-            thread::sleep(PATIENCE);
+            wait_for_company();
         }
         let mut batch = vec![first];
         while batch.len() < BATCH {
@@ -68,6 +68,11 @@ fn serve(connection: &mut Connection, mut line: mpsc::Receiver<Box<dyn Job>>) {
             job.answer(&committed);
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread that serves nothing else")]
+fn wait_for_company() {
+    thread::sleep(PATIENCE);
 }
 
 /// All of the batch in one commit, each job apart from the others; or, with an error, none of it.
