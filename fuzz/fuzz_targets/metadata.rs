@@ -1,7 +1,7 @@
 //! Metadata of identity providers, in which comments may stand, alone and as an aggregate, pinned and not.
 #![no_main]
 
-use behalf_fuzz::actors::{IDP, KEY, KEYS, NOW};
+use behalf_fuzz::actors::{IDP, NOW, PROVIDER};
 use behalf_fuzz::protocol::saml::metadata::{IdpMetadata, read};
 use behalf_fuzz::protocol::saml::signature::sign_enveloped;
 use libfuzzer_sys::fuzz_target;
@@ -13,15 +13,15 @@ fuzz_target!(|xml: &[u8]| {
             check(&read, wanted);
         }
         // Nobody but the provider has signed anything, and it signed its own metadata only.
-        if let Ok(read) = read(xml, wanted, Some(&KEYS), NOW) {
+        if let Ok(read) = read(xml, wanted, Some(&PROVIDER.keys), NOW) {
             assert!(read.verified);
             assert_eq!(read.entity_id, IDP);
             check(&read, wanted);
         }
     }
     let Ok(text) = std::str::from_utf8(xml) else { return };
-    let Ok(signed) = sign_enveloped(text, "_m1", &KEY, None) else { return };
-    if let Ok(read) = read(signed.as_bytes(), None, Some(&KEYS), NOW) {
+    let Ok(signed) = sign_enveloped(text, "_m1", &PROVIDER.key, None) else { return };
+    if let Ok(read) = read(signed.as_bytes(), None, Some(&PROVIDER.keys), NOW) {
         check(&read, None);
     }
 });

@@ -1,7 +1,7 @@
 //! The query of a redirect, as it was received. Only what the provider signed is signed.
 #![no_main]
 
-use behalf_fuzz::actors::{KEY, KEYS};
+use behalf_fuzz::actors::PROVIDER;
 use behalf_fuzz::protocol::saml::binding::{Carried, RedirectMessage, post, redirect_url};
 use libfuzzer_sys::fuzz_target;
 
@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
         let Ok(read) = RedirectMessage::read(query, which) else { continue };
         assert!(read.xml.len() <= INFLATED);
         assert!(!read.is_signed_by(&[]));
-        if read.is_signed_by(&KEYS) {
+        if read.is_signed_by(&PROVIDER.keys) {
             assert!(read.xml.starts_with(b"<samlp:Logout"), "the provider signed no such message");
         }
         written_again(&read, which);
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
 fn written_again(read: &RedirectMessage<'_>, which: Carried) {
     let Ok(xml) = std::str::from_utf8(&read.xml) else { return };
     let state = read.relay_state.as_deref();
-    let Ok(url) = redirect_url("https://idp.a.test/slo", which, xml, state, &KEY) else { return };
+    let Ok(url) = redirect_url("https://idp.a.test/slo", which, xml, state, &PROVIDER.key) else { return };
     let (_, query) = url.split_once('?').expect("a query");
     let Ok(again) = RedirectMessage::read(query, which) else {
         // It is deflated less well than it was.
@@ -34,5 +34,5 @@ fn written_again(read: &RedirectMessage<'_>, which: Carried) {
     };
     assert_eq!(again.xml, read.xml);
     assert_eq!(again.relay_state, read.relay_state);
-    assert!(again.is_signed_by(&KEYS));
+    assert!(again.is_signed_by(&PROVIDER.keys));
 }

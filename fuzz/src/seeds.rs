@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use behalf_fuzz::actors::{self, ACS, CERTIFICATE, IDP, KEY, NOW, REQUEST};
-use behalf_fuzz::protocol::saml::assertion::NameId;
+use behalf_fuzz::actors::{self, ACS, ANN, IDP, NOW, PROVIDER, REQUEST};
+use behalf_fuzz::judge;
 use behalf_fuzz::protocol::saml::binding::{Carried, post, redirect_url};
 use behalf_fuzz::protocol::saml::encryption::Cipher;
 use behalf_fuzz::protocol::saml::logout::{RequestDraft, ResponseDraft};
 use behalf_fuzz::protocol::saml::names::{Binding, name_id};
-use behalf_fuzz::protocol::saml::signature::sign_enveloped;
+use behalf_fuzz::protocol::saml::response::{AssertionDraft, Draft, read};
 use behalf_fuzz::protocol::saml::status::Status;
 
 type Seeds = Vec<(String, Vec<u8>)>;
@@ -32,7 +32,10 @@ fn main() -> Result<(), Error> {
     let plain = |key: &'static str| responses.iter().filter(move |(name, _)| name == key);
     let mut response: Seeds = responses.iter().map(of(0, "as-it-is")).collect();
     response.extend(plain("response").flat_map(|seed| [of(3, "assertion")(seed), of(5, "whole")(seed)]));
-    response.extend(plain("assertion").map(of(7, "encrypted")));
+    let assertions = || plain("assertion").chain(plain("signed-assertion"));
+    response.extend(assertions().flat_map(|seed| [of(2, "hidden")(seed), of(7, "hidden-and-signed")(seed)]));
+    response
+        .extend(plain("assertion").flat_map(|seed| [of(4, "signed-and-hidden")(seed), of(9, "all")(seed)]));
     response.extend(logouts.iter().map(of(6, "logout")));
     write("reader", &reader)?;
     write("response", &response)?;
@@ -55,34 +58,46 @@ fn seed(name: &str, text: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
 }
 
 fn responses() -> Result<Seeds, Error> {
-    let whole = || actors::response(Some(actors::assertion()));
+    let assertion = || AssertionDraft { one_time_use: true, ..actors::assertion() };
+    let whole = || actors::response(assertion());
     let refusal = Status::new("urn:oasis:names:tc:SAML:2.0:status:Responder", None);
-    let refused = behalf_fuzz::protocol::saml::response::Draft { status: refusal, ..actors::response(None) };
+    let refused = Draft { status: refusal, assertion: None, ..whole() };
     let mut seeds = vec![
         seed("response", whole().write(&actors::sign(false, false), None)?),
-        seed("assertion", actors::assertion().write(&actors::sign(false, false), None)?),
+        seed("assertion", assertion().write(&actors::sign(false, false), None)?),
+        seed("signed-assertion", assertion().write(&actors::sign(true, false), None)?),
         seed("refused", refused.write(&actors::sign(false, true), None)?),
     ];
     for (name, assertion, response) in
         [("assertion-signed", true, false), ("response-signed", false, true), ("both-signed", true, true)]
     {
         let sign = actors::sign(assertion, response);
-        seeds.push(seed(name, whole().write(&sign, None)?));
+        seeds.push(good(name, whole().write(&sign, None)?)?);
         for cipher in [Cipher::Aes128Gcm, Cipher::Aes256Gcm, Cipher::Aes128Cbc] {
-            let encrypted = whole().write(&sign, Some(&actors::encrypt(cipher)))?;
-            seeds.push(seed(&format!("{name}-{cipher:?}"), encrypted));
+            // Only under a signature is that opened.
+            if response || cipher != Cipher::Aes128Cbc {
+                let encrypted = whole().write(&sign, Some(&actors::encrypt(cipher)))?;
+                seeds.push(good(&format!("{name}-{cipher:?}"), encrypted)?);
+            }
         }
     }
     Ok(seeds)
 }
 
+/// What is taken as it is, in this process as in any other.
+fn good(name: &str, xml: String) -> Result<(String, Vec<u8>), Error> {
+    let read = read(xml.as_bytes(), &actors::expected_encrypted())
+        .map_err(|refused| format!("{name}: {refused:?}"))?;
+    judge::genuine(read.get());
+    Ok(seed(name, xml))
+}
+
 fn logouts() -> Result<Seeds, Error> {
-    let name = NameId::new(actors::EMAIL, name_id::EMAIL_ADDRESS);
     let request = RequestDraft {
         id: "_r1",
         issuer: IDP,
         destination: ACS,
-        name_id: &name,
+        name_id: &ANN,
         session_indexes: &["_s1", "_s2"],
         not_on_or_after: Some(NOW),
     };
@@ -92,7 +107,7 @@ fn logouts() -> Result<Seeds, Error> {
     Ok(vec![
         seed("logout-request", request.write(NOW)?),
         seed("logout-response", response.write(NOW)?),
-        seed("logout-request-signed", request.write_signed(NOW, &KEY, Some(&CERTIFICATE))?),
+        seed("logout-request-signed", actors::signed(&request.write(NOW)?, "_r1", &PROVIDER)),
     ])
 }
 
@@ -104,7 +119,7 @@ fn metadata() -> Result<Seeds, Error> {
              validUntil=\"2030-01-01T00:00:00Z\"><!-- a group -->{inner}</md:EntitiesDescriptor>"
         )
     };
-    let signed = sign_enveloped(&entity, "_m1", &KEY, Some(&CERTIFICATE))?;
+    let signed = actors::signed(&entity, "_m1", &PROVIDER);
     Ok(vec![
         seed("entity", entity.clone()),
         seed("entity-signed", signed.clone()),
@@ -114,7 +129,7 @@ fn metadata() -> Result<Seeds, Error> {
 }
 
 fn entity() -> String {
-    let certificate = CERTIFICATE.base64();
+    let certificate = PROVIDER.certificate.base64();
     let key = |r#use: &str| {
         format!(
             "<md:KeyDescriptor{use}><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
@@ -147,7 +162,7 @@ fn redirects() -> Result<Seeds, Error> {
         let xml = String::from_utf8(xml)?;
         let which = if name.contains("request") { Carried::Request } else { Carried::Response };
         for state in [None, Some("a state")] {
-            let url = redirect_url("https://broker.test/slo", which, &xml, state, &KEY)?;
+            let url = redirect_url("https://broker.test/slo", which, &xml, state, &PROVIDER.key)?;
             let query = url.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
             let unsigned = query.split("&SigAlg").next().unwrap_or_default().to_owned();
             let name = format!("{name}-{}", state.is_some());

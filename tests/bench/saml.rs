@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
+use behalf::foundation::secret::Secret;
+use behalf::keys::brought::Brought;
 use behalf::model::connection::{
     IdentityProvider, IdpInitiated, LoginHint, OwnCertificates, RequestBinding, RequestSettings, SamlPreset,
     SamlSettings, ServiceEndpoint, ServiceEndpoints, Subject, Upstream as Settings, WantedSignature, Wants,
 };
 use behalf::protocol::saml::assertion::{Attribute, NameId};
 use behalf::protocol::saml::binding::{Carried, RedirectMessage, post};
-use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::keys::{Certificate, DecryptingKey, KeyKind, SigningKey, self_signed};
 use behalf::protocol::saml::names::{attribute_name, authn_context, name_id};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
 use behalf::protocol::saml::status::Status;
 use behalf::protocol::saml::xml::{Document, Limits};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 
 use super::server::House;
 use super::{cycles, machine, table};
@@ -30,13 +32,22 @@ pub struct SamlProvider {
     pub key: SigningKey,
     pub certificate: Certificate,
     attributes: Vec<Attribute>,
+    /// What it wants us to have instead of the project's keys.
+    brought: (OwnCertificates, Brought),
+}
+
+/// The request that it was asked by.
+pub struct Request {
+    pub id: String,
+    pub acs: String,
+    pub sp: String,
+    pub relay_state: String,
 }
 
 /// The least that a response needs to know.
 pub struct Asked<'a> {
     pub request: &'a str,
     pub acs: &'a str,
-    pub sp: &'a str,
     pub name_id: &'a NameId,
     pub now: Moment,
 }
@@ -56,7 +67,32 @@ impl SamlProvider {
             attribute("displayName", vec!["Somebody".to_owned()]),
             attribute("groups", (0..3).map(|number| format!("group-{number}")).collect()),
         ];
-        Self { entity_id: "https://idp.a.test/metadata".to_owned(), key, certificate, attributes }
+        let entity_id = "https://idp.a.test/metadata".to_owned();
+        Self { entity_id, key, certificate, attributes, brought: Default::default() }
+    }
+
+    /// It wants us to decrypt by these: the present one, the next and the previous.
+    pub fn with_keys(mut self, keys: &[DecryptingKey; 3]) -> Self {
+        let (now, day) = (Clock::System.now(), Duration::from_secs(86_400));
+        let [certificate, next, previous] = keys.each_ref().map(|key| {
+            let certificate = self_signed(key, "broker.test", now.minus(day), now.plus(day), &[7]);
+            Some(certificate.unwrap().base64())
+        });
+        let own = OwnCertificates {
+            decryption: certificate,
+            next_decryption: next,
+            previous_decryption: previous,
+            ..OwnCertificates::default()
+        };
+        let [decryption, next_decryption, previous_decryption] = keys.each_ref().map(|key| Some(pem(key)));
+        self.brought =
+            (own, Brought { decryption, next_decryption, previous_decryption, ..Brought::default() });
+        self
+    }
+
+    /// The secret of the connection to it.
+    pub fn secret(&self) -> Option<Secret> {
+        self.brought.1.secret()
     }
 
     pub fn settings(&self) -> Settings {
@@ -88,7 +124,7 @@ impl SamlProvider {
             default_application: None,
             honours_session_end: true,
             single_logout: false,
-            own: OwnCertificates::default(),
+            own: self.brought.0.clone(),
         }))
     }
 
@@ -131,24 +167,47 @@ impl SamlProvider {
 
     /// Where the answer to the request in this address is posted, and the form.
     pub fn answer(&self, address: &str, email: &str) -> (String, String) {
+        let request = Request::read(address);
+        let name_id = NameId::new(email, name_id::EMAIL_ADDRESS);
+        let id = format!("_{}", HEXLOWER.encode(&Random::System.bytes::<16>()));
+        let audience = [request.sp.as_str()];
+        let xml = self.draft(&request.asked(&name_id), &id, &[&audience]).write(&self.sign(), None).unwrap();
+        let form = request.form(&xml);
+        (request.acs, form)
+    }
+}
+
+impl Request {
+    pub fn read(address: &str) -> Self {
         let (_, query) = address.split_once('?').unwrap();
         let message = RedirectMessage::read(query, Carried::Request).unwrap();
         let document = Document::parse(&message.xml, &Limits::MESSAGE).unwrap();
         let root = document.root();
-        let issuer = root.children().next().unwrap().text().unwrap().into_owned();
-        let acs = root.attr("AssertionConsumerServiceURL").unwrap();
-        let name_id = NameId::new(email, name_id::EMAIL_ADDRESS);
-        let now = Clock::System.now();
-        let asked = Asked { request: root.attr("ID").unwrap(), acs, sp: &issuer, name_id: &name_id, now };
-        let id = format!("_{}", HEXLOWER.encode(&Random::System.bytes::<16>()));
-        let audience = [asked.sp];
-        let xml = self.draft(&asked, &id, &[&audience]).write(&self.sign(), None).unwrap();
-        let response = post::encode(&xml);
-        let state = message.relay_state.unwrap();
-        let fields = [("SAMLResponse", response.as_str()), ("RelayState", state.as_str())];
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        (acs.to_owned(), form)
+        Self {
+            id: root.attr("ID").unwrap().to_owned(),
+            acs: root.attr("AssertionConsumerServiceURL").unwrap().to_owned(),
+            sp: root.children().next().unwrap().text().unwrap().into_owned(),
+            relay_state: message.relay_state.unwrap(),
+        }
     }
+
+    pub fn asked<'a>(&'a self, name_id: &'a NameId) -> Asked<'a> {
+        Asked { request: &self.id, acs: &self.acs, name_id, now: Clock::System.now() }
+    }
+
+    /// The form that carries an answer to it.
+    pub fn form(&self, xml: &str) -> String {
+        let response = post::encode(xml);
+        let fields = [("SAMLResponse", response.as_str()), ("RelayState", self.relay_state.as_str())];
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    }
+}
+
+/// PKCS#8 in PEM.
+fn pem(key: &DecryptingKey) -> Secret {
+    let base64 = BASE64.encode(&key.to_pkcs8().unwrap());
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    Secret::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
 }
 
 pub async fn measure() {

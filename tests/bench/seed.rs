@@ -41,7 +41,12 @@ pub async fn house(broker: &Broker, upstream: Upstream<'_>) {
             let (id, secret) = (customer.connection.id, Secret::new(CLIENT_SECRET));
             customer.connection.secret = Some(connection_secret::seal(&broker.keyring, &random, id, &secret));
         }
-        Upstream::Saml(provider) => customer.connection.settings.upstream = provider.settings(),
+        Upstream::Saml(provider) => {
+            let (id, secret) = (customer.connection.id, provider.secret());
+            customer.connection.settings.upstream = provider.settings();
+            customer.connection.secret =
+                secret.map(|secret| connection_secret::seal(&broker.keyring, &random, id, &secret));
+        }
     }
     let offered = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
         .map(|algorithm| application(&random, project, now, algorithm));

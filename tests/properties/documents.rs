@@ -34,7 +34,17 @@ pub struct Made {
 }
 
 pub fn document(dice: &Dice) -> Made {
-    let mut maker = Maker { dice, out: String::new(), scope: Vec::new(), made: 0, most: 1 + dice.below(24) };
+    made(dice, false)
+}
+
+/// As [`document`], with something that looks like a signature, somewhere among the content, in many elements.
+pub fn signed_looking(dice: &Dice) -> Made {
+    made(dice, true)
+}
+
+fn made(dice: &Dice, signed: bool) -> Made {
+    let most = 1 + dice.below(24);
+    let mut maker = Maker { dice, out: String::new(), scope: Vec::new(), made: 0, most, signed };
     if dice.one_in(3) {
         maker.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n");
     }
@@ -92,6 +102,13 @@ const SNIPPETS: &[&str] = &[
     "&amp;amp;",
 ];
 
+const SIGNATURES: &[&str] = &[
+    "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo/>x</ds:Signature>",
+    "<Signature xmlns='http://www.w3.org/2000/09/xmldsig#'>\n <SignedInfo a='b'/></Signature>",
+    "<a:Signature xmlns:a='http://www.w3.org/2000/09/xmldsig#' xmlns=''><b/></a:Signature>",
+    "<_:Signature xmlns:_='http://www.w3.org/2000/09/xmldsig#'/>",
+];
+
 struct Maker<'d> {
     dice: &'d Dice,
     out: String,
@@ -99,6 +116,7 @@ struct Maker<'d> {
     scope: Vec<(&'static str, &'static str)>,
     made: usize,
     most: usize,
+    signed: bool,
 }
 
 impl Maker<'_> {
@@ -132,8 +150,12 @@ impl Maker<'_> {
     }
 
     fn content(&mut self, depth: usize) {
+        let mut signed = !self.signed;
         for _ in 0..self.dice.below(5) {
-            if self.made < self.most && depth < 12 && !self.dice.one_in(3) {
+            if !signed && self.dice.one_in(3) {
+                signed = true;
+                self.out.push_str(self.dice.pick(SIGNATURES));
+            } else if self.made < self.most && depth < 12 && !self.dice.one_in(3) {
                 self.element(depth + 1);
             } else {
                 self.text();

@@ -1,18 +1,21 @@
-//! Who plays in the tests of this room: a provider, somebody else, and a sound response to start from.
+//! Who plays in the tests of this room and in those of `fuzz/`: a provider, somebody else, and a sound response to
+//! start from. Everybody knows their keys, so that they are the same in every process.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::assertion::{Attribute, NameId};
-use super::certificate::{Certificate, self_signed};
-use super::encryption::{Cipher, Oaep};
-use super::keys::{DecryptingKey, KeyKind, SigningKey, VerifyingKey};
-use super::names::{self, authn_context};
-use super::response::{Answers, AssertionDraft, Draft, Encrypt, Expected, Sign, Wants};
-use super::signature::sign_enveloped;
-use super::status::Status;
+use data_encoding::BASE64;
+
 use crate::foundation::clock::Moment;
 use crate::foundation::random::Random;
+use crate::protocol::saml::assertion::{Attribute, NameId};
+use crate::protocol::saml::certificate::{Certificate, self_signed};
+use crate::protocol::saml::encryption::{Cipher, Oaep};
+use crate::protocol::saml::keys::{DecryptingKey, SigningKey, VerifyingKey};
+use crate::protocol::saml::names::{self, authn_context};
+use crate::protocol::saml::response::{Answers, AssertionDraft, Draft, Encrypt, Expected, Sign, Wants};
+use crate::protocol::saml::signature::sign_enveloped;
+use crate::protocol::saml::status::Status;
 
 pub const NOW: Moment = Moment::from_seconds(1_767_225_600);
 pub const IDP: &str = "https://idp.a.test/metadata";
@@ -27,9 +30,16 @@ pub struct Signer {
     pub certificate: Certificate,
 }
 
+/// PKCS#8 of a P-256 key up to its 32 secret bytes (RFC 5958, RFC 5915).
+const P256: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+    0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04,
+    0x20,
+];
+
 impl Signer {
-    fn new(name: &str) -> Self {
-        let key = SigningKey::generate(KeyKind::P256).unwrap();
+    fn new(name: &str, secret: u8) -> Self {
+        let key = SigningKey::from_pkcs8(&[P256.as_slice(), &[secret; 32]].concat()).unwrap();
         let keys = vec![key.verifying_key().clone()];
         let certificate = certify(&key, name);
         Self { key, keys, certificate }
@@ -42,14 +52,16 @@ pub fn certify(key: &SigningKey, name: &str) -> Certificate {
 }
 
 /// The provider that the connection trusts.
-pub static PROVIDER: LazyLock<Signer> = LazyLock::new(|| Signer::new("idp.a.test"));
+pub static PROVIDER: LazyLock<Signer> = LazyLock::new(|| Signer::new("idp.a.test", 7));
 /// Somebody with a key that the connection does not know.
-pub static STRANGER: LazyLock<Signer> = LazyLock::new(|| Signer::new("idp.evil.test"));
-pub static DECRYPTING: LazyLock<DecryptingKey> =
-    LazyLock::new(|| DecryptingKey::generate(KeyKind::Rsa2048).unwrap());
+pub static STRANGER: LazyLock<Signer> = LazyLock::new(|| Signer::new("idp.evil.test", 8));
+pub static DECRYPTING: LazyLock<DecryptingKey> = LazyLock::new(|| {
+    let base64 = include_str!("fixtures/rsa2048.key").replace('\n', "");
+    DecryptingKey::from_pkcs8(&BASE64.decode(base64.as_bytes()).unwrap()).unwrap()
+});
 static RANDOM: LazyLock<Random> = LazyLock::new(|| Random::sequence(3));
-static ANN: LazyLock<NameId> = LazyLock::new(|| NameId::new("ann@a.test", names::name_id::EMAIL_ADDRESS));
-static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+pub static ANN: LazyLock<NameId> = LazyLock::new(|| NameId::new("ann@a.test", names::name_id::EMAIL_ADDRESS));
+pub static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
     let attribute = |name: &str, values: &[&str]| Attribute {
         name: name.to_owned(),
         name_format: Some(names::attribute_name::BASIC.to_owned()),
@@ -106,19 +118,24 @@ pub fn encrypt(cipher: Cipher) -> Encrypt<'static> {
     Encrypt { key: DECRYPTING.encrypting_key(), cipher, oaep: Oaep::Mgf1p, random: &RANDOM }
 }
 
+/// Signed by somebody, inside.
+pub fn signed(xml: &str, id: &str, by: &Signer) -> String {
+    sign_enveloped(xml, id, &by.key, Some(&by.certificate)).unwrap()
+}
+
 /// As the provider would sign it after this change.
 pub fn signed_after(change: impl Fn(String) -> String, assertion: bool, whole: bool) -> String {
     let plain = response(self::assertion()).write(&sign(false, false), None).unwrap();
     let mut xml = change(plain);
     for (id, wanted) in [("_a1", assertion), ("_r1", whole)] {
         if wanted {
-            xml = sign_enveloped(&xml, id, &PROVIDER.key, None).unwrap();
+            xml = signed(&xml, id, &PROVIDER);
         }
     }
     xml
 }
 
-/// What the connection holds it against. No decrypting key: making one takes time.
+/// What the connection holds it against. It cannot decrypt.
 pub fn expected() -> Expected<'static> {
     Expected {
         idp_entity_id: IDP,

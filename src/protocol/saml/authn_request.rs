@@ -1,11 +1,9 @@
 //! `AuthnRequest` (SAML Core, section 3.4): written to a customer's provider, read from an application.
 
-use super::certificate::Certificate;
-use super::keys::SigningKey;
 use super::message::{self, Expected, Received, Signed};
 use super::names::{self, Binding};
 use super::refused::{Check, Refused};
-use super::signature::{SignatureError, Verified, sign_enveloped};
+use super::signature::Verified;
 use super::time;
 use super::xml::{Document, Element, Limits, Malformed, Writer};
 use crate::foundation::clock::Moment;
@@ -92,7 +90,7 @@ pub struct Scoping<'a> {
 }
 
 impl Draft<'_> {
-    /// The request without a signature, for the redirect binding, which signs the query.
+    /// The request without a signature: the binding says where it belongs.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
         self.attributes(writer.open("samlp:AuthnRequest").declare("saml"), now);
@@ -113,16 +111,6 @@ impl Draft<'_> {
         }
         writer.close();
         writer.finish()
-    }
-
-    /// The request with its signature inside, for the POST binding.
-    pub fn write_signed(
-        &self,
-        now: Moment,
-        key: &SigningKey,
-        certificate: Option<&Certificate>,
-    ) -> Result<String, SignatureError> {
-        sign_enveloped(&self.write(now)?, self.id, key, certificate)
     }
 
     fn attributes(&self, writer: &mut Writer, now: Moment) {

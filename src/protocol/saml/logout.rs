@@ -1,12 +1,11 @@
 //! Single logout messages (SAML Core, section 3.7), written and read. Which session they end is not decided here.
 
 use super::assertion::{NameId, name_id_of};
-use super::certificate::Certificate;
-use super::keys::{DecryptingKey, SigningKey};
+use super::keys::DecryptingKey;
 use super::message::{self, Expected, Received, Signed, bounded};
 use super::names;
 use super::refused::{Check, Refused};
-use super::signature::{SignatureError, Verified, sign_enveloped};
+use super::signature::Verified;
 use super::status::Status;
 use super::time;
 use super::xml::{Document, Element, Limits, Malformed, Writer};
@@ -43,7 +42,7 @@ pub struct ResponseDraft<'a> {
 }
 
 impl RequestDraft<'_> {
-    /// Without a signature, for the redirect binding, which signs the query.
+    /// Without a signature: the binding says where it belongs.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
         writer
@@ -61,20 +60,10 @@ impl RequestDraft<'_> {
         writer.close();
         writer.finish()
     }
-
-    /// With its signature inside, for the POST binding.
-    pub fn write_signed(
-        &self,
-        now: Moment,
-        key: &SigningKey,
-        certificate: Option<&Certificate>,
-    ) -> Result<String, SignatureError> {
-        sign_enveloped(&self.write(now)?, self.id, key, certificate)
-    }
 }
 
 impl ResponseDraft<'_> {
-    /// Without a signature, for the redirect binding, which signs the query.
+    /// Without a signature: the binding says where it belongs.
     pub fn write(&self, now: Moment) -> Result<String, Malformed> {
         let mut writer = Writer::new(names::PREFIXES);
         writer
@@ -87,16 +76,6 @@ impl ResponseDraft<'_> {
         self.status.write(&mut writer);
         writer.close();
         writer.finish()
-    }
-
-    /// With its signature inside, for the POST binding.
-    pub fn write_signed(
-        &self,
-        now: Moment,
-        key: &SigningKey,
-        certificate: Option<&Certificate>,
-    ) -> Result<String, SignatureError> {
-        sign_enveloped(&self.write(now)?, self.id, key, certificate)
     }
 }
 

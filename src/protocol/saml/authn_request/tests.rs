@@ -1,7 +1,7 @@
 //! Stories of authentication requests: what we send can be read, and nothing else is.
 
 use super::*;
-use crate::protocol::saml::actors::{ACS, NOW, PROVIDER, SKEW, SP, STRANGER, cut};
+use crate::protocol::saml::actors::{ACS, NOW, PROVIDER, SKEW, SP, STRANGER, cut, signed};
 use crate::protocol::saml::names::{authn_context, name_id};
 
 const SSO: &str = "https://idp.a.test/sso";
@@ -50,7 +50,7 @@ fn a_plain_request_says_no_more_than_it_must() {
 
 #[test]
 fn what_is_asked_for_is_read() {
-    let xml = full().write_signed(NOW, &PROVIDER.key, Some(&PROVIDER.certificate)).unwrap();
+    let xml = signed(&full().write(NOW).unwrap(), "_q1", &PROVIDER);
     let scoping = "<samlp:Scoping ProxyCount=\"1\"><samlp:IDPList><samlp:IDPEntry ProviderID=\"https://idp.b.test\"/>\
         </samlp:IDPList></samlp:Scoping>";
     assert!(xml.contains(scoping) && xml.contains("ProviderName=\"Broker &quot;&amp;&quot; Co\""), "{xml}");
@@ -76,16 +76,16 @@ fn what_is_asked_for_is_read() {
 fn what_no_key_of_the_application_signed_is_not_read() {
     let check = |xml: &str| read_posted(xml).unwrap_err().check;
     assert_eq!(check(&draft().write(NOW).unwrap()), Check::SignatureMissing);
-    let by_stranger = draft().write_signed(NOW, &STRANGER.key, Some(&STRANGER.certificate)).unwrap();
+    let by_stranger = signed(&draft().write(NOW).unwrap(), "_q1", &STRANGER);
     assert_eq!(check(&by_stranger), Check::SignatureInvalid);
-    let sound = draft().write_signed(NOW, &PROVIDER.key, None).unwrap();
+    let sound = signed(&draft().write(NOW).unwrap(), "_q1", &PROVIDER);
     assert_eq!(check(&sound.replace(ACS, "https://evil.test/acs")), Check::Digest);
 }
 
 /// Three shapes by which a genuine request was wrapped and the attacker's ACS was read elsewhere.
 #[test]
 fn c04_a_wrapped_request_brings_no_other_acs() {
-    let genuine = draft().write_signed(NOW, &PROVIDER.key, None).unwrap();
+    let genuine = signed(&draft().write(NOW).unwrap(), "_q1", &PROVIDER);
     let signature = cut(&genuine, "<ds:Signature ", "</ds:Signature>").to_owned();
     let bare = genuine.replace(&signature, "");
     let evil = Draft { id: "_evil", acs: "https://evil.test/acs", ..draft() }.write(NOW).unwrap();

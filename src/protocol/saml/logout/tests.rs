@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::protocol::saml::actors::{
-    DECRYPTING, IDP, NOW, PROVIDER, SKEW, SP, STRANGER, cut, encrypt, seconds,
+    DECRYPTING, IDP, NOW, PROVIDER, SKEW, SP, STRANGER, cut, encrypt, seconds, signed,
 };
 use crate::protocol::saml::binding::{Carried, RedirectMessage, redirect_url};
 use crate::protocol::saml::encryption::{self, Cipher};
 use crate::protocol::saml::names::{name_id, status};
+use crate::protocol::saml::signature::SignatureError;
 
 const SLO: &str = "https://broker.test/saml/cA/slo";
 
@@ -36,8 +37,11 @@ fn posted(xml: &str) -> Result<LogoutRequest, Refused> {
 
 /// Signed after a change.
 fn signed_after(change: impl Fn(String) -> String) -> String {
-    let xml = change(request_of(&ann()).write(NOW).unwrap());
-    sign_enveloped(&xml, "_l1", &PROVIDER.key, None).unwrap()
+    signed(&change(request_of(&ann()).write(NOW).unwrap()), "_l1", &PROVIDER)
+}
+
+fn genuine() -> String {
+    signed_after(|xml| xml)
 }
 
 fn check(xml: &str) -> Check {
@@ -46,7 +50,7 @@ fn check(xml: &str) -> Check {
 
 #[test]
 fn a_logout_is_asked_for_by_post() {
-    let xml = request_of(&ann()).write_signed(NOW, &PROVIDER.key, Some(&PROVIDER.certificate)).unwrap();
+    let xml = genuine();
     let request = posted(&xml).unwrap();
     assert_eq!(request.id, "_l1");
     assert_eq!(request.name_id, ann());
@@ -78,7 +82,7 @@ fn a_logout_is_asked_for_by_redirect() {
 
 #[test]
 fn a_redirect_carries_no_signature_inside() {
-    let xml = request_of(&ann()).write_signed(NOW, &PROVIDER.key, None).unwrap();
+    let xml = genuine();
     let url = redirect_url(SLO, Carried::Request, &xml, None, &PROVIDER.key).unwrap();
     let message = RedirectMessage::read(url.split_once('?').unwrap().1, Carried::Request).unwrap();
     let received = Received::Redirected(message.verified(&PROVIDER.keys).unwrap());
@@ -143,7 +147,7 @@ fn a_logout_is_for_us_by_them_and_for_now() {
 
 #[test]
 fn c04_a_wrapped_logout_ends_nobodys_session() {
-    let genuine = request_of(&ann()).write_signed(NOW, &PROVIDER.key, None).unwrap();
+    let genuine = genuine();
     let signature = cut(&genuine, "<ds:Signature ", "</ds:Signature>").to_owned();
     let evil_name = NameId::new("bob@b.test", name_id::EMAIL_ADDRESS);
     let evil = RequestDraft { id: "_evil", ..request_of(&evil_name) }.write(NOW).unwrap();
@@ -177,7 +181,7 @@ fn c04_a_wrapped_logout_ends_nobodys_session() {
 fn an_answer_tells_how_it_went() {
     let answer = |status: &Status| {
         let draft = ResponseDraft { id: "_n1", issuer: IDP, destination: SLO, in_response_to: "_q1", status };
-        draft.write_signed(NOW, &PROVIDER.key, None).unwrap()
+        signed(&draft.write(NOW).unwrap(), "_n1", &PROVIDER)
     };
     let read = |xml: &str, id: &str| {
         let received = Received::Posted { xml: xml.as_bytes(), keys: &PROVIDER.keys };

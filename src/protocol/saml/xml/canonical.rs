@@ -10,8 +10,8 @@ pub fn canonical(
     prefixes: &[&str],
     without: Option<Element<'_>>,
 ) -> Result<Vec<u8>, Malformed> {
-    let mut form =
-        Form { out: Vec::with_capacity(element.range().len()), rendered: Vec::new(), prefixes, without };
+    let out = Vec::with_capacity(element.range().len());
+    let mut form = Form { out, rendered: Vec::new(), top: element, prefixes, without };
     form.element(element);
     match form.out.is_empty() {
         true => Err(element.malformed("the canonical form is empty")),
@@ -23,6 +23,7 @@ struct Form<'d> {
     out: Vec<u8>,
     /// The namespaces that the open elements of the output have declared, the innermost last.
     rendered: Vec<(&'d str, &'d str)>,
+    top: Element<'d>,
     prefixes: &'d [&'d str],
     without: Option<Element<'d>>,
 }
@@ -66,8 +67,11 @@ impl<'d> Form<'d> {
         used.extend(
             element.attributes().filter_map(|attribute| Some((attribute.prefix, attribute.namespace?))),
         );
-        let listed = self.prefixes.iter().map(|prefix| if *prefix == "#default" { "" } else { *prefix });
-        used.extend(listed.filter_map(|prefix| Some((prefix, element.meaning(prefix)?))));
+        // Where nothing is declared, the parent has said what is on the list.
+        if element == self.top || element.declares() {
+            let listed = self.prefixes.iter().map(|prefix| if *prefix == "#default" { "" } else { *prefix });
+            used.extend(listed.filter_map(|prefix| Some((prefix, element.meaning(prefix)?))));
+        }
         used.retain(|(_, uri)| *uri != XML);
         used.sort_unstable();
         used.dedup();

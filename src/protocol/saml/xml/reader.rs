@@ -222,6 +222,13 @@ impl<'d> Element<'d> {
         found.map(roxmltree::Namespace::uri)
     }
 
+    /// Whether a prefix may mean something else here than in the parent.
+    pub(super) fn declares(&self) -> bool {
+        let Some(parent) = self.0.parent_element() else { return true };
+        let (own, around) = (self.0.namespaces(), parent.namespaces());
+        own.len() != around.len() || own.zip(around).any(|(own, around)| !std::ptr::eq(own, around))
+    }
+
     /// Elements and texts; comments are passed over, and nothing else is ever there.
     pub(super) fn content(&self) -> impl Iterator<Item = Content<'d>> + use<'d> {
         self.0.children().filter_map(|node| match node.node_type() {

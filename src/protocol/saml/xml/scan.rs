@@ -1,4 +1,5 @@
-//! One linear pass over the bytes, before the parser sees them. It allocates nothing and never goes back.
+//! One linear pass over the bytes, before the parser sees them. It never goes back, and keeps nothing but what
+//! namespaces were declared.
 
 use super::{Malformed, XML};
 
@@ -16,9 +17,12 @@ pub struct Limits {
     pub attributes: usize,
     /// Attributes of the whole document: the parser looks the prefix of each of them up.
     pub all_attributes: usize,
-    /// Declarations of namespaces in the whole document. Not the 128 that one may think of first: some identity
-    /// providers declare two of them in each value of an attribute, and so does the canonical form of any.
+    /// Different declarations of namespaces in the whole document: a prefix and what it means. The same one may be
+    /// there again and again: some identity providers declare two of them in each value of an attribute, and so does
+    /// the canonical form of any.
     pub namespaces: usize,
+    /// Namespaces in scope of the elements that declare any, all together: the parser makes a list for each of those.
+    pub scopes: usize,
     /// Declarations of namespaces on one element (threat C08).
     pub declarations: usize,
     pub comments: Comments,
@@ -40,7 +44,8 @@ impl Limits {
         elements: 20_000,
         attributes: 48,
         all_attributes: 12_000,
-        namespaces: 8 * 1024,
+        namespaces: 128,
+        scopes: 64 * 1024,
         declarations: 8,
         comments: Comments::Refused,
     };
@@ -50,7 +55,8 @@ impl Limits {
         elements: 200_000,
         attributes: 48,
         all_attributes: 400_000,
-        namespaces: 32 * 1024,
+        namespaces: 1024,
+        scopes: 512 * 1024,
         declarations: 24,
         comments: Comments::Dropped,
     };
@@ -85,7 +91,9 @@ struct Scan<'t> {
     limits: Limits,
     elements: usize,
     all_attributes: usize,
-    namespaces: usize,
+    /// Sorted.
+    namespaces: Vec<(&'t str, &'t str)>,
+    scopes: usize,
     depth: usize,
     /// How many declarations each open element has, and how many they are together.
     declared: [usize; Limits::MAX_DEPTH],
@@ -108,7 +116,8 @@ impl<'t> Scan<'t> {
             limits,
             elements: 0,
             all_attributes: 0,
-            namespaces: 0,
+            namespaces: Vec::new(),
+            scopes: 0,
             depth: 0,
             declared,
             in_scope: 0,
@@ -197,9 +206,7 @@ impl<'t> Scan<'t> {
         self.at += 1;
         self.name()?;
         let declared = self.attributes()?;
-        if self.in_scope + declared > Limits::IN_SCOPE {
-            return self.refuse("too many namespaces in scope");
-        }
+        self.scope(declared)?;
         if self.peek() == Some(b'/') {
             return self.expect(b"/>");
         }
@@ -207,6 +214,16 @@ impl<'t> Scan<'t> {
         self.in_scope += declared;
         self.depth += 1;
         self.expect(b">")
+    }
+
+    /// What an element that declares so many namespaces costs the parser.
+    fn scope(&mut self, declared: usize) -> Scanned {
+        let in_scope = self.in_scope + declared;
+        self.scopes += if declared > 0 { in_scope } else { 0 };
+        if in_scope > Limits::IN_SCOPE || self.scopes > self.limits.scopes {
+            return self.refuse("too many namespaces in scope");
+        }
+        Ok(())
     }
 
     /// That it is the right one is the parser's to see.
@@ -240,8 +257,7 @@ impl<'t> Scan<'t> {
             }
             self.attribute(&mut declared)?;
         }
-        self.namespaces += declared.count;
-        if declared.count > self.limits.declarations || self.namespaces > self.limits.namespaces {
+        if declared.count > self.limits.declarations {
             return self.refuse("too many declarations of namespaces");
         }
         Ok(declared.count)
@@ -258,11 +274,15 @@ impl<'t> Scan<'t> {
                     return self.refuse("the default namespace is declared twice");
                 }
                 declared.count += 1;
-                if value.is_empty() { Ok(()) } else { self.namespace(value) }
+                if !value.is_empty() {
+                    self.namespace(value)?;
+                }
+                self.remember("", value)
             }
             Some(("xmlns", prefix)) => {
                 declared.count += 1;
-                self.prefix(prefix, value)
+                self.prefix(prefix, value)?;
+                self.remember(prefix, value)
             }
             // `xml:id` would be an identifier that no signature is checked by, `xml:base` another meaning for `#id`.
             Some(("xml", local)) if !matches!(local, "lang" | "space") => {
@@ -294,6 +314,16 @@ impl<'t> Scan<'t> {
         if !absolute || !plain || uri.len() > Limits::NAMESPACE {
             return self.refuse("a namespace that is not a plain absolute URI");
         }
+        Ok(())
+    }
+
+    /// The parser keeps every different one in a sorted list, and so do we.
+    fn remember(&mut self, prefix: &'t str, uri: &'t str) -> Scanned {
+        let Err(place) = self.namespaces.binary_search(&(prefix, uri)) else { return Ok(()) };
+        if self.namespaces.len() == self.limits.namespaces {
+            return self.refuse("too many different declarations of namespaces");
+        }
+        self.namespaces.insert(place, (prefix, uri));
         Ok(())
     }
 

@@ -234,7 +234,16 @@ fn h15_every_size_is_bounded() {
         format!("{open}{}", repeat(count, "</a>"))
     };
     let elements = |count| format!("<a>{}</a>", repeat(count - 1, "<b/>"));
-    let declarations = |count| format!("<a>{}</a>", repeat(count, "<b xmlns='urn:x:y'/>"));
+    let declarations = |count: usize| {
+        let different = (0..count).map(|n| format!("<b xmlns='urn:x:{n}'/>")).collect::<String>();
+        format!("<a>{different}</a>")
+    };
+    let repeated = |count| format!("<a>{}</a>", repeat(count, "<b xmlns='urn:x:y'/>"));
+    // 31 around each of the innermost, and 1 + 2 + … + 31 = 496 to begin with.
+    let all_scopes = |count| {
+        let open = (0..31).map(|n| format!("<a xmlns:p{n}='urn:x:{n}'>")).collect::<String>();
+        format!("{open}{}{}", repeat(count, "<b xmlns='urn:x:y'/>"), repeat(31, "</a>"))
+    };
     let name = |length| format!("<{}/>", repeat(length, "a"));
     let namespace = |length: usize| format!("<a xmlns='urn:{}'/>", repeat(length - 4, "x"));
     let bytes = |length: usize| format!("<a>{}</a>", repeat(length - 7, "x"));
@@ -243,7 +252,9 @@ fn h15_every_size_is_bounded() {
         (&attributes, 48),
         (&scopes, 32),
         (&elements, 20_000),
-        (&declarations, 8 * 1024),
+        (&declarations, 128),
+        (&repeated, 12_000),
+        (&all_scopes, (64 * 1024 - 496) / 32),
         (&name, 128),
         (&namespace, 256),
         (&bytes, 512 * 1024),
@@ -251,6 +262,8 @@ fn h15_every_size_is_bounded() {
         parse(&make(most)).unwrap();
         refused(make(most + 1));
     }
+    let metadata = |text: String| Document::parse(text.as_bytes(), &Limits::METADATA).is_ok();
+    assert!(metadata(declarations(1024)) && !metadata(declarations(1025)));
     let deep = Limits { depth: usize::MAX, elements: usize::MAX, ..Limits::METADATA };
     assert!(Document::parse(nested(Limits::MAX_DEPTH).as_bytes(), &deep).is_ok());
     assert!(Document::parse(nested(Limits::MAX_DEPTH + 1).as_bytes(), &deep).is_err());
