@@ -381,12 +381,7 @@ impl ProjectKeys {
         let signing = current(&self.signing, now).ok_or(KeyError::Missing("SAML signing"))?;
         let mut decrypting = in_order(&self.decryption, now, true);
         decrypting.truncate(MOST_OPENING);
-        Ok(SpKeys {
-            signing,
-            published,
-            decrypting,
-            encrypt_to: in_order(&self.decryption, now, false),
-        })
+        Ok(SpKeys { signing, published, decrypting, encrypt_to: in_order(&self.decryption, now, false) })
     }
 }
 

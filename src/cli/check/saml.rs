@@ -54,12 +54,14 @@ pub async fn check(
 }
 
 async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, findings: &mut Findings) {
-    let Some(keys) = findings.judge(what, broker.saml_keys.of_connection(connection).await, |keys| {
-        match keys.published.len() {
-            1 => "our keys can be opened; one signing certificate is published".to_owned(),
-            many => format!("our keys can be opened; {many} signing certificates are published"),
-        }
-    }) else {
+    let Some(keys) =
+        findings.judge(what, broker.saml_keys.of_connection(connection).await, |keys| {
+            match keys.published.len() {
+                1 => "our keys can be opened; one signing certificate is published".to_owned(),
+                many => format!("our keys can be opened; {many} signing certificates are published"),
+            }
+        })
+    else {
         return;
     };
     let own =

@@ -192,11 +192,8 @@ mod tests {
     fn s3_34_a_list_is_told_as_a_whole_or_not_at_all() {
         let groups: Vec<_> = (0..150).map(|number| format!("CN=group {number:080},DC=a")).collect();
         let borrowed: Vec<_> = groups.iter().map(String::as_str).collect();
-        let attributes = [
-            attribute("memberOf", &borrowed),
-            attribute("a", &borrowed),
-            attribute("b", &["one", "two"]),
-        ];
+        let attributes =
+            [attribute("memberOf", &borrowed), attribute("a", &borrowed), attribute("b", &["one", "two"])];
         let (profile, left_out) = Attributes(&attributes).profile(&mapping(&["a", "b"]));
         assert_eq!(profile.groups, groups);
         assert_eq!(profile.claims, BTreeMap::from([("b".to_owned(), names(&["one", "two"]))]));
