@@ -1,7 +1,7 @@
 //! H09: answers to nothing, or to what somebody else asked.
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::Plan;
+use crate::house::broker::{House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
 use crate::house::lying_saml_idp::{Says, posts, posts_to};
 use crate::house::surgery::{attr, swap_all, within};
@@ -125,11 +125,19 @@ async fn h09_whoever_begins_a_flow_does_not_get_the_answer_that_another_browser_
     }
 }
 
-const ACCEPTS: &str = "idp_initiated = \"accept\"\ndefault_application = \"rp1\"\n";
+/// A house whose connection takes answers that nobody had asked for.
+async fn accepting() -> House {
+    let keys = "idp_initiated = \"accept\"\ndefault_application = \"rp1\"\n";
+    let mut plan = Plan::default().with_saml("cb", keys);
+    let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    assert!(plan.file.contains(uris));
+    plan.file = plan.file.replace(uris, &format!("{uris}initiate_login_uri = \"https://rp1.test/login\"\n"));
+    plan.build().await
+}
 
 #[tokio::test]
 async fn h09_the_ticket_of_an_answer_that_was_asked_for_opens_no_door_without_the_flows_cookie() {
-    let house = Plan::default().with_saml("cb", ACCEPTS).build().await;
+    let house = accepting().await;
     // Mallory signs in as herself, and posts her answer by hand: her ticket is good, for her flow.
     let (ask, mut mallory) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
     let asked = mallory.leaves_for(&house, "cb", &ask).await;
@@ -151,7 +159,7 @@ async fn h09_the_ticket_of_an_answer_that_was_asked_for_opens_no_door_without_th
 
 #[tokio::test]
 async fn h09_the_ticket_of_an_answer_that_nobody_asked_for_ends_no_flow() {
-    let house = Plan::default().with_saml("cb", ACCEPTS).build().await;
+    let house = accepting().await;
     let idp = house.saml("cb");
     let unasked = idp.unasked(&house, "cb").await;
     let says = Says::that("owner@b.test");
