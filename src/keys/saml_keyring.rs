@@ -4,6 +4,7 @@
 //! Administrators of identity providers pin our certificates, so nothing here changes by itself: a successor is made
 //! when the operator says so, is published at once, and begins at a moment that the operator names.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -40,6 +41,9 @@ const VALID_FOR: Duration = Duration::from_secs(3_652 * 86_400);
 const PUBLISHED_AFTER: Duration = DAY;
 /// How long a decryption key opens what comes after its successor has begun: not everybody reads our metadata.
 const OPENS_AFTER: Duration = Duration::from_secs(30 * 86_400);
+/// The most keys that open what comes: for one message no more are tried. With the present one and its successor there
+/// is room for two that went before.
+const MOST_OPENING: usize = 4;
 /// Connections whose keys are kept parsed; when there are too many, all of them are forgotten.
 const MOST: usize = 20_000;
 
@@ -69,7 +73,7 @@ pub struct SpKeys {
     pub signing: Arc<Certified<SigningKey>>,
     /// Published for verification: the one that signs, then the one that will, then one that did.
     pub published: Vec<Arc<Certified<SigningKey>>>,
-    /// Open what comes: the present key, its successor, and predecessors for a while.
+    /// Open what comes, each of them: the present key, its successor, and predecessors for a while, newest first.
     pub decrypting: Vec<Arc<Certified<DecryptingKey>>>,
     /// Of these, those whose certificates are published.
     pub encrypt_to: Vec<Arc<Certified<DecryptingKey>>>,
@@ -111,7 +115,7 @@ struct Inner {
 
 type KnownBrought = (Vec<u8>, OwnCertificates, BroughtKeys);
 
-/// With what it was read from.
+/// With what it was made of: the provider, and until when its description counts.
 type KnownIdp = (IdentityProvider, Option<Moment>, Arc<UsableIdp>);
 
 #[derive(Clone, Debug, Default)]
@@ -132,7 +136,7 @@ impl SamlKeyring {
     /// The identity provider of a connection with its pinned keys, or why nothing it says can be believed (threats
     /// C05).
     pub fn idp(&self, connection: SamlConnection<'_>) -> Result<Arc<UsableIdp>, Unusable> {
-        let valid_until = connection.saml.metadata.as_ref().and_then(|metadata| metadata.valid_until);
+        let valid_until = connection.saml.described_until();
         let known = || {
             let idps = self.0.idps.read().unwrap_or_else(PoisonError::into_inner);
             let (idp, until, usable) = idps.get(&connection.id)?;
@@ -163,8 +167,12 @@ impl SamlKeyring {
             keys.decrypting = vec![decryption];
         }
         keys.published.extend(brought.next_signing);
+        // What was named for this connection comes before what the project had before.
+        let before = keys.encrypt_to.len();
         keys.encrypt_to.extend(brought.next_decryption.clone());
-        keys.decrypting.extend(brought.next_decryption.into_iter().chain(brought.previous_decryption));
+        let named = brought.next_decryption.into_iter().chain(brought.previous_decryption);
+        keys.decrypting.splice(before..before, named);
+        keys.decrypting.truncate(MOST_OPENING);
         Ok(keys)
     }
 
@@ -350,9 +358,19 @@ async fn succeed(
         return Ok(Rotated { purpose: next.purpose, id: next.id, made, begins_at: next.begins_at });
     };
     saml_keys::begin(tx, next.id, begins_at).await?;
-    let keep = if next.purpose == Purpose::Signing { PUBLISHED_AFTER } else { OPENS_AFTER };
-    for old in before.iter().filter(|old| old.ends_at.is_none_or(|at| at > now)) {
-        saml_keys::retire(tx, old.id, begins_at, begins_at.plus(keep)).await?;
+    let (keep, most) = match next.purpose {
+        Purpose::Signing => (PUBLISHED_AFTER, usize::MAX),
+        Purpose::Decryption => (OPENS_AFTER, MOST_OPENING - 2),
+    };
+    // Newest first: of more than can be tried, the oldest are given up when the successor begins.
+    for (place, old) in before.iter().rev().enumerate() {
+        let ends_at = old.ends_at.filter(|at| *at <= now);
+        let kept_until = match ends_at {
+            None => begins_at.plus(keep),
+            Some(_) if place < most => continue,
+            Some(_) => old.kept_until.map_or(begins_at, |until| until.min(begins_at)),
+        };
+        saml_keys::retire(tx, old.id, ends_at.unwrap_or(begins_at), kept_until).await?;
     }
     Ok(Rotated { purpose: next.purpose, id: next.id, made, begins_at: Some(begins_at) })
 }
@@ -361,12 +379,9 @@ impl ProjectKeys {
     fn at(&self, now: Moment) -> Result<SpKeys, KeyError> {
         let published = in_order(&self.signing, now, true);
         let signing = current(&self.signing, now).ok_or(KeyError::Missing("SAML signing"))?;
-        Ok(SpKeys {
-            signing,
-            published,
-            decrypting: in_order(&self.decryption, now, true),
-            encrypt_to: in_order(&self.decryption, now, false),
-        })
+        let mut decrypting = in_order(&self.decryption, now, true);
+        decrypting.truncate(MOST_OPENING);
+        Ok(SpKeys { signing, published, decrypting, encrypt_to: in_order(&self.decryption, now, false) })
     }
 }
 
@@ -374,7 +389,7 @@ fn current<K>(keys: &[Kept<K>], now: Moment) -> Option<Arc<Certified<K>>> {
     keys.iter().rfind(|(record, _)| record.is_current(now)).map(|(_, key)| Arc::clone(key))
 }
 
-/// The present key, its successor, and, if they are wanted, its predecessors.
+/// The present key, its successor, and, if they are wanted, its predecessors, newest first.
 fn in_order<K>(keys: &[Kept<K>], now: Moment, with_past: bool) -> Vec<Arc<Certified<K>>> {
     let rank = |record: &SamlKeyRecord| match record {
         record if record.is_current(now) => Some(0),
@@ -382,9 +397,10 @@ fn in_order<K>(keys: &[Kept<K>], now: Moment, with_past: bool) -> Vec<Arc<Certif
         record if with_past && record.is_kept(now) => Some(2),
         _ => None,
     };
+    let place = |record: &SamlKeyRecord| Some((rank(record)?, Reverse(record.generation)));
     let mut ranked: Vec<_> =
-        keys.iter().filter_map(|(record, key)| Some((rank(record)?, Arc::clone(key)))).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
+        keys.iter().filter_map(|(record, key)| Some((place(record)?, Arc::clone(key)))).collect();
+    ranked.sort_by_key(|(place, _)| *place);
     ranked.into_iter().map(|(_, key)| key).collect()
 }
 

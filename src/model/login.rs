@@ -165,6 +165,43 @@ pub struct Proof {
     pub single_use: Option<SingleUse>,
     /// What a logout at the provider will name.
     pub upstream_session: Option<UpstreamSession>,
+    /// What the provider said and we could not repeat as it was said, for the connection's administrator.
+    pub left_out: Vec<String>,
+}
+
+/// A proof that waits for the browser which brought the answer. The proof is had only by saying what it is to answer:
+/// a ticket opens the one door that it was given for (threats H09).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutAside {
+    answers: Answers,
+    proof: Proof,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answers {
+    Flow(FlowId),
+    Nothing,
+}
+
+impl PutAside {
+    /// Of an answer to what was asked in this flow.
+    pub fn of_flow(flow: FlowId, proof: Proof) -> Self {
+        Self { answers: Answers::Flow(flow), proof }
+    }
+    /// Of an answer that nobody had asked for.
+    pub fn of_nothing(proof: Proof) -> Self {
+        Self { answers: Answers::Nothing, proof }
+    }
+    /// For the browser that holds this flow's cookie.
+    pub fn for_flow(self, flow: FlowId) -> Option<Proof> {
+        (self.answers == Answers::Flow(flow)).then_some(self.proof)
+    }
+    /// For a browser without a flow, at the connection that takes such answers.
+    pub fn for_nothing(self, connection: &str) -> Option<Proof> {
+        let fits = self.answers == Answers::Nothing && self.proof.connection.to_string() == connection;
+        fits.then_some(self.proof)
+    }
 }
 
 /// An id that is remembered for as long as its message could be believed.

@@ -62,9 +62,9 @@ super::words! {
 }
 
 /// RFC 8176 words that alone mean more than one factor, or whose pairing does.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 21] = [
     "face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina",
-    "sc", "sms", "swk", "tel", "user",
+    "sc", "sms", "swk", "tel", "user", "vbm", "wia",
 ];
 
 impl Assurance {
@@ -82,6 +82,7 @@ impl Assurance {
             Some(authn_context::TIME_SYNC_TOKEN) => &["otp"],
             Some(authn_context::SMARTCARD | authn_context::SMARTCARD_PKI) => &["sc"],
             Some(authn_context::X509 | authn_context::TLS_CLIENT) => &["swk"],
+            Some(authn_context::WINDOWS | authn_context::KERBEROS) => &["wia"],
             Some(
                 authn_context::REFEDS_MFA
                 | authn_context::MICROSOFT_MFA

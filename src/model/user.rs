@@ -40,7 +40,8 @@ pub struct Profile {
     pub family_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// The groups that the provider puts the person into. They are told to nobody.
+    /// The groups that the provider puts the person into. They are told to nobody: a connection's mapping may tell the
+    /// same attribute under a name of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// What else the connection's administrator wants told, by claim.
@@ -49,7 +50,9 @@ pub struct Profile {
 }
 
 /// Claims with a meaning of their own in tokens: what a provider says is never told under their names.
-const OURS: [&str; 30] = [
+const OURS: [&str; 35] = [
+    "_claim_names",
+    "_claim_sources",
     "acr",
     "act",
     "amr",
@@ -60,6 +63,7 @@ const OURS: [&str; 30] = [
     "c_hash",
     "client_id",
     "cnf",
+    "delegation_id",
     "email",
     "email_verified",
     "events",
@@ -80,14 +84,36 @@ const OURS: [&str; 30] = [
     "s_hash",
     "scope",
     "sub",
+    "tenant",
+    "tid",
 ];
 const OUR_BEGINNINGS: [&str; 7] = ["org", "home_org", "role", "permission", "session", "sid", "updated_at"];
 
+/// The most claims that a connection may map.
+pub const MOST_CLAIMS: usize = 32;
+
+/// Why a provider's attribute is not told under some name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoClaim {
+    #[error("1 to 64 visible characters name a claim")]
+    Form,
+    #[error("it has a meaning of its own in tokens; choose another name")]
+    Ours,
+}
+
 /// Whether a provider's attribute may be told under this name.
-pub fn is_free_claim(name: &str) -> bool {
+pub fn check_claim(name: &str) -> Result<(), NoClaim> {
     let plain =
         !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
-    plain && !OURS.contains(&name) && !OUR_BEGINNINGS.iter().any(|ours| name.starts_with(ours))
+    if !plain {
+        return Err(NoClaim::Form);
+    }
+    let is_ours = OURS.contains(&name) || OUR_BEGINNINGS.iter().any(|ours| name.starts_with(ours));
+    if is_ours { Err(NoClaim::Ours) } else { Ok(()) }
+}
+
+pub fn is_free_claim(name: &str) -> bool {
+    check_claim(name).is_ok()
 }
 
 /// The proved address within one claim of its domain: when another organization comes to hold the domain, the

@@ -1,7 +1,7 @@
 //! H09: answers to nothing, or to what somebody else asked.
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::Plan;
+use crate::house::broker::{House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
 use crate::house::lying_saml_idp::{Says, posts, posts_to};
 use crate::house::surgery::{attr, swap_all, within};
@@ -123,6 +123,72 @@ async fn h09_whoever_begins_a_flow_does_not_get_the_answer_that_another_browser_
     for nothing in ["sessions", "users", "identities", "grants"] {
         assert_eq!(house.count(nothing).await, 0, "{nothing}");
     }
+}
+
+/// A house whose connection takes answers that nobody had asked for.
+async fn accepting() -> House {
+    let keys = "idp_initiated = \"accept\"\ndefault_application = \"rp1\"\n";
+    let mut plan = Plan::default().with_saml("cb", keys);
+    let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    assert!(plan.file.contains(uris));
+    plan.file = plan.file.replace(uris, &format!("{uris}initiate_login_uri = \"https://rp1.test/login\"\n"));
+    plan.build().await
+}
+
+#[tokio::test]
+async fn h09_the_ticket_of_an_answer_that_was_asked_for_opens_no_door_without_the_flows_cookie() {
+    let house = accepting().await;
+    // Mallory signs in as herself, and posts her answer by hand: her ticket is good, for her flow.
+    let (ask, mut mallory) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let asked = mallory.leaves_for(&house, "cb", &ask).await;
+    let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+    let posted = posts(&mut mallory.browser, &asked, &xml).await;
+    let ticket = posted.location().unwrap().query().unwrap().to_owned();
+    // The victim is led to the door for answers that nobody had asked for.
+    let door = format!("{}?{ticket}", asked.acs.replace("/acs", "/accepted"));
+    let mut victim = Person::new("owner@b.test");
+    let before = house.before().await;
+    let led = victim.browser.get(&door).await;
+    assert_eq!(led.status, 403, "{}", led.body);
+    house.refused(&before, "flow_expired").await;
+    // It is gone now, for her as well.
+    let before = house.before().await;
+    assert_eq!(mallory.browser.follow(&posted).await.status, 403);
+    house.refused(&before, "flow_expired").await;
+}
+
+#[tokio::test]
+async fn h09_the_ticket_of_an_answer_that_nobody_asked_for_ends_no_flow() {
+    let house = accepting().await;
+    let idp = house.saml("cb");
+    let unasked = idp.unasked(&house, "cb").await;
+    let says = Says::that("owner@b.test");
+    let xml = idp.answers_after(&unasked, &says, |plain| {
+        let data = |data: &str| attr(data, "InResponseTo", None);
+        attr(&within(&plain, "SubjectConfirmationData", data), "InResponseTo", None)
+    });
+    let mut mallory = Person::new("bob@b.test");
+    let posted = posts(&mut mallory.browser, &unasked, &xml).await;
+    let accepted = posted.location().unwrap();
+    assert!(accepted.path().ends_with("/accepted"), "{accepted}");
+
+    // Neither a flow that waits for its answer, nor one whose answer was brought.
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let flow = asked.id.trim_start_matches('_').split('.').next().unwrap();
+    let door = format!("{}/login/{flow}/returned?{}", house.url, accepted.query().unwrap());
+    let before = house.before().await;
+    assert_eq!(bob.browser.get(&door).await.status, 403);
+    house.refused(&before, "flow_expired").await;
+    let own = posts(&mut bob.browser, &asked, &idp.answers(&asked, &Says::that("bob@b.test"))).await;
+    assert_eq!(own.location().unwrap().path(), door.parse::<url::Url>().unwrap().path());
+    let before = house.before().await;
+    assert_eq!(bob.browser.get(&door).await.status, 403);
+    house.refused(&before, "flow_expired").await;
+    // Each of them still does what it is for.
+    let arrival = bob.goes_on(&ask, own).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+    assert_eq!(mallory.browser.follow(&posted).await.location().unwrap().path(), "/login");
 }
 
 #[tokio::test]

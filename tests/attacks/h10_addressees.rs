@@ -1,7 +1,13 @@
 //! H10: an answer that is for somebody else, by somebody else, or says something else than it must. The provider's own
 //! key signs all of them.
 
+use behalf::protocol::saml::names::name_id;
+use serde_json::json;
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::Plan;
 use crate::house::forgery::{BOB, Forgery, Scene};
+use crate::house::lying_saml_idp::Says;
 use crate::house::surgery::{after, attr, element, inside, swap, swap_all, with_first, with_last, within};
 
 /// Changes of the response itself.
@@ -172,4 +178,71 @@ async fn h10_an_answer_for_somebody_else_or_by_somebody_else_is_refused() {
     let mut scene = Scene::opens().await;
     scene.refuses(files(&scene)).await;
     scene.ends_well().await;
+}
+
+#[tokio::test]
+async fn h10_a_name_of_another_format_than_was_asked_for_names_nobody() {
+    let all = [
+        name_id::PERSISTENT,
+        name_id::EMAIL_ADDRESS,
+        name_id::UNSPECIFIED,
+        name_id::TRANSIENT,
+        name_id::KERBEROS,
+    ];
+    for (asked, fits) in [
+        ("preset = \"keycloak\"\n", &[name_id::PERSISTENT][..]),
+        ("name_id_format = \"persistent\"\n", &[name_id::PERSISTENT]),
+        ("name_id_format = \"email_address\"\n", &[name_id::EMAIL_ADDRESS]),
+        // The provider chooses: Okta, Google and Entra each send another one.
+        ("name_id_format = \"unspecified\"\n", &[all[0], all[1], all[2], all[4]]),
+        ("", &[all[0], all[1], all[2], all[4]]),
+        // Then the attribute is the name.
+        ("name_id_format = \"persistent\"\nsubject_attribute = \"mail\"\n", &all),
+        ("name_id_format = \"transient\"\nsubject_attribute = \"mail\"\n", &all),
+    ] {
+        let house = Plan::default().with_saml("cb", asked).build().await;
+        for format in all {
+            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+            let says =
+                Says::that("bob@b.test").attribute("email", &["bob@b.test"]).named("bob@b.test", format);
+            let before = house.before().await;
+            let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
+            if fits.contains(&format) {
+                ask.redeems(&arrival).await;
+                continue;
+            }
+            assert_eq!(arrival.status(), 403, "{asked}{format}: {}", arrival.told());
+            let events = house.events_since(&before).await;
+            let pinned =
+                asked.contains("persistent") || asked.contains("email") || asked.contains("keycloak");
+            if pinned {
+                house.refused(&before, "name_id_format").await;
+                let detail = &events[0].detail;
+                assert_eq!((&detail["check"], &detail["found"]), (&json!("name_id_format"), &json!(format)));
+                assert_eq!(detail["expected"], json!(format!("a NameID of the format {}", fits[0])));
+            } else {
+                house.refused(&before, "subject").await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn h10_a_name_without_a_format_is_an_unspecified_one() {
+    for (more, is_taken) in [("", true), ("name_id_format = \"persistent\"\n", false)] {
+        let house = Plan::default().with_saml("cb", more).build().await;
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let says = Says::that("bob@b.test");
+        let without = |xml: String| within(&xml, "NameID", |name| attr(name, "Format", None));
+        let xml = house.saml("cb").answers_after(&asked, &says, without);
+        let before = house.before().await;
+        let arrival = bob.returns(&ask, &asked, xml).await;
+        if is_taken {
+            ask.redeems(&arrival).await;
+            continue;
+        }
+        house.refused(&before, "name_id_format").await;
+        assert_eq!(house.events_since(&before).await[0].detail["found"], json!(name_id::UNSPECIFIED));
+    }
 }

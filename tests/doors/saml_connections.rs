@@ -223,6 +223,7 @@ async fn every_key_of_a_saml_connection_changes_something() {
         ("session_not_on_or_after = true", "session_not_on_or_after = false", "session_not_on_or_after"),
         ("single_logout = true", "single_logout = false", "single_logout"),
         ("department = \"department\"", "department = \"dept\"", "claims.department"),
+        ("locale = \"preferredLanguage\"", "locale = \"lang\"", "attributes.locale"),
         ("[\"sn\", \"urn:oid:2.5.4.4\"]", "\"sn\"", "attributes.family_name"),
         ("idp_slo_post_url = \"https://adfs.partner.test/adfs/ls/\"", "", "idp_slo_post_url"),
     ];
@@ -246,7 +247,17 @@ const WRONG: &[(&str, &str)] = &[
     ("preset = \"azure\"", "must be one of generic, okta"),
     ("issuer = \"https://a.test\"", "unknown key issuer"),
     ("metadata_url = \"https://idp.partner.test/metadata\"\n", "describes the provider again"),
-    ("metadata_entity_id = \"x\"", "goes with metadata_file or metadata_url"),
+    ("metadata_entity_id = \"x\"", "goes with metadata, metadata_file or metadata_url"),
+    ("metadata = \"<md:EntityDescriptor/>\"", "describes the provider again"),
+    ("name_id_format = \"transient\"", "needs subject_attribute"),
+    (
+        "claims = { groups = \"memberOf\" }",
+        "\"groups\" is no claim that can be mapped: it has a meaning of its own",
+    ),
+    ("claims = { org_unit = \"ou\" }", "choose another name"),
+    ("claims = { delegation_id = \"x\" }", "choose another name"),
+    ("claims = { \"a b\" = \"x\" }", "1 to 64 visible characters"),
+    ("idp_initiated = \"round_trip\"", "needs default_application: the application"),
     ("idp_post_url = \"http://idp.partner.test/sso\"", "https address"),
     ("idp_slo_url = \"javascript:alert(1)\"", "https address"),
     ("login_hint = \"RelayState\"", "none, subject, or the name of a parameter"),
@@ -283,7 +294,7 @@ async fn a_wrong_saml_connection_changes_nothing_and_names_the_line() {
                 "metadata_file = \"partner-metadata.xml\"\nmetadata_entity_id = \"https://other.test\"",
                 "no entity of that id",
             ),
-            ("idp_initiated = \"accept\"", "needs default_application"),
+            ("metadata = \"<md:EntityDescriptor/>\"", "the metadata cannot be read"),
         ];
         for (wrong, expected) in files {
             let faults = house.refused(&format!("[connection.p]\ntype = \"saml\"\n{wrong}\n")).await;
@@ -363,6 +374,21 @@ async fn brought_keys_roll_over_without_a_gap() {
         // Beside the project's own, too.
         house.apply(&typed(&next)).await;
         assert_eq!(now().await.1.len(), 2);
+        // More than four keys are never tried, so no more are listed, and those that the file names are among them.
+        let project = house.project().await.id;
+        for _ in 0..4 {
+            house.broker.saml_keys.rotate(project, Begin::Now).await.unwrap();
+            house.clock.turn(Duration::from_secs(121));
+        }
+        house.broker.saml_keys.rotate(project, Begin::WhenTold).await.unwrap();
+        let of_project = house.broker.saml_keys.of_project(project).await.unwrap().decrypting;
+        house.apply(&typed(&format!("{opens}{}", own("previous_decryption", "DECRYPTION")))).await;
+        let listed = now().await.3;
+        assert_eq!((of_project.len(), listed.len()), (4, 4));
+        assert_eq!(listed[..2], [0, 1].map(|place: usize| of_project[place].certificate.clone()));
+        assert_eq!(listed[2..], [&NEXT_DECRYPTION, &OTHER_IDP].map(|idp| idp.certificate.clone()));
+        house.clock.turn(DAY * 31);
+        house.apply(&typed(&next)).await;
         let same = house.refused(&typed(&format!("{signing}{}", own("next_signing", "SIGNING")))).await;
         assert!(same.iter().any(|fault| fault.contains("another key than signing_key")), "{same:?}");
         let alone = "next_decryption_key = { env = \"PARTNER_NEXT_DECRYPTION_KEY\" }";
@@ -502,6 +528,84 @@ async fn metadata_in_a_file_is_read_when_it_changes() {
         );
         assert_eq!(house.connection("p").await.version, 2);
     }
+}
+
+#[tokio::test]
+async fn metadata_is_pasted_into_the_file() {
+    for engine in ENGINES {
+        let house = House::empty(engine).await;
+        let pasted = |document: &str, more: &str| {
+            format!("[connection.p]\ntype = \"saml\"\nmetadata = '''\n{document}\n'''\n{more}")
+        };
+        let document = format!("<?xml version=\"1.0\"?>\n{}", IDP.metadata(ENTITY));
+        let signer = format!("metadata_certificate = \"{}\"", OTHER_IDP.certificate.base64());
+        let before = house.rows().await;
+        for (text, line, expected) in [
+            (pasted("<html/>", ""), "3:", "no SAML metadata"),
+            (pasted(&metadata(ENTITY, &[], SSO, ""), ""), "3:", "no certificate"),
+            (pasted(&document, "metadata_entity_id = \"https://other.test\""), "3:", "no entity of that id"),
+            (pasted(&document, &signer), "3:", "not signed"),
+            (
+                pasted(&document, "metadata_file = \"partner-metadata.xml\""),
+                "7:",
+                "describes the provider again",
+            ),
+            (pasted(&document, "metadata_url = \"https://a.test/\""), "7:", "describes the provider again"),
+        ] {
+            let faults = house.refused(&text).await;
+            assert!(faults[0].starts_with(line) && faults[0].contains(expected), "{expected}: {faults:?}");
+        }
+        assert_eq!(house.rows().await, before);
+        house.apply(&pasted(&document, "")).await;
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.idp.certificates, [IDP.certificate.base64()]);
+        assert_eq!(house.plan(&pasted(&document, "")).await, [""; 0]);
+        // The same in a file beside it is the same.
+        let name = format!("pasted-{engine:?}.xml");
+        std::fs::write(super::provisioning::FOLDER.path().join(&name), &document).unwrap();
+        let beside = format!("[connection.p]\ntype = \"saml\"\nmetadata_file = \"{name}\"");
+        assert_eq!(house.plan(&beside).await, [""; 0]);
+        let changes = house.apply(&pasted(&OTHER_IDP.metadata(ENTITY), "")).await;
+        assert!(
+            changes[0].contains(&OTHER_IDP.fingerprint()) && changes[0].contains("metadata"),
+            "{changes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s3_34_a_connection_maps_so_many_claims_and_no_more() {
+    let house = House::empty(Engine::Sqlite).await;
+    let file = |count: usize| {
+        let claims = (0..count).map(|number| format!("c{number} = \"a{number}\"\n"));
+        typed(&format!("[connection.p.claims]\n{}", claims.collect::<String>()))
+    };
+    let before = house.rows().await;
+    let faults = house.refused(&file(33)).await;
+    let line = file(33).lines().position(|line| line.starts_with("c32")).unwrap() + 1;
+    assert_eq!(faults, [format!("{line}:1: a connection maps at most 32 claims")]);
+    assert_eq!(house.rows().await, before);
+    house.apply(&file(32)).await;
+    assert_eq!(house.connection("p").await.saml().unwrap().saml.attributes.claims.len(), 32);
+}
+
+#[tokio::test]
+async fn m15_a_document_that_has_moved_to_an_address_runs_out_there() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let document = listing(&[&IDP], Some(NOW.plus(DAY * 3)));
+    std::fs::write(super::provisioning::FOLDER.path().join("moved.xml"), &document).unwrap();
+    let publisher = Publisher::of(document).await;
+    let until = async || {
+        let made = house.connection("p").await;
+        house.broker.saml_keys.idp(made.saml().unwrap()).err()
+    };
+    // Given as a whole it counts until it is given anew; and the running house remembers that.
+    house.apply("[connection.p]\ntype = \"saml\"\nmetadata_file = \"moved.xml\"").await;
+    assert_eq!(until().await, None);
+    house.apply(&publisher.file("")).await;
+    assert_eq!(until().await, None);
+    house.clock.turn(DAY * 4);
+    assert_eq!(until().await, Some(Unusable::Outdated));
 }
 
 #[tokio::test]
@@ -1018,7 +1122,7 @@ fn the_commands_know_saml() {
     let fingerprint = HEXLOWER.encode(&soon.fingerprint());
     for part in [
         "✓ connection p: active; its provider needs the entity id http://127.0.0.1:8080/saml/conn_",
-        &format!("✓ connection p: it believes {ENTITY}"),
+        &format!("✓ connection p: it believes {ENTITY}, by one key\n"),
         &format!("! connection p: the provider's certificate {fingerprint} is valid until"),
     ] {
         assert!(text(&checked).contains(part), "{part}:\n{}", text(&checked));

@@ -97,12 +97,13 @@ impl House {
     /// Ann's response to this audience, as the form's value.
     fn response(&self, own: &SpAddresses, audience: &str) -> String {
         let ann = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
-        let mail = Attribute {
-            name: "mail".into(),
+        let attribute = |name: &str, value: &str| Attribute {
+            name: name.into(),
             name_format: None,
             friendly_name: None,
-            values: vec!["ann@a.test".into()],
+            values: vec![value.into()],
         };
+        let (mail, name) = (attribute("mail", "ann@a.test"), attribute("displayName", "Ann\u{85}"));
         let until = NOW.plus(Duration::from_secs(300));
         let draft = Draft {
             id: "_r1",
@@ -127,7 +128,7 @@ impl House {
                 session_index: None,
                 session_not_on_or_after: None,
                 authn_context: authn_context::PASSWORD_PROTECTED_TRANSPORT,
-                attributes: &[mail],
+                attributes: &[mail, name],
                 typed: false,
             }),
         };
@@ -154,6 +155,7 @@ async fn a_captured_response_is_held_against_its_connection() {
     );
     assert!(told.contains(&format!("as of              {}", NOW.rfc3339())), "{told}");
     assert!(!told.contains("ann@"), "{told}");
+    assert!(told.contains("! left out: name: a value with control characters\n"), "{told}");
 
     let bad = house.run(&["saml", "inspect", "bad", "--connection", "p"]);
     let told = text(&bad);

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use behalf::keys::saml_keyring::Begin;
+use behalf::model::project::DEFAULT_SLUG;
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use behalf::protocol::saml::names::{Binding, authn_context};
+use behalf::store::durable::projects;
 use serde_json::{Value, json};
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
-use crate::house::lying_saml_idp::{Asked, Says, Signer, Signs, sealed};
+use crate::house::lying_saml_idp::{Asked, Says, Signer, Signs, sealed, sp_keys};
 
 fn set(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
@@ -186,6 +189,8 @@ async fn s3_34_how_somebody_proved_who_they_are_is_passed_on() {
         (authn_context::MICROSOFT_MFA, json!(["mfa"])),
         (authn_context::TIME_SYNC_TOKEN, json!(["otp"])),
         (authn_context::SMARTCARD_PKI, json!(["sc"])),
+        (authn_context::WINDOWS, json!(["wia"])),
+        (authn_context::KERBEROS, json!(["wia"])),
         (authn_context::UNSPECIFIED, Value::Null),
         ("urn:x", Value::Null),
     ] {
@@ -205,9 +210,12 @@ email = ["urn:oid:0.9.2342.19200300.100.1.3", "address"]
 given_name = "urn:oid:2.5.4.42"
 family_name = "sn"
 groups = "memberOf"
+locale = "lang"
 
 [connection.cb.claims]
 department = "department"
+directory_groups = "memberOf"
+unit = "ou"
 "#;
 
 #[tokio::test]
@@ -222,14 +230,28 @@ async fn s3_34_attributes_are_found_by_name_and_friendly_name_and_become_claims(
         .attribute("urn:oid:2.5.4.4", &["Builder"])
         .attribute("memberOf", &["one", "two", "three"])
         .attribute("department", &["it"])
+        .attribute("ou", &["a\u{85}b"])
+        .attribute("lang", &["de-AT"])
         .attribute("uid", &["4711"]);
     says.attributes.iter_mut().filter(|one| one.name.ends_with("5.4.4")).for_each(|one| {
         one.friendly_name = Some("sn".to_owned());
     });
-    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let rp1 = Application::rp1(&house);
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let before = house.before().await;
     let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
     let tokens = ask.redeems(&arrival).await;
     assert_eq!((&tokens.id["email"], &tokens.id["name"]), (&json!("bob@b.test"), &json!("Bob Builder")));
+    let userinfo = rp1.userinfo(&tokens.access_token).await.json();
+    for told in [&tokens.id, &userinfo] {
+        assert_eq!((&told["department"], &told["locale"]), (&json!("it"), &json!("de-AT")));
+        assert_eq!(told["directory_groups"], json!(["one", "two", "three"]));
+        assert_eq!((&told["groups"], &told["unit"]), (&Value::Null, &Value::Null));
+    }
+    assert_eq!(tokens.access["department"], Value::Null, "it is about the person");
+    let events = house.events_since(&before).await;
+    let signed_in = events.iter().find(|event| event.action == "login.authenticated").unwrap();
+    assert_eq!(signed_in.detail["left_out"], json!(["unit: a value with control characters"]));
     assert_eq!((&tokens.id["given_name"], &tokens.id["family_name"]), (&json!("Bob"), &json!("Builder")));
     let subject = house.text("SELECT subject FROM identities").await;
     assert_eq!(subject.as_deref(), Some("4711"));
@@ -278,6 +300,37 @@ async fn s3_34_a_provider_that_rolls_its_key_over_signs_by_either() {
         let honest = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
         let xml = if is_next { by_next(&asked) } else { honest };
         let arrival = bob.returns(&ask, &asked, xml).await;
+        ask.redeems(&arrival).await;
+    }
+}
+
+#[tokio::test]
+async fn h12_whatever_our_metadata_has_led_to_is_opened() {
+    let house = house().await;
+    let idp = house.saml("cb");
+    let project = house.broker.saml_keys.clone();
+    let id = {
+        let db = &house.broker.db;
+        projects::by_slug(&mut &*db, DEFAULT_SLUG).await.unwrap().unwrap().id
+    };
+    let mut known = vec![sp_keys(&house, "cb").await.decrypting[0].certificate.clone()];
+    for _ in 0..3 {
+        project.rotate(id, Begin::Now).await.unwrap();
+        house.turn_clock(121);
+        known.insert(0, sp_keys(&house, "cb").await.encrypt_to[0].certificate.clone());
+    }
+    // One is published ahead besides.
+    project.rotate(id, Begin::WhenTold).await.unwrap();
+    known.insert(1, sp_keys(&house, "cb").await.encrypt_to[1].certificate.clone());
+    let listed: Vec<_> =
+        sp_keys(&house, "cb").await.decrypting.iter().map(|key| key.certificate.clone()).collect();
+    assert_eq!(listed, known[..4], "the present one, the next one, and then the newest first");
+    for certificate in &listed {
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let mut asked = bob.leaves_for(&house, "cb", &ask).await;
+        asked.encryption = certificate.clone();
+        let says = Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm);
+        let arrival = bob.returns(&ask, &asked, idp.answers(&asked, &says)).await;
         ask.redeems(&arrival).await;
     }
 }

@@ -19,7 +19,7 @@ use crate::house::lying_idp::Says;
 use crate::house::lying_saml_idp::{id_of, posts_to};
 use crate::house::oracles::{NodeSaml, Party, Pysaml2, Spid, XmlOracle, posted, redirected, xmlsec};
 use crate::house::simplesamlphp::{
-    self, EMAIL, KeyPair, PASSWORD, POST, REDIRECT, ServiceProvider, SimpleSamlPhp, Someone,
+    self, EMAIL, KeyPair, PASSWORD, PERSISTENT, POST, REDIRECT, ServiceProvider, SimpleSamlPhp, Someone,
 };
 use crate::house::surgery::element;
 use crate::house::visitor::{Answer, Visitor};
@@ -587,6 +587,27 @@ async fn rule_14_simplesamlphps_cipher_is_read_under_a_signed_response_only() {
     let (ask, form) = customer.answers(&mut bob).await;
     let arrival = customer.brings(&mut bob, &ask, &form).await;
     assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+}
+
+#[tokio::test]
+async fn h10_simplesamlphp_names_people_in_the_format_that_is_asked_for() {
+    for (asked, format) in [
+        ("preset = \"simplesamlphp\"", PERSISTENT),
+        ("name_id_format = \"email_address\"", EMAIL),
+        // It has a format of its own, for whoever does not say.
+        ("name_id_format = \"unspecified\"", EMAIL),
+    ] {
+        let keys = format!("metadata_url = \"{{metadata_url}}\"\n{asked}");
+        let customer = Customer::opens(simplesamlphp::Plan::default(), &keys, "").await;
+        let mut bob = Person::new("bob@b.test");
+        let (ask, form) = customer.answers(&mut bob).await;
+        let xml = post::decode(form.value("SAMLResponse").unwrap()).unwrap();
+        assert!(String::from_utf8(xml).unwrap().contains(&format!("Format=\"{format}\"")), "{asked}");
+        let arrival = customer.brings(&mut bob, &ask, &form).await;
+        ask.redeems(&arrival).await;
+        let subject = customer.house.text("SELECT subject FROM identities").await.unwrap();
+        assert_eq!(subject == "bob@b.test", format == EMAIL, "{asked}: {subject}");
+    }
 }
 
 const INITIATED: &str = "metadata_url = \"{metadata_url}\"\ndefault_application = \"rp1\"\nidp_initiated = ";

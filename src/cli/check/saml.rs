@@ -41,7 +41,11 @@ pub async fn check(
     // A certificate that has expired takes no key away, so that is a warning; what cannot be used at all is not.
     match broker.saml_keys.idp(connection) {
         Ok(idp) => {
-            findings.fine(&what, format!("it believes {}, by {} keys", idp.entity_id, idp.keys().len()))
+            let by = match idp.keys().len() {
+                1 => "one key".to_owned(),
+                many => format!("{many} keys"),
+            };
+            findings.fine(&what, format!("it believes {}, by {by}", idp.entity_id));
         }
         Err(why) => findings.wrong(&what, format!("nobody can sign in: {why}")),
     }
@@ -50,9 +54,14 @@ pub async fn check(
 }
 
 async fn own_keys(broker: &Broker, what: &str, connection: SamlConnection<'_>, findings: &mut Findings) {
-    let Some(keys) = findings.judge(what, broker.saml_keys.of_connection(connection).await, |keys| {
-        format!("our keys can be opened; {} signing certificates are published", keys.published.len())
-    }) else {
+    let Some(keys) =
+        findings.judge(what, broker.saml_keys.of_connection(connection).await, |keys| {
+            match keys.published.len() {
+                1 => "our keys can be opened; one signing certificate is published".to_owned(),
+                many => format!("our keys can be opened; {many} signing certificates are published"),
+            }
+        })
+    else {
         return;
     };
     let own =

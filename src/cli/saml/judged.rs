@@ -201,11 +201,19 @@ impl Held<'_> {
                 return Ok(false);
             }
         };
-        if let Err(diagnosis) = answered::proof(self.connection, None, &assertion, report.at) {
-            told(diagnosis.check, &diagnosis.expected, &diagnosis.found, report);
-            return Ok(false);
-        }
+        let proof = match answered::proof(self.connection, None, &assertion, report.at) {
+            Ok(proof) => proof,
+            Err(diagnosis) => {
+                told(diagnosis.check, &diagnosis.expected, &diagnosis.found, report);
+                return Ok(false);
+            }
+        };
         taken(assertion.get(), report);
+        let claims: Vec<_> = proof.profile.claims.keys().map(String::as_str).collect();
+        report.line_if("  further claims", Some(claims.join(", ")).filter(|claims| !claims.is_empty()));
+        for line in &proof.left_out {
+            report.warn(format!("left out: {line}"));
+        }
         Ok(true)
     }
 

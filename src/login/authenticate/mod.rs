@@ -147,6 +147,9 @@ impl SignIn {
         let session = self.session(tx, user, identity).await?;
         let mut event = self.event("login.authenticated", &connection).actor(user);
         event.outcome = Outcome::Granted;
+        if !self.proof.left_out.is_empty() {
+            event = event.with("left_out", self.proof.left_out.clone());
+        }
         audit::record(tx, &self.random, self.now, &event.subject(session)).await?;
         Ok(session)
     }

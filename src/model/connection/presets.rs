@@ -18,6 +18,7 @@ pub struct Facts {
     pub given_name: &'static [&'static str],
     pub family_name: &'static [&'static str],
     pub groups: &'static [&'static str],
+    pub locale: &'static [&'static str],
     /// Absent: whatever it sends unasked names the person for good.
     pub name_id_format: Option<NameIdFormat>,
     hint: Hint,
@@ -37,6 +38,7 @@ const DISPLAY_NAME: &str = "urn:oid:2.16.840.1.113730.3.1.241";
 const GIVEN_NAME: &str = "urn:oid:2.5.4.42";
 const SURNAME: &str = "urn:oid:2.5.4.4";
 const COMMON_NAME: &str = "urn:oid:2.5.4.3";
+const PREFERRED_LANGUAGE: &str = "urn:oid:2.16.840.1.113730.3.1.39";
 const IS_MEMBER_OF: &str = "urn:oid:1.3.6.1.4.1.5923.1.5.1.1";
 
 const CLAIM_EMAIL: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
@@ -54,6 +56,7 @@ const GENERIC: Facts = Facts {
     given_name: &["firstName", "givenName", "given_name", "User.FirstName", GIVEN_NAME, CLAIM_GIVEN_NAME],
     family_name: &["lastName", "sn", "surname", "family_name", "User.LastName", SURNAME, CLAIM_SURNAME],
     groups: &["groups", "memberOf", IS_MEMBER_OF, CLAIM_GROUPS, CLAIM_GROUP],
+    locale: &["locale", "preferredLanguage", PREFERRED_LANGUAGE],
     name_id_format: None,
     hint: Hint::None,
     single_logout: true,
@@ -159,6 +162,7 @@ impl Facts {
             given_name: names(self.given_name),
             family_name: names(self.family_name),
             groups: names(self.groups),
+            locale: names(self.locale),
             claims: std::collections::BTreeMap::new(),
         }
     }

@@ -139,6 +139,12 @@ impl SamlSettings {
             MetadataSource::Document => None,
         }
     }
+
+    /// Until when the provider's description counts: what was read at an address does not beyond its `validUntil`.
+    pub fn described_until(&self) -> Option<Moment> {
+        self.metadata_address()?;
+        self.metadata.as_ref()?.valid_until
+    }
 }
 
 /// How we ask.
@@ -251,6 +257,8 @@ pub struct AttributeMapping {
     pub given_name: Vec<String>,
     pub family_name: Vec<String>,
     pub groups: Vec<String>,
+    #[serde(default)]
+    pub locale: Vec<String>,
     /// Further claims.
     pub claims: BTreeMap<String, Vec<String>>,
 }
@@ -379,14 +387,13 @@ impl SamlSettings {
         if certificates.is_empty() {
             return Err(Unusable::Certificate);
         }
-        let valid_until = self.metadata.as_ref().and_then(|metadata| metadata.valid_until);
         Ok(UsableIdp {
             entity_id,
             sso: self.idp.sso.clone(),
             slo: self.idp.slo.clone(),
             keys: certificates.iter().map(|certificate| certificate.verifying_key().clone()).collect(),
             certificates,
-            valid_until: valid_until.filter(|_| self.metadata_address().is_some()),
+            valid_until: self.described_until(),
         })
     }
 

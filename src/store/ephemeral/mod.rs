@@ -57,7 +57,7 @@ impl Kind {
                 Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
             }
             Self::Proof => {
-                Limits { entries: 50_000, value: 16 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
+                Limits { entries: 50_000, value: 32 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
             }
             Self::SignOut => {
                 Limits { entries: 20_000, value: KIB, total: 16 * MIB, when_full: WhenFull::Forget }

@@ -92,6 +92,7 @@ async fn ask(
         session_until: None,
         single_use: None,
         upstream_session: None,
+        left_out: Vec::new(),
         subject,
     })
 }

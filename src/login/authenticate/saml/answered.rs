@@ -1,26 +1,19 @@
 //! What an assertion means here: who it is, by which address, and how they proved it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::attributes::Attributes;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
-use crate::model::connection::{Comparison, SamlConnection, Subject};
+use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject};
 use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
-use crate::model::user::{Profile, is_free_claim};
-use crate::protocol::saml::assertion::{Assertion, Attribute, NameId};
+use crate::protocol::saml::assertion::{Assertion, NameId};
 use crate::protocol::saml::names::name_id;
 use crate::protocol::saml::signature::Verified;
-
-/// Characters of one name or value that are kept.
-const LONGEST: usize = 200;
-const MOST_GROUPS: usize = 50;
-const MOST_CLAIMS: usize = 20;
-const MOST_VALUES: usize = 20;
 
 /// Turns a verified assertion into a proof. `away`: what it answers; nothing, if nobody had asked.
 pub fn proof(
@@ -30,7 +23,8 @@ pub fn proof(
     now: Moment,
 ) -> Result<Proof, Diagnosis> {
     let assertion = assertion.get();
-    let read = Reading { connection, assertion };
+    let attributes = Attributes(&assertion.attributes);
+    let read = Reading { connection, assertion, attributes };
     read.check_required()?;
     read.check_context()?;
     let leeway = Duration::from_secs(connection.settings.leeway);
@@ -43,6 +37,7 @@ pub fn proof(
         .map_err(|refusal| Diagnosis::new(refusal, "a new sign-in, as was asked for", at.rfc3339()))?;
     let session_until = read.session_end(now)?;
     let (email, named_by) = read.addresses()?;
+    let (profile, left_out) = attributes.profile(&connection.saml.attributes);
     Ok(Proof {
         connection: connection.id,
         version: away.map_or(connection.version, |away| away.version),
@@ -52,12 +47,13 @@ pub fn proof(
         named_by,
         // It is the organization's own directory that says so; the domain rule decides whether it may.
         vouched: true,
-        profile: read.profile(),
+        profile,
         assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
         authenticated_at,
         session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
         upstream_session: Some(upstream_session(assertion)),
+        left_out,
     })
 }
 
@@ -77,6 +73,7 @@ pub fn upstream_name(name: &NameId) -> UpstreamName {
 struct Reading<'a> {
     connection: SamlConnection<'a>,
     assertion: &'a Assertion,
+    attributes: Attributes<'a>,
 }
 
 impl Reading<'_> {
@@ -94,23 +91,9 @@ impl Reading<'_> {
         }
     }
 
-    /// The values of an attribute, by its name or its friendly name; it may be there in several pieces.
-    fn values(&self, name: &str) -> Vec<&str> {
-        let named = |attribute: &&Attribute| {
-            attribute.name == name || attribute.friendly_name.as_deref() == Some(name)
-        };
-        let found = self.assertion.attributes.iter().filter(named);
-        found.flat_map(|attribute| &attribute.values).map(String::as_str).collect()
-    }
-
-    /// Of the first of these attributes that has any.
-    fn first_of(&self, names: &[String]) -> Vec<&str> {
-        names.iter().map(|name| self.values(name)).find(|values| !values.is_empty()).unwrap_or_default()
-    }
-
     fn check_required(&self) -> Result<(), Diagnosis> {
         for (name, wanted) in &self.connection.saml.required_attributes {
-            let found = self.values(name);
+            let found = self.attributes.values(name);
             if !found.iter().any(|value| wanted.iter().any(|wanted| wanted == value)) {
                 let expected = format!("{name} to be one of: {}", wanted.join(", "));
                 return Err(Diagnosis::new(
@@ -151,19 +134,35 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// A name of another format than the connection asks for is no answer to it (SAML Core, section 3.4.1.1), and may
+    /// pass from one person to another: formats tell names that are kept for good from those that are given anew. Where
+    /// no format is asked for, or `unspecified`, it is the provider that chooses.
+    fn check_format(&self) -> Result<(), Diagnosis> {
+        let asked = self.connection.saml.request.name_id_format;
+        let Some(asked) = asked.filter(|format| *format != NameIdFormat::Unspecified) else { return Ok(()) };
+        // One without a format is unspecified (SAML Core, section 2.2.2).
+        let found = self.assertion.name_id.format.as_deref().unwrap_or(name_id::UNSPECIFIED);
+        if found == asked.uri() {
+            return Ok(());
+        }
+        let refusal = Refusal::AssertionRefused("name_id_format");
+        Err(Diagnosis::new(refusal, format!("a NameID of the format {}", asked.uri()), found))
+    }
+
     /// What names the person for good: a name that changes at each sign-in would make a new user each time.
     fn subject(&self) -> Result<String, Diagnosis> {
         let refusal = || Refusal::AssertionRefused("subject");
         match &self.connection.saml.subject {
-            Subject::NameId if self.assertion.name_id.format.as_deref() == Some(name_id::TRANSIENT) => {
-                let expected = "a NameID that stays the same, or an attribute as the subject";
-                Err(Diagnosis::new(refusal(), expected, "a transient NameID"))
-            }
             Subject::NameId => {
+                self.check_format()?;
+                if self.assertion.name_id.format.as_deref() == Some(name_id::TRANSIENT) {
+                    let expected = "a NameID that stays the same, or an attribute as the subject";
+                    return Err(Diagnosis::new(refusal(), expected, "a transient NameID"));
+                }
                 self.check_qualifiers()?;
                 Ok(self.assertion.name_id.value.clone())
             }
-            Subject::Attribute(name) => match self.values(name).as_slice() {
+            Subject::Attribute(name) => match self.attributes.values(name).as_slice() {
                 [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
                 found => {
                     let found = format!("{} values", found.len());
@@ -181,7 +180,7 @@ impl Reading<'_> {
     /// (threats C01).
     fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Diagnosis> {
         let named = self.name_as_address()?;
-        let found = self.first_of(&self.connection.saml.attributes.email);
+        let found = self.attributes.first_of(&self.connection.saml.attributes.email);
         let mapped = match found.as_slice() {
             [] => return Ok((named, None)),
             [first, others @ ..] if others.iter().all(|other| other == first) => Email::parse(first).ok(),
@@ -209,38 +208,4 @@ impl Reading<'_> {
             Diagnosis::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
         })
     }
-
-    fn profile(&self) -> Profile {
-        let mapping = &self.connection.saml.attributes;
-        let one = |names: &[String]| self.first_of(names).first().and_then(|text| printable(text));
-        let many = |names: &[String], most| -> Vec<String> {
-            self.first_of(names).into_iter().filter_map(printable).take(most).collect()
-        };
-        let (given_name, family_name) = (one(&mapping.given_name), one(&mapping.family_name));
-        let whole = match (&given_name, &family_name) {
-            (Some(given), Some(family)) => Some(format!("{given} {family}")),
-            _ => None,
-        };
-        let claims: BTreeMap<String, Vec<String>> = mapping
-            .claims
-            .iter()
-            .filter(|(claim, _)| is_free_claim(claim))
-            .take(MOST_CLAIMS)
-            .map(|(claim, names)| (claim.clone(), many(names, MOST_VALUES)))
-            .filter(|(_, values)| !values.is_empty())
-            .collect();
-        Profile {
-            name: one(&mapping.name).or(whole),
-            given_name,
-            family_name,
-            locale: None,
-            groups: many(&mapping.groups, MOST_GROUPS),
-            claims,
-        }
-    }
-}
-
-fn printable(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    Some(text).filter(|text| !text.is_empty())
 }

@@ -6,6 +6,7 @@
 
 pub mod answered;
 mod asking;
+mod attributes;
 pub mod pages;
 mod unasked;
 

@@ -16,7 +16,7 @@ use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
 use crate::model::connection::{Connection, SamlConnection};
-use crate::model::login::{Authenticated, Login, Proof, Stage, Vouched};
+use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
@@ -128,7 +128,7 @@ impl Answered<'_> {
         check_relay_state(params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
         let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
-        self.put_aside(&login, &proof).await
+        self.put_aside(&login, proof).await
     }
 
     /// Opening what is encrypted to us is the dearest thing that a stranger can make us do (threats H12).
@@ -208,9 +208,10 @@ impl Answered<'_> {
 
     /// Keeps the proof for the browser that holds the flow and has brought the answer: it gets a ticket. Of two answers
     /// to one request, one is taken.
-    async fn put_aside(&self, login: &Login, proof: &Proof) -> Result<String, Told> {
+    async fn put_aside(&self, login: &Login, proof: Proof) -> Result<String, Told> {
         let ticket = self.visitor.broker().random.token();
-        keep(self.visitor, &ticket, proof, flow::time_left(self.visitor, login)).await?;
+        let aside = PutAside::of_flow(login.id, proof);
+        keep(self.visitor, &ticket, &aside, flow::time_left(self.visitor, login)).await?;
         let request = |login: &Login| {
             login.awaits_saml(self.connection.id).ok().map(|(_, awaited)| awaited.request.clone())
         };
@@ -266,10 +267,10 @@ const WAITS: Duration = Duration::from_secs(60);
 pub(super) async fn keep(
     visitor: &Visitor,
     ticket: &Secret,
-    proof: &Proof,
+    aside: &PutAside,
     at_most: Duration,
 ) -> Result<(), Told> {
-    let bytes = serde_json::to_vec(proof).map_err(|error| Told::Stop(error.into()))?;
+    let bytes = serde_json::to_vec(aside).map_err(|error| Told::Stop(error.into()))?;
     let key = ticket.digest().text();
     let kept = visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, WAITS.min(at_most)).await;
     kept.map_err(|error| match error {
@@ -280,8 +281,8 @@ pub(super) async fn keep(
     })
 }
 
-/// Takes the proof of a ticket, once.
-pub(super) async fn take(visitor: &Visitor, ticket: &Secret) -> Result<Proof, Stop> {
+/// Takes what was kept under a ticket, once.
+pub(super) async fn take(visitor: &Visitor, ticket: &Secret) -> Result<PutAside, Stop> {
     let found = visitor.broker().ephemeral.take(Kind::Proof, &ticket.digest().text()).await?;
     Ok(serde_json::from_slice(&found.ok_or(Refusal::FlowExpired)?)?)
 }
@@ -355,6 +356,6 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
     if !is_for(&journey) {
         return Err(Refusal::FlowExpired.into());
     }
-    let proof = take(visitor, &ticket).await?;
+    let proof = take(visitor, &ticket).await?.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?;
     Ok((journey, proof))
 }

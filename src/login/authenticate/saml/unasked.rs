@@ -18,6 +18,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, refused, turn_away};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
+use crate::model::login::PutAside;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::saml::assertion::Assertion;
@@ -61,7 +62,7 @@ pub async fn led(
         }
     }
     let ticket = visitor.broker().random.token();
-    keep(visitor, &ticket, &proof, Duration::MAX).await?;
+    keep(visitor, &ticket, &PutAside::of_nothing(proof), Duration::MAX).await?;
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
 }
 
@@ -72,10 +73,8 @@ pub async fn accept(
     connection: &str,
     query: Option<&str>,
 ) -> Result<Response, Stop> {
-    let proof = take(visitor, &ticket(query)?).await?;
-    if proof.connection.to_string() != connection {
-        return Err(Refusal::FlowExpired.into());
-    }
+    let aside = take(visitor, &ticket(query)?).await?;
+    let proof = aside.for_nothing(connection).ok_or(Refusal::FlowExpired)?;
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, proof.connection).await?;
     let connection = found.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection

@@ -176,7 +176,7 @@ pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
     );
     // Of an address the document changes by itself.
     let document = metadata.filter(|metadata| metadata.source == MetadataSource::Document);
-    put("metadata_file", json!(document.map(|metadata| &metadata.digest)));
+    put("metadata", json!(document.map(|metadata| &metadata.digest)));
     let request = &saml.request;
     put("request_binding", json!(request.binding));
     put("force_authn", json!(request.force_authn));

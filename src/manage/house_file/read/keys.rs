@@ -278,8 +278,8 @@ impl<'r> Keys<'r> {
     }
 
     /// The names of all keys.
-    pub fn names(&self) -> Vec<String> {
-        self.entries.iter().map(|(name, _)| name.value.clone()).collect()
+    pub fn names(&self) -> Vec<Placed<String>> {
+        self.entries.iter().map(|(name, _)| name.clone()).collect()
     }
 
     pub fn table(&mut self, key: &str) -> Option<Keys<'r>> {

@@ -111,7 +111,7 @@ pub fn text_or_list(keys: &mut Keys<'_>, key: &str) -> Option<Vec<String>> {
 /// Every key of a table with a text or a list of texts.
 pub fn texts_by_name(mut table: Keys<'_>) -> BTreeMap<String, Vec<String>> {
     let names = table.names();
-    let read = |name: String| text_or_list(&mut table, &name).map(|texts| (name, texts));
+    let read = |name: Placed<String>| text_or_list(&mut table, &name.value).map(|texts| (name.value, texts));
     names.into_iter().filter_map(read).collect()
 }
 

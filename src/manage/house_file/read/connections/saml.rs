@@ -17,6 +17,7 @@ use crate::model::connection::{
     ServiceEndpoints, Subject, WantedSignature, Wants,
 };
 use crate::model::saml_key::Purpose;
+use crate::model::user;
 use crate::protocol::saml::keys::{Certificate, SigningKey, VerifyingKey};
 
 const PRESETS: [&str; 10] = [
@@ -43,13 +44,7 @@ pub fn read(keys: &mut Keys<'_>) -> SamlPart {
     let described = described(keys);
     let (own, brought, signing) = own(keys);
     let request = request(keys, &facts, signing.as_ref());
-    let idp_initiated = keys
-        .word("idp_initiated", &["off", "round_trip", "accept"])
-        .map_or(IdpInitiated::Off, |word| word.value);
-    let default_application = keys.text("default_application");
-    if idp_initiated != IdpInitiated::Off && default_application.is_none() {
-        keys.missing("default_application, because of idp_initiated,");
-    }
+    let (idp_initiated, default_application) = idp_initiated(keys);
     let signed = keys.word("want_signed", &["either", "assertion", "response", "both"]);
     SamlPart {
         preset,
@@ -73,26 +68,39 @@ pub fn read(keys: &mut Keys<'_>) -> SamlPart {
     }
 }
 
-/// Metadata as a file, metadata at an address, or typed: one of the three.
+/// What a login that the provider begins leads to, and the application that it is for.
+fn idp_initiated(keys: &mut Keys<'_>) -> (IdpInitiated, Option<Placed<String>>) {
+    let word = keys.word("idp_initiated", &["off", "round_trip", "accept"]);
+    let application = keys.text("default_application");
+    if let Some(word) = word.as_ref().filter(|word| word.value != IdpInitiated::Off)
+        && !keys.is_written("default_application")
+    {
+        keys.reader.refuse(word.at, "needs default_application: the application that such logins are for");
+    }
+    (word.map_or(IdpInitiated::Off, |word| word.value), application)
+}
+
+/// Metadata as a text, as a file or at an address, or typed: one of the four.
 fn described(keys: &mut Keys<'_>) -> DescribedBy {
     let reader = keys.reader;
-    let file = keys.file("metadata_file", LARGEST);
+    let given = given(keys);
     let url = keys.text("metadata_url");
     let entity_id = keys.text("metadata_entity_id");
     let signer = certificates(keys, "metadata_certificate");
     let typed = typed(keys);
-    let metadata_at = [file.as_ref().map(|file| file.at), url.as_ref().map(|url| url.at)];
-    let mut described_at: Vec<_> = metadata_at.into_iter().chain([typed.at]).flatten().collect();
+    let metadata_at = given.iter().map(|given| given.at).chain(url.as_ref().map(|url| url.at));
+    let metadata_at: Vec<_> = metadata_at.collect();
+    let mut described_at: Vec<_> = metadata_at.iter().copied().chain(typed.at).collect();
     described_at.sort();
     for at in described_at.into_iter().skip(1) {
         reader.refuse(
             at,
-            "describes the provider again: by metadata_file, by metadata_url, or by the keys idp_…",
+            "describes the provider again: by metadata, metadata_file, metadata_url, or the keys idp_…",
         );
     }
-    if metadata_at == [None, None] {
+    if metadata_at.is_empty() {
         for at in entity_id.iter().map(|text| text.at).chain(signer.iter().map(|list| list.at)) {
-            reader.refuse(at, "goes with metadata_file or metadata_url");
+            reader.refuse(at, "goes with metadata, metadata_file or metadata_url");
         }
     }
     let entity_id = entity_id.map(|text| text.value);
@@ -103,14 +111,24 @@ fn described(keys: &mut Keys<'_>) -> DescribedBy {
         }
         other => other.and_then(|list| list.value.into_iter().next()),
     };
-    match (file, url) {
-        (Some(file), _) => DescribedBy::Document { document: file.map(Arc::new), entity_id, signer },
+    match (given.into_iter().next(), url) {
+        (Some(given), _) => DescribedBy::Document { document: given.map(Arc::new), entity_id, signer },
         (None, Some(url)) => match values::web_address(reader, &url) {
             Some(address) => DescribedBy::Address { url: url.map(|_| address), entity_id, signer },
             None => DescribedBy::Typed(typed.idp),
         },
         (None, None) => DescribedBy::Typed(typed.idp),
     }
+}
+
+/// Documents that are here as a whole: written into the file itself, or as a file beside it.
+fn given(keys: &mut Keys<'_>) -> Vec<Placed<Vec<u8>>> {
+    let text = keys.text("metadata");
+    let text = text.map(|text| text.map(|text| text.trim().as_bytes().to_vec()));
+    if let Some(text) = text.as_ref().filter(|text| text.value.len() > LARGEST) {
+        keys.reader.refuse(text.at, format!("has more than {LARGEST} bytes"));
+    }
+    text.into_iter().chain(keys.file("metadata_file", LARGEST)).collect()
 }
 
 struct Typed {
@@ -258,16 +276,7 @@ fn own_certificate(
 
 fn request(keys: &mut Keys<'_>, facts: &Facts, own: Option<&SigningKey>) -> RequestSettings {
     let binding = keys.word("request_binding", &["redirect", "post"]);
-    let format = keys.text("name_id_format");
-    let formats = ["none", "unspecified", "email_address", "persistent", "transient"];
-    let name_id_format = match format {
-        None => facts.name_id_format,
-        Some(text) if text.value == "none" => None,
-        Some(text) => {
-            let read = NameIdFormat::from_word(&text.value);
-            keys.reader.accept(text.at, read.ok_or_else(|| format!("must be one of {}", formats.join(", "))))
-        }
-    };
+    let name_id_format = name_id_format(keys, facts);
     RequestSettings {
         binding: binding.map_or(RequestBinding::Redirect, |word| word.value),
         force_authn: keys.flag("force_authn", false),
@@ -279,6 +288,19 @@ fn request(keys: &mut Keys<'_>, facts: &Facts, own: Option<&SigningKey>) -> Requ
         login_hint: login_hint(keys, facts),
         signature: signature(keys, own),
     }
+}
+
+fn name_id_format(keys: &mut Keys<'_>, facts: &Facts) -> Option<NameIdFormat> {
+    let Some(text) = keys.text("name_id_format") else { return facts.name_id_format };
+    if text.value == "none" {
+        return None;
+    }
+    let formats = ["none", "unspecified", "email_address", "persistent", "transient"];
+    let read = NameIdFormat::from_word(&text.value);
+    if read == Some(NameIdFormat::Transient) && !keys.is_written("subject_attribute") {
+        keys.reader.refuse(text.at, "needs subject_attribute: a transient name names nobody for good");
+    }
+    keys.reader.accept(text.at, read.ok_or_else(|| format!("must be one of {}", formats.join(", "))))
 }
 
 fn authn_context(keys: &mut Keys<'_>) -> Option<RequestedAuthnContext> {
@@ -335,6 +357,7 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
             ("given_name", &mut mapping.given_name),
             ("family_name", &mut mapping.family_name),
             ("groups", &mut mapping.groups),
+            ("locale", &mut mapping.locale),
         ] {
             if let Some(given) = values::text_or_list(&mut table, key) {
                 *names = given;
@@ -343,9 +366,22 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
         table.finish();
     }
     if let Some(table) = keys.table("claims") {
+        check_claims(&table);
         mapping.claims = values::texts_by_name(table);
     }
     mapping
+}
+
+/// What would never be told is refused here, and not left out at each login.
+fn check_claims(table: &Keys<'_>) {
+    for (number, name) in table.names().into_iter().enumerate() {
+        if let Err(why) = user::check_claim(&name.value) {
+            table.reader.refuse(name.at, format!("{:?} is no claim that can be mapped: {why}", name.value));
+        }
+        if number == user::MOST_CLAIMS {
+            table.reader.refuse(name.at, format!("a connection maps at most {number} claims"));
+        }
+    }
 }
 
 fn required_attributes(keys: &mut Keys<'_>) -> BTreeMap<String, Vec<String>> {
