@@ -10,6 +10,7 @@ mod memory;
 mod provider;
 mod saml;
 mod saml_messages;
+mod saml_timing;
 mod scale;
 mod seed;
 mod server;
@@ -67,6 +68,9 @@ async fn measure(plan: &Plan) {
     if plan.has("saml") {
         saml_messages::measure();
         saml::measure().await;
+    }
+    if plan.has("timing") {
+        saml_timing::measure().await;
     }
     if plan.has("start") {
         server::measure_start(&provider).await;
