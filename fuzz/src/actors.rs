@@ -108,7 +108,6 @@ pub fn expected<'e>(decrypting: &'e [&'e DecryptingKey]) -> Expected<'e> {
         wants: Wants::default(),
         now: NOW,
         skew: Duration::from_secs(60),
-        no_older_than: None,
     }
 }
 

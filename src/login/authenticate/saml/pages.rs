@@ -34,7 +34,7 @@ use crate::web::visitor::Visitor;
 /// Encrypted answers that are refused, of those to one request, and of those of one network to no request of ours, in a
 /// minute: then no more are opened. Answers that are good cost nobody anything, and whoever makes any up takes nothing
 /// from those who were sent away from here.
-const REFUSED_OF_A_FLOW: u64 = 20;
+const REFUSED_OF_A_FLOW: u64 = 60;
 const REFUSED_OF_A_NETWORK: u64 = 120;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -214,7 +214,6 @@ impl Answered<'_> {
                 wants: self.connection.saml.wants.of_response(),
                 now: broker.now(),
                 skew: Duration::from_secs(self.connection.settings.leeway),
-                no_older_than: None,
             },
         );
         let is_silent = self.login.is_some_and(|login| login.asked.prompt.none);
