@@ -1,12 +1,14 @@
 //! What every room may ask for.
 
 mod saml_metadata;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
+pub use turns::{Turn, Turns};
 
 use crate::audit;
 use crate::config::Config;
@@ -38,6 +40,8 @@ pub struct Inner {
     pub http: Http,
     pub documents: Documents,
     pub saml_metadata: SamlMetadata,
+    /// For inflating what strangers have deflated.
+    pub inflating: Turns,
     pub dns: Dns,
     pub clock: Clock,
     pub random: Random,
@@ -104,6 +108,7 @@ impl Broker {
             keyring,
             ephemeral: Ephemeral::in_process(clock.clone()),
             saml_metadata: SamlMetadata::new(http.clone(), db.clone(), clock.clone(), random.clone()),
+            inflating: Turns::default(),
             documents: Documents::new(http.clone(), clock.clone()),
             config,
             db,

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use tower::util::MapRequest;
@@ -35,7 +35,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .merge(watchers(&front))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(layers::short_head))
+        .layer(from_fn_with_state(front.clone(), layers::short_head))
         .layer(DefaultBodyLimit::max(settings.max_body))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,

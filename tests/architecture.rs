@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow departure diagnosis pages api"),
+    ("login", "next refusal flow departure diagnosis doorstep pages api"),
     ("manage", "authority pages api"),
 ];
 

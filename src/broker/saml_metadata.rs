@@ -38,6 +38,14 @@ const MOST: usize = 20_000;
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
 
+/// Why somebody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Turn,
+    /// Anybody can be one: such a look never puts the next turn off.
+    Visitor,
+}
+
 /// Held while there is one.
 type LastLook = Arc<Mutex<Option<Looked>>>;
 
@@ -138,11 +146,9 @@ impl SamlMetadata {
         Ok(answer.body)
     }
 
-    /// Reads a connection's metadata again: because its turn has come, or because an answer was signed by a key that
-    /// is not known. One look at a time for each connection, and one a minute.
+    /// Reads a connection's metadata again because somebody came whom it may concern: an answer was signed by a key that
+    /// is not known, or what is known has run out. One look at a time for each connection, and one a minute.
     pub async fn look(&self, project: ProjectId, connection: ConnectionId) -> Result<Look, StoreError> {
-        let found = connections::by_id(&mut &self.db, project, connection).await?;
-        let Some((url, known)) = found.as_ref().and_then(address) else { return Ok(Look::NoAddress) };
         let look = self.looks_of(connection);
         let Ok(mut last) = look.try_lock() else {
             // Somebody is looking: what they see is ours as well.
@@ -153,9 +159,30 @@ impl SamlMetadata {
         if last.as_ref().is_some_and(|looked| now.since(looked.at) < COOLDOWN) {
             return Ok(Look::Cooling);
         }
+        self.look_now(project, connection, Cause::Visitor, &mut last).await
+    }
+
+    /// Reads a connection's metadata again because its turn has come, however lately a visitor made us look.
+    pub async fn take_turn(&self, project: ProjectId, connection: ConnectionId) -> Result<Look, StoreError> {
+        let look = self.looks_of(connection);
+        let mut last = look.lock().await;
+        self.look_now(project, connection, Cause::Turn, &mut last).await
+    }
+
+    async fn look_now(
+        &self,
+        project: ProjectId,
+        connection: ConnectionId,
+        cause: Cause,
+        last: &mut Option<Looked>,
+    ) -> Result<Look, StoreError> {
+        let found = connections::by_id(&mut &self.db, project, connection).await?;
+        let Some((url, known)) = found.as_ref().and_then(address) else { return Ok(Look::NoAddress) };
+        let now = self.clock.now();
         *last = Some(Looked { at: now, came: None });
         let read = self.read_again(url, known).await;
-        let keep = Keep { project, connection, known: known.clone(), random: self.random.clone(), now };
+        let keep =
+            Keep { project, connection, cause, known: known.clone(), random: self.random.clone(), now };
         let came = self.db.write(async move |tx| keep.run(tx, read).await).await?;
         *last = Some(Looked { at: now, came: Some(came.clone()) });
         Ok(came)
@@ -179,6 +206,7 @@ fn address(connection: &Connection) -> Option<(&Url, &SamlSettings)> {
 struct Keep {
     project: ProjectId,
     connection: ConnectionId,
+    cause: Cause,
     /// What was known when it was asked for, and judged by.
     known: SamlSettings,
     random: Random,
@@ -203,19 +231,23 @@ impl Keep {
         let turn = metadata_reads::find(tx, self.connection).await?;
         match read {
             Ok((described, Verdict::Taken)) => {
+                let next = self.next_read(turn.as_ref(), described.next_read_at);
                 let offered = turn.and_then(|turn| turn.offered).filter(|_| described.idp == saml.idp);
-                self.done(tx, described.next_read_at, offered).await?;
+                self.done(tx, next, offered).await?;
                 self.update(tx, &before, saml, metadata, described).await
             }
             Ok((described, Verdict::Offered(why))) => {
                 let offer = offer(&described.idp);
-                let is_told = turn.is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
-                self.done(tx, described.next_read_at, Some(offer)).await?;
+                let is_told = turn.as_ref().is_some_and(|turn| turn.offered.as_ref() == Some(&offer));
+                let next = self.next_read(turn.as_ref(), described.next_read_at);
+                self.done(tx, next, Some(offer)).await?;
                 if !is_told {
                     self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
                 }
                 Ok(Look::Offered(why))
             }
+            // It is no turn that has failed: the next one comes when it would have come.
+            Err(error) if self.cause == Cause::Visitor && turn.is_some() => Ok(Look::Failed(Arc::new(error))),
             Err(error) => {
                 if self.failed(tx, turn, metadata, &error).await? == 1 {
                     let event =
@@ -240,6 +272,14 @@ impl Keep {
             .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
             .with("why", why.to_string());
         self.record(tx, compared(event, old, new)).await
+    }
+
+    /// When the next turn is: a visitor can only bring it forward.
+    fn next_read(&self, turn: Option<&MetadataRead>, described: Moment) -> Moment {
+        match (self.cause, turn) {
+            (Cause::Visitor, Some(turn)) => turn.next_read_at.min(described),
+            _ => described,
+        }
     }
 
     async fn done(

@@ -21,7 +21,7 @@ pub async fn look(broker: &Broker) -> Result<(), StoreError> {
         if !taken.await? {
             continue;
         }
-        match broker.saml_metadata.look(project, connection).await? {
+        match broker.saml_metadata.take_turn(project, connection).await? {
             Look::Changed => tracing::info!(%connection, "the metadata of an identity provider has changed"),
             Look::Failed(error) => {
                 tracing::warn!(%connection, %error, "the metadata of an identity provider cannot be read again");

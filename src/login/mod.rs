@@ -14,6 +14,7 @@ pub mod authenticate;
 pub mod choose;
 pub mod departure;
 pub mod diagnosis;
+pub mod doorstep;
 pub mod flow;
 pub mod issue;
 pub mod leave;
@@ -25,7 +26,7 @@ use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
-use crate::web::templates::{ErrorPage, Page};
+use crate::web::templates::{ErrorPage, Href, Page};
 use crate::web::visitor::Visitor;
 use refusal::Refusal;
 
@@ -74,11 +75,21 @@ pub async fn answer_to(
 
 /// Writes the refusal down and shows the page of it, which says nothing else.
 pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
+    turn_away_to(visitor, refusal, event, None).await
+}
+
+/// As [`turn_away`], with a link to where the visitor may try again.
+pub async fn turn_away_to(
+    visitor: &Visitor,
+    refusal: &Refusal,
+    event: AuditEvent,
+    again: Option<Href>,
+) -> Response {
     if let Err(fault) = note_event(visitor, refusal, event).await {
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
+    let page = ErrorPage { id: Some(visitor.request.to_string()), again, ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
 

@@ -62,7 +62,7 @@ async fn go_on(
     let application = match (application, silent) {
         (Ok(application), _) => application,
         (Err(fault), Some(silent)) => return silent.tell(visitor, fault.into()).await,
-        (Err(fault), None) => return failed(visitor, journey, &fault).await,
+        (Err(fault), None) => return failed(visitor, journey, fault).await,
     };
     let silent = Silent::of(&journey.login.asked);
     // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
@@ -83,7 +83,7 @@ async fn go_on(
         Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal, None).await,
-        Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, &fault).await,
+        Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
         Err(stop) => Err(stop),
     };
     match (outcome, silent, begun) {
@@ -109,8 +109,11 @@ fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
 }
 
 /// Our own failure does not end the person's login: they may load the page again.
-pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: &Fault) -> Response {
-    let page = visitor.fault(fault, journey.login.asked.ui_locales.as_deref()).await;
+pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Response {
+    if let Some(silent) = Silent::of(&journey.login.asked) {
+        return silent.tell(visitor, fault.into()).await;
+    }
+    let page = visitor.fault(&fault, journey.login.asked.ui_locales.as_deref()).await;
     let kept = journey.keep(visitor, page).await;
     answer(visitor, kept).await
 }
@@ -127,11 +130,15 @@ pub async fn diagnosed(
     refusal: Refusal,
     diagnosis: Option<&Diagnosis>,
 ) -> Response {
+    let silent = Silent::of(&journey.login.asked);
     let outcome = match application(visitor, &journey).await {
         Ok(application) => refuse(visitor, journey, &application, &refusal, diagnosis).await,
         Err(fault) => Err(fault.into()),
     };
-    answer(visitor, outcome).await
+    match (outcome, silent) {
+        (Err(stop), Some(silent)) => silent.tell(visitor, stop).await,
+        (outcome, _) => answer(visitor, outcome).await,
+    }
 }
 
 enum Step {
@@ -161,7 +168,7 @@ async fn walk(
                     continue;
                 }
                 if journey.login.asked.prompt.none {
-                    return Err(Refusal::LoginRequired.into());
+                    return silently(visitor, journey, application, &arrived).await;
                 }
                 match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
                     resolve::Decision::Ask => {
@@ -224,11 +231,36 @@ async fn walk(
     }
 }
 
+/// Nobody may be asked anything. So only an identity provider that is known without asking, and whose connection allows
+/// it, may say at once who is there; it is told not to ask anybody either.
+async fn silently(
+    visitor: &Visitor,
+    journey: &mut Journey,
+    application: &Application,
+    arrived: &Arrived,
+) -> Result<Step, Stop> {
+    let resolved = match resolve::decide(visitor, application, &journey.login.asked, arrived).await {
+        Ok(resolve::Decision::Resolved(resolved)) => resolved,
+        Ok(resolve::Decision::Ask) | Err(Stop::Refused(_)) => return Err(Refusal::LoginRequired.into()),
+        Err(stop) => return Err(stop),
+    };
+    let [only] = resolved.connections.as_slice() else { return Err(Refusal::LoginRequired.into()) };
+    let left = authenticate::leave_silently(visitor, &journey.login, *only, resolved.email).await?;
+    let (away, departure) = left.ok_or(Refusal::LoginRequired)?;
+    journey.login.stage = Stage::Away(Box::new(away));
+    Ok(Step::Wait(departure.reply(visitor, None, &[])))
+}
+
 /// An application that named somebody by an ID token is not given somebody else (OpenID Connect Core, section
 /// 3.1.2.1). "Use another account" drops the hint.
 async fn is_who_was_meant(visitor: &Visitor, journey: &Journey, session: SessionId) -> Result<(), Stop> {
-    match journey.login.asked.hinted_user {
+    let asked = &journey.login.asked;
+    match asked.hinted_user {
         Some(meant) if choose::user_of(visitor, session).await?.id != meant => {
+            Err(Refusal::LoginRequired.into())
+        }
+        // Nobody has seen a page on which to say that they are somebody else than whom the hint means.
+        _ if asked.prompt.none && !arrive::fits_user(&choose::user_of(visitor, session).await?, asked) => {
             Err(Refusal::LoginRequired.into())
         }
         _ => Ok(()),

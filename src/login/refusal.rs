@@ -142,6 +142,8 @@ impl Refusal {
             Self::BindingUnsupported => (StatusCode::BAD_REQUEST, P::BindingUnsupported),
             // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
             Self::AssertionRefused("malformed_saml") => (StatusCode::BAD_REQUEST, P::IdpAnswerInvalid),
+            // The provider itself says no, or that it was cancelled there.
+            Self::AssertionRefused("status") => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),

@@ -57,6 +57,10 @@ pub struct Settings {
     pub default_roles: Vec<String>,
     /// Seconds of clock difference that are forgiven, at most 120.
     pub leeway: u64,
+    /// Whether an application's `prompt=none` is passed on where nobody is signed in here: the provider may say who is
+    /// there, and asks nobody.
+    #[serde(default)]
+    pub silent_sign_in: bool,
 }
 
 /// What the provider speaks, and what is to be known for that.

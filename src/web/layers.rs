@@ -83,21 +83,34 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
 /// Longer addresses are no honest ones.
 const LONGEST_URI: usize = 8 * 1024;
 
+/// At the one door to which a signed message comes in the address itself: a logout request whose name is encrypted to a
+/// key of 4096 bits, with the certificates that providers put beside it, and signed by such a key, has 7 to 11 KiB.
+const LONGEST_MESSAGE_URI: usize = 16 * 1024;
+
 /// Request line and headers of one request, in bytes. The server reads no more than this ahead either, but one read
 /// of the network may bring more.
 pub const LARGEST_HEAD: usize = 40 * 1024;
 
+fn longest_uri(path: &str) -> usize {
+    let is_of_logout_messages = path.starts_with("/saml/") && path.ends_with("/slo");
+    if is_of_logout_messages { LONGEST_MESSAGE_URI } else { LONGEST_URI }
+}
+
 /// Refuses an address that nobody should have to read, and headers that are longer than all honest ones together.
-pub async fn short_head(request: Request, next: Next) -> Response {
-    if request.uri().path_and_query().is_some_and(|address| address.as_str().len() > LONGEST_URI) {
-        return reply::problem(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
+pub async fn short_head(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    let told = |status, code, detail| Told { status, problem: Problem::BadRequest, code, detail };
+    if uri.path_and_query().is_some_and(|address| address.as_str().len() > longest_uri(uri.path())) {
+        let told = told(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
+        return lost::answer(&front, &request.into_parts().0, told);
     }
     // As they were written: `name: value`, and the end of the line.
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if headers + request.uri().to_string().len() > LARGEST_HEAD {
+    if headers + uri.to_string().len() > LARGEST_HEAD {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return reply::problem(status, "headers_too_large", "the headers are too long");
+        let told = told(status, "headers_too_large", "the headers are too long");
+        return lost::answer(&front, &request.into_parts().0, told);
     }
     next.run(request).await
 }

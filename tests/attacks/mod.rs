@@ -30,6 +30,8 @@ mod h08_replays;
 mod h09_unsolicited;
 mod h10_addressees;
 mod h11_saml_times;
+mod h12_oracles;
+mod h13_inflation;
 mod h14_dtds;
 mod h16_weak_algorithms;
 mod h20_hostile_providers;

@@ -10,6 +10,7 @@ mod memory;
 mod provider;
 mod saml;
 mod saml_messages;
+mod saml_timing;
 mod saml_worst;
 mod scale;
 mod seed;
@@ -69,6 +70,9 @@ async fn measure(plan: &Plan) {
         saml_messages::measure();
         saml::measure().await;
         saml_worst::measure().await;
+    }
+    if plan.has("timing") {
+        saml_timing::measure().await;
     }
     if plan.has("start") {
         server::measure_start(&provider).await;

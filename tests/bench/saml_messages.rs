@@ -94,7 +94,6 @@ impl Bench {
             wants: Wants::default(),
             now: self.now,
             skew: Duration::from_secs(60),
-            no_older_than: None,
         };
         response::read(xml.as_bytes(), &expected).unwrap();
     }

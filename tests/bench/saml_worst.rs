@@ -92,7 +92,6 @@ impl Door<'_> {
             wants: Wants::default(),
             now: Clock::System.now(),
             skew: Duration::from_secs(60),
-            no_older_than: None,
         };
         response::read(xml.as_bytes(), &expected).err().map(|refused| refused.check)
     }

@@ -193,5 +193,6 @@ fn settings(issuer: &str) -> Settings {
         assign_organizations: Vec::new(),
         default_roles: Vec::new(),
         leeway: 60,
+        silent_sign_in: false,
     }
 }

@@ -1,12 +1,8 @@
 //! Connections whose provider speaks SAML: written down in a house file, described by metadata, kept up to date.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use behalf::broker::Look;
 use behalf::chores;
 use behalf::foundation::clock::Moment;
@@ -22,10 +18,9 @@ use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::store::durable::engine::{StoreError, params};
 use behalf::store::durable::metadata_reads;
 use data_encoding::{BASE64, HEXLOWER};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, told};
+use crate::house::publisher::Publisher;
 
 pub(super) const NOW: Moment = Moment::from_seconds(1_790_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,46 +80,9 @@ fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
     metadata(ENTITY, &keys, SSO, &until.unwrap_or_default())
 }
 
-/// A place that publishes a document, and counts who asks for it.
-struct Publisher {
-    url: String,
-    document: Arc<Mutex<(StatusCode, String)>>,
-    hits: Arc<AtomicUsize>,
-    server: JoinHandle<()>,
-}
-
 impl Publisher {
-    async fn of(document: String) -> Self {
-        let document = Arc::new(Mutex::new((StatusCode::OK, document)));
-        let hits = Arc::new(AtomicUsize::new(0));
-        let (shown, counted) = (Arc::clone(&document), Arc::clone(&hits));
-        let door = get(async move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-            shown.lock().unwrap().clone()
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/metadata", listener.local_addr().unwrap());
-        let router = Router::new().route("/metadata", door);
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, document, hits, server }
-    }
-    fn says(&self, document: String) {
-        *self.document.lock().unwrap() = (StatusCode::OK, document);
-    }
-    fn fails(&self) {
-        self.document.lock().unwrap().0 = StatusCode::SERVICE_UNAVAILABLE;
-    }
-    fn hits(&self) -> usize {
-        self.hits.load(Ordering::SeqCst)
-    }
     fn file(&self, more: &str) -> String {
         format!("[connection.p]\ntype = \"saml\"\nmetadata_url = \"{}\"\n{more}", self.url)
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 
@@ -972,6 +930,41 @@ async fn an_address_that_fails_is_asked_less_and_less_and_runs_out_with_its_docu
     assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok());
     house.clock.turn(DAY * 3);
     assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).err(), Some(Unusable::Outdated));
+}
+
+#[tokio::test]
+async fn m15_whoever_comes_can_make_us_look_and_puts_no_turn_off() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
+    house.apply(&publisher.file("")).await;
+    let made = house.connection("p").await;
+    let look = || house.broker.saml_metadata.look(made.project_id, made.id);
+    let turn = async || metadata_reads::find(&mut &house.broker.db, made.id).await.unwrap().unwrap();
+    let before = turn().await;
+    publisher.fails();
+    for _ in 0..8 {
+        house.clock.turn(Duration::from_secs(61));
+        assert!(matches!(look().await, Ok(Look::Failed(_))));
+    }
+    assert_eq!(turn().await, before, "as if nobody had come");
+    // A turn that has failed is not put off by a visitor whose look succeeds, but comes sooner.
+    house.clock.turn(before.next_read_at.since(house.broker.now()));
+    chores::metadata::look(&house.broker).await.unwrap();
+    let failed = turn().await;
+    assert_eq!((failed.failures, failed.next_read_at.since(house.broker.now()).as_secs()), (1, 300));
+    publisher.says(IDP.metadata(ENTITY));
+    house.clock.turn(Duration::from_secs(61));
+    assert!(matches!(look().await, Ok(Look::Same)));
+    assert_eq!((turn().await.failures, turn().await.next_read_at), (0, failed.next_read_at));
+    // Nor is it taken for done because somebody has looked a moment ago.
+    house.clock.turn(failed.next_read_at.since(house.broker.now()));
+    publisher.fails();
+    assert!(matches!(look().await, Ok(Look::Failed(_))));
+    let hits = publisher.hits();
+    publisher.says(IDP.metadata(ENTITY));
+    chores::metadata::look(&house.broker).await.unwrap();
+    assert_eq!(publisher.hits(), hits + 1);
+    assert!(turn().await.next_read_at.since(house.broker.now()) > Duration::from_secs(3_600));
 }
 
 #[tokio::test]

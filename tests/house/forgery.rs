@@ -143,8 +143,8 @@ impl Scene {
             }
             assert!(answer.location().is_none() && answer.forms().is_empty(), "{}", file.name);
             assert!(answer.headers.get("set-cookie").is_none(), "{}", file.name);
-            // Of an address the person may learn that it is the address.
-            if file.reason != "email_domain_not_allowed" {
+            // The person may learn that it is the address, or that the provider itself says no.
+            if !["email_domain_not_allowed", "status"].contains(&file.reason) {
                 self.is_the_same_page(&file, &answer.body);
             }
         }

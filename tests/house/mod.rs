@@ -26,6 +26,7 @@ pub mod naive_saml_sp;
 pub mod node;
 pub mod oracles;
 pub mod postgres;
+pub mod publisher;
 pub mod simplesamlphp;
 pub mod surgery;
 pub mod visitor;

@@ -6,3 +6,5 @@ mod in_a_browser;
 mod saml;
 mod saml_counterparts;
 mod saml_in_a_browser;
+mod saml_logout;
+mod saml_silent;

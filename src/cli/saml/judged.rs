@@ -57,7 +57,6 @@ pub fn alone(captured: &Captured, report: &mut Report) -> bool {
         wants: Wants::default(),
         now: report.at,
         skew: SKEW,
-        no_older_than: None,
     };
     match response::read(&captured.xml, &expected) {
         Ok(_) => report.warn("nothing is wrong with it in itself; this proves nothing about who wrote it"),
@@ -236,7 +235,6 @@ impl Held<'_> {
                 wants: self.connection.saml.wants.of_response(),
                 now: report.at,
                 skew: Duration::from_secs(self.connection.settings.leeway),
-                no_older_than: None,
             },
         )
     }

@@ -229,7 +229,7 @@ fn fits_connection(application: &Application, connection: &Connection, asked: &A
 }
 
 /// A hint at somebody else is not answered with whoever happens to be signed in.
-fn fits_user(user: &User, asked: &Asked) -> bool {
+pub fn fits_user(user: &User, asked: &Asked) -> bool {
     let hinted = |hint: &String| {
         *hint == user.id.to_string() || Email::parse(hint).map_or(true, |email| user.email == Some(email))
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Stop;
 use super::departure::Departure;
+use super::doorstep;
 use super::refusal::Refusal;
 use crate::audit;
 use crate::broker::Broker;
@@ -40,16 +41,52 @@ pub async fn leave_for(
     connection: ConnectionId,
     email: Option<Email>,
 ) -> Result<(Away, Departure), Stop> {
-    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, connection).await?;
-    let connection = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
+    let connection = known(visitor, connection).await?;
+    leave_by(visitor, login, &connection, email).await
+}
+
+/// As [`leave_for`], to ask the identity provider who is there without its asking anybody. Nothing, if the connection does
+/// not want that, or if it cannot go without a page of ours or a new proof.
+pub async fn leave_silently(
+    visitor: &Visitor,
+    login: &Login,
+    connection: ConnectionId,
+    email: Option<Email>,
+) -> Result<Option<(Away, Departure)>, Stop> {
+    let connection = known(visitor, connection).await?;
+    let proves_anew = login.asked.max_age == Some(0);
+    // Within a frame of the application the browser would bring no cookie of ours back.
+    let is_framed = visitor.headers.get("sec-fetch-dest").is_some_and(|place| place != "document");
+    let may_be_asked = match &connection.settings.upstream {
+        Upstream::Oidc(_) => true,
+        Upstream::Saml(saml) => saml.idp.sso.redirect.is_some() && !saml.request.force_authn,
+    };
+    if !connection.settings.silent_sign_in || proves_anew || is_framed || !may_be_asked {
+        return Ok(None);
+    }
+    leave_by(visitor, login, &connection, email).await.map(Some)
+}
+
+async fn known(visitor: &Visitor, id: ConnectionId) -> Result<Connection, Stop> {
+    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    let found = found.filter(Connection::is_active).ok_or(Refusal::NoIdentityProvider)?;
+    doorstep::current(visitor, found).await
+}
+
+async fn leave_by(
+    visitor: &Visitor,
+    login: &Login,
+    connection: &Connection,
+    email: Option<Email>,
+) -> Result<(Away, Departure), Stop> {
     match &connection.settings.upstream {
         Upstream::Oidc(oidc) => {
-            let connection = OidcConnection { connection: &connection, oidc };
+            let connection = OidcConnection { connection, oidc };
             let (away, location) = oidc::leave_for(visitor, login, connection, email).await?;
             Ok((away, Departure::Redirect(location)))
         }
         Upstream::Saml(saml) => {
-            let connection = SamlConnection { connection: &connection, saml };
+            let connection = SamlConnection { connection, saml };
             saml::leave_for(visitor, login, connection, email).await
         }
     }
@@ -141,6 +178,7 @@ struct Claimed {
 impl SignIn {
     async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
         let connection = self.connection(tx).await?;
+        self.still_stands(tx, &connection).await?;
         self.use_up(tx, &connection).await?;
         let claimed = self.domain_rule(tx, &connection).await?;
         let (user, identity) = self.user(tx, &connection, claimed).await?;
@@ -165,6 +203,17 @@ impl SignIn {
             tx.lock(Lock::Shared, "organizations", &organization.to_string()).await?;
         }
         Ok(connection)
+    }
+
+    /// What was proved may have ended at the provider meanwhile: it tells us of that once.
+    async fn still_stands(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
+        let Some(upstream) = &self.proof.upstream_session else { return Ok(()) };
+        // A logout that comes at this moment waits, and ends the session that is made here.
+        tx.lock(Lock::Shared, "connections", &connection.id.to_string()).await?;
+        if sessions::is_upstream_over(tx, connection.id, upstream, self.proof.proved_at).await? {
+            return Err(Refusal::SessionEnded.into());
+        }
+        Ok(())
     }
 
     /// A message that proves once proves no second time, on whichever node (invariant 4; threats H08).

@@ -66,7 +66,7 @@ pub async fn identify(
             };
             let application = Some(journey.login.asked.application);
             if let Err(fault) = note(&visitor, "login.refused", &refusal, application, None).await {
-                return next::failed(&visitor, journey, &fault).await;
+                return next::failed(&visitor, journey, fault).await;
             }
             let page = ask_again(&visitor, journey, &typed, problem).await;
             answer(&visitor, page).await

@@ -103,6 +103,7 @@ pub struct ConnectionPart {
     pub assign_organizations: Vec<Name>,
     pub default_roles: Vec<Name>,
     pub leeway: u64,
+    pub silent_sign_in: bool,
 }
 
 #[derive(Clone, Debug)]

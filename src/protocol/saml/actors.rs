@@ -147,7 +147,6 @@ pub fn expected() -> Expected<'static> {
         wants: Wants::default(),
         now: NOW,
         skew: SKEW,
-        no_older_than: None,
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
     parts(subject, &["NameID", "EncryptedID", "SubjectConfirmation"])?;
     let confirmed_until = confirmation(subject, expected, window)?;
     let conditions_until = conditions(assertion, expected, window)?;
-    let authn = authn(assertion, expected, window)?;
+    let authn = authn(assertion, window)?;
     let until = [Some(confirmed_until), conditions_until, Some(issued.plus(message::MAX_AGE))];
     Ok(Assertion {
         id: message::id(assertion)?,
@@ -233,10 +233,10 @@ struct Authn {
 }
 
 /// The first statement counts; of the end of the session the earliest that any of them says. All must hold.
-fn authn(assertion: Element<'_>, expected: &Expected<'_>, window: Window) -> Result<Authn, Refused> {
+fn authn(assertion: Element<'_>, window: Window) -> Result<Authn, Refused> {
     let mut statements = Vec::new();
     for statement in of(assertion, "AuthnStatement") {
-        statements.push(authn_statement(statement, expected, window)?);
+        statements.push(authn_statement(statement, window)?);
     }
     let earliest = statements.iter().filter_map(|statement| statement.session_not_on_or_after).min();
     let first = statements.into_iter().next();
@@ -244,19 +244,11 @@ fn authn(assertion: Element<'_>, expected: &Expected<'_>, window: Window) -> Res
     Ok(Authn { session_not_on_or_after: earliest, ..first })
 }
 
-fn authn_statement(
-    statement: Element<'_>,
-    expected: &Expected<'_>,
-    window: Window,
-) -> Result<Authn, Refused> {
+fn authn_statement(statement: Element<'_>, window: Window) -> Result<Authn, Refused> {
     let instant = message::moment(statement, "AuthnInstant", Check::AuthnInstant)?
         .ok_or_else(|| Refused::missing_or(Check::AuthnInstant, "an AuthnInstant", None))?;
     if !window.has_come(instant) {
         return Err(Refused::new(Check::AuthnInstant, window.shown(), instant.rfc3339()));
-    }
-    if let Some(oldest) = expected.no_older_than.filter(|oldest| instant < oldest.minus(window.skew)) {
-        let wanted = format!("not before {}", oldest.rfc3339());
-        return Err(Refused::new(Check::AuthnTooOld, wanted, instant.rfc3339()));
     }
     let session_end = message::moment(statement, "SessionNotOnOrAfter", Check::SessionExpired)?;
     if let Some(end) = session_end {

@@ -1,9 +1,10 @@
 //! Sessions in the durable store.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, ProjectId, SessionId};
+use crate::foundation::secret::Digest;
 use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
@@ -131,6 +132,65 @@ pub async fn named_upstream(
         }
     }
     Ok(found)
+}
+
+/// Moments at which sessions ended at their provider, among what is used once: for those who are on their way here with
+/// a proof of one. Nobody is for longer than marks are kept.
+const OVER: &str = "saml_session_over";
+
+/// Remembers that these sessions are over, as [`named_upstream`] names them, known here or not.
+pub async fn upstream_over(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    name: &str,
+    indexes: &[String],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let scope = connection.to_string();
+    let all = if indexes.is_empty() { Some(Meant::All) } else { None };
+    let meant = all.into_iter().chain(indexes.iter().map(|index| Meant::Index(index)));
+    for meant in meant.chain([Meant::Unnamed]) {
+        used::mark(tx, OVER, &scope, &meant.mark(name), now).await?;
+    }
+    Ok(())
+}
+
+/// Whether this session has ended at its provider since `then`.
+pub async fn is_upstream_over(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    upstream: &UpstreamSession,
+    then: Moment,
+) -> Result<bool, StoreError> {
+    let own = upstream.index.as_deref().map_or(Meant::Unnamed, Meant::Index);
+    for meant in [Meant::All, own] {
+        let mark = meant.mark(&upstream.name.value);
+        let ended = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
+        if ended.is_some_and(|ended| then < ended) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Which sessions of somebody a logout means.
+enum Meant<'i> {
+    All,
+    /// One that was given no index can only be meant by its name.
+    Unnamed,
+    Index(&'i str),
+}
+
+impl Meant<'_> {
+    /// Of one length, whatever the provider calls people.
+    fn mark(&self, name: &str) -> String {
+        let (which, index) = match self {
+            Self::All => ("all", ""),
+            Self::Unnamed => ("unnamed", ""),
+            Self::Index(index) => ("index", *index),
+        };
+        Digest::of(format!("{which} {} {name} {index}", name.len()).as_bytes()).text()
+    }
 }
 
 /// Ends a session. True: it was alive until now.

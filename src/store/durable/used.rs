@@ -16,6 +16,31 @@ pub async fn first(
     Ok(tx.execute(sql, params![kind, scope, value, expires_at]).await? == 1)
 }
 
+/// Remembers a moment, in place of an earlier one.
+pub async fn mark(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    scope: &str,
+    value: &str,
+    at: Moment,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO used (kind, scope, value, expires_at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (kind, scope, value) DO UPDATE SET expires_at = excluded.expires_at";
+    tx.execute(sql, params![kind, scope, value, at]).await?;
+    Ok(())
+}
+
+/// The moment that was marked.
+pub async fn marked(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    scope: &str,
+    value: &str,
+) -> Result<Option<Moment>, StoreError> {
+    let sql = "SELECT expires_at FROM used WHERE kind = $1 AND scope = $2 AND value = $3";
+    tx.one(sql, params![kind, scope, value]).await?.map(|row| row.get(0)).transpose()
+}
+
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM used WHERE expires_at < $1", params![before]).await
 }

@@ -79,6 +79,10 @@ impl Shelf {
         1
     }
 
+    pub(super) fn counted(&self, key: &Digest, now: Moment) -> u64 {
+        self.swept(now).held.get(key).map_or(0, |thing| thing.count)
+    }
+
     pub(super) fn sweep(&self, now: Moment) -> usize {
         self.lock().sweep(now)
     }

@@ -1,7 +1,7 @@
 //! What may be lost: login flows and counters. Losing all of it makes people start again; it never makes a
 //! used thing usable, for whatever is used once for good is in the durable store.
 //!
-//! Four verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, and `INCR` with
+//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, and `INCR` with
 //! `PEXPIRE NX`.
 
 mod in_process;
@@ -130,6 +130,12 @@ impl Ephemeral {
     pub async fn count(&self, kind: Kind, key: &str, window: Duration) -> Result<u64, EphemeralError> {
         let (shelf, now) = self.shelf(kind);
         Ok(shelf.count(named(key), now.plus(window), now))
+    }
+
+    /// How many times so far: [`Self::count`] without counting.
+    pub async fn counted(&self, kind: Kind, key: &str) -> Result<u64, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.counted(&named(key), now))
     }
 
     /// Frees what has expired, and tells how much that was. Every verb that adds does so for its own kind; this

@@ -93,15 +93,15 @@ fn location(
         )
         .add_scopes(settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-    if away.reauthenticate {
+    if login.asked.prompt.none {
+        request = request.add_prompt(CoreAuthPrompt::None);
+    } else if away.reauthenticate {
         request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
-    } else {
-        if login.asked.prompt.select_account {
-            request = request.add_prompt(CoreAuthPrompt::SelectAccount);
-        }
-        if let Some(seconds) = login.asked.max_age {
-            request = request.set_max_age(Duration::from_secs(seconds));
-        }
+    } else if login.asked.prompt.select_account {
+        request = request.add_prompt(CoreAuthPrompt::SelectAccount);
+    }
+    if let Some(seconds) = login.asked.max_age.filter(|_| !away.reauthenticate) {
+        request = request.set_max_age(Duration::from_secs(seconds));
     }
     if let Some(hint) = login_hint(login, away).filter(|_| settings.forward_login_hint) {
         request = request.add_extra_param("login_hint", hint);

@@ -30,12 +30,24 @@ pub async fn callback(
             journey.login.stage = Stage::Authenticated(authenticated);
             next::proceed_at_home(&visitor, &browser, journey).await
         }
+        Err(Stop::Refused(Refusal::IdpRefused(why))) if journey.login.asked.prompt.none && asks(&why) => {
+            next::refused(&visitor, journey, Refusal::LoginRequired).await
+        }
         Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
         Err(Stop::Failed(fault)) => {
             journey.login.restart();
-            next::failed(&visitor, journey, &fault).await
+            next::failed(&visitor, journey, fault).await
         }
     }
+}
+
+/// Whether the provider was told not to ask the person anything and could not do without (OpenID Connect Core, section
+/// 3.1.2.6).
+fn asks(error: &str) -> bool {
+    matches!(
+        error,
+        "login_required" | "interaction_required" | "account_selection_required" | "consent_required"
+    )
 }
 
 /// Takes the flow that the state leads to: the answer to one outing is read once.

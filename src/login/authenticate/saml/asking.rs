@@ -28,8 +28,10 @@ pub async fn leave_for(
     let broker = visitor.broker();
     let idp = broker.saml_keys.idp(connection).map_err(|why| unusable(connection, why))?;
     let settings = &connection.saml.request;
-    let (binding, endpoint) =
-        idp.sso.preferred(settings.binding).ok_or(Refusal::IdpUnreachable("no_sign_on_address"))?;
+    let (binding, endpoint) = idp
+        .sso
+        .preferred(binding_for(login, settings))
+        .ok_or(Refusal::IdpUnreachable("no_sign_on_address"))?;
     let keys = broker.saml_keys.of_connection(connection).await?;
     // The flow's id leads back to it; the secret makes it this outing. 75 bytes of the 80 that there may be
     // (SAML Bindings, section 3.4.3).
@@ -49,6 +51,11 @@ pub async fn leave_for(
     let departure = Asking { visitor, connection, settings, asked: &login.asked, away: &away, keys: &keys }
         .departure(binding, endpoint, &relay_state)?;
     Ok((away, departure))
+}
+
+/// A form would need a page of ours, which nobody may be shown who is asked for silently.
+fn binding_for(login: &Login, settings: &RequestSettings) -> RequestBinding {
+    if login.asked.prompt.none { RequestBinding::Redirect } else { settings.binding }
 }
 
 /// A connection that was fit when it was made and is not now (threats C05).
@@ -104,7 +111,7 @@ impl Asking<'_> {
             acs: &at.acs,
             provider_name: None,
             force_authn: self.is_forced(),
-            is_passive: false,
+            is_passive: self.asked.prompt.none,
             name_id_policy: self.settings.name_id_format.map(|format| NameIdPolicy {
                 format: (format != NameIdFormat::Unspecified).then(|| format.uri()),
                 allow_create: true,
@@ -123,6 +130,10 @@ impl Asking<'_> {
     /// SAML has no word for "at most so old" or "somebody else": where one is asked for, the person proves anew.
     fn is_forced(&self) -> bool {
         let asked = self.asked;
+        // Whoever may not be asked cannot prove anything anew: what is too old is refused when it comes.
+        if asked.prompt.none {
+            return false;
+        }
         self.away.reauthenticate || asked.max_age.is_some() || asked.prompt.select_account
     }
 

@@ -1,5 +1,6 @@
 //! The doors of a SAML connection: where answers are posted, and where the browser then takes them up.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::extract::{Path, RawQuery};
@@ -7,15 +8,15 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
-use crate::broker::Look;
 use crate::foundation::email::Email;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
 use crate::login::diagnosis::Diagnosis;
+use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, authenticate, next, refused, turn_away};
-use crate::model::connection::{Connection, SamlConnection};
+use crate::login::{Stop, answer, authenticate, next};
+use crate::model::connection::SamlConnection;
 use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
@@ -24,33 +25,55 @@ use crate::protocol::saml::message;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::response::{self, Answers, Expected};
 use crate::protocol::saml::signature::Verified;
-use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::Form;
 use crate::web::reply;
+use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
-/// Refusals of one connection in a minute that are written down with the message; beyond them without it.
-const SHOWN_A_MINUTE: u64 = 20;
-/// Encrypted answers to one connection that one network may post in a minute.
-const DECRYPTED_A_MINUTE: u64 = 300;
+/// Encrypted answers that are refused, of those to one request, and of those of one network to no request of ours, in a
+/// minute: then no more are opened. Answers that are good cost nobody anything, and whoever makes any up takes nothing
+/// from those who were sent away from here.
+const REFUSED_OF_A_FLOW: u64 = 60;
+const REFUSED_OF_A_NETWORK: u64 = 120;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
 pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    let connection = match named(&visitor, &connection).await {
+    let connection = match doorstep::named(&visitor, &connection, |_| true).await {
         Ok(connection) => connection,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    let Some(connection) = connection.saml() else {
-        return answer(&visitor, Err(Refusal::AssertionRefused("connection").into())).await;
+    let posted = posted(&params);
+    let xml = posted.as_deref().ok();
+    let claimed = xml.and_then(response::claimed_in_response_to);
+    let login = match awaiting(&visitor, connection.id, claimed.as_deref()).await {
+        Ok(login) => login,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    let answered = Answered { visitor: &visitor, connection };
-    let mut message = None;
-    match answered.take(&params, &mut message).await {
-        Ok(onward) => reply::see_other(&onward),
-        Err(Told::Diagnosis(diagnosis)) => answered.refuse(&diagnosis, message.as_deref()).await,
-        Err(Told::Stop(stop)) => answer(&visitor, Err(stop)).await,
+    let again = flow_of(&params, claimed.as_deref())
+        .and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
+    let is_awaited = login.is_some();
+    let came =
+        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, is_awaited, again };
+    let outcome = match &posted {
+        Ok(xml) => {
+            let (params, claimed, login) = (&params, claimed.as_deref(), login.as_ref());
+            came.served(&Posted { visitor: &visitor, params, xml, claimed, login }).await
+        }
+        Err(diagnosis) => Err(diagnosis.clone().into()),
+    };
+    match (outcome, login.filter(|login| login.asked.prompt.none)) {
+        (Ok(onward), _) => reply::see_other(&onward),
+        // Nobody looks at a page: the flow itself tells the application.
+        (Err(told), Some(silent)) => {
+            if !is_login_required(&told) {
+                came.turned_away(told).await;
+            }
+            reply::see_other(&visitor.path(&format!("/login/{}", silent.id)))
+        }
+        (Err(told), None) => came.turned_away(told).await,
     }
 }
 
@@ -63,147 +86,141 @@ pub async fn consume_nothing(
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let why = message::unsupported(params.iter().map(|(name, _)| name), false);
     let why = why.unwrap_or("an answer must be posted: choose the HTTP-POST binding");
+    let connection = match doorstep::named(&visitor, &connection, |_| true).await {
+        Ok(connection) => connection,
+        Err(stop) => return answer(&visitor, Err(stop)).await,
+    };
     let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
-    match named(&visitor, &connection).await {
-        Ok(connection) => match connection.saml() {
-            Some(connection) => Answered { visitor: &visitor, connection }.refuse(&diagnosis, None).await,
-            None => answer(&visitor, Err(diagnosis.refusal.into())).await,
-        },
-        Err(stop) => answer(&visitor, Err(stop)).await,
-    }
+    let (action, xml, is_awaited, again) = ("login.refused", None, false, None);
+    let came = Came { visitor: &visitor, connection: &connection, action, xml, is_awaited, again };
+    came.turned_away(diagnosis.into()).await
 }
 
-async fn named(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
-    let unknown = Refusal::AssertionRefused("connection");
-    let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
-    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    Ok(found.filter(Connection::is_active).ok_or(unknown)?)
+/// The flow that waits for an answer to exactly this request, from this provider.
+async fn awaiting(
+    visitor: &Visitor,
+    connection: ConnectionId,
+    claimed: Option<&str>,
+) -> Result<Option<Login>, Stop> {
+    let Some(flow) = claimed.and_then(Login::of_request) else { return Ok(None) };
+    let awaits = |login: &Login| {
+        login.awaits_saml(connection).is_ok_and(|(_, awaited)| Some(awaited.request.as_str()) == claimed)
+    };
+    Ok(flow::awaiting(visitor, flow).await?.filter(awaits))
 }
 
-/// Why an answer is not taken.
-pub(super) enum Told {
-    Diagnosis(Diagnosis),
-    Stop(Stop),
+/// The flow that whoever brings this says they come from, whether there is one or not: a link to it leads the browser on
+/// that holds it, and tells nobody else anything.
+fn flow_of(params: &Params, claimed: Option<&str>) -> Option<FlowId> {
+    let state = params.get("RelayState").ok().flatten().and_then(|state| state.split_once('.'));
+    state.and_then(|(flow, _)| flow.parse().ok()).or_else(|| claimed.and_then(Login::of_request))
 }
 
-impl<E: Into<Diagnosis>> From<E> for Told {
-    fn from(why: E) -> Self {
-        Self::Diagnosis(why.into())
-    }
+/// The provider was told not to ask anybody, and could not do without.
+fn is_login_required(told: &Told) -> bool {
+    matches!(told, Told::Stop(Stop::Refused(Refusal::LoginRequired)))
 }
 
-struct Answered<'a> {
+/// An answer as it came.
+struct Posted<'a> {
     visitor: &'a Visitor,
+    params: &'a Params,
+    xml: &'a [u8],
+    /// The request that it says it answers.
+    claimed: Option<&'a str>,
+    /// The flow that waits for it.
+    login: Option<&'a Login>,
+}
+
+impl Serves for Posted<'_> {
+    type Served = String;
+    async fn serve(&self, connection: SamlConnection<'_>) -> Result<String, Told> {
+        Answered { posted: self, connection }.take().await
+    }
+}
+
+/// The same, held against a connection.
+struct Answered<'a> {
+    posted: &'a Posted<'a>,
     connection: SamlConnection<'a>,
 }
 
+impl<'a> Deref for Answered<'a> {
+    type Target = Posted<'a>;
+    fn deref(&self) -> &Posted<'a> {
+        self.posted
+    }
+}
+
 impl Answered<'_> {
-    async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<String, Told> {
-        let xml = message.insert(posted(params)?);
-        self.may_decrypt(xml).await?;
-        let claimed = response::claimed_in_response_to(xml);
-        let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
+    async fn take(&self) -> Result<String, Told> {
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = match self.verified(xml, claimed.as_deref()).await {
-            Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
-                self.verified_anew(xml, claimed.as_deref(), diagnosis).await?
-            }
-            outcome => outcome?,
-        };
-        if claimed.is_none() {
+        let assertion = self.verified_within_limits().await?;
+        let Some(claimed) = self.claimed else {
             return unasked::led(self.visitor, self.connection, &assertion).await;
-        }
-        let nothing = || {
-            Refused::missing_or(
-                Check::InResponseTo,
-                "a request that waits for its answer",
-                claimed.as_deref(),
-            )
         };
-        let login = login.ok_or_else(nothing)?;
+        let nothing = || Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
+        let login = self.login.ok_or_else(nothing)?;
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
-        if claimed.as_ref() != Some(&awaited.request) {
-            return Err(nothing().into());
-        }
-        check_relay_state(params, |state| awaited.relay_state.matches(state))?;
+        check_relay_state(self.params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
         let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
-        self.put_aside(&login, proof).await
+        self.put_aside(login, proof).await
     }
 
-    /// Opening what is encrypted to us is the dearest thing that a stranger can make us do (threats H12).
-    async fn may_decrypt(&self, xml: &[u8]) -> Result<(), Told> {
+    /// Opening what is encrypted to us is the dearest thing that a stranger can make us do, and whoever may try often
+    /// learns from how it fails (threats H12): failures are counted.
+    async fn verified_within_limits(&self) -> Result<Verified<Assertion>, Told> {
         const ENCRYPTED: &[u8] = b"EncryptedAssertion";
-        if !xml.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
-            return Ok(());
+        if !self.xml.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
+            return self.verified().await;
         }
-        let key = format!("decrypt {} {}", self.connection.id, self.visitor.network());
-        let window = Duration::from_secs(60);
-        let tried = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
-        if tried.map_err(|error| Told::Stop(error.into()))? > DECRYPTED_A_MINUTE {
-            return Err(Told::Stop(Refusal::TooManyRequests.into()));
-        }
-        Ok(())
-    }
-
-    /// The flow that waits for this answer.
-    async fn awaiting(&self, claimed: Option<&str>) -> Result<Option<Login>, Stop> {
-        match claimed.and_then(Login::of_request) {
-            Some(id) => flow::awaiting(self.visitor, id).await,
-            None => Ok(None),
-        }
-    }
-
-    /// A provider that has changed its key says so in its metadata; it is asked at a limited rate.
-    async fn verified_anew(
-        &self,
-        xml: &[u8],
-        claimed: Option<&str>,
-        unknown_key: Diagnosis,
-    ) -> Result<Verified<Assertion>, Told> {
-        let (broker, project) = (self.visitor.broker(), self.visitor.project.id);
-        let looked = broker.saml_metadata.look(project, self.connection.id).await;
-        // Another visitor's look may have brought the key already.
-        if !matches!(looked.map_err(|error| Told::Stop(error.into()))?, Look::Changed | Look::Cooling) {
-            return Err(unknown_key.into());
-        }
-        let found = connections::by_id(&mut &broker.db, project, self.connection.id).await;
-        let found = found.map_err(|error| Told::Stop(error.into()))?;
-        match found.as_ref().and_then(Connection::saml) {
-            // The same keys would say the same again.
-            Some(connection) if connection.saml.idp.certificates != self.connection.saml.idp.certificates => {
-                Answered { connection, ..*self }.verified(xml, claimed).await
+        let ephemeral = &self.visitor.broker().ephemeral;
+        let (key, most) = match self.login {
+            Some(login) => (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW),
+            None => {
+                let (connection, network) = (self.connection.id, self.visitor.network());
+                (format!("decrypt {connection} {network}"), REFUSED_OF_A_NETWORK)
             }
-            _ => Err(unknown_key.into()),
+        };
+        if ephemeral.counted(Kind::RateCounter, &key).await.map_err(stop)? >= most {
+            return Err(stop(Refusal::TooManyRequests));
         }
+        let verified = self.verified().await;
+        if verified.is_err() {
+            ephemeral.count(Kind::RateCounter, &key, MINUTE).await.map_err(stop)?;
+        }
+        verified
     }
 
-    async fn verified(&self, xml: &[u8], claimed: Option<&str>) -> Result<Verified<Assertion>, Told> {
+    async fn verified(&self) -> Result<Verified<Assertion>, Told> {
         let broker = self.visitor.broker();
         let idp = broker.saml_keys.idp(self.connection).map_err(|why| {
             let refusal = Refusal::IdpUnreachable("connection_unusable");
             Diagnosis::new(refusal, "a connection that can be used", why.to_string())
         })?;
-        let ours = broker.saml_keys.of_connection(self.connection).await;
-        let ours = ours.map_err(|error| Told::Stop(error.into()))?;
+        let ours = broker.saml_keys.of_connection(self.connection).await.map_err(stop)?;
         let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
         let read = response::read(
-            xml,
+            self.xml,
             &Expected {
                 idp_entity_id: &idp.entity_id,
                 sp_entity_id: &at.entity_id,
                 acs: &at.acs,
-                in_response_to: claimed.map_or(Answers::Unsolicited, Answers::To),
+                in_response_to: self.claimed.map_or(Answers::Unsolicited, Answers::To),
                 keys: idp.keys(),
                 decrypting: &decrypting,
                 wants: self.connection.saml.wants.of_response(),
                 now: broker.now(),
                 skew: Duration::from_secs(self.connection.settings.leeway),
-                no_older_than: None,
             },
         );
-        Ok(read?)
+        let is_silent = self.login.is_some_and(|login| login.asked.prompt.none);
+        read.map_err(|refused| match refused.is_no_passive() && is_silent {
+            true => stop(Refusal::LoginRequired),
+            false => refused.into(),
+        })
     }
 
     /// Keeps the proof for the browser that holds the flow and has brought the answer: it gets a ticket. Of two answers
@@ -221,17 +238,6 @@ impl Answered<'_> {
             return Err(Refused::new(Check::InResponseTo, "one answer to one request", "another one").into());
         }
         Ok(self.visitor.path(&format!("/login/{}/returned?ticket={}", login.id, ticket.expose())))
-    }
-
-    /// The same page whatever it was; the rest is for the connection's administrator.
-    async fn refuse(&self, diagnosis: &Diagnosis, xml: Option<&[u8]>) -> Response {
-        let key = format!("diagnosis {}", self.connection.id);
-        let window = Duration::from_secs(60);
-        let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
-        let xml = xml.filter(|_| shown.is_ok_and(|shown| shown <= SHOWN_A_MINUTE));
-        let event = refused(self.visitor, "login.refused", &diagnosis.refusal);
-        let event = diagnosis.tell(event, &self.connection, xml);
-        turn_away(self.visitor, &diagnosis.refusal, event).await
     }
 }
 
@@ -315,7 +321,7 @@ pub async fn returned(
         }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();
-            next::failed(&visitor, journey, &fault).await
+            next::failed(&visitor, journey, fault).await
         }
     }
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use tower_sessions::Session;
 
 use super::answered;
-use super::pages::{Told, keep, said, take, ticket};
+use super::pages::{keep, said, take, ticket};
 use crate::foundation::email::Email;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
+use crate::login::doorstep::Told;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, refused, turn_away};
 use crate::model::application::Application;

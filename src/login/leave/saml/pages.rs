@@ -1,5 +1,6 @@
 //! Where an identity provider's logout messages come.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::extract::{Path, RawQuery};
@@ -8,11 +9,12 @@ use axum::response::Response;
 use super::{Asked, message_id};
 use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
-use crate::login::departure::{Departure, Message};
+use crate::login::departure::{self, Departure};
 use crate::login::diagnosis::Diagnosis;
+use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, leave, refused, turn_away};
-use crate::model::connection::{Connection, RequestBinding, SamlConnection, UsableIdp};
+use crate::login::{answer, leave};
+use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
 use crate::protocol::saml::binding::{Carried, post};
@@ -22,7 +24,8 @@ use crate::protocol::saml::names::status;
 use crate::protocol::saml::refused::Refused;
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::status::Status;
-use crate::store::durable::{connections, sessions, used};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{sessions, used};
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
 use crate::web::reply::Fault;
@@ -39,152 +42,181 @@ pub async fn by_redirect(
 ) -> Response {
     let query = query.unwrap_or_default();
     let params = Params::parse(query.as_bytes()).unwrap_or_default();
-    serve(&visitor, &connection, &params, Came::Redirect(&query)).await
+    serve(&visitor, &connection, &params, Way::Redirect(&query)).await
 }
 
 /// `POST /saml/{connection}/slo`: in a form.
 pub async fn by_post(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    serve(&visitor, &connection, &params, Came::Post).await
+    serve(&visitor, &connection, &params, Way::Post).await
 }
 
 /// How a message came.
 #[derive(Clone, Copy)]
-enum Came<'q> {
+enum Way<'q> {
     /// With the query as it was sent, for that is what is signed.
     Redirect(&'q str),
     Post,
 }
 
-async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Came<'_>) -> Response {
-    let connection = match named(visitor, connection).await {
+/// A message that arrived; by redirect, inflated.
+enum Arrived<'q> {
+    Redirected(RedirectMessage<'q>),
+    Posted(Vec<u8>),
+}
+
+impl Arrived<'_> {
+    fn xml(&self) -> &[u8] {
+        match self {
+            Self::Redirected(message) => &message.xml,
+            Self::Posted(xml) => xml,
+        }
+    }
+
+    /// Whether it is answered by redirect, too.
+    fn binding(&self) -> RequestBinding {
+        match self {
+            Self::Redirected(_) => RequestBinding::Redirect,
+            Self::Posted(_) => RequestBinding::Post,
+        }
+    }
+}
+
+async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'_>) -> Response {
+    let connection = match doorstep::named(visitor, connection, |found| found.saml.single_logout).await {
         Ok(connection) => connection,
         Err(stop) => return answer(visitor, Err(stop)).await,
     };
-    let Some(connection) = connection.saml() else {
-        return answer(visitor, Err(Refusal::AssertionRefused("connection").into())).await;
+    let arrived = arrived(visitor, params, came).await;
+    let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
+    let (action, is_awaited, again) = ("logout.refused", false, None);
+    let came = Came { visitor, connection: &connection, action, xml, is_awaited, again };
+    let outcome = match &arrived {
+        Ok((which, arrived)) => came.served(&Message { visitor, params, which: *which, arrived }).await,
+        Err(diagnosis) => Err(diagnosis.clone().into()),
     };
-    let door = Door { visitor, connection, params, came };
-    match door.serve().await {
+    match outcome {
         Ok(response) => response,
-        Err(Told::Diagnosis(diagnosis)) => {
-            let event = refused(visitor, "logout.refused", &diagnosis.refusal);
-            let event = diagnosis.tell(event, &connection, None);
-            turn_away(visitor, &diagnosis.refusal, event).await
-        }
-        Err(Told::Stop(stop)) => answer(visitor, Err(stop)).await,
+        Err(told) => came.turned_away(told).await,
     }
 }
 
-async fn named(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
-    let unknown = Refusal::AssertionRefused("connection");
-    let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
-    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    let known = |connection: &Connection| {
-        connection.is_active() && connection.saml().is_some_and(|connection| connection.saml.single_logout)
+/// The one message among the parameters.
+async fn arrived<'q>(
+    visitor: &Visitor,
+    params: &Params,
+    came: Way<'q>,
+) -> Result<(Carried, Arrived<'q>), Diagnosis> {
+    let posted = matches!(came, Way::Post);
+    if let Some(why) = message::unsupported(params.iter().map(|(name, _)| name), posted) {
+        return Err(Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST or HTTP-Redirect", why));
+    }
+    let sent = |which: Carried| params.get(which.parameter()).ok().flatten().map(|field| (which, field));
+    let (which, field) = match (sent(Carried::Request), sent(Carried::Response)) {
+        (Some(one), None) | (None, Some(one)) => one,
+        _ => return Err(malformed("neither one request nor one response")),
     };
-    Ok(found.filter(known).ok_or(unknown)?)
-}
-
-/// Why a message is not taken.
-enum Told {
-    Diagnosis(Diagnosis),
-    Stop(Stop),
-}
-
-impl Told {
-    /// An answer that cannot be believed confirms nothing, and says so.
-    fn of_answer(self) -> Self {
-        match self {
-            Self::Diagnosis(Diagnosis {
-                refusal: Refusal::AssertionRefused(why), expected, found, ..
-            }) => Self::Diagnosis(Diagnosis::new(Refusal::SignOutUnconfirmed(why), expected, found)),
-            other => other,
+    let read = match came {
+        Way::Redirect(query) => {
+            let _turn = visitor.broker().inflating.of(&visitor.network()).await;
+            RedirectMessage::read(query, which).map(Arrived::Redirected)
         }
+        Way::Post => post::decode(field).map(Arrived::Posted),
+    };
+    match read {
+        Ok(arrived) => Ok((which, arrived)),
+        Err(error) => Err(told_of(which, malformed(error.to_string()))),
     }
 }
 
-impl<E: Into<Diagnosis>> From<E> for Told {
-    fn from(why: E) -> Self {
-        Self::Diagnosis(why.into())
+/// An answer that cannot be believed confirms nothing, and says so.
+fn told_of(which: Carried, diagnosis: Diagnosis) -> Diagnosis {
+    match (which, diagnosis.refusal) {
+        (Carried::Response, Refusal::AssertionRefused(why)) => {
+            Diagnosis::new(Refusal::SignOutUnconfirmed(why), diagnosis.expected, diagnosis.found)
+        }
+        (_, refusal) => Diagnosis { refusal, ..diagnosis },
     }
 }
 
-fn stop(why: impl Into<Stop>) -> Told {
-    Told::Stop(why.into())
-}
-
-struct Door<'a> {
+/// A message as it came.
+struct Message<'a> {
     visitor: &'a Visitor,
-    connection: SamlConnection<'a>,
     params: &'a Params,
-    came: Came<'a>,
+    which: Carried,
+    arrived: &'a Arrived<'a>,
+}
+
+impl Serves for Message<'_> {
+    type Served = Response;
+    async fn serve(&self, connection: SamlConnection<'_>) -> Result<Response, Told> {
+        let door = Door { message: self, connection };
+        let served = match self.which {
+            Carried::Request => door.requested().await,
+            Carried::Response => door.answered().await,
+        };
+        served.map_err(|told| match told {
+            Told::Diagnosis(diagnosis) => told_of(self.which, diagnosis).into(),
+            stop => stop,
+        })
+    }
+}
+
+/// The same, held against a connection.
+struct Door<'a> {
+    message: &'a Message<'a>,
+    connection: SamlConnection<'a>,
+}
+
+impl<'a> Deref for Door<'a> {
+    type Target = Message<'a>;
+    fn deref(&self) -> &Message<'a> {
+        self.message
+    }
 }
 
 impl Door<'_> {
-    async fn serve(&self) -> Result<Response, Told> {
-        let posted = matches!(self.came, Came::Post);
-        if let Some(why) = message::unsupported(self.params.iter().map(|(name, _)| name), posted) {
-            return Err(Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST or HTTP-Redirect", why).into());
-        }
-        let sent = |which: Carried| self.params.get(which.parameter()).ok().flatten();
-        match (sent(Carried::Request), sent(Carried::Response)) {
-            (Some(request), None) => self.requested(request).await,
-            (None, Some(response)) => self.answered(response).await.map_err(Told::of_answer),
-            _ => Err(malformed("neither one request nor one response").into()),
-        }
+    /// As it came, with whose signatures count. A query's is verified here.
+    async fn received<'m>(&'m self, idp: &'m UsableIdp) -> Result<Received<'m>, Told> {
+        Ok(match self.arrived {
+            Arrived::Redirected(message) => {
+                // What was signed is inflated once more.
+                let _turn = self.visitor.broker().inflating.of(&self.visitor.network()).await;
+                Received::Redirected(message.verified(idp.keys()).map_err(Refused::from)?)
+            }
+            Arrived::Posted(xml) => Received::Posted { xml, keys: idp.keys() },
+        })
     }
 
     /// The identity provider has signed somebody out: their sessions here end with it.
-    async fn requested(&self, field: &str) -> Result<Response, Told> {
+    async fn requested(&self) -> Result<Response, Told> {
         let (idp, keys) = provider(self.visitor, self.connection).await?;
         let decrypting: Vec<_> = keys.decrypting.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
-        let posted;
-        let received = match self.came {
-            Came::Redirect(query) => Received::Redirected(redirected(query, Carried::Request, &idp)?),
-            Came::Post => {
-                posted = post::decode(field).map_err(|error| malformed(error.to_string()))?;
-                Received::Posted { xml: &posted, keys: idp.keys() }
-            }
-        };
+        let received = self.received(&idp).await?;
         let request = logout::read_request(received, &self.expected(&idp, &at.slo), &decrypting)?;
-        let status = self.end_all(&request).await?;
+        let status = self.end_all(request.get()).await?;
         self.reply(request.get(), &status, &idp, &keys)
     }
 
-    /// Ends every session that is meant, and says truthfully whether all of them ended.
-    async fn end_all(&self, request: &Verified<LogoutRequest>) -> Result<Status, Told> {
-        let request = request.get();
-        self.first_time(&request.id).await?;
+    /// Ends every session that is meant, all or none, and says truthfully whether that was done. A request is used up
+    /// only together with what it asks for: one that could not be carried out may come again.
+    async fn end_all(&self, request: &LogoutRequest) -> Result<Status, Told> {
         let broker = self.visitor.broker();
-        let name = &request.name_id.value;
-        let found =
-            sessions::named_upstream(&mut &broker.db, self.connection.id, name, &request.session_indexes)
-                .await;
-        let mut all = true;
-        for session in found.map_err(stop)? {
-            if let Err(error) = leave::end(self.visitor, session).await {
-                tracing::error!(%session, %error, "a session could not be ended at its identity provider's wish");
-                all = false;
+        let ended = leave::Ending::of(self.visitor);
+        let end = SignOut { ending: ended, connection: self.connection.id, request: request.clone() };
+        match broker.db.write(async move |tx| end.run(tx).await).await {
+            Ok(true) => Ok(Status::success()),
+            Ok(false) => Err(Diagnosis::new(
+                Refusal::AssertionRefused("replayed"),
+                "a new request",
+                "one that was used",
+            )
+            .into()),
+            Err(error) => {
+                let request = self.visitor.request;
+                tracing::error!(%request, %error, "sessions could not be ended at their identity provider's wish");
+                Ok(Status::new(status::RESPONDER, None))
             }
-        }
-        Ok(if all { Status::success() } else { Status::new(status::RESPONDER, Some(status::PARTIAL_LOGOUT)) })
-    }
-
-    /// A request ends sessions once: repeated later, it would end newer ones.
-    async fn first_time(&self, id: &str) -> Result<(), Told> {
-        let broker = self.visitor.broker();
-        let (scope, id) = (self.connection.id.to_string(), id.to_owned());
-        let until = broker.now().plus(message::MAX_AGE + message::MAX_SKEW);
-        let first = broker
-            .db
-            .write(async move |tx| used::first(tx, "saml_logout_request", &scope, &id, until).await)
-            .await;
-        if first.map_err(stop)? {
-            Ok(())
-        } else {
-            Err(Diagnosis::new(Refusal::AssertionRefused("replayed"), "a new request", "one that was used")
-                .into())
         }
     }
 
@@ -195,12 +227,12 @@ impl Door<'_> {
         idp: &UsableIdp,
         keys: &SpKeys,
     ) -> Result<Response, Told> {
-        let preferred = match self.came {
-            Came::Redirect(_) => RequestBinding::Redirect,
-            Came::Post => RequestBinding::Post,
-        };
-        let Some((binding, endpoint)) = idp.slo.preferred(preferred) else {
-            return Ok(leave::pages::signed_out(self.visitor, None));
+        let Some((binding, endpoint)) = idp.slo.preferred(self.arrived.binding()) else {
+            // Nobody there can be told, so whoever is here is.
+            return match status.is_success() {
+                true => Ok(leave::pages::signed_out(self.visitor, None)),
+                false => Err(stop(Fault::Other("sessions could not be ended"))),
+            };
         };
         let destination = endpoint.for_responses();
         let at = self.visitor.saml_addresses(self.connection.id);
@@ -215,7 +247,7 @@ impl Door<'_> {
         let xml = draft.write(self.visitor.broker().now());
         let xml = xml.map_err(|_| stop(Fault::Other("a logout response cannot be written")))?;
         let relay_state = self.params.get("RelayState").ok().flatten();
-        let message = Message {
+        let message = departure::Message {
             which: Carried::Response,
             id: &id,
             xml: &xml,
@@ -226,22 +258,12 @@ impl Door<'_> {
     }
 
     /// The identity provider says how the sign-out went that we asked it for.
-    async fn answered(&self, field: &str) -> Result<Response, Told> {
+    async fn answered(&self) -> Result<Response, Told> {
         let (idp, _) = provider(self.visitor, self.connection).await?;
         let at = self.visitor.saml_addresses(self.connection.id);
-        let expected = self.expected(&idp, &at.slo);
-        let response = match self.came {
-            Came::Redirect(query) => {
-                let xml = redirected(query, Carried::Response, &idp)?;
-                let id = self.asked(logout::claimed_in_response_to(xml.get())).await?;
-                logout::read_response(Received::Redirected(xml), &expected, &id)?
-            }
-            Came::Post => {
-                let xml = post::decode(field).map_err(|error| malformed(error.to_string()))?;
-                let id = self.asked(logout::claimed_in_response_to(&xml)).await?;
-                logout::read_response(Received::Posted { xml: &xml, keys: idp.keys() }, &expected, &id)?
-            }
-        };
+        let received = self.received(&idp).await?;
+        let id = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
+        let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
         self.forget(&response).await?;
         let left = (!response.get().is_complete()).then(|| self.connection.display_name.clone());
         Ok(leave::pages::signed_out(self.visitor, left))
@@ -292,9 +314,30 @@ async fn provider(
     Ok((idp, keys))
 }
 
-fn redirected(query: &str, which: Carried, idp: &UsableIdp) -> Result<Verified<Vec<u8>>, Told> {
-    let message = RedirectMessage::read(query, which).map_err(|error| malformed(error.to_string()))?;
-    Ok(message.verified(idp.keys()).map_err(Refused::from)?)
+/// What a request does, in one transaction.
+struct SignOut {
+    ending: leave::Ending,
+    connection: ConnectionId,
+    request: LogoutRequest,
+}
+
+impl SignOut {
+    /// False: it was used before. Repeated later, it would end newer sessions.
+    async fn run(self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let LogoutRequest { id, name_id, session_indexes, .. } = &self.request;
+        // Whoever signs in by this connection at this moment is either seen here, or sees what is written here.
+        tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
+        let until = self.ending.now.plus(message::MAX_AGE + message::MAX_SKEW);
+        if !used::first(tx, "saml_logout_request", &self.connection.to_string(), id, until).await? {
+            return Ok(false);
+        }
+        let (name, now) = (&name_id.value, self.ending.now);
+        for session in sessions::named_upstream(tx, self.connection, name, session_indexes).await? {
+            self.ending.end(tx, session).await?;
+        }
+        sessions::upstream_over(tx, self.connection, name, session_indexes, now).await?;
+        Ok(true)
+    }
 }
 
 fn malformed(found: impl Into<String>) -> Diagnosis {

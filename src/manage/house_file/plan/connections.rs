@@ -64,6 +64,7 @@ impl Plan<'_, '_> {
             assign_organizations,
             default_roles,
             leeway: part.leeway,
+            silent_sign_in: part.silent_sign_in,
         }))
     }
 
@@ -253,6 +254,7 @@ fn shown(connection: &Connection) -> Value {
         ("assign_organizations", json!(settings.assign_organizations)),
         ("default_roles", json!(settings.default_roles)),
         ("leeway", json!(settings.leeway)),
+        ("silent_sign_in", json!(settings.silent_sign_in)),
     ] {
         shown.insert(name.into(), value);
     }

@@ -37,6 +37,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
         assign_organizations: keys.texts("assign_organizations").map_or_else(Vec::new, |list| list.value),
         default_roles: values::roles(&mut keys, "default_roles", &[]),
         leeway: keys.number("leeway", MOST_LEEWAY).unwrap_or(LEEWAY),
+        silent_sign_in: keys.flag("silent_sign_in", false),
         slug,
     };
     keys.finish();

@@ -81,14 +81,6 @@ impl<'q> RedirectMessage<'q> {
             inflated.ok_or(SignatureError::Reference)
         })
     }
-
-    /// Whether one of `keys` signed the query. Without a signature, or without keys, it is not.
-    pub fn is_signed_by(&self, keys: &[VerifyingKey]) -> bool {
-        self.signature.as_ref().is_some_and(|signature| {
-            let signed = signature.signed.text();
-            keys.iter().any(|key| key.verify(signature.method, signed.as_bytes(), &signature.bytes))
-        })
-    }
 }
 
 impl Signed<'_> {

@@ -61,8 +61,6 @@ pub struct Expected<'e> {
     pub now: Moment,
     /// How much clocks may differ; [`message::MAX_SKEW`] at most.
     pub skew: Duration,
-    /// The person must have been authenticated then or later (`ForceAuthn`, `max_age`).
-    pub no_older_than: Option<Moment>,
 }
 
 impl Expected<'_> {

@@ -69,17 +69,6 @@ fn h11_no_connection_gets_more_skew_than_two_minutes() {
 }
 
 #[test]
-fn h11_a_person_who_must_sign_in_again_has_done_so() {
-    let wanted = Expected { no_older_than: Some(NOW), ..expected() };
-    for (millis, is_refused) in [(-60_001, true), (-60_000, false), (0, false)] {
-        let draft = AssertionDraft { authn_instant: at(millis), ..assertion() };
-        let xml = response(draft).write(&sign(true, false), None).unwrap();
-        let check = read(xml.as_bytes(), &wanted).err().map(|refused| refused.check);
-        assert_eq!(check, is_refused.then_some(Check::AuthnTooOld), "{millis}");
-    }
-}
-
-#[test]
 fn h11_odd_times_have_a_verdict() {
     let until = time::render(NOW.plus(seconds(300)));
     let with = |end: &str| {

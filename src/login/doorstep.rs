@@ -1,0 +1,147 @@
+//! The doorstep of a SAML connection: what all messages of its identity provider have in common, whichever room they
+//! are for. Whoever brings one is a stranger until it is verified.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::diagnosis::Diagnosis;
+use super::refusal::Refusal;
+use super::{Stop, answer, refused, turn_away_to};
+use crate::broker::Look;
+use crate::foundation::id::ConnectionId;
+use crate::model::connection::{Connection, SamlConnection, Unusable};
+use crate::protocol::saml::refused::Check;
+use crate::store::durable::connections;
+use crate::store::ephemeral::Kind;
+use crate::web::reply::Response;
+use crate::web::templates::Href;
+use crate::web::visitor::Visitor;
+
+/// Refusals that one network causes at one connection in a minute and that are written down with the message; beyond
+/// them without it. Messages that answer something of ours have as many for themselves: who makes any up does not
+/// hide why those are refused that matter.
+const SHOWN_A_MINUTE: u64 = 20;
+
+/// Why a message is not taken.
+pub enum Told {
+    Diagnosis(Diagnosis),
+    Stop(Stop),
+}
+
+impl<E: Into<Diagnosis>> From<E> for Told {
+    fn from(why: E) -> Self {
+        Self::Diagnosis(why.into())
+    }
+}
+
+/// For `map_err`: what is no fault of the message.
+pub fn stop(why: impl Into<Stop>) -> Told {
+    Told::Stop(why.into())
+}
+
+/// The SAML connection of this id, if it is in use and `takes` such messages. One whose metadata has run out is looked
+/// at anew.
+pub async fn named(
+    visitor: &Visitor,
+    id: &str,
+    takes: impl Fn(SamlConnection<'_>) -> bool,
+) -> Result<Connection, Stop> {
+    let unknown = Refusal::AssertionRefused("connection");
+    let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
+    let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    let known = |found: &Connection| found.is_active() && found.saml().is_some_and(&takes);
+    current(visitor, found.filter(known).ok_or(unknown)?).await
+}
+
+/// This connection; as its metadata has it now, if what is known of that has run out.
+pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connection, Stop> {
+    let broker = visitor.broker();
+    let has_run_out =
+        connection.saml().is_some_and(|saml| broker.saml_keys.idp(saml).err() == Some(Unusable::Outdated));
+    if !has_run_out {
+        return Ok(connection);
+    }
+    broker.saml_metadata.look(connection.project_id, connection.id).await?;
+    // Whatever came of it: somebody else's look may have brought more.
+    let found = connections::by_id(&mut &broker.db, connection.project_id, connection.id).await?;
+    Ok(found.filter(Connection::is_active).unwrap_or(connection))
+}
+
+/// The connection with the certificates that its provider has by now, if they are others. A provider that has changed
+/// its key says so in its metadata; it is asked at a limited rate.
+async fn with_new_keys(visitor: &Visitor, known: SamlConnection<'_>) -> Result<Option<Connection>, Stop> {
+    let broker = visitor.broker();
+    // Another visitor's look may have brought the key already.
+    let looked = broker.saml_metadata.look(known.project_id, known.id).await?;
+    if !matches!(looked, Look::Changed | Look::Cooling) {
+        return Ok(None);
+    }
+    let found = connections::by_id(&mut &broker.db, known.project_id, known.id).await?;
+    // The same keys would say the same again.
+    let is_other = |found: &Connection| {
+        found.saml().is_some_and(|found| found.saml.idp.certificates != known.saml.idp.certificates)
+    };
+    Ok(found.filter(Connection::is_active).filter(is_other))
+}
+
+/// What is done with a message.
+pub trait Serves: Sync {
+    type Served: Send;
+    /// `connection`: by whose keys it is judged.
+    fn serve(
+        &self,
+        connection: SamlConnection<'_>,
+    ) -> impl Future<Output = Result<Self::Served, Told>> + Send;
+}
+
+/// A message that came, as far as that matters when it is refused.
+pub struct Came<'a> {
+    pub visitor: &'a Visitor,
+    pub connection: &'a Connection,
+    /// What its refusal is written down as.
+    pub action: &'static str,
+    /// Decoded, if it could be.
+    pub xml: Option<&'a [u8]>,
+    /// Whether it answers a question of ours that is still open.
+    pub is_awaited: bool,
+    /// Where its bearer may try again.
+    pub again: Option<Href>,
+}
+
+impl Came<'_> {
+    /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
+    /// once more: until the signature is found good, nothing has happened.
+    pub async fn served<S: Serves>(&self, by: &S) -> Result<S::Served, Told> {
+        let unknown = || stop(Refusal::AssertionRefused("connection"));
+        let connection = self.connection.saml().ok_or_else(unknown)?;
+        match by.serve(connection).await {
+            Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
+                match with_new_keys(self.visitor, connection).await.map_err(Told::Stop)? {
+                    Some(newer) => by.serve(newer.saml().ok_or_else(unknown)?).await,
+                    None => Err(diagnosis.into()),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The page that says it was not taken.
+    pub async fn turned_away(self, told: Told) -> Response {
+        match told {
+            Told::Diagnosis(diagnosis) => self.refuse(&diagnosis).await,
+            Told::Stop(stop) => answer(self.visitor, Err(stop)).await,
+        }
+    }
+
+    /// The same page whatever it was; the rest is for the connection's administrator.
+    async fn refuse(self, diagnosis: &Diagnosis) -> Response {
+        let kind = if self.is_awaited { "awaited" } else { self.action };
+        let key = format!("diagnosis {kind} {} {}", self.connection.id, self.visitor.network());
+        let window = Duration::from_secs(60);
+        let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
+        let xml = self.xml.filter(|_| shown.is_ok_and(|shown| shown <= SHOWN_A_MINUTE));
+        let event = refused(self.visitor, self.action, &diagnosis.refusal);
+        let event = diagnosis.tell(event, self.connection, xml);
+        turn_away_to(self.visitor, &diagnosis.refusal, event, self.again).await
+    }
+}

@@ -1,0 +1,161 @@
+//! H12: whoever may try often learns nothing from how it fails, and takes nothing from those who do not fail.
+//!
+//! That the time tells nothing either is shown by `cargo bench -- --only timing`.
+
+use behalf::protocol::saml::encryption::{Cipher, Oaep};
+
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::{Before, House, Plan};
+use crate::house::forgery::Scene;
+use crate::house::lying_saml_idp::{Asked, LyingSamlIdp, Says, Signs, encrypted_to, new_id, posts};
+use crate::house::surgery::{element, swap_all, within};
+use crate::house::visitor::Answer;
+
+/// What can be told from an answer, but for the number that can be quoted.
+fn told(answer: &Answer) -> (u16, String, Vec<String>) {
+    let number = answer.header("x-request-id").unwrap();
+    let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+    names.sort_unstable();
+    (answer.status.as_u16(), answer.body.replace(number, ""), names)
+}
+
+/// The same with one character of a value changed: still base64, still as long.
+fn bent(xml: &str, local: &str, which: usize) -> String {
+    let open = xml.match_indices(&format!("<xenc:{local}>")).nth(which).unwrap().0 + local.len() + 7;
+    let at = open + 20;
+    let other = if xml.as_bytes()[at] == b'A' { "B" } else { "A" };
+    format!("{}{other}{}", &xml[..at], &xml[at + 1..])
+}
+
+#[tokio::test]
+async fn h12_every_class_of_failure_is_answered_alike() {
+    let mut scene = Scene::opens().await;
+    let says = || scene.says().signing(Signs::Assertion);
+    let encrypted = scene.idp().answers(&scene.asked, &says().encrypting(Cipher::Aes256Gcm));
+    let unsigned = {
+        let plain = scene.idp().plain(&scene.asked, &says());
+        let assertion = element(&plain, "Assertion").to_owned();
+        let hidden = encrypted_to(&scene.asked.encryption, &assertion, Cipher::Aes256Gcm, Oaep::Mgf1p);
+        plain.replacen(&assertion, &hidden, 1)
+    };
+    let noise = {
+        let hidden = encrypted_to(&scene.asked.encryption, "no XML at all", Cipher::Aes256Gcm, Oaep::Mgf1p);
+        within(&encrypted, "EncryptedAssertion", |_| hidden)
+    };
+    let rsa_1_5 = encrypted.replacen(
+        "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        "http://www.w3.org/2001/04/xmlenc#rsa-1_5",
+        1,
+    );
+    // CBC, in a response that nobody signed: it is not even opened.
+    let padding = scene.idp().answers(&scene.asked, &says().encrypting(Cipher::Aes256Cbc));
+    let strange = swap_all(&scene.honest(), &scene.asked.id, "_flow_00000000000000000000000000.0");
+    let signature = scene.signed_after(|xml| xml).replacen("id-of-bob", "id-of-owner", 1);
+    let classes = [
+        ("bad OAEP", bent(&encrypted, "CipherValue", 0)),
+        ("bad tag", bent(&encrypted, "CipherValue", 1)),
+        ("bad padding", bent(&padding, "CipherValue", 1)),
+        ("RSA 1.5", rsa_1_5),
+        ("bad XML", noise),
+        ("good but unsigned", unsigned),
+        ("bad signature", signature),
+        ("unknown flow", strange),
+    ];
+    let mut first = None;
+    for (name, xml) in classes {
+        let before = scene.house.before().await;
+        let answer = posts(&mut scene.bob.browser, &scene.asked, &xml).await;
+        scene.house.unchanged(&before).await;
+        assert_eq!(answer.status, 403, "{name}");
+        let told = told(&answer);
+        assert_eq!(*first.get_or_insert_with(|| told.clone()), told, "{name}");
+    }
+    scene.ends_well().await;
+}
+
+/// Bob, sent away; and a network that posts what cannot be opened.
+fn unopened(idp: &LyingSamlIdp, asked: &Asked) -> String {
+    bent(&idp.answers(asked, &Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm)), "CipherValue", 1)
+}
+
+#[tokio::test]
+async fn h12_failures_are_limited_and_lock_nobody_out_who_was_sent_away() {
+    let house = Plan::saml().build().await;
+    let (idp, rp1) = (house.saml("cb"), Application::rp1(&house));
+    let mut stranger = Person::new("mallory@b.test");
+    let asked = idp.unasked(&house, "cb").await;
+    let xml = unopened(idp, &asked);
+    for _ in 0..120 {
+        assert_eq!(posts(&mut stranger.browser, &asked, &xml).await.status, 403);
+    }
+    let before = house.before().await;
+    assert_eq!(posts(&mut stranger.browser, &asked, &xml).await.status, 429);
+    house.refused(&before, "too_many_requests").await;
+    // From the same network.
+    let says = Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm);
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
+    ask.redeems(&arrival).await;
+    // Who is sent away has a few tries.
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = unopened(idp, &asked);
+    for _ in 0..60 {
+        assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
+    }
+    assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 429);
+    house.turn_clock(61);
+    let arrival = bob.returns(&ask, &asked, idp.answers(&asked, &says)).await;
+    ask.redeems(&arrival).await;
+}
+
+#[tokio::test]
+async fn h12_a_company_that_comes_all_at_once_is_let_in() {
+    let more = "idp_initiated = \"round_trip\"\ndefault_application = \"rp1\"\n";
+    let plan = Plan::default().with_saml("cb", more);
+    let plan = plan.with(
+        "redirect_uris = [\"https://rp1.test/callback\"]",
+        "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login\"",
+    );
+    let house = plan.build().await;
+    let (idp, mut browser) = (house.saml("cb"), Person::new("bob@b.test").browser);
+    let asked = idp.unasked(&house, "cb").await;
+    let honest = idp.answers_after(&asked, &Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm), |xml| {
+        xml.replace(&format!(" InResponseTo=\"{}\"", asked.id), "")
+    });
+    for number in 0..130 {
+        let answer = posts(&mut browser, &asked, &honest).await;
+        assert_eq!(answer.status, 303, "{number}: {}", answer.body);
+    }
+}
+
+/// The redacted message that the one event since then shows.
+async fn message(house: &House, before: &Before) -> Option<String> {
+    let events = house.events_since(before).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    events[0].detail["message"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn m09_nobody_hides_from_the_administrator_why_an_answer_was_refused() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let mut stranger = Person::new("mallory@b.test").browser;
+    let unasked = Asked { id: new_id(), ..idp.unasked(&house, "cb").await };
+    for number in 0..25 {
+        let before = house.before().await;
+        assert_eq!(posts(&mut stranger, &unasked, "<a/>").await.status, 403);
+        assert_eq!(message(&house, &before).await.is_some(), number < 20, "{number}");
+    }
+    // An answer to what was asked is shown all the same.
+    let ask: Ask = Application::rp1(&house).asks();
+    let mut bob = Person::new("bob@b.test");
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = idp.answers_after(&asked, &Says::that("bob@b.test"), |xml| {
+        xml.replace("</saml:Audience>", "x</saml:Audience>")
+    });
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
+    let shown = message(&house, &before).await.unwrap_or_else(|| panic!("not shown"));
+    assert!(shown.contains("<Response ") && !shown.contains("bob"), "{shown}");
+}

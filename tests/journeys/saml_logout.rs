@@ -1,0 +1,261 @@
+//! A SAML identity provider signs somebody out: whoever asks, what becomes of the sessions, and what is told.
+
+use behalf::foundation::clock::Moment;
+use behalf::protocol::saml::assertion::NameId;
+use behalf::protocol::saml::binding::{Carried, post, redirect_url};
+use behalf::protocol::saml::encryption::{Cipher, Oaep, encrypt};
+use behalf::protocol::saml::keys::{EncryptingKey, KeyKind};
+use behalf::protocol::saml::logout::RequestDraft;
+use behalf::protocol::saml::names::name_id;
+use behalf::protocol::saml::signature::sign_enveloped;
+use data_encoding::BASE64;
+use reqwest::{Method, StatusCode};
+
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, new_id, posts};
+use crate::house::publisher::Publisher;
+use crate::house::visitor::{Answer, Visitor};
+
+/// Metadata that offers single logout as well; and an id, so that it can be signed.
+fn with_logout(metadata: &str) -> String {
+    let offer = "<md:SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
+                 Location=\"https://idp-cb.test/slo\"/><md:SingleSignOnService ";
+    metadata.replacen("<md:SingleSignOnService ", offer, 1).replacen(" entityID=", " ID=\"_m1\" entityID=", 1)
+}
+
+fn plan(more: &str) -> Plan {
+    let plan = Plan::default();
+    let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+    let more = format!("single_logout = true\n{more}");
+    let mut plan = plan.with_saml_metadata("cb", &with_logout(&idp.metadata()), &more);
+    plan.saml.insert("cb".to_owned(), idp);
+    plan
+}
+
+/// That Bob's session of this index ends; all of his, if none is named.
+fn ends(house: &House, slo: &str, indexes: &[&str], signer: &Signer) -> String {
+    let (id, now) = (new_id(), house.clock.now());
+    let draft = RequestDraft {
+        id: &id,
+        issuer: &house.saml("cb").entity_id,
+        destination: slo,
+        name_id: &NameId::new("id-of-bob", name_id::PERSISTENT),
+        session_indexes: indexes,
+        not_on_or_after: None,
+    };
+    draft.write_signed(now, &signer.key, None).unwrap()
+}
+
+async fn slo(house: &House) -> String {
+    format!("{}/saml/{}/slo", house.url, house.connection("cb").await)
+}
+
+async fn brings(slo: &str, xml: &str) -> Answer {
+    let message = BASE64.encode(xml.as_bytes());
+    Visitor::arrives().post_form(slo, &[("SAMLRequest", &message)]).await
+}
+
+/// What the provider is answered.
+fn answer(page: &Answer) -> String {
+    let form = page.form_with("SAMLResponse");
+    String::from_utf8(post::decode(form.value("SAMLResponse").unwrap()).unwrap()).unwrap()
+}
+
+async fn alive(house: &House) -> i64 {
+    house.count("sessions WHERE ended_at IS NULL").await
+}
+
+#[tokio::test]
+async fn s2_29_a_logout_request_is_used_up_only_together_with_what_it_asks_for() {
+    let house = plan("").build().await;
+    let ask = Application::rp1(&house).asks();
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+    let slo = slo(&house).await;
+    let request = ends(&house, &slo, &[], &house.saml("cb").signer);
+    house
+        .execute("CREATE TRIGGER broken BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        .await;
+    let told = answer(&brings(&slo, &request).await);
+    assert!(told.contains("status:Responder") && !told.contains("status:Success"), "{told}");
+    assert_eq!(alive(&house).await, 1);
+    // The same once more, when it can be done.
+    house.execute("DROP TRIGGER broken").await;
+    let told = answer(&brings(&slo, &request).await);
+    assert!(told.contains("status:Success"), "{told}");
+    assert_eq!(alive(&house).await, 0);
+    let before = house.before().await;
+    assert_eq!(brings(&slo, &request).await.status, 403);
+    house.refused(&before, "replayed").await;
+}
+
+async fn a_proof_that_waits_ends(engine: Engine) {
+    let mut plan = plan("");
+    plan.engine = engine;
+    let house = plan.build().await;
+    let slo = slo(&house).await;
+    for (indexes, is_meant) in [
+        (&[][..], true),
+        (&["session-of-bob"][..], true),
+        (&["another"][..], false),
+        (&["x", "session-of-bob"], true),
+    ] {
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+        let led = posts(&mut bob.browser, &asked, &xml).await;
+        assert_eq!(led.status, 303, "{}", led.body);
+        house.turn_clock(1);
+        let request = ends(&house, &slo, indexes, &house.saml("cb").signer);
+        assert!(answer(&brings(&slo, &request).await).contains("status:Success"));
+        let before = house.before().await;
+        let arrival = bob.goes_on(&ask, led).await;
+        if is_meant {
+            assert_eq!(arrival.error().0, "login_required", "{indexes:?}: {}", arrival.told());
+            house.refused(&before, "session_ended").await;
+        } else {
+            arrival.code();
+        }
+        // Who signs in anew, after that, is signed in.
+        house.turn_clock(1);
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+    }
+}
+
+#[tokio::test]
+async fn s2_29_a_proof_that_waits_ends_with_its_session() {
+    a_proof_that_waits_ends(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn s2_29_a_proof_that_waits_ends_with_its_session_on_postgresql() {
+    a_proof_that_waits_ends(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn s3_34_a_logout_request_by_an_unknown_key_makes_one_look_at_the_metadata() {
+    let plan = Plan::default();
+    let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+    let publisher = Publisher::of(with_logout(&idp.metadata())).await;
+    let keys = format!("single_logout = true\nmetadata_url = \"{}\"\n", publisher.url);
+    let mut plan = plan.with_saml_keys("cb", &keys);
+    plan.saml.insert("cb".to_owned(), idp);
+    let house = plan.build().await;
+    let ask = Application::rp1(&house).asks();
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+    let (slo, idp, next) = (slo(&house).await, house.saml("cb"), Signer::new("next", house.clock.now()));
+    let request = ends(&house, &slo, &[], &next);
+    let (before, hits) = (house.before().await, publisher.hits());
+    assert_eq!(brings(&slo, &request).await.status, 403);
+    house.refused(&before, "signature_invalid").await;
+    assert_eq!(publisher.hits(), hits + 1, "it looked");
+    // By now the provider says so, signed by the key that is known.
+    let both = with_logout(&idp.metadata_with(&[&next.certificate]));
+    publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
+    assert_eq!(brings(&slo, &request).await.status, 403, "not twice in a minute");
+    house.turn_clock(61);
+    let told = answer(&brings(&slo, &request).await);
+    assert!(told.contains("status:Success"), "{told}");
+    assert_eq!(alive(&house).await, 0);
+    assert_eq!(publisher.hits(), hits + 2);
+}
+
+#[tokio::test]
+async fn m09_the_administrator_sees_a_refused_logout_message_without_names() {
+    let house = plan("").build().await;
+    let slo = slo(&house).await;
+    let stranger = Signer::new("stranger", house.clock.now());
+    let before = house.before().await;
+    let request = ends(&house, &slo, &["session-of-bob"], &stranger);
+    assert_eq!(brings(&slo, &request).await.status, 403);
+    let events = house.events_since(&before).await;
+    let shown = events[0].detail["message"].as_str().unwrap_or_else(|| panic!("{events:?}"));
+    assert!(shown.contains("<LogoutRequest ") && shown.contains("Destination"), "{shown}");
+    assert!(!shown.contains("of-bob"), "{shown}");
+}
+
+/// A signed request for the redirect binding, whose name is encrypted to us.
+async fn encrypted(house: &House, slo: &str) -> String {
+    let signer = Signer::of(KeyKind::Rsa4096, "cb", house.clock.now());
+    let xml = ends(house, slo, &["session-of-bob"; 3], &signer);
+    let keys = crate::house::lying_saml_idp::sp_keys(house, "cb").await;
+    let to = EncryptingKey::from_certificate(&keys.decrypting[0].certificate).unwrap();
+    let (from, until) = (xml.find("<saml:NameID").unwrap(), xml.find("</saml:NameID>").unwrap());
+    let name = &xml[from..until + "</saml:NameID>".len()];
+    let named =
+        name.replacen("<saml:NameID", "<saml:NameID xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"", 1);
+    let random = behalf::foundation::random::Random::System;
+    let data = encrypt(named.as_bytes(), &to, Cipher::Aes256Gcm, Oaep::Mgf1p, &random).unwrap();
+    let xml = xml.replacen(name, &format!("<saml:EncryptedID>{data}</saml:EncryptedID>"), 1);
+    redirect_url(slo, Carried::Request, &xml, Some(&"r".repeat(80)), &signer.key).unwrap()
+}
+
+#[tokio::test]
+async fn m10_a_long_signed_logout_request_is_read_and_one_that_is_too_long_is_told_to_people_as_a_page() {
+    let house = plan("").build().await;
+    let slo = slo(&house).await;
+    let url = encrypted(&house, &slo).await;
+    let padded = |length: usize| format!("{url}&x={}", "x".repeat(length - url.len() - 3 + house.url.len()));
+    // It is read, and refused for its key.
+    for url in [url.clone(), padded(9 * 1024), padded(16 * 1024)] {
+        let before = house.before().await;
+        assert_eq!(Visitor::arrives().get(&url).await.status, 403, "{}", url.len());
+        house.refused(&before, "signature_invalid").await;
+    }
+    let too_long = padded(16 * 1024 + 1);
+    let before = house.before().await;
+    let machine = Visitor::arrives().get(&too_long).await;
+    assert_eq!(machine.status, StatusCode::URI_TOO_LONG);
+    assert_eq!(machine.json()["code"], "uri_too_long");
+    let html = |request: reqwest::RequestBuilder| request.header("accept", "text/html,*/*;q=0.8");
+    let page = Visitor::arrives().request(Method::GET, &too_long, html).await;
+    assert_eq!(page.status, StatusCode::URI_TOO_LONG);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    assert!(page.body.contains("We could not read this request"), "{}", page.body);
+    // Nowhere else are addresses so long.
+    let elsewhere = format!("{}/authorize?x={}", house.url, "x".repeat(8 * 1024));
+    assert_eq!(Visitor::arrives().get(&elsewhere).await.status, StatusCode::URI_TOO_LONG);
+    house.unchanged(&before).await;
+}
+
+/// A document that is good until then.
+fn until(metadata: &str, moment: Moment) -> String {
+    metadata.replacen(" entityID=", &format!(" validUntil=\"{}Z\" entityID=", &moment.rfc3339()[..19]), 1)
+}
+
+#[tokio::test]
+async fn s3_34_metadata_that_ran_out_is_looked_at_when_somebody_comes() {
+    let plan = Plan::default();
+    let (clock, minute) = (plan.clock.clone(), std::time::Duration::from_secs(60));
+    let idp = LyingSamlIdp::new("cb", clock.clone());
+    let metadata = idp.metadata();
+    let publisher = Publisher::of(until(&metadata, clock.now().plus(minute * 10))).await;
+    let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
+    plan.saml.insert("cb".to_owned(), idp);
+    let house = plan.build().await;
+    // Bob is on his way when it runs out, and the address does not answer.
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    house.turn_clock(9 * 60);
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let answer = |asked: &_| house.saml("cb").answers(asked, &Says::that("bob@b.test"));
+    house.turn_clock(2 * 60);
+    publisher.fails();
+    let hits = publisher.hits();
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &asked, answer(&asked)).await.status, 502);
+    house.refused(&before, "idp_unreachable").await;
+    assert_eq!(publisher.hits(), hits + 1);
+    // It is asked once a minute; and then the very same answer is taken.
+    publisher.says(until(&metadata, clock.now().plus(minute * 10)));
+    assert_eq!(posts(&mut bob.browser, &asked, answer(&asked)).await.status, 502);
+    assert_eq!(publisher.hits(), hits + 1);
+    house.turn_clock(61);
+    let arrival = bob.returns(&ask, &asked, answer(&asked)).await;
+    ask.redeems(&arrival).await;
+    // The same for who leaves.
+    house.turn_clock(20 * 60);
+    publisher.says(until(&metadata, clock.now().plus(minute * 10)));
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+}

@@ -1,0 +1,200 @@
+//! `prompt=none` where nobody is signed in here: the identity provider may say who is there, and asks nobody.
+
+use behalf::protocol::saml::names::{Binding, status};
+use behalf::protocol::saml::response::{Draft, Sign};
+use behalf::protocol::saml::status::Status;
+use reqwest::Method;
+
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::{House, Plan};
+use crate::house::lying_idp;
+use crate::house::lying_saml_idp::{Asked, LyingSamlIdp, Says, new_id, posts};
+
+const SILENT: &str = "silent_sign_in = true\n";
+
+fn silently(house: &House) -> Ask {
+    Application::rp1(house).asks().with("prompt", "none").with("login_hint", "bob@b.test")
+}
+
+/// A provider that says no, unsigned, as most say it.
+fn says_no(idp: &LyingSamlIdp, asked: &Asked, code: Status) -> String {
+    let id = new_id();
+    let draft = Draft {
+        id: &id,
+        issuer: &idp.entity_id,
+        issued: idp.now(),
+        destination: &asked.acs,
+        in_response_to: Some(&asked.id),
+        status: code,
+        assertion: None,
+    };
+    let sign = Sign { key: &idp.signer.key, certificate: None, assertion: false, response: false };
+    draft.write(&sign, None).unwrap()
+}
+
+#[tokio::test]
+async fn s3_34_whoever_is_signed_in_at_their_provider_is_signed_in_without_any_page() {
+    // A form would need a page: silently, the request goes by redirect.
+    let house =
+        Plan::default().with_saml("cb", &format!("{SILENT}request_binding = \"post\"\n")).build().await;
+    for (name, value) in [("login_hint", "bob@b.test"), ("domain_hint", "b.test"), ("connection", "cb")] {
+        let ask = Application::rp1(&house).asks().with("prompt", "none").with(name, value);
+        let mut bob = Person::new("bob@b.test");
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let request = asked.request.as_ref().unwrap();
+        assert!(request.is_passive && !request.force_authn, "{name}");
+        assert_eq!(asked.binding, Binding::Redirect);
+        let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+        let arrival = bob.returns(&ask, &asked, xml).await;
+        assert!(arrival.pages.is_empty(), "{name}: {}", arrival.told());
+        assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+    }
+}
+
+#[tokio::test]
+async fn s3_34_a_provider_that_would_have_to_ask_is_told_as_login_required() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let ask = silently(&house);
+    let mut bob = Person::new("bob@b.test");
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let before = house.before().await;
+    let no = says_no(house.saml("cb"), &asked, Status::new(status::RESPONDER, Some(status::NO_PASSIVE)));
+    let arrival = bob.returns(&ask, &asked, no).await;
+    assert_eq!(arrival.error().0, "login_required");
+    assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"));
+    assert!(arrival.pages.is_empty(), "{}", arrival.told());
+    house.refused(&before, "login_required").await;
+}
+
+#[tokio::test]
+async fn s3_34_whatever_is_wrong_with_a_silent_answer_shows_no_page() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let idp = house.saml("cb");
+    for what in ["unsigned", "refused there", "somebody else", "proved too long ago", "nothing of SAML"] {
+        let ask = silently(&house);
+        let ask = if what.contains("long") { ask.with("max_age", "60") } else { ask };
+        let mut bob = Person::new("bob@b.test");
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let says = Says::that("bob@b.test");
+        let xml = match what {
+            "unsigned" => idp.plain(&asked, &says),
+            "refused there" => says_no(idp, &asked, Status::new(status::RESPONDER, None)),
+            "somebody else" => idp.answers(&asked, &Says::that("owner@b.test")),
+            "proved too long ago" => idp.answers(&asked, &Says { authenticated: 600, ..says }),
+            _ => idp.answers(&asked, &says).replacen("Version=\"2.0\"", "Version=\"1.1\"", 1),
+        };
+        let arrival = bob.returns(&ask, &asked, xml).await;
+        assert_eq!(arrival.error().0, "login_required", "{what}");
+        assert!(arrival.pages.is_empty(), "{what}: {}", arrival.told());
+    }
+    assert_eq!(house.count("grants").await, 0);
+}
+
+#[tokio::test]
+async fn s3_34_who_would_have_to_choose_is_told_so() {
+    let house = Plan::default().with_saml("ca", SILENT).build().await;
+    let ask = Application::rp1(&house).asks().with("prompt", "none").with("login_hint", "con@a.test");
+    let mut con = Person::new("con@a.test");
+    let arrival = con.signs_in_by(&house, "ca", &ask, &Says::that("con@a.test")).await;
+    assert_eq!(arrival.error(), ("interaction_required".into(), "organization_selection_required".into()));
+    assert!(arrival.pages.is_empty());
+}
+
+#[tokio::test]
+async fn s3_34_nobody_is_asked_silently_unless_the_connection_wants_it_and_it_can_work() {
+    let refused = async |plan: Plan, ask: fn(Ask) -> Ask| {
+        let house = plan.build().await;
+        let before = house.before().await;
+        let arrival = Person::new("bob@b.test").follows(&ask(silently(&house))).await;
+        assert_eq!(arrival.error().0, "login_required");
+        house.refused(&before, "login_required").await;
+    };
+    let silent = || Plan::default().with_saml("cb", SILENT);
+    refused(Plan::saml(), |ask| ask).await;
+    refused(Plan::default().with_saml("cb", &format!("{SILENT}force_authn = true\n")), |ask| ask).await;
+    refused(silent(), |ask| ask.without("login_hint")).await;
+    refused(silent(), |ask| ask.with("login_hint", "nobody@nowhere.test")).await;
+    refused(silent(), |ask| ask.with("connection", "gone")).await;
+    refused(silent(), |ask| ask.with("max_age", "0")).await;
+    // Within a frame no cookie of ours would come back.
+    let house = silent().build().await;
+    let ask = silently(&house);
+    let mut bob = Person::new("bob@b.test");
+    let framed = |request: reqwest::RequestBuilder| request.header("sec-fetch-dest", "iframe");
+    let answer = bob.browser.request(Method::GET, &ask.url(), framed).await;
+    assert_eq!(bob.goes_on(&ask, answer).await.error().0, "login_required");
+}
+
+#[tokio::test]
+async fn s3_34_by_openid_connect_the_wish_is_passed_on_as_it_is() {
+    let house =
+        Plan::default().with("client_id = \"behalf\"\n", &format!("client_id = \"behalf\"\n{SILENT}"));
+    let house = house.build().await;
+    let ask = || Application::rp1(&house).asks().with("prompt", "none").with("login_hint", "ann@a.test");
+    let (first, mut ann) = (ask(), Person::new("ann@a.test"));
+    let arrival = ann.follows(&first).await;
+    assert!(arrival.pages.is_empty(), "{}", arrival.told());
+    assert_eq!(house.idp_a.was_asked("prompt").as_deref(), Some("none"));
+    assert_eq!(first.redeems(&arrival).await.id["email"], "ann@a.test");
+    for error in ["login_required", "interaction_required", "account_selection_required", "consent_required"]
+    {
+        let says = lying_idp::Says::truth().response("code", None).response("error", Some(error));
+        house.idp_a.says(says);
+        let before = house.before().await;
+        let arrival = Person::new("ann@a.test").follows(&ask()).await;
+        assert_eq!(arrival.error().0, "login_required", "{error}");
+        house.refused(&before, "login_required").await;
+    }
+    // A failure of ours is the application's to show, too.
+    house.idp_a.says(lying_idp::Says::truth());
+    house.execute("ALTER TABLE users RENAME TO gone").await;
+    let arrival = Person::new("ann@a.test").follows(&ask()).await;
+    assert_eq!(arrival.error().0, "server_error");
+}
+
+#[tokio::test]
+async fn s3_34_a_refused_answer_shows_a_way_on_and_a_no_of_the_provider_reads_as_one() {
+    let house = Plan::saml().build().await;
+    let ask = Application::rp1(&house).asks();
+    for (language, title, again) in [
+        ("en", "Your company did not let you in", "Try again"),
+        ("de", "Ihr Unternehmen hat Sie nicht", "Noch einmal versuchen"),
+    ] {
+        let mut bob = Person::new("bob@b.test");
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let no =
+            says_no(house.saml("cb"), &asked, Status::new(status::RESPONDER, Some(status::AUTHN_FAILED)));
+        let message = data_encoding::BASE64.encode(no.as_bytes());
+        let state = asked.relay_state.clone().unwrap();
+        let fields = [("SAMLResponse", message.as_str()), ("RelayState", state.as_str())];
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let page = bob.browser.request(Method::POST, &asked.acs, |request| {
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            request.header("accept-language", language).body(body)
+        });
+        let page = page.await;
+        assert_eq!(page.status, 403);
+        assert!(page.body.contains(title) && page.body.contains(again), "{}", page.body);
+        let (flow, _) = state.split_once('.').unwrap();
+        assert!(
+            page.body.replace("&#x2f;", "/").contains(&format!("href=\"/login/{flow}\"")),
+            "{}",
+            page.body
+        );
+        // There, the browser that began may begin again, or go back to the application.
+        let on = bob.browser.get(&format!("{}/login/{flow}", house.url)).await;
+        assert_eq!((on.status.as_u16(), on.forms().is_empty()), (200, false));
+        assert!(on.body.contains("First App"));
+        assert!(on.forms().iter().any(|form| form.value("email").is_some()), "{}", on.body);
+        // Another browser is told nothing by the link.
+        let other = Person::new("x@b.test").browser.get(&format!("{}/login/{flow}", house.url)).await;
+        assert_eq!(other.status, 403);
+    }
+    // Whatever the message says, it is a link to us.
+    for state in ["https://evil.test/.x", "//evil.test.x", "x", "../../.x"] {
+        let asked = house.saml("cb").unasked(&house, "cb").await;
+        let asked = Asked { relay_state: Some(state.to_owned()), ..asked };
+        let page = posts(&mut Person::new("x@b.test").browser, &asked, "<a/>").await;
+        assert!(!page.body.contains("evil") && !page.body.contains("href=\"/login"), "{}", page.body);
+    }
+}
