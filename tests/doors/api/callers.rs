@@ -183,7 +183,7 @@ async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
     let start = "[application.rp1]\n";
     house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
     let token = async |email: &str, organization: &str| {
-        let ask = rp1.asks().with("organization", organization);
+        let ask = rp1.asks().with("organization", organization).with("login_hint", email);
         let arrival = Person::new(email).follows(&ask).await;
         ask.redeems(&arrival).await.access_token
     };
@@ -202,7 +202,7 @@ async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
     let con = Api::with(&house, Some(token("con@a.test", "org-a").await)).await;
     let read = con.get("/organizations/org-a").await;
     assert_eq!(read.status, 200);
-    assert!(read.json().get("functional_roles").is_none());
+    assert!(read.json().get("functional_roles").is_none(), "{}", read.body);
     let refused = con.patch("/organizations/org-a", json!({"name": "Con's"})).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("permission_missing")));
 
