@@ -23,7 +23,7 @@
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
-//! | `manage` | the house as the operator writes it down: `behalf apply` |
+//! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply` |
 //! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
@@ -40,7 +40,10 @@
 //! 4. Codes, states, client assertions and SAML assertions are used once, across nodes and restarts.
 //! 5. A refusal has a name, one audit event, and no other effect.
 //!
-//! ## Four walkthroughs
+//! 6. A write of the API is authorised, done, recorded and kept for who sends it again in one transaction:
+//!    [`manage::desk::Desk::change`] is the only way to write.
+//!
+//! ## Five walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -63,6 +66,13 @@
 //! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
 //! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
+//!
+//! **An organization is renamed.** `PATCH /api/v1/organizations/{id}` is a line of [`manage::api::routes`], the one table
+//! that router, authority and document are made of. [`manage::caller`] finds out who calls: an operator token, an
+//! organization's key, or a person, whom the hook in [`web::front::Front`] takes through the pipeline of every token.
+//! [`manage::authority`] judges; what is not the caller's reads as if it did not exist. Then query and body are read
+//! strictly, and the operation in `manage::organizations` gets a [`manage::desk::Desk`], whose `change` runs it. A refusal
+//! is a [`manage::refused::Code`] and one audit event.
 
 // The samples in `examples/` name this library as strangers do, and the demo takes them in.
 extern crate self as behalf;

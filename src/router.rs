@@ -17,6 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
+use crate::manage::api;
 use crate::publish::{assets, health, home, logos, metadata, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
@@ -24,11 +25,12 @@ use crate::web::{browser, layers, lost, reply};
 
 /// The whole house. A project's path prefix is taken off before any door is looked for.
 pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
-    let front = Front { broker: broker.clone(), templates };
+    let front = Front { broker: broker.clone(), templates, look: issue::holder::LOOK };
     let settings = &broker.config.server;
     let doors = people(broker)
         .merge(identity_providers())
         .merge(machines())
+        .merge(api::doors())
         .merge(files())
         .layer(from_fn_with_state(front.clone(), layers::own_name))
         .merge(looks())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{browsers, grants, saml_keys, sessions, signing_keys, used};
+use crate::store::durable::{browsers, grants, idempotency, saml_keys, sessions, signing_keys, used};
 
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.
 const GRACE: Duration = Duration::from_secs(86_400);
@@ -19,6 +19,7 @@ pub async fn run(broker: &Broker) -> Result<(), StoreError> {
     db.write(async move |tx| {
         browsers::sweep(tx, now).await?;
         used::sweep(tx, before).await?;
+        idempotency::sweep(tx, now).await?;
         signing_keys::sweep(tx, before).await?;
         saml_keys::sweep(tx, before).await
     })

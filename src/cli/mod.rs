@@ -9,6 +9,7 @@ mod key;
 mod limited;
 mod saml;
 pub mod serve;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +65,9 @@ enum Command {
     /// SAML: what a captured message says, and why messages were refused.
     #[command(subcommand)]
     Saml(saml::Command),
+    /// Operator tokens for the administration API.
+    #[command(subcommand)]
+    Token(token::Command),
 }
 
 /// Runs a command; what went wrong is told on standard error.
@@ -91,6 +95,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
         Command::Saml(command) => saml::run(config, command).await,
+        Command::Token(command) => token::run(config()?, command).await,
         Command::Apply { file, plan, read_metadata } => {
             apply::run(config()?, &file, plan, read_metadata).await
         }

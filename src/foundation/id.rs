@@ -135,6 +135,8 @@ identifiers! {
     GrantId = "grnt_";
     FlowId = "flow_";
     KeyId = "key_";
+    /// Of an operator token or of an organization's key to the administration API.
+    ApiKeyId = "apk_";
     AuditEventId = "evt_";
     RequestId = "req_";
 }

@@ -4,5 +4,7 @@ pub mod clock;
 pub mod domain_name;
 pub mod email;
 pub mod id;
+pub mod page;
 pub mod random;
 pub mod secret;
+pub mod text;

@@ -1,3 +1,14 @@
 //! Organizations and everything that belongs to them, as an operator or their own people keep them.
+//!
+//! A request comes by [`api`], whose one table says what each route is and needs. [`caller`] tells who asks, [`authority`]
+//! whether they may, [`desk`] is what the operation is given to read and write by, and [`refused`] is every way to say no.
+//! Each noun has a room (`organizations`): `mod.rs` decides, `body.rs` and `view.rs` are what is said on the wire, `api.rs`
+//! holds the operations.
 
+pub mod api;
+pub mod authority;
+pub mod caller;
+pub mod desk;
 pub mod house_file;
+pub mod organizations;
+pub mod refused;

@@ -1,16 +1,17 @@
 //! An audit event: who did what to whom, and whether it was granted or refused.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::words;
-use crate::foundation::id::{OrganizationId, ProjectId, RequestId};
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, RequestId, UserId};
 
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
     pub project_id: ProjectId,
     pub organization_id: Option<OrganizationId>,
-    /// A user's id, `operator`, `house` (what is done unattended) or `anonymous`.
-    pub actor: String,
+    pub actor: Actor,
     /// Dotted, as in `login.authenticated`.
     pub action: &'static str,
     pub subject: Option<String>,
@@ -18,8 +19,66 @@ pub struct AuditEvent {
     /// The name of the check that refused.
     pub reason: Option<&'static str>,
     pub request_id: Option<RequestId>,
+    /// What was changed, as it was and as it is: only what differs, never a secret.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
     /// Further facts, never a secret.
     pub detail: Map<String, Value>,
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Actor {
+    User(UserId),
+    /// By the command line, which needs no token.
+    Operator,
+    OperatorToken(ApiKeyId),
+    /// A key of an organization.
+    ApiKey(ApiKeyId),
+    /// What is done unattended.
+    House,
+    #[default]
+    Anonymous,
+}
+
+impl Actor {
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Operator | Self::OperatorToken(_) => "operator",
+            Self::ApiKey(_) => "api_key",
+            Self::House => "house",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// An id, or the kind of who has none.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::OperatorToken(id) | Self::ApiKey(id) => id.fmt(f),
+            other => f.write_str(other.kind()),
+        }
+    }
+}
+
+impl From<UserId> for Actor {
+    fn from(id: UserId) -> Self {
+        Self::User(id)
+    }
+}
+
+/// Who has no id.
+impl From<&str> for Actor {
+    fn from(kind: &str) -> Self {
+        match kind {
+            "operator" => Self::Operator,
+            "house" => Self::House,
+            _ => Self::Anonymous,
+        }
+    }
 }
 
 words! {
@@ -31,12 +90,14 @@ impl AuditEvent {
         Self {
             project_id,
             organization_id: None,
-            actor: "anonymous".into(),
+            actor: Actor::Anonymous,
             action,
             subject: None,
             outcome,
             reason: None,
             request_id: None,
+            before: None,
+            after: None,
             detail: Map::new(),
         }
     }
@@ -46,8 +107,8 @@ impl AuditEvent {
         self
     }
     #[must_use]
-    pub fn actor(mut self, actor: impl ToString) -> Self {
-        self.actor = actor.to_string();
+    pub fn actor(mut self, actor: impl Into<Actor>) -> Self {
+        self.actor = actor.into();
         self
     }
     #[must_use]
@@ -63,6 +124,11 @@ impl AuditEvent {
     #[must_use]
     pub fn request(mut self, request: Option<RequestId>) -> Self {
         self.request_id = request;
+        self
+    }
+    #[must_use]
+    pub fn changing(mut self, before: Option<Value>, after: Option<Value>) -> Self {
+        (self.before, self.after) = (before, after);
         self
     }
     #[must_use]

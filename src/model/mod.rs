@@ -1,5 +1,6 @@
 //! The nouns, one file each, with what is always true of them.
 
+pub mod api_key;
 pub mod application;
 pub mod audit_event;
 pub mod connection;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod login;
 pub mod membership;
 pub mod organization;
+pub mod permission;
 pub mod project;
 pub mod role;
 pub mod saml_key;
@@ -25,6 +27,7 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }

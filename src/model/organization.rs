@@ -13,6 +13,8 @@ pub struct Organization {
     /// Unique in the project and renamable; a retired one is never given to another organization.
     pub slug: String,
     pub display_name: String,
+    /// What it is: a company, a school … (S3-01). Free text that nothing depends on.
+    pub kind: Option<String>,
     pub description: Option<String>,
     pub logo_uri: Option<String>,
     /// The outer boundary of what anybody may do in it (S0-25, S0-26). Absent: no boundary; empty: nothing.
@@ -24,7 +26,18 @@ pub struct Organization {
     pub deleted_at: Option<Moment>,
 }
 
+words! {
+    Status { Active = "active", Deactivated = "deactivated", Deleted = "deleted" }
+}
+
 impl Organization {
+    pub fn status(&self) -> Status {
+        match (self.deleted_at, self.deactivated_at) {
+            (Some(_), _) => Status::Deleted,
+            (None, Some(_)) => Status::Deactivated,
+            (None, None) => Status::Active,
+        }
+    }
     pub fn is_active(&self) -> bool {
         self.deactivated_at.is_none() && self.deleted_at.is_none()
     }
@@ -68,6 +81,24 @@ impl DelegationAcceptance {
     }
 }
 
+/// A slug made of a name: its ASCII letters and digits, in lower case, with a hyphen in the place of all else; `None`
+/// where nothing is left.
+pub fn slug_of(name: &str) -> Option<String> {
+    let mut slug = String::new();
+    for character in name.to_lowercase().chars() {
+        if slug.len() >= 48 {
+            break;
+        }
+        match character {
+            'a'..='z' | '0'..='9' => slug.push(character),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    let slug = slug.trim_end_matches('-').to_owned();
+    is_slug(&slug).then_some(slug)
+}
+
 /// A slug: 1 to 63 of `a-z 0-9 -`, beginning and ending with a letter or digit. It never looks like an id.
 pub fn is_slug(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -77,4 +108,18 @@ pub fn is_slug(text: &str) -> bool {
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
         && text.parse::<OrganizationId>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_slug_or_nothing() {
+        assert_eq!(slug_of("My Corporation, Inc.").as_deref(), Some("my-corporation-inc"));
+        assert_eq!(slug_of("  Müller & Söhne ").as_deref(), Some("m-ller-s-hne"));
+        assert_eq!(slug_of("株式会社"), None);
+        assert!(slug_of(&"a".repeat(500)).is_some_and(|slug| is_slug(&slug)));
+        assert_eq!(slug_of(&OrganizationId::from_u128(0).uuid()), None, "it would look like an id");
+    }
 }

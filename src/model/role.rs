@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::permission::Permission;
 use super::words;
 
 words! {
@@ -13,30 +14,13 @@ pub const OWNER: &str = "owner";
 pub const ADMIN: &str = "admin";
 pub const MEMBER: &str = "member";
 
-/// The permissions of the built-in roles, in the words of the administration API.
-pub fn built_in(name: &str) -> Option<&'static [&'static str]> {
+/// The permissions of the built-in roles.
+pub fn built_in(name: &str) -> Option<Vec<Permission>> {
+    let all = Permission::ALL.iter().copied();
     Some(match name {
-        OWNER => &[
-            "organization:read",
-            "organization:write",
-            "organization:delete",
-            "organization:transfer",
-            "members:read",
-            "members:write",
-            "domains:write",
-            "connections:write",
-            "audit:read",
-        ],
-        ADMIN => &[
-            "organization:read",
-            "organization:write",
-            "members:read",
-            "members:write",
-            "domains:write",
-            "connections:write",
-            "audit:read",
-        ],
-        MEMBER => &["organization:read"],
+        OWNER => all.collect(),
+        ADMIN => all.filter(|permission| !permission.is_the_owners()).collect(),
+        MEMBER => vec![Permission::OrganizationRead],
         _ => return None,
     })
 }
@@ -56,16 +40,30 @@ pub fn effective_permissions(
     functional: Option<&[String]>,
     meanings: &BTreeMap<String, Vec<String>>,
 ) -> BTreeSet<String> {
+    masked(granted(roles, custom), functional, meanings)
+}
+
+/// What the roles allow.
+pub fn granted(roles: &[String], custom: &BTreeMap<String, Vec<String>>) -> BTreeSet<String> {
     let mut permissions = BTreeSet::new();
     for role in roles {
         permissions.extend(built_in(role).unwrap_or_default().iter().map(ToString::to_string));
         permissions.extend(custom.get(role).into_iter().flatten().cloned());
     }
+    permissions
+}
+
+/// What is left of it by the organization's functional roles.
+pub fn masked(
+    mut granted: BTreeSet<String>,
+    functional: Option<&[String]>,
+    meanings: &BTreeMap<String, Vec<String>>,
+) -> BTreeSet<String> {
     if let Some(functions) = functional {
         let allowed: BTreeSet<_> = functions.iter().filter_map(|name| meanings.get(name)).flatten().collect();
-        permissions.retain(|permission| allowed.contains(permission));
+        granted.retain(|permission| allowed.contains(permission));
     }
-    permissions
+    granted
 }
 
 #[cfg(test)]

@@ -3,4 +3,5 @@
 pub mod jose;
 pub mod oauth;
 pub mod oidc;
+pub mod problem;
 pub mod saml;

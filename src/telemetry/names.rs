@@ -46,6 +46,8 @@ pub const LOGINS_SUCCEEDED: Metric =
     count("behalf_logins_succeeded_total", &[], "Logins that ended with an answer to the application");
 pub const LOGINS_REFUSED: Metric =
     count("behalf_logins_refused_total", &["reason"], "Logins that were refused, by reason");
+pub const API_REFUSED: Metric =
+    count("behalf_api_refused_total", &["code"], "Requests that the administration API refused, by code");
 pub const TOKENS_ISSUED: Metric =
     count("behalf_tokens_issued_total", &["kind"], "Access tokens and ID tokens issued, by kind");
 pub const UPSTREAM_REQUESTS: Metric = count(
@@ -75,12 +77,13 @@ pub const PROCESS_START_TIME: Metric =
 pub const BUILD_INFO: Metric = level("behalf_build_info", &["version"], "Always 1; the label says what runs");
 
 /// Every metric there is.
-pub const ALL: [Metric; 13] = [
+pub const ALL: [Metric; 14] = [
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     LOGINS_STARTED,
     LOGINS_SUCCEEDED,
     LOGINS_REFUSED,
+    API_REFUSED,
     TOKENS_ISSUED,
     UPSTREAM_REQUESTS,
     UPSTREAM_REQUEST_DURATION,
@@ -152,6 +155,10 @@ pub fn login_succeeded() {
 
 pub fn login_refused(reason: &'static str) {
     counter!(LOGINS_REFUSED.name, "reason" => reason).increment(1);
+}
+
+pub fn api_refused(code: &'static str) {
+    counter!(API_REFUSED.name, "code" => code).increment(1);
 }
 
 /// `kind` is `access_token` or `id_token`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::holder::Look;
 use super::templates::Templates;
 use crate::broker::Broker;
 
@@ -9,4 +10,6 @@ use crate::broker::Broker;
 pub struct Front {
     pub broker: Broker,
     pub templates: Arc<Templates>,
+    /// Who an access token stands for: what only the room of logins can tell.
+    pub look: Look,
 }

@@ -22,6 +22,11 @@ pub fn reads_pages(headers: &HeaderMap) -> bool {
     html.is_some_and(|range| !weightless(range)) && !accepted.contains("json")
 }
 
+/// Below this no page is shown, whatever is asked for.
+fn is_for_machines(parts: &Parts) -> bool {
+    parts.uri.path().starts_with("/api/")
+}
+
 /// What is told, to people and to machines.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
@@ -48,7 +53,7 @@ impl Told<'static> {
 
 /// Answers without looking anything up: in the name of the house, not of a project.
 pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
-    if !reads_pages(&parts.headers) {
+    if !reads_pages(&parts.headers) || is_for_machines(parts) {
         return reply::problem(told.status, told.code, told.detail);
     }
     let id = parts.extensions.get::<RequestTag>().map(|tag| tag.0.to_string());
@@ -71,7 +76,7 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
 
 /// `fallback`: there is no such door. People see it in the colours of the project that they came to.
 pub async fn nothing(mut parts: Parts, front: &Front) -> Response {
-    if !reads_pages(&parts.headers) {
+    if !reads_pages(&parts.headers) || is_for_machines(&parts) {
         return answer(front, &parts, Told::NOT_FOUND);
     }
     match Visitor::from_request_parts(&mut parts, front).await {

@@ -151,7 +151,7 @@ impl Visitor {
 
     /// Logged here, once. That a secret cannot be opened may mean that somebody has moved it about in the database, so
     /// it is written down too (threats C29).
-    async fn report(&self, fault: &Fault) {
+    pub async fn report(&self, fault: &Fault) {
         tracing::error!(request = %self.request, error = %fault, "a request failed");
         let Fault::Keys(KeyError::Sealed(why)) = fault else { return };
         let event = AuditEvent::new(self.project.id, "secret.unreadable", Outcome::Refused)

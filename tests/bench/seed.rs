@@ -121,6 +121,7 @@ impl Customer {
             project_id: project,
             slug: slug.clone(),
             display_name: domain.to_owned(),
+            kind: None,
             description: None,
             logo_uri: None,
             functional_roles: None,

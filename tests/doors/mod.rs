@@ -1,5 +1,6 @@
 //! What the house does at each of its doors.
 
+mod api;
 mod by_hand;
 mod configuration;
 mod keys;

@@ -335,6 +335,11 @@ impl House {
         self.broker.db.one(sql, &[]).await.unwrap().unwrap().get(0).unwrap()
     }
 
+    /// How many events of an action there are.
+    pub async fn events_of(&self, action: &str) -> usize {
+        self.audit().await.iter().filter(|event| event.action == action).count()
+    }
+
     /// One text of one row, or of none.
     pub async fn text(&self, sql: &str) -> Option<String> {
         self.broker.db.one(fixed(sql.to_owned()), &[]).await.unwrap().and_then(|row| row.get(0).unwrap())

@@ -8,10 +8,12 @@
 //! - [`postgres`]: an empty database
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
+//! - [`api`]: a caller of the administration API
 //! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
+pub mod api;
 pub mod application;
 pub mod broker;
 pub mod browser;

@@ -88,6 +88,7 @@ fn organization(project: ProjectId, number: u128, slug: &str) -> Organization {
         project_id: project,
         slug: slug.into(),
         display_name: format!("Organization {slug}"),
+        kind: Some("school".into()),
         description: Some("a line\nand another".into()),
         logo_uri: Some("https://a.test/logo.png".into()),
         functional_roles: Some(vec![]),

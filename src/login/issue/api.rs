@@ -222,7 +222,7 @@ impl Redeem {
     }
 }
 
-fn minting(grant: &Grant, now: Moment) -> mint::Request {
+pub(super) fn minting(grant: &Grant, now: Moment) -> mint::Request {
     let context = match (grant.organization, grant.delegation) {
         (None, _) => Context::Personal,
         (Some(target), Some(delegation)) => Context::Delegate { target, delegation },
@@ -348,6 +348,18 @@ async fn presented(visitor: &Visitor, now: Moment) -> Result<GrantId, Stop> {
     let header = header.ok_or(Refusal::LoginRequired)?;
     let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or(invalid("a bearer token is missing"))?;
+    let audience = visitor.issuer();
+    opened(visitor, token, &audience, now).await
+}
+
+/// The grant of an access token for this audience.
+pub(super) async fn opened(
+    visitor: &Visitor,
+    token: &str,
+    audience: &str,
+    now: Moment,
+) -> Result<GrantId, Stop> {
+    let invalid = |why: &'static str| Refusal::Protocol(OAuthError::invalid_token(why));
     let keys = visitor.broker().keyring.of(visitor.project.id).await?;
     let jws = Jws::parse(token).map_err(|_| invalid("the token is malformed"))?;
     let claims = jws
@@ -356,7 +368,7 @@ async fn presented(visitor: &Visitor, now: Moment) -> Result<GrantId, Stop> {
     claims.check_times(now, Duration::ZERO).map_err(|_| invalid("the token has run out"))?;
     let issuer = visitor.issuer();
     let ours = claims.iss().is_ok_and(|iss| iss == issuer)
-        && claims.aud().is_ok_and(|audience| audience.contains(&issuer.as_str()));
+        && claims.aud().is_ok_and(|named| named.contains(&audience));
     let grant = claims.string("grant_id").ok().and_then(|id| id.parse().ok());
     grant.filter(|_| ours).ok_or(invalid("the token is for somebody else").into())
 }

@@ -3,6 +3,7 @@
 pub mod api;
 mod claims;
 mod client;
+pub mod holder;
 pub mod mint;
 
 use std::sync::Arc;

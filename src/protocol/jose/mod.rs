@@ -6,7 +6,7 @@
 
 mod algorithm;
 mod claims;
-mod json;
+pub mod json;
 mod jwk;
 mod jws;
 mod signing;

@@ -15,20 +15,23 @@ pub async fn insert(
     now: Moment,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO audit_events (id, project_id, organization_id, at, actor, action, subject, outcome, reason,
-                                   request_id, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO audit_events (id, project_id, organization_id, at, actor, actor_kind, action, subject, outcome,
+                                   reason, request_id, before, after, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             id,
             event.project_id,
             event.organization_id,
             now,
-            &event.actor,
+            event.actor.to_string(),
+            event.actor.kind(),
             event.action,
             event.subject.as_deref(),
             event.outcome.word(),
             event.reason,
             event.request_id,
+            event.before.as_ref().map(Value::to_string),
+            event.after.as_ref().map(Value::to_string),
             Value::Object(event.detail.clone()).to_string()
         ],
     )

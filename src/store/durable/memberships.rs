@@ -48,10 +48,9 @@ pub async fn any_of(db: &mut impl Read, user: UserId) -> Result<bool, StoreError
 
 /// Whether the organization has an active owner.
 pub async fn has_owner(db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
-    let sql = select!("WHERE m.organization_id = $1 AND m.status = 'active'");
-    let active: Vec<_> =
-        db.all(sql, params![organization]).await?.iter().map(membership).collect::<Result<_, _>>()?;
-    Ok(active.iter().any(|membership| membership.roles.iter().any(|name| name == role::OWNER)))
+    let sql = "SELECT 1 FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+               WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' LIMIT 1";
+    Ok(db.one(sql, params![organization, role::OWNER]).await?.is_some())
 }
 
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
@@ -80,7 +79,7 @@ pub async fn insert(
         ],
     )
     .await?;
-    Ok(())
+    index_roles(tx, membership).await
 }
 
 pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Result<(), StoreError> {
@@ -95,6 +94,17 @@ pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Re
         ],
     )
     .await?;
+    tx.execute("DELETE FROM membership_roles WHERE membership_id = $1", params![membership.id]).await?;
+    index_roles(tx, membership).await
+}
+
+/// Keeps the index of who holds which role.
+async fn index_roles(tx: &mut Tx<'_>, membership: &Membership) -> Result<(), StoreError> {
+    for role in &membership.roles {
+        let sql = "INSERT INTO membership_roles (organization_id, role, membership_id) VALUES ($1, $2, $3)
+                   ON CONFLICT DO NOTHING";
+        tx.execute(sql, params![membership.organization_id, role, membership.id]).await?;
+    }
     Ok(())
 }
 

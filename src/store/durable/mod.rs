@@ -1,5 +1,6 @@
 //! SQLite or PostgreSQL through one set of SQL statements, one file per noun. [`engine`] alone knows which.
 
+pub mod api_keys;
 pub mod applications;
 pub mod audit_events;
 pub mod browsers;
@@ -10,6 +11,7 @@ pub mod domains;
 pub mod engine;
 pub mod grants;
 pub mod house;
+pub mod idempotency;
 pub mod identities;
 pub mod memberships;
 pub mod metadata_reads;

@@ -2,18 +2,23 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, optional_json, to_json};
-use crate::foundation::id::{OrganizationId, ProjectId};
-use crate::model::organization::Organization;
+use crate::foundation::id::{OrganizationId, ProjectId, UserId};
+use crate::model::organization::{Organization, Status};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, slug, display_name, description, logo_uri, functional_roles, policy, created_at,
-                    updated_at, deactivated_at, deleted_at
+                    updated_at, deactivated_at, deleted_at, kind
              FROM organizations ",
             $rest
         )
     };
+}
+
+/// By what an organization is found: its name in lower case.
+fn name_key(name: &str) -> Vec<u8> {
+    name.to_lowercase().into_bytes()
 }
 
 pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreError> {
@@ -30,6 +35,7 @@ pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreEr
         updated_at: row.get(at + 9)?,
         deactivated_at: row.get(at + 10)?,
         deleted_at: row.get(at + 11)?,
+        kind: row.get(at + 12)?,
     })
 }
 
@@ -84,8 +90,8 @@ pub async fn slug_holder(
 pub async fn insert(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO organizations (id, project_id, slug, display_name, description, logo_uri, functional_roles,
-                                    policy, created_at, updated_at, deactivated_at, deleted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                    policy, created_at, updated_at, deactivated_at, deleted_at, kind, name_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             organization.id,
             organization.project_id,
@@ -98,7 +104,9 @@ pub async fn insert(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
             organization.created_at,
             organization.updated_at,
             organization.deactivated_at,
-            organization.deleted_at
+            organization.deleted_at,
+            organization.kind.as_deref(),
+            name_key(&organization.display_name)
         ],
     )
     .await?;
@@ -109,7 +117,7 @@ pub async fn update(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
     tx.execute(
         "UPDATE organizations
          SET slug = $2, display_name = $3, description = $4, logo_uri = $5, functional_roles = $6, policy = $7,
-             updated_at = $8, deactivated_at = $9, deleted_at = $10
+             updated_at = $8, deactivated_at = $9, deleted_at = $10, kind = $11, name_key = $12
          WHERE id = $1",
         params![
             organization.id,
@@ -121,7 +129,9 @@ pub async fn update(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
             to_json(&organization.policy),
             organization.updated_at,
             organization.deactivated_at,
-            organization.deleted_at
+            organization.deleted_at,
+            organization.kind.as_deref(),
+            name_key(&organization.display_name)
         ],
     )
     .await?;
@@ -141,8 +151,143 @@ async fn keep_slug(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), S
     Ok(())
 }
 
+/// Whether there is such an organization in any project: an id is given once.
+pub async fn exists(db: &mut impl Read, id: OrganizationId) -> Result<bool, StoreError> {
+    Ok(db.one("SELECT 1 FROM organizations WHERE id = $1", params![id]).await?.is_some())
+}
+
 /// Where the logo of an organization is, whichever project it belongs to: ids are no secret, and not guessed.
 pub async fn logo_uri(db: &mut impl Read, id: OrganizationId) -> Result<Option<String>, StoreError> {
     let row = db.one("SELECT logo_uri FROM organizations WHERE id = $1", params![id]).await?;
     row.map_or(Ok(None), |row| row.get(0))
+}
+
+/// Which organizations a page shows.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    pub project: ProjectId,
+    pub visible: Visible,
+    /// Absent: all but the deleted ones.
+    pub status: Option<Status>,
+    pub has_owner: Option<bool>,
+    /// What the name begins with, in any case.
+    pub name: Option<String>,
+    /// The id of the last one of the page before, and its name key where a name was asked for.
+    pub after: Option<(OrganizationId, Vec<u8>)>,
+    pub most: u32,
+}
+
+/// What the one who asks may see.
+#[derive(Clone, Copy, Debug)]
+pub enum Visible {
+    All,
+    Only(OrganizationId),
+    /// Those that the person is an active member of.
+    OfMember(UserId),
+}
+
+/// An organization of a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub organization: Organization,
+    pub has_owner: bool,
+}
+
+impl Listed {
+    pub fn name_key(&self) -> Vec<u8> {
+        name_key(&self.organization.display_name)
+    }
+}
+
+macro_rules! has_owner {
+    () => {
+        "CASE WHEN EXISTS (SELECT 1 FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+                           WHERE r.organization_id = o.id AND r.role = 'owner' AND m.status = 'active')
+         THEN 1 ELSE 0 END"
+    };
+}
+
+macro_rules! listed {
+    ($from:literal, $rest:literal) => {
+        concat!(
+            "SELECT o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
+                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, ",
+            has_owner!(),
+            $from,
+            " AND (CAST($2 AS TEXT) = CASE WHEN o.deleted_at IS NOT NULL THEN 'deleted'
+                                           WHEN o.deactivated_at IS NOT NULL THEN 'deactivated' ELSE 'active' END
+                   OR (CAST($2 AS TEXT) IS NULL AND o.deleted_at IS NULL))
+              AND (CAST($3 AS BIGINT) IS NULL OR CAST($3 AS BIGINT) = ",
+            has_owner!(),
+            ") ",
+            $rest
+        )
+    };
+}
+
+macro_rules! of_project {
+    ($rest:literal) => {
+        listed!(
+            " FROM organizations o WHERE o.project_id = $1 AND (CAST($4 AS TEXT) IS NULL OR o.id = $4)",
+            $rest
+        )
+    };
+}
+
+macro_rules! of_member {
+    ($rest:literal) => {
+        listed!(
+            " FROM memberships v JOIN organizations o ON o.id = v.organization_id
+              WHERE o.project_id = $1 AND v.user_id = $4 AND v.status = 'active'",
+            $rest
+        )
+    };
+}
+
+/// One page, in the order of the ids, or of the names where a name is asked for.
+pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, StoreError> {
+    let status = listing.status.map(Status::word);
+    let has_owner = listing.has_owner.map(i64::from);
+    let viewer = match listing.visible {
+        Visible::All => None,
+        Visible::Only(id) => Some(id.to_string()),
+        Visible::OfMember(user) => Some(user.to_string()),
+    };
+    let of_member = matches!(listing.visible, Visible::OfMember(_));
+    let (id, key) = match &listing.after {
+        Some((id, key)) => (id.to_string(), key.clone()),
+        None => (String::new(), Vec::new()),
+    };
+    let rows = match &listing.name {
+        None => {
+            let sql = if of_member {
+                of_member!("AND o.id > $5 ORDER BY o.id LIMIT $6")
+            } else {
+                of_project!("AND o.id > $5 ORDER BY o.id LIMIT $6")
+            };
+            db.all(sql, params![listing.project, status, has_owner, viewer, id, listing.most]).await?
+        }
+        Some(name) => {
+            // No byte of UTF-8 is 0xFF, so this is above everything that begins so.
+            let (low, high) = (name_key(name), [name_key(name), vec![0xff]].concat());
+            let sql = if of_member {
+                of_member!(
+                    "AND o.name_key >= $7 AND o.name_key < $8 AND (o.name_key > $9 OR (o.name_key = $9 AND o.id > $5))
+                     ORDER BY o.name_key, o.id LIMIT $6"
+                )
+            } else {
+                of_project!(
+                    "AND o.name_key >= $7 AND o.name_key < $8 AND (o.name_key > $9 OR (o.name_key = $9 AND o.id > $5))
+                     ORDER BY o.name_key, o.id LIMIT $6"
+                )
+            };
+            let most = listing.most;
+            db.all(sql, params![listing.project, status, has_owner, viewer, id, most, low, high, key]).await?
+        }
+    };
+    let read = |row: &Row| {
+        let has_owner = row.get::<i64>(13)? == 1;
+        Ok(Listed { organization: organization(row, 0)?, has_owner })
+    };
+    rows.iter().map(read).collect()
 }

@@ -28,7 +28,7 @@ pub async fn of(
                 c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings, c.secret,
                 c.created_at, c.updated_at,
                 o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
-                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at
+                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind
          FROM sessions s
          JOIN users u ON u.id = s.user_id
          JOIN connections c ON c.id = s.connection_id

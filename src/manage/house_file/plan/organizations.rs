@@ -151,6 +151,7 @@ impl<'p> Plan<'p, '_> {
             project_id: self.project.id,
             slug: String::new(),
             display_name: String::new(),
+            kind: None,
             description: None,
             logo_uri: None,
             functional_roles: None,

@@ -21,6 +21,9 @@ CREATE TABLE organizations (
     project_id       TEXT NOT NULL REFERENCES projects (id),
     slug             TEXT NOT NULL,
     display_name     TEXT NOT NULL,
+    -- The same in lower case, in UTF-8: bytes compare alike on both engines, so that a prefix is a range.
+    name_key         BYTEA NOT NULL,
+    kind             TEXT,
     description      TEXT,
     logo_uri         TEXT,
     functional_roles TEXT,
@@ -31,6 +34,8 @@ CREATE TABLE organizations (
     deleted_at       BIGINT
 );
 CREATE UNIQUE INDEX organizations_project_id_slug_key ON organizations (project_id, slug);
+CREATE INDEX organizations_by_id ON organizations (project_id, id);
+CREATE INDEX organizations_by_name ON organizations (project_id, name_key, id);
 
 -- Every slug that an organization has ever had: a retired one is never given to another (applications key on it).
 CREATE TABLE organization_slugs (
@@ -162,6 +167,15 @@ CREATE TABLE memberships (
 CREATE UNIQUE INDEX memberships_organization_id_user_id_key ON memberships (organization_id, user_id);
 CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_user);
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
+
+-- An index of memberships.roles, which stays the truth: who holds a role is found without reading every member.
+CREATE TABLE membership_roles (
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    role            TEXT NOT NULL,
+    membership_id   TEXT NOT NULL REFERENCES memberships (id),
+    PRIMARY KEY (organization_id, role, membership_id)
+);
+CREATE INDEX membership_roles_by_membership ON membership_roles (membership_id);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
@@ -326,17 +340,60 @@ CREATE TABLE used (
 CREATE INDEX used_by_expiry ON used (expires_at);
 
 -- Outside every cascade: nothing refers to what it names, so nothing that is deleted takes it along.
+-- Callers of the administration API that are no person: operator tokens, and keys of an organization.
+CREATE TABLE api_keys (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    -- Absent: an operator token.
+    organization_id TEXT REFERENCES organizations (id),
+    name            TEXT NOT NULL,
+    permissions     TEXT NOT NULL,
+    networks        TEXT NOT NULL,
+    created_by      TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT,
+    revoked_at      BIGINT,
+    last_used_at    BIGINT
+);
+CREATE INDEX api_keys_by_project ON api_keys (project_id, id);
+
+-- At most two that live: while a key is rotated, the old secret works beside the new one.
+CREATE TABLE api_key_secrets (
+    api_key_id TEXT NOT NULL REFERENCES api_keys (id),
+    digest     BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    PRIMARY KEY (api_key_id, digest)
+);
+
+-- What was answered to a write that named itself by `Idempotency-Key`, for who asks again.
+CREATE TABLE idempotency_keys (
+    project_id  TEXT NOT NULL REFERENCES projects (id),
+    caller      TEXT NOT NULL,
+    value       TEXT NOT NULL,
+    fingerprint BYTEA NOT NULL,
+    -- Sealed; empty until the transaction that made it comes to its end.
+    answer      BYTEA NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    PRIMARY KEY (project_id, caller, value)
+);
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
+
 CREATE TABLE audit_events (
     id              TEXT PRIMARY KEY,
     project_id      TEXT NOT NULL,
     organization_id TEXT,
     at              BIGINT NOT NULL,
     actor           TEXT NOT NULL,
+    actor_kind      TEXT NOT NULL,
     action          TEXT NOT NULL,
     subject         TEXT,
     outcome         TEXT NOT NULL,
     reason          TEXT,
     request_id      TEXT,
+    -- Of what was changed: only what differs, as the API shows it.
+    before          TEXT,
+    after           TEXT,
     detail          TEXT NOT NULL
 );
 CREATE INDEX audit_events_by_time ON audit_events (project_id, at);

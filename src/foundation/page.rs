@@ -1,0 +1,48 @@
+//! Where the next page of a list begins, as a text that callers pass back untouched.
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::secret::Digest;
+
+const VERSION: u8 = 1;
+const LONGEST: usize = 4_096;
+
+/// A cursor: the keys of the last item of a page. `of` names the list with its filters; a cursor of one list opens no
+/// other one.
+pub fn cursor(of: &str, keys: &[String]) -> String {
+    let text = serde_json::to_vec(&(VERSION, mark(of), keys)).unwrap_or_default();
+    BASE64URL_NOPAD.encode(&text)
+}
+
+/// The keys of a cursor that was made for the same list and has as many.
+pub fn keys<const N: usize>(of: &str, cursor: &str) -> Option<[String; N]> {
+    if cursor.len() > LONGEST {
+        return None;
+    }
+    let text = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+    let (version, marked, keys): (u8, String, Vec<String>) = serde_json::from_slice(&text).ok()?;
+    if version != VERSION || marked != mark(of) {
+        return None;
+    }
+    keys.try_into().ok()
+}
+
+fn mark(of: &str) -> String {
+    BASE64URL_NOPAD.encode(&Digest::of(of.as_bytes()).as_bytes()[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_opens_the_list_that_it_was_made_for() {
+        let made = cursor("organizations name=a", &["x".into(), "é".into()]);
+        assert_eq!(keys("organizations name=a", &made), Some(["x".to_owned(), "é".to_owned()]));
+        assert_eq!(keys::<2>("organizations name=b", &made), None);
+        assert_eq!(keys::<1>("organizations name=a", &made), None);
+        for wrong in ["", "!", "AAAA", &made[1..], &made.repeat(400)] {
+            assert_eq!(keys::<2>("organizations name=a", wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The administration API: a fold over one table of routes.
+
+pub mod openapi;
+pub mod page;
+pub mod route;
+pub mod routes;
+mod serve;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+
+use crate::web::front::Front;
+use routes::ROUTES;
+
+/// Where everything begins, below a project's issuer; also the audience of access tokens for it.
+pub const BASE: &str = "/api/v1";
+
+/// All doors.
+pub fn doors() -> Router<Front> {
+    let document = Router::new().route(&format!("{BASE}/openapi.json"), get(openapi::document));
+    ROUTES.iter().fold(document, |router, route| {
+        let serve = route.serve;
+        let filter = MethodFilter::try_from(route.method.clone());
+        let door: MethodRouter<Front> = match filter {
+            Ok(filter) => on(filter, async move |front: axum::extract::State<Front>, request: Request| {
+                serve(front.0, request).await
+            }),
+            Err(_) => MethodRouter::new(),
+        };
+        router.route(&format!("{BASE}{}", route.path), door)
+    })
+}

@@ -1,0 +1,237 @@
+//! The document of the API (OpenAPI 3.1), made of the table of routes and of the types that read and write the bodies:
+//! there is no second description that could differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::BASE;
+use super::route::{At, Route};
+use super::routes::ROUTES;
+use crate::manage::authority::Need;
+use crate::manage::refused::Code;
+use crate::web::visitor::Visitor;
+
+/// What any route may refuse.
+const EVERYWHERE: [Code; 9] = [
+    Code::UnknownParameter,
+    Code::DuplicateParameter,
+    Code::InvalidParameter,
+    Code::BodyUnexpected,
+    Code::Unauthenticated,
+    Code::OrganizationInactive,
+    Code::TooLarge,
+    Code::RateLimited,
+    Code::ServerError,
+];
+
+/// `GET /api/v1/openapi.json`: for everybody, and the same for all.
+pub async fn document(visitor: Visitor) -> Response {
+    let body = of(&visitor.issuer()).to_string();
+    let mut response = Response::new(axum::body::Body::from(Bytes::from(body)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The document of the project with this issuer.
+pub fn of(issuer: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let (mut reads, mut writes) =
+        (settings.clone().for_deserialize().into_generator(), settings.for_serialize().into_generator());
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut reads, &mut writes);
+        let method = route.method.as_str().to_ascii_lowercase();
+        paths.entry(route.path.to_owned()).or_default().insert(method, operation);
+    }
+    let mut schemas = reads.take_definitions(true);
+    schemas.extend(writes.take_definitions(true));
+    schemas.insert("Problem".into(), problem());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Behalf: administration",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Organizations run themselves. Every refusal is a problem (RFC 9457) with a stable `code`.",
+        },
+        "servers": [{ "url": format!("{issuer}{BASE}") }],
+        "security": [{ "operatorToken": [] }, { "organizationKey": [] }, { "accessToken": [] }],
+        "paths": paths,
+        "components": { "schemas": schemas, "securitySchemes": security(issuer) },
+    })
+}
+
+fn security(issuer: &str) -> Value {
+    let bearer = |description| json!({ "type": "http", "scheme": "bearer", "description": description });
+    json!({
+        "operatorToken": bearer("`behalf_op_…`, made by `behalf token create`."),
+        "organizationKey": bearer("`behalf_org_…`: a key of one organization."),
+        "accessToken": {
+            "type": "openIdConnect",
+            "openIdConnectUrl": format!("{issuer}/.well-known/openid-configuration"),
+            "description": format!("A person's access token whose audience names {issuer}{BASE}."),
+        },
+    })
+}
+
+fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGenerator) -> Value {
+    let mut operation = json!({
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": needed(route),
+        "parameters": parameters(route, reads),
+        "responses": responses(route, writes),
+    });
+    if let Some(schema) = (route.body)(reads) {
+        let content: Map<_, _> =
+            route.kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": schema }))).collect();
+        operation["requestBody"] = json!({ "required": true, "content": content });
+    }
+    operation
+}
+
+fn needed(route: &Route) -> String {
+    match route.need {
+        Need::Any => "For every caller.".into(),
+        Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
+        Need::Operator(permission) => format!("Needs `{permission}`; for the operator alone."),
+    }
+}
+
+fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    if route.at != At::Project {
+        parameters.push(json!({
+            "name": "organization_id", "in": "path", "required": true, "schema": { "type": "string" },
+            "description": "`org_` and 26 characters, a UUID, or the slug.",
+        }));
+    }
+    let query = (route.query)(reads).to_value();
+    let required = query["required"].as_array().cloned().unwrap_or_default();
+    for (name, schema) in query["properties"].as_object().into_iter().flatten() {
+        let (mut schema, mut parameter) = (schema.clone(), json!({ "name": name, "in": "query" }));
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        parameter["required"] = required.contains(&json!(name)).into();
+        parameter["description"] = description.unwrap_or_default();
+        // What is absent from a query is not there; it is never null.
+        if let Some(kinds) = schema["type"].as_array_mut() {
+            kinds.retain(|kind| kind != "null");
+        }
+        parameter["schema"] = schema;
+        parameters.push(parameter);
+    }
+    let header = |name: &str, description: &str| {
+        json!({
+            "name": name, "in": "header", "required": false, "description": description,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+        })
+    };
+    if writes(route) {
+        parameters.push(header(
+            "Idempotency-Key",
+            "The same request under the same key is answered once, for 24 hours.",
+        ));
+    }
+    if writes(route) && route.codes.contains(&Code::PreconditionFailed) {
+        parameters.push(header("If-Match", "The `ETag` that the thing had when it was read."));
+    }
+    parameters
+}
+
+fn writes(route: &Route) -> bool {
+    route.method != http::Method::GET
+}
+
+fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut responses = Map::new();
+    let schema = (route.answer)(writes_);
+    for status in route.status {
+        let content = json!({ "application/json": { "schema": schema } });
+        let mut answer = json!({ "description": "As asked for.", "content": content });
+        if route.etag {
+            answer["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
+        }
+        if *status == 201 {
+            answer["headers"]["Location"] = json!({ "schema": { "type": "string" } });
+        }
+        responses.insert(status.to_string(), answer);
+    }
+    if route.etag && !writes(route) {
+        responses.insert("304".into(), json!({ "description": "It is as `If-None-Match` says." }));
+    }
+    for (status, codes) in refusals(route) {
+        let shape = json!({ "allOf": [
+            { "$ref": "#/components/schemas/Problem" },
+            { "properties": { "code": { "enum": codes } } },
+        ]});
+        let content = json!({ "application/problem+json": { "schema": shape } });
+        let description = codes.iter().cloned().collect::<Vec<_>>().join(", ");
+        responses.insert(status.to_string(), json!({ "description": description, "content": content }));
+    }
+    responses
+}
+
+/// By status, the codes that a route may answer with.
+fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
+    let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
+    if route.need != Need::Any {
+        codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]);
+    }
+    if matches!(route.need, Need::Operator(_)) {
+        codes.push(Code::OperatorRequired);
+    }
+    if route.at != At::Project {
+        codes.push(Code::NotFound);
+    }
+    if !route.kinds.is_empty() {
+        codes.retain(|code| *code != Code::BodyUnexpected);
+        codes.extend([Code::InvalidJson, Code::InvalidBody, Code::UnknownField, Code::UnsupportedMediaType]);
+    }
+    if writes(route) {
+        codes.extend([Code::IdempotencyKeyReused, Code::Busy]);
+    }
+    // A refusal that cannot be written down is none.
+    codes.push(Code::AuditUnavailable);
+    let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status()).or_default().insert(code.word());
+    }
+    by_status
+}
+
+/// [`crate::protocol::problem::Problem`]; what goes wrong before a route is found names no type and no request.
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "RFC 9457.",
+        "required": ["title", "status", "code", "detail"],
+        "properties": {
+            "type": { "type": "string", "format": "uri" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "code": { "type": "string", "description": "Stable: what a program looks at." },
+            "detail": { "type": "string", "description": "For people; it may change." },
+            "request_id": { "type": "string" },
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["detail"],
+                    "properties": {
+                        "pointer": { "type": "string", "description": "Into the body (RFC 6901)." },
+                        "parameter": { "type": "string", "description": "Of the query, or a header." },
+                        "detail": { "type": "string" },
+                    },
+                },
+            },
+        },
+    })
+}

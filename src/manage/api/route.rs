@@ -1,0 +1,152 @@
+//! What an operation is, and what its route in the table says of it.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::serve::served;
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::web::front::Front;
+use crate::web::json;
+
+/// What a route is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The project as a whole.
+    Project,
+    /// The organization that `{organization_id}` names: by id, UUID or slug.
+    Organization,
+    /// The same; for the operator it may be one that is still to be made.
+    OrganizationOrNew,
+}
+
+/// One door of the API. Router, authority and document read it, and nothing else says anything of it.
+pub trait Operation: Send + Sync + 'static {
+    const METHOD: Method;
+    /// Below [`super::BASE`].
+    const PATH: &'static str;
+    /// Its name in the document and in the audit trail.
+    const NAME: &'static str;
+    /// One sentence for the document.
+    const SUMMARY: &'static str;
+    const NEED: Need;
+    const AT: At;
+    /// How it answers when all is well.
+    const STATUS: &'static [u16];
+    /// What it refuses, beyond what every route does.
+    const CODES: &'static [Code] = &[];
+    /// Whether its answer has an `ETag`, and its write minds `If-Match`.
+    const ETAG: bool = false;
+
+    type Query: DeserializeOwned + JsonSchema + Send;
+    type Body: Body;
+    type Answer: Serialize + JsonSchema;
+
+    fn run(
+        desk: Desk,
+        query: Self::Query,
+        body: Self::Body,
+    ) -> impl Future<Output = Result<Answer<Self::Answer>, Refused>> + Send;
+}
+
+/// A query without any parameter.
+#[derive(Clone, Copy, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
+
+/// What a body is read as.
+pub trait Body: Sized + Send {
+    /// The content types that it may come as; none: no body is taken.
+    const KINDS: &'static [&'static str];
+    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused>;
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
+}
+
+/// No body is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBody;
+
+impl Body for NoBody {
+    const KINDS: &'static [&'static str] = &[];
+    fn read(_: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
+        let empty = Refused::new(Code::BodyUnexpected, Code::BodyUnexpected.title());
+        if bytes.is_empty() { Ok(Self) } else { Err(empty) }
+    }
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+}
+
+/// A whole object.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> Body for Json<T> {
+    const KINDS: &'static [&'static str] = &["application/json"];
+    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
+        Ok(Self(json::read(headers, Self::KINDS, bytes)?))
+    }
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
+    }
+}
+
+/// A change of some members (RFC 7396): what is absent stays, `null` clears.
+#[derive(Clone, Copy, Debug)]
+pub struct MergePatch<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> Body for MergePatch<T> {
+    const KINDS: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
+    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
+        Ok(Self(json::read(headers, Self::KINDS, bytes)?))
+    }
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
+    }
+}
+
+/// A line of the table: an operation, without its types.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub need: Need,
+    pub at: At,
+    pub status: &'static [u16],
+    pub codes: &'static [Code],
+    pub etag: bool,
+    pub kinds: &'static [&'static str],
+    pub query: fn(&mut SchemaGenerator) -> Schema,
+    pub body: fn(&mut SchemaGenerator) -> Option<Schema>,
+    pub answer: fn(&mut SchemaGenerator) -> Schema,
+    pub serve: fn(Front, axum::extract::Request) -> BoxFuture<'static, axum::response::Response>,
+}
+
+impl Route {
+    pub const fn of<O: Operation>() -> Self {
+        Self {
+            method: O::METHOD,
+            path: O::PATH,
+            name: O::NAME,
+            summary: O::SUMMARY,
+            need: O::NEED,
+            at: O::AT,
+            status: O::STATUS,
+            codes: O::CODES,
+            etag: O::ETAG,
+            kinds: O::Body::KINDS,
+            query: |generator| O::Query::json_schema(generator),
+            body: |generator| O::Body::schema(generator),
+            answer: |generator| generator.subschema_for::<O::Answer>(),
+            serve: |front, request| Box::pin(served::<O>(front, request)),
+        }
+    }
+}

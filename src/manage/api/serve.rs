@@ -1,0 +1,259 @@
+//! The one way from a request to an operation: caller, limit, target, authority, query and body; then the answer, or
+//! the refusal and the event that tells of it.
+
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+
+use super::BASE;
+use super::route::{At, Body, Operation};
+use crate::audit;
+use crate::foundation::id::OrganizationId;
+use crate::foundation::secret::Digest;
+use crate::manage::authority::{Standing, Target, judge};
+use crate::manage::caller::{self, Caller};
+use crate::manage::desk::{Answer, Asked, Desk, Reply, names_etag, verdict};
+use crate::manage::refused::{Code, Refused, Told};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::organization::Organization;
+use crate::protocol::problem::Problem;
+use crate::store::durable::organizations;
+use crate::telemetry::names;
+use crate::web::front::Front;
+use crate::web::visitor::Visitor;
+use crate::web::{json, query, reply};
+
+/// Serves one operation.
+pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visitor = match Visitor::from_request_parts(&mut parts, &front).await {
+        Ok(visitor) => visitor,
+        Err(response) => return response,
+    };
+    let caller = match caller::of(&visitor).await {
+        Ok(caller) => caller,
+        Err(refused) => return shown(&visitor, refused).await,
+    };
+    let place = match Place::of::<O>(&visitor, &mut parts).await {
+        Ok(place) => place,
+        Err(refused) => return shown(&visitor, refused).await,
+    };
+    let verdict = verdict(judge(&caller.standing, O::NEED, place.target::<O>()));
+    let trail = trail(&caller, &place, verdict.is_ok());
+    let outcome = match verdict {
+        Ok(()) => run::<O>(&visitor, &front, &caller, place, &parts, body).await,
+        Err(refused) => Err(refused),
+    };
+    match outcome {
+        Ok(answer) => answered(&parts, &answer),
+        Err(refused) => {
+            let refused = noted::<O>(&visitor, &caller, trail, refused).await;
+            shown(&visitor, refused).await
+        }
+    }
+}
+
+/// What the path names.
+struct Place {
+    named: String,
+    organization: Option<Organization>,
+}
+
+impl Place {
+    async fn of<O: Operation>(visitor: &Visitor, parts: &mut Parts) -> Result<Self, Refused> {
+        if O::AT == At::Project {
+            return Ok(Self { named: String::new(), organization: None });
+        }
+        let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Refused::hidden())?;
+        let named = params.iter().find(|(name, _)| *name == "organization_id");
+        let named = named.map(|(_, value)| value.to_owned()).unwrap_or_default();
+        // No text with a NUL is kept anywhere, and PostgreSQL would not even look for it.
+        if named.contains('\0') {
+            return Err(Refused::hidden());
+        }
+        let db = &mut &visitor.broker().db;
+        let found = organizations::named(db, visitor.project.id, &named).await?;
+        Ok(Self { named, organization: found.filter(|found| found.deleted_at.is_none()) })
+    }
+
+    fn target<O: Operation>(&self) -> Target {
+        match (O::AT, &self.organization) {
+            (At::Project, _) => Target::Project,
+            (_, Some(organization)) => Target::Organization(organization.id),
+            (At::OrganizationOrNew, None) if self.named.parse::<OrganizationId>().is_ok() => Target::New,
+            (_, None) => Target::Unknown,
+        }
+    }
+}
+
+async fn run<O: Operation>(
+    visitor: &Visitor,
+    front: &Front,
+    caller: &Caller,
+    place: Place,
+    parts: &Parts,
+    body: axum::body::Body,
+) -> Result<Answer<O::Answer>, Refused> {
+    let query = query::read(parts.uri.query())?;
+    let whole = Request::from_parts(parts.clone(), body);
+    let bytes = json::bytes(whole, front).await?;
+    let body = O::Body::read(&parts.headers, &bytes)?;
+    let asked = Asked {
+        need: O::NEED,
+        target: place.target::<O>(),
+        if_match: one(&parts.headers, header::IF_MATCH.as_str())?,
+        idempotency_key: idempotency_key(parts)?,
+        fingerprint: fingerprint(visitor, parts, &bytes),
+    };
+    let desk = Desk {
+        visitor: visitor.clone(),
+        caller: caller.clone(),
+        now: visitor.broker().now(),
+        organization: place.organization,
+        named: place.named,
+        asked,
+    };
+    O::run(desk, query, body).await
+}
+
+/// A header that may stand there once.
+fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused> {
+    let mut all = headers.get_all(name).iter();
+    let (first, second) = (all.next(), all.next());
+    let Some(value) = first else { return Ok(None) };
+    match (value.to_str(), second) {
+        (Ok(text), None) => Ok(Some(text.to_owned())),
+        _ => Err(Refused::parameter(name, "must be one line of visible ASCII characters")),
+    }
+}
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+fn idempotency_key(parts: &Parts) -> Result<Option<String>, Refused> {
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        return Ok(None);
+    }
+    let key = one(&parts.headers, IDEMPOTENCY_KEY)?;
+    let fine =
+        |key: &String| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    match key {
+        Some(key) if !fine(&key) => {
+            Err(Refused::parameter(IDEMPOTENCY_KEY, "must be 1 to 255 visible ASCII characters"))
+        }
+        key => Ok(key),
+    }
+}
+
+/// What makes a request the same one. Each part is told apart from the next by its length.
+fn fingerprint(visitor: &Visitor, parts: &Parts, body: &[u8]) -> Digest {
+    let path = visitor.path(parts.uri.path());
+    let (method, query) = (parts.method.as_str(), parts.uri.query().unwrap_or_default());
+    let mut text = Vec::new();
+    for part in [method.as_bytes(), path.as_bytes(), query.as_bytes(), body] {
+        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        text.extend_from_slice(part);
+    }
+    Digest::of(&text)
+}
+
+/// In whose trail a refusal stands: the organization's, if the caller may be heard there; else the caller's own.
+fn trail(caller: &Caller, place: &Place, is_heard: bool) -> Option<OrganizationId> {
+    match (&place.organization, &caller.standing) {
+        (Some(organization), _) if is_heard => Some(organization.id),
+        (_, Standing::Within { organization, .. }) => *organization,
+        _ => None,
+    }
+}
+
+/// Writes a refusal down; what cannot be written down becomes a fault of ours.
+async fn noted<O: Operation>(
+    visitor: &Visitor,
+    caller: &Caller,
+    trail: Option<OrganizationId>,
+    refused: Refused,
+) -> Refused {
+    if !matches!(refused, Refused::Told(_)) || refused.code() == Code::AuditUnavailable {
+        return refused;
+    }
+    let event = AuditEvent::new(visitor.project.id, "api.refused", Outcome::Refused)
+        .organization(trail)
+        .actor(caller.actor())
+        .reason(refused.code().word())
+        .request(Some(visitor.request))
+        .with("operation", O::NAME);
+    let broker = visitor.broker();
+    match visitor.may_be_noted().await {
+        Ok(false) => return refused,
+        Ok(true) => {}
+        Err(error) => return error.into(),
+    }
+    let (random, now) = (broker.random.clone(), broker.now());
+    match broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await).await {
+        Ok(()) => refused,
+        Err(error) => Refused::unrecorded(error),
+    }
+}
+
+fn answered<A>(parts: &Parts, answer: &Answer<A>) -> Response {
+    let Reply { status, etag, location, body } = &answer.reply;
+    let looks = matches!(parts.method, Method::GET | Method::HEAD);
+    let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let unchanged = looks && etag.as_ref().zip(known).is_some_and(|(etag, known)| names_etag(known, etag));
+    let status = if unchanged { 304 } else { *status };
+    let body = if unchanged || *body == Value::Null { Bytes::new() } else { body.to_string().into() };
+    let mut response = plain(status, "application/json", body);
+    let headers = response.headers_mut();
+    if unchanged {
+        headers.remove(header::CONTENT_TYPE);
+    }
+    for (name, value) in [(header::ETAG, etag), (header::LOCATION, location)] {
+        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    if answer.is_replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn plain(status: u16, kind: &'static str, body: Bytes) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    reply::no_store(response.headers_mut());
+    response
+}
+
+async fn shown(visitor: &Visitor, refused: Refused) -> Response {
+    let told = match refused {
+        Refused::Told(told) => *told,
+        Refused::Conflict => Told { code: Code::Busy, detail: Code::Busy.title().into(), errors: Vec::new() },
+        Refused::Failed(fault) => {
+            visitor.report(&fault).await;
+            let detail = format!("our own failure; quote {}", visitor.request);
+            Told { code: Code::ServerError, detail, errors: Vec::new() }
+        }
+    };
+    let Told { code, detail, errors } = told;
+    names::api_refused(code.word());
+    let problem = Problem {
+        kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
+        title: code.title(),
+        status: code.status(),
+        code: code.word(),
+        detail,
+        request_id: visitor.request.to_string(),
+        errors,
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = plain(code.status(), "application/problem+json", body.into());
+    if code == Code::Unauthenticated {
+        let challenge = HeaderValue::from_static("Bearer realm=\"api\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}

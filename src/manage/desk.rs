@@ -1,0 +1,293 @@
+//! What an operation is given: who asks, for what, and the one way to write.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::authority::{Need, Target, Verdict, judge};
+use super::caller::{self, Caller};
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{OrganizationId, RequestId};
+use crate::foundation::random::Random;
+use crate::foundation::secret::Digest;
+use crate::keys::keyring::Keyring;
+use crate::keys::seal::{Place, SealError};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::organization::Organization;
+use crate::model::project::Project;
+use crate::store::durable::engine::{Database, Lock, Tx};
+use crate::store::durable::idempotency::{self, Claim, Name};
+use crate::store::durable::organizations;
+use crate::web::reply::Fault;
+use crate::web::visitor::Visitor;
+
+/// How often a transaction is tried that others were faster than.
+const TRIES: usize = 5;
+
+/// How long an answer is kept for who asks again under the same name.
+const REPLAYED_FOR: Duration = Duration::from_secs(86_400);
+
+/// What an operation is given.
+pub struct Desk {
+    pub visitor: Visitor,
+    pub caller: Caller,
+    pub now: Moment,
+    /// The organization that the path names; nothing where it is to be made.
+    pub organization: Option<Organization>,
+    /// What the path says of it.
+    pub named: String,
+    pub asked: Asked,
+}
+
+/// What the headers ask for, besides.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub need: Need,
+    pub target: Target,
+    pub if_match: Option<String>,
+    pub idempotency_key: Option<String>,
+    /// Of method, path, query and body.
+    pub fingerprint: Digest,
+}
+
+/// What is answered, and of which shape it is.
+pub struct Answer<A> {
+    pub reply: Reply,
+    /// Whether it was given before.
+    pub is_replayed: bool,
+    shape: PhantomData<fn() -> A>,
+}
+
+/// An answer as it goes out, and as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    pub status: u16,
+    pub etag: Option<String>,
+    pub location: Option<String>,
+    pub body: Value,
+}
+
+impl<A: Serialize> Answer<A> {
+    pub fn new(status: u16, body: &A) -> Result<Self, Refused> {
+        let body = serde_json::to_value(body).map_err(|error| Refused::from(Fault::from(error)))?;
+        let reply = Reply { status, etag: None, location: None, body };
+        Ok(Self { reply, is_replayed: false, shape: PhantomData })
+    }
+
+    #[must_use]
+    pub fn etag(mut self, etag: String) -> Self {
+        self.reply.etag = Some(etag);
+        self
+    }
+
+    #[must_use]
+    pub fn location(mut self, location: String) -> Self {
+        self.reply.location = Some(location);
+        self
+    }
+}
+
+/// The strong validator of a view (RFC 9110, section 8.8.3).
+pub fn etag(view: &impl Serialize) -> String {
+    let text = serde_json::to_vec(view).unwrap_or_default();
+    format!("\"{}\"", BASE64URL_NOPAD.encode(&Digest::of(&text).as_bytes()[..16]))
+}
+
+/// Whether a list of validators names this one (RFC 9110, sections 13.1.1 and 13.1.2).
+pub fn names_etag(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+}
+
+impl Desk {
+    pub fn project(&self) -> &Project {
+        &self.visitor.project
+    }
+
+    pub fn db(&self) -> &Database {
+        &self.visitor.broker().db
+    }
+
+    /// The organization of the path, for who only looks.
+    pub fn organization(&self) -> Result<&Organization, Refused> {
+        self.organization.as_ref().ok_or_else(Refused::hidden)
+    }
+
+    /// The only way to write. In one transaction: an answer given under the same `Idempotency-Key` is given again;
+    /// the caller's authority is judged once more; `work` runs; the answer is kept. What `work` refuses is taken back
+    /// whole. `work` awaits nothing but the transaction, and may run several times.
+    pub async fn change<A, W>(&self, work: W) -> Result<Answer<A>, Refused>
+    where
+        W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        let errand = Arc::new((self.errand(), work));
+        for _ in 0..TRIES {
+            let errand = Arc::clone(&errand);
+            let outcome = self.db().write(async move |tx| errand.0.run(tx, &errand.1).await).await;
+            match outcome {
+                Err(Refused::Conflict) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Refused::new(Code::Busy, Code::Busy.title()))
+    }
+
+    fn errand(&self) -> Errand {
+        let broker = self.visitor.broker();
+        Errand {
+            keep: Keep {
+                random: broker.random.clone(),
+                project: self.visitor.project.clone(),
+                actor: self.caller.actor(),
+                request: self.visitor.request,
+                now: self.now,
+            },
+            keyring: broker.keyring.clone(),
+            caller: self.caller.clone(),
+            asked: self.asked.clone(),
+        }
+    }
+}
+
+/// What a transaction needs to tell of itself.
+pub struct Keep {
+    pub random: Random,
+    pub project: Project,
+    pub actor: Actor,
+    pub request: RequestId,
+    pub now: Moment,
+}
+
+impl Keep {
+    /// An event of something that this caller changes.
+    pub fn event(&self, action: &'static str, organization: OrganizationId) -> AuditEvent {
+        AuditEvent::new(self.project.id, action, Outcome::Changed)
+            .organization(Some(organization))
+            .actor(self.actor)
+            .request(Some(self.request))
+    }
+}
+
+/// A running change.
+pub struct Change<'a, 'c> {
+    pub tx: &'a mut Tx<'c>,
+    pub keep: &'a Keep,
+    if_match: Option<&'a str>,
+}
+
+impl Change<'_, '_> {
+    /// An organization as it is in this transaction, locked against every other change.
+    pub async fn organization(&mut self, id: OrganizationId) -> Result<Organization, Refused> {
+        self.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+        let found = organizations::by_id(self.tx, self.keep.project.id, id).await?;
+        found.filter(|found| found.deleted_at.is_none()).ok_or_else(Refused::hidden)
+    }
+
+    /// Whether the caller knows how the thing is now; who does not say so does not care (RFC 9110, section 13.1.1).
+    pub fn matches(&self, etag: &str) -> Result<(), Refused> {
+        match self.if_match {
+            Some(list) if !names_etag(list, etag) => {
+                Err(Refused::new(Code::PreconditionFailed, "read it again, and decide again"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses who expects something to be there that is not.
+    pub fn matches_nothing(&self) -> Result<(), Refused> {
+        self.matches("")
+    }
+
+    pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {
+        let recorded = audit::record(self.tx, &self.keep.random, self.keep.now, event).await;
+        recorded.map_err(Refused::unrecorded)
+    }
+}
+
+/// One write, as often as it is tried.
+struct Errand {
+    keep: Keep,
+    keyring: Keyring,
+    caller: Caller,
+    asked: Asked,
+}
+
+impl Errand {
+    async fn run<A, W>(&self, tx: &mut Tx<'_>, work: &W) -> Result<Answer<A>, Refused>
+    where
+        W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused>,
+    {
+        let name = self.name();
+        if let Some(name) = &name
+            && let Some(answer) = self.answered(tx, name).await?
+        {
+            return Ok(answer);
+        }
+        self.judge_again(tx).await?;
+        let if_match = self.asked.if_match.as_deref();
+        let answer = work(&mut Change { tx: &mut *tx, keep: &self.keep, if_match }).await?;
+        if let Some(name) = &name {
+            self.keep_answer(tx, name, &answer.reply).await?;
+        }
+        Ok(answer)
+    }
+
+    fn name(&self) -> Option<Name> {
+        let value = self.asked.idempotency_key.clone()?;
+        Some(Name { project: self.keep.project.id, caller: self.keep.actor.to_string(), value })
+    }
+
+    async fn answered<A>(&self, tx: &mut Tx<'_>, name: &Name) -> Result<Option<Answer<A>>, Refused> {
+        let (now, until) = (self.keep.now, self.keep.now.plus(REPLAYED_FOR));
+        match idempotency::claim(tx, name, self.asked.fingerprint, now, until).await? {
+            Claim::Fresh => Ok(None),
+            Claim::Answered { fingerprint, .. } if fingerprint != self.asked.fingerprint => {
+                Err(Refused::new(Code::IdempotencyKeyReused, "a key names one request for 24 hours"))
+            }
+            Claim::Answered { answer, .. } => {
+                let sealed = |error: SealError| Refused::from(Fault::Keys(error.into()));
+                let plain = self.keyring.master().open(place(&row(name)), &answer).map_err(sealed)?;
+                let reply = serde_json::from_slice(&plain).map_err(Fault::from)?;
+                Ok(Some(Answer { reply, is_replayed: true, shape: PhantomData }))
+            }
+        }
+    }
+
+    /// Sealed, because an answer may hold what is shown once.
+    async fn keep_answer(&self, tx: &mut Tx<'_>, name: &Name, reply: &Reply) -> Result<(), Refused> {
+        let plain = serde_json::to_vec(reply).map_err(Fault::from)?;
+        let sealed = self.keyring.master().seal(&self.keep.random, place(&row(name)), &plain);
+        Ok(idempotency::keep(tx, name, &sealed).await?)
+    }
+
+    /// Who was revoked, or an organization that was deleted, since the request came in, changes nothing any more.
+    async fn judge_again(&self, tx: &mut Tx<'_>) -> Result<(), Refused> {
+        if !caller::is_still(tx, self.keep.project.id, &self.caller, self.keep.now).await? {
+            return Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()));
+        }
+        verdict(judge(&self.caller.standing, self.asked.need, self.asked.target))
+    }
+}
+
+/// What a verdict means for the caller.
+pub fn verdict(verdict: Verdict) -> Result<(), Refused> {
+    match verdict {
+        Verdict::Granted => Ok(()),
+        Verdict::Hidden => Err(Refused::hidden()),
+        Verdict::Refused(code) => Err(Refused::new(code, code.title())),
+    }
+}
+
+fn row(name: &Name) -> String {
+    format!("{} {} {}", name.project, name.caller, name.value)
+}
+
+fn place(row: &str) -> Place<'_> {
+    Place { table: "idempotency_keys", row, column: "answer" }
+}

@@ -1,0 +1,276 @@
+//! `/organizations`
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::body::{CreateOrganization, PatchOrganization, ReplaceOrganization};
+use super::{OrganizationView, Wanted, alone, create, update, view};
+use crate::foundation::id::OrganizationId;
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
+use crate::manage::authority::{Need, Standing};
+use crate::manage::caller::Who;
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::organization::{Organization, Status};
+use crate::model::permission::Permission;
+use crate::store::durable::memberships;
+use crate::store::durable::organizations::{self, Listing, Visible};
+
+/// `GET /organizations` (S1-R01, S0-12)
+pub struct List;
+
+/// Filters and the place in the list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// What the name begins with, in any case. The list is then in the order of the names.
+    pub name: Option<String>,
+    /// `active`, `deactivated` or, for the operator, `deleted`. Absent: all but the deleted ones.
+    #[schemars(with = "Option<String>", extend("enum" = ["active", "deactivated", "deleted"]))]
+    pub status: Option<Status>,
+    /// Whether it has an active owner.
+    pub has_owner: Option<bool>,
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations";
+    const NAME: &'static str = "list_organizations";
+    const SUMMARY: &'static str = "Organizations that the caller can see.";
+    const NEED: Need = Need::Any;
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<OrganizationView>;
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let limit = page::limit(query.limit)?;
+        let list = format!("organizations {:?} {:?} {:?}", query.name, query.status, query.has_owner);
+        let after = page::after::<2>(&list, query.cursor.as_deref())?;
+        let after = after.map(|[id, key]| place(&id, &key)).transpose()?;
+        let listing = Listing {
+            project: desk.project().id,
+            visible: visible(&desk),
+            status: query.status,
+            has_owner: query.has_owner,
+            name: query.name,
+            after,
+            most: limit + 1,
+        };
+        // What is deleted is the operator's to see.
+        let hidden = listing.status == Some(Status::Deleted) && !desk.caller.is_operator();
+        let found = if hidden { Vec::new() } else { organizations::page(&mut desk.db(), &listing).await? };
+        let keys = |last: &organizations::Listed| {
+            let key = data_encoding::BASE64URL_NOPAD.encode(&last.name_key());
+            vec![last.organization.id.to_string(), key]
+        };
+        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let shown = |listed: &organizations::Listed| shown(&desk, &listed.organization, listed.has_owner);
+        Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
+    }
+}
+
+/// What a cursor of this list holds.
+fn place(id: &str, key: &str) -> Result<(OrganizationId, Vec<u8>), Refused> {
+    let key = data_encoding::BASE64URL_NOPAD.decode(key.as_bytes()).ok();
+    id.parse().ok().zip(key).ok_or_else(|| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))
+}
+
+fn visible(desk: &Desk) -> Visible {
+    match (&desk.caller.who, &desk.caller.standing) {
+        (Who::Person(user), _) => Visible::OfMember(*user),
+        (_, Standing::Within { organization: Some(id), .. }) => Visible::Only(*id),
+        _ => Visible::All,
+    }
+}
+
+/// As this caller may see it.
+fn shown(desk: &Desk, organization: &Organization, has_owner: bool) -> OrganizationView {
+    let all =
+        desk.caller.standing.may(Permission::OrganizationWrite, organization.id) || desk.caller.is_operator();
+    OrganizationView::of(organization, has_owner, all)
+}
+
+/// `POST /organizations` (S1-R02, S0-16 to S0-19)
+pub struct Create;
+
+impl Operation for Create {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations";
+    const NAME: &'static str = "create_organization";
+    const SUMMARY: &'static str = "Makes an organization, with the id that is given or one of its own.";
+    const NEED: Need = Need::Operator(Permission::OrganizationWrite);
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] = &[Code::OrganizationExists, Code::SlugTaken, Code::InvalidValue];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<CreateOrganization>;
+    type Answer = OrganizationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let written = body.0.id.clone();
+        let id = written.as_deref().map(str::parse).transpose();
+        let id =
+            id.map_err(|_| Refused::value("/id", "must be a UUID with hyphens, or org_ and 26 characters"))?;
+        let wanted = body.0.checked()?;
+        desk.change(async move |change| {
+            let made = create(change, id, written.as_deref(), &wanted).await?;
+            created(&made)
+        })
+        .await
+    }
+}
+
+fn created(made: &Organization) -> Result<Answer<OrganizationView>, Refused> {
+    // Only the operator makes organizations, and sees all of them; the new one has no members.
+    let view = OrganizationView::of(made, false, true);
+    let location = format!("{BASE}/organizations/{}", made.id);
+    Ok(Answer::new(201, &view)?.etag(view::tag(made)).location(location))
+}
+
+/// `GET /organizations/{organization_id}` (S1-R03)
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}";
+    const NAME: &'static str = "read_organization";
+    const SUMMARY: &'static str = "One organization.";
+    const NEED: Need = Need::Permitted(Permission::OrganizationRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = OrganizationView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let organization = desk.organization()?;
+        let has_owner = memberships::has_owner(&mut desk.db(), organization.id).await?;
+        let view = shown(&desk, organization, has_owner);
+        Ok(Answer::new(200, &view)?.etag(view::tag(organization)))
+    }
+}
+
+/// `PUT /organizations/{organization_id}` (S1-R04, S0-20)
+pub struct Replace;
+
+impl Operation for Replace {
+    const METHOD: Method = Method::PUT;
+    const PATH: &'static str = "/organizations/{organization_id}";
+    const NAME: &'static str = "replace_organization";
+    const SUMMARY: &'static str =
+        "Gives the organization the fields that are sent; for the operator, makes it where there is none.";
+    const NEED: Need = Need::Permitted(Permission::OrganizationWrite);
+    const AT: At = At::OrganizationOrNew;
+    const STATUS: &'static [u16] = &[200, 201];
+    const CODES: &'static [Code] = &[
+        Code::SlugTaken,
+        Code::PreconditionFailed,
+        Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::OrganizationExists,
+    ];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<ReplaceOrganization>;
+    type Answer = OrganizationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let wanted = body.0.checked()?;
+        refuse_functions(&desk, &wanted)?;
+        let sees = Sees::of(&desk);
+        let Some(organization) = &desk.organization else {
+            let id: OrganizationId = desk.named.parse().map_err(|_| Refused::hidden())?;
+            return desk.change(async move |change| upsert(change, id, &wanted, sees).await).await;
+        };
+        let id = organization.id;
+        desk.change(async move |change| changed(change, id, &wanted, sees).await).await
+    }
+}
+
+/// Makes the organization, unless another one has been faster.
+async fn upsert(
+    change: &mut Change<'_, '_>,
+    id: OrganizationId,
+    wanted: &Wanted,
+    sees: Sees,
+) -> Result<Answer<OrganizationView>, Refused> {
+    alone(change).await?;
+    if organizations::by_id(change.tx, change.keep.project.id, id).await?.is_some() {
+        return changed(change, id, wanted, sees).await;
+    }
+    change.matches_nothing()?;
+    let made = create(change, Some(id), None, wanted).await?;
+    created(&made)
+}
+
+/// `PATCH /organizations/{organization_id}` (S2-29, S2-34)
+pub struct Patch;
+
+impl Operation for Patch {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/organizations/{organization_id}";
+    const NAME: &'static str = "patch_organization";
+    const SUMMARY: &'static str = "Gives the organization another name, slug, kind, description or logo.";
+    const NEED: Need = Need::Permitted(Permission::OrganizationWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::SlugTaken, Code::PreconditionFailed, Code::InvalidValue, Code::OperatorRequired];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = MergePatch<PatchOrganization>;
+    type Answer = OrganizationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let wanted = body.0.checked()?;
+        refuse_functions(&desk, &wanted)?;
+        let (id, sees) = (desk.organization()?.id, Sees::of(&desk));
+        desk.change(async move |change| changed(change, id, &wanted, sees).await).await
+    }
+}
+
+/// Whether the caller is shown what the organization may do at all: who may change it is.
+#[derive(Clone, Copy)]
+struct Sees(bool);
+
+impl Sees {
+    fn of(desk: &Desk) -> Self {
+        let own = desk.organization.as_ref().map(|organization| organization.id);
+        let may = own.is_some_and(|id| desk.caller.standing.may(Permission::OrganizationWrite, id));
+        Self(may || desk.caller.is_operator())
+    }
+}
+
+/// An organization does not move its own boundary (S0-26).
+fn refuse_functions(desk: &Desk, wanted: &Wanted) -> Result<(), Refused> {
+    if wanted.functional_roles.is_some() && !desk.caller.is_system() {
+        return Err(Refused::new(Code::OperatorRequired, "functional_roles are the operator's to change"));
+    }
+    Ok(())
+}
+
+async fn changed(
+    change: &mut Change<'_, '_>,
+    id: OrganizationId,
+    wanted: &Wanted,
+    sees: Sees,
+) -> Result<Answer<OrganizationView>, Refused> {
+    let before = change.organization(id).await?;
+    change.matches(&view::tag(&before))?;
+    let after = update(change, &before, wanted).await?;
+    let has_owner = memberships::has_owner(change.tx, id).await?;
+    Ok(Answer::new(200, &OrganizationView::of(&after, has_owner, sees.0))?.etag(view::tag(&after)))
+}

@@ -1,0 +1,160 @@
+//! What is said of an organization in a body, and the rules of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use super::Wanted;
+use crate::foundation::text::{is_https_url, is_line, is_text};
+use crate::manage::refused::{Code, Refused};
+use crate::model::organization::is_slug;
+
+const LONGEST_NAME: usize = 200;
+const LONGEST_KIND: usize = 64;
+const LONGEST_DESCRIPTION: usize = 1_000;
+const MOST_FUNCTIONS: usize = 100;
+
+/// Told apart: absent (`None`), `null` (`Some(None)`), a value.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// A new organization. Everything may be left out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOrganization {
+    /// A UUID, or `org_` and 26 characters. Absent: one is made.
+    pub id: Option<String>,
+    /// One line of at most 200 characters. Absent: the id is the name.
+    pub name: Option<String>,
+    /// The same under another name; one of the two.
+    pub display_name: Option<String>,
+    /// 1 to 63 of `a-z`, `0-9` and `-`. Absent: made of the name.
+    pub slug: Option<String>,
+    /// What it is: a company, a school …
+    pub kind: Option<String>,
+    /// At most 1000 characters.
+    pub description: Option<String>,
+    /// An https address of at most 2048 characters.
+    pub logo_uri: Option<String>,
+    /// What the organization may do at all, by the project's functional roles. Absent: no boundary.
+    pub functional_roles: Option<Vec<String>>,
+}
+
+/// An organization as it shall be: what is absent stays, `null` clears.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaceOrganization {
+    /// One line of at most 200 characters.
+    pub name: String,
+    /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
+    pub slug: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub kind: Option<Option<String>>,
+    /// At most 1000 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub description: Option<Option<String>>,
+    /// An https address of at most 2048 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub logo_uri: Option<Option<String>>,
+    /// Only for the operator.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub functional_roles: Option<Option<Vec<String>>>,
+}
+
+/// What shall change: what is absent stays, `null` clears.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchOrganization {
+    /// One line of at most 200 characters.
+    pub name: Option<String>,
+    /// The same under another name; one of the two.
+    pub display_name: Option<String>,
+    /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
+    pub slug: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub kind: Option<Option<String>>,
+    /// At most 1000 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub description: Option<Option<String>>,
+    /// An https address of at most 2048 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub logo_uri: Option<Option<String>>,
+    /// Only for the operator.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub functional_roles: Option<Option<Vec<String>>>,
+}
+
+impl CreateOrganization {
+    pub fn checked(self) -> Result<Wanted, Refused> {
+        let wanted = Wanted {
+            display_name: one_name(self.name, self.display_name)?,
+            slug: self.slug,
+            kind: self.kind.map(Some),
+            description: self.description.map(Some),
+            logo_uri: self.logo_uri.map(Some),
+            functional_roles: self.functional_roles.map(Some),
+        };
+        wanted.obeys_rules()
+    }
+}
+
+impl ReplaceOrganization {
+    pub fn checked(self) -> Result<Wanted, Refused> {
+        let Self { name, slug, kind, description, logo_uri, functional_roles } = self;
+        let display_name = Some(name);
+        Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
+    }
+}
+
+impl PatchOrganization {
+    pub fn checked(self) -> Result<Wanted, Refused> {
+        let Self { name, display_name, slug, kind, description, logo_uri, functional_roles } = self;
+        let display_name = one_name(name, display_name)?;
+        Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
+    }
+}
+
+fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option<String>, Refused> {
+    match (name, display_name) {
+        (Some(_), Some(_)) => {
+            Err(Refused::new(Code::InvalidBody, "name and display_name are one field: give one"))
+        }
+        (name, display_name) => Ok(name.or(display_name)),
+    }
+}
+
+impl Wanted {
+    fn obeys_rules(self) -> Result<Self, Refused> {
+        let rule = |fine: bool, pointer: &str, text: String| {
+            if fine { Ok(()) } else { Err(Refused::value(pointer, text)) }
+        };
+        let line = |text: &Option<String>, most| text.as_ref().is_none_or(|text| is_line(text, most));
+        let (kind, logo) = (self.kind.clone().flatten(), self.logo_uri.clone().flatten());
+        let description = self.description.clone().flatten();
+        let slug = self.slug.as_ref().is_none_or(|slug| is_slug(slug));
+        let functions =
+            self.functional_roles.iter().flatten().map(Vec::len).all(|many| many <= MOST_FUNCTIONS);
+        let name = format!("must be one line of at most {LONGEST_NAME} characters");
+        rule(line(&self.display_name, LONGEST_NAME), "/name", name)?;
+        rule(slug, "/slug", "must be 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends".into())?;
+        rule(
+            line(&kind, LONGEST_KIND),
+            "/kind",
+            format!("must be one line of at most {LONGEST_KIND} characters"),
+        )?;
+        let text = format!("must be plain text of at most {LONGEST_DESCRIPTION} characters");
+        rule(description.is_none_or(|text| is_text(&text, LONGEST_DESCRIPTION)), "/description", text)?;
+        let text = "must be an https address of at most 2048 characters, without user, password and fragment";
+        rule(logo.is_none_or(|logo| is_https_url(&logo)), "/logo_uri", text.into())?;
+        rule(functions, "/functional_roles", format!("must be at most {MOST_FUNCTIONS}"))?;
+        Ok(self)
+    }
+}

@@ -1,0 +1,151 @@
+//! Organizations: made, renamed, described. What is decided here is decided for every door.
+
+pub mod api;
+mod body;
+mod view;
+
+use serde_json::json;
+
+use super::desk::{Change, Keep};
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::OrganizationId;
+use crate::model::organization::{Organization, Policy, slug_of};
+use crate::store::durable::engine::{Lock, StoreError};
+use crate::store::durable::organizations;
+
+pub use view::OrganizationView;
+
+/// What is wanted of an organization. What is absent stays as it is; an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub display_name: Option<String>,
+    pub slug: Option<String>,
+    pub kind: Option<Option<String>>,
+    pub description: Option<Option<String>>,
+    pub logo_uri: Option<Option<String>>,
+    pub functional_roles: Option<Option<Vec<String>>>,
+}
+
+impl Wanted {
+    fn over(&self, before: &Organization) -> Organization {
+        let new = self.clone();
+        Organization {
+            display_name: new.display_name.unwrap_or_else(|| before.display_name.clone()),
+            slug: new.slug.unwrap_or_else(|| before.slug.clone()),
+            kind: new.kind.unwrap_or_else(|| before.kind.clone()),
+            description: new.description.unwrap_or_else(|| before.description.clone()),
+            logo_uri: new.logo_uri.unwrap_or_else(|| before.logo_uri.clone()),
+            functional_roles: new.functional_roles.unwrap_or_else(|| before.functional_roles.clone()),
+            ..before.clone()
+        }
+    }
+
+    /// The project gives functional roles their names.
+    fn fits(&self, keep: &Keep) -> Result<(), Refused> {
+        let known = &keep.project.settings.functional_roles;
+        for (place, name) in self.functional_roles.iter().flatten().flatten().enumerate() {
+            if !known.contains_key(name) {
+                let pointer = format!("/functional_roles/{place}");
+                return Err(Refused::value(&pointer, "the project has no functional role of this name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Holds up whoever else creates an organization in this project: of many at once with one id or slug, one is first.
+async fn alone(change: &mut Change<'_, '_>) -> Result<(), StoreError> {
+    change.tx.lock(Lock::Exclusive, "projects", &change.keep.project.id.to_string()).await
+}
+
+/// Makes an organization. Without an id it is given one; without a name the id is the name, as it was written (S0-19).
+async fn create(
+    change: &mut Change<'_, '_>,
+    id: Option<OrganizationId>,
+    written: Option<&str>,
+    wanted: &Wanted,
+) -> Result<Organization, Refused> {
+    let keep = change.keep;
+    wanted.fits(keep)?;
+    alone(change).await?;
+    let id = id.unwrap_or_else(|| OrganizationId::new(&keep.random, keep.now));
+    if organizations::exists(change.tx, id).await? {
+        return Err(Refused::new(Code::OrganizationExists, Code::OrganizationExists.title()));
+    }
+    let name = wanted.display_name.clone();
+    let slug = match &wanted.slug {
+        Some(slug) => slug.clone(),
+        None => free_slug(change, id, name.as_deref()).await?,
+    };
+    refuse_taken(change, &slug, id).await?;
+    let blank = Organization {
+        id,
+        project_id: keep.project.id,
+        slug,
+        display_name: name.unwrap_or_else(|| written.map_or_else(|| id.to_string(), str::to_owned)),
+        kind: None,
+        description: None,
+        logo_uri: None,
+        functional_roles: None,
+        policy: Policy::default(),
+        created_at: keep.now,
+        updated_at: keep.now,
+        deactivated_at: None,
+        deleted_at: None,
+    };
+    let organization = wanted.over(&blank);
+    organizations::insert(change.tx, &organization).await?;
+    let event = keep.event("organization.created", id).subject(id);
+    change.record(&event.changing(None, Some(json!(view::facts(&organization))))).await?;
+    Ok(organization)
+}
+
+/// Writes what differs, with the events that tell of it. Where nothing differs, nothing happens.
+async fn update(
+    change: &mut Change<'_, '_>,
+    before: &Organization,
+    wanted: &Wanted,
+) -> Result<Organization, Refused> {
+    wanted.fits(change.keep)?;
+    let mut after = wanted.over(before);
+    if after == *before {
+        return Ok(after);
+    }
+    if after.slug != before.slug {
+        alone(change).await?;
+        refuse_taken(change, &after.slug, before.id).await?;
+    }
+    after.updated_at = change.keep.now;
+    organizations::update(change.tx, &after).await?;
+    let action = if after.slug == before.slug { "organization.updated" } else { "organization.renamed" };
+    let (was, is) = audit::differing(&json!(view::facts(before)), &json!(view::facts(&after)));
+    let event = change.keep.event(action, before.id).subject(before.id).changing(Some(was), Some(is));
+    change.record(&event).await?;
+    Ok(after)
+}
+
+/// A retired slug is never given to another organization: applications key on it (S2-29). Its own may come back.
+async fn refuse_taken(change: &mut Change<'_, '_>, slug: &str, id: OrganizationId) -> Result<(), Refused> {
+    match organizations::slug_holder(change.tx, change.keep.project.id, slug).await? {
+        Some(holder) if holder != id => Err(Refused::new(Code::SlugTaken, Code::SlugTaken.title())),
+        _ => Ok(()),
+    }
+}
+
+/// A slug of the name that nobody has or had; of the id where the name gives none.
+async fn free_slug(
+    change: &mut Change<'_, '_>,
+    id: OrganizationId,
+    name: Option<&str>,
+) -> Result<String, StoreError> {
+    let uuid = id.uuid();
+    let base = name.and_then(slug_of).unwrap_or_else(|| format!("o-{}", uuid.replace('-', "")));
+    let numbered = (2..=9).map(|number| format!("{base}-{number}"));
+    for slug in std::iter::once(base.clone()).chain(numbered) {
+        if organizations::slug_holder(change.tx, change.keep.project.id, &slug).await?.is_none() {
+            return Ok(slug);
+        }
+    }
+    Ok(format!("{base}-{}", &uuid[uuid.len() - 12..]))
+}

@@ -1,0 +1,183 @@
+//! Every way in which the administration API says no: a stable code, a status and a title each.
+
+use crate::protocol::problem::{Complaint, Place};
+use crate::store::durable::engine::StoreError;
+use crate::store::ephemeral::EphemeralError;
+use crate::telemetry::names;
+use crate::web::reply::Fault;
+use crate::web::{json, query};
+
+macro_rules! codes {
+    ($($code:ident = $status:literal $word:literal $title:literal;)+) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $($code),+ }
+
+        impl Code {
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$code => $word),+ }
+            }
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$code => $status),+ }
+            }
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$code => $title),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidJson = 400 "invalid_json" "The body is not one JSON object";
+    InvalidBody = 400 "invalid_body" "A value of the body is missing or of another type";
+    UnknownField = 400 "unknown_field" "The body has a field that nothing is known of";
+    BodyUnexpected = 400 "body_unexpected" "No body is taken here";
+    UnknownParameter = 400 "unknown_parameter" "The query has a parameter that nothing is known of";
+    DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
+    InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
+    CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
+    Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
+    PermissionMissing = 403 "permission_missing" "The permission for this is missing";
+    OrganizationFunctionMissing = 403 "organization_function_missing" "The organization may not do this at all";
+    OperatorRequired = 403 "operator_required" "Only the operator may do this";
+    OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
+    NotFound = 404 "not_found" "There is nothing here";
+    OrganizationExists = 409 "organization_exists" "There is an organization with this id";
+    SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
+    PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
+    TooLarge = 413 "too_large" "The body is too large";
+    UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
+    InvalidValue = 422 "invalid_value" "A value breaks a rule";
+    IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    RateLimited = 429 "rate_limited" "Too many requests";
+    ServerError = 500 "server_error" "Our own failure";
+    AuditUnavailable = 503 "audit_unavailable" "The change could not be recorded, so it was not made";
+    Busy = 503 "busy" "Others were faster each time";
+}
+
+/// Nothing was done.
+#[derive(Debug)]
+pub enum Refused {
+    Told(Box<Told>),
+    /// Lost against a transaction at the same time: to be tried again.
+    Conflict,
+    Failed(Box<Fault>),
+}
+
+/// What the caller is told.
+#[derive(Debug)]
+pub struct Told {
+    pub code: Code,
+    pub detail: String,
+    pub errors: Vec<Complaint>,
+}
+
+impl Refused {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self::Told(Box::new(Told { code, detail: detail.into(), errors: Vec::new() }))
+    }
+
+    /// What is unknown and what is not for this caller read the same.
+    pub fn hidden() -> Self {
+        Self::new(Code::NotFound, "it does not exist, or not for you")
+    }
+
+    /// A value of the body that breaks a rule, at a pointer (RFC 6901).
+    pub fn value(pointer: &str, rule: impl Into<String>) -> Self {
+        Self::at(Code::InvalidValue, Place::Pointer(pointer.into()), rule)
+    }
+
+    pub fn parameter(name: &str, rule: impl Into<String>) -> Self {
+        Self::at(Code::InvalidParameter, Place::Parameter(name.into()), rule)
+    }
+
+    fn at(code: Code, place: Place, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let name = match &place {
+            Place::Pointer(name) | Place::Parameter(name) => name,
+        };
+        let text = format!("{name}: {detail}");
+        Self::Told(Box::new(Told { code, detail: text, errors: vec![Complaint { place, detail }] }))
+    }
+
+    /// The audit trail did not take an event: what it tells of is taken back (threats M08).
+    pub fn unrecorded(error: StoreError) -> Self {
+        if error == StoreError::Conflict {
+            return Self::Conflict;
+        }
+        names::audit_failed();
+        tracing::error!(%error, "an audit event could not be written");
+        Self::new(Code::AuditUnavailable, Code::AuditUnavailable.title())
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Told(told) => told.code,
+            Self::Conflict => Code::Busy,
+            Self::Failed(_) => Code::ServerError,
+        }
+    }
+}
+
+/// What a unique index is called, and what it means when a value is taken.
+const TAKEN: [(&str, Code); 3] = [
+    ("organizations_pkey", Code::OrganizationExists),
+    ("organizations_project_id_slug_key", Code::SlugTaken),
+    ("organization_slugs_pkey", Code::SlugTaken),
+];
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict => Self::Conflict,
+            StoreError::NulInText => Self::new(Code::InvalidValue, "a text holds a NUL"),
+            StoreError::Unique { what } => match TAKEN.iter().find(|(index, _)| index == what) {
+                Some((_, code)) => Self::new(*code, code.title()),
+                None => Self::Failed(Box::new(error.into())),
+            },
+            _ => Self::Failed(Box::new(error.into())),
+        }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(Box::new(fault))
+    }
+}
+
+impl From<EphemeralError> for Refused {
+    fn from(error: EphemeralError) -> Self {
+        Fault::from(error).into()
+    }
+}
+
+impl From<json::Unreadable> for Refused {
+    fn from(why: json::Unreadable) -> Self {
+        use json::Unreadable;
+        let plain = |code: Code| Self::new(code, code.title());
+        match why {
+            Unreadable::TooLarge => plain(Code::TooLarge),
+            Unreadable::Broken => Self::new(Code::InvalidJson, "the body broke off"),
+            Unreadable::OtherType => plain(Code::UnsupportedMediaType),
+            Unreadable::NotJson => plain(Code::InvalidJson),
+            Unreadable::Twice => Self::new(Code::InvalidJson, "an object has a member twice"),
+            Unreadable::Unknown(at) => Self::at(Code::UnknownField, Place::Pointer(at), "no such field"),
+            Unreadable::Wrong(at, why) => Self::at(Code::InvalidBody, Place::Pointer(at), why),
+        }
+    }
+}
+
+impl From<query::Unreadable> for Refused {
+    fn from(why: query::Unreadable) -> Self {
+        use query::Unreadable;
+        match why {
+            Unreadable::Twice(name) => {
+                Self::at(Code::DuplicateParameter, Place::Parameter(name), "stands there twice")
+            }
+            Unreadable::Unknown(name) => {
+                Self::at(Code::UnknownParameter, Place::Parameter(name), "no such parameter")
+            }
+            Unreadable::Wrong(name, why) => Self::parameter(&name, why),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A key to the administration API: an operator's token, or a key of one organization.
+
+use data_encoding::BASE64URL_NOPAD;
+use ipnet::IpNet;
+
+use super::words;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId};
+use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub project_id: ProjectId,
+    pub holder: Holder,
+    pub name: String,
+    /// From where it may be used; empty: from anywhere.
+    pub networks: Vec<IpNet>,
+    /// Who made it, as the audit trail names them.
+    pub created_by: String,
+    pub created_at: Moment,
+    pub expires_at: Option<Moment>,
+    pub revoked_at: Option<Moment>,
+    pub last_used_at: Option<Moment>,
+}
+
+/// Whose key it is, and what it may do there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Operator(OperatorRole),
+    /// The names of its permissions in the organization.
+    Organization(OrganizationId, Vec<String>),
+}
+
+words! {
+    /// What an operator token may do in the project (S0-27).
+    OperatorRole {
+        /// Everything.
+        System = "system",
+        /// Read everything.
+        Auditor = "auditor",
+        /// Read what helps to explain a login.
+        Support = "support",
+    }
+}
+
+impl ApiKey {
+    pub fn is_alive(&self, now: Moment) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The text that the holder keeps: `behalf_op_<id>_<secret>` or `behalf_org_<id>_<secret>`, 26 characters of the id
+/// and 43 of 256 random bits in base64url. Scanners for leaked secrets know it by its beginning.
+#[derive(Clone, Debug)]
+pub struct KeyText {
+    pub id: ApiKeyId,
+    pub is_operators: bool,
+    /// Only its digest is stored.
+    pub secret: Secret,
+}
+
+const OPERATOR: &str = "behalf_op_";
+const ORGANIZATION: &str = "behalf_org_";
+const ID: usize = 26;
+
+impl KeyText {
+    pub fn new(random: &Random, id: ApiKeyId, is_operators: bool) -> Self {
+        Self { id, is_operators, secret: random.token() }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let (is_operators, rest) = match text.strip_prefix(OPERATOR) {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix(ORGANIZATION)?),
+        };
+        let (id, secret) = rest.split_at_checked(ID)?;
+        let id = format!("{}{id}", ApiKeyId::PREFIX).parse().ok()?;
+        let secret = secret.strip_prefix('_')?;
+        BASE64URL_NOPAD.decode(secret.as_bytes()).ok().filter(|bytes| bytes.len() == 32)?;
+        Some(Self { id, is_operators, secret: Secret::new(secret) })
+    }
+
+    /// To be shown once, when it is made.
+    pub fn text(&self) -> Secret {
+        let start = if self.is_operators { OPERATOR } else { ORGANIZATION };
+        let id = self.id.to_string();
+        let id = id.strip_prefix(ApiKeyId::PREFIX).unwrap_or_default();
+        Secret::new(format!("{start}{id}_{}", self.secret.expose()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_as_it_was_shown_and_nothing_else_does() {
+        let id = ApiKeyId::from_u128(7 << 100);
+        for is_operators in [true, false] {
+            let key = KeyText::new(&Random::sequence(1), id, is_operators);
+            let text = key.text().expose().to_owned();
+            let read = KeyText::parse(&text).unwrap();
+            assert_eq!((read.id, read.is_operators), (id, is_operators));
+            assert_eq!(read.secret, key.secret);
+            let wrong =
+                [text.replace("behalf", "Behalf"), text[..text.len() - 1].to_owned(), format!("{text}A")];
+            for wrong in wrong.iter().map(String::as_str).chain(["", "behalf_op_", "behalf_op_é_"]) {
+                assert!(KeyText::parse(wrong).is_none(), "{wrong}");
+            }
+        }
+    }
+}

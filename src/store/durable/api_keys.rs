@@ -1,0 +1,127 @@
+//! Operator tokens and the keys of organizations in the durable store; of their secrets only digests.
+
+use ipnet::IpNet;
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, to_json};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId};
+use crate::foundation::secret::Digest;
+use crate::model::api_key::{ApiKey, Holder, OperatorRole};
+
+macro_rules! select {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "SELECT k.id, k.project_id, k.organization_id, k.name, k.permissions, k.networks, k.created_by, k.created_at,
+                    k.expires_at, k.revoked_at, k.last_used_at",
+            $columns,
+            " FROM api_keys k ",
+            $rest
+        )
+    };
+}
+
+fn key(row: &Row) -> Result<ApiKey, StoreError> {
+    let permissions: Vec<String> = json(row, 4)?;
+    let holder = match row.get::<Option<OrganizationId>>(2)? {
+        Some(organization) => Holder::Organization(organization, permissions),
+        None => {
+            let role = permissions.first().and_then(|word| OperatorRole::from_word(word));
+            Holder::Operator(role.ok_or_else(|| row.corrupt(4))?)
+        }
+    };
+    Ok(ApiKey {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        holder,
+        name: row.get(3)?,
+        networks: json::<Vec<IpNet>>(row, 5)?,
+        created_by: row.get(6)?,
+        created_at: row.get(7)?,
+        expires_at: row.get(8)?,
+        revoked_at: row.get(9)?,
+        last_used_at: row.get(10)?,
+    })
+}
+
+/// A key, and the digests of its secrets that are not past their end.
+pub async fn by_id(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: ApiKeyId,
+    now: Moment,
+) -> Result<Option<(ApiKey, Vec<Digest>)>, StoreError> {
+    let sql = select!(
+        ", s.digest",
+        "JOIN api_key_secrets s ON s.api_key_id = k.id
+         WHERE k.id = $2 AND k.project_id = $1 AND (s.expires_at IS NULL OR s.expires_at > $3)"
+    );
+    let rows = db.all(sql, params![project, id, now]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let digests = rows.iter().map(|row| row.get(11)).collect::<Result<_, _>>()?;
+    Ok(Some((key(first)?, digests)))
+}
+
+/// The operator tokens of a project.
+pub async fn of_operator(db: &mut impl Read, project: ProjectId) -> Result<Vec<ApiKey>, StoreError> {
+    let sql = select!("", "WHERE k.project_id = $1 AND k.organization_id IS NULL ORDER BY k.id");
+    db.all(sql, params![project]).await?.iter().map(key).collect()
+}
+
+pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: Digest) -> Result<(), StoreError> {
+    let (organization, permissions) = match &key.holder {
+        Holder::Operator(role) => (None, vec![role.word().to_owned()]),
+        Holder::Organization(id, permissions) => (Some(*id), permissions.clone()),
+    };
+    tx.execute(
+        "INSERT INTO api_keys (id, project_id, organization_id, name, permissions, networks, created_by, created_at,
+                               expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            key.id,
+            key.project_id,
+            organization,
+            &key.name,
+            to_json(&permissions),
+            to_json(&key.networks),
+            &key.created_by,
+            key.created_at,
+            key.expires_at
+        ],
+    )
+    .await?;
+    add_secret(tx, key.id, secret, key.created_at).await
+}
+
+async fn add_secret(tx: &mut Tx<'_>, id: ApiKeyId, secret: Digest, now: Moment) -> Result<(), StoreError> {
+    let sql = "INSERT INTO api_key_secrets (api_key_id, digest, created_at) VALUES ($1, $2, $3)";
+    tx.execute(sql, params![id, secret, now]).await?;
+    Ok(())
+}
+
+/// Gives the key one more secret; the one before works until `until`, and any earlier one no more.
+pub async fn rotate(
+    tx: &mut Tx<'_>,
+    id: ApiKeyId,
+    secret: Digest,
+    until: Moment,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL";
+    tx.execute(sql, params![id]).await?;
+    tx.execute("UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1", params![id, until])
+        .await?;
+    add_secret(tx, id, secret, now).await
+}
+
+/// True for who ends it.
+pub async fn revoke(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<bool, StoreError> {
+    let sql = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Ok(tx.execute(sql, params![id, now]).await? == 1)
+}
+
+/// Notes that the key was used.
+pub async fn used(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<(), StoreError> {
+    tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", params![id, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Who may call, and what each of them is told.
+
+use std::process::{Command, Output};
+
+use behalf::model::api_key::{Holder, OperatorRole};
+use serde_json::{Value, json};
+
+use crate::house::api::{Api, plant};
+use crate::house::application::{Application, Person};
+use crate::house::broker::{House, Plan};
+use crate::house::visitor::Answer;
+
+/// A body without what is each request's own.
+fn told(answer: &Answer) -> Value {
+    let mut body = answer.json();
+    body.as_object_mut().unwrap().remove("request_id");
+    body
+}
+
+/// `behalf …` on the database of a house.
+fn behalf(house: &House, arguments: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_behalf"))
+        .current_dir(std::env::temp_dir())
+        .env_clear()
+        .env("BEHALF_DATABASE_URL", &house.broker.config.database.url)
+        .env("BEHALF_MASTER_KEY", "5a".repeat(32))
+        .args(arguments)
+        .output();
+    output.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn s0_09_s0_10_an_operator_token_comes_from_the_command_line_and_needs_nobody_else() {
+    // The command line has the machine's own clock.
+    let clock = behalf::foundation::clock::Clock::System;
+    let house = Plan { clock, ..Plan::default() }.build().await;
+    let token = said(&behalf(&house, &["token", "create", "--name", "ci"]));
+    assert!(token.starts_with("behalf_op_"), "{token}");
+    let operator = Api::with(&house, Some(token.clone())).await;
+    let made = operator.post("/organizations", json!({"name": "Made by a token"})).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let list = said(&behalf(&house, &["token", "list"]));
+    assert!(list.contains("ci") && list.contains("system") && list.contains("used 2"), "{list}");
+    assert!(!list.contains(&token[40..]), "no secret is listed");
+    let id = list.split_whitespace().next().unwrap().to_owned();
+    let actor = "SELECT actor_kind || ' ' || actor FROM audit_events WHERE action = 'organization.created'
+                 ORDER BY id DESC LIMIT 1";
+    assert_eq!(house.text(actor).await, Some(format!("operator {id}")));
+
+    let fresh = said(&behalf(&house, &["token", "rotate", &id, "--overlap", "1"]));
+    let rotated = Api::with(&house, Some(fresh)).await;
+    for api in [&operator, &rotated] {
+        assert_eq!(api.get("/organizations").await.status, 200, "both work for an hour");
+    }
+    said(&behalf(&house, &["token", "revoke", &id]));
+    let nobody = told(&Api::with(&house, None).await.get("/organizations").await);
+    for api in [&operator, &rotated] {
+        let refused = api.get("/organizations").await;
+        assert_eq!((refused.status.as_u16(), told(&refused)), (401, nobody.clone()));
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer realm=\"api\""));
+    }
+    let far = said(&behalf(&house, &["token", "create", "--name", "far", "--network", "10.0.0.0/8"]));
+    let refused = Api::with(&house, Some(far)).await.get("/organizations").await;
+    assert_eq!((refused.status.as_u16(), told(&refused)), (401, nobody));
+    assert!(!behalf(&house, &["token", "revoke", &id]).status.success());
+    assert!(!behalf(&house, &["token", "create", "--name", "x", "--role", "root"]).status.success());
+}
+
+#[tokio::test]
+async fn s3_09_who_has_no_key_or_a_wrong_one_is_told_the_same() {
+    let house = House::opens().await;
+    house.provision("[project]\nslug = \"second\"\ndisplay_name = \"Second\"\n").await;
+    let good = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
+    let other = plant(&house, "second", Holder::Operator(OperatorRole::System)).await;
+    let expired = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
+    house.execute("UPDATE api_keys SET expires_at = 1 WHERE id = (SELECT MAX(id) FROM api_keys)").await;
+    let nobody = told(&Api::with(&house, None).await.get("/organizations").await);
+    let last = if good.ends_with('A') { 'E' } else { 'A' };
+    let changed = format!("{}{last}", &good[..good.len() - 1]);
+    let posing = good.replace("behalf_op_", "behalf_org_");
+    for wrong in [other, expired, changed, posing, "nonsense".into(), String::new()] {
+        let before = house.before().await;
+        let refused = Api::with(&house, Some(wrong)).await.get("/organizations").await;
+        assert_eq!((refused.status.as_u16(), told(&refused)), (401, nobody.clone()));
+        assert!(house.events_since(&before).await.is_empty(), "a stranger fills no trail");
+    }
+    assert_eq!(Api::with(&house, Some(good)).await.get("/organizations").await.status, 200);
+}
+
+#[tokio::test]
+async fn s0_27_an_auditor_reads_and_changes_nothing() {
+    let house = House::opens().await;
+    let auditor = Api::by(&house, OperatorRole::Auditor).await;
+    assert_eq!(auditor.get("/organizations/org-a").await.status, 200);
+    for (method, path) in
+        [("POST", "/organizations"), ("PATCH", "/organizations/org-a"), ("PUT", "/organizations/org-a")]
+    {
+        let before = house.before().await;
+        let refused = auditor.write(method.parse().unwrap(), path, json!({"name": "x"})).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("permission_missing")));
+        house.refused(&before, "permission_missing").await;
+    }
+}
+
+#[tokio::test]
+async fn c22_s0_24_s1_r03_what_is_anothers_reads_as_what_does_not_exist() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &["organization:read", "organization:write"]).await;
+    let own = key.get("/organizations/org-a").await;
+    assert_eq!((own.status.as_u16(), &own.json()["slug"]), (200, &json!("org-a")));
+    assert_eq!(own.json().get("functional_roles"), Some(&Value::Null), "who may write sees the boundary");
+    let foreign = house.organization("org-b").await;
+    let unknown = "org_00000000000000000000000007";
+    for (method, body) in
+        [("GET", None), ("PUT", Some(json!({"name": "x"}))), ("PATCH", Some(json!({"name": "x"})))]
+    {
+        let send = async |id: &str| {
+            let path = format!("/organizations/{id}");
+            match &body {
+                Some(body) => key.write(method.parse().unwrap(), &path, body.clone()).await,
+                None => key.get(&path).await,
+            }
+        };
+        let before = house.before().await;
+        let (there, nowhere) = (send(&foreign).await, send(unknown).await);
+        assert_eq!((there.status.as_u16(), nowhere.status.as_u16()), (404, 404), "{method}");
+        assert_eq!(told(&there), told(&nowhere));
+        let events = house.events_since(&before).await;
+        assert_eq!(events.len(), 2);
+        let own = house.organization("org-a").await;
+        assert!(
+            events.iter().all(|event| event.organization.as_deref() == Some(&own)),
+            "in the caller's own trail"
+        );
+    }
+    for odd in ["org_x", "%00", "..%2F", "user_00000000000000000000000007"] {
+        assert_eq!(key.get(&format!("/organizations/{odd}")).await.status, 404, "{odd}");
+    }
+    let refused = key.post("/organizations", json!({})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("operator_required")));
+    let refused = key.patch("/organizations/org-a", json!({"functional_roles": null})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("operator_required")));
+    let fine = key.patch("/organizations/org-a", json!({"name": "A by key"})).await;
+    assert_eq!(fine.status, 200);
+    let kind =
+        "SELECT actor_kind FROM audit_events WHERE action = 'organization.updated' ORDER BY id DESC LIMIT 1";
+    assert_eq!(house.text(kind).await.as_deref(), Some("api_key"));
+}
+
+#[tokio::test]
+async fn s0_26_s0_30_a_key_ends_where_its_organization_does() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &["organization:read", "organization:write"]).await;
+    let reader = Api::key(&house, "org-a", &["organization:read"]).await;
+    let refused = reader.patch("/organizations/org-a", json!({"name": "x"})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("permission_missing")));
+    house.execute("UPDATE organizations SET functional_roles = '[]' WHERE slug = 'org-a'").await;
+    let cut = key.patch("/organizations/org-a", json!({"name": "x"})).await;
+    assert_eq!((cut.status.as_u16(), &cut.json()["code"]), (403, &json!("organization_function_missing")));
+    house
+        .execute("UPDATE organizations SET functional_roles = NULL, deactivated_at = 1 WHERE slug = 'org-a'")
+        .await;
+    let off = key.get("/organizations/org-a").await;
+    assert_eq!((off.status.as_u16(), &off.json()["code"]), (403, &json!("organization_inactive")));
+}
+
+#[tokio::test]
+async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("organization", "org-a");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    let elsewhere = ask.redeems(&arrival).await.access_token;
+    let refused = Api::with(&house, Some(elsewhere)).await.get("/organizations").await;
+    assert_eq!(refused.status, 401, "a token that does not name the API");
+
+    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
+    let start = "[application.rp1]\n";
+    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
+    let token = async |email: &str, organization: &str| {
+        let ask = rp1.asks().with("organization", organization).with("login_hint", email);
+        let arrival = Person::new(email).follows(&ask).await;
+        ask.redeems(&arrival).await.access_token
+    };
+    let ann = Api::with(&house, Some(token("ann@a.test", "org-a").await)).await;
+    let list = ann.get("/organizations").await.json();
+    let slugs: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| one["slug"].clone()).collect();
+    assert_eq!(slugs, ["org-a"]);
+    assert_eq!(list["items"][0]["has_owner"], json!(true));
+    assert_eq!(ann.get("/organizations/org-b").await.status, 404);
+    let renamed = ann.patch("/organizations/org-a", json!({"name": "Ann's"})).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    let actor =
+        "SELECT actor_kind FROM audit_events WHERE action = 'organization.updated' ORDER BY id DESC LIMIT 1";
+    assert_eq!(house.text(actor).await.as_deref(), Some("user"));
+
+    let con = Api::with(&house, Some(token("con@a.test", "org-a").await)).await;
+    let read = con.get("/organizations/org-a").await;
+    assert_eq!(read.status, 200);
+    assert!(read.json().get("functional_roles").is_none(), "{}", read.body);
+    let refused = con.patch("/organizations/org-a", json!({"name": "Con's"})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("permission_missing")));
+
+    house.execute("UPDATE memberships SET status = 'suspended'").await;
+    for api in [&ann, &con] {
+        assert_eq!(api.get("/organizations").await.status, 401, "at once, whatever the token says");
+    }
+}

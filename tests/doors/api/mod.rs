@@ -1,0 +1,6 @@
+//! The administration API.
+
+mod callers;
+mod document;
+mod organizations;
+mod requests;

@@ -1,0 +1,286 @@
+//! Organizations over the API.
+
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::broker::{Engine, House};
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const ID: &str = "0192f3a4-b5c6-7d8e-9f00-112233445566";
+
+/// The last event of this action, with what was changed.
+async fn last_change(house: &House, action: &str) -> (Value, Value) {
+    let read = async |column: &str| {
+        let sql =
+            format!("SELECT {column} FROM audit_events WHERE action = '{action}' ORDER BY id DESC LIMIT 1");
+        house.text(&sql).await.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+    };
+    (read("before").await, read("after").await)
+}
+
+#[tokio::test]
+async fn s1_r02_s0_16_s0_17_s0_18_s0_19_an_organization_is_made_with_the_id_that_is_given_or_one_of_its_own()
+{
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let made = operator.post("/organizations", json!({"id": ID, "name": "My Corporation"})).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let (view, etag) = (made.json(), made.header("etag").unwrap().to_owned());
+        assert_eq!((&view["uuid"], &view["slug"]), (&json!(ID), &json!("my-corporation")));
+        assert_eq!(
+            (&view["name"], &view["display_name"]),
+            (&json!("My Corporation"), &json!("My Corporation"))
+        );
+        assert_eq!((&view["status"], &view["has_owner"]), (&json!("active"), &json!(false)), "S1-L2");
+        assert_eq!(view["created_at"], json!("2026-06-01T09:00:00.000Z"), "S3-17");
+        let prefixed = view["id"].as_str().unwrap().to_owned();
+        assert_eq!(made.header("location"), Some(&*format!("/api/v1/organizations/{prefixed}")));
+        for name in [ID, &prefixed, "my-corporation"] {
+            let read = operator.get(&format!("/organizations/{name}")).await;
+            assert_eq!((read.status.as_u16(), &read.json()), (200, &view), "{name}");
+            assert_eq!(read.header("etag"), Some(&*etag));
+        }
+
+        let again = operator.post("/organizations", json!({"id": prefixed, "name": "Another"})).await;
+        assert_eq!((again.status.as_u16(), &again.json()["code"]), (409, &json!("organization_exists")));
+        assert_eq!(operator.get(&format!("/organizations/{ID}")).await.json(), view, "nothing changed");
+
+        let bare = operator.post("/organizations", json!({})).await;
+        assert_eq!(bare.status, 201, "{}", bare.body);
+        assert_eq!(bare.json()["name"], bare.json()["id"], "S0-19");
+        let other = "0192f3a4-b5c6-7d8e-9f00-112233445567";
+        let nameless = operator.post("/organizations", json!({"id": other})).await.json();
+        assert_eq!(nameless["name"], json!(other), "as it was written");
+
+        house.turn_clock(1);
+        let same_name = operator.post("/organizations", json!({"name": "My Corporation"})).await.json();
+        assert_eq!(same_name["slug"], json!("my-corporation-2"), "S3-16: a name may be there twice");
+        let taken = operator.post("/organizations", json!({"name": "x", "slug": "my-corporation"})).await;
+        assert_eq!((taken.status.as_u16(), &taken.json()["code"]), (409, &json!("slug_taken")));
+
+        let (before, after) = last_change(&house, "organization.created").await;
+        assert_eq!((before, &after["slug"]), (Value::Null, &json!("my-corporation-2")));
+    }
+}
+
+#[tokio::test]
+async fn s0_18_s0_20_of_many_at_once_one_makes_the_organization() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let body = || json!({"id": ID, "name": "Crowded"});
+        let posts =
+            futures_util::future::join_all((0..50).map(|_| operator.post("/organizations", body()))).await;
+        let statuses: Vec<_> = posts.iter().map(|answer| answer.status.as_u16()).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+
+        let other = "/organizations/0192f3a4-b5c6-7d8e-9f00-112233445567";
+        let puts =
+            futures_util::future::join_all((0..20).map(|_| operator.put(other, json!({"name": "y"})))).await;
+        let statuses: Vec<_> = puts.iter().map(|answer| answer.status.as_u16()).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 201)), "{statuses:?}");
+        let made = house.events_of("organization.created").await;
+        assert_eq!(made, 3 + 2, "the house's own, and one each");
+    }
+}
+
+#[tokio::test]
+async fn s1_r04_s0_20_put_makes_it_once_and_then_changes_what_is_sent() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/organizations/{ID}");
+        let made =
+            operator.put(&path, json!({"name": "x", "description": "of\ntwo lines", "kind": "school"})).await;
+        assert_eq!((made.status.as_u16(), &made.json()["uuid"]), (201, &json!(ID)), "{}", made.body);
+        house.turn_clock(60);
+        let renamed = operator.put(&path, json!({"name": "y"})).await;
+        let mut expected = made.json();
+        (expected["name"], expected["display_name"]) = (json!("y"), json!("y"));
+        expected["updated_at"] = json!("2026-06-01T09:01:00.000Z");
+        assert_eq!(
+            (renamed.status.as_u16(), renamed.json()),
+            (200, expected.clone()),
+            "only the name, S3-18"
+        );
+        assert_eq!(
+            last_change(&house, "organization.updated").await,
+            (json!({"display_name": "x"}), json!({"display_name": "y"}))
+        );
+        house.turn_clock(60);
+        let events = house.events_of("organization.updated").await;
+        let again = operator.put(&path, json!({"name": "y"})).await;
+        assert_eq!((again.status.as_u16(), again.json()), (200, expected), "idempotent");
+        assert_eq!(house.events_of("organization.updated").await, events);
+        let cleared = operator.put(&path, json!({"name": "y", "description": null})).await.json();
+        assert_eq!((&cleared["description"], &cleared["kind"]), (&Value::Null, &json!("school")));
+
+        let nameless = operator.put(&path, json!({})).await;
+        assert_eq!((nameless.status.as_u16(), &nameless.json()["code"]), (400, &json!("invalid_body")));
+        for immutable in ["id", "created_at", "project_id"] {
+            let refused = operator.put(&path, json!({"name": "z", immutable: "x"})).await;
+            assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (400, &json!("unknown_field")));
+            assert_eq!(refused.json()["errors"][0]["pointer"], json!(format!("/{immutable}")));
+        }
+        let unknown = operator.put("/organizations/no-such-slug", json!({"name": "z"})).await;
+        assert_eq!(unknown.status, 404, "a slug makes no id");
+    }
+}
+
+#[tokio::test]
+async fn s1_r04_s1_r03_whoever_says_what_they_have_read_overwrites_nothing_else() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let read = operator.get("/organizations/org-a").await;
+        let etag = read.header("etag").unwrap().to_owned();
+        let get = reqwest::Method::GET;
+        for known in [etag.as_str(), "*", &format!("\"x\", W/{etag}")] {
+            let path = "/organizations/org-a";
+            let same = operator.send(get.clone(), path, |ask| ask.header("if-none-match", known)).await;
+            assert_eq!((same.status.as_u16(), same.body.as_str()), (304, ""), "{known}");
+        }
+        let patch = async |etag: &str, name: &str| {
+            let body = json!({ "name": name }).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("if-match", etag).header("content-type", "application/merge-patch+json").body(body)
+            };
+            operator.send(reqwest::Method::PATCH, "/organizations/org-a", dress).await
+        };
+        let first = patch(&etag, "First").await;
+        assert_eq!((first.status.as_u16(), &first.json()["name"]), (200, &json!("First")));
+        assert_ne!(first.header("etag"), Some(&*etag));
+        let late = patch(&etag, "Second").await;
+        assert_eq!((late.status.as_u16(), &late.json()["code"]), (412, &json!("precondition_failed")));
+        assert_eq!(operator.get("/organizations/org-a").await.json()["name"], json!("First"));
+        assert_eq!(patch("*", "Third").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn s2_29_s2_34_a_slug_is_renamed_and_never_given_away_and_the_id_stays() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let id = house.organization("org-a").await;
+        let renamed = operator.patch("/organizations/org-a", json!({"slug": "a-corp"})).await;
+        assert_eq!((renamed.status.as_u16(), &renamed.json()["id"]), (200, &json!(id)), "{}", renamed.body);
+        assert_eq!(
+            last_change(&house, "organization.renamed").await,
+            (json!({"slug": "org-a"}), json!({"slug": "a-corp"}))
+        );
+        assert_eq!(operator.get("/organizations/org-a").await.status, 404);
+        for (method, path) in [("PATCH", "/organizations/org-b"), ("POST", "/organizations")] {
+            let taken = operator.write(method.parse().unwrap(), path, json!({"slug": "org-a"})).await;
+            assert_eq!(
+                (taken.status.as_u16(), &taken.json()["code"]),
+                (409, &json!("slug_taken")),
+                "{method}"
+            );
+        }
+        let back = operator.patch(&format!("/organizations/{id}"), json!({"slug": "org-a"})).await;
+        assert_eq!(
+            (back.status.as_u16(), &back.json()["slug"]),
+            (200, &json!("org-a")),
+            "its own may come back"
+        );
+        let moved = operator.patch("/organizations/org-a", json!({"id": ID})).await;
+        assert_eq!((moved.status.as_u16(), &moved.json()["code"]), (400, &json!("unknown_field")));
+    }
+}
+
+#[tokio::test]
+async fn s1_r01_s0_12_s2_41_lists_come_in_pages_of_what_one_may_see() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        for number in 0..5 {
+            house.turn_clock(1);
+            let body = json!({"name": format!("Zeta {number}")});
+            assert_eq!(operator.post("/organizations", body).await.status, 201);
+        }
+        house.execute("UPDATE organizations SET deleted_at = 1 WHERE slug = 'zeta-3'").await;
+        house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'zeta-4'").await;
+        let slugs = async |query: &str| {
+            let (mut slugs, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+            loop {
+                let page = operator.get(&format!("/organizations?limit=2{query}{cursor}")).await.json();
+                slugs.extend(page["items"].as_array().unwrap().iter().map(|one| one["slug"].clone()));
+                pages += 1;
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => return (slugs, pages),
+                }
+            }
+        };
+        let (all, pages) = slugs("").await;
+        assert_eq!((all.len(), pages), (7, 4), "{all:?}");
+        assert!(all.contains(&json!("org-a")) && !all.contains(&json!("zeta-3")));
+        assert_eq!(slugs("&name=ZETA").await.0, ["zeta-0", "zeta-1", "zeta-2", "zeta-4"]);
+        assert_eq!(slugs("&name=zeta&status=deactivated").await.0, ["zeta-4"]);
+        assert_eq!(slugs("&status=deleted").await.0, ["zeta-3"]);
+        assert_eq!(slugs("&name=%25").await.0, [""; 0]);
+        assert_eq!(slugs("&has_owner=true").await.0, [""; 0], "nobody has signed in yet");
+
+        let first = operator.get("/organizations?limit=2").await.json();
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let other = operator.get(&format!("/organizations?limit=2&name=z&cursor={cursor}")).await;
+        assert_eq!((other.status.as_u16(), &other.json()["code"]), (400, &json!("cursor_invalid")));
+        for limit in ["0", "201", "x", "-1"] {
+            let refused = operator.get(&format!("/organizations?limit={limit}")).await;
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["code"]),
+                (400, &json!("invalid_parameter"))
+            );
+        }
+
+        let key = Api::key(&house, "org-a", &["organization:read"]).await;
+        let own = key.get("/organizations").await.json();
+        assert_eq!(own["items"].as_array().unwrap().len(), 1);
+        assert_eq!((&own["items"][0]["slug"], &own["next_cursor"]), (&json!("org-a"), &Value::Null));
+        assert!(own["items"][0].get("functional_roles").is_none());
+    }
+}
+
+#[tokio::test]
+async fn s0_28_s2_32_what_breaks_a_rule_is_named_and_changes_nothing() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let before = operator.get("/organizations/org-a").await.json();
+    let long = "x".repeat(1_001);
+    for (field, value) in [
+        ("logo_uri", json!("javascript:alert(1)")),
+        ("logo_uri", json!("http://a.test/logo.png")),
+        ("logo_uri", json!("data:image/png;base64,AAAA")),
+        ("description", json!(long)),
+        ("description", json!("a\u{202e}b")),
+        ("name", json!("a\nb")),
+        ("name", json!("")),
+        ("slug", json!("Not A Slug")),
+        ("slug", json!(ID)),
+        ("kind", json!(long)),
+        ("functional_roles", json!(["no-such"])),
+    ] {
+        let noted = house.before().await;
+        let refused = operator.patch("/organizations/org-a", json!({ field: value })).await;
+        let body = refused.json();
+        assert_eq!(
+            (refused.status.as_u16(), &body["code"]),
+            (422, &json!("invalid_value")),
+            "{field}: {body}"
+        );
+        let pointer = body["errors"][0]["pointer"].as_str().unwrap();
+        assert!(pointer.starts_with(&format!("/{field}")), "{pointer}");
+        house.refused(&noted, "invalid_value").await;
+    }
+    assert_eq!(operator.get("/organizations/org-a").await.json(), before);
+    let fine =
+        json!({"logo_uri": "https://cdn.a.test/logo.png", "description": "Makes\nthings", "kind": "company"});
+    let after = operator.patch("/organizations/org-a", fine).await;
+    assert_eq!((after.status.as_u16(), &after.json()["kind"]), (200, &json!("company")), "S3-01");
+    let both = operator.patch("/organizations/org-a", json!({"name": "x", "display_name": "y"})).await;
+    assert_eq!((both.status.as_u16(), &both.json()["code"]), (400, &json!("invalid_body")));
+}

@@ -1,0 +1,129 @@
+//! What a request must look like, and what becomes of one that is sent twice.
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::json;
+
+use crate::house::api::Api;
+use crate::house::broker::{Engine, House};
+
+#[tokio::test]
+async fn s0_35_s1_r00_what_nothing_is_known_of_is_refused_by_its_name() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    for (path, code, parameter) in [
+        ("/organizations?nmae=x", "unknown_parameter", "nmae"),
+        ("/organizations?name=x&name=y", "duplicate_parameter", "name"),
+        ("/organizations?status=gone", "invalid_parameter", "status"),
+        ("/organizations/org-a?x=", "unknown_parameter", "x"),
+    ] {
+        let before = house.before().await;
+        let refused = operator.get(path).await;
+        let body = refused.json();
+        assert_eq!((refused.status.as_u16(), &body["code"]), (400, &json!(code)), "{path}");
+        assert_eq!(body["errors"][0]["parameter"], json!(parameter));
+        assert!(body["request_id"].as_str().unwrap().starts_with("req_"));
+        assert_eq!(body["type"], json!(format!("{}/api/v1/problems#{code}", house.url)));
+        assert_eq!(refused.header("cache-control"), Some("no-store"));
+        house.refused(&before, code).await;
+    }
+}
+
+#[tokio::test]
+async fn m10_m11_a_body_that_is_not_one_json_object_is_refused_and_changes_nothing() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let many = house.count("organizations").await;
+    let json = "application/json";
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
+    for (kind, body, status, code) in [
+        (json, "", 400, "invalid_json"),
+        (json, "[]", 400, "invalid_json"),
+        (json, "{\"name\":\"x\"}{}", 400, "invalid_json"),
+        (json, "{\"name\":\"x\",\"name\":\"y\"}", 400, "invalid_json"),
+        (json, "{\"name\":7}", 400, "invalid_body"),
+        (json, "{\"nmae\":\"x\"}", 400, "unknown_field"),
+        (json, "{\"id\":\"7\"}", 422, "invalid_value"),
+        (json, "{\"name\":\"\\u0000\"}", 422, "invalid_value"),
+        ("text/plain", "{}", 415, "unsupported_media_type"),
+        ("application/merge-patch+json", "{}", 415, "unsupported_media_type"),
+        (json, large.as_str(), 413, "too_large"),
+    ] {
+        let before = house.before().await;
+        let body_of = body.to_owned();
+        let dress = |ask: reqwest::RequestBuilder| ask.header(CONTENT_TYPE, kind).body(body_of);
+        let refused = operator.send(Method::POST, "/organizations", dress).await;
+        assert_eq!(refused.status.as_u16(), status, "{}", refused.body);
+        assert_eq!(refused.json()["code"], json!(code));
+        house.refused(&before, code).await;
+    }
+    let unwanted = operator.send(Method::GET, "/organizations", |ask| ask.body("{}")).await;
+    assert_eq!((unwanted.status.as_u16(), &unwanted.json()["code"]), (400, &json!("body_unexpected")));
+    assert_eq!(house.count("organizations").await, many);
+}
+
+#[tokio::test]
+async fn h39_s1_r00_the_same_request_under_the_same_key_is_done_once() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let keyed = async |api: &Api, key: &str, name: &str| {
+            let body = json!({ "name": name }).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("idempotency-key", key).header(CONTENT_TYPE, "application/json").body(body)
+            };
+            api.send(Method::POST, "/organizations", dress).await
+        };
+        let many = house.count("organizations").await;
+        let all = futures_util::future::join_all((0..10).map(|_| keyed(&operator, "one", "Once"))).await;
+        let first = all.iter().find(|answer| answer.header("idempotency-replayed").is_none()).unwrap();
+        assert_eq!(first.status, 201);
+        for answer in &all {
+            assert_eq!((answer.status, &answer.body), (first.status, &first.body));
+            assert_eq!(answer.header("location"), first.header("location"));
+        }
+        assert_eq!(house.count("organizations").await, many + 1);
+        let replayed =
+            all.iter().filter(|answer| answer.header("idempotency-replayed") == Some("true")).count();
+        assert_eq!(replayed, 9);
+
+        let other = keyed(&operator, "one", "Twice").await;
+        assert_eq!((other.status.as_u16(), &other.json()["code"]), (422, &json!("idempotency_key_reused")));
+        let stranger = Api::operator(&house).await;
+        assert_eq!(keyed(&stranger, "one", "Twice").await.status, 201, "a key is the caller's own");
+        for wrong in ["", "a b", &"x".repeat(256)] {
+            let refused = keyed(&operator, wrong, "x").await;
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["code"]),
+                (400, &json!("invalid_parameter"))
+            );
+        }
+        // What was refused may be tried again; what is over is forgotten.
+        let taken = async || {
+            let body = json!({"name": "x", "slug": "fresh"}).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("idempotency-key", "two").header(CONTENT_TYPE, "application/json").body(body)
+            };
+            operator.send(Method::POST, "/organizations", dress).await.status.as_u16()
+        };
+        operator.post("/organizations", json!({"slug": "fresh"})).await;
+        assert_eq!(taken().await, 409);
+        house.turn_clock(24 * 3_600 + 1);
+        assert_eq!(keyed(&operator, "one", "Once").await.header("idempotency-replayed"), None);
+    }
+}
+
+#[tokio::test]
+async fn m08_what_cannot_be_recorded_is_not_done() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let many = house.count("organizations").await;
+    house.execute("ALTER TABLE audit_events RENAME TO gone").await;
+    let refused = operator.post("/organizations", json!({"name": "x"})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &json!("audit_unavailable")));
+    let unread = operator.get("/organizations?x=y").await;
+    assert_eq!((unread.status.as_u16(), &unread.json()["code"]), (503, &json!("audit_unavailable")));
+    assert_eq!(house.count("organizations").await, many);
+    house.execute("ALTER TABLE gone RENAME TO audit_events").await;
+    assert_eq!(operator.post("/organizations", json!({"name": "x"})).await.status, 201);
+}

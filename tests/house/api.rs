@@ -1,0 +1,147 @@
+//! A caller of the administration API. Every answer it gets is held against the API's own document.
+
+use behalf::foundation::id::ApiKeyId;
+use behalf::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
+use behalf::store::durable::api_keys;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::broker::House;
+use super::visitor::{Answer, Visitor};
+
+pub struct Api {
+    url: String,
+    bearer: Option<String>,
+    document: Value,
+}
+
+impl Api {
+    /// The operator of the default project.
+    pub async fn operator(house: &House) -> Self {
+        Self::by(house, OperatorRole::System).await
+    }
+
+    pub async fn by(house: &House, role: OperatorRole) -> Self {
+        let text = plant(house, "default", Holder::Operator(role)).await;
+        Self::with(house, Some(text)).await
+    }
+
+    /// A key of an organization.
+    pub async fn key(house: &House, organization: &str, permissions: &[&str]) -> Self {
+        let id = house.organization(organization).await.parse().unwrap();
+        let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
+        let text = plant(house, "default", Holder::Organization(id, permissions)).await;
+        Self::with(house, Some(text)).await
+    }
+
+    /// Whoever holds this, or nothing.
+    pub async fn with(house: &House, bearer: Option<String>) -> Self {
+        let url = format!("{}/api/v1", house.url);
+        let document = Visitor::arrives().get(&format!("{url}/openapi.json")).await.json();
+        Self { url, bearer, document }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, |request| request).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.write(Method::POST, path, body).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.write(Method::PUT, path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.write(Method::PATCH, path, body).await
+    }
+
+    pub async fn write(&self, method: Method, path: &str, body: Value) -> Answer {
+        self.send(method, path, |request| {
+            request.header(CONTENT_TYPE, "application/json").body(body.to_string())
+        })
+        .await
+    }
+
+    /// Any request, dressed by `dress`: further headers, another body.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        dress: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let url = format!("{}{path}", self.url);
+        let answer = Visitor::arrives()
+            .request(method.clone(), &url, |request| {
+                dress(match &self.bearer {
+                    Some(bearer) => request.bearer_auth(bearer),
+                    None => request,
+                })
+            })
+            .await;
+        self.is_documented(&method, path, &answer);
+        answer
+    }
+
+    /// The status stands in the document, and the code under it, or the members of the answer.
+    fn is_documented(&self, method: &Method, path: &str, answer: &Answer) {
+        let path = path.split('?').next().unwrap_or_default();
+        let template = match path.strip_prefix("/organizations/") {
+            Some(_) => "/organizations/{organization_id}",
+            None => path,
+        };
+        let operation = &self.document["paths"][template][method.as_str().to_lowercase()];
+        assert!(operation.is_object(), "{method} {template} is not in the document");
+        let response = &operation["responses"][answer.status.as_str()];
+        assert!(
+            response.is_object(),
+            "{method} {template}: {} is not documented: {}",
+            answer.status,
+            answer.body
+        );
+        if answer.body.is_empty() {
+            return;
+        }
+        let kind = answer.header("content-type").unwrap();
+        let schema = &response["content"][kind]["schema"];
+        assert!(schema.is_object(), "{method} {template}: {kind} is not documented");
+        let body = answer.json();
+        if kind == "application/problem+json" {
+            let codes = schema["allOf"][1]["properties"]["code"]["enum"].as_array().unwrap();
+            assert!(codes.contains(&body["code"]), "{method} {template}: {body} is not among {codes:?}");
+            return;
+        }
+        let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let shape = &self.document["components"]["schemas"][name];
+        for member in body.as_object().unwrap().keys() {
+            assert!(shape["properties"][member].is_object(), "{name} has no {member}");
+        }
+        for member in shape["required"].as_array().unwrap() {
+            assert!(body.get(member.as_str().unwrap()).is_some(), "{name} lacks {member}: {body}");
+        }
+    }
+}
+
+/// Puts a key into the database, and gives its text.
+pub async fn plant(house: &House, project: &str, holder: Holder) -> String {
+    let broker = &house.broker;
+    let found = behalf::store::durable::projects::by_slug(&mut &broker.db, project).await.unwrap();
+    let key = ApiKey {
+        id: ApiKeyId::new(&broker.random, broker.now()),
+        project_id: found.expect("such a project").id,
+        name: "of a story".into(),
+        networks: Vec::new(),
+        created_by: "operator".into(),
+        created_at: broker.now(),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        holder,
+    };
+    let text = KeyText::new(&broker.random, key.id, matches!(key.holder, Holder::Operator(_)));
+    let digest = text.secret.digest();
+    broker.db.write(async move |tx| api_keys::insert(tx, &key, digest).await).await.unwrap();
+    text.text().expose().to_owned()
+}
