@@ -78,10 +78,9 @@ struct Make<'a> {
 
 impl Make<'_> {
     fn answer(&self, request: &str, encrypted: bool) -> String {
-        let sp = self.acs.replace("/acs", "/metadata");
         let name_id = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
         let now = Clock::System.now();
-        let asked = Asked { request, acs: self.acs, sp: &sp, name_id: &name_id, now };
+        let asked = Asked { request, acs: self.acs, name_id: &name_id, now };
         let random = Random::System;
         let (cipher, oaep) = (Cipher::Aes256Gcm, Oaep::Mgf1p);
         let encrypt = Encrypt { key: &self.to, cipher, oaep, random: &random };
