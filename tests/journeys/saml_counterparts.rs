@@ -594,8 +594,9 @@ async fn h10_simplesamlphp_names_people_in_the_format_that_is_asked_for() {
     for (asked, format) in [
         ("preset = \"simplesamlphp\"", PERSISTENT),
         ("name_id_format = \"email_address\"", EMAIL),
-        // It has a format of its own, for whoever does not say.
-        ("name_id_format = \"unspecified\"", EMAIL),
+        // Whoever does not say gets what our metadata names first.
+        ("name_id_format = \"unspecified\"", PERSISTENT),
+        ("name_id_format = \"none\"", PERSISTENT),
     ] {
         let keys = format!("metadata_url = \"{{metadata_url}}\"\n{asked}");
         let customer = Customer::opens(simplesamlphp::Plan::default(), &keys, "").await;

@@ -40,7 +40,7 @@ fn h13_queries_that_openssl_signed_are_believed_as_they_were_received() {
         let turned: Vec<&str> = query.split('&').rev().chain(["x=1", "", "y"]).collect();
         assert!(RedirectMessage::read(&turned.join("&"), Request).unwrap().verified(&keys(&[key])).is_ok());
         let tidied = query.replace("%3d", "%3D");
-        assert!(!RedirectMessage::read(&tidied, Request).unwrap().verified(&keys(&[key])).is_ok());
+        assert!(RedirectMessage::read(&tidied, Request).unwrap().verified(&keys(&[key])).is_err());
     }
 }
 
@@ -60,7 +60,7 @@ fn h13_whatever_is_signed_cannot_be_changed() {
     assert!(!unsigned.is_signed() && unsigned.verified(&keys).is_err());
     // A response that is signed as a request is not signed.
     let renamed = query.replace("SAMLRequest", "SAMLResponse");
-    assert!(!RedirectMessage::read(&renamed, Response).unwrap().verified(&keys).is_ok());
+    assert!(RedirectMessage::read(&renamed, Response).unwrap().verified(&keys).is_err());
 }
 
 #[test]
