@@ -1,5 +1,7 @@
 //! Base64 as XML and HTML forms carry it.
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64;
 
 /// The bytes of `text`: the standard alphabet, padded, with white space anywhere (RFC 2045 breaks its lines), and
@@ -10,7 +12,10 @@ pub(super) fn decode(text: &str, max: usize) -> Option<Vec<u8>> {
         return None;
     }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let dense: Vec<u8> = text.bytes().filter(|byte| !blank(byte)).collect();
+    let dense: Cow<'_, [u8]> = match text.bytes().any(|byte| blank(&byte)) {
+        true => text.bytes().filter(|byte| !blank(byte)).collect(),
+        false => text.as_bytes().into(),
+    };
     if dense.len() > encoded {
         return None;
     }

@@ -69,36 +69,57 @@ impl Expected<'_> {
     }
 }
 
-/// Reads a posted response, after its base64. Nothing is believed that was not signed: what comes out is read again
-/// from the canonical bytes that a key of the connection signed, and the rest of the document can only refuse.
-pub fn read(xml: &[u8], expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
-    if expected.keys.is_empty() {
-        return Err(Refused::new(Check::NoKey, "a certificate of the provider", "none at this connection"));
+/// A response as it was posted, after its base64. It is a document, and nothing of it is believed.
+pub struct Posted<'x>(Document<'x>);
+
+impl<'x> Posted<'x> {
+    pub fn parse(xml: &'x [u8]) -> Result<Self, Refused> {
+        Ok(Self(Document::parse(xml, &Limits::MESSAGE)?))
     }
-    let document = Document::parse(xml, &Limits::MESSAGE)?;
-    let root = document.root();
-    let part = structure::response(root)?;
-    let outer = signed_bytes(root, expected)?;
-    match &outer {
-        Some(bytes) => head(Document::parse(bytes.get(), &Limits::MESSAGE)?.root(), expected)?,
-        None => head(root, expected)?,
+
+    /// What it says it answers: good for finding the flow, for nothing else.
+    pub fn claimed_in_response_to(&self) -> Option<&str> {
+        structure::response(self.0.root()).ok()?;
+        self.0.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID)
     }
-    let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
-    let signed = match part {
-        structure::Part::Plain(element) => plain(element, outer, expected)?,
-        structure::Part::Encrypted(element) => encrypted(element, outer, expected)?,
-    };
-    signed.try_map(|bytes| {
-        let document = Document::parse(bytes, &Limits::MESSAGE)?;
-        assertion::read(structure::assertion(document.root())?, expected)
-    })
+
+    /// Its assertion. Nothing is believed that was not signed: what comes out is read again from the canonical bytes
+    /// that a key of the connection signed, and the rest of the document can only refuse.
+    pub fn read(&self, expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
+        if expected.keys.is_empty() {
+            return Err(Refused::new(
+                Check::NoKey,
+                "a certificate of the provider",
+                "none at this connection",
+            ));
+        }
+        let root = self.0.root();
+        let part = structure::response(root)?;
+        let outer = signed_bytes(root, expected)?;
+        match &outer {
+            Some(bytes) => head(Document::parse(bytes.get(), &Limits::MESSAGE)?.root(), expected)?,
+            None => head(root, expected)?,
+        }
+        let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
+        let signed = match part {
+            structure::Part::Plain(element) => plain(element, outer, expected)?,
+            structure::Part::Encrypted(element) => encrypted(element, outer, expected)?,
+        };
+        signed.try_map(|bytes| {
+            let document = Document::parse(bytes, &Limits::MESSAGE)?;
+            assertion::read(structure::assertion(document.root())?, expected)
+        })
+    }
 }
 
-/// What a response says it answers, before anything of it is believed: good for finding the flow, for nothing else.
+/// [`Posted::read`] of whoever need not look at it before.
+pub fn read(xml: &[u8], expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
+    Posted::parse(xml)?.read(expected)
+}
+
+/// [`Posted::claimed_in_response_to`], likewise.
 pub fn claimed_in_response_to(xml: &[u8]) -> Option<String> {
-    let document = Document::parse(xml, &Limits::MESSAGE).ok()?;
-    structure::response(document.root()).ok()?;
-    document.root().attr("InResponseTo").filter(|id| id.len() <= message::MAX_ID).map(str::to_owned)
+    Posted::parse(xml).ok()?.claimed_in_response_to().map(str::to_owned)
 }
 
 /// The fields of the response itself. Unless it is signed they are anybody's, so they only ever refuse.
