@@ -69,6 +69,7 @@ pub struct Answer<A> {
 pub struct Reply {
     pub status: u16,
     pub etag: Option<String>,
+    /// A path of the project's.
     pub location: Option<String>,
     pub body: Value,
 }
@@ -199,9 +200,12 @@ impl Change<'_, '_> {
         }
     }
 
-    /// Refuses who expects something to be there that is not.
+    /// Refuses who expects something to be there that is not, be it anything (`*`).
     pub fn matches_nothing(&self) -> Result<(), Refused> {
-        self.matches("")
+        match self.if_match {
+            Some(_) => Err(Refused::new(Code::PreconditionFailed, "there is nothing yet")),
+            None => Ok(()),
+        }
     }
 
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {

@@ -37,7 +37,12 @@ impl Api {
 
     /// Whoever holds this, or nothing.
     pub async fn with(house: &House, bearer: Option<String>) -> Self {
-        let url = format!("{}/api/v1", house.url);
+        Self::at(house, "", bearer).await
+    }
+
+    /// The same at a project's own path.
+    pub async fn at(house: &House, project: &str, bearer: Option<String>) -> Self {
+        let url = format!("{}{project}/api/v1", house.url);
         let document = Visitor::arrives().get(&format!("{url}/openapi.json")).await.json();
         Self { url, bearer, document }
     }

@@ -48,7 +48,7 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
         Err(refused) => Err(refused),
     };
     match outcome {
-        Ok(answer) => answered(&parts, &answer),
+        Ok(answer) => answered(&visitor, &parts, &answer),
         Err(refused) => {
             let refused = noted::<O>(&visitor, &caller, trail, refused).await;
             shown(&visitor, refused).await
@@ -197,7 +197,7 @@ async fn noted<O: Operation>(
     }
 }
 
-fn answered<A>(parts: &Parts, answer: &Answer<A>) -> Response {
+fn answered<A>(visitor: &Visitor, parts: &Parts, answer: &Answer<A>) -> Response {
     let Reply { status, etag, location, body } = &answer.reply;
     let looks = matches!(parts.method, Method::GET | Method::HEAD);
     let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -209,8 +209,9 @@ fn answered<A>(parts: &Parts, answer: &Answer<A>) -> Response {
     if unchanged {
         headers.remove(header::CONTENT_TYPE);
     }
-    for (name, value) in [(header::ETAG, etag), (header::LOCATION, location)] {
-        if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
+    let location = location.as_ref().map(|path| visitor.path(path));
+    for (name, value) in [(header::ETAG, etag.as_ref()), (header::LOCATION, location.as_ref())] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(name, value);
         }
     }

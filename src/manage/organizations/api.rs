@@ -37,6 +37,7 @@ pub struct ListQuery {
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
     pub cursor: Option<String>,
 }
 

@@ -23,20 +23,28 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
 #[serde(deny_unknown_fields)]
 pub struct CreateOrganization {
     /// A UUID, or `org_` and 26 characters. Absent: one is made.
+    #[schemars(extend("pattern" = "^(org_[0-7][0-9a-hjkmnp-tv-z]{25}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"))]
     pub id: Option<String>,
     /// One line of at most 200 characters. Absent: the id is the name.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub name: Option<String>,
     /// The same under another name; one of the two.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub display_name: Option<String>,
     /// 1 to 63 of `a-z`, `0-9` and `-`. Absent: made of the name.
+    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     pub slug: Option<String>,
     /// What it is: a company, a school …
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_KIND))]
     pub kind: Option<String>,
     /// At most 1000 characters.
+    #[schemars(extend("maxLength" = LONGEST_DESCRIPTION))]
     pub description: Option<String>,
     /// An https address of at most 2048 characters.
+    #[schemars(extend("pattern" = "^https://", "maxLength" = 2_048))]
     pub logo_uri: Option<String>,
     /// What the organization may do at all, by the project's functional roles. Absent: no boundary.
+    #[schemars(extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Vec<String>>,
 }
 
@@ -45,23 +53,25 @@ pub struct CreateOrganization {
 #[serde(deny_unknown_fields)]
 pub struct ReplaceOrganization {
     /// One line of at most 200 characters.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub name: String,
     /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
+    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     pub slug: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = LONGEST_KIND))]
     pub kind: Option<Option<String>>,
     /// At most 1000 characters.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("maxLength" = LONGEST_DESCRIPTION))]
     pub description: Option<Option<String>>,
     /// An https address of at most 2048 characters.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^https://", "maxLength" = 2_048))]
     pub logo_uri: Option<Option<String>>,
     /// Only for the operator.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Option<Vec<String>>>,
 }
 
@@ -70,25 +80,28 @@ pub struct ReplaceOrganization {
 #[serde(deny_unknown_fields)]
 pub struct PatchOrganization {
     /// One line of at most 200 characters.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub name: Option<String>,
     /// The same under another name; one of the two.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub display_name: Option<String>,
     /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
+    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     pub slug: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = LONGEST_KIND))]
     pub kind: Option<Option<String>>,
     /// At most 1000 characters.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("maxLength" = LONGEST_DESCRIPTION))]
     pub description: Option<Option<String>>,
     /// An https address of at most 2048 characters.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("pattern" = "^https://", "maxLength" = 2_048))]
     pub logo_uri: Option<Option<String>>,
     /// Only for the operator.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Option<Vec<String>>>,
 }
 

@@ -78,18 +78,51 @@ async fn s3_09_who_has_no_key_or_a_wrong_one_is_told_the_same() {
     let good = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
     let other = plant(&house, "second", Holder::Operator(OperatorRole::System)).await;
     let expired = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
-    house.execute("UPDATE api_keys SET expires_at = 1 WHERE id = (SELECT MAX(id) FROM api_keys)").await;
+    let id = format!("apk_{}", &expired["behalf_op_".len()..][..26]);
+    assert_eq!(house.execute(&format!("UPDATE api_keys SET expires_at = 1 WHERE id = '{id}'")).await, 1);
     let nobody = told(&Api::with(&house, None).await.get("/organizations").await);
     let last = if good.ends_with('A') { 'E' } else { 'A' };
     let changed = format!("{}{last}", &good[..good.len() - 1]);
     let posing = good.replace("behalf_op_", "behalf_org_");
-    for wrong in [other, expired, changed, posing, "nonsense".into(), String::new()] {
+    for wrong in [other.clone(), expired, changed, posing, "nonsense".into(), String::new()] {
         let before = house.before().await;
         let refused = Api::with(&house, Some(wrong)).await.get("/organizations").await;
         assert_eq!((refused.status.as_u16(), told(&refused)), (401, nobody.clone()));
         assert!(house.events_since(&before).await.is_empty(), "a stranger fills no trail");
     }
-    assert_eq!(Api::with(&house, Some(good)).await.get("/organizations").await.status, 200);
+    assert_eq!(Api::with(&house, Some(good.clone())).await.get("/organizations").await.status, 200);
+
+    // At its own project it is somebody, and sees nothing of the other one.
+    let second = Api::at(&house, "/p/second", Some(other)).await;
+    assert_eq!(second.get("/organizations").await.json()["items"], json!([]));
+    assert_eq!(
+        second.get(&format!("/organizations/{}", house.organization("org-a").await)).await.status,
+        404
+    );
+    let made = second.post("/organizations", json!({"slug": "org-a"})).await;
+    assert_eq!(made.status, 201, "a slug is taken in its own project only");
+    let place = made.header("location").unwrap().to_owned();
+    assert!(place.starts_with("/p/second/api/v1/organizations/org_"), "{place}");
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let first = Api::with(&house, Some(good)).await;
+    assert_eq!(first.get(&format!("/organizations/{id}")).await.status, 404);
+    let there = first.put(&format!("/organizations/{id}"), json!({"name": "x"})).await;
+    assert_eq!((there.status.as_u16(), &there.json()["code"]), (409, &json!("organization_exists")));
+}
+
+#[tokio::test]
+async fn c22_who_guesses_is_slowed_down_and_who_has_a_key_is_not() {
+    let house = House::opens().await;
+    let (nobody, operator) = (Api::with(&house, None).await, Api::operator(&house).await);
+    for _ in 0..60 {
+        assert_eq!(nobody.get("/organizations").await.status, 401);
+    }
+    let refused = nobody.get("/organizations").await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (429, &json!("rate_limited")));
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!(operator.get("/organizations").await.status, 200);
+    house.turn_clock(61);
+    assert_eq!(nobody.get("/organizations").await.status, 401);
 }
 
 #[tokio::test]

@@ -157,6 +157,12 @@ async fn s1_r04_s1_r03_whoever_says_what_they_have_read_overwrites_nothing_else(
         assert_eq!((late.status.as_u16(), &late.json()["code"]), (412, &json!("precondition_failed")));
         assert_eq!(operator.get("/organizations/org-a").await.json()["name"], json!("First"));
         assert_eq!(patch("*", "Third").await.status, 200);
+        let body = json!({"name": "x"}).to_string();
+        let dress = |ask: reqwest::RequestBuilder| {
+            ask.header("if-match", "*").header("content-type", "application/json").body(body)
+        };
+        let new = operator.send(reqwest::Method::PUT, &format!("/organizations/{ID}"), dress).await;
+        assert_eq!(new.status, 412, "there is nothing yet");
     }
 }
 
