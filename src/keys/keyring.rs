@@ -28,7 +28,7 @@ const LONGEST_TOKEN: Duration = Duration::from_secs(3600);
 pub enum KeyError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("a signing key cannot be opened: {0}")]
+    #[error("what is sealed in the database cannot be opened: {0}")]
     Sealed(#[from] SealError),
     #[error("a signing key cannot be used: {0}")]
     Unusable(#[from] SignError),

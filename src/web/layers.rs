@@ -96,7 +96,8 @@ fn longest_uri(path: &str) -> usize {
     if is_of_logout_messages { LONGEST_MESSAGE_URI } else { LONGEST_URI }
 }
 
-/// Refuses an address that nobody should have to read, and headers that are longer than all honest ones together.
+/// Refuses an address that nobody should have to read, headers that are longer than all honest ones together, and a
+/// request for two hosts (RFC 9112, section 3.2): of two readers each may take another one.
 pub async fn short_head(State(front): State<Front>, request: Request, next: Next) -> Response {
     let uri = request.uri();
     let told = |status, code, detail| Told { status, problem: Problem::BadRequest, code, detail };
@@ -110,6 +111,10 @@ pub async fn short_head(State(front): State<Front>, request: Request, next: Next
     if headers + uri.to_string().len() > LARGEST_HEAD {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         let told = told(status, "headers_too_large", "the headers are too long");
+        return lost::answer(&front, &request.into_parts().0, told);
+    }
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        let told = told(StatusCode::BAD_REQUEST, "invalid_request", "there is more than one Host header");
         return lost::answer(&front, &request.into_parts().0, told);
     }
     next.run(request).await

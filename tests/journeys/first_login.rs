@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use behalf::foundation::id::UserId;
 use behalf::protocol::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
@@ -269,6 +270,32 @@ async fn prompt_none_asks_nobody_anything() {
     // A hint at somebody else is not answered with whoever is here.
     let arrival = ann.follows(&rp1.asks().with("prompt", "none").with("login_hint", "con@a.test")).await;
     assert_eq!(arrival.error().0, "login_required");
+}
+
+#[tokio::test]
+async fn a_hint_may_be_the_id_of_a_user() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (mut ann, mut con) = (Person::new("ann@a.test"), Person::new("con@a.test"));
+    let ask = rp1.asks();
+    let of_ann = ask.redeems(&ann.follows(&ask).await).await.id["sub"].as_str().unwrap().to_owned();
+    con.acts_for(&rp1.asks(), "A Corporation").await.code();
+    let silent = |hint: &str| rp1.asks().with("prompt", "none").with("login_hint", hint);
+    ann.follows(&silent(&of_ann)).await.code();
+    let before = house.before().await;
+    let arrival = con.follows(&silent(&of_ann).with("organization", "org-a")).await;
+    assert_eq!(arrival.error().0, "login_required", "somebody else is here");
+    house.refused(&before, "login_required").await;
+    // It leads where the address would, and tells nobody the address.
+    let mut elsewhere = Person::new("ann@a.test");
+    let arrival = elsewhere.follows(&rp1.asks().with("login_hint", &of_ann)).await;
+    assert!(arrival.pages.is_empty(), "{:?}", arrival.pages);
+    arrival.code();
+    assert_eq!(house.idp_a.was_asked("login_hint"), None);
+    // One that is nobody's says nothing.
+    let nobody = UserId::from_u128(7).to_string();
+    let arrival = Person::new("ann@a.test").follows(&rp1.asks().with("login_hint", &nobody)).await;
+    assert_eq!(arrival.pages.len(), 1);
 }
 
 #[tokio::test]

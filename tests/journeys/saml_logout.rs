@@ -44,7 +44,7 @@ fn ends(house: &House, slo: &str, indexes: &[&str], signer: &Signer) -> String {
         session_indexes: indexes,
         not_on_or_after: None,
     };
-    draft.write_signed(now, &signer.key, None).unwrap()
+    sign_enveloped(&draft.write(now).unwrap(), &id, &signer.key, None).unwrap()
 }
 
 async fn slo(house: &House) -> String {

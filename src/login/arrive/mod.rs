@@ -230,8 +230,11 @@ fn fits_connection(application: &Application, connection: &Connection, asked: &A
 
 /// A hint at somebody else is not answered with whoever happens to be signed in.
 pub fn fits_user(user: &User, asked: &Asked) -> bool {
-    let hinted = |hint: &String| {
-        *hint == user.id.to_string() || Email::parse(hint).map_or(true, |email| user.email == Some(email))
+    let hinted = |hint: &String| match (hint.parse::<UserId>(), Email::parse(hint)) {
+        (Ok(id), _) => id == user.id,
+        (_, Ok(email)) => user.email == Some(email),
+        // Neither: another system's name for somebody, which says nothing here.
+        _ => true,
     };
     user.disabled_at.is_none()
         && asked.hinted_user.is_none_or(|hinted| hinted == user.id)

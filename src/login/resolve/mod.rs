@@ -7,11 +7,12 @@ use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, UserId};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
-use crate::store::durable::{connections, delegations, domains, organizations};
+use crate::model::user::User;
+use crate::store::durable::{connections, delegations, domains, organizations, users};
 use crate::web::visitor::Visitor;
 
 /// Whether it is known where to send the person.
@@ -45,9 +46,10 @@ pub async fn decide(
             None => return Err(Refusal::ConnectionNotAllowed.into()),
         });
     }
-    let routed = match &hint {
-        Some(email) => by_domain(visitor, application, email.domain()).await?,
-        None => Vec::new(),
+    let routed = match (&hint, asked.login_hint.as_deref().map(str::parse::<UserId>)) {
+        (Some(email), _) => by_domain(visitor, application, email.domain()).await?,
+        (None, Some(Ok(user))) => by_user(visitor, application, user).await?,
+        _ => Vec::new(),
     };
     if let OrganizationAsked::Named(name) = &asked.organization {
         let own = of_organization(visitor, application, name).await?;
@@ -77,6 +79,20 @@ pub async fn decide(
 pub async fn by_email(visitor: &Visitor, application: &Application, email: Email) -> Result<Resolved, Stop> {
     let connections = by_domain(visitor, application, email.domain()).await?;
     Ok(Resolved { email: Some(email), connections })
+}
+
+/// Where the user of this id would be led by their proved address. The address itself is told to nobody: the id may
+/// have come from anywhere.
+async fn by_user(
+    visitor: &Visitor,
+    application: &Application,
+    id: UserId,
+) -> Result<Vec<ConnectionId>, Stop> {
+    let user = users::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+    match user.as_ref().and_then(User::proved_email) {
+        Some(email) => by_domain(visitor, application, email.domain()).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn by_domain(
