@@ -49,7 +49,11 @@ fn signed(xml: &[u8], id: &str, then: impl FnOnce(&str)) {
 
 /// An assertion that was encrypted to us, as anybody can do it, in a response that nobody signed.
 fn hidden(assertion: &[u8]) -> String {
-    let to = actors::encrypt(if assertion.len() % 4 == 0 { Cipher::Aes256Cbc } else { Cipher::Aes128Gcm });
+    let to = actors::encrypt(if assertion.len().is_multiple_of(4) {
+        Cipher::Aes256Cbc
+    } else {
+        Cipher::Aes128Gcm
+    });
     let data = encrypt(assertion, to.key, to.cipher, to.oaep, to.random).expect("anything can be encrypted");
     let plain = Draft { assertion: None, ..actors::response(actors::assertion()) };
     let plain = plain.write(&actors::sign(false, false), None).expect("a response");

@@ -128,20 +128,15 @@ fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
         parameter["schema"] = schema;
         parameters.push(parameter);
     }
-    let header = |name: &str, description: &str| {
-        json!({
-            "name": name, "in": "header", "required": false, "description": description,
-            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
-        })
-    };
+    let header = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "header", "required": false, "schema": schema, "description": description });
     if writes(route) {
-        parameters.push(header(
-            "Idempotency-Key",
-            "The same request under the same key is answered once, for 24 hours.",
-        ));
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+        let description = "The same request under the same key is answered once, for 24 hours.";
+        parameters.push(header("Idempotency-Key", schema, description));
     }
     if writes(route) && route.codes.contains(&Code::PreconditionFailed) {
-        parameters.push(header("If-Match", "The `ETag` that the thing had when it was read."));
+        let description = "The `ETag` that the thing had when it was read.";
+        parameters.push(header("If-Match", json!({ "type": "string" }), description));
     }
     parameters
 }
