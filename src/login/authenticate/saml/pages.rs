@@ -101,12 +101,13 @@ impl Answered<'_> {
     async fn take(&self, params: &Params, message: &mut Option<Vec<u8>>) -> Result<String, Told> {
         let xml = message.insert(posted(params)?);
         self.may_decrypt(xml).await?;
-        let claimed = response::claimed_in_response_to(xml);
+        let response = response::Posted::parse(xml)?;
+        let claimed = response.claimed_in_response_to().map(str::to_owned);
         let login = self.awaiting(claimed.as_deref()).await.map_err(Told::Stop)?;
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = match self.verified(xml, claimed.as_deref()).await {
+        let assertion = match self.verified(&response, claimed.as_deref()).await {
             Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
-                self.verified_anew(xml, claimed.as_deref(), diagnosis).await?
+                self.verified_anew(&response, claimed.as_deref(), diagnosis).await?
             }
             outcome => outcome?,
         };
@@ -157,7 +158,7 @@ impl Answered<'_> {
     /// A provider that has changed its key says so in its metadata; it is asked at a limited rate.
     async fn verified_anew(
         &self,
-        xml: &[u8],
+        response: &response::Posted<'_>,
         claimed: Option<&str>,
         unknown_key: Diagnosis,
     ) -> Result<Verified<Assertion>, Told> {
@@ -172,13 +173,17 @@ impl Answered<'_> {
         match found.as_ref().and_then(Connection::saml) {
             // The same keys would say the same again.
             Some(connection) if connection.saml.idp.certificates != self.connection.saml.idp.certificates => {
-                Answered { connection, ..*self }.verified(xml, claimed).await
+                Answered { connection, ..*self }.verified(response, claimed).await
             }
             _ => Err(unknown_key.into()),
         }
     }
 
-    async fn verified(&self, xml: &[u8], claimed: Option<&str>) -> Result<Verified<Assertion>, Told> {
+    async fn verified(
+        &self,
+        response: &response::Posted<'_>,
+        claimed: Option<&str>,
+    ) -> Result<Verified<Assertion>, Told> {
         let broker = self.visitor.broker();
         let idp = broker.saml_keys.idp(self.connection).map_err(|why| {
             let refusal = Refusal::IdpUnreachable("connection_unusable");
@@ -188,21 +193,18 @@ impl Answered<'_> {
         let ours = ours.map_err(|error| Told::Stop(error.into()))?;
         let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
-        let read = response::read(
-            xml,
-            &Expected {
-                idp_entity_id: &idp.entity_id,
-                sp_entity_id: &at.entity_id,
-                acs: &at.acs,
-                in_response_to: claimed.map_or(Answers::Unsolicited, Answers::To),
-                keys: idp.keys(),
-                decrypting: &decrypting,
-                wants: self.connection.saml.wants.of_response(),
-                now: broker.now(),
-                skew: Duration::from_secs(self.connection.settings.leeway),
-                no_older_than: None,
-            },
-        );
+        let read = response.read(&Expected {
+            idp_entity_id: &idp.entity_id,
+            sp_entity_id: &at.entity_id,
+            acs: &at.acs,
+            in_response_to: claimed.map_or(Answers::Unsolicited, Answers::To),
+            keys: idp.keys(),
+            decrypting: &decrypting,
+            wants: self.connection.saml.wants.of_response(),
+            now: broker.now(),
+            skew: Duration::from_secs(self.connection.settings.leeway),
+            no_older_than: None,
+        });
         Ok(read?)
     }
 
