@@ -115,6 +115,10 @@ impl SessionStore for Rows {
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let digest = digest(id);
+        // The library forgets what was never kept, too, where a browser comes for the first time: nothing to commit.
+        if browsers::load(&mut &self.0.db, digest, self.0.now()).await.map_err(backend)?.is_none() {
+            return Ok(());
+        }
         self.0.db.write(async move |tx| browsers::delete(tx, digest).await).await.map_err(backend)
     }
 }

@@ -599,7 +599,7 @@ async fn c27_metadata_inside_is_not_asked_for() {
     let house = House::empty(Engine::Sqlite).await;
     let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
     let faults = house.refused(&publisher.file("")).await;
-    assert!(faults[0].contains("could not be used"), "{faults:?}");
+    assert!(faults[0].contains("cannot be had: not allowed"), "{faults:?}");
     assert_eq!(publisher.hits(), 0);
 }
 
