@@ -166,7 +166,7 @@ fn fillings(room: usize) -> [(&'static str, String); 11] {
         ("elements with 40 attributes", repeated(&format!("<a{many_attributes}/>"), 290)),
         ("attributes to be escaped", repeated("<a b=\"&quot;&#x9;&#xA;&amp;&lt;\" c='\"'/>", 5_800)),
         ("elements with 8 namespaces", repeated(&format!("<a{declared}{used}/>"), 700)),
-        ("namespaces declared 20 deep", repeated(&nested, 250)),
+        ("namespaces declared 20 deep", repeated(&nested, 200)),
         (
             "declarations among 30 others",
             format!("{scopes}{}{}", "<a xmlns=\"u:a\"/>".repeat(2_000), "</a>".repeat(28)),

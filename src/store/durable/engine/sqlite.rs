@@ -156,6 +156,8 @@ fn set_up(writer: &Connection) -> Result<(), StoreError> {
         return Err(StoreError::Unavailable("the file system has no shared memory for SQLite's WAL".into()));
     }
     writer.pragma_update(None, "synchronous", "FULL").map_err(refused)?;
+    // As many pages as one table of the WAL's index holds: whatever is written again meanwhile is copied back once.
+    writer.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(())).map_err(refused)?;
     // Where transactions share a commit, what each may have to undo is kept in memory and not in a file.
     writer.pragma_update(None, "temp_store", "MEMORY").map_err(refused)?;
     writer.pragma_update(None, "foreign_keys", "ON").map_err(refused)
