@@ -159,8 +159,8 @@ pub struct Proof {
     pub profile: Profile,
     pub assurance: Assurance,
     pub authenticated_at: Moment,
-    /// When it was proved here.
-    pub proved_at: Moment,
+    /// When the provider said so, by its own clock where it tells.
+    pub issued_at: Moment,
     /// When the provider wants the session to end.
     pub session_until: Option<Moment>,
     /// What proves once and never again.

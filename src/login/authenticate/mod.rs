@@ -205,12 +205,13 @@ impl SignIn {
         Ok(connection)
     }
 
-    /// What was proved may have ended at the provider meanwhile: it tells us of that once.
+    /// What was proved may have ended at the provider, which tells us of that once: a logout holds for assertions that
+    /// arrive after it, too (SAML Core, section 3.7.3.1).
     async fn still_stands(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
         let Some(upstream) = &self.proof.upstream_session else { return Ok(()) };
         // A logout that comes at this moment waits, and ends the session that is made here.
         tx.lock(Lock::Shared, "connections", &connection.id.to_string()).await?;
-        if sessions::is_upstream_over(tx, connection.id, upstream, self.proof.proved_at).await? {
+        if sessions::is_upstream_over(tx, connection.id, upstream, self.proof.issued_at, self.now).await? {
             return Err(Refusal::SessionEnded.into());
         }
         Ok(())
