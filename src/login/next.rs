@@ -260,7 +260,7 @@ async fn is_who_was_meant(visitor: &Visitor, journey: &Journey, session: Session
             Err(Refusal::LoginRequired.into())
         }
         // Nobody has seen a page on which to say that they are somebody else than whom the hint means.
-        _ if asked.prompt.none && !arrive::fits_user(&choose::user_of(visitor, session).await?, asked) => {
+        _ if asked.prompt.none && !asked.is_for(&choose::user_of(visitor, session).await?) => {
             Err(Refusal::LoginRequired.into())
         }
         _ => Ok(()),

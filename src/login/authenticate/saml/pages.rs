@@ -310,7 +310,7 @@ pub async fn returned(
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
     let found = said(&proof);
-    match authenticate::pages::complete(&visitor, &browser, proof).await {
+    match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             next::proceed_at_home(&visitor, &browser, journey).await

@@ -87,7 +87,7 @@ pub async fn accept(
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
     if !is_signed_in(visitor, browser).await? {
         let found = said(&proof);
-        match authenticate::pages::complete(visitor, browser, proof).await {
+        match authenticate::pages::complete(visitor, browser, proof, None).await {
             Err(Stop::Refused(refusal)) => {
                 let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
                 let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
