@@ -79,6 +79,12 @@ impl Shelf {
         1
     }
 
+    pub(super) fn uncount(&self, key: &Digest, now: Moment) {
+        if let Some(thing) = self.swept(now).held.get_mut(key) {
+            thing.count = thing.count.saturating_sub(1);
+        }
+    }
+
     pub(super) fn counted(&self, key: &Digest, now: Moment) -> u64 {
         self.swept(now).held.get(key).map_or(0, |thing| thing.count)
     }

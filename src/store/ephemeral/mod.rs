@@ -1,8 +1,8 @@
 //! What may be lost: login flows and counters. Losing all of it makes people start again; it never makes a
 //! used thing usable, for whatever is used once for good is in the durable store.
 //!
-//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, and `INCR` with
-//! `PEXPIRE NX`.
+//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `INCR` with
+//! `PEXPIRE NX`, and `DECR` of what is there.
 
 mod in_process;
 
@@ -130,6 +130,13 @@ impl Ephemeral {
     pub async fn count(&self, kind: Kind, key: &str, window: Duration) -> Result<u64, EphemeralError> {
         let (shelf, now) = self.shelf(kind);
         Ok(shelf.count(named(key), now.plus(window), now))
+    }
+
+    /// Takes one of [`Self::count`] back, within its window.
+    pub async fn uncount(&self, kind: Kind, key: &str) -> Result<(), EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        shelf.uncount(&named(key), now);
+        Ok(())
     }
 
     /// How many times so far: [`Self::count`] without counting.
