@@ -210,6 +210,10 @@ impl PutAside {
     pub fn of_nothing(proof: Proof) -> Self {
         Self { answers: Answers::Nothing, proof }
     }
+    /// Whose answer it is.
+    pub fn connection(&self) -> ConnectionId {
+        self.proof.connection
+    }
     /// For the browser that holds this flow's cookie.
     pub fn for_flow(self, flow: FlowId) -> Option<Proof> {
         (self.answers == Answers::Flow(flow)).then_some(self.proof)

@@ -282,7 +282,7 @@ fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Res
 /// How long a proof waits: a browser follows at once.
 const WAITS: Duration = Duration::from_secs(60);
 
-/// Keeps a proof under a ticket.
+/// Keeps a proof under a ticket. One connection has its share of the room: its provider takes nothing from others'.
 pub(super) async fn keep(
     visitor: &Visitor,
     ticket: &Secret,
@@ -291,7 +291,8 @@ pub(super) async fn keep(
 ) -> Result<(), Told> {
     let bytes = serde_json::to_vec(aside).map_err(|error| Told::Stop(error.into()))?;
     let key = ticket.digest().text();
-    let kept = visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, WAITS.min(at_most)).await;
+    let (owner, waits) = (aside.connection().to_string(), WAITS.min(at_most));
+    let kept = visitor.broker().ephemeral.put_of(&owner, Kind::Proof, &key, bytes, waits).await;
     kept.map_err(|error| match error {
         EphemeralError::TooLarge { .. } => {
             Refused::new(Check::Attributes, "fewer or shorter attributes", "too much to keep").into()
