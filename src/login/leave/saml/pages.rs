@@ -278,15 +278,16 @@ impl Door<'_> {
         let (idp, _) = provider(self.visitor, self.connection).await?;
         let at = self.visitor.saml_addresses(self.connection.id);
         let received = self.received(&idp).await?;
-        let id = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
+        let (id, asked) = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
         let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
         self.forget(&response).await?;
-        let left = (!response.get().is_complete()).then(|| self.connection.display_name.clone());
+        let is_complete = response.get().is_complete() && !asked.leaves_some;
+        let left = (!is_complete).then(|| self.connection.display_name.clone());
         Ok(leave::pages::signed_out(self.visitor, left))
     }
 
     /// The request of ours that is answered, if there is one.
-    async fn asked(&self, claimed: Option<String>) -> Result<String, Told> {
+    async fn asked(&self, claimed: Option<String>) -> Result<(String, Asked), Told> {
         let nothing = Diagnosis::new(
             Refusal::AssertionRefused("in_response_to"),
             "a request of ours",
@@ -296,7 +297,7 @@ impl Door<'_> {
         let found = self.visitor.broker().ephemeral.get(Kind::SignOut, &id).await.map_err(stop)?;
         let asked: Option<Asked> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         match asked {
-            Some(asked) if asked.connection == self.connection.id => Ok(id),
+            Some(asked) if asked.connection == self.connection.id => Ok((id, asked)),
             _ => Err(nothing.into()),
         }
     }
