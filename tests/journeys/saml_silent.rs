@@ -236,3 +236,31 @@ async fn s3_34_silently_nobody_is_signed_in_or_out_but_who_was_meant() {
     let arrival = bob.follows(&silently(&house)).await;
     ask.redeems(&arrival).await;
 }
+
+#[tokio::test]
+async fn s3_34_silently_an_application_does_not_learn_what_our_page_would_say_to_the_person() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let first = Application::rp1(&house).asks();
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &first, &Says::that("bob@b.test")).await.code();
+    let named = |name: &str, says: Says| Says {
+        name_id: behalf::protocol::saml::assertion::NameId { value: name.to_owned(), ..says.name_id },
+        ..says
+    };
+    let bob = || Says::that("bob@b.test");
+    for (reason, says) in [
+        ("email_in_use_by_other_identity", named("another", bob())),
+        ("email_domain_not_allowed", Says::that("bob@a.test")),
+        ("user_disabled", bob()),
+    ] {
+        if reason == "user_disabled" {
+            house.execute("UPDATE users SET disabled_at = 1").await;
+        }
+        let (ask, mut person) = (silently(&house), Person::new("bob@b.test"));
+        let asked = person.leaves_for(&house, "cb", &ask).await;
+        let before = house.before().await;
+        let arrival = person.returns(&ask, &asked, house.saml("cb").answers(&asked, &says)).await;
+        let told = ("interaction_required".to_owned(), "sign_in_page_required".to_owned());
+        assert_eq!(arrival.error(), told, "{reason}: {}", arrival.told());
+        house.refused(&before, reason).await;
+    }
+}
