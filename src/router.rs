@@ -25,7 +25,12 @@ use crate::web::{browser, layers, lost, reply};
 
 /// The whole house. A project's path prefix is taken off before any door is looked for.
 pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
-    let front = Front { broker: broker.clone(), templates, look: issue::holder::LOOK };
+    let front = Front {
+        broker: broker.clone(),
+        templates,
+        look: issue::holder::LOOK,
+        look_again: issue::holder::LOOK_AGAIN,
+    };
     let settings = &broker.config.server;
     let doors = people(broker)
         .merge(identity_providers())

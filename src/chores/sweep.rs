@@ -18,6 +18,7 @@ pub async fn run(broker: &Broker) -> Result<(), StoreError> {
     while db.write(async move |tx| sessions::sweep(tx, before).await).await? > 0 {}
     db.write(async move |tx| {
         browsers::sweep(tx, now).await?;
+        sessions::sweep_over(tx, now).await?;
         used::sweep(tx, before).await?;
         idempotency::sweep(tx, now).await?;
         signing_keys::sweep(tx, before).await?;

@@ -2,21 +2,38 @@
 
 use url::Url;
 
-/// Characters that turn the direction of a text, and so show another one than is there (threats H26).
-fn turns(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Characters that nobody sees, that break a line or turn its direction, and so show another text than is there
+/// (threats H26).
+fn deceives(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
-/// One line for people: at most `most` characters, and none that is invisible, breaks the line or turns its direction.
+/// Characters that have their place in a text, and leave nothing to see where there are no others.
+fn is_blank(character: char) -> bool {
+    let fillers =
+        ['\u{ad}', '\u{34f}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
+    character.is_whitespace() || fillers.contains(&character) || matches!(character, '\u{fe00}'..='\u{fe0f}')
+}
+
+/// One line for people: at most `most` characters, something to see, and none that is invisible, breaks the line or
+/// turns its direction.
 pub fn is_line(text: &str, most: usize) -> bool {
-    !text.trim().is_empty()
+    !text.chars().all(is_blank)
         && text.chars().count() <= most
-        && !text.chars().any(|character| character.is_control() || turns(character))
+        && !text.chars().any(|character| character.is_control() || deceives(character))
 }
 
 /// The same of a text that may have several lines.
 pub fn is_text(text: &str, most: usize) -> bool {
-    let bad = |character: char| (character.is_control() && character != '\n') || turns(character);
+    let bad = |character: char| (character.is_control() && character != '\n') || deceives(character);
     text.chars().count() <= most && !text.chars().any(bad)
 }
 
@@ -33,10 +50,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_no_line() {
+    fn h26_what_cannot_be_seen_is_no_line() {
         assert!(is_line("My Corporation, Inc.", 200) && is_line("株式会社", 4));
         for bad in ["", "  ", "a\nb", "a\u{202e}b", "a\0", "abcde"] {
             assert!(!is_line(bad, 4), "{bad:?}");
+        }
+        for hidden in
+            "\u{61c}\u{200b}\u{200d}\u{2028}\u{2029}\u{202a}\u{2060}\u{2069}\u{feff}\u{e0041}".chars()
+        {
+            let text = format!("a{hidden}b");
+            assert!(!is_line(&text, 9) && !is_text(&text, 9), "{text:?}");
+        }
+        for blank in ["\u{3164}", "\u{a0}\u{2800}", "\u{ad}"] {
+            assert!(!is_line(blank, 9) && is_line(&format!("a{blank}b"), 9), "{blank:?}");
         }
         assert!(is_text("a\nb", 3) && is_text("", 1) && !is_text("a\u{1b}[2J", 100));
     }

@@ -260,7 +260,7 @@ async fn is_who_was_meant(visitor: &Visitor, journey: &Journey, session: Session
             Err(Refusal::LoginRequired.into())
         }
         // Nobody has seen a page on which to say that they are somebody else than whom the hint means.
-        _ if asked.prompt.none && !arrive::fits_user(&choose::user_of(visitor, session).await?, asked) => {
+        _ if asked.prompt.none && !asked.is_for(&choose::user_of(visitor, session).await?) => {
             Err(Refusal::LoginRequired.into())
         }
         _ => Ok(()),
@@ -288,6 +288,10 @@ async fn refuse(
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {
+            // Told to no one else than the person, where there is one.
+            let is_kept_back = journey.login.asked.prompt.none && is_about_the_person(refusal);
+            let error =
+                if is_kept_back { OAuthError::interaction_required("sign_in_page_required") } else { error };
             let response = redirect_error(visitor, &journey, &error);
             Ok(journey.end(visitor, response).await?)
         }
@@ -325,11 +329,11 @@ fn chosen_by_hand(journey: &Journey) -> bool {
     matches!(&journey.login.stage, Stage::Acting(acting) if acting.by_hand)
 }
 
-fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) -> bool {
-    let visitor_can_act = matches!(
+/// What our page says to the person, and what the application is to know nothing of.
+fn is_about_the_person(refusal: &Refusal) -> bool {
+    matches!(
         refusal,
-        Refusal::IdpUnreachable(_)
-            | Refusal::IdpRefused(_)
+        Refusal::IdpRefused(_)
             | Refusal::IdpAnswerInvalid(_)
             | Refusal::AssertionRefused(_)
             | Refusal::NoIdentityProvider
@@ -338,9 +342,12 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
             | Refusal::NotExpected
             | Refusal::UserDisabled
             | Refusal::ConnectionChanged
-            | Refusal::TooManyRequests
-            | Refusal::Crowded
-    );
+    )
+}
+
+fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) -> bool {
+    let visitor_can_act = is_about_the_person(refusal)
+        || matches!(refusal, Refusal::IdpUnreachable(_) | Refusal::TooManyRequests | Refusal::Crowded);
     journey.login.asked.prompt.none || !(visitor_can_act || by_hand)
 }
 

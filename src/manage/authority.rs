@@ -23,9 +23,13 @@ pub enum Need {
 #[derive(Clone, Debug)]
 pub enum Standing {
     Operator(OperatorRole),
+    /// A key of an organization that is deactivated: nothing is open to it.
+    Inactive(OrganizationId),
     /// A person or a key, with what they may do in the one organization that they act for.
     Within {
         organization: Option<OrganizationId>,
+        /// Whether they own it themselves: no key, no other role and no delegate may what an owner alone may.
+        is_owner: bool,
         /// By roles, or by the key.
         granted: BTreeSet<String>,
         /// What the organization's functional roles leave of it.
@@ -63,6 +67,7 @@ impl Standing {
 /// The order is that in which a caller is told: nothing of an organization that is not theirs, then what is missing.
 pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
     match (standing, target) {
+        (Standing::Inactive(_), _) => Verdict::Refused(Code::OrganizationInactive),
         (_, Target::Unknown) => Verdict::Hidden,
         (Standing::Operator(role), _) => operator(*role, need),
         (Standing::Within { .. }, Target::New) => Verdict::Hidden,
@@ -71,9 +76,17 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
             Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
             Need::Operator(_) => Verdict::Refused(Code::OperatorRequired),
         },
-        (Standing::Within { organization, granted, masked }, Target::Organization(target)) => {
-            if *organization != Some(target) { Verdict::Hidden } else { within(granted, masked, need) }
+        (Standing::Within { organization, .. }, Target::Organization(target))
+            if *organization != Some(target) =>
+        {
+            Verdict::Hidden
         }
+        (Standing::Within { is_owner, granted, masked, .. }, Target::Organization(_)) => match need {
+            Need::Permitted(permission) if permission.is_the_owners() && !is_owner => {
+                Verdict::Refused(Code::PermissionMissing)
+            }
+            need => within(granted, masked, need),
+        },
     }
 }
 
@@ -115,7 +128,8 @@ mod tests {
     fn standing(granted: &[Permission], masked: &[Permission]) -> Standing {
         let words =
             |list: &[Permission]| list.iter().map(|permission| permission.word().to_owned()).collect();
-        Standing::Within { organization: Some(OWN), granted: words(granted), masked: words(masked) }
+        let (granted, masked) = (words(granted), words(masked));
+        Standing::Within { organization: Some(OWN), is_owner: false, granted, masked }
     }
 
     #[test]
@@ -136,6 +150,28 @@ mod tests {
         assert_eq!(told(write, write), Verdict::Granted);
         assert_eq!(told(write, &[]), Verdict::Refused(Code::OrganizationFunctionMissing));
         assert_eq!(told(&[], &[]), Verdict::Refused(Code::PermissionMissing));
+    }
+
+    #[test]
+    fn what_an_owner_alone_may_nobody_else_does_whatever_words_they_have() {
+        let mut anybody = standing(Permission::ALL, Permission::ALL);
+        for permission in [Permission::OrganizationDelete, Permission::OrganizationTransfer] {
+            let need = Need::Permitted(permission);
+            let refused = Verdict::Refused(Code::PermissionMissing);
+            assert_eq!(judge(&anybody, need, Target::Organization(OWN)), refused);
+        }
+        if let Standing::Within { is_owner, .. } = &mut anybody {
+            *is_owner = true;
+        }
+        assert!(anybody.may(Permission::OrganizationDelete, OWN));
+    }
+
+    #[test]
+    fn s0_30_a_deactivated_organization_opens_nothing() {
+        for target in [Target::Project, Target::Organization(OWN), Target::Unknown, Target::New] {
+            let refused = Verdict::Refused(Code::OrganizationInactive);
+            assert_eq!(judge(&Standing::Inactive(OWN), Need::Any, target), refused);
+        }
     }
 
     #[test]

@@ -8,13 +8,16 @@ use http::header;
 use super::authority::Standing;
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, ProjectId, UserId};
+use crate::foundation::id::{ApiKeyId, GrantId, OrganizationId, ProjectId, UserId};
+use crate::foundation::secret::Digest;
 use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
 use crate::model::audit_event::Actor;
+use crate::model::project::Project;
 use crate::model::role;
-use crate::store::durable::engine::{Read, StoreError};
-use crate::store::durable::{api_keys, organizations};
+use crate::store::durable::engine::{Read, StoreError, Tx};
+use crate::store::durable::{api_keys, organizations, projects};
 use crate::store::ephemeral::Kind;
+use crate::web::holder::{Holder as Person, LookAgain};
 use crate::web::visitor::Visitor;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,6 +25,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Failed attempts of one network in a minute.
 const STRANGERS: u64 = 60;
+/// Attempts of one network in a minute, failed or not.
+const NETWORK: u64 = 12_000;
 const OPERATOR: u64 = 6_000;
 const KEY: u64 = 1_200;
 const PERSON: u64 = 600;
@@ -36,7 +41,8 @@ pub struct Caller {
 pub enum Who {
     Operator(ApiKeyId),
     Key(ApiKeyId),
-    Person(UserId),
+    /// With the grant that their token is of.
+    Person(UserId, GrantId),
 }
 
 impl Caller {
@@ -45,7 +51,28 @@ impl Caller {
         match self.who {
             Who::Operator(id) => Actor::OperatorToken(id),
             Who::Key(id) => Actor::ApiKey(id),
-            Who::Person(id) => Actor::User(id),
+            Who::Person(id, _) => Actor::User(id),
+        }
+    }
+
+    /// Under what their idempotency keys stand: a person who acts for another organization is another caller.
+    pub fn name(&self) -> String {
+        match (self.who, &self.standing) {
+            (Who::Person(user, grant), Standing::Within { organization: Some(id), .. }) => {
+                format!("{user} {grant} {id}")
+            }
+            (Who::Person(user, grant), _) => format!("{user} {grant}"),
+            (Who::Key(key), Standing::Within { organization: Some(id), .. }) => format!("{key} {id}"),
+            (Who::Operator(key) | Who::Key(key), _) => key.to_string(),
+        }
+    }
+
+    /// What they act for.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        match self.standing {
+            Standing::Operator(_) => None,
+            Standing::Inactive(id) => Some(id),
+            Standing::Within { organization, .. } => organization,
         }
     }
 
@@ -59,32 +86,49 @@ impl Caller {
     }
 }
 
-/// The caller of a request, by its `Authorization: Bearer …`; every failure reads the same.
+/// The caller of a request, by its `Authorization: Bearer …`; every failure reads the same. Each attempt is counted
+/// before anything is looked up for it: by its network, and by the text that it shows.
 pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
+    at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
     let caller = match bearer(visitor) {
-        Some(text) => match KeyText::parse(text) {
-            Some(key) => by_key(visitor, &key).await?,
-            None => by_access_token(visitor, text).await?,
-        },
+        Some(text) => by_text(visitor, text).await?,
         None => None,
     };
-    let ephemeral = &visitor.broker().ephemeral;
-    let (key, most) = match &caller {
-        None => (format!("api strangers {}", visitor.network()), STRANGERS),
-        Some(caller) => (format!("api {}", caller.actor()), most(caller)),
-    };
-    if ephemeral.count(Kind::RateCounter, &key, MINUTE).await? > most {
-        return Err(Refused::new(Code::RateLimited, "wait a minute"));
+    match caller {
+        Some(caller) => {
+            // They may have many tokens.
+            if let Who::Person(user, _) = caller.who {
+                at_most(visitor, &format!("api {user}"), PERSON).await?;
+            }
+            Ok(caller)
+        }
+        None => {
+            at_most(visitor, &format!("api strangers {}", visitor.network()), STRANGERS).await?;
+            Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()))
+        }
     }
-    caller.ok_or_else(|| Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()))
 }
 
-fn most(caller: &Caller) -> u64 {
-    match caller.who {
-        Who::Operator(_) => OPERATOR,
-        Who::Key(_) => KEY,
-        Who::Person(_) => PERSON,
+async fn by_text(visitor: &Visitor, text: &str) -> Result<Option<Caller>, Refused> {
+    let key = KeyText::parse(text);
+    let most = match &key {
+        Some(key) if key.is_operators => OPERATOR,
+        Some(_) => KEY,
+        None => PERSON,
+    };
+    // Not by the id of a key: who guesses at its secret does not use up what its holder may.
+    at_most(visitor, &format!("api text {}", Digest::of(text.as_bytes()).text()), most).await?;
+    match key {
+        Some(key) => by_key(visitor, &key).await,
+        None => by_access_token(visitor, text).await,
     }
+}
+
+async fn at_most(visitor: &Visitor, what: &str, most: u64) -> Result<(), Refused> {
+    if visitor.broker().ephemeral.count(Kind::RateCounter, what, MINUTE).await? > most {
+        return Err(Refused::new(Code::RateLimited, "wait a minute"));
+    }
+    Ok(())
 }
 
 /// RFC 6750, section 2.1.
@@ -103,25 +147,26 @@ async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Ref
         let id = key.id;
         broker.db.write(async move |tx| api_keys::used(tx, id, now).await).await?;
     }
-    match &key.holder {
-        Holder::Operator(role) => {
-            Ok(Some(Caller { who: Who::Operator(key.id), standing: Standing::Operator(*role) }))
-        }
-        Holder::Organization(id, permissions) => {
-            let organization = organizations::by_id(&mut &broker.db, visitor.project.id, *id).await?;
-            let Some(organization) = organization.filter(|found| found.deleted_at.is_none()) else {
-                return Ok(None);
-            };
-            if !organization.is_active() {
-                return Err(Refused::new(Code::OrganizationInactive, Code::OrganizationInactive.title()));
-            }
-            let granted: BTreeSet<_> = permissions.iter().cloned().collect();
-            let meanings = &visitor.project.settings.functional_roles;
-            let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
-            let standing = Standing::Within { organization: Some(*id), granted, masked };
-            Ok(Some(Caller { who: Who::Key(key.id), standing }))
-        }
+    let standing = of_key(&mut &broker.db, &visitor.project, &key).await?;
+    let who = if text.is_operators { Who::Operator(key.id) } else { Who::Key(key.id) };
+    Ok(standing.map(|standing| Caller { who, standing }))
+}
+
+/// What a key may do now; nothing where its organization is gone.
+async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<Option<Standing>, StoreError> {
+    let (id, permissions) = match &key.holder {
+        Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
+        Holder::Organization(id, permissions) => (*id, permissions),
+    };
+    let found = organizations::by_id(db, project.id, id).await?;
+    let Some(organization) = found.filter(|found| found.deleted_at.is_none()) else { return Ok(None) };
+    if !organization.is_active() {
+        return Ok(Some(Standing::Inactive(id)));
     }
+    let granted: BTreeSet<_> = permissions.iter().cloned().collect();
+    let meanings = &project.settings.functional_roles;
+    let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
+    Ok(Some(Standing::Within { organization: Some(id), is_owner: false, granted, masked }))
 }
 
 /// The key, if it is what the text says, alive, and used from where it may be.
@@ -143,20 +188,36 @@ async fn proved(
 /// A person's access token, made for this API.
 async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    let Some(holder) = (visitor.front.look)(visitor, token, &audience).await? else { return Ok(None) };
-    let (organization, granted, masked) = (holder.organization, holder.granted, holder.masked);
-    let standing = Standing::Within { organization, granted, masked };
-    Ok(Some(Caller { who: Who::Person(holder.user), standing }))
+    Ok((visitor.front.look)(visitor, token, &audience).await?.map(person))
 }
 
-/// Whether the caller is still one, in the transaction that writes for them. A person passed the pipeline just now.
-pub async fn is_still(
-    db: &mut impl Read,
+fn person(holder: Person) -> Caller {
+    let Person { user, grant, organization, is_owner, granted, masked } = holder;
+    let standing = Standing::Within { organization, is_owner, granted, masked };
+    Caller { who: Who::Person(user, grant), standing }
+}
+
+/// What the caller may do in the transaction that writes for them, as things are there; nothing, if they are nobody
+/// any more. Whoever deactivates an organization locks it, so lock what they act for first.
+pub async fn again(
+    tx: &mut Tx<'_>,
     project: ProjectId,
     caller: &Caller,
+    look_again: LookAgain,
     now: Moment,
-) -> Result<bool, StoreError> {
-    let (Who::Operator(id) | Who::Key(id)) = caller.who else { return Ok(true) };
-    let found = api_keys::by_id(db, project, id, now).await?;
-    Ok(found.is_some_and(|(key, _)| key.is_alive(now)))
+) -> Result<Option<Standing>, StoreError> {
+    let id = match caller.who {
+        Who::Operator(id) | Who::Key(id) => id,
+        Who::Person(_, grant) => {
+            let holder = look_again(tx, project, grant, now).await?;
+            return Ok(holder.map(|holder| person(holder).standing));
+        }
+    };
+    let Some((key, _)) = api_keys::by_id(tx, project, id, now).await? else { return Ok(None) };
+    match projects::by_id(tx, project).await? {
+        Some(project) if key.is_alive(now) && project.disabled_at.is_none() => {
+            of_key(tx, &project, &key).await
+        }
+        _ => Ok(None),
+    }
 }

@@ -1,8 +1,9 @@
 //! What an operation is given: who asks, for what, and the one way to write.
 
+mod replay;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -17,21 +18,19 @@ use crate::foundation::id::{OrganizationId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
-use crate::keys::seal::{Place, SealError};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Database, Lock, Tx};
-use crate::store::durable::idempotency::{self, Claim, Name};
 use crate::store::durable::organizations;
+use crate::web::holder::LookAgain;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
+pub use replay::replayed;
+
 /// How often a transaction is tried that others were faster than.
 const TRIES: usize = 5;
-
-/// How long an answer is kept for who asks again under the same name.
-const REPLAYED_FOR: Duration = Duration::from_secs(86_400);
 
 /// What an operation is given.
 pub struct Desk {
@@ -100,9 +99,14 @@ pub fn etag(view: &impl Serialize) -> String {
     format!("\"{}\"", BASE64URL_NOPAD.encode(&Digest::of(&text).as_bytes()[..16]))
 }
 
-/// Whether a list of validators names this one (RFC 9110, sections 13.1.1 and 13.1.2).
+/// Whether the list of an `If-None-Match` names this validator, compared weakly (RFC 9110, section 13.1.2).
 pub fn names_etag(list: &str, etag: &str) -> bool {
-    list.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+}
+
+/// Whether the list of an `If-Match` does, compared strongly (RFC 9110, section 13.1.1).
+fn matches_etag(list: &str, etag: &str) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || one == etag)
 }
 
 impl Desk {
@@ -127,7 +131,24 @@ impl Desk {
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
         A: Send + 'static,
     {
-        let errand = Arc::new((self.errand(), work));
+        self.tried(false, work).await
+    }
+
+    /// The same for what gives out an id or a slug: one after another in the project.
+    pub async fn change_alone<A, W>(&self, work: W) -> Result<Answer<A>, Refused>
+    where
+        W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        self.tried(true, work).await
+    }
+
+    async fn tried<A, W>(&self, alone: bool, work: W) -> Result<Answer<A>, Refused>
+    where
+        W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        let errand = Arc::new((self.errand(alone), work));
         for _ in 0..TRIES {
             let errand = Arc::clone(&errand);
             let outcome = self.db().write(async move |tx| errand.0.run(tx, &errand.1).await).await;
@@ -139,7 +160,7 @@ impl Desk {
         Err(Refused::new(Code::Busy, Code::Busy.title()))
     }
 
-    fn errand(&self) -> Errand {
+    fn errand(&self, alone: bool) -> Errand {
         let broker = self.visitor.broker();
         Errand {
             keep: Keep {
@@ -152,6 +173,8 @@ impl Desk {
             keyring: broker.keyring.clone(),
             caller: self.caller.clone(),
             asked: self.asked.clone(),
+            look_again: self.visitor.front.look_again,
+            alone,
         }
     }
 }
@@ -193,7 +216,7 @@ impl Change<'_, '_> {
     /// Whether the caller knows how the thing is now; who does not say so does not care (RFC 9110, section 13.1.1).
     pub fn matches(&self, etag: &str) -> Result<(), Refused> {
         match self.if_match {
-            Some(list) if !names_etag(list, etag) => {
+            Some(list) if !matches_etag(list, etag) => {
                 Err(Refused::new(Code::PreconditionFailed, "read it again, and decide again"))
             }
             _ => Ok(()),
@@ -220,6 +243,9 @@ struct Errand {
     keyring: Keyring,
     caller: Caller,
     asked: Asked,
+    look_again: LookAgain,
+    /// Whether it holds up whoever else gives out ids and slugs: that comes before any organization is locked.
+    alone: bool,
 }
 
 impl Errand {
@@ -227,55 +253,43 @@ impl Errand {
     where
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused>,
     {
-        let name = self.name();
+        let key = self.asked.idempotency_key.as_deref();
+        let name = key.map(|key| replay::name(&self.keep.project, &self.caller, key));
         if let Some(name) = &name
-            && let Some(answer) = self.answered(tx, name).await?
+            && let Some(reply) =
+                replay::claimed(tx, &self.keyring, name, self.asked.fingerprint, self.keep.now).await?
         {
-            return Ok(answer);
+            return Ok(Answer { reply, is_replayed: true, shape: PhantomData });
         }
         self.judge_again(tx).await?;
         let if_match = self.asked.if_match.as_deref();
         let answer = work(&mut Change { tx: &mut *tx, keep: &self.keep, if_match }).await?;
         if let Some(name) = &name {
-            self.keep_answer(tx, name, &answer.reply).await?;
+            replay::kept(tx, (&self.keyring, &self.keep.random), name, &answer.reply).await?;
         }
         Ok(answer)
     }
 
-    fn name(&self) -> Option<Name> {
-        let value = self.asked.idempotency_key.clone()?;
-        Some(Name { project: self.keep.project.id, caller: self.keep.actor.to_string(), value })
-    }
-
-    async fn answered<A>(&self, tx: &mut Tx<'_>, name: &Name) -> Result<Option<Answer<A>>, Refused> {
-        let (now, until) = (self.keep.now, self.keep.now.plus(REPLAYED_FOR));
-        match idempotency::claim(tx, name, self.asked.fingerprint, now, until).await? {
-            Claim::Fresh => Ok(None),
-            Claim::Answered { fingerprint, .. } if fingerprint != self.asked.fingerprint => {
-                Err(Refused::new(Code::IdempotencyKeyReused, "a key names one request for 24 hours"))
-            }
-            Claim::Answered { answer, .. } => {
-                let sealed = |error: SealError| Refused::from(Fault::Keys(error.into()));
-                let plain = self.keyring.master().open(place(&row(name)), &answer).map_err(sealed)?;
-                let reply = serde_json::from_slice(&plain).map_err(Fault::from)?;
-                Ok(Some(Answer { reply, is_replayed: true, shape: PhantomData }))
-            }
-        }
-    }
-
-    /// Sealed, because an answer may hold what is shown once.
-    async fn keep_answer(&self, tx: &mut Tx<'_>, name: &Name, reply: &Reply) -> Result<(), Refused> {
-        let plain = serde_json::to_vec(reply).map_err(Fault::from)?;
-        let sealed = self.keyring.master().seal(&self.keep.random, place(&row(name)), &plain);
-        Ok(idempotency::keep(tx, name, &sealed).await?)
-    }
-
-    /// Who was revoked, or an organization that was deleted, since the request came in, changes nothing any more.
+    /// Who was revoked or lost what they needed, or an organization that was deactivated, since the request came in,
+    /// changes nothing any more. What is to be changed is locked at once as the change needs it: of two who hold it
+    /// shared, neither could go on.
     async fn judge_again(&self, tx: &mut Tx<'_>) -> Result<(), Refused> {
-        if !caller::is_still(tx, self.keep.project.id, &self.caller, self.keep.now).await? {
-            return Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()));
+        if self.alone {
+            tx.lock(Lock::Exclusive, "projects", &self.keep.project.id.to_string()).await?;
         }
-        verdict(judge(&self.caller.standing, self.asked.need, self.asked.target))
+        match (self.asked.target, self.caller.organization()) {
+            (Target::Organization(id), _) => {
+                tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            }
+            (_, Some(id)) => tx.lock(Lock::Shared, "organizations", &id.to_string()).await?,
+            (_, None) => {}
+        }
+        let (project, now) = (self.keep.project.id, self.keep.now);
+        let standing = caller::again(tx, project, &self.caller, self.look_again, now).await?;
+        match standing {
+            Some(standing) => verdict(judge(&standing, self.asked.need, self.asked.target)),
+            None => Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title())),
+        }
     }
 }
 
@@ -286,12 +300,4 @@ pub fn verdict(verdict: Verdict) -> Result<(), Refused> {
         Verdict::Hidden => Err(Refused::hidden()),
         Verdict::Refused(code) => Err(Refused::new(code, code.title())),
     }
-}
-
-fn row(name: &Name) -> String {
-    format!("{} {} {}", name.project, name.caller, name.value)
-}
-
-fn place(row: &str) -> Place<'_> {
-    Place { table: "idempotency_keys", row, column: "answer" }
 }

@@ -12,7 +12,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::secret::Digest;
 use crate::model::session::{Assurance, UpstreamSession};
-use crate::model::user::Profile;
+use crate::model::user::{Profile, User};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
@@ -49,6 +49,21 @@ pub struct Asked {
     pub connection: Option<String>,
     pub organization: OrganizationAsked,
     pub ui_locales: Option<String>,
+}
+
+impl Asked {
+    /// A hint at somebody else is not answered with whoever happens to be signed in.
+    pub fn is_for(&self, user: &User) -> bool {
+        let hinted = |hint: &String| match (hint.parse::<UserId>(), Email::parse(hint)) {
+            (Ok(id), _) => id == user.id,
+            (_, Ok(email)) => user.email == Some(email),
+            // Neither: another system's name for somebody, which says nothing here.
+            _ => true,
+        };
+        user.disabled_at.is_none()
+            && self.hinted_user.is_none_or(|hinted| hinted == user.id)
+            && self.login_hint.as_ref().is_none_or(hinted)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,8 +174,8 @@ pub struct Proof {
     pub profile: Profile,
     pub assurance: Assurance,
     pub authenticated_at: Moment,
-    /// When it was proved here.
-    pub proved_at: Moment,
+    /// When the provider said so, by its own clock where it tells.
+    pub issued_at: Moment,
     /// When the provider wants the session to end.
     pub session_until: Option<Moment>,
     /// What proves once and never again.
@@ -194,6 +209,10 @@ impl PutAside {
     /// Of an answer that nobody had asked for.
     pub fn of_nothing(proof: Proof) -> Self {
         Self { answers: Answers::Nothing, proof }
+    }
+    /// Whose answer it is.
+    pub fn connection(&self) -> ConnectionId {
+        self.proof.connection
     }
     /// For the browser that holds this flow's cookie.
     pub fn for_flow(self, flow: FlowId) -> Option<Proof> {

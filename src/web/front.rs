@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::holder::Look;
+use super::holder::{Look, LookAgain};
 use super::templates::Templates;
 use crate::broker::Broker;
 
@@ -12,4 +12,5 @@ pub struct Front {
     pub templates: Arc<Templates>,
     /// Who an access token stands for: what only the room of logins can tell.
     pub look: Look,
+    pub look_again: LookAgain,
 }

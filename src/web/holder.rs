@@ -6,15 +6,21 @@ use futures_util::future::BoxFuture;
 
 use super::reply::Fault;
 use super::visitor::Visitor;
-use crate::foundation::id::{OrganizationId, UserId};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, OrganizationId, ProjectId, UserId};
+use crate::store::durable::engine::{StoreError, Tx};
 
 /// A person, as they are now and not as they were when the token was signed: they passed the pipeline of everything
 /// that is minted.
 #[derive(Clone, Debug)]
 pub struct Holder {
     pub user: UserId,
+    /// What was issued to them, and may be taken back.
+    pub grant: GrantId,
     /// The organization that they act for.
     pub organization: Option<OrganizationId>,
+    /// Whether they own it themselves, and act for nobody else there.
+    pub is_owner: bool,
     /// What their roles allow there.
     pub granted: BTreeSet<String>,
     /// What the organization's functional roles leave of it.
@@ -27,3 +33,11 @@ pub type Look = for<'a> fn(
     token: &'a str,
     audience: &'a str,
 ) -> BoxFuture<'a, Result<Option<Holder>, Fault>>;
+
+/// Who the same grant stands for in a transaction that writes for them; `None` where it stands for nobody any more.
+pub type LookAgain = for<'a, 'c> fn(
+    tx: &'a mut Tx<'c>,
+    project: ProjectId,
+    grant: GrantId,
+    now: Moment,
+) -> BoxFuture<'a, Result<Option<Holder>, StoreError>>;

@@ -100,13 +100,55 @@ async fn h12_failures_are_limited_and_lock_nobody_out_who_was_sent_away() {
     let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
     let asked = bob.leaves_for(&house, "cb", &ask).await;
     let xml = unopened(idp, &asked);
-    for _ in 0..60 {
+    for _ in 0..6 {
         assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
     }
     assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 429);
+    // And no more, however long they wait.
     house.turn_clock(61);
-    let arrival = bob.returns(&ask, &asked, idp.answers(&asked, &says)).await;
+    assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 429);
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
     ask.redeems(&arrival).await;
+}
+
+#[tokio::test]
+async fn h12_many_flows_are_no_more_tries_than_one_network_has() {
+    let house = Plan::saml().build().await;
+    let (idp, rp1) = (house.saml("cb"), Application::rp1(&house));
+    let mut opened = 0;
+    'flows: for _ in 0..51 {
+        let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let xml = unopened(idp, &asked);
+        for _ in 0..6 {
+            if posts(&mut bob.browser, &asked, &xml).await.status == 429 {
+                break 'flows;
+            }
+            opened += 1;
+        }
+    }
+    assert_eq!(opened, 300);
+    house.turn_clock(61);
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let says = Says::that("bob@b.test").encrypting(Cipher::Aes256Gcm);
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
+    ask.redeems(&arrival).await;
+}
+
+#[tokio::test]
+async fn h12_many_tries_at_once_are_no_more_than_in_turn() {
+    let house = Plan::saml().build().await;
+    let (idp, ask) = (house.saml("cb"), Application::rp1(&house).asks());
+    let mut bob = Person::new("bob@b.test");
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = unopened(idp, &asked);
+    let tries = (0..30).map(async |_| {
+        let mut browser = Person::new("bob@b.test").browser;
+        posts(&mut browser, &asked, &xml).await.status
+    });
+    let told = futures_util::future::join_all(tries).await;
+    assert!(told.iter().filter(|status| **status == 403).count() <= 6, "{told:?}");
 }
 
 #[tokio::test]

@@ -418,7 +418,7 @@ impl House {
         assert!(reasons.contains(&reason), "refused for {reason}, not {reasons:?}");
     }
 
-    /// No session, user, identity, membership or grant came, went or changed.
+    /// Nothing of [`TABLES`] came, went or changed.
     pub async fn unchanged(&self, before: &Before) {
         assert_eq!(self.facts().await, before.facts, "something was stored");
     }
@@ -446,8 +446,8 @@ pub struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
-/// Every column that a login could change, as text.
-const TABLES: [(&str, &str, &str); 10] = [
+/// Every column that a login or a call could change, as text.
+const TABLES: [(&str, &str, &str); 14] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -458,6 +458,15 @@ const TABLES: [(&str, &str, &str); 10] = [
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
     ("domains", "id", "id, organization_id, name, state, verified_at"),
     ("used", "kind, scope, value", "kind, scope, value, expires_at"),
+    (
+        "organizations",
+        "id",
+        "id, slug, display_name, kind, description, logo_uri, functional_roles, policy, updated_at, deactivated_at, \
+         deleted_at",
+    ),
+    ("organization_slugs", "project_id, slug", "project_id, slug, organization_id"),
+    ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
+    ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 
 impl Facts {

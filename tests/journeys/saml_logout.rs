@@ -119,8 +119,75 @@ async fn a_proof_that_waits_ends(engine: Engine) {
         // Who signs in anew, after that, is signed in.
         house.turn_clock(1);
         let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
-        bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+        bob.signs_in_by(&house, "cb", &ask, &of_session("a new one")).await.code();
+        house.turn_clock(800);
     }
+}
+
+fn of_session(index: &str) -> Says {
+    Says { session_index: Some(index.to_owned()), ..Says::that("bob@b.test") }
+}
+
+/// Bob's provider answers, signs him out, and his browser brings the answer only then.
+async fn arrives_after_its_logout(house: &House, says: &Says, indexes: &[&str], issued_later: u64) -> bool {
+    let slo = slo(house).await;
+    let (ask, mut bob) = (Application::rp1(house).asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(house, "cb", &ask).await;
+    let early = house.saml("cb").answers(&asked, says);
+    let request = ends(house, &slo, indexes, &house.saml("cb").signer);
+    house.turn_clock(issued_later);
+    let late = house.saml("cb").answers(&asked, says);
+    house.turn_clock(20);
+    assert!(answer(&brings(&slo, &request).await).contains("status:Success"));
+    let before = house.before().await;
+    let xml = if issued_later > 0 { late } else { early };
+    let arrival = bob.returns(&ask, &asked, xml).await;
+    let is_refused = arrival.told_application("code").is_none();
+    if is_refused {
+        assert_eq!(arrival.error().0, "login_required", "{}", arrival.told());
+        house.refused(&before, "session_ended").await;
+    }
+    house.turn_clock(800);
+    is_refused
+}
+
+#[tokio::test]
+async fn s2_29_an_assertion_that_arrives_after_its_logout_signs_nobody_in() {
+    let house = plan("").build().await;
+    let (one, no_index) = (of_session("one"), Says { session_index: None, ..Says::that("bob@b.test") });
+    // All sessions end, the one by its index, or one that has none.
+    for (says, indexes) in [(&one, &[][..]), (&one, &["one"]), (&no_index, &[]), (&no_index, &["another"])] {
+        assert!(arrives_after_its_logout(&house, says, indexes, 0).await, "{indexes:?}");
+    }
+    assert_eq!(house.count("sessions").await, 0);
+    // Of the session that was named, nothing counts that was issued later either; of others, all that was.
+    assert!(arrives_after_its_logout(&house, &one, &["one"], 1).await);
+    assert!(!arrives_after_its_logout(&house, &one, &[], 1).await);
+    assert!(!arrives_after_its_logout(&house, &no_index, &["another"], 1).await);
+    assert!(!arrives_after_its_logout(&house, &one, &["another"], 0).await);
+}
+
+#[tokio::test]
+async fn s2_29_how_often_a_provider_signs_somebody_out_is_limited() {
+    let house = plan("").build().await;
+    let slo = slo(&house).await;
+    let request = async || ends(&house, &slo, &["one"], &house.saml("cb").signer);
+    let (first, mut served) = (request().await, 1);
+    assert!(answer(&brings(&slo, &first).await).contains("status:Success"));
+    // Repeating one costs others nothing.
+    assert_eq!(brings(&slo, &first).await.status, 403);
+    let marks = house.count("used").await;
+    let over = loop {
+        let told = brings(&slo, &request().await).await;
+        if told.status != 200 {
+            break told.status;
+        }
+        served += 1;
+    };
+    assert_eq!((over, served), (StatusCode::TOO_MANY_REQUESTS, 600));
+    assert_eq!(house.count("used").await, marks + 599, "nothing is remembered of what is refused");
+    house.turn_clock(61);
+    assert!(answer(&brings(&slo, &request().await).await).contains("status:Success"));
 }
 
 #[tokio::test]
@@ -253,6 +320,19 @@ async fn s3_34_metadata_that_ran_out_is_looked_at_when_somebody_comes() {
     house.turn_clock(61);
     let arrival = bob.returns(&ask, &asked, answer(&asked)).await;
     ask.redeems(&arrival).await;
+    // One that is switched off while it is looked at is in use no more.
+    house.turn_clock(20 * 60);
+    house
+        .execute(
+            "CREATE TRIGGER off AFTER UPDATE ON metadata_reads
+             BEGIN UPDATE connections SET state = 'disabled'; END",
+        )
+        .await;
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &asked, answer(&asked)).await.status, 403);
+    house.refused(&before, "connection_changed").await;
+    house.execute("DROP TRIGGER off").await;
+    house.execute("UPDATE connections SET state = 'active'").await;
     // The same for who leaves.
     house.turn_clock(20 * 60);
     publisher.says(until(&metadata, clock.now().plus(minute * 10)));

@@ -198,3 +198,69 @@ async fn s3_34_a_refused_answer_shows_a_way_on_and_a_no_of_the_provider_reads_as
         assert!(!page.body.contains("evil") && !page.body.contains("href=\"/login"), "{}", page.body);
     }
 }
+
+#[tokio::test]
+async fn s3_34_silently_nobody_is_signed_in_or_out_but_who_was_meant() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await;
+    ask.redeems(&arrival).await;
+    let states = async || {
+        let sessions =
+            "SELECT group_concat(id || ' ' || authenticated_at || coalesce(ended_at, '')) FROM sessions";
+        let grants = "SELECT group_concat(id || coalesce(revoked_at, '')) FROM grants";
+        (house.text(sessions).await, house.text(grants).await, house.count("users").await)
+    };
+    let known = states().await;
+    house.turn_clock(2);
+    // Whom the application means is at the provider, but somebody else is signed in here; or the other way round.
+    for said in ["owner@b.test", "bob@b.test", "another@b.test"] {
+        let ask = silently(&house).with("login_hint", "owner@b.test");
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let before = house.before().await;
+        let xml = house.saml("cb").answers(&asked, &Says::that(said));
+        let arrival = bob.returns(&ask, &asked, xml).await;
+        assert_eq!(arrival.error().0, "login_required", "{said}: {}", arrival.told());
+        house.refused(&before, "login_required").await;
+        assert_eq!(states().await, known, "{said}");
+    }
+    // Nobody is signed in here, and somebody else than was meant is at the provider.
+    let (ask, mut nobody) = (silently(&house), Person::new("bob@b.test"));
+    let asked = nobody.leaves_for(&house, "cb", &ask).await;
+    let before = house.before().await;
+    let xml = house.saml("cb").answers(&asked, &Says::that("another@b.test"));
+    assert_eq!(nobody.returns(&ask, &asked, xml).await.error().0, "login_required");
+    house.refused(&before, "login_required").await;
+    assert_eq!(states().await, known);
+    // Bob's session goes on.
+    let arrival = bob.follows(&silently(&house)).await;
+    ask.redeems(&arrival).await;
+}
+
+#[tokio::test]
+async fn s3_34_silently_an_application_does_not_learn_what_our_page_would_say_to_the_person() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let first = Application::rp1(&house).asks();
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &first, &Says::that("bob@b.test")).await.code();
+    let named = |name: &str, says: Says| Says {
+        name_id: behalf::protocol::saml::assertion::NameId { value: name.to_owned(), ..says.name_id },
+        ..says
+    };
+    let bob = || Says::that("bob@b.test");
+    for (reason, says) in [
+        ("email_in_use_by_other_identity", named("another", bob())),
+        ("email_domain_not_allowed", Says::that("bob@a.test")),
+        ("user_disabled", bob()),
+    ] {
+        if reason == "user_disabled" {
+            house.execute("UPDATE users SET disabled_at = 1").await;
+        }
+        let (ask, mut person) = (silently(&house), Person::new("bob@b.test"));
+        let asked = person.leaves_for(&house, "cb", &ask).await;
+        let before = house.before().await;
+        let arrival = person.returns(&ask, &asked, house.saml("cb").answers(&asked, &says)).await;
+        let told = ("interaction_required".to_owned(), "sign_in_page_required".to_owned());
+        assert_eq!(arrival.error(), told, "{reason}: {}", arrival.told());
+        house.refused(&before, reason).await;
+    }
+}

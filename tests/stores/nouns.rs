@@ -22,7 +22,7 @@ use behalf::model::membership::{Membership, MembershipKind, MembershipSource, Me
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
 use behalf::model::saml_key::{Purpose, SamlKeyRecord};
-use behalf::model::session::{Acr, Assurance, Session};
+use behalf::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
 use behalf::model::signing_key::KeyRecord;
 use behalf::model::user::{Profile, User};
 use behalf::protocol::jose::Algorithm;
@@ -692,6 +692,19 @@ async fn what_has_run_out_is_swept_and_nothing_else(db: Database) {
         used::first(tx, "jti", "rp1", "young", NOW.plus(Duration::from_secs(1))).await?;
         assert_eq!(grants::sweep(tx, NOW).await?, 1);
         assert_eq!(used::sweep(tx, NOW).await?, 1);
+        // A logout is remembered for as long as what was issued before it could come.
+        let (by, name) = (ConnectionId::from_u128(1), "ann");
+        sessions::upstream_over(tx, by, name, &[], NOW).await?;
+        sessions::upstream_over(tx, by, name, &[], NOW.minus(Duration::from_secs(5))).await?;
+        let value = name.to_owned();
+        let name = UpstreamName { value, format: None, name_qualifier: None, sp_name_qualifier: None };
+        let (whole, ann) = (sessions::OVER_FOR, UpstreamSession { name, index: None });
+        let last = NOW.plus(whole - Duration::from_secs(1));
+        // An earlier logout takes nothing back.
+        assert!(sessions::is_upstream_over(tx, by, &ann, NOW, last).await?);
+        assert!(!sessions::is_upstream_over(tx, by, &ann, NOW, NOW.plus(whole)).await?);
+        assert_eq!(sessions::sweep_over(tx, NOW.plus(whole)).await?, 0);
+        assert_eq!(sessions::sweep_over(tx, NOW.plus(whole + Duration::from_secs(1))).await?, 2);
         assert_eq!(browsers::sweep(tx, NOW).await?, 0);
         assert_eq!(sessions::sweep(tx, NOW).await?, 0);
         Ok::<_, StoreError>(())

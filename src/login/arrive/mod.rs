@@ -6,14 +6,12 @@ use tower_sessions::Session;
 
 use super::refusal::Refusal;
 use super::{Stop, note};
-use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, OrganizationUsage};
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
 use crate::model::session::Session as StandingSession;
-use crate::model::user::User;
 use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
 use crate::protocol::oauth::error::OAuthError;
@@ -208,7 +206,7 @@ pub async fn standing_session(
     if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
         return Ok(None);
     }
-    let fits = fits_connection(application, &connection, asked) && fits_user(&user, asked);
+    let fits = fits_connection(application, &connection, asked) && asked.is_for(&user);
     Ok(fits.then_some(session.id))
 }
 
@@ -226,19 +224,6 @@ fn fits_connection(application: &Application, connection: &Connection, asked: &A
         connection.slug == *name || name.parse().is_ok_and(|id: ConnectionId| id == connection.id)
     };
     open && asked.connection.as_ref().is_none_or(named)
-}
-
-/// A hint at somebody else is not answered with whoever happens to be signed in.
-pub fn fits_user(user: &User, asked: &Asked) -> bool {
-    let hinted = |hint: &String| match (hint.parse::<UserId>(), Email::parse(hint)) {
-        (Ok(id), _) => id == user.id,
-        (_, Ok(email)) => user.email == Some(email),
-        // Neither: another system's name for somebody, which says nothing here.
-        _ => true,
-    };
-    user.disabled_at.is_none()
-        && asked.hinted_user.is_none_or(|hinted| hinted == user.id)
-        && asked.login_hint.as_ref().is_none_or(hinted)
 }
 
 #[cfg(test)]

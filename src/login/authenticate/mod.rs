@@ -23,7 +23,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
 use crate::model::domain::Domain;
 use crate::model::identity::Identity;
-use crate::model::login::{Away, Login, Proof};
+use crate::model::login::{Asked, Away, Login, Proof};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
@@ -102,13 +102,22 @@ pub fn recent_enough(away: &Away, at: Moment, now: Moment, leeway: Duration) -> 
     if before_leaving || beyond_limit { Err(Refusal::AuthenticationTooOld) } else { Ok(at) }
 }
 
+/// Who came.
+#[derive(Clone)]
+pub struct Found {
+    pub proof: Proof,
+    /// The session that their browser had until now.
+    pub standing: Option<SessionId>,
+    /// What was asked, if nobody may be asked anything: then nobody else is signed in, or out, than who was meant.
+    pub silent: Option<Asked>,
+}
+
 /// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
 pub async fn sign_in(
     broker: &Broker,
     project: &Project,
     request: RequestId,
-    proof: Proof,
-    standing: Option<SessionId>,
+    found: Found,
 ) -> Result<SessionId, Stop> {
     // A first login may race with itself in another tab; the loser finds what the winner made.
     for attempt in 0..2 {
@@ -119,8 +128,7 @@ pub async fn sign_in(
             project: project.id,
             mode: project.settings.membership_mode,
             request,
-            proof: proof.clone(),
-            standing,
+            found: found.clone(),
         };
         match broker.db.write(async move |tx| work.run(tx).await).await {
             Ok(session) => return Ok(session),
@@ -163,8 +171,7 @@ struct SignIn {
     project: ProjectId,
     mode: MembershipMode,
     request: RequestId,
-    proof: Proof,
-    standing: Option<SessionId>,
+    found: Found,
 }
 
 /// By what right the connection asserts the address.
@@ -182,11 +189,12 @@ impl SignIn {
         self.use_up(tx, &connection).await?;
         let claimed = self.domain_rule(tx, &connection).await?;
         let (user, identity) = self.user(tx, &connection, claimed).await?;
+        self.is_who_was_meant(tx, user).await?;
         let session = self.session(tx, user, identity).await?;
         let mut event = self.event("login.authenticated", &connection).actor(user);
         event.outcome = Outcome::Granted;
-        if !self.proof.left_out.is_empty() {
-            event = event.with("left_out", self.proof.left_out.clone());
+        if !self.found.proof.left_out.is_empty() {
+            event = event.with("left_out", self.found.proof.left_out.clone());
         }
         audit::record(tx, &self.random, self.now, &event.subject(session)).await?;
         Ok(session)
@@ -194,9 +202,9 @@ impl SignIn {
 
     /// The connection as it is now must be the one that the person was sent to (threats H04).
     async fn connection(&self, tx: &mut Tx<'_>) -> Result<Connection, Undone> {
-        let found = connections::by_id(tx, self.project, self.proof.connection).await?;
+        let found = connections::by_id(tx, self.project, self.found.proof.connection).await?;
         let connection = found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged)?;
-        if connection.version != self.proof.version {
+        if connection.version != self.found.proof.version {
             return Err(Refusal::ConnectionChanged.into());
         }
         if let Some(organization) = connection.organization_id {
@@ -205,12 +213,15 @@ impl SignIn {
         Ok(connection)
     }
 
-    /// What was proved may have ended at the provider meanwhile: it tells us of that once.
+    /// What was proved may have ended at the provider, which tells us of that once: a logout holds for assertions that
+    /// arrive after it, too (SAML Core, section 3.7.3.1).
     async fn still_stands(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
-        let Some(upstream) = &self.proof.upstream_session else { return Ok(()) };
+        let Some(upstream) = &self.found.proof.upstream_session else { return Ok(()) };
         // A logout that comes at this moment waits, and ends the session that is made here.
         tx.lock(Lock::Shared, "connections", &connection.id.to_string()).await?;
-        if sessions::is_upstream_over(tx, connection.id, upstream, self.proof.proved_at).await? {
+        if sessions::is_upstream_over(tx, connection.id, upstream, self.found.proof.issued_at, self.now)
+            .await?
+        {
             return Err(Refusal::SessionEnded.into());
         }
         Ok(())
@@ -218,7 +229,7 @@ impl SignIn {
 
     /// A message that proves once proves no second time, on whichever node (invariant 4; threats H08).
     async fn use_up(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
-        let Some(once) = &self.proof.single_use else { return Ok(()) };
+        let Some(once) = &self.found.proof.single_use else { return Ok(()) };
         let scope = connection.id.to_string();
         if used::first(tx, ASSERTION, &scope, &once.id, once.until).await? {
             Ok(())
@@ -230,10 +241,10 @@ impl SignIn {
     /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
     /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds.
     async fn domain_rule(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<Claimed, Undone> {
-        if let Some(name) = &self.proof.named_by {
+        if let Some(name) = &self.found.proof.named_by {
             self.may_assert(tx, connection, Some(name)).await?;
         }
-        self.may_assert(tx, connection, self.proof.email.as_ref()).await
+        self.may_assert(tx, connection, self.found.proof.email.as_ref()).await
     }
 
     async fn may_assert(
@@ -246,9 +257,9 @@ impl SignIn {
             (Some(email), Some(_)) => {
                 let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
                 let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
-                let trusted = domain.trust_since.is_some() && self.proof.vouched;
+                let trusted = domain.trust_since.is_some() && self.found.proof.vouched;
                 // What the provider calls unproved is nobody's, and keeps it from nobody.
-                Ok(Claimed { domain: self.proof.vouched.then_some(domain.id), trusted })
+                Ok(Claimed { domain: self.found.proof.vouched.then_some(domain.id), trusted })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::held(tx, self.project, email.domain()).await? {
@@ -266,7 +277,7 @@ impl SignIn {
         connection: &Connection,
         claimed: Claimed,
     ) -> Result<(UserId, IdentityId), Undone> {
-        let (issuer, subject) = (&self.proof.issuer, &self.proof.subject);
+        let (issuer, subject) = (&self.found.proof.issuer, &self.found.proof.subject);
         match identities::find(tx, connection.id, issuer, subject).await? {
             Some(identity) => {
                 let found = users::by_id(tx, self.project, identity.user_id).await?;
@@ -287,13 +298,14 @@ impl SignIn {
         claimed: Claimed,
     ) -> Result<(), Undone> {
         let before = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
-        user.email.clone_from(&self.proof.email);
+        user.email.clone_from(&self.found.proof.email);
         user.email_verified_at = claimed.trusted.then(|| user.email_verified_at.unwrap_or(self.now));
-        user.profile.clone_from(&self.proof.profile);
+        user.profile.clone_from(&self.found.proof.profile);
         let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
         user.updated_at = if before == after { user.updated_at } else { self.now };
         users::update(tx, &user, claimed.domain).await?;
-        identities::touch(tx, identity.id, self.proof.email.as_ref().map(Email::as_str), self.now).await?;
+        identities::touch(tx, identity.id, self.found.proof.email.as_ref().map(Email::as_str), self.now)
+            .await?;
         Ok(())
     }
 
@@ -307,9 +319,9 @@ impl SignIn {
         let user = User {
             id: UserId::new(&self.random, self.now),
             project_id: self.project,
-            email: self.proof.email.clone(),
+            email: self.found.proof.email.clone(),
             email_verified_at: claimed.trusted.then_some(self.now),
-            profile: self.proof.profile.clone(),
+            profile: self.found.proof.profile.clone(),
             created_at: self.now,
             updated_at: self.now,
             disabled_at: None,
@@ -319,11 +331,11 @@ impl SignIn {
             id: IdentityId::new(&self.random, self.now),
             user_id: user.id,
             connection_id: connection.id,
-            issuer: self.proof.issuer.clone(),
-            subject: self.proof.subject.clone(),
+            issuer: self.found.proof.issuer.clone(),
+            subject: self.found.proof.subject.clone(),
             last_login_at: self.now,
         };
-        let email = self.proof.email.as_ref().map(Email::as_str);
+        let email = self.found.proof.email.as_ref().map(Email::as_str);
         identities::insert(tx, self.project, &identity, email).await?;
         let created = self.event("user.created", connection).actor("house").subject(user.id);
         audit::record(tx, &self.random, self.now, &created).await?;
@@ -366,7 +378,9 @@ impl SignIn {
         claimed: Claimed,
         new: bool,
     ) -> Result<bool, Undone> {
-        let Some(email) = self.proof.email.as_ref().filter(|_| claimed.trusted) else { return Ok(false) };
+        let Some(email) = self.found.proof.email.as_ref().filter(|_| claimed.trusted) else {
+            return Ok(false);
+        };
         let since = self.places_count_since(tx, connection, email).await?;
         let own = connection.organization_id;
         let mut places =
@@ -466,6 +480,13 @@ impl SignIn {
         Ok(())
     }
 
+    /// Where nobody sees a page on which to say that they are somebody else. What was written until here is undone.
+    async fn is_who_was_meant(&self, tx: &mut Tx<'_>, user: UserId) -> Result<(), Undone> {
+        let Some(asked) = &self.found.silent else { return Ok(()) };
+        let user = users::by_id(tx, self.project, user).await?;
+        if user.is_some_and(|user| asked.is_for(&user)) { Ok(()) } else { Err(Refusal::LoginRequired.into()) }
+    }
+
     /// The same person's session goes on under its id; anybody else's in this browser ends.
     async fn session(
         &self,
@@ -478,15 +499,15 @@ impl SignIn {
             project_id: self.project,
             user_id: user,
             identity_id: identity,
-            connection_id: self.proof.connection,
-            authenticated_at: self.proof.authenticated_at,
-            assurance: self.proof.assurance.clone(),
+            connection_id: self.found.proof.connection,
+            authenticated_at: self.found.proof.authenticated_at,
+            assurance: self.found.proof.assurance.clone(),
             created_at: self.now,
             expires_at: self.session_ends(),
             ended_at: None,
             current_organization: None,
         };
-        let standing = match self.standing {
+        let standing = match self.found.standing {
             Some(id) => {
                 sessions::by_id(tx, self.project, id).await?.filter(|session| session.is_alive(self.now))
             }
@@ -500,6 +521,7 @@ impl SignIn {
                     return Err(StoreError::Conflict.into());
                 }
             }
+            Some(_) if self.found.silent.is_some() => return Err(Refusal::LoginRequired.into()),
             other => {
                 if let Some(old) = other {
                     sessions::end(tx, old.id, self.now).await?;
@@ -508,7 +530,7 @@ impl SignIn {
                 sessions::insert(tx, &session).await?;
             }
         }
-        if let Some(upstream) = &self.proof.upstream_session {
+        if let Some(upstream) = &self.found.proof.upstream_session {
             sessions::put_upstream(tx, session.id, session.connection_id, upstream, self.now).await?;
         }
         Ok(session.id)
@@ -517,7 +539,7 @@ impl SignIn {
     /// After our own time, or when the provider wants it to, if that is sooner.
     fn session_ends(&self) -> Moment {
         let ours = self.now.plus(self.lifetime);
-        self.proof.session_until.map_or(ours, |theirs| theirs.min(ours))
+        self.found.proof.session_until.map_or(ours, |theirs| theirs.min(ours))
     }
 
     fn event(&self, action: &'static str, connection: &Connection) -> AuditEvent {
@@ -525,7 +547,7 @@ impl SignIn {
             .organization(connection.organization_id)
             .request(Some(self.request))
             .with("connection", connection.id.to_string())
-            .with("amr", self.proof.assurance.amr.clone())
-            .with("acr", self.proof.assurance.acr.word())
+            .with("amr", self.found.proof.assurance.amr.clone())
+            .with("acr", self.found.proof.assurance.acr.word())
     }
 }

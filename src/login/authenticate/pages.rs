@@ -2,17 +2,24 @@
 
 use tower_sessions::Session;
 
-use super::sign_in;
+use super::{Found, sign_in};
 use crate::foundation::id::SessionId;
 use crate::login::Stop;
-use crate::model::login::Proof;
+use crate::model::login::{Asked, Proof};
 use crate::web::browser;
 use crate::web::visitor::Visitor;
 
-/// Makes the session of somebody who is proved, and points their browser to it.
-pub async fn complete(visitor: &Visitor, browser: &Session, proof: Proof) -> Result<SessionId, Stop> {
+/// Makes the session of somebody who is proved, and points their browser to it. `asked`: by an application, if one asked.
+pub async fn complete(
+    visitor: &Visitor,
+    browser: &Session,
+    proof: Proof,
+    asked: Option<&Asked>,
+) -> Result<SessionId, Stop> {
     let standing = browser::session_of(browser, visitor.project.id).await?;
-    let session = sign_in(visitor.broker(), &visitor.project, visitor.request, proof, standing).await?;
+    let silent = asked.filter(|asked| asked.prompt.none).cloned();
+    let found = Found { proof, standing, silent };
+    let session = sign_in(visitor.broker(), &visitor.project, visitor.request, found).await?;
     browser::sign_in(browser, visitor.project.id, session).await?;
     // Now, not with the answer: an answer that fails must not cost the person the session.
     browser.save().await?;

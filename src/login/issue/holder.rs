@@ -4,12 +4,14 @@ use futures_util::future::BoxFuture;
 
 use super::api::{minting, opened};
 use super::mint;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, ProjectId};
 use crate::login::Stop;
 use crate::model::role;
 use crate::protocol::oauth::scope;
-use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{grants, roles};
-use crate::web::holder::{Holder, Look};
+use crate::web::holder::{Holder, Look, LookAgain};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -22,7 +24,7 @@ fn look<'a>(
 ) -> BoxFuture<'a, Result<Option<Holder>, Fault>> {
     Box::pin(async move {
         match holder(visitor, token, audience).await {
-            Ok(holder) => Ok(Some(holder)),
+            Ok(holder) => Ok(holder),
             // Whatever is wrong with it: it opens nothing, and reads like any other token that does not.
             Err(Stop::Refused(_)) => Ok(None),
             Err(Stop::Failed(fault)) => Err(fault),
@@ -30,36 +32,43 @@ fn look<'a>(
     })
 }
 
-async fn holder(visitor: &Visitor, token: &str, audience: &str) -> Result<Holder, Stop> {
+async fn holder(visitor: &Visitor, token: &str, audience: &str) -> Result<Option<Holder>, Stop> {
     let (now, project) = (visitor.broker().now(), visitor.project.id);
     let id = opened(visitor, token, audience, now).await?;
-    let found = visitor
-        .broker()
-        .db
-        .read(async move |tx| {
-            let grant = grants::by_id(tx, id).await?;
-            let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none()) else { return Ok(None) };
-            let mut request = minting(&grant, now);
-            // What somebody may do here is not for the application to ask for.
-            request.scopes = vec![scope::PERMISSIONS.to_owned()];
-            let minted = mint::run(tx, &request).await?;
-            let custom = match grant.organization {
-                Some(organization) => roles::permissions(tx, project, organization).await?,
-                None => Default::default(),
-            };
-            Ok::<_, StoreError>(Some((grant, minted, custom)))
-        })
-        .await?;
-    let Some((grant, minted, custom)) = found.filter(|(grant, _, _)| grant.project_id == project) else {
-        return Err(crate::login::refusal::Refusal::LoginRequired.into());
+    Ok(visitor.broker().db.read(async move |tx| stands(tx, project, id, now).await).await?)
+}
+
+pub const LOOK_AGAIN: LookAgain = |tx, project, grant, now| Box::pin(stands(tx, project, grant, now));
+
+/// Whom a grant stands for now.
+async fn stands(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    id: GrantId,
+    now: Moment,
+) -> Result<Option<Holder>, StoreError> {
+    let grant = grants::by_id(tx, id).await?;
+    let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
+        return Ok(None);
     };
-    let minted = minted?;
-    let granted = minted.acting.as_ref().map(|acting| role::granted(&acting.roles, &custom));
-    let masked = minted.acting.map(|acting| acting.permissions);
-    Ok(Holder {
+    let mut request = minting(&grant, now);
+    // What somebody may do here is not for the application to ask for.
+    request.scopes = vec![scope::PERMISSIONS.to_owned()];
+    let Ok(minted) = mint::run(tx, &request).await? else { return Ok(None) };
+    let custom = match grant.organization {
+        Some(organization) => roles::permissions(tx, project, organization).await?,
+        None => Default::default(),
+    };
+    let acting = minted.acting.as_ref();
+    let is_owner = acting.is_some_and(|acting| {
+        acting.on_behalf.is_none() && acting.roles.iter().any(|name| name == role::OWNER)
+    });
+    Ok(Some(Holder {
         user: minted.user.id,
+        grant: grant.id,
         organization: grant.organization,
-        granted: granted.unwrap_or_default(),
-        masked: masked.unwrap_or_default(),
-    })
+        is_owner,
+        granted: acting.map(|acting| role::granted(&acting.roles, &custom)).unwrap_or_default(),
+        masked: minted.acting.map(|acting| acting.permissions).unwrap_or_default(),
+    }))
 }

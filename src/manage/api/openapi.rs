@@ -2,10 +2,11 @@
 //! there is no second description that could differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -14,6 +15,7 @@ use super::BASE;
 use super::route::{At, Route};
 use super::routes::ROUTES;
 use crate::manage::authority::Need;
+use crate::manage::desk::{etag, names_etag};
 use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
@@ -32,10 +34,36 @@ const EVERYWHERE: [Code; 9] = [
 
 /// `GET /api/v1/openapi.json`: for everybody, and the same for all.
 pub async fn document(visitor: Visitor) -> Response {
-    let body = of(&visitor.issuer()).to_string();
-    let mut response = Response::new(axum::body::Body::from(Bytes::from(body)));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let Made { text, etag } = made(visitor.issuer());
+    let known = visitor.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let unchanged = known.is_some_and(|known| names_etag(known, &etag));
+    let mut response = Response::new(axum::body::Body::from(if unchanged { Bytes::new() } else { text }));
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
     response
+}
+
+#[derive(Clone)]
+struct Made {
+    text: Bytes,
+    etag: String,
+}
+
+/// The document of an issuer, made once: issuers are as many as projects.
+fn made(issuer: String) -> Made {
+    static ALL: OnceLock<Mutex<BTreeMap<String, Made>>> = OnceLock::new();
+    let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let new = |issuer: &String| {
+        let document = of(issuer);
+        Made { text: document.to_string().into(), etag: etag(&document) }
+    };
+    all.entry(issuer).or_insert_with_key(new).clone()
 }
 
 /// The document of the project with this issuer.

@@ -15,7 +15,7 @@ use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::manage::authority::{Standing, Target, judge};
 use crate::manage::caller::{self, Caller};
-use crate::manage::desk::{Answer, Asked, Desk, Reply, names_etag, verdict};
+use crate::manage::desk::{self, Answer, Asked, Desk, Reply, names_etag, verdict};
 use crate::manage::refused::{Code, Refused, Told};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::organization::Organization;
@@ -37,20 +37,30 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
         Ok(caller) => caller,
         Err(refused) => return shown(&visitor, refused).await,
     };
+    // Only of callers that are known, and as much as the server reads.
+    let bytes = json::bytes(Request::from_parts(parts.clone(), body), &front).await;
+    if let Ok(bytes) = &bytes {
+        match replayed(&visitor, &caller, &parts, bytes).await {
+            Ok(Some(reply)) => return answered(&visitor, &parts, &reply, true),
+            Ok(None) => {}
+            Err(refused) => return shown(&visitor, refused).await,
+        }
+    }
     let place = match Place::of::<O>(&visitor, &mut parts).await {
         Ok(place) => place,
         Err(refused) => return shown(&visitor, refused).await,
     };
     let verdict = verdict(judge(&caller.standing, O::NEED, place.target::<O>()));
     let trail = trail(&caller, &place, verdict.is_ok());
+    let target = Subject::of(&place, verdict.is_ok());
     let outcome = match verdict {
-        Ok(()) => run::<O>(&visitor, &front, &caller, place, &parts, body).await,
+        Ok(()) => run::<O>(&visitor, &caller, place, &parts, bytes).await,
         Err(refused) => Err(refused),
     };
     match outcome {
-        Ok(answer) => answered(&visitor, &parts, &answer),
+        Ok(answer) => answered(&visitor, &parts, &answer.reply, answer.is_replayed),
         Err(refused) => {
-            let refused = noted::<O>(&visitor, &caller, trail, refused).await;
+            let refused = noted::<O>(&visitor, &caller, (trail, target), refused).await;
             shown(&visitor, refused).await
         }
     }
@@ -91,15 +101,13 @@ impl Place {
 
 async fn run<O: Operation>(
     visitor: &Visitor,
-    front: &Front,
     caller: &Caller,
     place: Place,
     parts: &Parts,
-    body: axum::body::Body,
+    bytes: Result<Bytes, json::Unreadable>,
 ) -> Result<Answer<O::Answer>, Refused> {
     let query = query::read(parts.uri.query())?;
-    let whole = Request::from_parts(parts.clone(), body);
-    let bytes = json::bytes(whole, front).await?;
+    let bytes = bytes?;
     let body = O::Body::read(&parts.headers, &bytes)?;
     let asked = Asked {
         need: O::NEED,
@@ -119,6 +127,20 @@ async fn run<O: Operation>(
     O::run(desk, query, body).await
 }
 
+/// What was answered before to the same request. Who names none, or names it wrongly, has none.
+async fn replayed(
+    visitor: &Visitor,
+    caller: &Caller,
+    parts: &Parts,
+    body: &[u8],
+) -> Result<Option<Reply>, Refused> {
+    let Ok(Some(key)) = idempotency_key(parts) else { return Ok(None) };
+    if matches!(caller.standing, Standing::Inactive(_)) {
+        return Ok(None);
+    }
+    desk::replayed(visitor, caller, &key, fingerprint(visitor, parts, body)).await
+}
+
 /// A header that may stand there once.
 fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused> {
     let mut all = headers.get_all(name).iter();
@@ -129,6 +151,9 @@ fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused> {
         _ => Err(Refused::parameter(name, "must be one line of visible ASCII characters")),
     }
 }
+
+/// Characters of a path that the trail keeps.
+const LONGEST_NAMED: usize = 64;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -161,18 +186,39 @@ fn fingerprint(visitor: &Visitor, parts: &Parts, body: &[u8]) -> Digest {
 
 /// In whose trail a refusal stands: the organization's, if the caller may be heard there; else the caller's own.
 fn trail(caller: &Caller, place: &Place, is_heard: bool) -> Option<OrganizationId> {
-    match (&place.organization, &caller.standing) {
-        (Some(organization), _) if is_heard => Some(organization.id),
-        (_, Standing::Within { organization, .. }) => *organization,
-        _ => None,
+    match &place.organization {
+        Some(organization) if is_heard => Some(organization.id),
+        _ => caller.organization(),
     }
 }
 
-/// Writes a refusal down; what cannot be written down becomes a fault of ours.
+/// What a refusal was about: the organization, and what the path called it. Of one that is hidden the caller's trail
+/// holds no more than they wrote.
+struct Subject {
+    organization: Option<OrganizationId>,
+    named: String,
+}
+
+impl Subject {
+    fn of(place: &Place, is_heard: bool) -> Self {
+        let organization = place.organization.as_ref().filter(|_| is_heard).map(|found| found.id);
+        Self { organization, named: place.named.chars().take(LONGEST_NAMED).collect() }
+    }
+
+    fn told(self, event: AuditEvent) -> AuditEvent {
+        let event = if self.named.is_empty() { event } else { event.with("target", self.named) };
+        match self.organization {
+            Some(id) => event.subject(id),
+            None => event,
+        }
+    }
+}
+
+/// Writes a refusal down, always: a caller that is known has a limit of their own. What cannot be written down becomes a fault of ours.
 async fn noted<O: Operation>(
     visitor: &Visitor,
     caller: &Caller,
-    trail: Option<OrganizationId>,
+    (trail, subject): (Option<OrganizationId>, Subject),
     refused: Refused,
 ) -> Refused {
     if !matches!(refused, Refused::Told(_)) || refused.code() == Code::AuditUnavailable {
@@ -184,12 +230,8 @@ async fn noted<O: Operation>(
         .reason(refused.code().word())
         .request(Some(visitor.request))
         .with("operation", O::NAME);
+    let event = subject.told(event);
     let broker = visitor.broker();
-    match visitor.may_be_noted().await {
-        Ok(false) => return refused,
-        Ok(true) => {}
-        Err(error) => return error.into(),
-    }
     let (random, now) = (broker.random.clone(), broker.now());
     match broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await).await {
         Ok(()) => refused,
@@ -197,8 +239,8 @@ async fn noted<O: Operation>(
     }
 }
 
-fn answered<A>(visitor: &Visitor, parts: &Parts, answer: &Answer<A>) -> Response {
-    let Reply { status, etag, location, body } = &answer.reply;
+fn answered(visitor: &Visitor, parts: &Parts, reply: &Reply, is_replayed: bool) -> Response {
+    let Reply { status, etag, location, body } = reply;
     let looks = matches!(parts.method, Method::GET | Method::HEAD);
     let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let unchanged = looks && etag.as_ref().zip(known).is_some_and(|(etag, known)| names_etag(known, etag));
@@ -215,7 +257,7 @@ fn answered<A>(visitor: &Visitor, parts: &Parts, answer: &Answer<A>) -> Response
             headers.insert(name, value);
         }
     }
-    if answer.is_replayed {
+    if is_replayed {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
     response

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{CreateOrganization, PatchOrganization, ReplaceOrganization};
-use super::{OrganizationView, Wanted, alone, create, update, view};
+use super::view::{OrganizationListed, OrganizationNames};
+use super::{OrganizationView, Wanted, create, update, view};
 use crate::foundation::id::OrganizationId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
@@ -52,7 +53,7 @@ impl Operation for List {
     const CODES: &'static [Code] = &[Code::CursorInvalid];
     type Query = ListQuery;
     type Body = NoBody;
-    type Answer = Page<OrganizationView>;
+    type Answer = Page<OrganizationListed>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let limit = page::limit(query.limit)?;
@@ -76,7 +77,7 @@ impl Operation for List {
             vec![last.organization.id.to_string(), key]
         };
         let (found, next_cursor) = page::of(found, limit, &list, keys);
-        let shown = |listed: &organizations::Listed| shown(&desk, &listed.organization, listed.has_owner);
+        let shown = |listed: &organizations::Listed| listed_as(&desk, &listed.organization, listed.has_owner);
         Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
     }
 }
@@ -89,9 +90,19 @@ fn place(id: &str, key: &str) -> Result<(OrganizationId, Vec<u8>), Refused> {
 
 fn visible(desk: &Desk) -> Visible {
     match (&desk.caller.who, &desk.caller.standing) {
-        (Who::Person(user), _) => Visible::OfMember(*user),
+        (Who::Person(user, _), _) => Visible::OfMember(*user),
         (_, Standing::Within { organization: Some(id), .. }) => Visible::Only(*id),
         _ => Visible::All,
+    }
+}
+
+/// Whole for who may read it; of others that they belong to, people see the names.
+fn listed_as(desk: &Desk, organization: &Organization, has_owner: bool) -> OrganizationListed {
+    let caller = &desk.caller;
+    if caller.is_operator() || caller.standing.may(Permission::OrganizationRead, organization.id) {
+        OrganizationListed::Whole(Box::new(shown(desk, organization, has_owner)))
+    } else {
+        OrganizationListed::Named(OrganizationNames::of(organization))
     }
 }
 
@@ -125,7 +136,7 @@ impl Operation for Create {
         let id =
             id.map_err(|_| Refused::value("/id", "must be a UUID with hyphens, or org_ and 26 characters"))?;
         let wanted = body.0.checked()?;
-        desk.change(async move |change| {
+        desk.change_alone(async move |change| {
             let made = create(change, id, written.as_deref(), &wanted).await?;
             created(&made)
         })
@@ -194,10 +205,9 @@ impl Operation for Replace {
         let sees = Sees::of(&desk);
         let Some(organization) = &desk.organization else {
             let id: OrganizationId = desk.named.parse().map_err(|_| Refused::hidden())?;
-            return desk.change(async move |change| upsert(change, id, &wanted, sees).await).await;
+            return desk.change_alone(async move |change| upsert(change, id, &wanted, sees).await).await;
         };
-        let id = organization.id;
-        desk.change(async move |change| changed(change, id, &wanted, sees).await).await
+        rewritten(&desk, organization.id, wanted, sees).await
     }
 }
 
@@ -208,7 +218,6 @@ async fn upsert(
     wanted: &Wanted,
     sees: Sees,
 ) -> Result<Answer<OrganizationView>, Refused> {
-    alone(change).await?;
     if organizations::by_id(change.tx, change.keep.project.id, id).await?.is_some() {
         return changed(change, id, wanted, sees).await;
     }
@@ -239,8 +248,19 @@ impl Operation for Patch {
         let wanted = body.0.checked()?;
         refuse_functions(&desk, &wanted)?;
         let (id, sees) = (desk.organization()?.id, Sees::of(&desk));
-        desk.change(async move |change| changed(change, id, &wanted, sees).await).await
+        rewritten(&desk, id, wanted, sees).await
     }
+}
+
+async fn rewritten(
+    desk: &Desk,
+    id: OrganizationId,
+    wanted: Wanted,
+    sees: Sees,
+) -> Result<Answer<OrganizationView>, Refused> {
+    let gives_slug = wanted.slug.is_some();
+    let work = async move |change: &mut Change<'_, '_>| changed(change, id, &wanted, sees).await;
+    if gives_slug { desk.change_alone(work).await } else { desk.change(work).await }
 }
 
 /// Whether the caller is shown what the organization may do at all: who may change it is.

@@ -56,8 +56,9 @@ pub struct ReplaceOrganization {
     #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub name: String,
     /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
-    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
-    pub slug: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    pub slug: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = LONGEST_KIND))]
     pub kind: Option<Option<String>>,
@@ -80,14 +81,17 @@ pub struct ReplaceOrganization {
 #[serde(deny_unknown_fields)]
 pub struct PatchOrganization {
     /// One line of at most 200 characters.
-    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
-    pub name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
+    pub name: Option<Option<String>>,
     /// The same under another name; one of the two.
-    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
-    pub display_name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
+    pub display_name: Option<Option<String>>,
     /// 1 to 63 of `a-z`, `0-9` and `-`; a former one of its own may come back.
-    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
-    pub slug: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    pub slug: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = LONGEST_KIND))]
     pub kind: Option<Option<String>>,
@@ -122,7 +126,7 @@ impl CreateOrganization {
 impl ReplaceOrganization {
     pub fn checked(self) -> Result<Wanted, Refused> {
         let Self { name, slug, kind, description, logo_uri, functional_roles } = self;
-        let display_name = Some(name);
+        let (display_name, slug) = (Some(name), some("/slug", slug)?);
         Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
     }
 }
@@ -130,8 +134,17 @@ impl ReplaceOrganization {
 impl PatchOrganization {
     pub fn checked(self) -> Result<Wanted, Refused> {
         let Self { name, display_name, slug, kind, description, logo_uri, functional_roles } = self;
-        let display_name = one_name(name, display_name)?;
+        let display_name = one_name(some("/name", name)?, some("/display_name", display_name)?)?;
+        let slug = some("/slug", slug)?;
         Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
+    }
+}
+
+/// What there always is cannot be cleared.
+fn some(pointer: &str, given: Option<Option<String>>) -> Result<Option<String>, Refused> {
+    match given {
+        Some(None) => Err(Refused::value(pointer, "cannot be cleared")),
+        given => Ok(given.flatten()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
 use crate::model::organization::{Organization, Policy, slug_of};
-use crate::store::durable::engine::{Lock, StoreError};
+use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 
 pub use view::OrganizationView;
@@ -54,12 +54,7 @@ impl Wanted {
     }
 }
 
-/// Holds up whoever else creates an organization in this project: of many at once with one id or slug, one is first.
-async fn alone(change: &mut Change<'_, '_>) -> Result<(), StoreError> {
-    change.tx.lock(Lock::Exclusive, "projects", &change.keep.project.id.to_string()).await
-}
-
-/// Makes an organization. Without an id it is given one; without a name the id is the name, as it was written (S0-19).
+/// Makes an organization, in a change that is alone. Without an id it is given one; without a name the id is the name, as it was written (S0-19).
 async fn create(
     change: &mut Change<'_, '_>,
     id: Option<OrganizationId>,
@@ -68,7 +63,6 @@ async fn create(
 ) -> Result<Organization, Refused> {
     let keep = change.keep;
     wanted.fits(keep)?;
-    alone(change).await?;
     let id = id.unwrap_or_else(|| OrganizationId::new(&keep.random, keep.now));
     if organizations::exists(change.tx, id).await? {
         return Err(Refused::new(Code::OrganizationExists, Code::OrganizationExists.title()));
@@ -101,7 +95,7 @@ async fn create(
     Ok(organization)
 }
 
-/// Writes what differs, with the events that tell of it. Where nothing differs, nothing happens.
+/// Writes what differs, in a change that is alone if a slug is wanted, with the events that tell of it. Where nothing differs, nothing happens.
 async fn update(
     change: &mut Change<'_, '_>,
     before: &Organization,
@@ -113,7 +107,6 @@ async fn update(
         return Ok(after);
     }
     if after.slug != before.slug {
-        alone(change).await?;
         refuse_taken(change, &after.slug, before.id).await?;
     }
     after.updated_at = change.keep.now;

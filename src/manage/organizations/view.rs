@@ -39,6 +39,31 @@ pub struct OrganizationView {
     pub has_owner: bool,
 }
 
+/// What a list shows of one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OrganizationListed {
+    /// To who may read it.
+    Whole(Box<OrganizationView>),
+    /// To others that it is theirs.
+    Named(OrganizationNames),
+}
+
+/// By what one is known to who may not read it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OrganizationNames {
+    pub id: String,
+    pub slug: String,
+    pub name: String,
+}
+
+impl OrganizationNames {
+    pub fn of(organization: &Organization) -> Self {
+        let it = organization.clone();
+        Self { id: it.id.to_string(), slug: it.slug, name: it.display_name }
+    }
+}
+
 impl OrganizationView {
     /// `sees_functions`: whether the caller may see the boundary of what the organization may do.
     pub fn of(organization: &Organization, has_owner: bool, sees_functions: bool) -> Self {

@@ -22,6 +22,8 @@ const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 pub struct Assertion {
     pub id: String,
     pub issuer: String,
+    /// When the provider said it, by its own clock.
+    pub issued: Moment,
     pub name_id: NameId,
     /// What the provider calls its session, for logouts.
     pub session_index: Option<String>,
@@ -98,6 +100,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
     Ok(Assertion {
         id: message::id(assertion)?,
         issuer: expected.idp_entity_id.to_owned(),
+        issued,
         name_id: name_id_of(subject, expected.decrypting)?,
         session_index: authn.session_index,
         authn_instant: authn.instant,

@@ -84,6 +84,8 @@ impl ResponseDraft<'_> {
 pub struct LogoutRequest {
     pub id: String,
     pub issuer: String,
+    /// When the provider asked for it, by its own clock.
+    pub issued: Moment,
     pub name_id: NameId,
     /// The sessions that end; all of the person's, if none is named.
     pub session_indexes: Vec<String>,
@@ -135,6 +137,7 @@ fn request(
     Ok(LogoutRequest {
         id,
         issuer: expected.issuer.to_owned(),
+        issued: message::issue_instant(root, expected.window())?,
         name_id: name_id_of(root, decrypting)?,
         session_indexes: session_indexes(root)?,
     })

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::engine::{Read, Row, StoreError, Tx, params};
+use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId};
@@ -107,6 +107,8 @@ pub async fn rotate(
     until: Moment,
     now: Moment,
 ) -> Result<(), StoreError> {
+    // Of two who rotate at once, each would leave the other's secret alive.
+    tx.lock(Lock::Exclusive, "api_keys", &id.to_string()).await?;
     let sql = "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL";
     tx.execute(sql, params![id]).await?;
     tx.execute("UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1", params![id, until])

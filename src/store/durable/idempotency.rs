@@ -1,6 +1,6 @@
 //! What was answered to writes that named themselves, in the durable store: with the write, in one transaction.
 
-use super::engine::{StoreError, Tx, params};
+use super::engine::{Read, StoreError, Tx, params};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
 use crate::foundation::secret::Digest;
@@ -9,7 +9,7 @@ use crate::foundation::secret::Digest;
 #[derive(Clone, Debug)]
 pub struct Name {
     pub project: ProjectId,
-    /// The caller, as the audit trail names them.
+    /// The caller, with what they act by.
     pub caller: String,
     pub value: String,
 }
@@ -23,6 +23,18 @@ pub enum Claim {
         fingerprint: Digest,
         answer: Vec<u8>,
     },
+}
+
+/// The fingerprint and the answer that stand under a name.
+pub async fn find(
+    db: &mut impl Read,
+    name: &Name,
+    now: Moment,
+) -> Result<Option<(Digest, Vec<u8>)>, StoreError> {
+    let sql = "SELECT fingerprint, answer FROM idempotency_keys
+               WHERE project_id = $1 AND caller = $2 AND value = $3 AND expires_at > $4";
+    let row = db.one(sql, params![name.project, &name.caller, &name.value, now]).await?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 /// Takes the name, or tells what was answered under it. Who comes while another transaction has it waits for that.

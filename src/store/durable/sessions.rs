@@ -1,5 +1,7 @@
 //! Sessions in the durable store.
 
+use std::time::Duration;
+
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
@@ -134,43 +136,56 @@ pub async fn named_upstream(
     Ok(found)
 }
 
-/// Moments at which sessions ended at their provider, among what is used once: for those who are on their way here with
-/// a proof of one. Nobody is for longer than marks are kept.
+/// When sessions ended at their provider, among what is used once: for those who are on their way here with a proof of
+/// one, or with an assertion that is one.
 const OVER: &str = "saml_session_over";
 
-/// Remembers that these sessions are over, as [`named_upstream`] names them, known here or not.
+/// How long that is remembered after the logout was issued: for as long as an assertion issued by then could be taken,
+/// and its proof waits.
+pub const OVER_FOR: Duration = Duration::from_secs(780);
+
+/// Remembers that these sessions are over, as [`named_upstream`] names them, known here or not. `issued`: when the
+/// provider said so, by its clock.
 pub async fn upstream_over(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
     name: &str,
     indexes: &[String],
-    now: Moment,
+    issued: Moment,
 ) -> Result<(), StoreError> {
     let scope = connection.to_string();
     let all = if indexes.is_empty() { Some(Meant::All) } else { None };
     let meant = all.into_iter().chain(indexes.iter().map(|index| Meant::Index(index)));
     for meant in meant.chain([Meant::Unnamed]) {
-        used::mark(tx, OVER, &scope, &meant.mark(name), now).await?;
+        used::mark(tx, OVER, &scope, &meant.mark(name), issued.plus(OVER_FOR)).await?;
     }
     Ok(())
 }
 
-/// Whether this session has ended at its provider since `then`.
+/// Whether this session has ended at its provider, as far as that was said in an assertion `issued` then, by its clock.
+/// One that was named by its index is over for good, whatever clocks say.
 pub async fn is_upstream_over(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
     upstream: &UpstreamSession,
-    then: Moment,
+    issued: Moment,
+    now: Moment,
 ) -> Result<bool, StoreError> {
     let own = upstream.index.as_deref().map_or(Meant::Unnamed, Meant::Index);
     for meant in [Meant::All, own] {
         let mark = meant.mark(&upstream.name.value);
-        let ended = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
-        if ended.is_some_and(|ended| then < ended) {
+        let until = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
+        let is_named = matches!(meant, Meant::Index(_));
+        if until.is_some_and(|until| now < until && (is_named || issued.plus(OVER_FOR) <= until)) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Forgets which sessions were over, when nobody can come with one any more.
+pub async fn sweep_over(tx: &mut Tx<'_>, now: Moment) -> Result<u64, StoreError> {
+    used::sweep_of(tx, OVER, now).await
 }
 
 /// Which sessions of somebody a logout means.

@@ -16,7 +16,7 @@ pub async fn first(
     Ok(tx.execute(sql, params![kind, scope, value, expires_at]).await? == 1)
 }
 
-/// Remembers a moment, in place of an earlier one.
+/// Remembers a moment, unless a later one is remembered already.
 pub async fn mark(
     tx: &mut Tx<'_>,
     kind: &'static str,
@@ -25,7 +25,8 @@ pub async fn mark(
     at: Moment,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO used (kind, scope, value, expires_at) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (kind, scope, value) DO UPDATE SET expires_at = excluded.expires_at";
+               ON CONFLICT (kind, scope, value) DO UPDATE SET expires_at = excluded.expires_at
+               WHERE used.expires_at < excluded.expires_at";
     tx.execute(sql, params![kind, scope, value, at]).await?;
     Ok(())
 }
@@ -43,4 +44,9 @@ pub async fn marked(
 
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM used WHERE expires_at < $1", params![before]).await
+}
+
+/// As [`sweep`], of one kind.
+pub async fn sweep_of(tx: &mut Tx<'_>, kind: &'static str, before: Moment) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM used WHERE kind = $1 AND expires_at < $2", params![kind, before]).await
 }

@@ -23,12 +23,25 @@ struct Things {
     next: u64,
     /// Of all values, in bytes.
     total: usize,
+    /// What each owner has in here.
+    shares: HashMap<Digest, Share>,
 }
+
+#[derive(Clone, Copy, Default)]
+struct Share {
+    entries: usize,
+    /// Of its values, in bytes.
+    total: usize,
+}
+
+/// How many owners together may fill a shelf.
+const OWNERS: usize = 8;
 
 type Turn = (Moment, u64);
 
 struct Thing {
     turn: Turn,
+    owner: Option<Digest>,
     value: Box<[u8]>,
     count: u64,
 }
@@ -39,18 +52,33 @@ impl Shelf {
     }
 
     /// False: there is no room, and nothing was changed.
-    pub(super) fn put(&self, key: Digest, value: Vec<u8>, until: Moment, now: Moment) -> bool {
+    pub(super) fn put(
+        &self,
+        key: Digest,
+        owner: Option<Digest>,
+        value: Vec<u8>,
+        until: Moment,
+        now: Moment,
+    ) -> bool {
         let mut things = self.swept(now);
         let before = things.held.get(&key).map(|thing| thing.value.len());
         let entries = things.held.len() - usize::from(before.is_some());
         let total = things.total - before.unwrap_or_default() + value.len();
         let full = entries >= self.limits.entries || total > self.limits.total;
+        // What the owner may have replaced counts, too: nothing that has one is put twice.
+        let share = owner.and_then(|owner| things.shares.get(&owner).copied()).unwrap_or_default();
+        let is_share_full = owner.is_some()
+            && (share.entries >= self.limits.entries / OWNERS
+                || share.total + value.len() > self.limits.total / OWNERS);
+        if is_share_full {
+            return false;
+        }
         if full && self.limits.when_full == WhenFull::Refuse {
             return false;
         }
         things.remove(&key);
         things.make_room(&self.limits, value.len());
-        things.insert(key, value.into(), until);
+        things.insert(key, owner, value.into(), until);
         true
     }
 
@@ -75,8 +103,14 @@ impl Shelf {
             return thing.count;
         }
         things.make_room(&self.limits, 0);
-        things.insert(key, Box::default(), until);
+        things.insert(key, None, Box::default(), until);
         1
+    }
+
+    pub(super) fn uncount(&self, key: &Digest, now: Moment) {
+        if let Some(thing) = self.swept(now).held.get_mut(key) {
+            thing.count = thing.count.saturating_sub(1);
+        }
     }
 
     pub(super) fn counted(&self, key: &Digest, now: Moment) -> u64 {
@@ -110,18 +144,36 @@ impl Shelf {
 }
 
 impl Things {
-    fn insert(&mut self, key: Digest, value: Box<[u8]>, until: Moment) {
+    fn insert(&mut self, key: Digest, owner: Option<Digest>, value: Box<[u8]>, until: Moment) {
         let turn = (until, self.next);
         self.next += 1;
         self.total += value.len();
+        if let Some(owner) = owner {
+            let share = self.shares.entry(owner).or_default();
+            share.entries += 1;
+            share.total += value.len();
+        }
         self.order.insert(turn, key);
-        self.held.insert(key, Thing { turn, value, count: 1 });
+        self.held.insert(key, Thing { turn, owner, value, count: 1 });
+    }
+
+    /// What is gone takes no room any more.
+    fn free(&mut self, thing: &Thing) {
+        self.total -= thing.value.len();
+        let Some(owner) = thing.owner else { return };
+        if let Some(share) = self.shares.get_mut(&owner) {
+            share.entries -= 1;
+            share.total -= thing.value.len();
+            if share.entries == 0 {
+                self.shares.remove(&owner);
+            }
+        }
     }
 
     fn remove(&mut self, key: &Digest) -> Option<Thing> {
         let thing = self.held.remove(key)?;
         self.order.remove(&thing.turn);
-        self.total -= thing.value.len();
+        self.free(&thing);
         Some(thing)
     }
 
@@ -145,7 +197,7 @@ impl Things {
         if let Some((_, key)) = self.order.pop_first()
             && let Some(thing) = self.held.remove(&key)
         {
-            self.total -= thing.value.len();
+            self.free(&thing);
         }
     }
 

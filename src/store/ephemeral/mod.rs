@@ -1,8 +1,8 @@
 //! What may be lost: login flows and counters. Losing all of it makes people start again; it never makes a
 //! used thing usable, for whatever is used once for good is in the durable store.
 //!
-//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, and `INCR` with
-//! `PEXPIRE NX`.
+//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `INCR` with
+//! `PEXPIRE NX`, and `DECR` of what is there.
 
 mod in_process;
 
@@ -106,12 +106,35 @@ impl Ephemeral {
         value: Vec<u8>,
         ttl: Duration,
     ) -> Result<(), EphemeralError> {
+        self.put_for(None, kind, key, value, ttl)
+    }
+
+    /// As [`Self::put`], out of the room that one `owner` may take: an eighth of all.
+    pub async fn put_of(
+        &self,
+        owner: &str,
+        kind: Kind,
+        key: &str,
+        value: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<(), EphemeralError> {
+        self.put_for(Some(named(owner)), kind, key, value, ttl)
+    }
+
+    fn put_for(
+        &self,
+        owner: Option<Digest>,
+        kind: Kind,
+        key: &str,
+        value: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<(), EphemeralError> {
         let size = value.len();
         if size > kind.limits().value {
             return Err(EphemeralError::TooLarge { kind, size });
         }
         let (shelf, now) = self.shelf(kind);
-        let kept = shelf.put(named(key), value, now.plus(ttl), now);
+        let kept = shelf.put(named(key), owner, value, now.plus(ttl), now);
         if kept { Ok(()) } else { Err(EphemeralError::Full(kind)) }
     }
 
@@ -130,6 +153,13 @@ impl Ephemeral {
     pub async fn count(&self, kind: Kind, key: &str, window: Duration) -> Result<u64, EphemeralError> {
         let (shelf, now) = self.shelf(kind);
         Ok(shelf.count(named(key), now.plus(window), now))
+    }
+
+    /// Takes one of [`Self::count`] back, within its window.
+    pub async fn uncount(&self, kind: Kind, key: &str) -> Result<(), EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        shelf.uncount(&named(key), now);
+        Ok(())
     }
 
     /// How many times so far: [`Self::count`] without counting.

@@ -125,3 +125,36 @@ async fn a_hundred_thousand_codes_are_freed_when_they_expire() {
     let shelf = store.shelf(Kind::LoginFlow).0;
     assert!(shelf.room() < 2_000, "the map kept {} places", shelf.room());
 }
+
+#[tokio::test]
+async fn one_owner_fills_no_more_than_their_share_by_number_or_by_size() {
+    for (size, most) in [(1, 50_000 / 8), (32 * KIB, 512)] {
+        let (store, clock) = store();
+        let put =
+            async |owner: &str, key: &str| store.put_of(owner, Kind::Proof, key, vec![0; size], MINUTE).await;
+        for number in 0..most {
+            put("greedy", &number.to_string()).await.unwrap();
+        }
+        assert_eq!(put("greedy", "more").await, Err(EphemeralError::Full(Kind::Proof)));
+        assert_eq!(store.held(Kind::Proof), most);
+        assert_eq!(put("modest", "one").await, Ok(()));
+        // What is taken, or has run out, makes room again.
+        assert!(store.take(Kind::Proof, "0").await.unwrap().is_some());
+        assert_eq!(put("greedy", "more").await, Ok(()));
+        assert_eq!(put("greedy", "yet more").await, Err(EphemeralError::Full(Kind::Proof)));
+        clock.turn(MINUTE);
+        assert_eq!(put("greedy", "again").await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_was_not_counted() {
+    let (store, clock) = store();
+    store.uncount(Kind::RateCounter, "a").await.unwrap();
+    assert_eq!(store.count(Kind::RateCounter, "a", MINUTE).await, Ok(1));
+    assert_eq!(store.count(Kind::RateCounter, "a", MINUTE).await, Ok(2));
+    store.uncount(Kind::RateCounter, "a").await.unwrap();
+    assert_eq!(store.counted(Kind::RateCounter, "a").await, Ok(1));
+    clock.turn(MINUTE);
+    assert_eq!(store.counted(Kind::RateCounter, "a").await, Ok(0));
+}

@@ -4,10 +4,11 @@ use std::process::{Command, Output};
 
 use behalf::model::api_key::{Holder, OperatorRole};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::house::api::{Api, plant};
 use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
 
 /// A body without what is each request's own.
@@ -163,6 +164,7 @@ async fn c22_s0_24_s1_r03_what_is_anothers_reads_as_what_does_not_exist() {
         let (there, nowhere) = (send(&foreign).await, send(unknown).await);
         assert_eq!((there.status.as_u16(), nowhere.status.as_u16()), (404, 404), "{method}");
         assert_eq!(told(&there), told(&nowhere));
+        house.unchanged(&before).await;
         let events = house.events_since(&before).await;
         assert_eq!(events.len(), 2);
         let own = house.organization("org-a").await;
@@ -170,6 +172,8 @@ async fn c22_s0_24_s1_r03_what_is_anothers_reads_as_what_does_not_exist() {
             events.iter().all(|event| event.organization.as_deref() == Some(&own)),
             "in the caller's own trail"
         );
+        let targets: Vec<_> = events.iter().map(|event| event.detail["target"].as_str().unwrap()).collect();
+        assert!(targets.contains(&&*foreign) && targets.contains(&unknown), "{targets:?}");
     }
     for odd in ["org_x", "%00", "..%2F", "user_00000000000000000000000007"] {
         assert_eq!(key.get(&format!("/organizations/{odd}")).await.status, 404, "{odd}");
@@ -198,8 +202,12 @@ async fn s0_26_s0_30_a_key_ends_where_its_organization_does() {
     house
         .execute("UPDATE organizations SET functional_roles = NULL, deactivated_at = 1 WHERE slug = 'org-a'")
         .await;
-    let off = key.get("/organizations/org-a").await;
-    assert_eq!((off.status.as_u16(), &off.json()["code"]), (403, &json!("organization_inactive")));
+    for path in ["/organizations/org-a", "/organizations"] {
+        let before = house.before().await;
+        let off = key.get(path).await;
+        assert_eq!((off.status.as_u16(), &off.json()["code"]), (403, &json!("organization_inactive")));
+        house.refused(&before, "organization_inactive").await;
+    }
 }
 
 #[tokio::test]
@@ -243,4 +251,106 @@ async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
     for api in [&ann, &con] {
         assert_eq!(api.get("/organizations").await.status, 401, "at once, whatever the token says");
     }
+}
+
+/// A PATCH of `org-a`, whose body is sent when the server asks for it: it knows the caller by then. What `meanwhile`
+/// does is done before. Tells the status.
+async fn patches_late(house: &House, bearer: &str, meanwhile: &str) -> u16 {
+    let address = house.url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let body = "{\"name\":\"Too late\"}";
+    let head = format!(
+        "PATCH /api/v1/organizations/org-a HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {bearer}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert!(asked.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&asked));
+    house.execute(meanwhile).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn c20_s0_30_who_loses_what_they_need_while_they_speak_changes_nothing() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let org = house.organization("org-a").await.parse().unwrap();
+        let holder = Holder::Organization(org, vec!["organization:write".into()]);
+        let key = plant(&house, "default", holder).await;
+        let name = "SELECT display_name FROM organizations WHERE slug = 'org-a'";
+        let before = house.text(name).await;
+        for (meanwhile, back, status) in [
+            (
+                "UPDATE organizations SET deactivated_at = 1",
+                "UPDATE organizations SET deactivated_at = NULL",
+                403,
+            ),
+            (
+                "UPDATE organizations SET functional_roles = '[]'",
+                "UPDATE organizations SET functional_roles = NULL",
+                403,
+            ),
+            (
+                "UPDATE api_keys SET permissions = '[]'",
+                "UPDATE api_keys SET permissions = '[\"organization:write\"]'",
+                403,
+            ),
+            ("UPDATE api_keys SET revoked_at = 1", "UPDATE api_keys SET revoked_at = NULL", 401),
+        ] {
+            assert_eq!(patches_late(&house, &key, meanwhile).await, status, "{meanwhile}");
+            assert_eq!(house.text(name).await, before, "{meanwhile}");
+            house.execute(back).await;
+        }
+        let ann = person(&house, "ann@a.test").await;
+        for (meanwhile, back) in [
+            ("UPDATE memberships SET status = 'suspended'", "UPDATE memberships SET status = 'active'"),
+            ("UPDATE sessions SET ended_at = 1", "UPDATE sessions SET ended_at = NULL"),
+            ("UPDATE organizations SET deactivated_at = 1", "UPDATE organizations SET deactivated_at = NULL"),
+        ] {
+            assert_eq!(patches_late(&house, &ann, meanwhile).await, 401, "{meanwhile}");
+            assert_eq!(house.text(name).await, before, "{meanwhile}");
+            house.execute(back).await;
+        }
+        assert_eq!(patches_late(&house, &ann, "UPDATE sessions SET ended_at = NULL").await, 200);
+    }
+}
+
+/// An access token of theirs for the API, acting for `org-a`.
+async fn person(house: &House, email: &str) -> String {
+    let start = "[application.rp1]\n";
+    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
+    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
+    let rp1 = Application::rp1(house);
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", email);
+    let arrival = Person::new(email).follows(&ask).await;
+    ask.redeems(&arrival).await.access_token
+}
+
+#[tokio::test]
+async fn s0_12_who_may_not_read_an_organization_sees_its_name_alone() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &["organization:write"]).await;
+    assert_eq!(key.get("/organizations/org-a").await.status, 403);
+    let list = key.get("/organizations").await.json();
+    let members: Vec<_> = list["items"][0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        (list["items"].as_array().unwrap().len(), members),
+        (1, vec!["id".into(), "name".into(), "slug".into()])
+    );
+}
+
+#[tokio::test]
+async fn refusals_of_a_known_caller_are_written_down_however_many_a_network_causes() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &[]).await;
+    let before = house.before().await;
+    for _ in 0..610 {
+        assert_eq!(key.get("/organizations/org-a").await.status, 403);
+    }
+    assert_eq!(house.events_since(&before).await.len(), 610);
 }

@@ -15,6 +15,11 @@ async fn s1_r00_every_route_is_in_the_document_with_its_refusals() {
     let house = House::opens().await;
     let document = Visitor::arrives().get(&format!("{}/api/v1/openapi.json", house.url)).await;
     assert_eq!(document.header("content-type"), Some("application/json"));
+    let etag = document.header("etag").unwrap();
+    let known = |ask: reqwest::RequestBuilder| ask.header("if-none-match", etag);
+    let url = format!("{}/api/v1/openapi.json", house.url);
+    let same = Visitor::arrives().request(reqwest::Method::GET, &url, known).await;
+    assert_eq!((same.status.as_u16(), same.body.as_str()), (304, ""));
     let document = document.json();
     assert_eq!(document["openapi"], json!("3.1.0"));
     assert_eq!(document["servers"][0]["url"], json!(format!("{}/api/v1", house.url)));

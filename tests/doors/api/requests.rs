@@ -108,8 +108,34 @@ async fn h39_s1_r00_the_same_request_under_the_same_key_is_done_once() {
         };
         operator.post("/organizations", json!({"slug": "fresh"})).await;
         assert_eq!(taken().await, 409);
+        house.execute("UPDATE organizations SET slug = 'other' WHERE slug = 'fresh'").await;
+        house.execute("DELETE FROM organization_slugs WHERE slug = 'fresh'").await;
+        assert_eq!(taken().await, 201, "what was refused is done when it can be");
         house.turn_clock(24 * 3_600 + 1);
         assert_eq!(keyed(&operator, "one", "Once").await.header("idempotency-replayed"), None);
+    }
+}
+
+#[tokio::test]
+async fn h39_who_renamed_something_and_asks_again_is_answered_as_the_first_time() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let rename = async || {
+            let body = json!({"slug": "renamed"}).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("idempotency-key", "one").header(CONTENT_TYPE, "application/json").body(body)
+            };
+            operator.send(Method::PATCH, "/organizations/org-a", dress).await
+        };
+        let first = rename().await;
+        assert_eq!(first.status, 200, "{}", first.body);
+        let before = house.before().await;
+        let again = rename().await;
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        house.unchanged(&before).await;
+        assert!(house.events_since(&before).await.is_empty());
     }
 }
 

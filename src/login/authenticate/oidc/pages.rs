@@ -85,5 +85,6 @@ async fn complete(
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
     let proof = returned::proof(visitor, connection, away, awaited, params).await?;
-    Ok(Authenticated { session: authenticate::pages::complete(visitor, browser, proof).await? })
+    let session = authenticate::pages::complete(visitor, browser, proof, Some(&journey.login.asked)).await?;
+    Ok(Authenticated { session })
 }

@@ -89,7 +89,7 @@ async fn ask(
         profile: profile(&claims, userinfo.as_ref()),
         assurance: Assurance::from_upstream(&amr),
         authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
-        proved_at: visitor.broker().now(),
+        issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
         upstream_session: None,

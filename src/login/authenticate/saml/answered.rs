@@ -50,7 +50,7 @@ pub fn proof(
         profile,
         assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
         authenticated_at,
-        proved_at: now,
+        issued_at: assertion.issued,
         session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
         upstream_session: Some(upstream_session(assertion)),

@@ -31,11 +31,12 @@ use crate::web::reply;
 use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
-/// Encrypted answers that are refused, of those to one request, and of those of one network to no request of ours, in a
-/// minute: then no more are opened. Answers that are good cost nobody anything, and whoever makes any up takes nothing
-/// from those who were sent away from here.
-const REFUSED_OF_A_FLOW: u64 = 60;
-const REFUSED_OF_A_NETWORK: u64 = 120;
+/// Encrypted answers that are refused: of those to one request in all, and of those of one network to requests of ours and
+/// to none, in a minute. Then no more are opened. Answers that are good cost nobody anything, and whoever makes any up
+/// takes nothing from those who were sent away from here.
+const REFUSED_OF_A_FLOW: u64 = 6;
+const REFUSED_OF_AWAITED: u64 = 300;
+const REFUSED_OF_UNASKED: u64 = 120;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
@@ -169,26 +170,38 @@ impl Answered<'_> {
     }
 
     /// Opening what is encrypted to us is the dearest thing that a stranger can make us do, and whoever may try often
-    /// learns from how it fails (threats H12): failures are counted.
+    /// learns from how it fails (threats H12): failures are counted. One that is being opened counts as one until it is
+    /// found good, so many at once are no more than many in turn.
     async fn verified_within_limits(&self) -> Result<Verified<Assertion>, Told> {
         const ENCRYPTED: &[u8] = b"EncryptedAssertion";
         if !self.xml.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
             return self.verified().await;
         }
-        let ephemeral = &self.visitor.broker().ephemeral;
-        let (key, most) = match self.login {
-            Some(login) => (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW),
-            None => {
-                let (connection, network) = (self.connection.id, self.visitor.network());
-                (format!("decrypt {connection} {network}"), REFUSED_OF_A_NETWORK)
-            }
+        let at = format!("{} {}", self.connection.id, self.visitor.network());
+        let counters = match self.login {
+            Some(login) => vec![
+                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
+                (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW, flow::time_left(self.visitor, login)),
+            ],
+            None => vec![(format!("decrypt {at}"), REFUSED_OF_UNASKED, MINUTE)],
         };
-        if ephemeral.counted(Kind::RateCounter, &key).await.map_err(stop)? >= most {
-            return Err(stop(Refusal::TooManyRequests));
+        let mut reserved = Vec::new();
+        let mut is_over = false;
+        for (key, most, window) in &counters {
+            let ephemeral = &self.visitor.broker().ephemeral;
+            is_over |= ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)? > *most;
+            reserved.push(key);
+            if is_over {
+                break;
+            }
         }
-        let verified = self.verified().await;
-        if verified.is_err() {
-            ephemeral.count(Kind::RateCounter, &key, MINUTE).await.map_err(stop)?;
+        let verified = if is_over { Err(stop(Refusal::TooManyRequests)) } else { self.verified().await };
+        // What was not even opened is no failure.
+        if is_over || verified.is_ok() {
+            for key in reserved {
+                let ephemeral = &self.visitor.broker().ephemeral;
+                ephemeral.uncount(Kind::RateCounter, key).await.map_err(stop)?;
+            }
         }
         verified
     }
@@ -269,7 +282,7 @@ fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Res
 /// How long a proof waits: a browser follows at once.
 const WAITS: Duration = Duration::from_secs(60);
 
-/// Keeps a proof under a ticket.
+/// Keeps a proof under a ticket. One connection has its share of the room: its provider takes nothing from others'.
 pub(super) async fn keep(
     visitor: &Visitor,
     ticket: &Secret,
@@ -278,7 +291,8 @@ pub(super) async fn keep(
 ) -> Result<(), Told> {
     let bytes = serde_json::to_vec(aside).map_err(|error| Told::Stop(error.into()))?;
     let key = ticket.digest().text();
-    let kept = visitor.broker().ephemeral.put(Kind::Proof, &key, bytes, WAITS.min(at_most)).await;
+    let (owner, waits) = (aside.connection().to_string(), WAITS.min(at_most));
+    let kept = visitor.broker().ephemeral.put_of(&owner, Kind::Proof, &key, bytes, waits).await;
     kept.map_err(|error| match error {
         EphemeralError::TooLarge { .. } => {
             Refused::new(Check::Attributes, "fewer or shorter attributes", "too much to keep").into()
@@ -310,7 +324,7 @@ pub async fn returned(
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
     let found = said(&proof);
-    match authenticate::pages::complete(&visitor, &browser, proof).await {
+    match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             next::proceed_at_home(&visitor, &browser, journey).await

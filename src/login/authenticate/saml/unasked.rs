@@ -51,19 +51,26 @@ pub async fn led(
     if mode == IdpInitiated::RoundTrip {
         return Ok(login_begun(visitor, &application, proof.email.as_ref()));
     }
-    // Used up here and not at the sign-in: the same answer, posted again and again, keeps no proofs.
-    if let Some(once) = proof.single_use.take() {
+    // Used up here and not at the sign-in: the same answer, posted again and again, keeps no proofs. Kept before, so that
+    // an answer for which there is no room may come again.
+    let once = proof.single_use.take();
+    let ticket = visitor.broker().random.token();
+    keep(visitor, &ticket, &PutAside::of_nothing(proof), Duration::MAX).await?;
+    if let Some(once) = once {
         let scope = connection.id.to_string();
         let first = visitor.broker().db.write(async move |tx| {
             used::first(tx, authenticate::ASSERTION, &scope, &once.id, once.until).await
         });
-        if !first.await.map_err(|error| Told::Stop(error.into()))? {
+        let first = first.await;
+        if !matches!(first, Ok(true)) {
+            // It must not be had by the ticket, which nobody was told.
+            take(visitor, &ticket).await.map_err(Told::Stop)?;
+        }
+        if !first.map_err(|error| Told::Stop(error.into()))? {
             let refusal = Refusal::AssertionRefused("replayed");
             return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
         }
     }
-    let ticket = visitor.broker().random.token();
-    keep(visitor, &ticket, &PutAside::of_nothing(proof), Duration::MAX).await?;
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
 }
 
@@ -87,7 +94,7 @@ pub async fn accept(
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
     if !is_signed_in(visitor, browser).await? {
         let found = said(&proof);
-        match authenticate::pages::complete(visitor, browser, proof).await {
+        match authenticate::pages::complete(visitor, browser, proof, None).await {
             Err(Stop::Refused(refusal)) => {
                 let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
                 let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);

@@ -30,6 +30,28 @@ const VOID_AFTER: Duration = Duration::from_secs(300);
 #[derive(Serialize, Deserialize)]
 struct Asked {
     connection: ConnectionId,
+    /// Whether there are sessions by another name as well, for which nobody was asked.
+    #[serde(default)]
+    leaves_some: bool,
+}
+
+/// Which of the provider's sessions are to end there.
+struct Named<'u> {
+    name: &'u UpstreamName,
+    /// All of that name, if there is none.
+    indexes: Vec<&'u str>,
+    leaves_some: bool,
+}
+
+impl<'u> Named<'u> {
+    /// By the latest name. If one of its sessions has no index, no index is named: only then is that one meant, too (SAML
+    /// Core, section 3.7.1).
+    fn of(upstream: &'u [UpstreamSession]) -> Option<Self> {
+        let name = &upstream.first()?.name;
+        let (same, others): (Vec<_>, Vec<_>) = upstream.iter().partition(|session| session.name == *name);
+        let indexes: Option<Vec<_>> = same.iter().map(|session| session.index.as_deref()).collect();
+        Some(Self { name, indexes: indexes.unwrap_or_default(), leaves_some: !others.is_empty() })
+    }
 }
 
 /// On to the identity provider, to sign out there as well, if it offers that; `session` has ended here.
@@ -43,15 +65,15 @@ pub async fn onward(
         return Ok(None);
     };
     let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
-    let Some(latest) = upstream.first() else { return Ok(None) };
+    let Some(named) = Named::of(&upstream) else { return Ok(None) };
     let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(None) };
     let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
         return Ok(None);
     };
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
-    let xml = request(visitor, connection, (&latest.name, &upstream), &id, &endpoint.location)?;
-    let asked = serde_json::to_vec(&Asked { connection: connection.id })?;
+    let xml = request(visitor, connection, &named, &id, &endpoint.location)?;
+    let asked = serde_json::to_vec(&Asked { connection: connection.id, leaves_some: named.leaves_some })?;
     broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
     let message = Message { which: Carried::Request, id: &id, xml: &xml, relay_state: None };
     let address = endpoint.location.clone();
@@ -61,19 +83,18 @@ pub async fn onward(
 fn request(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
-    (name, upstream): (&UpstreamName, &[UpstreamSession]),
+    named: &Named<'_>,
     id: &str,
     destination: &str,
 ) -> Result<String, Fault> {
     let now = visitor.broker().now();
     let at = visitor.saml_addresses(connection.id);
-    let indexes: Vec<&str> = upstream.iter().filter_map(|session| session.index.as_deref()).collect();
     let draft = RequestDraft {
         id,
         issuer: &at.entity_id,
         destination,
-        name_id: &name_id(name),
-        session_indexes: &indexes,
+        name_id: &name_id(named.name),
+        session_indexes: &named.indexes,
         not_on_or_after: Some(now.plus(VOID_AFTER)),
     };
     draft.write(now).map_err(|_| Fault::Other("a logout request cannot be written"))
@@ -91,4 +112,31 @@ fn name_id(name: &UpstreamName) -> NameId {
 /// `_` and 128 bits of chance.
 fn message_id(visitor: &Visitor) -> String {
     format!("_{}", HEXLOWER.encode(&visitor.broker().random.bytes::<16>()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn known(name: &str, index: Option<&str>) -> UpstreamSession {
+        let value = name.to_owned();
+        let name = UpstreamName { value, format: None, name_qualifier: None, sp_name_qualifier: None };
+        UpstreamSession { name, index: index.map(str::to_owned) }
+    }
+
+    #[test]
+    fn only_sessions_of_one_name_are_named_and_none_if_one_has_no_index() {
+        let told = |upstream: &[UpstreamSession]| {
+            let named = Named::of(upstream).unwrap();
+            (named.name.value.clone(), named.indexes.join(" "), named.leaves_some)
+        };
+        let (one, two, other) =
+            (known("bob", Some("one")), known("bob", Some("two")), known("robert", Some("three")));
+        assert_eq!(told(&[two.clone(), one.clone()]), ("bob".into(), "two one".into(), false));
+        assert_eq!(told(&[two.clone(), known("bob", None)]), ("bob".into(), String::new(), false));
+        assert_eq!(told(&[two.clone(), other.clone(), one]), ("bob".into(), "two one".into(), true));
+        assert_eq!(told(&[other, known("bob", None)]), ("robert".into(), "three".into(), true));
+        assert!(Named::of(&[]).is_none());
+    }
 }

@@ -31,6 +31,14 @@ use crate::web::form::Form;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
+/// New logout requests that one provider may make in a minute: each is remembered, with all the sessions that it names.
+const REQUESTS_A_MINUTE: u64 = 600;
+const MINUTE: Duration = Duration::from_secs(60);
+
+// What was issued before a logout is not taken when the logout is forgotten.
+const _: () =
+    assert!(sessions::OVER_FOR.as_secs() > message::MAX_AGE.as_secs() + message::MAX_SKEW.as_secs());
+
 /// SAML Bindings, section 3.4.3.
 const LONGEST_RELAY_STATE: usize = 80;
 
@@ -202,10 +210,18 @@ impl Door<'_> {
     /// only together with what it asks for: one that could not be carried out may come again.
     async fn end_all(&self, request: &LogoutRequest) -> Result<Status, Told> {
         let broker = self.visitor.broker();
+        let counter = format!("logout {}", self.connection.id);
+        if broker.ephemeral.counted(Kind::RateCounter, &counter).await.map_err(stop)? >= REQUESTS_A_MINUTE {
+            return Err(stop(Refusal::TooManyRequests));
+        }
         let ended = leave::Ending::of(self.visitor);
         let end = SignOut { ending: ended, connection: self.connection.id, request: request.clone() };
         match broker.db.write(async move |tx| end.run(tx).await).await {
-            Ok(true) => Ok(Status::success()),
+            // Only such as are new: whoever has seen one takes nothing from others by repeating it.
+            Ok(true) => {
+                broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await.map_err(stop)?;
+                Ok(Status::success())
+            }
             Ok(false) => Err(Diagnosis::new(
                 Refusal::AssertionRefused("replayed"),
                 "a new request",
@@ -262,15 +278,16 @@ impl Door<'_> {
         let (idp, _) = provider(self.visitor, self.connection).await?;
         let at = self.visitor.saml_addresses(self.connection.id);
         let received = self.received(&idp).await?;
-        let id = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
+        let (id, asked) = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
         let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
         self.forget(&response).await?;
-        let left = (!response.get().is_complete()).then(|| self.connection.display_name.clone());
+        let is_complete = response.get().is_complete() && !asked.leaves_some;
+        let left = (!is_complete).then(|| self.connection.display_name.clone());
         Ok(leave::pages::signed_out(self.visitor, left))
     }
 
     /// The request of ours that is answered, if there is one.
-    async fn asked(&self, claimed: Option<String>) -> Result<String, Told> {
+    async fn asked(&self, claimed: Option<String>) -> Result<(String, Asked), Told> {
         let nothing = Diagnosis::new(
             Refusal::AssertionRefused("in_response_to"),
             "a request of ours",
@@ -280,7 +297,7 @@ impl Door<'_> {
         let found = self.visitor.broker().ephemeral.get(Kind::SignOut, &id).await.map_err(stop)?;
         let asked: Option<Asked> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         match asked {
-            Some(asked) if asked.connection == self.connection.id => Ok(id),
+            Some(asked) if asked.connection == self.connection.id => Ok((id, asked)),
             _ => Err(nothing.into()),
         }
     }
@@ -324,18 +341,18 @@ struct SignOut {
 impl SignOut {
     /// False: it was used before. Repeated later, it would end newer sessions.
     async fn run(self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let LogoutRequest { id, name_id, session_indexes, .. } = &self.request;
+        let LogoutRequest { id, issued, name_id, session_indexes, .. } = &self.request;
         // Whoever signs in by this connection at this moment is either seen here, or sees what is written here.
         tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
         let until = self.ending.now.plus(message::MAX_AGE + message::MAX_SKEW);
         if !used::first(tx, "saml_logout_request", &self.connection.to_string(), id, until).await? {
             return Ok(false);
         }
-        let (name, now) = (&name_id.value, self.ending.now);
+        let name = &name_id.value;
         for session in sessions::named_upstream(tx, self.connection, name, session_indexes).await? {
             self.ending.end(tx, session).await?;
         }
-        sessions::upstream_over(tx, self.connection, name, session_indexes, now).await?;
+        sessions::upstream_over(tx, self.connection, name, session_indexes, *issued).await?;
         Ok(true)
     }
 }
