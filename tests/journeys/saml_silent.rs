@@ -233,7 +233,8 @@ async fn s3_34_silently_nobody_is_signed_in_or_out_but_who_was_meant() {
     house.refused(&before, "login_required").await;
     assert_eq!(states().await, known);
     // Bob's session goes on.
-    let arrival = bob.follows(&silently(&house)).await;
+    let ask = silently(&house);
+    let arrival = bob.follows(&ask).await;
     ask.redeems(&arrival).await;
 }
 

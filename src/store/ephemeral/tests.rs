@@ -71,13 +71,13 @@ fn when_a_shelf_is_full_what_expires_first_goes() {
     let shelf = Shelf::new(Limits { entries: 3, value: 10, total: 20, when_full: WhenFull::Forget });
     let now = Moment::from_millis(0);
     for (key, ttl) in [("a", 3), ("b", 1), ("c", 2), ("d", 4)] {
-        shelf.put(named(key), vec![1], now.plus(ttl * MINUTE), now);
+        shelf.put(named(key), None, vec![1], now.plus(ttl * MINUTE), now);
     }
     let held = |key| shelf.get(&named(key), now).is_some();
     assert_eq!(["a", "b", "c", "d"].map(held), [true, false, true, true]);
     // Two values of 10 bytes leave no room for another.
-    shelf.put(named("e"), vec![1; 10], now.plus(5 * MINUTE), now);
-    shelf.put(named("f"), vec![1; 10], now.plus(5 * MINUTE), now);
+    shelf.put(named("e"), None, vec![1; 10], now.plus(5 * MINUTE), now);
+    shelf.put(named("f"), None, vec![1; 10], now.plus(5 * MINUTE), now);
     assert_eq!(["a", "c", "d", "e", "f"].map(held), [false, false, false, true, true]);
 }
 
@@ -86,7 +86,7 @@ fn c30_a_full_shelf_of_logins_takes_no_more_and_drops_none() {
     let shelf = Shelf::new(Limits { entries: 16, value: 10, total: 100, when_full: WhenFull::Refuse });
     let now = Moment::from_millis(0);
     let later = now.plus(MINUTE);
-    let put = |key: &str, size| shelf.put(named(key), vec![0; size], later, now);
+    let put = |key: &str, size| shelf.put(named(key), None, vec![0; size], later, now);
     for number in 0..16 {
         assert_eq!(shelf.is_crowded(now), number >= 14, "{number}");
         assert!(put(&number.to_string(), 1));
@@ -98,7 +98,7 @@ fn c30_a_full_shelf_of_logins_takes_no_more_and_drops_none() {
     assert!((0..16).all(|number| shelf.get(&named(&number.to_string()), now).is_some()));
     assert_eq!(shelf.get(&named("12"), now), Some(vec![0; 1]), "what was there stays");
     assert!(
-        shelf.put(named("late"), vec![0; 1], later.plus(MINUTE), later),
+        shelf.put(named("late"), None, vec![0; 1], later.plus(MINUTE), later),
         "as soon as theirs have run out"
     );
 }
