@@ -339,7 +339,6 @@ CREATE TABLE used (
 );
 CREATE INDEX used_by_expiry ON used (expires_at);
 
--- Outside every cascade: nothing refers to what it names, so nothing that is deleted takes it along.
 -- Callers of the administration API that are no person: operator tokens, and keys of an organization.
 CREATE TABLE api_keys (
     id              TEXT PRIMARY KEY,
@@ -379,6 +378,7 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 
+-- Outside every cascade: nothing refers to what it names, so nothing that is deleted takes it along.
 CREATE TABLE audit_events (
     id              TEXT PRIMARY KEY,
     project_id      TEXT NOT NULL,
