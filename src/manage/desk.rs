@@ -124,8 +124,9 @@ impl Desk {
     }
 
     /// The only way to write. In one transaction: an answer given under the same `Idempotency-Key` is given again;
-    /// the caller's authority is judged once more; `work` runs; the answer is kept. What `work` refuses is taken back
-    /// whole. `work` awaits nothing but the transaction, and may run several times.
+    /// whether the caller's key still lives is asked once more (their roles are those they came with); `work` runs; the
+    /// answer is kept. What `work` refuses is taken back whole. `work` awaits nothing but the transaction, and may run
+    /// several times.
     pub async fn change<A, W>(&self, work: W) -> Result<Answer<A>, Refused>
     where
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
