@@ -64,7 +64,7 @@ pub async fn current(visitor: &Visitor, connection: Connection) -> Result<Connec
     broker.saml_metadata.look(connection.project_id, connection.id).await?;
     // Whatever came of it: somebody else's look may have brought more.
     let found = connections::by_id(&mut &broker.db, connection.project_id, connection.id).await?;
-    Ok(found.filter(Connection::is_active).unwrap_or(connection))
+    found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged.into())
 }
 
 /// The connection with the certificates that its provider has by now, if they are others. A provider that has changed

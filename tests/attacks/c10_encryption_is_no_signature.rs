@@ -170,19 +170,21 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
 
 #[tokio::test]
 async fn c10_who_can_encrypt_to_us_has_said_nothing_yet() {
-    let mut scene = Scene::opens().await;
-    scene.refuses(injected(&scene)).await;
-    scene.ends_well().await;
+    each_is_refused(injected).await;
 }
 
 #[tokio::test]
 async fn h12_whatever_cannot_be_opened_looks_the_same() {
-    // One flow bears few of them; each is held against the first.
+    each_is_refused(unopened).await;
+}
+
+/// One flow bears few files that cannot be opened; each is held against the first.
+async fn each_is_refused(files: impl Fn(&Scene) -> Vec<Forgery>) {
     const FEW: usize = 5;
-    let many = unopened(&Scene::opens().await).len();
+    let many = files(&Scene::opens().await).len();
     for first in (1..many).step_by(FEW) {
         let mut scene = Scene::opens().await;
-        let mut files = unopened(&scene);
+        let mut files = files(&scene);
         files.truncate(many.min(first + FEW));
         files.drain(1..first);
         scene.refuses(files).await;

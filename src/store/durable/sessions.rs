@@ -163,7 +163,7 @@ pub async fn upstream_over(
 }
 
 /// Whether this session has ended at its provider, as far as that was said in an assertion `issued` then, by its clock.
-/// One that was named by its index is over for good, whatever clocks say.
+/// Only the clock tells: an index may come again with the next session (SAML Core, section 2.7.2).
 pub async fn is_upstream_over(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
@@ -175,8 +175,7 @@ pub async fn is_upstream_over(
     for meant in [Meant::All, own] {
         let mark = meant.mark(&upstream.name.value);
         let until = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
-        let is_named = matches!(meant, Meant::Index(_));
-        if until.is_some_and(|until| now < until && (is_named || issued.plus(OVER_FOR) <= until)) {
+        if until.is_some_and(|until| now < until && issued.plus(OVER_FOR) <= until) {
             return Ok(true);
         }
     }
