@@ -320,6 +320,20 @@ async fn s3_34_metadata_that_ran_out_is_looked_at_when_somebody_comes() {
     house.turn_clock(61);
     let arrival = bob.returns(&ask, &asked, answer(&asked)).await;
     ask.redeems(&arrival).await;
+    // One that is switched off while it is looked at is in use no more.
+    house.turn_clock(20 * 60);
+    publisher.says(until(&metadata, clock.now().plus(minute * 10)));
+    house
+        .execute(
+            "CREATE TRIGGER off AFTER UPDATE OF settings ON connections
+             BEGIN UPDATE connections SET state = 'disabled'; END",
+        )
+        .await;
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &asked, answer(&asked)).await.status, 403);
+    house.refused(&before, "connection_changed").await;
+    house.execute("DROP TRIGGER off").await;
+    house.execute("UPDATE connections SET state = 'active'").await;
     // The same for who leaves.
     house.turn_clock(20 * 60);
     publisher.says(until(&metadata, clock.now().plus(minute * 10)));
