@@ -46,7 +46,16 @@ pub struct Profile {
     pub groups: Vec<String>,
     /// What else the connection's administrator wants told, by claim.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub claims: BTreeMap<String, Vec<String>>,
+    pub claims: BTreeMap<String, Told>,
+}
+
+/// A claim's value. Its mapping decides which of the two it is, and not how many values somebody happens to have:
+/// applications rely on one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Told {
+    Text(String),
+    List(Vec<String>),
 }
 
 /// Claims with a meaning of their own in tokens: what a provider says is never told under their names.

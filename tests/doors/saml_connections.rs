@@ -213,6 +213,7 @@ const WRONG: &[(&str, &str)] = &[
         "\"groups\" is no claim that can be mapped: it has a meaning of its own",
     ),
     ("claims = { org_unit = \"ou\" }", "choose another name"),
+    ("claim_lists = { groups = \"memberOf\" }", "choose another name"),
     ("claims = { delegation_id = \"x\" }", "choose another name"),
     ("claims = { \"a b\" = \"x\" }", "1 to 64 visible characters"),
     ("idp_initiated = \"round_trip\"", "needs default_application: the application"),
@@ -536,15 +537,18 @@ async fn s3_34_a_connection_maps_so_many_claims_and_no_more() {
     let house = House::empty(Engine::Sqlite).await;
     let file = |count: usize| {
         let claims = (0..count).map(|number| format!("c{number} = \"a{number}\"\n"));
-        typed(&format!("[connection.p.claims]\n{}", claims.collect::<String>()))
+        let claims: String = claims.collect();
+        typed(&format!("[connection.p.claims]\nc = \"a\"\n[connection.p.claim_lists]\n{claims}"))
     };
     let before = house.rows().await;
-    let faults = house.refused(&file(33)).await;
-    let line = file(33).lines().position(|line| line.starts_with("c32")).unwrap() + 1;
+    let faults = house.refused(&file(32)).await;
+    let line = file(32).lines().position(|line| line.starts_with("c31")).unwrap() + 1;
     assert_eq!(faults, [format!("{line}:1: a connection maps at most 32 claims")]);
-    assert_eq!(house.rows().await, before);
-    house.apply(&file(32)).await;
-    assert_eq!(house.connection("p").await.saml().unwrap().saml.attributes.claims.len(), 32);
+    let twice = house.refused(&file(1).replace("c = ", "c0 = ")).await;
+    assert!(twice[0].ends_with("a claim has one value or is a list"), "{twice:?}");
+    assert_eq!((twice.len(), house.rows().await), (1, before));
+    house.apply(&file(31)).await;
+    assert_eq!(house.connection("p").await.saml().unwrap().saml.attributes.claim_lists.len(), 31);
 }
 
 #[tokio::test]

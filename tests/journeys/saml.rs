@@ -214,8 +214,11 @@ locale = "lang"
 
 [connection.cb.claims]
 department = "department"
-directory_groups = "memberOf"
 unit = "ou"
+
+[connection.cb.claim_lists]
+directory_groups = "memberOf"
+departments = "department"
 "#;
 
 #[tokio::test]
@@ -246,6 +249,7 @@ async fn s3_34_attributes_are_found_by_name_and_friendly_name_and_become_claims(
     for told in [&tokens.id, &userinfo] {
         assert_eq!((&told["department"], &told["locale"]), (&json!("it"), &json!("de-AT")));
         assert_eq!(told["directory_groups"], json!(["one", "two", "three"]));
+        assert_eq!(told["departments"], json!(["it"]), "one value of a list is a list");
         assert_eq!((&told["groups"], &told["unit"]), (&Value::Null, &Value::Null));
     }
     assert_eq!(tokens.access["department"], Value::Null, "it is about the person");
@@ -258,7 +262,7 @@ async fn s3_34_attributes_are_found_by_name_and_friendly_name_and_become_claims(
     let profile: Value =
         serde_json::from_str(&house.text("SELECT profile FROM users").await.unwrap()).unwrap();
     assert_eq!(profile["groups"], json!(["one", "two", "three"]));
-    assert_eq!(profile["claims"]["department"], json!(["it"]));
+    assert_eq!(profile["claims"]["department"], json!("it"));
 
     for (says, reason) in [
         (says.clone().attribute("department", &["law"]), "required_attribute"),

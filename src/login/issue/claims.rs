@@ -111,9 +111,8 @@ fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
         for (name, text) in texts {
             claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
         }
-        for (name, values) in profile.claims.iter().filter(|(name, _)| is_free_claim(name)) {
-            let value = if let [one] = values.as_slice() { json!(one) } else { json!(values) };
-            claims.insert(name.clone(), value);
+        for (name, value) in profile.claims.iter().filter(|(name, _)| is_free_claim(name)) {
+            claims.insert(name.clone(), json!(value));
         }
         claims.insert("updated_at".into(), json!(user.updated_at.seconds()));
     }

@@ -8,6 +8,8 @@
 //! profile, Keycloak's server (a `Subject` fills in the user's name). Okta's `LoginHint` is told by other vendors
 //! only. Of the others no way to pass a hint is known, so none is used.
 
+use std::collections::BTreeMap;
+
 use super::{AttributeMapping, LoginHint, NameIdFormat, SamlPreset};
 
 /// What a provider does where nobody says otherwise.
@@ -163,7 +165,8 @@ impl Facts {
             family_name: names(self.family_name),
             groups: names(self.groups),
             locale: names(self.locale),
-            claims: std::collections::BTreeMap::new(),
+            claims: BTreeMap::new(),
+            claim_lists: BTreeMap::new(),
         }
     }
 

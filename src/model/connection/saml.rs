@@ -259,8 +259,11 @@ pub struct AttributeMapping {
     pub groups: Vec<String>,
     #[serde(default)]
     pub locale: Vec<String>,
-    /// Further claims.
+    /// Further claims of one value.
     pub claims: BTreeMap<String, Vec<String>>,
+    /// Further claims that are lists, of however many values.
+    #[serde(default)]
+    pub claim_lists: BTreeMap<String, Vec<String>>,
 }
 
 /// X.509 in DER, as base64.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::connection::AttributeMapping;
-use crate::model::user::{MOST_CLAIMS, Profile, is_free_claim};
+use crate::model::user::{MOST_CLAIMS, Profile, Told, is_free_claim};
 use crate::protocol::saml::assertion::Attribute;
 
 /// Characters of a name.
@@ -74,6 +74,10 @@ impl Reading<'_> {
 
     fn one(&mut self, what: &str, names: &[String], fault: fn(&str) -> Option<Fault>) -> Option<String> {
         let text = self.attributes.first_of(names).into_iter().find(|text| !text.is_empty())?;
+        self.faultless(what, text, fault)
+    }
+
+    fn faultless(&mut self, what: &str, text: &str, fault: fn(&str) -> Option<Fault>) -> Option<String> {
         match fault(text) {
             None => Some(text.to_owned()),
             Some(why) => {
@@ -92,23 +96,49 @@ impl Reading<'_> {
                 Some(why) => self.leave_out(what, why),
             }
         }
-        let size = kept.iter().map(|text| size(text)).sum::<usize>() + size(what);
-        match room.checked_sub(size) {
-            _ if kept.is_empty() => {}
-            Some(left) => *room = left,
-            None => {
-                self.leave_out(what, "more or longer values than there is room for");
-                kept.clear();
-            }
+        let values = kept.iter().map(|text| size(text)).sum();
+        if !kept.is_empty() && !self.takes(what, values, room) {
+            kept.clear();
         }
         kept
     }
 
-    fn claims(&mut self, mapping: &AttributeMapping) -> BTreeMap<String, Vec<String>> {
+    /// The value, if it is the only one: any of several would be a choice that nobody made.
+    fn only(&mut self, what: &str, names: &[String], room: &mut usize) -> Option<String> {
+        let found = self.attributes.first_of(names);
+        let mut texts = found.into_iter().filter(|text| !text.is_empty());
+        let text = texts.next()?;
+        if texts.any(|other| other != text) {
+            self.leave_out(what, "several values for a claim of one; claim_lists tells them all");
+            return None;
+        }
+        let text = self.faultless(what, text, value_fault)?;
+        self.takes(what, size(&text), room).then_some(text)
+    }
+
+    fn claims(&mut self, mapping: &AttributeMapping) -> BTreeMap<String, Told> {
         let mut room = MOST_CLAIMED;
-        let mapped = mapping.claims.iter().filter(|(claim, _)| is_free_claim(claim)).take(MOST_CLAIMS);
-        let read = mapped.map(|(claim, names)| (claim.clone(), self.many(claim, names, &mut room)));
-        read.filter(|(_, values)| !values.is_empty()).collect()
+        let texts = mapping.claims.iter().map(|(claim, names)| (claim, names, false));
+        let lists = mapping.claim_lists.iter().map(|(claim, names)| (claim, names, true));
+        let mapped = texts.chain(lists).filter(|(claim, ..)| is_free_claim(claim)).take(MOST_CLAIMS);
+        let read = mapped.filter_map(|(claim, names, is_list)| {
+            let told = if is_list {
+                Some(self.many(claim, names, &mut room)).filter(|list| !list.is_empty()).map(Told::List)
+            } else {
+                self.only(claim, names, &mut room).map(Told::Text)
+            };
+            Some((claim.clone(), told?))
+        });
+        read.collect()
+    }
+
+    fn takes(&mut self, what: &str, values: usize, room: &mut usize) -> bool {
+        let left = room.checked_sub(values + size(what));
+        match left {
+            Some(left) => *room = left,
+            None => self.leave_out(what, "more or longer values than there is room for"),
+        }
+        left.is_some()
     }
 }
 
@@ -152,14 +182,16 @@ mod tests {
         list.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn mapping(claims: &[&str]) -> AttributeMapping {
+    fn mapping(claims: &[&str], lists: &[&str]) -> AttributeMapping {
+        let named = |list: &[&str]| list.iter().map(|name| ((*name).to_owned(), names(&[name]))).collect();
         AttributeMapping {
             name: names(&["cn"]),
             given_name: names(&["givenName"]),
             family_name: names(&["sn"]),
             groups: names(&["memberOf"]),
             locale: names(&["lang"]),
-            claims: claims.iter().map(|claim| ((*claim).to_owned(), names(&[claim]))).collect(),
+            claims: named(claims),
+            claim_lists: named(lists),
             ..AttributeMapping::default()
         }
     }
@@ -175,10 +207,10 @@ mod tests {
             attribute("memberOf", &["finance-admins\u{85}", "staff", "finance\n-admins"]),
             attribute("ou", &[&long, &format!("{long}x"), &format!("{long}y")]),
         ];
-        let (profile, left_out) = Attributes(&attributes).profile(&mapping(&["ou", "sub"]));
+        let (profile, left_out) = Attributes(&attributes).profile(&mapping(&[], &["ou", "sub"]));
         assert_eq!(profile.name.as_deref(), Some("Bob Builder"));
         assert_eq!((profile.locale, profile.groups), (None, names(&["staff"])));
-        assert_eq!(profile.claims, BTreeMap::from([("ou".to_owned(), vec![long])]));
+        assert_eq!(profile.claims, BTreeMap::from([("ou".to_owned(), Told::List(vec![long]))]));
         let told = [
             "name: a value with control characters",
             "locale: a value that is no language tag",
@@ -189,19 +221,38 @@ mod tests {
     }
 
     #[test]
+    fn s3_34_a_claim_of_one_value_is_told_if_there_is_no_choice() {
+        let attributes = [
+            attribute("one", &["", "a", "a"]),
+            attribute("two", &["a", "b"]),
+            attribute("long", &["x".repeat(1_025).as_str()]),
+            attribute("list", &["a"]),
+        ];
+        let (profile, left_out) =
+            Attributes(&attributes).profile(&mapping(&["one", "two", "long", "none"], &["list", "empty"]));
+        let told = [("list", Told::List(names(&["a"]))), ("one", Told::Text("a".to_owned()))];
+        assert_eq!(profile.claims, told.map(|(claim, value)| (claim.to_owned(), value)).into());
+        let told = [
+            "long: a value of more than 1024 characters",
+            "two: several values for a claim of one; claim_lists tells them all",
+        ];
+        assert_eq!(left_out, told);
+    }
+
+    #[test]
     fn s3_34_a_list_is_told_as_a_whole_or_not_at_all() {
         let groups: Vec<_> = (0..150).map(|number| format!("CN=group {number:080},DC=a")).collect();
         let borrowed: Vec<_> = groups.iter().map(String::as_str).collect();
         let attributes =
             [attribute("memberOf", &borrowed), attribute("a", &borrowed), attribute("b", &["one", "two"])];
-        let (profile, left_out) = Attributes(&attributes).profile(&mapping(&["a", "b"]));
+        let (profile, left_out) = Attributes(&attributes).profile(&mapping(&[], &["a", "b"]));
         assert_eq!(profile.groups, groups);
-        assert_eq!(profile.claims, BTreeMap::from([("b".to_owned(), names(&["one", "two"]))]));
+        assert_eq!(profile.claims, BTreeMap::from([("b".to_owned(), Told::List(names(&["one", "two"])))]));
         assert_eq!(left_out, ["a: more or longer values than there is room for"]);
         // Whatever is said, tokens stay small.
         let many: Vec<_> = (0..40).map(|number| attribute(&format!("c{number}"), &["x"; 1_000])).collect();
         let all: Vec<_> = many.iter().map(|attribute| attribute.name.as_str()).collect();
-        let (profile, left_out) = Attributes(&many).profile(&mapping(&all));
+        let (profile, left_out) = Attributes(&many).profile(&mapping(&[], &all));
         assert!(serde_json::to_vec(&profile).is_ok_and(|text| text.len() < MOST_CLAIMED + 200));
         assert_eq!((profile.claims.len(), left_out.len()), (1, MOST_TOLD));
     }

@@ -202,9 +202,11 @@ pub(super) fn shown(saml: &SamlSettings) -> Map<String, Value> {
         },
     );
     let mut attributes = json!(saml.attributes);
-    let claims = attributes.as_object_mut().and_then(|attributes| attributes.remove("claims"));
+    for table in ["claims", "claim_lists"] {
+        let claims = attributes.as_object_mut().and_then(|attributes| attributes.remove(table));
+        put(table, claims.unwrap_or_default());
+    }
     put("attributes", attributes);
-    put("claims", claims.unwrap_or_default());
     put("required_attributes", json!(saml.required_attributes));
     put("idp_initiated", json!(saml.idp_initiated));
     put("default_application", json!(saml.default_application));

@@ -1,6 +1,6 @@
 //! A connection whose provider speaks SAML. The typed fields are named as elsewhere in the field (S3-34).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::foundation::secret::Secret;
@@ -365,22 +365,30 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
         }
         table.finish();
     }
-    if let Some(table) = keys.table("claims") {
-        check_claims(&table);
-        mapping.claims = values::texts_by_name(table);
+    let mut taken = BTreeSet::new();
+    for (key, claims) in [("claims", &mut mapping.claims), ("claim_lists", &mut mapping.claim_lists)] {
+        if let Some(table) = keys.table(key) {
+            check_claims(&table, &mut taken);
+            *claims = values::texts_by_name(table);
+        }
     }
     mapping
 }
 
-/// What would never be told is refused here, and not left out at each login.
-fn check_claims(table: &Keys<'_>) {
-    for (number, name) in table.names().into_iter().enumerate() {
+/// What would never be told is refused here, and not left out at each login. `taken`: those that are mapped already.
+fn check_claims(table: &Keys<'_>, taken: &mut BTreeSet<String>) {
+    for name in table.names() {
         if let Err(why) = user::check_claim(&name.value) {
             table.reader.refuse(name.at, format!("{:?} is no claim that can be mapped: {why}", name.value));
         }
-        if number == user::MOST_CLAIMS {
-            table.reader.refuse(name.at, format!("a connection maps at most {number} claims"));
+        if taken.len() == user::MOST_CLAIMS {
+            table.reader.refuse(name.at, format!("a connection maps at most {} claims", user::MOST_CLAIMS));
         }
+        if taken.contains(&name.value) {
+            let why = "is among the claims, too: a claim has one value or is a list";
+            table.reader.refuse(name.at, format!("{:?} {why}", name.value));
+        }
+        taken.insert(name.value);
     }
 }
 
