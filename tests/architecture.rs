@@ -21,17 +21,18 @@ const ROOMS: &[(&str, &str)] = &[
     ("store", "foundation model config"),
     ("keys", "foundation protocol model store"),
     ("audit", "foundation model store"),
+    ("join", "foundation model store audit"),
     ("broker", "foundation model config egress store keys audit"),
     ("web", "foundation protocol model config telemetry store keys broker"),
-    ("login", "foundation protocol model config telemetry egress store keys audit broker web"),
+    ("login", "foundation protocol model config telemetry egress store keys audit join broker web"),
     ("publish", "foundation protocol model telemetry store keys broker web"),
-    ("manage", "foundation protocol model config telemetry egress store keys audit broker web"),
-    ("provision", "foundation protocol model store audit broker web"),
-    ("chores", "foundation protocol model telemetry egress store keys audit broker"),
+    ("manage", "foundation protocol model config telemetry egress store keys audit join broker web"),
+    ("provision", "foundation protocol model store audit join broker web"),
+    ("chores", "foundation protocol model telemetry egress store keys audit join broker"),
     ("router", "broker web login publish manage provision"),
     (
         "cli",
-        "foundation protocol model config telemetry egress store keys audit broker web login publish manage \
+        "foundation protocol model config telemetry egress store keys audit join broker web login publish manage \
          provision chores router",
     ),
     ("main", "cli"),

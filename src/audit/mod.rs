@@ -4,9 +4,10 @@
 use serde_json::{Map, Value};
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::AuditEventId;
+use crate::foundation::id::{AuditEventId, OrganizationId, RequestId};
 use crate::foundation::random::Random;
-use crate::model::audit_event::AuditEvent;
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::project::Project;
 use crate::store::durable::audit_events;
 use crate::store::durable::engine::{StoreError, Tx};
 
@@ -21,6 +22,30 @@ pub fn differing(before: &Value, after: &Value) -> (Value, Value) {
         is.insert(name.clone(), value.clone());
     }
     (was.into(), is.into())
+}
+
+/// What a transaction needs to tell of itself.
+#[derive(Clone)]
+pub struct Keep {
+    pub random: Random,
+    pub project: Project,
+    pub actor: Actor,
+    pub request: Option<RequestId>,
+    pub now: Moment,
+}
+
+impl Keep {
+    /// An event of something that this actor changes.
+    pub fn event(&self, action: &'static str, organization: OrganizationId) -> AuditEvent {
+        AuditEvent::new(self.project.id, action, Outcome::Changed)
+            .organization(Some(organization))
+            .actor(self.actor)
+            .request(self.request)
+    }
+
+    pub async fn record(&self, tx: &mut Tx<'_>, event: &AuditEvent) -> Result<(), StoreError> {
+        record(tx, &self.random, self.now, event).await
+    }
 }
 
 /// Records an event.

@@ -21,7 +21,7 @@ use url::Url;
 pub use describe::Described;
 pub use error::{ConfigError, Fault, Origin, Problem};
 pub use names::{every_key, variable_of};
-pub use sections::{Database, Dns, Egress, Keys, LogFormat, Login, Pages, Server, Telemetry, Tokens};
+pub use sections::{Database, Dns, Egress, Keys, LogFormat, Login, Manage, Pages, Server, Telemetry, Tokens};
 
 /// Everything an operator can set. Durations are in seconds, sizes in bytes.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -35,6 +35,7 @@ pub struct Config {
     pub dns: Dns,
     pub egress: Egress,
     pub pages: Pages,
+    pub manage: Manage,
     pub telemetry: Telemetry,
     /// Where each setting that is not at its default came from, by key (`server.listen`).
     #[serde(skip)]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 
 use super::Config;
-use super::sections::{Database, Dns, Egress, Keys, Login, Pages, Server, Telemetry, Tokens};
+use super::sections::{Database, Dns, Egress, Keys, Login, Manage, Pages, Server, Telemetry, Tokens};
 
 /// Short forms of two variables.
 pub(super) const SHORT_FORMS: [(&str, &str, &str); 2] =
@@ -36,6 +36,7 @@ pub(super) fn every_setting() -> Config {
     let Egress { allow_loopback_and_http, extra_ca: _, ports, connect_timeout, total_timeout, max_response } =
         Egress::default();
     let Pages { templates: _ } = Pages::default();
+    let Manage { default_organization: _ } = Manage::default();
     let Telemetry { log_format, log_filter, metrics_networks, otlp_endpoint: _ } = Telemetry::default();
     Config {
         server: Server {
@@ -64,6 +65,7 @@ pub(super) fn every_setting() -> Config {
             max_response,
         },
         pages: Pages { templates: Some(PathBuf::from("templates")) },
+        manage: Manage { default_organization: Some("my-company".to_owned()) },
         telemetry: Telemetry {
             log_format,
             log_filter,

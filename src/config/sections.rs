@@ -195,6 +195,13 @@ pub struct Pages {
     pub templates: Option<PathBuf>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manage {
+    /// The organization, by id or slug, that an operator means who names none.
+    pub default_organization: Option<String>,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {

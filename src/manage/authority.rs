@@ -1,18 +1,25 @@
 //! Who may do what to whom: one pure table. What is asked of a caller stands with each route ([`Need`]); what a caller
 //! has is a [`Standing`]; [`judge`] holds the two against each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::refused::Code;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
 use crate::model::api_key::OperatorRole;
 use crate::model::permission::Permission;
+use crate::model::role;
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// No caller at all: who holds the link that names the thing may see it.
+    Public,
     /// Any caller; the answer is cut to what they may see.
     Any,
+    /// A person, for themselves.
+    Person,
     /// This permission, in the organization that is meant.
     Permitted(Permission),
     /// This permission, and nobody but the operator has it.
@@ -22,6 +29,8 @@ pub enum Need {
 /// What a caller has.
 #[derive(Clone, Debug)]
 pub enum Standing {
+    /// Nobody asked who it is.
+    Nobody,
     Operator(OperatorRole),
     /// A key of an organization that is deactivated: nothing is open to it.
     Inactive(OrganizationId),
@@ -34,6 +43,8 @@ pub enum Standing {
         granted: BTreeSet<String>,
         /// What the organization's functional roles leave of it.
         masked: BTreeSet<String>,
+        /// When a person proved who they are; a key never does.
+        proved_at: Option<Moment>,
     },
 }
 
@@ -42,8 +53,12 @@ pub enum Standing {
 pub enum Target {
     /// The project as a whole.
     Project,
+    /// A thing that is the project's own: to be seen by the operator alone.
+    Projects,
     Organization(OrganizationId),
-    /// An organization that does not exist.
+    /// What two organizations have agreed on: either may, for its own part.
+    Pair(OrganizationId, OrganizationId),
+    /// What does not exist.
     Unknown,
     /// One that is to be made if it does not exist, which only the operator may.
     New,
@@ -67,31 +82,78 @@ impl Standing {
 /// The order is that in which a caller is told: nothing of an organization that is not theirs, then what is missing.
 pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
     match (standing, target) {
+        (Standing::Nobody, _) if need == Need::Public => Verdict::Granted,
+        (Standing::Nobody, _) => Verdict::Refused(Code::Unauthenticated),
         (Standing::Inactive(_), _) => Verdict::Refused(Code::OrganizationInactive),
         (_, Target::Unknown) => Verdict::Hidden,
         (Standing::Operator(role), _) => operator(*role, need),
-        (Standing::Within { .. }, Target::New) => Verdict::Hidden,
-        (Standing::Within { .. }, Target::Project) => match need {
-            Need::Any => Verdict::Granted,
+        (Standing::Within { .. }, Target::New | Target::Projects) => Verdict::Hidden,
+        (Standing::Within { proved_at, .. }, Target::Project) => match need {
+            Need::Person if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
+            Need::Public | Need::Any | Need::Person => Verdict::Granted,
             Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
             Need::Operator(_) => Verdict::Refused(Code::OperatorRequired),
         },
-        (Standing::Within { organization, .. }, Target::Organization(target))
-            if *organization != Some(target) =>
+        (Standing::Within { organization, .. }, Target::Organization(one)) if *organization != Some(one) => {
+            Verdict::Hidden
+        }
+        (Standing::Within { organization, .. }, Target::Pair(one, other))
+            if organization.is_none_or(|own| own != one && own != other) =>
         {
             Verdict::Hidden
         }
-        (Standing::Within { is_owner, granted, masked, .. }, Target::Organization(_)) => match need {
+        (Standing::Within { is_owner, granted, masked, proved_at, .. }, _) => match need {
             Need::Permitted(permission) if permission.is_the_owners() && !is_owner => {
                 Verdict::Refused(Code::PermissionMissing)
             }
+            Need::Person if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
             need => within(granted, masked, need),
         },
     }
 }
 
+/// Whether a person proved who they are within `within`; who is no person has a secret that says so each time.
+pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
+    match standing {
+        Standing::Within { proved_at: Some(at), .. } => now.since(*at) <= within,
+        _ => true,
+    }
+}
+
+/// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, and only an owner makes an
+/// owner. `custom`: the permissions of the organization's further roles.
+pub fn may_grant(actor: &Standing, name: &str, custom: &BTreeMap<String, Vec<String>>) -> Result<(), Code> {
+    if role::built_in(name).is_none() && !custom.contains_key(name) {
+        return Err(Code::RoleUnknown);
+    }
+    match actor {
+        Standing::Operator(OperatorRole::System) => Ok(()),
+        Standing::Within { is_owner: true, .. } if name == role::OWNER => Ok(()),
+        Standing::Within { granted, .. } if name != role::OWNER => {
+            let gives = role::granted(&[name.to_owned()], custom);
+            if gives.is_subset(granted) { Ok(()) } else { Err(Code::RoleCeiling) }
+        }
+        _ => Err(Code::RoleCeiling),
+    }
+}
+
+/// Whether somebody's membership is theirs to change: of who holds a role that they could not give, it is not.
+pub fn may_touch(
+    actor: &Standing,
+    roles: &[String],
+    custom: &BTreeMap<String, Vec<String>>,
+) -> Result<(), Code> {
+    // A role that is no more gives nothing.
+    let known = roles.iter().filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
+    known.into_iter().try_for_each(|name| may_grant(actor, name, custom))
+}
+
 fn operator(role: OperatorRole, need: Need) -> Verdict {
-    let (Need::Permitted(permission) | Need::Operator(permission)) = need else { return Verdict::Granted };
+    let permission = match need {
+        Need::Public | Need::Any => return Verdict::Granted,
+        Need::Person => return Verdict::Refused(Code::PersonRequired),
+        Need::Permitted(permission) | Need::Operator(permission) => permission,
+    };
     let may = match role {
         OperatorRole::System => true,
         OperatorRole::Auditor => permission.only_reads(),
@@ -106,7 +168,7 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
 
 fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> Verdict {
     match need {
-        Need::Any => Verdict::Granted,
+        Need::Public | Need::Any | Need::Person => Verdict::Granted,
         Need::Operator(_) => Verdict::Refused(Code::OperatorRequired),
         Need::Permitted(permission) if masked.contains(permission.word()) => Verdict::Granted,
         Need::Permitted(permission) if granted.contains(permission.word()) => {
@@ -129,7 +191,7 @@ mod tests {
         let words =
             |list: &[Permission]| list.iter().map(|permission| permission.word().to_owned()).collect();
         let (granted, masked) = (words(granted), words(masked));
-        Standing::Within { organization: Some(OWN), is_owner: false, granted, masked }
+        Standing::Within { organization: Some(OWN), is_owner: false, granted, masked, proved_at: None }
     }
 
     #[test]
@@ -164,6 +226,50 @@ mod tests {
             *is_owner = true;
         }
         assert!(anybody.may(Permission::OrganizationDelete, OWN));
+    }
+
+    #[test]
+    fn h01_nobody_gives_more_than_they_may_and_only_an_owner_makes_an_owner() {
+        let custom: BTreeMap<String, Vec<String>> = [
+            ("billing", vec!["invoices:read".to_owned()]),
+            ("helper", vec![Permission::MembersRead.word().to_owned()]),
+        ]
+        .map(|(name, permissions)| (name.to_owned(), permissions))
+        .into();
+        let told = |actor: &Standing| {
+            ["owner", "admin", "member", "billing", "helper", "Owner", ""]
+                .map(|name| may_grant(actor, name, &custom).err())
+        };
+        let (above, unknown) = (Some(Code::RoleCeiling), Some(Code::RoleUnknown));
+        let admin: Vec<_> = role::built_in(role::ADMIN).unwrap_or_default();
+        let mut somebody = standing(&admin, &admin);
+        assert_eq!(told(&somebody), [above, None, None, above, None, unknown, unknown]);
+        assert_eq!(may_touch(&somebody, &["owner".into(), "member".into()], &custom), Err(Code::RoleCeiling));
+        assert_eq!(may_touch(&somebody, &["admin".into(), "gone".into()], &custom), Ok(()));
+        if let Standing::Within { is_owner, .. } = &mut somebody {
+            *is_owner = true;
+        }
+        assert_eq!(told(&somebody), [None, None, None, above, None, unknown, unknown]);
+        let system = Standing::Operator(OperatorRole::System);
+        assert_eq!(told(&system), [None, None, None, None, None, unknown, unknown]);
+        for role in [OperatorRole::Auditor, OperatorRole::Support] {
+            assert_eq!(may_grant(&Standing::Operator(role), "member", &custom), Err(Code::RoleCeiling));
+        }
+    }
+
+    #[test]
+    fn what_two_have_agreed_on_is_for_both_and_what_is_the_projects_for_neither() {
+        let somebody = standing(&[Permission::DelegationsRead], &[Permission::DelegationsRead]);
+        let need = Need::Permitted(Permission::DelegationsRead);
+        for pair in [Target::Pair(OWN, OTHER), Target::Pair(OTHER, OWN)] {
+            assert_eq!(judge(&somebody, need, pair), Verdict::Granted);
+        }
+        for target in [Target::Pair(OTHER, OTHER), Target::Projects] {
+            assert_eq!(judge(&somebody, need, target), Verdict::Hidden);
+        }
+        let refused = Verdict::Refused(Code::PersonRequired);
+        assert_eq!(judge(&somebody, Need::Person, Target::Project), refused);
+        assert_eq!(judge(&Standing::Operator(OperatorRole::System), Need::Person, Target::Project), refused);
     }
 
     #[test]

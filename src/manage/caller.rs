@@ -8,7 +8,9 @@ use http::header;
 use super::authority::Standing;
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, GrantId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{
+    ApiKeyId, ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+};
 use crate::foundation::secret::Digest;
 use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
 use crate::model::audit_event::Actor;
@@ -42,7 +44,19 @@ pub enum Who {
     Operator(ApiKeyId),
     Key(ApiKeyId),
     /// With the grant that their token is of.
-    Person(UserId, GrantId),
+    Person(Acting),
+    /// Of a route that is for everybody.
+    Nobody,
+}
+
+/// A person, by one of their tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acting {
+    pub user: UserId,
+    pub grant: GrantId,
+    pub session: SessionId,
+    pub application: ApplicationId,
+    pub delegation: Option<DelegationId>,
 }
 
 impl Caller {
@@ -51,17 +65,19 @@ impl Caller {
         match self.who {
             Who::Operator(id) => Actor::OperatorToken(id),
             Who::Key(id) => Actor::ApiKey(id),
-            Who::Person(id, _) => Actor::User(id),
+            Who::Person(acting) => Actor::User(acting.user),
+            Who::Nobody => Actor::Anonymous,
         }
     }
 
     /// Under what their idempotency keys stand: a person who acts for another organization is another caller.
     pub fn name(&self) -> String {
         match (self.who, &self.standing) {
-            (Who::Person(user, grant), Standing::Within { organization: Some(id), .. }) => {
+            (Who::Person(Acting { user, grant, .. }), Standing::Within { organization: Some(id), .. }) => {
                 format!("{user} {grant} {id}")
             }
-            (Who::Person(user, grant), _) => format!("{user} {grant}"),
+            (Who::Person(Acting { user, grant, .. }), _) => format!("{user} {grant}"),
+            (Who::Nobody, _) => "nobody".to_owned(),
             (Who::Key(key), Standing::Within { organization: Some(id), .. }) => format!("{key} {id}"),
             (Who::Operator(key) | Who::Key(key), _) => key.to_string(),
         }
@@ -70,7 +86,7 @@ impl Caller {
     /// What they act for.
     pub fn organization(&self) -> Option<OrganizationId> {
         match self.standing {
-            Standing::Operator(_) => None,
+            Standing::Operator(_) | Standing::Nobody => None,
             Standing::Inactive(id) => Some(id),
             Standing::Within { organization, .. } => organization,
         }
@@ -97,7 +113,7 @@ pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
     match caller {
         Some(caller) => {
             // They may have many tokens.
-            if let Who::Person(user, _) = caller.who {
+            if let Who::Person(Acting { user, .. }) = caller.who {
                 at_most(visitor, &format!("api {user}"), PERSON).await?;
             }
             Ok(caller)
@@ -107,6 +123,13 @@ pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
             Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()))
         }
     }
+}
+
+/// The caller of a route that is for everybody: whatever they show is not looked at.
+pub async fn anybody(visitor: &Visitor) -> Result<Caller, Refused> {
+    at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
+    at_most(visitor, &format!("api public {}", visitor.network()), STRANGERS).await?;
+    Ok(Caller { who: Who::Nobody, standing: Standing::Nobody })
 }
 
 async fn by_text(visitor: &Visitor, text: &str) -> Result<Option<Caller>, Refused> {
@@ -166,7 +189,8 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
     let granted: BTreeSet<_> = permissions.iter().cloned().collect();
     let meanings = &project.settings.functional_roles;
     let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
-    Ok(Some(Standing::Within { organization: Some(id), is_owner: false, granted, masked }))
+    let organization = Some(id);
+    Ok(Some(Standing::Within { organization, is_owner: false, granted, masked, proved_at: None }))
 }
 
 /// The key, if it is what the text says, alive, and used from where it may be.
@@ -192,9 +216,15 @@ async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller
 }
 
 fn person(holder: Person) -> Caller {
-    let Person { user, grant, organization, is_owner, granted, masked } = holder;
-    let standing = Standing::Within { organization, is_owner, granted, masked };
-    Caller { who: Who::Person(user, grant), standing }
+    let Person { user, grant, session, application, delegation, .. } = holder;
+    let standing = Standing::Within {
+        organization: holder.organization,
+        is_owner: holder.is_owner,
+        granted: holder.granted,
+        masked: holder.masked,
+        proved_at: Some(holder.proved_at),
+    };
+    Caller { who: Who::Person(Acting { user, grant, session, application, delegation }), standing }
 }
 
 /// What the caller may do in the transaction that writes for them, as things are there; nothing, if they are nobody
@@ -208,7 +238,8 @@ pub async fn again(
 ) -> Result<Option<Standing>, StoreError> {
     let id = match caller.who {
         Who::Operator(id) | Who::Key(id) => id,
-        Who::Person(_, grant) => {
+        Who::Nobody => return Ok(Some(Standing::Nobody)),
+        Who::Person(Acting { grant, .. }) => {
             let holder = look_again(tx, project, grant, now).await?;
             return Ok(holder.map(|holder| person(holder).standing));
         }

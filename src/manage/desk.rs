@@ -3,22 +3,23 @@
 mod replay;
 
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::authority::{Need, Target, Verdict, judge};
+use super::authority::{Need, Standing, Target, Verdict, is_fresh, judge};
 use super::caller::{self, Caller};
 use super::refused::{Code, Refused};
-use crate::audit;
+use crate::audit::Keep;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{OrganizationId, RequestId};
-use crate::foundation::random::Random;
+use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
-use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::audit_event::AuditEvent;
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Database, Lock, Tx};
@@ -37,18 +38,62 @@ pub struct Desk {
     pub visitor: Visitor,
     pub caller: Caller,
     pub now: Moment,
-    /// The organization that the path names; nothing where it is to be made.
+    /// The organization that it is about; nothing where that is to be made, or where it is about none.
     pub organization: Option<Organization>,
-    /// What the path says of it.
-    pub named: String,
+    pub params: Params,
     pub asked: Asked,
 }
 
-/// What the headers ask for, besides.
+/// What the path says.
+#[derive(Clone, Debug)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub fn new(all: Vec<(String, String)>) -> Self {
+        Self(all)
+    }
+
+    /// Empty, if the path says no such thing.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn last(&self) -> &str {
+        self.0.last().map_or("", |(_, value)| value)
+    }
+
+    /// An id. What is none names nothing that there is.
+    pub fn id<I: FromStr>(&self, name: &str) -> Result<I, Refused> {
+        self.get(name).parse().map_err(|_| Refused::hidden())
+    }
+}
+
+/// What a route needs, and of whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub need: Need,
+    pub fresh: Option<Duration>,
+    pub target: Target,
+}
+
+impl Wanted {
+    /// Whether somebody who stands like this may.
+    pub fn of(self, standing: &Standing, now: Moment) -> Result<(), Refused> {
+        match judge(standing, self.need, self.target) {
+            Verdict::Granted => match self.fresh {
+                Some(within) if !is_fresh(standing, within, now) => Err(Refused::stale(within)),
+                _ => Ok(()),
+            },
+            Verdict::Hidden => Err(Refused::hidden()),
+            Verdict::Refused(code) => Err(Refused::new(code, code.title())),
+        }
+    }
+}
+
+/// What is asked for, besides query and body.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub need: Need,
-    pub target: Target,
+    pub wanted: Wanted,
     pub if_match: Option<String>,
     pub idempotency_key: Option<String>,
     /// Of method, path, query and body.
@@ -168,7 +213,7 @@ impl Desk {
                 random: broker.random.clone(),
                 project: self.visitor.project.clone(),
                 actor: self.caller.actor(),
-                request: self.visitor.request,
+                request: Some(self.visitor.request),
                 now: self.now,
             },
             keyring: broker.keyring.clone(),
@@ -177,25 +222,6 @@ impl Desk {
             look_again: self.visitor.front.look_again,
             alone,
         }
-    }
-}
-
-/// What a transaction needs to tell of itself.
-pub struct Keep {
-    pub random: Random,
-    pub project: Project,
-    pub actor: Actor,
-    pub request: RequestId,
-    pub now: Moment,
-}
-
-impl Keep {
-    /// An event of something that this caller changes.
-    pub fn event(&self, action: &'static str, organization: OrganizationId) -> AuditEvent {
-        AuditEvent::new(self.project.id, action, Outcome::Changed)
-            .organization(Some(organization))
-            .actor(self.actor)
-            .request(Some(self.request))
     }
 }
 
@@ -233,8 +259,7 @@ impl Change<'_, '_> {
     }
 
     pub async fn record(&mut self, event: &AuditEvent) -> Result<(), Refused> {
-        let recorded = audit::record(self.tx, &self.keep.random, self.keep.now, event).await;
-        recorded.map_err(Refused::unrecorded)
+        self.keep.record(self.tx, event).await.map_err(Refused::unrecorded)
     }
 }
 
@@ -278,9 +303,15 @@ impl Errand {
         if self.alone {
             tx.lock(Lock::Exclusive, "projects", &self.keep.project.id.to_string()).await?;
         }
-        match (self.asked.target, self.caller.organization()) {
+        match (self.asked.wanted.target, self.caller.organization()) {
             (Target::Organization(id), _) => {
                 tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            }
+            (Target::Pair(one, other), _) => {
+                // In one order, whoever comes from which side.
+                for id in [one.min(other), one.max(other)] {
+                    tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+                }
             }
             (_, Some(id)) => tx.lock(Lock::Shared, "organizations", &id.to_string()).await?,
             (_, None) => {}
@@ -288,17 +319,8 @@ impl Errand {
         let (project, now) = (self.keep.project.id, self.keep.now);
         let standing = caller::again(tx, project, &self.caller, self.look_again, now).await?;
         match standing {
-            Some(standing) => verdict(judge(&standing, self.asked.need, self.asked.target)),
+            Some(standing) => self.asked.wanted.of(&standing, now),
             None => Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title())),
         }
-    }
-}
-
-/// What a verdict means for the caller.
-pub fn verdict(verdict: Verdict) -> Result<(), Refused> {
-    match verdict {
-        Verdict::Granted => Ok(()),
-        Verdict::Hidden => Err(Refused::hidden()),
-        Verdict::Refused(code) => Err(Refused::new(code, code.title())),
     }
 }

@@ -1,5 +1,7 @@
 //! Every way in which the administration API says no: a stable code, a status and a title each.
 
+use std::time::Duration;
+
 use crate::protocol::problem::{Complaint, Place};
 use crate::store::durable::engine::StoreError;
 use crate::store::ephemeral::EphemeralError;
@@ -35,10 +37,14 @@ codes! {
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
+    OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
     PermissionMissing = 403 "permission_missing" "The permission for this is missing";
     OrganizationFunctionMissing = 403 "organization_function_missing" "The organization may not do this at all";
     OperatorRequired = 403 "operator_required" "Only the operator may do this";
+    PersonRequired = 403 "person_required" "Only a person may do this, for themselves";
+    ReauthenticationRequired = 403 "reauthentication_required" "It has been too long since the person proved who they are";
+    RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
@@ -47,6 +53,7 @@ codes! {
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
     InvalidValue = 422 "invalid_value" "A value breaks a rule";
+    RoleUnknown = 422 "role_unknown" "There is no role of this name";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
@@ -69,16 +76,26 @@ pub struct Told {
     pub code: Code,
     pub detail: String,
     pub errors: Vec<Complaint>,
+    /// Within how many seconds the person must have proved who they are (RFC 9470).
+    pub max_age: Option<u64>,
 }
 
 impl Refused {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self::Told(Box::new(Told { code, detail: detail.into(), errors: Vec::new() }))
+        Self::Told(Box::new(Told { code, detail: detail.into(), errors: Vec::new(), max_age: None }))
     }
 
     /// What is unknown and what is not for this caller read the same.
     pub fn hidden() -> Self {
         Self::new(Code::NotFound, "it does not exist, or not for you")
+    }
+
+    /// Who proved who they are longer ago than this must do so again.
+    pub fn stale(within: Duration) -> Self {
+        let (code, max_age) = (Code::ReauthenticationRequired, Some(within.as_secs()));
+        let detail =
+            format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
+        Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age }))
     }
 
     /// A value of the body that breaks a rule, at a pointer (RFC 6901).
@@ -96,7 +113,8 @@ impl Refused {
             Place::Pointer(name) | Place::Parameter(name) => name,
         };
         let text = format!("{name}: {detail}");
-        Self::Told(Box::new(Told { code, detail: text, errors: vec![Complaint { place, detail }] }))
+        let errors = vec![Complaint { place, detail }];
+        Self::Told(Box::new(Told { code, detail: text, errors, max_age: None }))
     }
 
     /// The audit trail did not take an event: what it tells of is taken back (threats M08).

@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use super::reply::Fault;
 use super::visitor::Visitor;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{
+    ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+};
 use crate::store::durable::engine::{StoreError, Tx};
 
 /// A person, as they are now and not as they were when the token was signed: they passed the pipeline of everything
@@ -17,8 +19,15 @@ pub struct Holder {
     pub user: UserId,
     /// What was issued to them, and may be taken back.
     pub grant: GrantId,
-    /// The organization that they act for.
+    pub session: SessionId,
+    pub application: ApplicationId,
+    /// When they proved who they are.
+    pub proved_at: Moment,
+    /// The organization that they act for, and by which delegation, if it is not their own.
     pub organization: Option<OrganizationId>,
+    pub delegation: Option<DelegationId>,
+    /// The roles that they have there.
+    pub roles: Vec<String>,
     /// Whether they own it themselves, and act for nobody else there.
     pub is_owner: bool,
     /// What their roles allow there.

@@ -7,6 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::application::{Application, Person};
 use super::broker::House;
 use super::visitor::{Answer, Visitor};
 
@@ -33,6 +34,12 @@ impl Api {
         let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
         let text = plant(house, "default", Holder::Organization(id, permissions)).await;
         Self::with(house, Some(text)).await
+    }
+
+    /// Somebody, by an access token of theirs for the API, acting for an organization.
+    pub async fn person(house: &House, email: &str, organization: &str) -> Self {
+        let token = access_token(house, email, organization).await;
+        Self::with(house, Some(token)).await
     }
 
     /// Whoever holds this, or nothing.
@@ -93,10 +100,18 @@ impl Api {
     /// The status stands in the document, and the code under it, or the members of the answer.
     fn is_documented(&self, method: &Method, path: &str, answer: &Answer) {
         let path = path.split('?').next().unwrap_or_default();
-        let template = match path.strip_prefix("/organizations/") {
-            Some(_) => "/organizations/{organization_id}",
-            None => path,
+        let paths = self.document["paths"].as_object().unwrap();
+        let fits = |template: &str| {
+            let (parts, said) = (template.split('/'), path.split('/'));
+            template.split('/').count() == path.split('/').count()
+                && parts.zip(said).all(|(part, said)| part == said || part.starts_with('{'))
         };
+        // What is written out comes before what stands for anything.
+        let found = paths
+            .keys()
+            .filter(|template| fits(template))
+            .min_by_key(|template| template.matches('{').count());
+        let template = found.unwrap_or_else(|| panic!("{path} is not in the document"));
         let operation = &self.document["paths"][template][method.as_str().to_lowercase()];
         assert!(operation.is_object(), "{method} {template} is not in the document");
         let response = &operation["responses"][answer.status.as_str()];
@@ -127,6 +142,17 @@ impl Api {
             assert!(body.get(member.as_str().unwrap()).is_some(), "{name} lacks {member}: {body}");
         }
     }
+}
+
+/// An access token for the API, which the application `rp1` is let have.
+pub async fn access_token(house: &House, email: &str, organization: &str) -> String {
+    let start = "[application.rp1]\n";
+    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
+    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
+    let rp1 = Application::rp1(house);
+    let ask = rp1.asks().with("organization", organization).with("login_hint", email);
+    let arrival = Person::new(email).follows(&ask).await;
+    ask.redeems(&arrival).await.access_token
 }
 
 /// Puts a key into the database, and gives its text.

@@ -11,20 +11,18 @@ use super::Stop;
 use super::departure::Departure;
 use super::doorstep;
 use super::refusal::Refusal;
-use crate::audit;
+use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{
-    ConnectionId, DomainId, IdentityId, MembershipId, OrganizationId, ProjectId, RequestId, SessionId, UserId,
-};
-use crate::foundation::random::Random;
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::foundation::id::{ConnectionId, DomainId, IdentityId, RequestId, SessionId, UserId};
+use crate::join::{self, Joining};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
 use crate::model::domain::Domain;
 use crate::model::identity::Identity;
 use crate::model::login::{Asked, Away, Login, Proof};
-use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
@@ -122,12 +120,14 @@ pub async fn sign_in(
     // A first login may race with itself in another tab; the loser finds what the winner made.
     for attempt in 0..2 {
         let work = SignIn {
-            random: broker.random.clone(),
-            now: broker.now(),
+            keep: Keep {
+                random: broker.random.clone(),
+                project: project.clone(),
+                actor: Actor::House,
+                request: Some(request),
+                now: broker.now(),
+            },
             lifetime: Duration::from_secs(broker.config.login.session_lifetime),
-            project: project.id,
-            mode: project.settings.membership_mode,
-            request,
             found: found.clone(),
         };
         match broker.db.write(async move |tx| work.run(tx).await).await {
@@ -165,12 +165,8 @@ impl From<Refusal> for Undone {
 }
 
 struct SignIn {
-    random: Random,
-    now: Moment,
+    keep: Keep,
     lifetime: Duration,
-    project: ProjectId,
-    mode: MembershipMode,
-    request: RequestId,
     found: Found,
 }
 
@@ -196,13 +192,13 @@ impl SignIn {
         if !self.found.proof.left_out.is_empty() {
             event = event.with("left_out", self.found.proof.left_out.clone());
         }
-        audit::record(tx, &self.random, self.now, &event.subject(session)).await?;
+        self.keep.record(tx, &event.subject(session)).await?;
         Ok(session)
     }
 
     /// The connection as it is now must be the one that the person was sent to (threats H04).
     async fn connection(&self, tx: &mut Tx<'_>) -> Result<Connection, Undone> {
-        let found = connections::by_id(tx, self.project, self.found.proof.connection).await?;
+        let found = connections::by_id(tx, self.keep.project.id, self.found.proof.connection).await?;
         let connection = found.filter(Connection::is_active).ok_or(Refusal::ConnectionChanged)?;
         if connection.version != self.found.proof.version {
             return Err(Refusal::ConnectionChanged.into());
@@ -219,7 +215,7 @@ impl SignIn {
         let Some(upstream) = &self.found.proof.upstream_session else { return Ok(()) };
         // A logout that comes at this moment waits, and ends the session that is made here.
         tx.lock(Lock::Shared, "connections", &connection.id.to_string()).await?;
-        if sessions::is_upstream_over(tx, connection.id, upstream, self.found.proof.issued_at, self.now)
+        if sessions::is_upstream_over(tx, connection.id, upstream, self.found.proof.issued_at, self.keep.now)
             .await?
         {
             return Err(Refusal::SessionEnded.into());
@@ -262,7 +258,7 @@ impl SignIn {
                 Ok(Claimed { domain: self.found.proof.vouched.then_some(domain.id), trusted })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
-            (Some(email), None) => match domains::held(tx, self.project, email.domain()).await? {
+            (Some(email), None) => match domains::held(tx, self.keep.project.id, email.domain()).await? {
                 Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
                 None => Ok(Claimed { domain: None, trusted: false }),
             },
@@ -280,7 +276,7 @@ impl SignIn {
         let (issuer, subject) = (&self.found.proof.issuer, &self.found.proof.subject);
         match identities::find(tx, connection.id, issuer, subject).await? {
             Some(identity) => {
-                let found = users::by_id(tx, self.project, identity.user_id).await?;
+                let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
                 self.refresh(tx, user, &identity, claimed).await?;
                 self.expected(tx, connection, identity.user_id, claimed, false).await?;
@@ -299,12 +295,12 @@ impl SignIn {
     ) -> Result<(), Undone> {
         let before = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
         user.email.clone_from(&self.found.proof.email);
-        user.email_verified_at = claimed.trusted.then(|| user.email_verified_at.unwrap_or(self.now));
+        user.email_verified_at = claimed.trusted.then(|| user.email_verified_at.unwrap_or(self.keep.now));
         user.profile.clone_from(&self.found.proof.profile);
         let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
-        user.updated_at = if before == after { user.updated_at } else { self.now };
+        user.updated_at = if before == after { user.updated_at } else { self.keep.now };
         users::update(tx, &user, claimed.domain).await?;
-        identities::touch(tx, identity.id, self.found.proof.email.as_ref().map(Email::as_str), self.now)
+        identities::touch(tx, identity.id, self.found.proof.email.as_ref().map(Email::as_str), self.keep.now)
             .await?;
         Ok(())
     }
@@ -317,28 +313,28 @@ impl SignIn {
         claimed: Claimed,
     ) -> Result<(UserId, IdentityId), Undone> {
         let user = User {
-            id: UserId::new(&self.random, self.now),
-            project_id: self.project,
+            id: UserId::new(&self.keep.random, self.keep.now),
+            project_id: self.keep.project.id,
             email: self.found.proof.email.clone(),
-            email_verified_at: claimed.trusted.then_some(self.now),
+            email_verified_at: claimed.trusted.then_some(self.keep.now),
             profile: self.found.proof.profile.clone(),
-            created_at: self.now,
-            updated_at: self.now,
+            created_at: self.keep.now,
+            updated_at: self.keep.now,
             disabled_at: None,
         };
         users::insert(tx, &user, claimed.domain).await?;
         let identity = Identity {
-            id: IdentityId::new(&self.random, self.now),
+            id: IdentityId::new(&self.keep.random, self.keep.now),
             user_id: user.id,
             connection_id: connection.id,
             issuer: self.found.proof.issuer.clone(),
             subject: self.found.proof.subject.clone(),
-            last_login_at: self.now,
+            last_login_at: self.keep.now,
         };
         let email = self.found.proof.email.as_ref().map(Email::as_str);
-        identities::insert(tx, self.project, &identity, email).await?;
+        identities::insert(tx, self.keep.project.id, &identity, email).await?;
         let created = self.event("user.created", connection).actor("house").subject(user.id);
-        audit::record(tx, &self.random, self.now, &created).await?;
+        self.keep.record(tx, &created).await?;
         let expected = self.expected(tx, connection, user.id, claimed, true).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected {
             return Err(Refusal::NotExpected.into());
@@ -364,7 +360,8 @@ impl SignIn {
         let further =
             settings.assign_organizations.iter().map(|organization| (*organization, MembershipKind::Member));
         for (organization, kind) in home.into_iter().chain(further) {
-            self.join(tx, user, organization, kind, MembershipSource::Jit, &roles).await?;
+            let source = MembershipSource::Jit;
+            join::join(tx, &self.keep, &Joining { user, organization, kind, source, roles: &roles }).await?;
         }
         Ok(())
     }
@@ -384,7 +381,8 @@ impl SignIn {
         let since = self.places_count_since(tx, connection, email).await?;
         let own = connection.organization_id;
         let mut places =
-            memberships::take_expected(tx, self.project, email, user, own, since, self.now).await?;
+            memberships::take_expected(tx, self.keep.project.id, email, user, own, since, self.keep.now)
+                .await?;
         // One's own organization first: in an exclusive project it is the only one.
         places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
@@ -392,16 +390,15 @@ impl SignIn {
             any = true;
             self.give_roles(tx, user, &place).await?;
             // In an exclusive project one has one membership; a known user has it already.
-            if new || self.mode == MembershipMode::Shared {
-                self.join(
-                    tx,
+            if new || self.keep.project.settings.membership_mode == MembershipMode::Shared {
+                let joining = Joining {
                     user,
-                    place.organization_id,
-                    place.kind,
-                    MembershipSource::Manual,
-                    &place.roles,
-                )
-                .await?;
+                    organization: place.organization_id,
+                    kind: place.kind,
+                    source: MembershipSource::Manual,
+                    roles: &place.roles,
+                };
+                join::join(tx, &self.keep, &joining).await?;
             }
         }
         Ok(any)
@@ -415,7 +412,7 @@ impl SignIn {
         connection: &Connection,
         email: &Email,
     ) -> Result<Moment, Undone> {
-        let claims = domains::claims(tx, self.project, email.domain()).await?;
+        let claims = domains::claims(tx, self.keep.project.id, email.domain()).await?;
         let own = |claim: &&Domain| Some(claim.organization_id) == connection.organization_id;
         let had_another_holder = claims.iter().any(|claim| !own(&claim) && claim.verified_at.is_some());
         let verified_at = claims.iter().find(own).and_then(|claim| claim.verified_at);
@@ -431,59 +428,20 @@ impl SignIn {
             return Ok(());
         };
         member.roles.clone_from(&place.roles);
-        memberships::update(tx, &member, self.now).await?;
-        let event = AuditEvent::new(self.project, "organization.member.role_changed", Outcome::Changed)
-            .organization(Some(place.organization_id))
-            .actor("house")
+        memberships::update(tx, &member, self.keep.now).await?;
+        let event = self
+            .keep
+            .event("organization.member.role_changed", place.organization_id)
             .subject(user)
-            .request(Some(self.request))
             .with("roles", place.roles.clone());
-        audit::record(tx, &self.random, self.now, &event).await?;
-        Ok(())
-    }
-
-    /// Adds a membership where there is none of any status: what was removed stays removed.
-    async fn join(
-        &self,
-        tx: &mut Tx<'_>,
-        user: UserId,
-        organization: OrganizationId,
-        kind: MembershipKind,
-        source: MembershipSource,
-        roles: &[String],
-    ) -> Result<(), Undone> {
-        if memberships::find(tx, organization, user).await?.is_some() {
-            return Ok(());
-        }
-        if self.mode == MembershipMode::Exclusive && memberships::any_of(tx, user).await? {
-            return Ok(());
-        }
-        let membership = Membership {
-            id: MembershipId::new(&self.random, self.now),
-            organization_id: organization,
-            user_id: user,
-            kind,
-            status: MembershipStatus::Active,
-            source,
-            roles: roles.to_vec(),
-            created_at: self.now,
-        };
-        memberships::insert(tx, self.project, self.mode, &membership).await?;
-        let event = AuditEvent::new(self.project, "organization.member.added", Outcome::Changed)
-            .organization(Some(organization))
-            .actor("house")
-            .subject(user)
-            .request(Some(self.request))
-            .with("source", source.word())
-            .with("roles", roles.to_vec());
-        audit::record(tx, &self.random, self.now, &event).await?;
+        self.keep.record(tx, &event).await?;
         Ok(())
     }
 
     /// Where nobody sees a page on which to say that they are somebody else. What was written until here is undone.
     async fn is_who_was_meant(&self, tx: &mut Tx<'_>, user: UserId) -> Result<(), Undone> {
         let Some(asked) = &self.found.silent else { return Ok(()) };
-        let user = users::by_id(tx, self.project, user).await?;
+        let user = users::by_id(tx, self.keep.project.id, user).await?;
         if user.is_some_and(|user| asked.is_for(&user)) { Ok(()) } else { Err(Refusal::LoginRequired.into()) }
     }
 
@@ -495,22 +453,22 @@ impl SignIn {
         identity: IdentityId,
     ) -> Result<SessionId, Undone> {
         let mut session = Session {
-            id: SessionId::new(&self.random, self.now),
-            project_id: self.project,
+            id: SessionId::new(&self.keep.random, self.keep.now),
+            project_id: self.keep.project.id,
             user_id: user,
             identity_id: identity,
             connection_id: self.found.proof.connection,
             authenticated_at: self.found.proof.authenticated_at,
             assurance: self.found.proof.assurance.clone(),
-            created_at: self.now,
+            created_at: self.keep.now,
             expires_at: self.session_ends(),
             ended_at: None,
             current_organization: None,
         };
         let standing = match self.found.standing {
-            Some(id) => {
-                sessions::by_id(tx, self.project, id).await?.filter(|session| session.is_alive(self.now))
-            }
+            Some(id) => sessions::by_id(tx, self.keep.project.id, id)
+                .await?
+                .filter(|session| session.is_alive(self.keep.now)),
             None => None,
         };
         match standing {
@@ -524,28 +482,28 @@ impl SignIn {
             Some(_) if self.found.silent.is_some() => return Err(Refusal::LoginRequired.into()),
             other => {
                 if let Some(old) = other {
-                    sessions::end(tx, old.id, self.now).await?;
-                    grants::revoke_of_session(tx, old.id, self.now).await?;
+                    sessions::end(tx, old.id, self.keep.now).await?;
+                    grants::revoke_of_session(tx, old.id, self.keep.now).await?;
                 }
                 sessions::insert(tx, &session).await?;
             }
         }
         if let Some(upstream) = &self.found.proof.upstream_session {
-            sessions::put_upstream(tx, session.id, session.connection_id, upstream, self.now).await?;
+            sessions::put_upstream(tx, session.id, session.connection_id, upstream, self.keep.now).await?;
         }
         Ok(session.id)
     }
 
     /// After our own time, or when the provider wants it to, if that is sooner.
     fn session_ends(&self) -> Moment {
-        let ours = self.now.plus(self.lifetime);
+        let ours = self.keep.now.plus(self.lifetime);
         self.found.proof.session_until.map_or(ours, |theirs| theirs.min(ours))
     }
 
     fn event(&self, action: &'static str, connection: &Connection) -> AuditEvent {
-        AuditEvent::new(self.project, action, Outcome::Changed)
+        AuditEvent::new(self.keep.project.id, action, Outcome::Changed)
             .organization(connection.organization_id)
-            .request(Some(self.request))
+            .request(self.keep.request)
             .with("connection", connection.id.to_string())
             .with("amr", self.found.proof.assurance.amr.clone())
             .with("acr", self.found.proof.assurance.acr.word())

@@ -66,6 +66,11 @@ async fn stands(
     Ok(Some(Holder {
         user: minted.user.id,
         grant: grant.id,
+        session: minted.session.id,
+        application: minted.application.id,
+        proved_at: minted.session.authenticated_at,
+        delegation: acting.and_then(|acting| acting.on_behalf.as_ref()).map(|(_, delegation)| delegation.id),
+        roles: acting.map(|acting| acting.roles.clone()).unwrap_or_default(),
         organization: grant.organization,
         is_owner,
         granted: acting.map(|acting| role::granted(&acting.roles, &custom)).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 pub mod openapi;
 pub mod page;
+mod place;
 pub mod route;
 pub mod routes;
 mod serve;

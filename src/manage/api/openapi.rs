@@ -118,6 +118,9 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGene
         "parameters": parameters(route, reads),
         "responses": responses(route, writes),
     });
+    if route.need == Need::Public {
+        operation["security"] = json!([]);
+    }
     if let Some(schema) = (route.body)(reads) {
         let content: Map<_, _> =
             route.kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": schema }))).collect();
@@ -128,7 +131,9 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGene
 
 fn needed(route: &Route) -> String {
     match route.need {
+        Need::Public => "For everybody.".into(),
         Need::Any => "For every caller.".into(),
+        Need::Person => "For a person, with their own access token.".into(),
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
         Need::Operator(permission) => format!("Needs `{permission}`; for the operator alone."),
     }
@@ -136,10 +141,10 @@ fn needed(route: &Route) -> String {
 
 fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
     let mut parameters = Vec::new();
-    if route.at != At::Project {
+    for name in in_path(route.path) {
         parameters.push(json!({
-            "name": "organization_id", "in": "path", "required": true, "schema": { "type": "string" },
-            "description": "`org_` and 26 characters, a UUID, or the slug.",
+            "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+            "description": described(name),
         }));
     }
     let query = (route.query)(reads).to_value();
@@ -169,6 +174,19 @@ fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
     parameters
 }
 
+/// The names in a path, in its order.
+fn in_path(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn described(name: &str) -> &'static str {
+    match name {
+        "organization_id" => "`org_` and 26 characters, a UUID, or the slug.",
+        "token" => "What the link ends with.",
+        _ => "As it was answered, or its UUID.",
+    }
+}
+
 fn writes(route: &Route) -> bool {
     route.method != http::Method::GET
 }
@@ -177,8 +195,10 @@ fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value>
     let mut responses = Map::new();
     let schema = (route.answer)(writes_);
     for status in route.status {
-        let content = json!({ "application/json": { "schema": schema } });
-        let mut answer = json!({ "description": "As asked for.", "content": content });
+        let mut answer = json!({ "description": "As asked for." });
+        if *status != 204 {
+            answer["content"] = json!({ route.kind: { "schema": schema } });
+        }
         if route.etag {
             answer["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
         }
@@ -205,13 +225,24 @@ fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value>
 /// By status, the codes that a route may answer with.
 fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
-    if route.need != Need::Any {
-        codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]);
+    match route.need {
+        Need::Public => {
+            codes.retain(|code| !matches!(code, Code::Unauthenticated | Code::OrganizationInactive));
+        }
+        Need::Any => {}
+        Need::Person => codes.push(Code::PersonRequired),
+        Need::Permitted(_) => codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]),
+        Need::Operator(_) => {
+            codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing, Code::OperatorRequired])
+        }
     }
-    if matches!(route.need, Need::Operator(_)) {
-        codes.push(Code::OperatorRequired);
+    if route.fresh.is_some() {
+        codes.push(Code::ReauthenticationRequired);
     }
-    if route.at != At::Project {
+    if route.at == At::Asked {
+        codes.push(Code::OrganizationRequired);
+    }
+    if route.at != At::Project || in_path(route.path).next().is_some() {
         codes.push(Code::NotFound);
     }
     if !route.kinds.is_empty() {

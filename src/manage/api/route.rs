@@ -1,6 +1,7 @@
 //! What an operation is, and what its route in the table says of it.
 
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -25,6 +26,30 @@ pub enum At {
     Organization,
     /// The same; for the operator it may be one that is still to be made.
     OrganizationOrNew,
+    /// The organization that query or body name ([`Operation::organization`]), or the caller's own.
+    Asked,
+    /// A thing with an id of its own in the path.
+    Thing(Thing),
+}
+
+/// What has an id in the path, and belongs to an organization, to two, or to the project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    Connection,
+    Application,
+    Delegation,
+    ApiKey,
+}
+
+impl Thing {
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Connection => "connection_id",
+            Self::Application => "application_id",
+            Self::Delegation => "delegation_id",
+            Self::ApiKey => "api_key_id",
+        }
+    }
 }
 
 /// One door of the API. Router, authority and document read it, and nothing else says anything of it.
@@ -44,10 +69,19 @@ pub trait Operation: Send + Sync + 'static {
     const CODES: &'static [Code] = &[];
     /// Whether its answer has an `ETag`, and its write minds `If-Match`.
     const ETAG: bool = false;
+    /// For a person: within what time they must have proved who they are.
+    const FRESH: Option<Duration> = None;
+    /// What it answers as. Anything but JSON is a text.
+    const KIND: &'static str = "application/json";
 
-    type Query: DeserializeOwned + JsonSchema + Send;
+    type Query: DeserializeOwned + JsonSchema + Send + Sync;
     type Body: Body;
     type Answer: Serialize + JsonSchema;
+
+    /// The organization that a request of [`At::Asked`] names.
+    fn organization<'a>(_query: &'a Self::Query, _body: &'a Self::Body) -> Option<&'a str> {
+        None
+    }
 
     fn run(
         desk: Desk,
@@ -62,7 +96,7 @@ pub trait Operation: Send + Sync + 'static {
 pub struct NoQuery {}
 
 /// What a body is read as.
-pub trait Body: Sized + Send {
+pub trait Body: Sized + Send + Sync {
     /// The content types that it may come as; none: no body is taken.
     const KINDS: &'static [&'static str];
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused>;
@@ -88,7 +122,7 @@ impl Body for NoBody {
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned + JsonSchema + Send> Body for Json<T> {
+impl<T: DeserializeOwned + JsonSchema + Send + Sync> Body for Json<T> {
     const KINDS: &'static [&'static str] = &["application/json"];
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
         Ok(Self(json::read(headers, Self::KINDS, bytes)?))
@@ -102,7 +136,7 @@ impl<T: DeserializeOwned + JsonSchema + Send> Body for Json<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct MergePatch<T>(pub T);
 
-impl<T: DeserializeOwned + JsonSchema + Send> Body for MergePatch<T> {
+impl<T: DeserializeOwned + JsonSchema + Send + Sync> Body for MergePatch<T> {
     const KINDS: &'static [&'static str] = &["application/merge-patch+json", "application/json"];
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
         Ok(Self(json::read(headers, Self::KINDS, bytes)?))
@@ -123,6 +157,8 @@ pub struct Route {
     pub status: &'static [u16],
     pub codes: &'static [Code],
     pub etag: bool,
+    pub fresh: Option<Duration>,
+    pub kind: &'static str,
     pub kinds: &'static [&'static str],
     pub query: fn(&mut SchemaGenerator) -> Schema,
     pub body: fn(&mut SchemaGenerator) -> Option<Schema>,
@@ -142,6 +178,8 @@ impl Route {
             status: O::STATUS,
             codes: O::CODES,
             etag: O::ETAG,
+            fresh: O::FRESH,
+            kind: O::KIND,
             kinds: O::Body::KINDS,
             query: |generator| O::Query::json_schema(generator),
             body: |generator| O::Body::schema(generator),

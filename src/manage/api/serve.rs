@@ -1,7 +1,7 @@
 //! The one way from a request to an operation: caller, limit, target, authority, query and body; then the answer, or
 //! the refusal and the event that tells of it.
 
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,18 +9,17 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
 use super::BASE;
+use super::place::Place;
 use super::route::{At, Body, Operation};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
-use crate::manage::authority::{Standing, Target, judge};
+use crate::manage::authority::{Need, Standing};
 use crate::manage::caller::{self, Caller};
-use crate::manage::desk::{self, Answer, Asked, Desk, Reply, names_etag, verdict};
+use crate::manage::desk::{self, Answer, Asked, Desk, Reply, Wanted, names_etag};
 use crate::manage::refused::{Code, Refused, Told};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::organization::Organization;
 use crate::protocol::problem::Problem;
-use crate::store::durable::organizations;
 use crate::telemetry::names;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
@@ -33,7 +32,9 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
         Ok(visitor) => visitor,
         Err(response) => return response,
     };
-    let caller = match caller::of(&visitor).await {
+    let caller =
+        if O::NEED == Need::Public { caller::anybody(&visitor).await } else { caller::of(&visitor).await };
+    let caller = match caller {
         Ok(caller) => caller,
         Err(refused) => return shown(&visitor, refused).await,
     };
@@ -41,24 +42,33 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
     let bytes = json::bytes(Request::from_parts(parts.clone(), body), &front).await;
     if let Ok(bytes) = &bytes {
         match replayed(&visitor, &caller, &parts, bytes).await {
-            Ok(Some(reply)) => return answered(&visitor, &parts, &reply, true),
+            Ok(Some(reply)) => return answered::<O>(&visitor, &parts, &reply, true),
             Ok(None) => {}
             Err(refused) => return shown(&visitor, refused).await,
         }
     }
-    let place = match Place::of::<O>(&visitor, &mut parts).await {
+    let read = Read::<O>::of(&parts, bytes);
+    let asked = read.as_ref().ok().and_then(|read| O::organization(&read.query, &read.body));
+    // Who says nothing that can be read names no organization either, and is told what is wrong.
+    let at = if read.is_err() && O::AT == At::Asked && caller.organization().is_none() {
+        At::Project
+    } else {
+        O::AT
+    };
+    let place = match Place::of(&visitor, &caller, at, &mut parts, asked).await {
         Ok(place) => place,
         Err(refused) => return shown(&visitor, refused).await,
     };
-    let verdict = verdict(judge(&caller.standing, O::NEED, place.target::<O>()));
+    let wanted = Wanted { need: O::NEED, fresh: O::FRESH, target: place.target };
+    let verdict = wanted.of(&caller.standing, visitor.broker().now());
     let trail = trail(&caller, &place, verdict.is_ok());
     let target = Subject::of(&place, verdict.is_ok());
     let outcome = match verdict {
-        Ok(()) => run::<O>(&visitor, &caller, place, &parts, bytes).await,
+        Ok(()) => run::<O>(&visitor, &caller, (place, wanted), &parts, read).await,
         Err(refused) => Err(refused),
     };
     match outcome {
-        Ok(answer) => answered(&visitor, &parts, &answer.reply, answer.is_replayed),
+        Ok(answer) => answered::<O>(&visitor, &parts, &answer.reply, answer.is_replayed),
         Err(refused) => {
             let refused = noted::<O>(&visitor, &caller, (trail, target), refused).await;
             shown(&visitor, refused).await
@@ -66,52 +76,32 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
     }
 }
 
-/// What the path names.
-struct Place {
-    named: String,
-    organization: Option<Organization>,
+/// What a request says, besides its path.
+struct Read<O: Operation> {
+    query: O::Query,
+    body: O::Body,
+    bytes: Bytes,
 }
 
-impl Place {
-    async fn of<O: Operation>(visitor: &Visitor, parts: &mut Parts) -> Result<Self, Refused> {
-        if O::AT == At::Project {
-            return Ok(Self { named: String::new(), organization: None });
-        }
-        let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Refused::hidden())?;
-        let named = params.iter().find(|(name, _)| *name == "organization_id");
-        let named = named.map(|(_, value)| value.to_owned()).unwrap_or_default();
-        // No text with a NUL is kept anywhere, and PostgreSQL would not even look for it.
-        if named.contains('\0') {
-            return Err(Refused::hidden());
-        }
-        let db = &mut &visitor.broker().db;
-        let found = organizations::named(db, visitor.project.id, &named).await?;
-        Ok(Self { named, organization: found.filter(|found| found.deleted_at.is_none()) })
-    }
-
-    fn target<O: Operation>(&self) -> Target {
-        match (O::AT, &self.organization) {
-            (At::Project, _) => Target::Project,
-            (_, Some(organization)) => Target::Organization(organization.id),
-            (At::OrganizationOrNew, None) if self.named.parse::<OrganizationId>().is_ok() => Target::New,
-            (_, None) => Target::Unknown,
-        }
+impl<O: Operation> Read<O> {
+    fn of(parts: &Parts, bytes: Result<Bytes, json::Unreadable>) -> Result<Self, Refused> {
+        let query = query::read(parts.uri.query())?;
+        let bytes = bytes?;
+        let body = O::Body::read(&parts.headers, &bytes)?;
+        Ok(Self { query, body, bytes })
     }
 }
 
 async fn run<O: Operation>(
     visitor: &Visitor,
     caller: &Caller,
-    place: Place,
+    (place, wanted): (Place, Wanted),
     parts: &Parts,
-    bytes: Result<Bytes, json::Unreadable>,
+    read: Result<Read<O>, Refused>,
 ) -> Result<Answer<O::Answer>, Refused> {
-    let query = query::read(parts.uri.query())?;
-    let bytes = bytes?;
-    let body = O::Body::read(&parts.headers, &bytes)?;
+    let Read { query, body, bytes } = read?;
     let asked = Asked {
-        need: O::NEED,
-        target: place.target::<O>(),
+        wanted,
         if_match: one(&parts.headers, header::IF_MATCH.as_str())?,
         idempotency_key: idempotency_key(parts)?,
         fingerprint: fingerprint(visitor, parts, &bytes),
@@ -121,7 +111,7 @@ async fn run<O: Operation>(
         caller: caller.clone(),
         now: visitor.broker().now(),
         organization: place.organization,
-        named: place.named,
+        params: place.params,
         asked,
     };
     O::run(desk, query, body).await
@@ -135,7 +125,7 @@ async fn replayed(
     body: &[u8],
 ) -> Result<Option<Reply>, Refused> {
     let Ok(Some(key)) = idempotency_key(parts) else { return Ok(None) };
-    if matches!(caller.standing, Standing::Inactive(_)) {
+    if matches!(caller.standing, Standing::Inactive(_) | Standing::Nobody) {
         return Ok(None);
     }
     desk::replayed(visitor, caller, &key, fingerprint(visitor, parts, body)).await
@@ -202,7 +192,7 @@ struct Subject {
 impl Subject {
     fn of(place: &Place, is_heard: bool) -> Self {
         let organization = place.organization.as_ref().filter(|_| is_heard).map(|found| found.id);
-        Self { organization, named: place.named.chars().take(LONGEST_NAMED).collect() }
+        Self { organization, named: place.named().chars().take(LONGEST_NAMED).collect() }
     }
 
     fn told(self, event: AuditEvent) -> AuditEvent {
@@ -239,16 +229,22 @@ async fn noted<O: Operation>(
     }
 }
 
-fn answered(visitor: &Visitor, parts: &Parts, reply: &Reply, is_replayed: bool) -> Response {
+fn answered<O: Operation>(visitor: &Visitor, parts: &Parts, reply: &Reply, is_replayed: bool) -> Response {
     let Reply { status, etag, location, body } = reply;
     let looks = matches!(parts.method, Method::GET | Method::HEAD);
     let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let unchanged = looks && etag.as_ref().zip(known).is_some_and(|(etag, known)| names_etag(known, etag));
     let status = if unchanged { 304 } else { *status };
-    let body = if unchanged || *body == Value::Null { Bytes::new() } else { body.to_string().into() };
-    let mut response = plain(status, "application/json", body);
+    let body: Bytes = match body {
+        _ if unchanged => Bytes::new(),
+        Value::Null => Bytes::new(),
+        Value::String(text) if O::KIND != "application/json" => text.clone().into(),
+        body => body.to_string().into(),
+    };
+    let is_empty = body.is_empty();
+    let mut response = plain(status, O::KIND, body);
     let headers = response.headers_mut();
-    if unchanged {
+    if is_empty {
         headers.remove(header::CONTENT_TYPE);
     }
     let location = location.as_ref().map(|path| visitor.path(path));
@@ -274,14 +270,16 @@ fn plain(status: u16, kind: &'static str, body: Bytes) -> Response {
 async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let told = match refused {
         Refused::Told(told) => *told,
-        Refused::Conflict => Told { code: Code::Busy, detail: Code::Busy.title().into(), errors: Vec::new() },
+        Refused::Conflict => {
+            Told { code: Code::Busy, detail: Code::Busy.title().into(), errors: Vec::new(), max_age: None }
+        }
         Refused::Failed(fault) => {
             visitor.report(&fault).await;
             let detail = format!("our own failure; quote {}", visitor.request);
-            Told { code: Code::ServerError, detail, errors: Vec::new() }
+            Told { code: Code::ServerError, detail, errors: Vec::new(), max_age: None }
         }
     };
-    let Told { code, detail, errors } = told;
+    let Told { code, detail, errors, max_age } = told;
     names::api_refused(code.word());
     let problem = Problem {
         kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
@@ -294,8 +292,14 @@ async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = plain(code.status(), "application/problem+json", body.into());
-    if code == Code::Unauthenticated {
-        let challenge = HeaderValue::from_static("Bearer realm=\"api\"");
+    let challenge = match max_age {
+        // RFC 9470, section 3.
+        Some(age) => Some(format!(
+            "Bearer realm=\"api\", error=\"insufficient_user_authentication\", max_age=\"{age}\""
+        )),
+        None => (code == Code::Unauthenticated).then(|| "Bearer realm=\"api\"".to_owned()),
+    };
+    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     response

@@ -90,7 +90,7 @@ fn place(id: &str, key: &str) -> Result<(OrganizationId, Vec<u8>), Refused> {
 
 fn visible(desk: &Desk) -> Visible {
     match (&desk.caller.who, &desk.caller.standing) {
-        (Who::Person(user, _), _) => Visible::OfMember(*user),
+        (Who::Person(acting), _) => Visible::OfMember(acting.user),
         (_, Standing::Within { organization: Some(id), .. }) => Visible::Only(*id),
         _ => Visible::All,
     }
@@ -204,7 +204,7 @@ impl Operation for Replace {
         refuse_functions(&desk, &wanted)?;
         let sees = Sees::of(&desk);
         let Some(organization) = &desk.organization else {
-            let id: OrganizationId = desk.named.parse().map_err(|_| Refused::hidden())?;
+            let id: OrganizationId = desk.params.id("organization_id")?;
             return desk.change_alone(async move |change| upsert(change, id, &wanted, sees).await).await;
         };
         rewritten(&desk, organization.id, wanted, sees).await

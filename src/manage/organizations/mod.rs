@@ -6,9 +6,9 @@ mod view;
 
 use serde_json::json;
 
-use super::desk::{Change, Keep};
+use super::desk::Change;
 use super::refused::{Code, Refused};
-use crate::audit;
+use crate::audit::{self, Keep};
 use crate::foundation::id::OrganizationId;
 use crate::model::organization::{Organization, Policy, slug_of};
 use crate::store::durable::engine::StoreError;

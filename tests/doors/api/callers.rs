@@ -6,7 +6,7 @@ use behalf::model::api_key::{Holder, OperatorRole};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::house::api::{Api, plant};
+use crate::house::api::{Api, access_token, plant};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
@@ -220,15 +220,7 @@ async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
     let refused = Api::with(&house, Some(elsewhere)).await.get("/organizations").await;
     assert_eq!(refused.status, 401, "a token that does not name the API");
 
-    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
-    let start = "[application.rp1]\n";
-    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
-    let token = async |email: &str, organization: &str| {
-        let ask = rp1.asks().with("organization", organization).with("login_hint", email);
-        let arrival = Person::new(email).follows(&ask).await;
-        ask.redeems(&arrival).await.access_token
-    };
-    let ann = Api::with(&house, Some(token("ann@a.test", "org-a").await)).await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
     let list = ann.get("/organizations").await.json();
     let slugs: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| one["slug"].clone()).collect();
     assert_eq!(slugs, ["org-a"]);
@@ -240,7 +232,7 @@ async fn s1_r03_s1_r04_m05_a_person_acts_by_an_access_token_made_for_the_api() {
         "SELECT actor_kind FROM audit_events WHERE action = 'organization.updated' ORDER BY id DESC LIMIT 1";
     assert_eq!(house.text(actor).await.as_deref(), Some("user"));
 
-    let con = Api::with(&house, Some(token("con@a.test", "org-a").await)).await;
+    let con = Api::person(&house, "con@a.test", "org-a").await;
     let read = con.get("/organizations/org-a").await;
     assert_eq!(read.status, 200);
     assert!(read.json().get("functional_roles").is_none(), "{}", read.body);
@@ -306,7 +298,7 @@ async fn c20_s0_30_who_loses_what_they_need_while_they_speak_changes_nothing() {
             assert_eq!(house.text(name).await, before, "{meanwhile}");
             house.execute(back).await;
         }
-        let ann = person(&house, "ann@a.test").await;
+        let ann = access_token(&house, "ann@a.test", "org-a").await;
         for (meanwhile, back) in [
             ("UPDATE memberships SET status = 'suspended'", "UPDATE memberships SET status = 'active'"),
             ("UPDATE sessions SET ended_at = 1", "UPDATE sessions SET ended_at = NULL"),
@@ -318,17 +310,6 @@ async fn c20_s0_30_who_loses_what_they_need_while_they_speak_changes_nothing() {
         }
         assert_eq!(patches_late(&house, &ann, "UPDATE sessions SET ended_at = NULL").await, 200);
     }
-}
-
-/// An access token of theirs for the API, acting for `org-a`.
-async fn person(house: &House, email: &str) -> String {
-    let start = "[application.rp1]\n";
-    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
-    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
-    let rp1 = Application::rp1(house);
-    let ask = rp1.asks().with("organization", "org-a").with("login_hint", email);
-    let arrival = Person::new(email).follows(&ask).await;
-    ask.redeems(&arrival).await.access_token
 }
 
 #[tokio::test]

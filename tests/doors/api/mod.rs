@@ -2,5 +2,6 @@
 
 mod callers;
 mod document;
+mod everyone;
 mod organizations;
 mod requests;

@@ -1,0 +1,121 @@
+//! Every route of the API as everybody (threats C20, C22): what `everyone.txt` says is what they are told.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use behalf::manage::api::routes::ROUTES;
+use behalf::model::api_key::OperatorRole;
+use behalf::model::permission::Permission;
+use http::Method;
+use serde_json::Value;
+
+use crate::house::api::Api;
+use crate::house::broker::House;
+use crate::house::visitor::Answer;
+
+/// A parameter that no route knows: whoever is told so has got past every question of who they are, and nothing is
+/// done for them all the same.
+const UNKNOWN: &str = "?nothing_knows_this=1";
+
+struct Ids(BTreeMap<&'static str, String>);
+
+impl Ids {
+    async fn of(house: &House) -> Self {
+        let connection = house.connection("ca").await;
+        let organization = house.organization("org-a").await;
+        Self([("organization_id", organization), ("connection_id", connection)].into())
+    }
+
+    /// Things that are nowhere.
+    fn unknown() -> Self {
+        let none = "00000000000000000000000007";
+        Self([("organization_id", format!("org_{none}")), ("connection_id", format!("conn_{none}"))].into())
+    }
+
+    /// A path with these in it.
+    fn in_path(&self, path: &str) -> String {
+        let fill = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(name) => self.0.get(name).cloned().unwrap_or_else(|| panic!("there is no sample of {name}")),
+            None => part.to_owned(),
+        };
+        path.split('/').map(fill).collect::<Vec<_>>().join("/")
+    }
+}
+
+async fn everybody(house: &House) -> Vec<(&'static str, Api)> {
+    let all: Vec<_> = Permission::ALL.iter().map(|permission| permission.word()).collect();
+    vec![
+        ("operator", Api::operator(house).await),
+        ("auditor", Api::by(house, OperatorRole::Auditor).await),
+        ("support", Api::by(house, OperatorRole::Support).await),
+        ("owner", Api::person(house, "ann@a.test", "org-a").await),
+        ("member", Api::person(house, "con@a.test", "org-a").await),
+        ("key", Api::key(house, "org-a", &all).await),
+        ("powerless_key", Api::key(house, "org-a", &[]).await),
+        ("others_key", Api::key(house, "org-b", &all).await),
+        ("others_member", Api::person(house, "bob@b.test", "org-b").await),
+        ("garbage", Api::with(house, Some("behalf_org_garbage".into())).await),
+        ("nobody", Api::with(house, None).await),
+    ]
+}
+
+/// What somebody is told; `granted` where they get past.
+fn told(answer: &Answer) -> String {
+    let code = answer.json()["code"].as_str().unwrap_or("nothing").to_owned();
+    if code == "unknown_parameter" { "granted".into() } else { code }
+}
+
+fn without_request(answer: &Answer) -> Value {
+    let mut body = answer.json();
+    body.as_object_mut().unwrap().remove("request_id");
+    body
+}
+
+async fn tries(api: &Api, method: &Method, path: &str) -> Answer {
+    let path = format!("{path}{UNKNOWN}");
+    api.send(method.clone(), &path, |request| {
+        let body = if *method == Method::GET { "" } else { "{}" };
+        request.header("content-type", "application/json").body(body)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn c20_c22_s0_03_s0_34_every_route_is_for_whom_the_table_says() {
+    let house = House::opens().await;
+    let (ids, nowhere) = (Ids::of(&house).await, Ids::unknown());
+    let everybody = everybody(&house).await;
+    let before = house.before().await;
+    let mut table = String::new();
+    for route in ROUTES {
+        let (there, unknown) = (ids.in_path(route.path), nowhere.in_path(route.path));
+        let mut by_code: Vec<(String, Vec<&str>)> = Vec::new();
+        for (name, api) in &everybody {
+            let answer = tries(api, &route.method, &there).await;
+            let code = told(&answer);
+            // What is another's reads as what does not exist.
+            if code == "not_found" {
+                let nothing = tries(api, &route.method, &unknown).await;
+                assert_eq!(
+                    (answer.status, without_request(&answer)),
+                    (nothing.status, without_request(&nothing)),
+                    "{} {} as {name}",
+                    route.method,
+                    route.path
+                );
+            }
+            match by_code.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, names)) => names.push(name),
+                None => by_code.push((code, vec![name])),
+            }
+        }
+        writeln!(table, "{} {}", route.method, route.path).unwrap();
+        for (code, names) in by_code {
+            writeln!(table, "    {code}: {}", names.join(" ")).unwrap();
+        }
+    }
+    house.unchanged(&before).await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doors/api/everyone.txt");
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(table == expected, "tests/doors/api/everyone.txt should be, if that is right:\n{table}");
+}
