@@ -4,6 +4,7 @@
 //! Test modules (`#[cfg(test)]`) may look anywhere. What hides in strings (`#[serde(with = "…")]`) is not seen.
 
 mod reader;
+mod rows;
 mod trials;
 
 use std::collections::BTreeSet;

@@ -27,7 +27,7 @@ fn asking_twice() -> Plan {
 const REFUSED: &str = "email_domain_not_allowed";
 
 #[tokio::test]
-async fn c01_a_provider_cannot_assert_an_address_of_another_organization() {
+async fn s2_14_c01_a_provider_cannot_assert_an_address_of_another_organization() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
     let of_bob = rp1.asks();

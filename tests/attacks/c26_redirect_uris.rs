@@ -267,7 +267,7 @@ async fn c26_an_error_before_the_uri_is_known_is_a_page() {
 }
 
 #[tokio::test]
-async fn c26_a_native_application_may_choose_its_port_on_a_loopback_literal_alone() {
+async fn s2_27_c26_a_native_application_may_choose_its_port_on_a_loopback_literal_alone() {
     let house = Plan::default()
         .and(
             r#"

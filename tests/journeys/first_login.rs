@@ -61,7 +61,7 @@ async fn s2_19_ann_signs_in_with_her_own_corporations_provider_and_sees_one_page
 }
 
 #[tokio::test]
-async fn s2_22_the_contractor_signs_in_at_home_and_acts_for_the_other_corporation() {
+async fn s2_22_s2_24_the_contractor_signs_in_at_home_and_acts_for_the_other_corporation() {
     let house = House::opens().await;
     let (rp1, mut con) = (Application::rp1(&house), Person::new("con@a.test"));
     let ask = rp1.asks();
@@ -89,7 +89,7 @@ async fn s2_22_the_contractor_signs_in_at_home_and_acts_for_the_other_corporatio
 }
 
 #[tokio::test]
-async fn s2_11_the_picker_is_for_people_with_more_than_one_organization() {
+async fn s2_02_s2_11_the_picker_is_for_people_with_more_than_one_organization() {
     let plan = Plan::default().and(
         r#"
 [application.rp3]
@@ -149,7 +149,7 @@ async fn s2_12_no_organization_is_named_before_somebody_is_authenticated() {
 }
 
 #[tokio::test]
-async fn s2_18_the_domain_of_the_address_names_the_provider() {
+async fn s2_15_s2_17_s2_18_the_domain_of_the_address_names_the_provider() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
     Person::new("ann@a.test").follows(&rp1.asks()).await.code();
@@ -174,7 +174,7 @@ async fn s2_18_the_domain_of_the_address_names_the_provider() {
 }
 
 #[tokio::test]
-async fn s2_36_and_37_the_first_login_joins_once_and_what_was_removed_stays_removed() {
+async fn s2_01_s2_36_s2_37_the_first_login_joins_once_and_what_was_removed_stays_removed() {
     let jit = "jit = \"create_and_join\"";
     let more = "jit = \"create_and_join\"\nassign_organizations = [\"org-c\"]\ndefault_roles = [\"admin\"]";
     let house = Plan::default().with(jit, more).build().await;
@@ -588,7 +588,7 @@ async fn the_pages_speak_german_where_the_application_asks_for_it() {
 }
 
 #[tokio::test]
-async fn s2_04_to_09_each_application_has_organizations_in_its_own_shape() {
+async fn s2_04_s2_05_s2_06_s2_07_s2_08_each_application_has_organizations_in_its_own_shape() {
     let shapes = ["objects", "names", "ids", "map_by_name", "map_by_id"];
     let mut plan = Plan::default();
     for shape in shapes {

@@ -280,7 +280,7 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
 }
 
 #[tokio::test]
-async fn a_strict_client_of_other_authors_reads_every_kind_of_token() {
+async fn s2_20_a_strict_client_of_other_authors_reads_every_kind_of_token() {
     let redirect = "http://127.0.0.1:9/callback";
     for (method, algorithm) in
         [("client_secret_basic", "RS256"), ("client_secret_post", "ES256"), ("none", "EdDSA")]

@@ -67,7 +67,7 @@ async fn alive(house: &House) -> i64 {
 }
 
 #[tokio::test]
-async fn s2_29_a_logout_request_is_used_up_only_together_with_what_it_asks_for() {
+async fn a_logout_request_is_used_up_only_together_with_what_it_asks_for() {
     let house = plan("").build().await;
     let ask = Application::rp1(&house).asks();
     Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
@@ -152,7 +152,7 @@ async fn arrives_after_its_logout(house: &House, says: &Says, indexes: &[&str], 
 }
 
 #[tokio::test]
-async fn s2_29_an_assertion_that_arrives_after_its_logout_signs_nobody_in() {
+async fn an_assertion_that_arrives_after_its_logout_signs_nobody_in() {
     let house = plan("").build().await;
     let (one, no_index) = (of_session("one"), Says { session_index: None, ..Says::that("bob@b.test") });
     // All sessions end, the one by its index, or one that has none.
@@ -168,7 +168,7 @@ async fn s2_29_an_assertion_that_arrives_after_its_logout_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn s2_29_how_often_a_provider_signs_somebody_out_is_limited() {
+async fn how_often_a_provider_signs_somebody_out_is_limited() {
     let house = plan("").build().await;
     let slo = slo(&house).await;
     let request = async || ends(&house, &slo, &["one"], &house.saml("cb").signer);
@@ -191,12 +191,12 @@ async fn s2_29_how_often_a_provider_signs_somebody_out_is_limited() {
 }
 
 #[tokio::test]
-async fn s2_29_a_proof_that_waits_ends_with_its_session() {
+async fn a_proof_that_waits_ends_with_its_session() {
     a_proof_that_waits_ends(Engine::Sqlite).await;
 }
 
 #[tokio::test]
-async fn s2_29_a_proof_that_waits_ends_with_its_session_on_postgresql() {
+async fn a_proof_that_waits_ends_with_its_session_on_postgresql() {
     a_proof_that_waits_ends(Engine::Postgres).await;
 }
 

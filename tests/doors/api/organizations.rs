@@ -253,7 +253,7 @@ async fn s1_r01_s0_12_s2_41_lists_come_in_pages_of_what_one_may_see() {
 }
 
 #[tokio::test]
-async fn s0_28_s2_32_what_breaks_a_rule_is_named_and_changes_nothing() {
+async fn s0_28_s2_32_s3_01_what_breaks_a_rule_is_named_and_changes_nothing() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     let before = operator.get("/organizations/org-a").await.json();
