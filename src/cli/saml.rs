@@ -43,6 +43,9 @@ pub enum Command {
         /// the message's own IssueInstant.
         #[arg(long, value_name = "MOMENT", value_parser = moment)]
         at: Option<Moment>,
+        /// Of an aggregate of metadata, the one with this entity id.
+        #[arg(long, value_name = "ENTITY_ID", conflicts_with = "connection")]
+        entity_id: Option<String>,
         /// Shows names of people and values of attributes as well.
         #[arg(long)]
         show_values: bool,
@@ -72,14 +75,14 @@ pub async fn run(
     command: Command,
 ) -> Result<ExitCode, Error> {
     match command {
-        Command::Inspect { file, connection: None, at, show_values, .. } => {
-            let captured = Captured::read(&bytes_of(&file)?)?;
+        Command::Inspect { file, connection: None, at, show_values, entity_id, .. } => {
+            let captured = Captured { entity_id, ..Captured::read(&bytes_of(&file)?)? };
             let mut report = Report::new(at.unwrap_or_else(|| Clock::System.now()), show_values);
             let fine = explained::explain(&captured, &mut report);
             print!("{}", report.text());
             Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Command::Inspect { file, connection: Some(connection), project, at, show_values } => {
+        Command::Inspect { file, connection: Some(connection), project, at, show_values, .. } => {
             let captured = Captured::read(&bytes_of(&file)?)?;
             let broker = existing(config()?).await?;
             let project = super::project(&broker, &project).await?;

@@ -75,6 +75,8 @@ pub struct SpKeys {
     pub published: Vec<Arc<Certified<SigningKey>>>,
     /// Open what comes, each of them: the present key, its successor, and predecessors for a while, newest first.
     pub decrypting: Vec<Arc<Certified<DecryptingKey>>>,
+    /// What opens names: keys of the connection's own alone.
+    pub naming: Vec<Arc<Certified<DecryptingKey>>>,
     /// Of these, those whose certificates are published.
     pub encrypt_to: Vec<Arc<Certified<DecryptingKey>>>,
 }
@@ -158,6 +160,8 @@ impl SamlKeyring {
     pub async fn of_connection(&self, connection: SamlConnection<'_>) -> Result<SpKeys, KeyError> {
         let mut keys = self.of_project(connection.project_id).await?;
         let brought = self.brought(connection)?;
+        let own = [&brought.decryption, &brought.next_decryption, &brought.previous_decryption];
+        keys.naming = own.into_iter().flatten().cloned().collect();
         if let Some(signing) = brought.signing {
             keys.published = vec![Arc::clone(&signing)];
             keys.signing = signing;
@@ -381,7 +385,8 @@ impl ProjectKeys {
         let signing = current(&self.signing, now).ok_or(KeyError::Missing("SAML signing"))?;
         let mut decrypting = in_order(&self.decryption, now, true);
         decrypting.truncate(MOST_OPENING);
-        Ok(SpKeys { signing, published, decrypting, encrypt_to: in_order(&self.decryption, now, false) })
+        let encrypt_to = in_order(&self.decryption, now, false);
+        Ok(SpKeys { signing, published, decrypting, naming: Vec::new(), encrypt_to })
     }
 }
 

@@ -26,6 +26,17 @@ impl Diagnosis {
         Self { refusal, check, expected: shown(&expected.into()), found: shown(&found.into()) }
     }
 
+    /// Of what stands in no message.
+    pub fn of(refusal: Refusal) -> Self {
+        let found = match refusal {
+            Refusal::TooManyRequests | Refusal::Crowded => "more than that",
+            Refusal::ConnectionChanged => "one that was changed or switched off meanwhile",
+            _ => "something else",
+        };
+        let wanted = refusal.wanted();
+        Self::new(refusal, wanted, found)
+    }
+
     pub fn is_of(&self, check: Check) -> bool {
         self.check == check.word()
     }
@@ -43,11 +54,20 @@ impl Diagnosis {
         let event = event.organization(connection.organization_id);
         let event = self.facts(event.with("connection", connection.id.to_string()));
         match xml.map(|xml| (xml.len(), redacted(xml))) {
-            Some((_, Some(text))) if text.len() <= MOST_XML => event.with("message", text),
-            Some((size, _)) => event.with("message", format!("[{size} bytes, not shown]")),
+            Some((_, Some(text))) => event.with("message", beginning(&text)),
+            Some((size, None)) => event.with("message", format!("[{size} bytes that cannot be read]")),
             None => event,
         }
     }
+}
+
+/// As much as is kept.
+fn beginning(text: &str) -> String {
+    if text.len() <= MOST_XML {
+        return text.to_owned();
+    }
+    let kept = &text[..text.floor_char_boundary(MOST_XML)];
+    format!("{kept}\n[{} more bytes]", text.len() - kept.len())
 }
 
 impl From<Refused> for Diagnosis {

@@ -21,6 +21,8 @@ use crate::web::visitor::Visitor;
 /// them without it. Messages that answer something of ours have as many for themselves: who makes any up does not
 /// hide why those are refused that matter.
 const SHOWN_A_MINUTE: u64 = 20;
+/// The same for all networks together, of messages that answer nothing.
+const SHOWN_OF_ALL: u64 = 100;
 
 /// Why a message is not taken.
 pub enum Told {
@@ -39,18 +41,47 @@ pub fn stop(why: impl Into<Stop>) -> Told {
     Told::Stop(why.into())
 }
 
-/// The SAML connection of this id, if it is in use and `takes` such messages. One whose metadata has run out is looked
-/// at anew.
+/// The SAML connection of this id. One whose metadata has run out is looked at anew.
+///
+/// # Errors
+/// The page of the refusal, which is written down as `action`: where there is such a connection, in its trail, with what
+/// it is by `fault`, or that it is not in use.
 pub async fn named(
     visitor: &Visitor,
     id: &str,
-    takes: impl Fn(SamlConnection<'_>) -> bool,
-) -> Result<Connection, Stop> {
+    action: &'static str,
+    fault: impl Fn(SamlConnection<'_>) -> Option<&'static str>,
+) -> Result<Connection, Response> {
+    let found = match known_saml(visitor, id).await {
+        Ok(found) => found,
+        Err(stop) => return Err(answer(visitor, Err(stop)).await),
+    };
+    let fault = match found.is_active() {
+        true => found.saml().and_then(fault),
+        false => Some(found.state.word()),
+    };
+    let outcome = match fault {
+        Some(fault) => {
+            let refusal = Refusal::AssertionRefused("connection");
+            Err(Told::Diagnosis(Diagnosis::new(refusal, "a connection that is in use for this", fault)))
+        }
+        None => current(visitor, found.clone()).await.map_err(Told::Stop),
+    };
+    match outcome {
+        Ok(current) => Ok(current),
+        Err(told) => {
+            let (connection, is_awaited) = (&found, false);
+            let came = Came { visitor, connection, action, xml: None, is_awaited, again: None };
+            Err(came.turned_away(told).await)
+        }
+    }
+}
+
+async fn known_saml(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
     let unknown = Refusal::AssertionRefused("connection");
     let id: ConnectionId = id.parse().map_err(|_| unknown.clone())?;
     let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    let known = |found: &Connection| found.is_active() && found.saml().is_some_and(&takes);
-    current(visitor, found.filter(known).ok_or(unknown)?).await
+    Ok(found.filter(|found| found.saml().is_some()).ok_or(unknown)?)
 }
 
 /// This connection; as its metadata has it now, if what is known of that has run out.
@@ -129,17 +160,35 @@ impl Came<'_> {
     pub async fn turned_away(self, told: Told) -> Response {
         match told {
             Told::Diagnosis(diagnosis) => self.refuse(&diagnosis).await,
+            Told::Stop(Stop::Refused(refusal)) => self.refuse(&Diagnosis::of(refusal)).await,
             Told::Stop(stop) => answer(self.visitor, Err(stop)).await,
         }
     }
 
+    async fn may_be_shown(&self) -> bool {
+        let (id, network) = (self.connection.id, self.visitor.network());
+        let limits = match self.is_awaited {
+            true => vec![(format!("diagnosis awaited {id} {network}"), SHOWN_A_MINUTE)],
+            // Networks are cheap, and what is kept is kept for long.
+            false => vec![
+                (format!("diagnosis {} {id} {network}", self.action), SHOWN_A_MINUTE),
+                (format!("diagnosis {} {id}", self.action), SHOWN_OF_ALL),
+            ],
+        };
+        for (key, most) in limits {
+            let window = Duration::from_secs(60);
+            let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
+            if !shown.is_ok_and(|shown| shown <= most) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The same page whatever it was; the rest is for the connection's administrator.
     async fn refuse(self, diagnosis: &Diagnosis) -> Response {
-        let kind = if self.is_awaited { "awaited" } else { self.action };
-        let key = format!("diagnosis {kind} {} {}", self.connection.id, self.visitor.network());
-        let window = Duration::from_secs(60);
-        let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
-        let xml = self.xml.filter(|_| shown.is_ok_and(|shown| shown <= SHOWN_A_MINUTE));
+        let is_shown = self.xml.is_some() && self.may_be_shown().await;
+        let xml = self.xml.filter(|_| is_shown);
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
         turn_away_to(self.visitor, &diagnosis.refusal, event, self.again).await

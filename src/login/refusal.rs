@@ -115,6 +115,8 @@ impl Refusal {
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
+            Self::TooManyRequests => "as many messages as the limit allows; try again in a minute",
+            Self::Crowded => "as many logins at once as there is room for",
             _ => "an answer that may sign somebody in",
         }
     }

@@ -91,6 +91,7 @@ impl Bench {
             in_response_to: Answers::To(REQUEST),
             keys: &self.keys,
             decrypting: &decrypting,
+            naming: &[],
             wants: Wants::default(),
             now: self.now,
             skew: Duration::from_secs(60),

@@ -89,6 +89,7 @@ impl Door<'_> {
             in_response_to: Answers::To(&request.id),
             keys: &keys,
             decrypting: &decrypting,
+            naming: &[],
             wants: Wants::default(),
             now: Clock::System.now(),
             skew: Duration::from_secs(60),

@@ -96,6 +96,10 @@ impl House {
 
     /// Ann's response to this audience, as the form's value.
     fn response(&self, own: &SpAddresses, audience: &str) -> String {
+        self.response_to(own, audience, Some(REQUEST))
+    }
+
+    fn response_to(&self, own: &SpAddresses, audience: &str, in_response_to: Option<&str>) -> String {
         let ann = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
         let attribute = |name: &str, value: &str| Attribute {
             name: name.into(),
@@ -110,14 +114,14 @@ impl House {
             issuer: IDP,
             issued: NOW,
             destination: &own.acs,
-            in_response_to: Some(REQUEST),
+            in_response_to,
             status: Status::success(),
             assertion: Some(AssertionDraft {
                 id: "_a1",
                 issuer: IDP,
                 issued: NOW,
                 name_id: &ann,
-                in_response_to: Some(REQUEST),
+                in_response_to,
                 recipient: &own.acs,
                 confirmed_until: until,
                 not_before: None,
@@ -136,6 +140,51 @@ impl House {
             Sign { key: &self.key, certificate: Some(&self.certificate), assertion: true, response: false };
         post::encode(&draft.write(&sign, None).unwrap())
     }
+}
+
+/// An answer to nobody's question is held against what the connection does with such ones; metadata against whether a
+/// connection can be made of it.
+#[tokio::test]
+async fn what_the_door_would_not_take_inspection_does_not_take_either() {
+    let house = House::build();
+    let own = SpAddresses::of("http://127.0.0.1:8080", house.connection().await.id);
+    let answered = String::from_utf8(post::decode(&house.response(&own, &own.entity_id)).unwrap()).unwrap();
+    house.write("simple", &format!("SAMLResponse={}&SigAlg=x&Signature=y", post::encode(&answered)));
+    let simple = house.run(&["saml", "inspect", "simple", "--connection", "p"]);
+    assert!(!simple.status.success() && text(&simple).contains("HTTP-POST-SimpleSign"), "{}", text(&simple));
+    house.write("unasked", &house.response_to(&own, &own.entity_id, None));
+    let unasked = house.run(&["saml", "inspect", "unasked", "--connection", "p"]);
+    assert!(
+        !unasked.status.success() && text(&unasked).contains("idp_initiated is off"),
+        "{}",
+        text(&unasked)
+    );
+
+    let entity = |id: &str, key: &str| {
+        format!(
+            "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{id}\">\
+             <md:IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{key}\
+             <md:SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" \
+             Location=\"https://idp.a.test/sso\"/></md:IDPSSODescriptor></md:EntityDescriptor>"
+        )
+    };
+    let key = format!(
+        "<md:KeyDescriptor use=\"signing\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+         <ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+        house.certificate.base64()
+    );
+    house.write("keyless", &entity(IDP, ""));
+    let keyless = house.run(&["saml", "inspect", "keyless"]);
+    assert!(!keyless.status.success(), "{}", text(&keyless));
+    let aggregate = format!(
+        "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{}{}</md:EntitiesDescriptor>",
+        entity(IDP, &key),
+        entity("https://other.test", &key)
+    );
+    house.write("aggregate", &aggregate);
+    assert!(!house.run(&["saml", "inspect", "aggregate"]).status.success());
+    let one = house.run(&["saml", "inspect", "aggregate", "--entity-id", IDP]);
+    assert!(one.status.success() && text(&one).contains("a connection can be made of it"), "{}", text(&one));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
-use crate::house::lying_saml_idp::{Asked, Says, Signer, Signs, sealed, sp_keys};
+use crate::house::lying_saml_idp::{Asked, Says, Signer, Signs, posts, sealed, sp_keys};
 
 fn set(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
@@ -220,6 +220,36 @@ unit = "ou"
 directory_groups = "memberOf"
 departments = "department"
 "#;
+
+#[tokio::test]
+async fn s3_34_where_more_than_one_factor_is_the_least_one_is_too_little() {
+    let contexts = |classes: &[&str], comparison: &str| {
+        format!("authn_context = {{ classes = {classes:?}, comparison = \"{comparison}\" }}\n")
+    };
+    let (multi, single) = (authn_context::REFEDS_MFA, authn_context::PASSWORD);
+    for (classes, comparison, said, is_enough) in [
+        (&[multi][..], "minimum", single, false),
+        (&[multi], "better", authn_context::UNSPECIFIED, false),
+        (&[multi], "minimum", authn_context::MICROSOFT_MFA, true),
+        (&[multi, single], "minimum", single, true),
+        (&[single], "better", single, true),
+        (&[multi], "maximum", single, true),
+        (&[multi], "exact", authn_context::MICROSOFT_MFA, false),
+    ] {
+        let house = Plan::default().with_saml("cb", &contexts(classes, comparison)).build().await;
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let says = Says { authn_context: said.to_owned(), ..Says::that("bob@b.test") };
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let before = house.before().await;
+        let answer = posts(&mut bob.browser, &asked, &house.saml("cb").answers(&asked, &says)).await;
+        if is_enough {
+            assert_eq!(answer.status, 303, "{comparison} {classes:?} {said}: {}", answer.body);
+        } else {
+            assert_eq!(answer.status, 403, "{comparison} {classes:?} {said}");
+            house.refused(&before, "authn_context").await;
+        }
+    }
+}
 
 #[tokio::test]
 async fn s3_34_attributes_are_found_by_name_and_friendly_name_and_become_claims() {

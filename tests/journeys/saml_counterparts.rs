@@ -584,11 +584,19 @@ async fn rule_14_simplesamlphps_cipher_is_read_under_a_signed_response_only() {
     assert_eq!(arrival.status(), 403, "{}", arrival.told());
     customer.house.refused(&before, "encryption_unsupported").await;
 
-    customer.idp.change(|plan| (plan.sign_response, plan.encrypt_name_id) = (true, true));
+    customer.idp.change(|plan| plan.sign_response = true);
     let mut bob = Person::new("bob@b.test");
     let (ask, form) = customer.answers(&mut bob).await;
     let arrival = customer.brings(&mut bob, &ask, &form).await;
     assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
+
+    // A name within is for a key of the connection's own, and this one has none.
+    customer.idp.change(|plan| plan.encrypt_name_id = true);
+    let mut bob = Person::new("bob@b.test");
+    let (ask, form) = customer.answers(&mut bob).await;
+    let before = customer.house.before().await;
+    assert_eq!(customer.brings(&mut bob, &ask, &form).await.status(), 403);
+    customer.house.refused(&before, "undecryptable").await;
 }
 
 #[tokio::test]

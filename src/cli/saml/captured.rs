@@ -16,6 +16,8 @@ pub struct Captured {
     pub relay_state: Option<usize>,
     /// The query of a redirect, whose signature is over it as it is.
     pub query: Option<(String, Carried)>,
+    /// Which one of an aggregate of metadata is meant; none: the only one.
+    pub entity_id: Option<String>,
 }
 
 impl Captured {
@@ -46,21 +48,28 @@ impl Captured {
     }
 
     fn xml(form: &'static str, xml: Vec<u8>) -> Self {
-        Self { form, xml, relay_state: None, query: None }
+        Self { form, xml, relay_state: None, query: None, entity_id: None }
     }
 
     /// A query or the body of a form: in a query the message is deflated.
     fn field(query: &str, which: Carried, value: &str) -> Result<Self, String> {
+        let names = || query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+        if let Some(name) = names().find(|name| names().filter(|other| other == name).count() > 1) {
+            return Err(format!("{name} stands there twice"));
+        }
         let state = query.split('&').find_map(|pair| pair.strip_prefix("RelayState="));
         let relay_state = state.map(|state| decoded(state).len());
         let posted = post::decode(&decoded(value)).ok().and_then(is_xml);
         if let Some(xml) = posted {
+            if let Some(why) = message::unsupported(names(), true) {
+                return Err(why.into());
+            }
             return Ok(Self { relay_state, ..Self::xml("a form (HTTP-POST)", xml) });
         }
         let read = RedirectMessage::read(query, which);
         let read = read.map_err(|error| format!("{}: {error}", which.parameter()))?;
         let query = Some((query.to_owned(), which));
-        Ok(Self { form: "a query (HTTP-Redirect)", xml: read.xml, relay_state, query })
+        Ok(Self { relay_state, query, ..Self::xml("a query (HTTP-Redirect)", read.xml) })
     }
 
     /// The value of a field alone.
@@ -147,6 +156,8 @@ mod tests {
             (b"hello", "no SAML message"),
             (b"SAMLResponse=%%%", "SAMLResponse"),
             (b"https://a.test/acs?SAMLart=AAQ", "HTTP-Artifact"),
+            (b"SAMLResponse=PGEvPg==&SigAlg=x&Signature=y", "HTTP-POST-SimpleSign"),
+            (b"SAMLResponse=PGEvPg==&SAMLResponse=PGIvPg==", "SAMLResponse stands there twice"),
         ] {
             let error = Captured::read(bytes).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -82,8 +82,9 @@ pub fn describe(captured: &Captured, report: &mut Report) -> bool {
             false
         }
     };
+    let mut can_be_used = true;
     if kind == Kind::Metadata {
-        judged::metadata(captured, report);
+        can_be_used = judged::metadata(captured, report);
     } else {
         head(root, report);
         root.descendants().filter(|element| element.is(names::ASSERTION, "Assertion")).for_each(
@@ -95,7 +96,7 @@ pub fn describe(captured: &Captured, report: &mut Report) -> bool {
     }
     query_signature(captured, report);
     signatures::describe(root, report);
-    is_within
+    is_within && can_be_used
 }
 
 fn captured_as(captured: &Captured, report: &mut Report) {

@@ -1,5 +1,6 @@
 //! What the readers of the house say of a message: the same that judge it when it arrives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
@@ -8,8 +9,9 @@ use super::explained::{Kind, leaf};
 use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
 use crate::broker::Broker;
+use crate::keys::saml_keyring::{Certified, SpKeys};
 use crate::login::authenticate::saml::answered;
-use crate::model::connection::{Connection, SamlConnection, SpAddresses, UsableIdp};
+use crate::model::connection::{Connection, IdpInitiated, SamlConnection, SpAddresses, UsableIdp};
 use crate::model::project::Project;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::RedirectMessage;
@@ -54,6 +56,7 @@ pub fn alone(captured: &Captured, report: &mut Report) -> bool {
         in_response_to: root.attr("InResponseTo").map_or(Answers::Unsolicited, Answers::To),
         keys: &keys,
         decrypting: &[],
+        naming: &[],
         wants: Wants::default(),
         now: report.at,
         skew: SKEW,
@@ -106,11 +109,14 @@ impl Said {
     }
 }
 
-/// What would be read of metadata.
-pub fn metadata(captured: &Captured, report: &mut Report) {
-    let read = match idp_metadata::read(&captured.xml, None, None, report.at) {
+/// What would be read of metadata. Whether a connection can be made of it.
+pub fn metadata(captured: &Captured, report: &mut Report) -> bool {
+    let read = match idp_metadata::read(&captured.xml, captured.entity_id.as_deref(), None, report.at) {
         Ok(read) => read,
-        Err(error) => return report.wrong(error),
+        Err(error) => {
+            report.wrong(error);
+            return false;
+        }
     };
     report.line("entity id", &read.entity_id);
     for endpoint in &read.sso {
@@ -129,6 +135,7 @@ pub fn metadata(captured: &Captured, report: &mut Report) {
         report.warn(format!("key {} is not used: {}", key.position, key.reason));
     }
     report.fine("a connection can be made of it");
+    true
 }
 
 /// Holds a message against a connection, as if it had arrived there. Whether it would be taken.
@@ -190,9 +197,8 @@ impl Held<'_> {
             report.wrong("by redirect nothing is taken: choose the HTTP-POST binding");
             return Ok(false);
         }
-        let ours = self.decrypting().await?;
-        let decrypting: Vec<_> = ours.iter().map(|certified| &certified.key).collect();
-        let read = self.read(captured, &decrypting, report);
+        let ours = self.ours().await?;
+        let read = self.read(captured, ours.as_ref(), report);
         let assertion = match read {
             Ok(assertion) => assertion,
             Err(refused) => {
@@ -207,6 +213,12 @@ impl Held<'_> {
                 return Ok(false);
             }
         };
+        let is_unasked = response::claimed_in_response_to(&captured.xml).is_none();
+        if is_unasked && self.connection.saml.idp_initiated == IdpInitiated::Off {
+            report
+                .wrong("nobody asked for it (no InResponseTo), and idp_initiated is off at this connection");
+            return Ok(false);
+        }
         taken(assertion.get(), report);
         let claims: Vec<_> = proof.profile.claims.keys().map(String::as_str).collect();
         report.line_if("  further claims", Some(claims.join(", ")).filter(|claims| !claims.is_empty()));
@@ -219,10 +231,12 @@ impl Held<'_> {
     fn read(
         &self,
         captured: &Captured,
-        decrypting: &[&DecryptingKey],
+        ours: Option<&SpKeys>,
         report: &Report,
     ) -> Result<Verified<Assertion>, Refused> {
         let claimed = response::claimed_in_response_to(&captured.xml);
+        let (decrypting, naming) =
+            ours.map(|ours| (plain_keys(&ours.decrypting), plain_keys(&ours.naming))).unwrap_or_default();
         response::read(
             &captured.xml,
             &Expected {
@@ -231,7 +245,8 @@ impl Held<'_> {
                 acs: &self.own.acs,
                 in_response_to: claimed.as_deref().map_or(Answers::Unsolicited, Answers::To),
                 keys: self.idp.keys(),
-                decrypting,
+                decrypting: &decrypting,
+                naming: &naming,
                 wants: self.connection.saml.wants.of_response(),
                 now: report.at,
                 skew: Duration::from_secs(self.connection.settings.leeway),
@@ -269,9 +284,9 @@ impl Held<'_> {
             skew: Duration::from_secs(self.connection.settings.leeway),
         };
         let read = if Kind::of(root) == Kind::LogoutRequest {
-            let ours = self.decrypting().await?;
-            let decrypting: Vec<_> = ours.iter().map(|certified| &certified.key).collect();
-            logout::read_request(received, &expected, &decrypting).map(drop)
+            let ours = self.ours().await?;
+            let naming = ours.as_ref().map(|ours| plain_keys(&ours.naming)).unwrap_or_default();
+            logout::read_request(received, &expected, &naming).map(drop)
         } else {
             let request = root.attr("InResponseTo").unwrap_or_default();
             logout::read_response(received, &expected, request).map(drop)
@@ -284,16 +299,15 @@ impl Held<'_> {
     }
 
     /// Our keys, unless there are none yet: asking for them would make them.
-    async fn decrypting(
-        &self,
-    ) -> Result<Vec<std::sync::Arc<crate::keys::saml_keyring::Certified<DecryptingKey>>>, Error> {
+    async fn ours(&self) -> Result<Option<SpKeys>, Error> {
         let project = self.connection.project_id;
         let made = !saml_keys::kept(&mut &self.broker.db, project, self.broker.now()).await?.is_empty();
-        if !made {
-            return Ok(Vec::new());
-        }
-        Ok(self.broker.saml_keys.of_connection(self.connection).await?.decrypting)
+        Ok(if made { Some(self.broker.saml_keys.of_connection(self.connection).await?) } else { None })
     }
+}
+
+fn plain_keys(certified: &[Arc<Certified<DecryptingKey>>]) -> Vec<&DecryptingKey> {
+    certified.iter().map(|certified| &certified.key).collect()
 }
 
 fn tell(refused: &Refused, report: &mut Report) {

@@ -77,10 +77,14 @@ async fn left(
     };
     end(visitor, id).await?;
     browser::sign_out(session, visitor.project.id).await?;
-    if let Some(connection) = &provider
-        && let Some(departure) = saml::onward(visitor, connection, id).await?
-    {
-        return Ok(departure.reply(visitor, None, &visitor.provider_targets()));
+    if let Some(connection) = &provider {
+        match saml::onward(visitor, connection, id).await {
+            Ok(Some(departure)) => return Ok(departure.reply(visitor, None, &visitor.provider_targets())),
+            Ok(None) => {}
+            // Here they are signed out, and are told so.
+            Err(Stop::Failed(fault)) => visitor.report(&fault).await,
+            Err(stop) => return Err(stop),
+        }
     }
     Ok(signed_out(visitor, provider.map(|connection| connection.display_name)))
 }

@@ -144,6 +144,7 @@ pub fn expected() -> Expected<'static> {
         in_response_to: Answers::To(REQUEST),
         keys: &PROVIDER.keys,
         decrypting: &[],
+        naming: &[],
         wants: Wants::default(),
         now: NOW,
         skew: SKEW,
@@ -153,7 +154,7 @@ pub fn expected() -> Expected<'static> {
 /// As [`expected`], by a connection that can decrypt.
 pub fn expected_encrypted() -> Expected<'static> {
     static KEYS: LazyLock<[&DecryptingKey; 1]> = LazyLock::new(|| [&*DECRYPTING]);
-    Expected { decrypting: &*KEYS, ..expected() }
+    Expected { decrypting: &*KEYS, naming: &*KEYS, ..expected() }
 }
 
 /// The text from the first `from` through the next `to`.

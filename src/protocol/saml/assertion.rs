@@ -1,7 +1,7 @@
 //! What a provider says of a person (SAML Core, section 2), and the checks of the web browser profile (SAML Profiles,
 //! section 4.1.4.3).
 
-use super::encryption::{self, Ciphers};
+use super::encryption::{self, Ciphers, Undecryptable};
 use super::keys::DecryptingKey;
 use super::message::{self, MAX_ID, Window, bounded};
 use super::names;
@@ -101,7 +101,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
         id: message::id(assertion)?,
         issuer: expected.idp_entity_id.to_owned(),
         issued,
-        name_id: name_id_of(subject, expected.decrypting)?,
+        name_id: name_id_of(subject, expected.naming)?,
         session_index: authn.session_index,
         authn_instant: authn.instant,
         session_not_on_or_after: authn.session_not_on_or_after,
@@ -111,21 +111,30 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
     })
 }
 
-/// The name of a subject or of a logout, in plain text or encrypted to us.
+/// The name of a subject or of a logout, in plain text or encrypted to a key of the connection's own: one that opens
+/// others' messages, too, would tell their names to whoever has caught one and can sign around it (threats H12).
 pub(super) fn name_id_of(parent: Element<'_>, keys: &[&DecryptingKey]) -> Result<NameId, Refused> {
     let plain = parent.child(names::ASSERTION, "NameID")?;
     let encrypted = parent.child(names::ASSERTION, "EncryptedID")?;
     match (plain, encrypted) {
         (Some(plain), None) => name_id(plain),
-        // What holds it is verified, so nobody can have changed it to learn from how we fail.
+        (None, Some(_)) if keys.is_empty() => {
+            let expected = "a NameID in plain text, or a decryption key of the connection's own";
+            Err(Refused::new(Check::Undecryptable, expected, "an EncryptedID"))
+        }
         (None, Some(encrypted)) => {
             let xml = encryption::decrypt(encrypted, keys, Ciphers::GcmAndCbc)?;
-            let document = Document::parse(&xml, &Limits::MESSAGE)?;
-            message::is_root(document.root(), names::ASSERTION, "NameID")?;
-            name_id(document.root())
+            // Whatever comes out that is no name is told as what cannot be opened.
+            decrypted_name_id(&xml).map_err(|_| Undecryptable::Failed.into())
         }
         _ => Err(Refused::new(Check::NameId, "one NameID", "none, or more than one")),
     }
+}
+
+fn decrypted_name_id(xml: &[u8]) -> Result<NameId, Refused> {
+    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    message::is_root(document.root(), names::ASSERTION, "NameID")?;
+    name_id(document.root())
 }
 
 /// Never trimmed: ` ann` and `ann` may be two people.

@@ -111,23 +111,24 @@ impl LogoutResponse {
     }
 }
 
-/// Reads a request that `expected.issuer` signed; the name may be encrypted to one of these keys.
+/// Reads a request that `expected.issuer` signed; the name may be encrypted to one of these keys, the
+/// connection's own.
 pub fn read_request(
     received: Received<'_>,
     expected: &Expected<'_>,
-    decrypting: &[&DecryptingKey],
+    naming: &[&DecryptingKey],
 ) -> Result<Verified<LogoutRequest>, Refused> {
     received.verified(REQUEST)?.try_map(|xml| {
         let document = Document::parse(xml, &Limits::MESSAGE)?;
         message::plain(document.root(), REQUEST, Signed::Outside)?;
-        request(document.root(), expected, decrypting)
+        request(document.root(), expected, naming)
     })
 }
 
 fn request(
     root: Element<'_>,
     expected: &Expected<'_>,
-    decrypting: &[&DecryptingKey],
+    naming: &[&DecryptingKey],
 ) -> Result<LogoutRequest, Refused> {
     let id = message::head(root, expected)?;
     let until = message::moment(root, "NotOnOrAfter", Check::Expired)?;
@@ -138,7 +139,7 @@ fn request(
         id,
         issuer: expected.issuer.to_owned(),
         issued: message::issue_instant(root, expected.window())?,
-        name_id: name_id_of(root, decrypting)?,
+        name_id: name_id_of(root, naming)?,
         session_indexes: session_indexes(root)?,
     })
 }

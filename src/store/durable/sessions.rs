@@ -89,16 +89,19 @@ pub async fn put_upstream(
     tx.execute(
         "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index, known_since)
          VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (session_id, session_index) DO UPDATE
-         SET connection_id = excluded.connection_id, subject = excluded.subject, name = excluded.name,
-             known_since = excluded.known_since",
+         ON CONFLICT (session_id, subject, session_index) DO UPDATE
+         SET connection_id = excluded.connection_id, name = excluded.name, known_since = excluded.known_since",
         params![session, connection, name.value.as_str(), to_json(name), index, now],
     )
     .await?;
     Ok(())
 }
 
-/// By what the identity provider knows this session: one entry for each sign-in, the latest first.
+/// What is read of the names that one session has upstream.
+pub const MOST_UPSTREAM: usize = 20;
+
+/// By what the identity provider knows this session: one entry for each sign-in, the latest first. As many as
+/// [`MOST_UPSTREAM`] may be all or not.
 pub async fn upstream_of(db: &mut impl Read, session: SessionId) -> Result<Vec<UpstreamSession>, StoreError> {
     let sql = "SELECT name, session_index FROM upstream_sessions WHERE session_id = $1
                ORDER BY known_since DESC, session_index LIMIT 20";

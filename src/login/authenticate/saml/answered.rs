@@ -107,13 +107,21 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What was asked for exactly must be what happened; for the other comparisons there is no order that everybody
-    /// shares (SAML Core, section 3.3.2.2.1).
+    /// What was asked for exactly must be what happened. Of the order of other classes everybody shares one step only:
+    /// where more than one factor is the least that was asked for, one is too little (SAML Core, section 3.3.2.2.1).
     fn check_context(&self) -> Result<(), Diagnosis> {
-        let asked = self.connection.saml.request.authn_context.as_ref();
-        let Some(asked) = asked.filter(|asked| asked.comparison == Comparison::Exact) else { return Ok(()) };
+        let Some(asked) = &self.connection.saml.request.authn_context else { return Ok(()) };
         let found = self.assertion.authn_context.as_deref();
-        if found.is_some_and(|found| asked.classes.iter().any(|class| class == found)) {
+        let is_named = found.is_some_and(|found| asked.classes.iter().any(|class| class == found));
+        let is_multi_factor = |class: Option<&str>| Assurance::from_authn_context(class).is_multi_factor();
+        let is_enough = match asked.comparison {
+            Comparison::Exact => is_named,
+            Comparison::Minimum | Comparison::Better => {
+                is_multi_factor(found) || !asked.classes.iter().all(|class| is_multi_factor(Some(class)))
+            }
+            Comparison::Maximum => true,
+        };
+        if is_enough {
             return Ok(());
         }
         let refusal = Refusal::AssertionRefused("authn_context");

@@ -42,9 +42,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
 pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    let connection = match doorstep::named(&visitor, &connection, |_| true).await {
+    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
         Ok(connection) => connection,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(page) => return page,
     };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
@@ -87,9 +87,9 @@ pub async fn consume_nothing(
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let why = message::unsupported(params.iter().map(|(name, _)| name), false);
     let why = why.unwrap_or("an answer must be posted: choose the HTTP-POST binding");
-    let connection = match doorstep::named(&visitor, &connection, |_| true).await {
+    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
         Ok(connection) => connection,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(page) => return page,
     };
     let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
     let (action, xml, is_awaited, again) = ("login.refused", None, false, None);
@@ -173,7 +173,8 @@ impl Answered<'_> {
     /// learns from how it fails (threats H12): failures are counted. One that is being opened counts as one until it is
     /// found good, so many at once are no more than many in turn.
     async fn verified_within_limits(&self) -> Result<Verified<Assertion>, Told> {
-        const ENCRYPTED: &[u8] = b"EncryptedAssertion";
+        // An assertion, or a name.
+        const ENCRYPTED: &[u8] = b"Encrypted";
         if !self.xml.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
             return self.verified().await;
         }
@@ -214,6 +215,7 @@ impl Answered<'_> {
         })?;
         let ours = broker.saml_keys.of_connection(self.connection).await.map_err(stop)?;
         let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
+        let naming: Vec<_> = ours.naming.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
         let read = response::read(
             self.xml,
@@ -224,6 +226,7 @@ impl Answered<'_> {
                 in_response_to: self.claimed.map_or(Answers::Unsolicited, Answers::To),
                 keys: idp.keys(),
                 decrypting: &decrypting,
+                naming: &naming,
                 wants: self.connection.saml.wants.of_response(),
                 now: broker.now(),
                 skew: Duration::from_secs(self.connection.settings.leeway),

@@ -44,13 +44,15 @@ struct Named<'u> {
 }
 
 impl<'u> Named<'u> {
-    /// By the latest name. If one of its sessions has no index, no index is named: only then is that one meant, too (SAML
-    /// Core, section 3.7.1).
+    /// By the latest name. If one of its sessions has no index, or they are too many to know them all, no index is named:
+    /// only then are those meant, too (SAML Core, section 3.7.1).
     fn of(upstream: &'u [UpstreamSession]) -> Option<Self> {
         let name = &upstream.first()?.name;
         let (same, others): (Vec<_>, Vec<_>) = upstream.iter().partition(|session| session.name == *name);
+        let are_all = upstream.len() < sessions::MOST_UPSTREAM;
         let indexes: Option<Vec<_>> = same.iter().map(|session| session.index.as_deref()).collect();
-        Some(Self { name, indexes: indexes.unwrap_or_default(), leaves_some: !others.is_empty() })
+        let indexes = indexes.filter(|_| are_all).unwrap_or_default();
+        Some(Self { name, indexes, leaves_some: !others.is_empty() || !are_all })
     }
 }
 
@@ -138,5 +140,7 @@ mod tests {
         assert_eq!(told(&[two.clone(), other.clone(), one]), ("bob".into(), "two one".into(), true));
         assert_eq!(told(&[other, known("bob", None)]), ("robert".into(), "three".into(), true));
         assert!(Named::of(&[]).is_none());
+        let many: Vec<_> = (0..20).map(|number| known("bob", Some(&number.to_string()))).collect();
+        assert_eq!(told(&many), ("bob".into(), String::new(), true), "there may be more, by another name");
     }
 }

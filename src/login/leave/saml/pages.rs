@@ -12,8 +12,8 @@ use crate::keys::saml_keyring::SpKeys;
 use crate::login::departure::{self, Departure};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
+use crate::login::leave;
 use crate::login::refusal::Refusal;
-use crate::login::{answer, leave};
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
@@ -90,9 +90,10 @@ impl Arrived<'_> {
 }
 
 async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'_>) -> Response {
-    let connection = match doorstep::named(visitor, connection, |found| found.saml.single_logout).await {
+    let fault = |found: SamlConnection<'_>| (!found.saml.single_logout).then_some("single_logout is off");
+    let connection = match doorstep::named(visitor, connection, "logout.refused", fault).await {
         Ok(connection) => connection,
-        Err(stop) => return answer(visitor, Err(stop)).await,
+        Err(page) => return page,
     };
     let arrived = arrived(visitor, params, came).await;
     let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
@@ -198,10 +199,10 @@ impl Door<'_> {
     /// The identity provider has signed somebody out: their sessions here end with it.
     async fn requested(&self) -> Result<Response, Told> {
         let (idp, keys) = provider(self.visitor, self.connection).await?;
-        let decrypting: Vec<_> = keys.decrypting.iter().map(|certified| &certified.key).collect();
+        let naming: Vec<_> = keys.naming.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
         let received = self.received(&idp).await?;
-        let request = logout::read_request(received, &self.expected(&idp, &at.slo), &decrypting)?;
+        let request = logout::read_request(received, &self.expected(&idp, &at.slo), &naming)?;
         let status = self.end_all(request.get()).await?;
         self.reply(request.get(), &status, &idp, &keys)
     }
@@ -212,7 +213,8 @@ impl Door<'_> {
         let broker = self.visitor.broker();
         let counter = format!("logout {}", self.connection.id);
         if broker.ephemeral.counted(Kind::RateCounter, &counter).await.map_err(stop)? >= REQUESTS_A_MINUTE {
-            return Err(stop(Refusal::TooManyRequests));
+            // Its provider is told, and its next one in the chain; it may come again.
+            return Ok(Status::new(status::RESPONDER, None));
         }
         let ended = leave::Ending::of(self.visitor);
         let end = SignOut { ending: ended, connection: self.connection.id, request: request.clone() };

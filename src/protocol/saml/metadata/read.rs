@@ -286,9 +286,9 @@ fn valid_until(element: Element<'_>) -> Result<Option<Moment>, MetadataError> {
     element.attr("validUntil").map(read).transpose()
 }
 
+/// Only advice: one that cannot be read is none.
 fn cache_duration(element: Element<'_>) -> Result<Option<Duration>, MetadataError> {
-    let read = |text| duration::parse(text).ok_or(MetadataError::Time);
-    element.attr("cacheDuration").map(read).transpose()
+    Ok(element.attr("cacheDuration").and_then(duration::parse))
 }
 
 /// The children of a name, unless there are too many to be meant.

@@ -194,7 +194,6 @@ fn what_is_no_provider_is_told() {
         MetadataError::Expired(NOW)
     );
     assert_eq!(error(&sound.replace("ID=\"_e\"", "validUntil=\"soon\"")), MetadataError::Time);
-    assert_eq!(error(&sound.replace("ID=\"_e\"", "cacheDuration=\"soon\"")), MetadataError::Time);
     assert_eq!(error(&entity(&(signing() + &sso().repeat(33)))), MetadataError::TooMany("endpoints"));
     let other = read(sound.as_bytes(), Some("https://other.test"), None, NOW);
     assert_eq!(other.unwrap_err(), MetadataError::NoSuchEntity);

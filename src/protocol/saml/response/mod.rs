@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use write::{AssertionDraft, Draft, Encrypt, Sign, WriteError};
 
 use super::assertion::{self, Assertion};
-use super::encryption::{self, Ciphers};
+use super::encryption::{self, Ciphers, Undecryptable};
 use super::keys::{DecryptingKey, VerifyingKey};
 use super::message::{self, Window};
 use super::refused::{Check, Refused};
@@ -57,6 +57,8 @@ pub struct Expected<'e> {
     /// Whose signatures count. None refuses everything.
     pub keys: &'e [VerifyingKey],
     pub decrypting: &'e [&'e DecryptingKey],
+    /// Those of them that are the connection's own: they open names, too.
+    pub naming: &'e [&'e DecryptingKey],
     pub wants: Wants,
     pub now: Moment,
     /// How much clocks may differ; [`message::MAX_SKEW`] at most.
@@ -168,16 +170,19 @@ fn encrypted(
         let element = structure::encrypted(document.root())?;
         Ok::<_, Refused>(encryption::decrypt(element, expected.decrypting, Ciphers::GcmAndCbc)?)
     })?;
-    let own = own_of(inner.get(), expected)?;
+    let own = own_of(inner.get(), expected).map_err(|refused| match refused.check {
+        Check::Structure => Undecryptable::Failed.into(),
+        _ => refused,
+    })?;
     enough(expected.wants.signed, own.is_some(), true)?;
     Ok(own.unwrap_or(inner))
 }
 
-/// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in, but one that
-/// cannot be read is told as one that cannot be opened: which it was is nobody's business but the administrator's (H12).
+/// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in, but one that is no
+/// assertion is told as one that cannot be opened, to the administrator as well: who can sign a response may have caught
+/// somebody else's assertion, and would learn from the difference what is in it (threats H12).
 fn own_of(xml: &[u8], expected: &Expected<'_>) -> Result<Option<Verified<Vec<u8>>>, Refused> {
-    let document = Document::parse(xml, &Limits::MESSAGE)
-        .map_err(|malformed| Refused::new(Check::Undecryptable, "an assertion", malformed.to_string()))?;
+    let document = Document::parse(xml, &Limits::MESSAGE).map_err(|_| Undecryptable::Failed)?;
     structure::lone_assertion(document.root())?;
     signed_bytes(document.root(), expected)
 }

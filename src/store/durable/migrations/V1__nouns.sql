@@ -258,7 +258,7 @@ CREATE TABLE upstream_sessions (
     -- Empty where it was given none. Whoever signs in again gets one more.
     session_index TEXT NOT NULL,
     known_since   BIGINT NOT NULL,
-    PRIMARY KEY (session_id, session_index)
+    PRIMARY KEY (session_id, subject, session_index)
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
 

@@ -64,6 +64,30 @@ fn an_encrypted_name_is_read() {
     let xml = signed_after(hide, true, false);
     let read = read(xml.as_bytes(), &expected_encrypted()).unwrap();
     assert_eq!(read.get().name_id.value, "ann@a.test");
+    // Not by a key that others' messages are encrypted to, too.
+    assert_eq!(refused(&xml, &Expected { naming: &[], ..expected_encrypted() }), Check::Undecryptable);
+}
+
+#[test]
+fn h12_whatever_is_no_name_is_told_as_what_cannot_be_opened() {
+    let told = |text: &str| {
+        let to = encrypt(Cipher::Aes128Cbc);
+        let data = encryption::encrypt(text.as_bytes(), to.key, to.cipher, to.oaep, to.random).unwrap();
+        let xml = signed_after(
+            |xml: String| {
+                let name = cut(&xml, "<saml:NameID", "</saml:NameID>").to_owned();
+                xml.replace(&name, &format!("<saml:EncryptedID>{data}</saml:EncryptedID>"))
+            },
+            true,
+            false,
+        );
+        read(xml.as_bytes(), &expected_encrypted()).unwrap_err()
+    };
+    let space = "<saml:NameID xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"> ann</saml:NameID>";
+    for text in ["", "no XML", "<a/>", "<a", space] {
+        let failed = super::encryption::Undecryptable::Failed;
+        assert_eq!(told(text), failed.into(), "{text}");
+    }
 }
 
 #[test]
