@@ -180,7 +180,9 @@ impl Turn {
         project: ProjectId,
         session: SessionId,
     ) -> Result<(), tower_sessions::session::Error> {
-        browser.cycle_id().await?;
+        if self.from.is_some() {
+            browser.cycle_id().await?;
+        }
         browser.insert(&project.to_string(), session.to_string()).await?;
         browser.insert(KEPT_AS, self.to.to_string()).await?;
         browser.save().await

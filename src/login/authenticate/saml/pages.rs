@@ -374,10 +374,11 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
         _ => false,
     };
     // Looked at first: a browser without the ticket leaves the flow as it is.
-    if !is_for(&Journey::find(visitor, flow).await?) {
+    let found = Journey::find(visitor, flow).await?;
+    if !is_for(&found) {
         return Err(Refusal::FlowExpired.into());
     }
-    let journey = Journey::take(visitor, flow).await?;
+    let journey = found.taken(visitor).await?;
     if !is_for(&journey) {
         return Err(Refusal::FlowExpired.into());
     }
