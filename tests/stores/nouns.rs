@@ -403,8 +403,8 @@ async fn settings_are_what_stands_there_now(db: Database) {
             connections::by_id(read, project, connection.id).await.unwrap().as_ref(),
             Some(&connection)
         );
-        let found = applications::by_id(read, project, application.id).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&application));
+        let found = applications::by_id(read, project, application.id).await.unwrap().unwrap();
+        assert_eq!(found.settings.organizations_limited, limited);
     }
 }
 
