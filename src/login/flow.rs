@@ -108,8 +108,12 @@ impl Journey {
     /// As [`Self::find`], and nobody else finds it until it is kept again: for steps that happen once.
     pub async fn take(visitor: &Visitor, id: &str) -> Result<Self, Stop> {
         // Looked at first: a stranger who knows the id alone must not be able to end the flow.
-        let journey = Self::find(visitor, id).await?;
-        let key = journey.login.id.to_string();
+        Self::find(visitor, id).await?.taken(visitor).await
+    }
+
+    /// This flow, which was found, as [`Self::take`] has it.
+    pub async fn taken(self, visitor: &Visitor) -> Result<Self, Stop> {
+        let key = self.login.id.to_string();
         let found = visitor.broker().ephemeral.take(Kind::LoginFlow, &key).await?;
         Self::read(visitor, found)
     }

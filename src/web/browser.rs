@@ -17,10 +17,12 @@ use tower_sessions::session_store::{self, Error};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
 use crate::broker::Broker;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{ProjectId, SessionId};
+use crate::foundation::random::Random;
 use crate::foundation::secret::Digest;
 use crate::store::durable::browsers::{self, Pointers};
-use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::{StoreError, Tx};
 
 /// `__Host-`: only from us, only over TLS (or this computer), for the whole host (RFC 6265bis, section 4.1.3.2).
 pub const COOKIE: &str = "__Host-behalf";
@@ -72,6 +74,13 @@ fn backend(error: StoreError) -> Error {
     Error::Backend(error.to_string())
 }
 
+/// Beside the pointers of a record, the id under which its row is there already: see [`Turn`].
+const KEPT_AS: &str = "kept as";
+
+fn kept_as(record: &mut Record) -> Option<Id> {
+    record.data.remove(KEPT_AS)?.as_str()?.parse().ok()
+}
+
 fn pointers(record: &Record) -> Pointers {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     record.data.iter().filter_map(|(project, session)| Some((project.clone(), text(session)?))).collect()
@@ -91,6 +100,10 @@ impl Rows {
 #[async_trait::async_trait]
 impl SessionStore for Rows {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        if let Some(id) = kept_as(record) {
+            record.id = id;
+            return Ok(());
+        }
         // 128 random bits: a collision means that chance is broken, and then nothing is safe.
         if browsers::load(&mut &self.0.db, digest(&record.id), self.0.now()).await.map_err(backend)?.is_some()
         {
@@ -100,7 +113,10 @@ impl SessionStore for Rows {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.put(record).await
+        // The library saves once more with the answer what was saved before it: nothing to commit.
+        let kept =
+            browsers::load(&mut &self.0.db, digest(&record.id), self.0.now()).await.map_err(backend)?;
+        if kept.is_some_and(|kept| kept == pointers(record)) { Ok(()) } else { self.put(record).await }
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
@@ -132,14 +148,45 @@ pub async fn session_of(
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
-/// Points the browser to a session, under a new id: the old cookie is dead (threats C28).
-pub async fn sign_in(
-    browser: &Session,
-    project: ProjectId,
-    session: SessionId,
-) -> Result<(), tower_sessions::session::Error> {
-    browser.cycle_id().await?;
-    browser.insert(&project.to_string(), session.to_string()).await
+/// The id that a browser has, and the one that it gets with a session: the old cookie is dead (threats C28).
+#[derive(Clone, Copy)]
+pub struct Turn {
+    from: Option<Id>,
+    to: Id,
+}
+
+impl Turn {
+    pub fn of(browser: &Session, random: &Random) -> Self {
+        Self { from: browser.id(), to: Id(i128::from_ne_bytes(random.bytes())) }
+    }
+
+    /// Keeps it, in the transaction that makes the session.
+    pub async fn keep(
+        &self,
+        tx: &mut Tx<'_>,
+        project: ProjectId,
+        session: SessionId,
+        now: Moment,
+        expires_at: Moment,
+    ) -> Result<(), StoreError> {
+        let from = self.from.as_ref().map(digest);
+        browsers::turn(tx, from, digest(&self.to), (project, session), now, expires_at).await
+    }
+
+    /// Gives the browser the cookie to what was kept.
+    pub async fn tell(
+        self,
+        browser: &Session,
+        project: ProjectId,
+        session: SessionId,
+    ) -> Result<(), tower_sessions::session::Error> {
+        if self.from.is_some() {
+            browser.cycle_id().await?;
+        }
+        browser.insert(&project.to_string(), session.to_string()).await?;
+        browser.insert(KEPT_AS, self.to.to_string()).await?;
+        browser.save().await
+    }
 }
 
 /// Forgets the session of a project.

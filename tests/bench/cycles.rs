@@ -249,7 +249,7 @@ pub async fn measure(provider: &Provider) {
     }
     for (title, many) in [("one client", 1), ("16 clients", MANY)] {
         table::heading(&format!("Logins through an identity provider, {title}"));
-        let cost = logins(&server, &mut clients[..many]).await;
+        let cost = logins(&server, &mut clients[..many], "RS256").await;
         let remark = format!("{:.0} logins per second by the clock", cost.rate);
         table::line("RS256: CPU of the server", &format!("{:.0} µs", cost.cpu), &remark);
     }
@@ -292,9 +292,9 @@ async fn against_signatures<'a>(server: &Server, clients: &mut [Client<'a>]) {
 }
 
 /// Whole logins for three seconds.
-pub async fn logins<'a>(server: &Server, clients: &mut [Client<'a>]) -> Cost {
+pub async fn logins<'a>(server: &Server, clients: &mut [Client<'a>], algorithm: &str) -> Cost {
     run(server, clients, Duration::from_secs(3), u64::MAX, async |client, number| {
-        client.login("RS256", usize::try_from(number).unwrap()).await;
+        client.login(algorithm, usize::try_from(number).unwrap()).await;
     })
     .await
 }

@@ -66,9 +66,13 @@ async fn measure(plan: &Plan) {
     if plan.has("cycles") {
         cycles::measure(&provider).await;
     }
-    if plan.has("saml") {
+    if plan.has("saml") || plan.has("saml-messages") {
         saml_messages::measure();
+    }
+    if plan.has("saml") || plan.has("saml-logins") {
         saml::measure().await;
+    }
+    if plan.has("saml") || plan.has("saml-worst") {
         saml_worst::measure().await;
     }
     if plan.has("timing") {

@@ -218,15 +218,17 @@ pub async fn measure() {
     for (title, many) in [("one client", 1), ("16 clients", cycles::MANY)] {
         table::heading(&format!("Logins through a SAML identity provider, {title}"));
         let clients = &mut clients[..many];
-        let asked = cycles::logins(&server, clients).await;
+        let asked = cycles::logins(&server, clients, "RS256").await;
         let figure = format!("{:.2} ms", asked.cpu / 1000.0);
         let remark = format!("{:.0} logins per second by the clock", asked.rate);
         table::line("CPU of the server, with the page that asks", &figure, &remark);
         clients.iter_mut().for_each(|client| client.hinted = true);
-        let told = cycles::logins(&server, clients).await;
+        let told = cycles::logins(&server, clients, "RS256").await;
+        let curved = cycles::logins(&server, clients, "ES256").await;
         clients.iter_mut().for_each(|client| client.hinted = false);
         table::line("the application tells: by the clock", &format!("{:.0} per second", told.rate), "");
         table::limit("the application tells: CPU of the server", told.cpu / 1000.0, " ms", 1.5);
+        table::line("  with tokens by ES256", &format!("{:.2} ms", curved.cpu / 1000.0), "");
     }
     table::heading("Memory of SAML logins that wait for their provider");
     let (before, number) = (machine::resident(server.id()), std::cell::Cell::new(0));

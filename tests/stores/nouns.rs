@@ -50,6 +50,9 @@ macro_rules! on_both_engines {
 
 on_both_engines! {
     every_noun_reads_back_as_it_was_written,
+    c28_a_browser_turns_to_a_session_under_another_id,
+    a_user_is_as_the_last_sign_in_said,
+    settings_are_what_stands_there_now,
     s2_29_a_retired_slug_is_never_given_to_another_organization,
     c15_one_organization_holds_a_domain,
     routing_follows_every_switch,
@@ -347,6 +350,62 @@ async fn every_noun_reads_back_as_it_was_written(db: Database) {
     assert!(browsers::load(read, Digest::of(b"cookie"), NOW).await.unwrap().is_some());
     let later = NOW.plus(Duration::from_secs(10));
     assert!(browsers::load(read, Digest::of(b"cookie"), later).await.unwrap().is_none());
+}
+
+async fn c28_a_browser_turns_to_a_session_under_another_id(db: Database) {
+    let street = build(&db).await;
+    let (project, session, later) = (street.project.id, street.session.id, NOW.plus(Duration::from_secs(9)));
+    let [first, second] = [b"first", b"other"].map(|cookie| Digest::of(cookie));
+    db.write(async move |tx| browsers::turn(tx, None, first, (project, session), NOW, later).await)
+        .await
+        .unwrap();
+    let read = &mut &db;
+    let found = browsers::load(read, first, NOW).await.unwrap().unwrap();
+    assert_eq!(found, [(project.to_string(), session.to_string())].into());
+    // What it is signed in to elsewhere stays.
+    let elsewhere = ProjectId::from_u128(2);
+    db.write(async move |tx| browsers::turn(tx, Some(first), second, (elsewhere, session), NOW, later).await)
+        .await
+        .unwrap();
+    assert!(browsers::load(read, first, NOW).await.unwrap().is_none(), "the old cookie is dead");
+    let found = browsers::load(read, second, NOW).await.unwrap().unwrap();
+    assert_eq!(found, [project, elsewhere].map(|project| (project.to_string(), session.to_string())).into());
+}
+
+async fn a_user_is_as_the_last_sign_in_said(db: Database) {
+    let street = build(&db).await;
+    let (project, domain) = (street.project.id, Some(street.domain.id));
+    let mut unnamed = street.user.clone();
+    (unnamed.email, unnamed.email_verified_at, unnamed.profile) = (None, None, Profile::default());
+    for said in [street.user.clone(), unnamed, street.user.clone()] {
+        let user = said.clone();
+        db.write(async move |tx| users::update(tx, &user, domain).await).await.unwrap();
+        assert_eq!(users::by_id(&mut &db, project, said.id).await.unwrap(), Some(said));
+    }
+}
+
+async fn settings_are_what_stands_there_now(db: Database) {
+    let street = build(&db).await;
+    let (project, mut connection, mut application) =
+        (street.project.id, street.connection, street.application);
+    for limited in [true, false, true] {
+        connection.settings.silent_sign_in = limited;
+        application.settings.organizations_limited = limited;
+        let (changed, used) = (connection.clone(), application.clone());
+        db.write(async move |tx| {
+            connections::update(tx, &changed).await?;
+            applications::update(tx, &used).await
+        })
+        .await
+        .unwrap();
+        let read = &mut &db;
+        assert_eq!(
+            connections::by_id(read, project, connection.id).await.unwrap().as_ref(),
+            Some(&connection)
+        );
+        let found = applications::by_id(read, project, application.id).await.unwrap().unwrap();
+        assert_eq!(found.settings.organizations_limited, limited);
+    }
 }
 
 async fn s2_29_a_retired_slug_is_never_given_to_another_organization(db: Database) {

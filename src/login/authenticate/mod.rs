@@ -30,6 +30,7 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, used, users};
+use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
 
 /// Where the person is sent, and what the return must match.
@@ -106,6 +107,8 @@ pub struct Found {
     pub proof: Proof,
     /// The session that their browser had until now.
     pub standing: Option<SessionId>,
+    /// What their browser gets for it.
+    pub turn: Turn,
     /// What was asked, if nobody may be asked anything: then nobody else is signed in, or out, than who was meant.
     pub silent: Option<Asked>,
 }
@@ -187,6 +190,9 @@ impl SignIn {
         let (user, identity) = self.user(tx, &connection, claimed).await?;
         self.is_who_was_meant(tx, user).await?;
         let session = self.session(tx, user, identity).await?;
+        // Together: an answer that fails must not cost the person the session.
+        let until = self.keep.now.plus(self.lifetime);
+        self.found.turn.keep(tx, self.keep.project.id, session, self.keep.now, until).await?;
         let mut event = self.event("login.authenticated", &connection).actor(user);
         event.outcome = Outcome::Granted;
         if !self.found.proof.left_out.is_empty() {

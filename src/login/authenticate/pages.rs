@@ -6,7 +6,7 @@ use super::{Found, sign_in};
 use crate::foundation::id::SessionId;
 use crate::login::Stop;
 use crate::model::login::{Asked, Proof};
-use crate::web::browser;
+use crate::web::browser::{self, Turn};
 use crate::web::visitor::Visitor;
 
 /// Makes the session of somebody who is proved, and points their browser to it. `asked`: by an application, if one asked.
@@ -18,10 +18,9 @@ pub async fn complete(
 ) -> Result<SessionId, Stop> {
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let silent = asked.filter(|asked| asked.prompt.none).cloned();
-    let found = Found { proof, standing, silent };
+    let turn = Turn::of(browser, &visitor.broker().random);
+    let found = Found { proof, standing, turn, silent };
     let session = sign_in(visitor.broker(), &visitor.project, visitor.request, found).await?;
-    browser::sign_in(browser, visitor.project.id, session).await?;
-    // Now, not with the answer: an answer that fails must not cost the person the session.
-    browser.save().await?;
+    turn.tell(browser, visitor.project.id, session).await?;
     Ok(session)
 }

@@ -85,7 +85,8 @@ pub async fn available(
 /// Whose session it is, if it lives.
 pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop> {
     let broker = visitor.broker();
-    let found = standing::of(&mut &broker.db, visitor.project.id, session).await?;
-    let standing = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
-    Some(standing.user).filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    let found = standing::person(&mut &broker.db, visitor.project.id, session).await?;
+    let found = found.filter(|(session, _)| session.is_alive(broker.now()));
+    let (_, user) = found.ok_or(Refusal::SessionEnded)?;
+    Some(user).filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
 }

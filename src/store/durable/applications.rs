@@ -1,11 +1,12 @@
 //! Applications in the durable store.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::known::Known;
+use super::to_json;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
 use crate::foundation::secret::Digest;
-use crate::model::application::Application;
+use crate::model::application::{Application, ApplicationSettings};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -17,13 +18,16 @@ macro_rules! select {
     };
 }
 
+static SETTINGS: Known<ApplicationId, ApplicationSettings> = Known::new();
+
 fn application(row: &Row) -> Result<Application, StoreError> {
+    let id = row.get(0)?;
     Ok(Application {
-        id: row.get(0)?,
+        id,
         project_id: row.get(1)?,
         client_id: row.get(2)?,
         display_name: row.get(3)?,
-        settings: json(row, 4)?,
+        settings: SETTINGS.json(id, row, 4)?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
         disabled_at: row.get(7)?,

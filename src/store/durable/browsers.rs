@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::engine::{Read, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
+use crate::foundation::id::{ProjectId, SessionId};
 use crate::foundation::secret::Digest;
 
 /// The sessions of a browser: a project's id, and the session's.
@@ -29,6 +30,24 @@ pub async fn put(
     )
     .await?;
     Ok(())
+}
+
+/// Points a browser to a session of a project, under another id: the old one is gone (threats C28).
+pub async fn turn(
+    tx: &mut Tx<'_>,
+    from: Option<Digest>,
+    to: Digest,
+    (project, session): (ProjectId, SessionId),
+    now: Moment,
+    expires_at: Moment,
+) -> Result<(), StoreError> {
+    let mut pointers = Pointers::new();
+    if let Some(from) = from {
+        pointers = load(tx, from, now).await?.unwrap_or_default();
+        delete(tx, from).await?;
+    }
+    pointers.insert(project.to_string(), session.to_string());
+    put(tx, to, &pointers, now, expires_at).await
 }
 
 pub async fn delete(tx: &mut Tx<'_>, digest: Digest) -> Result<(), StoreError> {

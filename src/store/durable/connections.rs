@@ -1,9 +1,10 @@
 //! Connections in the durable store.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::known::Known;
+use super::{parsed, to_json};
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
-use crate::model::connection::{Connection, ConnectionState};
+use crate::model::connection::{Connection, ConnectionState, Settings};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -16,16 +17,19 @@ macro_rules! select {
     };
 }
 
+static SETTINGS: Known<ConnectionId, Settings> = Known::new();
+
 pub(super) fn connection(row: &Row, at: usize) -> Result<Connection, StoreError> {
+    let id = row.get(at)?;
     Ok(Connection {
-        id: row.get(at)?,
+        id,
         project_id: row.get(at + 1)?,
         organization_id: row.get(at + 2)?,
         slug: row.get(at + 3)?,
         display_name: row.get(at + 4)?,
         state: parsed(row, at + 5, ConnectionState::from_word)?,
         version: row.get(at + 6)?,
-        settings: json(row, at + 7)?,
+        settings: SETTINGS.json(id, row, at + 7)?,
         secret: row.get(at + 8)?,
         created_at: row.get(at + 9)?,
         updated_at: row.get(at + 10)?,

@@ -13,6 +13,7 @@ pub mod grants;
 pub mod house;
 pub mod idempotency;
 pub mod identities;
+mod known;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;

@@ -17,6 +17,21 @@ pub struct Standing {
     pub provider: Option<Organization>,
 }
 
+/// A session and whose it is, without where it came from.
+pub async fn person(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: SessionId,
+) -> Result<Option<(Session, User)>, StoreError> {
+    let sql = "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
+                s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
+                u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at
+         FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = $2 AND s.project_id = $1";
+    let row = db.one(sql, params![project, id]).await?;
+    row.map(|row| Ok((sessions::session(&row, 0)?, users::user(&row, 12)?))).transpose()
+}
+
 pub async fn of(
     db: &mut impl Read,
     project: ProjectId,

@@ -48,12 +48,15 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
     Ok(())
 }
 
-/// As [`insert`]: a changed address must be nobody else's.
+/// As [`insert`]: a changed address must be nobody else's. What is as it was is not written, nor are its indexes: most
+/// sign-ins bring nothing new.
 pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE users SET email = $2, email_verified_at = $3, email_claim = $4, profile = $5, updated_at = $6,
                           disabled_at = $7
-         WHERE id = $1",
+         WHERE id = $1
+           AND (email IS DISTINCT FROM $2 OR email_verified_at IS DISTINCT FROM $3 OR email_claim IS DISTINCT FROM $4
+             OR profile IS DISTINCT FROM $5 OR updated_at IS DISTINCT FROM $6 OR disabled_at IS DISTINCT FROM $7)",
         params![
             user.id,
             user.email.as_ref().map(Email::as_str),

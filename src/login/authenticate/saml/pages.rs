@@ -48,22 +48,27 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
-    let claimed = xml.and_then(response::claimed_in_response_to);
-    let login = match awaiting(&visitor, connection.id, claimed.as_deref()).await {
+    // Parsed once: what it claims finds the flow, and what it proves is read from the same tree.
+    let read = posted.as_deref().map(|xml| (xml, response::Posted::parse(xml)));
+    let claimed = match &read {
+        Ok((_, Ok(document))) => document.claimed_in_response_to(),
+        _ => None,
+    };
+    let login = match awaiting(&visitor, connection.id, claimed).await {
         Ok(login) => login,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    let again = flow_of(&params, claimed.as_deref())
-        .and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
+    let again =
+        flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
     let is_awaited = login.is_some();
     let came =
         Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, is_awaited, again };
-    let outcome = match &posted {
-        Ok(xml) => {
-            let (params, claimed, login) = (&params, claimed.as_deref(), login.as_ref());
-            came.served(&Posted { visitor: &visitor, params, xml, claimed, login }).await
+    let outcome = match &read {
+        Ok((xml, document)) => {
+            let (params, document, login) = (&params, document.as_ref(), login.as_ref());
+            came.served(&Posted { visitor: &visitor, params, xml, document, claimed, login }).await
         }
-        Err(diagnosis) => Err(diagnosis.clone().into()),
+        Err(diagnosis) => Err(Diagnosis::clone(diagnosis).into()),
     };
     match (outcome, login.filter(|login| login.asked.prompt.none)) {
         (Ok(onward), _) => reply::see_other(&onward),
@@ -127,6 +132,8 @@ struct Posted<'a> {
     visitor: &'a Visitor,
     params: &'a Params,
     xml: &'a [u8],
+    /// The same, or why it is none.
+    document: Result<&'a response::Posted<'a>, &'a Refused>,
     /// The request that it says it answers.
     claimed: Option<&'a str>,
     /// The flow that waits for it.
@@ -217,21 +224,19 @@ impl Answered<'_> {
         let decrypting: Vec<_> = ours.decrypting.iter().map(|certified| &certified.key).collect();
         let naming: Vec<_> = ours.naming.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
-        let read = response::read(
-            self.xml,
-            &Expected {
-                idp_entity_id: &idp.entity_id,
-                sp_entity_id: &at.entity_id,
-                acs: &at.acs,
-                in_response_to: self.claimed.map_or(Answers::Unsolicited, Answers::To),
-                keys: idp.keys(),
-                decrypting: &decrypting,
-                naming: &naming,
-                wants: self.connection.saml.wants.of_response(),
-                now: broker.now(),
-                skew: Duration::from_secs(self.connection.settings.leeway),
-            },
-        );
+        let expected = Expected {
+            idp_entity_id: &idp.entity_id,
+            sp_entity_id: &at.entity_id,
+            acs: &at.acs,
+            in_response_to: self.claimed.map_or(Answers::Unsolicited, Answers::To),
+            keys: idp.keys(),
+            decrypting: &decrypting,
+            naming: &naming,
+            wants: self.connection.saml.wants.of_response(),
+            now: broker.now(),
+            skew: Duration::from_secs(self.connection.settings.leeway),
+        };
+        let read = self.document.map_err(Clone::clone).and_then(|document| document.read(&expected));
         let is_silent = self.login.is_some_and(|login| login.asked.prompt.none);
         read.map_err(|refused| match refused.is_no_passive() && is_silent {
             true => stop(Refusal::LoginRequired),
@@ -372,10 +377,11 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
         _ => false,
     };
     // Looked at first: a browser without the ticket leaves the flow as it is.
-    if !is_for(&Journey::find(visitor, flow).await?) {
+    let found = Journey::find(visitor, flow).await?;
+    if !is_for(&found) {
         return Err(Refusal::FlowExpired.into());
     }
-    let journey = Journey::take(visitor, flow).await?;
+    let journey = found.taken(visitor).await?;
     if !is_for(&journey) {
         return Err(Refusal::FlowExpired.into());
     }
