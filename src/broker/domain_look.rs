@@ -12,7 +12,7 @@ pub use judge::Verdict;
 use super::Broker;
 use crate::audit::Keep;
 use crate::egress::dns::{DnsError, TxtAnswer};
-use crate::egress::http::{EgressError, Http, Request};
+use crate::egress::http::{Http, Request};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::RequestId;
 use crate::foundation::public_suffix;
@@ -22,8 +22,8 @@ use crate::model::project::Project;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{domains, projects};
 
-/// The longest file that is read, in bytes.
-const FILE: usize = 1_024;
+/// The longest answer that is read, in bytes: a page that says that there is no such file is longer than one.
+const ANSWER: usize = 262_144;
 
 /// What the network says of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +92,8 @@ async fn by_record(broker: &Broker, domain: &Domain) -> Published {
 /// The one line of a file. A redirect is followed nowhere, and proves nothing; only "there is none" and another text are
 /// said with authority.
 pub async fn by_file(http: &Http, url: Url) -> Published {
-    let answer = match http.send(Request::get(url).limit(FILE)).await {
+    let answer = match http.send(Request::get(url).limit(ANSWER)).await {
         Ok(answer) => answer,
-        // More than a proof is something else.
-        Err(EgressError::TooLarge) => return Published::Texts(vec!["more than 1 KiB".into()]),
         Err(error) => return Published::Unknown(LookError::Unreachable(error.public())),
     };
     match StatusCode::from_u16(answer.status) {

@@ -125,7 +125,7 @@ pub struct AutoJoin {
     pub exclude: Vec<String>,
     /// How many may join in an hour before it pauses. Absent: [`AutoJoin::USUAL_CAP`].
     pub cap_per_hour: Option<u32>,
-    /// When more than that came: until somebody turns it on again.
+    /// When so many had come: until somebody turns it on again.
     pub paused_at: Option<Moment>,
 }
 

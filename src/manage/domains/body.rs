@@ -127,7 +127,7 @@ pub struct PatchAutoJoin {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<String>", extend("maxItems" = MOST_PATTERNS))]
     pub exclude: Option<Vec<String>>,
-    /// When more than so many join in an hour, it pauses. `null`: 500.
+    /// When so many have joined in an hour, it pauses. `null`: 500.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<u32>", range(min = 1, max = HIGHEST_CAP))]
     pub cap_per_hour: Option<Option<u32>>,

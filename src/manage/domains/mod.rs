@@ -18,6 +18,7 @@ use crate::foundation::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::audit_event::AuditEvent;
 use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::organization::{Enforcement, Organization};
+use crate::store::durable::engine::Lock;
 use crate::store::durable::{connections, domains};
 
 pub use auto_join::AutoJoinWanted;
@@ -48,6 +49,8 @@ async fn found(
     organization: OrganizationId,
     id: DomainId,
 ) -> Result<Routed, Refused> {
+    // Whoever looks at it unattended locks nothing else.
+    change.tx.lock(Lock::Exclusive, "domains", &id.to_string()).await?;
     let domain = domains::of(change.tx, organization, id).await?.ok_or_else(Refused::hidden)?;
     let routes = domains::connections_of(change.tx, id).await?;
     Ok(Routed { domain, routes })

@@ -147,8 +147,11 @@ async fn s1_r12_s1_r13_s1_r15_s1_l4_s1_d2_a_claim_shows_what_is_to_be_published_
             (&json!("proof"), &Value::Null)
         );
         assert_eq!(view["renew_by"], json!("2026-08-30T09:00:00.000Z"), "90 days");
-        let by = "SELECT actor_kind FROM audit_events WHERE action = 'organization.domain.verified' ORDER BY id DESC LIMIT 1";
-        assert_eq!(house.text(by).await.as_deref(), Some("api_key"));
+        let by = format!(
+            "SELECT actor_kind FROM audit_events WHERE action = 'organization.domain.verified' AND subject = '{}'",
+            view["id"].as_str().unwrap()
+        );
+        assert_eq!(house.text(&by).await.as_deref(), Some("api_key"));
         assert!(!comes(&house, "x@new.test").await, "verified alone routes nobody");
     }
 }
@@ -648,7 +651,7 @@ async fn s1_d2_c27_a_file_proves_by_its_one_line_and_no_redirect_or_failure_says
     publisher.says("behalf-verify=x and more".into());
     assert_eq!(by_file(&http, url("a.test")).await, texts(&["behalf-verify=x and more"]));
     publisher.says("x".repeat(2_000));
-    assert_eq!(by_file(&http, url("a.test")).await, texts(&["more than 1 KiB"]));
+    assert_eq!(by_file(&http, url("a.test")).await, texts(&[&"x".repeat(2_000)]));
     publisher.fails();
     assert_eq!(by_file(&http, url("a.test")).await, Published::Unknown(LookError::Status(503)));
     let missing = format!("http://a.test:{port}/nothing").parse().unwrap();
