@@ -73,6 +73,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("jiff", "foundation::clock"),
     ("roxmltree", "protocol::saml::xml"),
     ("aws_lc_rs::rand", "foundation::random"),
+    ("psl", "foundation::public_suffix"),
 ];
 
 #[test]

@@ -6,10 +6,11 @@ use clap::Subcommand;
 
 use super::{Error, quiet_broker};
 use crate::broker::Broker;
-use crate::chores::domains::{Seen, confirm};
+use crate::broker::domain_look::{Asked, Published, Verdict, confirm};
 use crate::config::Config;
 use crate::foundation::domain_name::DomainName;
-use crate::model::domain::{Domain, DomainState};
+use crate::model::audit_event::Actor;
+use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::{domains, organizations, projects};
 
@@ -48,8 +49,8 @@ async fn list(broker: &Broker) -> Result<ExitCode, Error> {
             let owner = organizations::by_id(&mut &broker.db, project.id, domain.organization_id).await?;
             let owner = owner.map_or_else(String::new, |owner| owner.slug);
             println!("{}  {}/{owner}  {}{}", domain.name, project.slug, domain.state, switches(&domain));
-            if domain.state == DomainState::Pending {
-                println!("  waits for {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
+            if domain.state == DomainState::Pending || domain.next_challenge.is_some() {
+                println!("  waits for {}", wanted(&domain));
             }
         }
     }
@@ -76,26 +77,40 @@ async fn ask(
     organization: Option<&str>,
 ) -> Result<ExitCode, Error> {
     let domain = claim(broker, project, name, organization).await?;
-    println!("expected: {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
+    println!("expected: {}", wanted(&domain));
     let holder = domains::held(&mut &broker.db, project.id, name).await?;
-    let (after, seen) = confirm(broker, domain).await?;
-    match &seen {
-        Seen::Proof => println!("found:    the same"),
-        Seen::Miss { found } if found.is_empty() => println!("found:    no such record"),
-        Seen::Miss { found } => println!("found:    {}", quoted(found)),
-        Seen::Taken => println!("found:    the same, but another organization holds this domain"),
-        Seen::Unknown(error) => println!("found:    nothing is known: {error}"),
-    }
+    let by = Asked { actor: Actor::Operator, request: None, by_somebody: true };
+    let looked = confirm(broker, domain, by).await?;
+    let after = &looked.domain;
+    println!("found:    {}", seen(&looked.sight.published, looked.verdict));
     println!("{name} is {}", after.state);
     if after.state == DomainState::Verified {
         return Ok(ExitCode::SUCCESS);
     }
     if holder.is_some_and(|holder| holder.id != after.id) {
         println!("Another organization holds it verified; while it does, this claim cannot be.");
-    } else if matches!(after.state, DomainState::Lapsed | DomainState::Removed) {
+    } else if after.is_over(broker.now()) {
         println!("Its old record proves nothing any more: apply its house file again for a new one.");
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// What is to be published, and where.
+fn wanted(domain: &Domain) -> String {
+    match domain.method {
+        Method::DnsTxt => format!("{}. TXT \"{}\"", domain.txt_name(), domain.txt_value()),
+        Method::HttpFile => format!("{} \"{}\"", domain.file_url(), domain.txt_value()),
+    }
+}
+
+fn seen(published: &Published, verdict: Verdict) -> String {
+    match (published, verdict) {
+        (_, Verdict::Taken) => "the same, but another organization holds this domain".into(),
+        (_, Verdict::Proof) => "the same".into(),
+        (Published::Unknown(error), _) => format!("nothing is known: {error}"),
+        (Published::Texts(texts), _) if texts.is_empty() => "no such record".into(),
+        (Published::Texts(texts), _) => quoted(texts),
+    }
 }
 
 async fn claim(

@@ -24,6 +24,8 @@ use crate::config;
 const RECORDS: usize = 10;
 /// Longest record that is considered, in bytes.
 const RECORD_BYTES: usize = 1024;
+/// Most name servers of one name that are considered.
+const NAMESERVERS: usize = 20;
 
 /// Asks resolvers about domain proofs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,20 +74,35 @@ impl Dns {
 
     /// The TXT records at `name`, which is fully qualified, with or without its final dot.
     pub async fn txt(&self, name: &str) -> Result<TxtAnswer, DnsError> {
+        let Some(records) = self.agreed(name, RecordType::TXT).await? else { return Ok(TxtAnswer::Absent) };
+        let considered = records.into_iter().filter(|record| record.len() <= RECORD_BYTES).take(RECORDS);
+        Ok(TxtAnswer::Records(
+            considered.map(|record| String::from_utf8_lossy(&record).into_owned()).collect(),
+        ))
+    }
+
+    /// The name servers of `name`, in lower case and in order; none where the name itself has none.
+    pub async fn nameservers(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        let found = self.agreed(name, RecordType::NS).await?.unwrap_or_default();
+        let names = found.into_iter().take(NAMESERVERS);
+        Ok(names.map(|name| String::from_utf8_lossy(&name).into_owned()).collect())
+    }
+
+    async fn agreed(&self, name: &str, kind: RecordType) -> Result<Said, DnsError> {
         let mut name = Name::from_ascii(name).map_err(|_| DnsError::BadName)?;
         name.set_fqdn(true);
         if self.resolvers.is_empty() {
             return Err(DnsError::NoResolvers);
         }
-        let questions = self.resolvers.iter().map(|resolver| self.ask(*resolver, &name));
+        let questions = self.resolvers.iter().map(|resolver| self.ask(*resolver, &name, kind));
         let all = tokio::time::timeout(self.timeout, join_all(questions));
         let said = all.await.map_err(|_| DnsError::Timeout)?;
         agreed(said.into_iter().collect::<Result<Vec<_>, _>>()?)
     }
 
     /// By UDP first; by TCP if the answer did not fit, or if its spelling suggests a forgery.
-    async fn ask(&self, resolver: SocketAddr, name: &Name) -> Result<Said, DnsError> {
-        let query = Query::query(name.clone(), RecordType::TXT);
+    async fn ask(&self, resolver: SocketAddr, name: &Name, kind: RecordType) -> Result<Said, DnsError> {
+        let query = Query::query(name.clone(), kind);
         let response = match self.by_udp(resolver, query.clone()).await {
             Ok(response) if response.truncation => self.by_tcp(resolver, query).await,
             Err(NetError::QueryCaseMismatch) => self.by_tcp(resolver, query).await,
@@ -95,7 +112,7 @@ impl Dns {
             tracing::debug!(%resolver, %name, %error, "resolver failed");
             if matches!(error, NetError::Timeout) { DnsError::Timeout } else { DnsError::ServerFailure }
         })?;
-        read(&response, name)
+        read(&response, name, kind)
     }
 
     async fn by_udp(&self, resolver: SocketAddr, query: Query) -> Result<DnsResponse, NetError> {
@@ -126,32 +143,30 @@ fn machines_own() -> Vec<SocketAddr> {
     }
 }
 
-fn agreed(mut said: Vec<Said>) -> Result<TxtAnswer, DnsError> {
+fn agreed(mut said: Vec<Said>) -> Result<Said, DnsError> {
     let Some(first) = said.pop() else { return Err(DnsError::NoResolvers) };
     if said.iter().any(|other| *other != first) {
         return Err(DnsError::Disagreement);
     }
-    let Some(records) = first else { return Ok(TxtAnswer::Absent) };
-    let considered = records.into_iter().filter(|record| record.len() <= RECORD_BYTES).take(RECORDS);
-    Ok(TxtAnswer::Records(considered.map(|record| String::from_utf8_lossy(&record).into_owned()).collect()))
+    Ok(first)
 }
 
 /// Only NXDOMAIN and an empty, final NOERROR are misses; every other code is a failure of the resolver.
-fn read(response: &DnsResponse, name: &Name) -> Result<Said, DnsError> {
-    let asked = |query: &Query| query.name() == name && query.query_type() == RecordType::TXT;
+fn read(response: &DnsResponse, name: &Name, kind: RecordType) -> Result<Said, DnsError> {
+    let asked = |query: &Query| query.name() == name && query.query_type() == kind;
     let ours = response.message_type == MessageType::Response && response.queries.iter().all(asked);
     if !ours || response.truncation {
         return Err(DnsError::ServerFailure);
     }
     match response.response_code {
         ResponseCode::NXDomain => Ok(None),
-        ResponseCode::NoError => Ok(records(response, name)?),
+        ResponseCode::NoError => Ok(records(response, name, kind)?),
         _ => Err(DnsError::ServerFailure),
     }
 }
 
-fn records(response: &DnsResponse, name: &Name) -> Result<Said, DnsError> {
-    let found: BTreeSet<_> = response.answers.iter().filter_map(|record| text(record, name)).collect();
+fn records(response: &DnsResponse, name: &Name, kind: RecordType) -> Result<Said, DnsError> {
+    let found: BTreeSet<_> = response.answers.iter().filter_map(|record| text(record, name, kind)).collect();
     if !found.is_empty() {
         return Ok(Some(found));
     }
@@ -159,12 +174,15 @@ fn records(response: &DnsResponse, name: &Name) -> Result<Said, DnsError> {
     if final_word { Ok(None) } else { Err(DnsError::ServerFailure) }
 }
 
-/// The joined strings of a TXT record that belongs to `name` itself; one behind an alias is not proof.
-fn text(record: &Record, name: &Name) -> Option<Vec<u8>> {
-    match &record.data {
-        RData::TXT(txt) if record.name == *name && record.dns_class == DNSClass::IN => {
-            Some(txt.txt_data.concat())
-        }
+/// What a record says that belongs to `name` itself: the joined strings of a TXT record, the name in an NS record. One
+/// behind an alias is not proof.
+fn text(record: &Record, name: &Name, kind: RecordType) -> Option<Vec<u8>> {
+    if record.name != *name || record.dns_class != DNSClass::IN {
+        return None;
+    }
+    match (&record.data, kind) {
+        (RData::TXT(txt), RecordType::TXT) => Some(txt.txt_data.concat()),
+        (RData::NS(server), RecordType::NS) => Some(server.0.to_ascii().to_ascii_lowercase().into_bytes()),
         _ => None,
     }
 }

@@ -50,6 +50,80 @@ pub enum EmailError {
 const MAX_BYTES: usize = 254;
 const MAX_LOCAL_BYTES: usize = 64;
 
+/// Mailboxes of a task, that several people read or nobody does.
+const ROLES: &[&str] = &[
+    "abuse",
+    "accounting",
+    "accounts",
+    "admin",
+    "administrator",
+    "alerts",
+    "all",
+    "billing",
+    "bookkeeping",
+    "careers",
+    "contact",
+    "customerservice",
+    "dns",
+    "enquiries",
+    "everybody",
+    "everyone",
+    "feedback",
+    "finance",
+    "ftp",
+    "hello",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "hr",
+    "info",
+    "inquiries",
+    "invoices",
+    "it",
+    "jobs",
+    "legal",
+    "list",
+    "mail",
+    "mailer-daemon",
+    "marketing",
+    "media",
+    "news",
+    "newsletter",
+    "no-reply",
+    "noc",
+    "noreply",
+    "notifications",
+    "office",
+    "operations",
+    "ops",
+    "orders",
+    "payments",
+    "payroll",
+    "postmaster",
+    "press",
+    "privacy",
+    "purchasing",
+    "reception",
+    "recruiting",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "shared",
+    "spam",
+    "staff",
+    "support",
+    "sysadmin",
+    "team",
+    "tech",
+    "undisclosed-recipients",
+    "usenet",
+    "uucp",
+    "webmaster",
+    "welcome",
+    "www",
+];
+
 impl Email {
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim_matches(' ');
@@ -81,6 +155,22 @@ impl Email {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What stands before the `@`.
+    pub fn local_part(&self) -> &str {
+        self.text.split_once('@').map_or("", |(local, _)| local)
+    }
+
+    /// Whether it has a tag, so that it is another name of a mailbox at many providers: `ann+x@a.test`.
+    pub fn has_tag(&self) -> bool {
+        self.local_part().contains('+')
+    }
+
+    /// Whether it belongs to a task and not to a person (RFC 2142, and custom), with a tag or without.
+    pub fn is_role_address(&self) -> bool {
+        let local = self.local_part();
+        ROLES.contains(&local.split_once('+').map_or(local, |(mailbox, _)| mailbox))
     }
 
     pub fn domain(&self) -> &DomainName {

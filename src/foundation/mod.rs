@@ -5,6 +5,7 @@ pub mod domain_name;
 pub mod email;
 pub mod id;
 pub mod page;
+pub mod public_suffix;
 pub mod random;
 pub mod secret;
 pub mod text;

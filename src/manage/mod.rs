@@ -9,6 +9,7 @@ pub mod api;
 pub mod authority;
 pub mod caller;
 pub mod desk;
+pub mod domains;
 pub mod house_file;
 pub mod organizations;
 pub mod refused;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::protocol::problem::{Complaint, Place};
 use crate::store::durable::engine::StoreError;
 use crate::store::ephemeral::EphemeralError;
@@ -49,14 +51,26 @@ codes! {
     NotFound = 404 "not_found" "There is nothing here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
+    DomainExists = 409 "domain_exists" "The organization claims this domain already";
+    DomainTaken = 409 "domain_taken" "Another organization holds this domain";
+    DomainNotVerified = 409 "domain_not_verified" "The domain is not verified";
+    TooManyDomains = 409 "too_many_domains" "The organization claims as many domains as it may";
+    EnforcementDepends = 409 "enforcement_depends" "The organization's sign-in policy depends on it";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
     InvalidValue = 422 "invalid_value" "A value breaks a rule";
+    DomainInvalid = 422 "domain_invalid" "This is not the name of a domain";
+    MixedScript = 422 "mixed_script" "The name could be taken for another one";
+    PublicSuffix = 422 "public_suffix" "Nobody holds this name alone";
+    FreeMailDomain = 422 "free_mail_domain" "Anybody may have a mailbox in this domain";
+    ProofNotFound = 422 "proof_not_found" "What is expected was not found";
+    RoleNotAllowed = 422 "role_not_allowed" "Nobody is given this role unasked";
     RoleUnknown = 422 "role_unknown" "There is no role of this name";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
+    DnsUnavailable = 503 "dns_unavailable" "Nobody can say now whether the proof is there";
     AuditUnavailable = 503 "audit_unavailable" "The change could not be recorded, so it was not made";
     Busy = 503 "busy" "Others were faster each time";
 }
@@ -78,11 +92,28 @@ pub struct Told {
     pub errors: Vec<Complaint>,
     /// Within how many seconds the person must have proved who they are (RFC 9470).
     pub max_age: Option<u64>,
+    /// Further members of the problem (RFC 9457, section 3.2).
+    pub more: Map<String, Value>,
 }
 
 impl Refused {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self::Told(Box::new(Told { code, detail: detail.into(), errors: Vec::new(), max_age: None }))
+        Self::Told(Box::new(Told {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            max_age: None,
+            more: Map::new(),
+        }))
+    }
+
+    /// The same with a further member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.more.insert(name.to_owned(), value.into());
+        }
+        self
     }
 
     /// What is unknown and what is not for this caller read the same.
@@ -95,7 +126,7 @@ impl Refused {
         let (code, max_age) = (Code::ReauthenticationRequired, Some(within.as_secs()));
         let detail =
             format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
-        Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age }))
+        Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age, more: Map::new() }))
     }
 
     /// A value of the body that breaks a rule, at a pointer (RFC 6901).
@@ -107,14 +138,14 @@ impl Refused {
         Self::at(Code::InvalidParameter, Place::Parameter(name.into()), rule)
     }
 
-    fn at(code: Code, place: Place, detail: impl Into<String>) -> Self {
+    pub fn at(code: Code, place: Place, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let name = match &place {
             Place::Pointer(name) | Place::Parameter(name) => name,
         };
         let text = format!("{name}: {detail}");
         let errors = vec![Complaint { place, detail }];
-        Self::Told(Box::new(Told { code, detail: text, errors, max_age: None }))
+        Self::Told(Box::new(Told { code, detail: text, errors, max_age: None, more: Map::new() }))
     }
 
     /// The audit trail did not take an event: what it tells of is taken back (threats M08).
@@ -137,7 +168,9 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 3] = [
+const TAKEN: [(&str, Code); 5] = [
+    ("domains_organization_id_name_key", Code::DomainExists),
+    ("domains_project_id_name_key", Code::DomainTaken),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

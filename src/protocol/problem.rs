@@ -17,6 +17,9 @@ pub struct Problem {
     pub request_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Complaint>,
+    /// Members of this kind of problem (section 3.2).
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
 }
 
 /// One thing that is wrong with a request.

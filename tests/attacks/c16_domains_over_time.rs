@@ -4,8 +4,11 @@
 use behalf::chores::domains::look;
 use behalf::foundation::domain_name::DomainName;
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
+use crate::house::dns::{arguments, nameserver};
+use crate::house::lying_idp::Says;
 
 const DAY: u64 = 86_400;
 
@@ -146,4 +149,72 @@ organization = "org-c"
     assert_eq!(tokens.id["org_id"], serde_json::json!(house.organization("org-a").await));
     assert_eq!(tokens.access["roles"], serde_json::json!(["owner"]));
     assert_eq!(house.count("memberships").await, 1, "and none of C");
+}
+
+#[tokio::test]
+async fn c16_other_name_servers_demand_a_fresh_proof() {
+    let mut house = House::opens().await;
+    let challenge = house.text("SELECT challenge FROM domains WHERE name = 'a.test'").await.unwrap();
+    let proof = format!("behalf-verify={challenge}");
+    let told = |server: &str| {
+        let mut all = arguments(&[("_behalf-challenge.a.test", &proof)]);
+        all.push(nameserver("a.test", server));
+        all
+    };
+    for (server, demanded) in [("ns.one.test", 0), ("ns.one.test", 0), ("ns.two.test", 1), ("ns.two.test", 1)]
+    {
+        house.dns.restart_with(&told(server));
+        house.turn_clock(DAY + 1);
+        look(&house.broker).await.unwrap();
+        assert_eq!(house.events_of("organization.domain.renewal_due").await, demanded, "{server}");
+    }
+    assert_eq!(state(&house, "a.test").await, "verified", "for a week");
+    assert!(ann_comes(&house).await);
+    for _ in 0..7 {
+        house.turn_clock(DAY + 1);
+        look(&house.broker).await.unwrap();
+    }
+    assert_eq!(state(&house, "a.test").await, "lapsed", "whoever shows the old proof may be somebody else");
+    assert!(!ann_comes(&house).await);
+}
+
+#[tokio::test]
+async fn c16_who_comes_to_hold_a_domain_inherits_nobody() {
+    let mut house = House::opens().await;
+    assert!(ann_comes(&house).await);
+    let ann = house.text("SELECT id FROM users WHERE email = 'ann@a.test'").await.unwrap();
+    let operator = Api::operator(&house).await;
+    let made =
+        operator.post("/organizations/org-b/domains", serde_json::json!({"domain": "a.test"})).await.json();
+    let path = format!("/organizations/org-b/domains/{}", made["id"].as_str().unwrap());
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    // The new owner of the name publishes their own record, and A's is gone.
+    let (host, value) = (text("verification_host"), text("verification_txt"));
+    for _ in 0..7 {
+        house.dns.restart_with_txt(&[(&host, "another")]);
+        house.turn_clock(DAY + 1);
+        look(&house.broker).await.unwrap();
+    }
+    let lost = "SELECT state FROM domains WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'org-a')";
+    assert_eq!(house.text(lost).await.as_deref(), Some("lapsed"));
+    // A week has passed for B's claim as well.
+    let again = operator.send(reqwest::Method::POST, &format!("{path}/verify"), |ask| ask).await.json();
+    assert_ne!(again["verification_txt"].as_str(), Some(&*value));
+    house.dns.restart_with_txt(&[(&host, again["verification_txt"].as_str().unwrap())]);
+    let held = operator.send(reqwest::Method::POST, &format!("{path}/confirm"), |ask| ask).await;
+    assert_eq!(held.status, 200, "{}", held.body);
+    let connections = serde_json::json!([house.connection("cb").await]);
+    let on = serde_json::json!({"use_for_routing": true, "trust_email": true, "connection_ids": connections});
+    assert_eq!(operator.patch(&path, on).await.status, 200);
+    let subject = "SELECT subject FROM identities WHERE email = 'ann@a.test'";
+    house.idp_b.says(Says::that(&house.text(subject).await.unwrap(), "ann@a.test"));
+    assert!(ann_comes(&house).await);
+    let others = format!(
+        "SELECT CAST(COUNT(*) AS TEXT) FROM memberships m JOIN organizations o ON o.id = m.organization_id
+         JOIN users u ON u.id = m.user_id WHERE u.email = 'ann@a.test' AND u.id <> '{ann}' AND o.slug = 'org-b'"
+    );
+    assert_eq!(house.text(&others).await.as_deref(), Some("1"), "somebody new, of B alone");
+    let memberships = "SELECT CAST(COUNT(*) AS TEXT) FROM memberships m JOIN users u ON u.id = m.user_id
+                       WHERE u.email = 'ann@a.test'";
+    assert_eq!(house.text(memberships).await.as_deref(), Some("2"), "Ann's own of A, and this one");
 }

@@ -8,7 +8,7 @@ use behalf::config;
 use behalf::egress::dns::{Dns, DnsError, TxtAnswer};
 use tokio::net::UdpSocket;
 
-use crate::house::dns::{DnsZone, free_port};
+use crate::house::dns::{DnsZone, free_port, nameserver};
 
 const NAME: &str = "_behalf-challenge.a.test";
 
@@ -72,6 +72,21 @@ async fn m13_one_lying_resolver_neither_proves_nor_disproves() {
     let refusing = DnsZone::refusing();
     let dns = asking(&[honest.address(), refusing.address()]);
     assert_eq!(dns.txt(NAME).await, Err(DnsError::ServerFailure));
+}
+
+#[tokio::test]
+async fn c16_m13_name_servers_are_known_where_all_resolvers_name_the_same() {
+    let none = "--local=/#/".to_owned();
+    let zone = |servers: &[&str]| {
+        let servers = servers.iter().map(|server| nameserver("a.test", server));
+        DnsZone::with(&std::iter::once(none.clone()).chain(servers).collect::<Vec<_>>())
+    };
+    let (one, other) = (zone(&["NS2.x.test", "ns1.x.test"]), zone(&["ns1.y.test"]));
+    let told = asking(&[one.address()]).nameservers("a.test").await;
+    assert_eq!(told, Ok(vec!["ns1.x.test.".into(), "ns2.x.test.".into()]));
+    assert_eq!(asking(&[one.address()]).nameservers("b.test").await, Ok(Vec::new()));
+    let told = asking(&[one.address(), other.address()]).nameservers("a.test").await;
+    assert_eq!(told, Err(DnsError::Disagreement));
 }
 
 #[tokio::test]

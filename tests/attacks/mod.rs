@@ -26,6 +26,7 @@ mod c29_secrets_at_rest;
 mod c30_single_use;
 mod h04_changed_connections;
 mod h04_changed_saml_connections;
+mod h07_auto_join;
 mod h08_replays;
 mod h09_unsolicited;
 mod h10_addressees;

@@ -144,23 +144,16 @@ impl Customer {
             created_at: now,
             updated_at: now,
         };
+        let name = behalf::foundation::domain_name::DomainName::parse(domain).unwrap();
+        let (id, of) = (DomainId::new(random, now), (project, organization.id));
         let domain = Domain {
-            id: DomainId::new(random, now),
-            project_id: project,
-            organization_id: organization.id,
-            name: behalf::foundation::domain_name::DomainName::parse(domain).unwrap(),
             state: DomainState::Verified,
-            challenge: "challenge".into(),
             routing_since: Some(now),
             trust_since: Some(now),
-            auto_join_since: None,
-            created_at: now,
-            updated_at: now,
             verified_at: Some(now),
-            lapsed_at: None,
             checked_at: Some(now),
             next_check_at: now.plus(std::time::Duration::from_secs(86_400)),
-            misses: 0,
+            ..Domain::claimed(id, of, name, "challenge".into(), now)
         };
         Self { organization, connection, domain }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use behalf::broker::Broker;
-use behalf::chores::domains as proofs;
+use behalf::broker::domain_look as proofs;
 use behalf::cli::serve;
 use behalf::config::Config;
 use behalf::foundation::clock::{Clock, Moment};
@@ -285,7 +285,7 @@ impl House {
         let records: Vec<_> = records.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.dns.restart_with_txt(&records);
         for domain in claimed {
-            proofs::confirm(&self.broker, domain).await.unwrap();
+            proofs::take_turn(&self.broker, domain).await.unwrap();
         }
     }
 
@@ -447,7 +447,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 14] = [
+const TABLES: [(&str, &str, &str); 15] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -456,7 +456,13 @@ const TABLES: [(&str, &str, &str); 14] = [
     ("browsers", "digest", "sessions, expires_at"),
     ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
-    ("domains", "id", "id, organization_id, name, state, verified_at"),
+    (
+        "domains",
+        "id",
+        "id, organization_id, name, state, verified_at, method, challenge, challenge_until, next_challenge, \
+         routing_since, trust_since, auto_join_since, auto_join, lapsed_at, removed_at",
+    ),
+    ("domain_connections", "domain_id, connection_id", "domain_id, connection_id"),
     ("used", "kind, scope, value", "kind, scope, value, expires_at"),
     (
         "organizations",

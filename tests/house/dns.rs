@@ -43,6 +43,12 @@ impl DnsZone {
         self.server = Server::start(self.port, &arguments(records)).expect("the port is still free");
     }
 
+    /// Starts again with these arguments of `dnsmasq`, on the same port.
+    pub fn restart_with(&mut self, arguments: &[String]) {
+        self.server.stop();
+        self.server = Server::start(self.port, arguments).expect("the port is still free");
+    }
+
     /// From now on says REFUSED, on the same port.
     pub fn restart_refusing(&mut self) {
         self.server.stop();
@@ -54,7 +60,18 @@ impl DnsZone {
     }
 }
 
-fn arguments(records: &[(&str, &str)]) -> Vec<String> {
+/// The argument by which a name server of a name is known.
+pub fn nameserver(name: &str, server: &str) -> String {
+    let mut wire = String::new();
+    for label in server.split('.') {
+        wire += &format!("{:02x}", label.len());
+        wire.extend(label.bytes().map(|byte| format!("{byte:02x}")));
+    }
+    format!("--dns-rr={name},2,{wire}00")
+}
+
+/// The arguments for these TXT records.
+pub fn arguments(records: &[(&str, &str)]) -> Vec<String> {
     let mut arguments = vec!["--local=/#/".to_owned()];
     for (name, value) in records {
         assert!(!value.contains(','), "a comma would split the record");

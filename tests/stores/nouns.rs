@@ -137,23 +137,13 @@ fn street() -> Street {
         created_at: NOW,
         updated_at: NOW,
     };
+    let name = DomainName::parse("a.test").unwrap();
     let domain = Domain {
-        id: DomainId::from_u128(30),
-        project_id: project.id,
-        organization_id: a.id,
-        name: DomainName::parse("a.test").unwrap(),
         state: DomainState::Verified,
-        challenge: "token".into(),
         routing_since: Some(NOW),
         trust_since: Some(NOW),
-        auto_join_since: None,
-        created_at: NOW,
-        updated_at: NOW,
         verified_at: Some(NOW),
-        lapsed_at: None,
-        checked_at: None,
-        next_check_at: NOW,
-        misses: 0,
+        ..Domain::claimed(DomainId::from_u128(30), (project.id, a.id), name, "token".into(), NOW)
     };
     let user = User {
         id: UserId::from_u128(40),

@@ -16,6 +16,7 @@ use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, DomainId, IdentityId, RequestId, SessionId, UserId};
+use crate::join::auto::{self, Considered, Proved, WhyNot};
 use crate::join::{self, Joining};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
@@ -179,6 +180,8 @@ struct Claimed {
     domain: Option<DomainId>,
     /// Whether the domain's owner wants the address to count as proved, and the provider does not deny it.
     trusted: bool,
+    /// Whether somebody may join by it.
+    auto_join: bool,
 }
 
 impl SignIn {
@@ -187,7 +190,7 @@ impl SignIn {
         self.still_stands(tx, &connection).await?;
         self.use_up(tx, &connection).await?;
         let claimed = self.domain_rule(tx, &connection).await?;
-        let (user, identity) = self.user(tx, &connection, claimed).await?;
+        let (user, identity, not_joined) = self.user(tx, &connection, claimed).await?;
         self.is_who_was_meant(tx, user).await?;
         let session = self.session(tx, user, identity).await?;
         // Together: an answer that fails must not cost the person the session.
@@ -197,6 +200,9 @@ impl SignIn {
         event.outcome = Outcome::Granted;
         if !self.found.proof.left_out.is_empty() {
             event = event.with("left_out", self.found.proof.left_out.clone());
+        }
+        if let Some(why) = not_joined {
+            event = event.with("auto_join", why.word());
         }
         self.keep.record(tx, &event.subject(session)).await?;
         Ok(session)
@@ -261,14 +267,15 @@ impl SignIn {
                 let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
                 let trusted = domain.trust_since.is_some() && self.found.proof.vouched;
                 // What the provider calls unproved is nobody's, and keeps it from nobody.
-                Ok(Claimed { domain: self.found.proof.vouched.then_some(domain.id), trusted })
+                let auto_join = trusted && domain.auto_join_since.is_some();
+                Ok(Claimed { domain: self.found.proof.vouched.then_some(domain.id), trusted, auto_join })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::held(tx, self.keep.project.id, email.domain()).await? {
                 Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
-                None => Ok(Claimed { domain: None, trusted: false }),
+                None => Ok(Claimed { domain: None, trusted: false, auto_join: false }),
             },
-            (None, None) => Ok(Claimed { domain: None, trusted: false }),
+            (None, None) => Ok(Claimed { domain: None, trusted: false, auto_join: false }),
         }
     }
 
@@ -278,7 +285,7 @@ impl SignIn {
         tx: &mut Tx<'_>,
         connection: &Connection,
         claimed: Claimed,
-    ) -> Result<(UserId, IdentityId), Undone> {
+    ) -> Result<(UserId, IdentityId, Option<WhyNot>), Undone> {
         let (issuer, subject) = (&self.found.proof.issuer, &self.found.proof.subject);
         match identities::find(tx, connection.id, issuer, subject).await? {
             Some(identity) => {
@@ -286,7 +293,8 @@ impl SignIn {
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
                 self.refresh(tx, user, &identity, claimed).await?;
                 self.expected(tx, connection, identity.user_id, claimed, false).await?;
-                Ok((identity.user_id, identity.id))
+                let (_, why) = self.auto_join(tx, connection, identity.user_id, claimed).await?;
+                Ok((identity.user_id, identity.id, why))
             }
             None => self.first_login(tx, connection, claimed).await,
         }
@@ -317,7 +325,7 @@ impl SignIn {
         tx: &mut Tx<'_>,
         connection: &Connection,
         claimed: Claimed,
-    ) -> Result<(UserId, IdentityId), Undone> {
+    ) -> Result<(UserId, IdentityId, Option<WhyNot>), Undone> {
         let user = User {
             id: UserId::new(&self.keep.random, self.keep.now),
             project_id: self.keep.project.id,
@@ -342,13 +350,36 @@ impl SignIn {
         let created = self.event("user.created", connection).actor("house").subject(user.id);
         self.keep.record(tx, &created).await?;
         let expected = self.expected(tx, connection, user.id, claimed, true).await?;
-        if connection.settings.jit == Jit::ExpectedOnly && !expected {
-            return Err(Refusal::NotExpected.into());
-        }
         if connection.settings.jit == Jit::CreateAndJoin {
             self.join_by_jit(tx, connection, user.id).await?;
         }
-        Ok((user.id, identity.id))
+        let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
+        if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined {
+            return Err(Refusal::NotExpected.into());
+        }
+        Ok((user.id, identity.id, why))
+    }
+
+    /// Lets them join by their domain, if its organization wants that; whether they did, or why not (threats H07).
+    async fn auto_join(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        user: UserId,
+        claimed: Claimed,
+    ) -> Result<(bool, Option<WhyNot>), Undone> {
+        let email = self.found.proof.email.as_ref().filter(|_| claimed.auto_join);
+        let (Some(email), Some(domain), Some(organization)) =
+            (email, claimed.domain, connection.organization_id)
+        else {
+            return Ok((false, None));
+        };
+        let proved = Proved { user, email, domain, organization };
+        Ok(match auto::consider(tx, &self.keep, proved).await? {
+            Considered::Joined => (true, None),
+            Considered::IsMember => (false, None),
+            Considered::No(why) => (false, Some(why)),
+        })
     }
 
     async fn join_by_jit(

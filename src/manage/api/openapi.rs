@@ -274,6 +274,8 @@ fn problem() -> Value {
             "code": { "type": "string", "description": "Stable: what a program looks at." },
             "detail": { "type": "string", "description": "For people; it may change." },
             "request_id": { "type": "string" },
+            "expected": { "type": "string", "description": "What was looked for." },
+            "found": { "type": "array", "items": { "type": "string" }, "description": "What was there instead." },
             "errors": {
                 "type": "array",
                 "items": {

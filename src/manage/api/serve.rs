@@ -267,19 +267,21 @@ fn plain(status: u16, kind: &'static str, body: Bytes) -> Response {
     response
 }
 
+fn plain_told(code: Code, detail: String) -> Told {
+    Told { code, detail, errors: Vec::new(), max_age: None, more: serde_json::Map::new() }
+}
+
 async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let told = match refused {
         Refused::Told(told) => *told,
-        Refused::Conflict => {
-            Told { code: Code::Busy, detail: Code::Busy.title().into(), errors: Vec::new(), max_age: None }
-        }
+        Refused::Conflict => plain_told(Code::Busy, Code::Busy.title().into()),
         Refused::Failed(fault) => {
             visitor.report(&fault).await;
             let detail = format!("our own failure; quote {}", visitor.request);
-            Told { code: Code::ServerError, detail, errors: Vec::new(), max_age: None }
+            plain_told(Code::ServerError, detail)
         }
     };
-    let Told { code, detail, errors, max_age } = told;
+    let Told { code, detail, errors, max_age, more } = told;
     names::api_refused(code.word());
     let problem = Problem {
         kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
@@ -289,6 +291,7 @@ async fn shown(visitor: &Visitor, refused: Refused) -> Response {
         detail,
         request_id: visitor.request.to_string(),
         errors,
+        more,
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = plain(code.status(), "application/problem+json", body.into());

@@ -53,6 +53,18 @@ pub async fn has_owner(db: &mut impl Read, organization: OrganizationId) -> Resu
     Ok(db.one(sql, params![organization, role::OWNER]).await?.is_some())
 }
 
+/// How many memberships of an organization came from a source since.
+pub async fn joined_since(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    source: MembershipSource,
+    since: Moment,
+) -> Result<i64, StoreError> {
+    let sql =
+        "SELECT COUNT(*) FROM memberships WHERE organization_id = $1 AND source = $2 AND created_at >= $3";
+    db.one(sql, params![organization, source.word(), since]).await?.map_or(Ok(0), |row| row.get(0))
+}
+
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
 pub async fn insert(
     tx: &mut Tx<'_>,

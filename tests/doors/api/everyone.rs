@@ -23,13 +23,15 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
-        Self([("organization_id", organization), ("connection_id", connection)].into())
+        let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        Self([("organization_id", organization), ("connection_id", connection), ("domain_id", domain)].into())
     }
 
     /// Things that are nowhere.
     fn unknown() -> Self {
         let none = "00000000000000000000000007";
-        Self([("organization_id", format!("org_{none}")), ("connection_id", format!("conn_{none}"))].into())
+        let all = [("organization_id", "org"), ("connection_id", "conn"), ("domain_id", "dom")];
+        Self(all.map(|(name, prefix)| (name, format!("{prefix}_{none}"))).into())
     }
 
     /// A path with these in it.

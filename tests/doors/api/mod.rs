@@ -2,6 +2,7 @@
 
 mod callers;
 mod document;
+mod domains;
 mod everyone;
 mod organizations;
 mod requests;

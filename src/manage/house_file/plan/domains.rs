@@ -7,7 +7,8 @@ use crate::foundation::id::{ConnectionId, DomainId, OrganizationId};
 use crate::manage::house_file::change::{DnsRecord, Field};
 use crate::manage::house_file::parts::DomainPart;
 use crate::manage::house_file::{Mode, change};
-use crate::model::domain::{Domain, DomainState};
+use crate::model::domain::{AutoJoin, Domain, DomainState};
+use crate::model::role;
 use crate::store::durable::domains;
 use crate::store::durable::engine::{Lock, StoreError};
 
@@ -52,24 +53,9 @@ impl Plan<'_, '_> {
         routes: &[ConnectionId],
     ) -> Result<(), StoreError> {
         let now = self.tools.now;
-        let blank = Domain {
-            id: DomainId::new(&self.tools.random, now),
-            project_id: self.project.id,
-            organization_id: organization,
-            name: part.name.value.clone(),
-            state: DomainState::Pending,
-            challenge: self.challenge(),
-            routing_since: None,
-            trust_since: None,
-            auto_join_since: None,
-            created_at: now,
-            updated_at: now,
-            verified_at: None,
-            lapsed_at: None,
-            checked_at: None,
-            next_check_at: now,
-            misses: 0,
-        };
+        let id = DomainId::new(&self.tools.random, now);
+        let of = (self.project.id, organization);
+        let blank = Domain::claimed(id, of, part.name.value.clone(), self.challenge(), now);
         let domain = self.switched(part, blank);
         domains::insert(self.tx, &domain).await?;
         domains::set_connections(self.tx, domain.id, routes).await?;
@@ -93,13 +79,10 @@ impl Plan<'_, '_> {
             return Err(StoreError::Conflict);
         };
         let mut after = self.switched(part, before.clone());
-        let renewed = matches!(before.state, DomainState::Lapsed | DomainState::Removed);
+        let renewed = before.is_over(self.tools.now);
         if renewed {
             // The old proof is stale: whoever holds the name now must prove it anew (threats C16).
-            after.state = DomainState::Pending;
-            after.challenge = self.challenge();
-            (after.verified_at, after.lapsed_at, after.checked_at) = (None, None, None);
-            (after.misses, after.next_check_at) = (0, self.tools.now);
+            after = after.restarted(self.challenge(), self.tools.now);
         }
         let old_routes = domains::connections_of(self.tx, before.id).await?;
         let mut fields = self.differs(&shown(&before, &old_routes), &shown(&after, routes));
@@ -128,7 +111,10 @@ impl Plan<'_, '_> {
 
     fn switched(&self, part: &DomainPart, before: Domain) -> Domain {
         let now = self.tools.now;
+        // What the file turns on without a word more, members join by.
+        let role = before.auto_join.role.clone().or_else(|| part.auto_join.then(|| role::MEMBER.to_owned()));
         Domain {
+            auto_join: AutoJoin { role, ..before.auto_join.clone() },
             routing_since: since(part.use_for_routing, before.routing_since, now),
             trust_since: since(part.trust_email, before.trust_since, now),
             auto_join_since: since(part.auto_join, before.auto_join_since, now),

@@ -2,6 +2,7 @@
 
 use super::keys::{Keys, Reader};
 use crate::foundation::domain_name::DomainName;
+use crate::foundation::public_suffix::claimable;
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::DomainPart;
 
@@ -15,8 +16,9 @@ pub fn read(reader: &Reader<'_>, tables: Vec<Keys<'_>>) -> Vec<DomainPart> {
         let auto_join = keys.flag("auto_join", false);
         keys.finish();
         let name = name.and_then(|text| {
-            let parsed = reader.accept(text.at, DomainName::parse(&text.value));
-            parsed.map(|name| Placed { value: name, at: text.at })
+            let name = reader.accept(text.at, DomainName::parse(&text.value))?;
+            reader.accept(text.at, claimable(&name))?;
+            Some(Placed { value: name, at: text.at })
         });
         let (Some(name), Some(organization)) = (name, organization) else { continue };
         if let Some(other) = domains.iter().find(|domain| domain.name.value == name.value) {

@@ -69,17 +69,33 @@ CREATE TABLE domains (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     name            TEXT NOT NULL,
     state           TEXT NOT NULL,
+    -- dns_txt or http_file.
+    method          TEXT NOT NULL,
     challenge       TEXT NOT NULL,
+    -- Until when it proves a claim that is pending.
+    challenge_until BIGINT NOT NULL,
+    -- The fresh one that a verified domain must prove in time (threats C16).
+    next_challenge       TEXT,
+    next_challenge_since BIGINT,
+    -- When the present challenge was first proved.
+    proved_at       BIGINT,
     routing_since   BIGINT,
     trust_since     BIGINT,
     auto_join_since BIGINT,
+    auto_join       TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     verified_at     BIGINT,
     lapsed_at       BIGINT,
+    removed_at      BIGINT,
     checked_at      BIGINT,
     next_check_at   BIGINT NOT NULL,
-    misses          BIGINT NOT NULL
+    misses          BIGINT NOT NULL,
+    missed_at       BIGINT,
+    -- What the last look found.
+    answer          TEXT,
+    -- Of what was registered, sorted: another set is another owner, perhaps.
+    nameservers     TEXT
 );
 CREATE UNIQUE INDEX domains_organization_id_name_key ON domains (organization_id, name);
 -- At most one organization holds a domain verified (threats C15).
@@ -167,6 +183,7 @@ CREATE TABLE memberships (
 CREATE UNIQUE INDEX memberships_organization_id_user_id_key ON memberships (organization_id, user_id);
 CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_user);
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
+CREATE INDEX memberships_by_source ON memberships (organization_id, source, created_at);
 
 -- An index of memberships.roles, which stays the truth: who holds a role is found without reading every member.
 CREATE TABLE membership_roles (

@@ -1,0 +1,345 @@
+//! `/organizations/{organization_id}/domains`
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::body::{ClaimDomain, PatchDomain, StartVerification};
+use super::{DomainView, Routed, claim, found, remove, start, switch, view};
+use crate::broker::domain_look::{self, Asked, Published, Sight, Verdict};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::DomainId;
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::domain::{Domain, DomainState};
+use crate::model::permission::Permission;
+use crate::store::durable::domains;
+use crate::store::ephemeral::Kind;
+
+/// How often an organization may have somebody look, in a minute.
+const LOOKS: u64 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn shown(status: u16, routed: &Routed, now: Moment) -> Result<Answer<DomainView>, Refused> {
+    Ok(Answer::new(status, &DomainView::of(routed, now))?.etag(view::tag(routed)))
+}
+
+/// `GET /organizations/{organization_id}/domains` (S1-R12)
+pub struct List;
+
+/// The place in the list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/domains";
+    const NAME: &'static str = "list_domains";
+    const SUMMARY: &'static str = "Domains that the organization claims, proved or not.";
+    const NEED: Need = Need::Permitted(Permission::DomainsRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<DomainView>;
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let limit = page::limit(query.limit)?;
+        let organization = desk.organization()?.id;
+        let list = format!("domains {organization}");
+        let after = page::after::<1>(&list, query.cursor.as_deref())?;
+        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
+        let after = after.map(|[id]| id.parse::<DomainId>().map_err(wrong)).transpose()?;
+        let found = domains::page(&mut desk.db(), organization, after, limit + 1).await?;
+        let routes = domains::routes_of(&mut desk.db(), organization).await?;
+        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let of = |id| routes.iter().filter(|(domain, _)| *domain == id).map(|(_, route)| *route).collect();
+        let view = |domain: Domain| DomainView::of(&Routed { routes: of(domain.id), domain }, desk.now);
+        Answer::new(200, &Page { items: found.into_iter().map(view).collect(), next_cursor })
+    }
+}
+
+/// `POST /organizations/{organization_id}/domains` (S1-R13)
+pub struct Claim;
+
+impl Operation for Claim {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/domains";
+    const NAME: &'static str = "claim_domain";
+    const SUMMARY: &'static str = "Claims a domain: it confers nothing until it is proved.";
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] = &[
+        Code::DomainExists,
+        Code::TooManyDomains,
+        Code::DomainInvalid,
+        Code::MixedScript,
+        Code::PublicSuffix,
+        Code::FreeMailDomain,
+    ];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<ClaimDomain>;
+    type Answer = DomainView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (name, method) = (body.0.name()?, body.0.method.unwrap_or_default());
+        let organization = desk.organization()?.id;
+        desk.change(async move |change| {
+            let claimed = claim(change, organization, name.clone(), method).await?;
+            let location = format!("{BASE}/organizations/{organization}/domains/{}", claimed.domain.id);
+            Ok(shown(201, &claimed, change.keep.now)?.location(location))
+        })
+        .await
+    }
+}
+
+/// `GET /organizations/{organization_id}/domains/{domain_id}` (S1-R15)
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
+    const NAME: &'static str = "read_domain";
+    const SUMMARY: &'static str = "One domain, with what was expected and found when it was last looked up.";
+    const NEED: Need = Need::Permitted(Permission::DomainsRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = DomainView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let domain = asked(&desk).await?;
+        let routes = domains::connections_of(&mut desk.db(), domain.id).await?;
+        shown(200, &Routed { domain, routes }, desk.now)
+    }
+}
+
+/// The claim of the path.
+async fn asked(desk: &Desk) -> Result<Domain, Refused> {
+    let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
+    domains::of(&mut desk.db(), organization, id).await?.ok_or_else(Refused::hidden)
+}
+
+/// `POST /organizations/{organization_id}/domains/{domain_id}/verify` (S1-R14)
+pub struct Start;
+
+impl Operation for Start {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}/verify";
+    const NAME: &'static str = "start_domain_verification";
+    const SUMMARY: &'static str =
+        "What is to be published, and where: the same until it runs out, then a fresh challenge.";
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::InvalidValue];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = StartVerification;
+    type Answer = DomainView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
+        desk.change(async move |change| {
+            let before = found(change, organization, id).await?;
+            let after = start(change, before, body.method).await?;
+            shown(200, &after, change.keep.now)
+        })
+        .await
+    }
+}
+
+/// `POST /organizations/{organization_id}/domains/{domain_id}/confirm` (S1-R18, threats C15)
+pub struct Confirm;
+
+impl Operation for Confirm {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}/confirm";
+    const NAME: &'static str = "confirm_domain";
+    const SUMMARY: &'static str = "Looks for the proof now; 10 times a minute for each organization.";
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::ProofNotFound, Code::DomainTaken, Code::DnsUnavailable];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = DomainView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let domain = asked(&desk).await?;
+        limit(&desk, &domain).await?;
+        if domain.is_over(desk.now) {
+            let detail = "its challenge has run out: verify gives a fresh one";
+            return Err(Refused::new(Code::ProofNotFound, detail).with("expected", domain.txt_value()));
+        }
+        let sight = domain_look::look(desk.visitor.broker(), &domain).await;
+        if !domain_look::proves(&domain, &sight.published) {
+            return Err(unproved(&desk, domain, sight).await?);
+        }
+        let (organization, claimed) = (domain.organization_id, domain.clone());
+        let kept = desk
+            .change(async move |change| {
+                let (_, verdict) =
+                    domain_look::settle(change.tx, change.keep, &claimed, &sight, true).await?;
+                let after = found(change, organization, claimed.id).await?;
+                confirmed(change, &after, verdict)
+            })
+            .await;
+        match kept {
+            Err(refused) if refused.code() == Code::DomainTaken => {
+                contest(&desk, domain).await?;
+                Err(refused)
+            }
+            kept => kept,
+        }
+    }
+}
+
+async fn limit(desk: &Desk, domain: &Domain) -> Result<(), Refused> {
+    let what = format!("domain confirm {}", domain.organization_id);
+    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, MINUTE).await? > LOOKS {
+        return Err(Refused::new(Code::RateLimited, "wait a minute"));
+    }
+    Ok(())
+}
+
+/// Whoever has become verified while we looked is; any other claim that has become another one is to be proved anew.
+fn confirmed(
+    change: &Change<'_, '_>,
+    after: &Routed,
+    verdict: Verdict,
+) -> Result<Answer<DomainView>, Refused> {
+    let is_held = after.domain.state == DomainState::Verified && after.domain.next_challenge.is_none();
+    if verdict == Verdict::Proof || is_held {
+        return shown(200, after, change.keep.now);
+    }
+    let refused = Refused::new(Code::ProofNotFound, "the claim has another challenge by now");
+    Err(refused.with("expected", after.domain.txt_value()))
+}
+
+/// Keeps what was found instead, for who reads the domain later.
+async fn unproved(desk: &Desk, domain: Domain, sight: Sight) -> Result<Refused, Refused> {
+    let expected = domain.txt_value();
+    let refused = match &sight.published {
+        Published::Unknown(why) => Refused::new(Code::DnsUnavailable, why.to_string()),
+        Published::Texts(texts) => {
+            let shown: Vec<String> =
+                texts.iter().take(10).map(|text| text.chars().take(255).collect()).collect();
+            Refused::new(Code::ProofNotFound, Code::ProofNotFound.title()).with("found", shown)
+        }
+    };
+    let (broker, project) = (desk.visitor.broker(), desk.project().clone());
+    let by = Asked { actor: desk.caller.actor(), request: Some(desk.visitor.request), by_somebody: true };
+    domain_look::keep(broker, project, domain, sight, by).await?;
+    Ok(refused.with("expected", expected))
+}
+
+async fn contest(desk: &Desk, domain: Domain) -> Result<(), Refused> {
+    let keep = crate::audit::Keep {
+        random: desk.visitor.broker().random.clone(),
+        project: desk.project().clone(),
+        actor: desk.caller.actor(),
+        request: Some(desk.visitor.request),
+        now: desk.now,
+    };
+    let work = async move |tx: &mut crate::store::durable::engine::Tx<'_>| {
+        domain_look::contested(tx, &keep, &domain).await
+    };
+    desk.db().write(work).await.map(drop).map_err(Refused::from)
+}
+
+/// `PATCH /organizations/{organization_id}/domains/{domain_id}` (S1-R16)
+pub struct Patch;
+
+impl Operation for Patch {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
+    const NAME: &'static str = "patch_domain";
+    const SUMMARY: &'static str = "Turns on or off what a proved domain is used for.";
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::DomainNotVerified,
+        Code::EnforcementDepends,
+        Code::InvalidValue,
+        Code::RoleUnknown,
+        Code::RoleNotAllowed,
+        Code::RoleCeiling,
+        Code::PreconditionFailed,
+    ];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = MergePatch<PatchDomain>;
+    type Answer = DomainView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let wanted = body.0.checked()?;
+        let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
+        desk.change(async move |change| {
+            let owner = change.organization(organization).await?;
+            let before = found(change, organization, id).await?;
+            change.matches(&view::tag(&before))?;
+            let after = switch(change, &owner, before, &wanted).await?;
+            shown(200, &after, change.keep.now)
+        })
+        .await
+    }
+}
+
+/// `DELETE /organizations/{organization_id}/domains/{domain_id}` (S1-R17)
+pub struct Remove;
+
+/// How sure the caller is.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveQuery {
+    /// Also where members could not sign in any more.
+    pub force: Option<bool>,
+}
+
+impl Operation for Remove {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
+    const NAME: &'static str = "remove_domain";
+    const SUMMARY: &'static str = "Gives a domain up: nobody is routed by it from now on; members stay.";
+    const NEED: Need = Need::Permitted(Permission::DomainsWrite);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[204];
+    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    type Query = RemoveQuery;
+    type Body = NoBody;
+    type Answer = ();
+
+    async fn run(desk: Desk, query: RemoveQuery, _: NoBody) -> Result<Answer<()>, Refused> {
+        let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
+        desk.change(async move |change| {
+            let owner = change.organization(organization).await?;
+            let before = found(change, organization, id).await?;
+            change.matches(&view::tag(&before))?;
+            remove(change, &owner, before, query.force == Some(true)).await?;
+            Answer::new(204, &())
+        })
+        .await
+    }
+}

@@ -1,0 +1,67 @@
+//! Who joins by their address alone: what an organization may say of that.
+
+use std::collections::BTreeMap;
+
+use crate::foundation::id::OrganizationId;
+use crate::join::auto::may_be_given;
+use crate::manage::authority::may_grant;
+use crate::manage::desk::Change;
+use crate::manage::refused::{Code, Refused};
+use crate::model::domain::{AutoJoin, Domain};
+use crate::model::role;
+use crate::protocol::problem::Place;
+use crate::store::durable::roles;
+
+/// What is wanted of it. What is absent stays as it is; an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct AutoJoinWanted {
+    pub enabled: Option<bool>,
+    pub role: Option<Option<String>>,
+    pub exclude: Option<Vec<String>>,
+    pub cap_per_hour: Option<Option<u32>>,
+}
+
+/// Rewrites the rule. Turning it on again ends a pause, and the hour begins anew.
+pub(super) async fn rewrite(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    before: &Domain,
+    after: &mut Domain,
+    wanted: &AutoJoinWanted,
+) -> Result<(), Refused> {
+    let old = &before.auto_join;
+    let resumes = wanted.enabled == Some(true) && old.paused_at.is_some();
+    after.auto_join = AutoJoin {
+        role: wanted.role.clone().unwrap_or_else(|| old.role.clone()),
+        exclude: wanted.exclude.clone().unwrap_or_else(|| old.exclude.clone()),
+        cap_per_hour: wanted.cap_per_hour.unwrap_or(old.cap_per_hour),
+        paused_at: old.paused_at.filter(|_| !resumes && after.auto_join_since.is_some()),
+    };
+    if resumes {
+        after.auto_join_since = Some(change.keep.now);
+    }
+    let is_on = after.auto_join_since.is_some();
+    let is_turned_on = is_on && (before.auto_join_since.is_none() || resumes);
+    match &after.auto_join.role {
+        None if is_on && (is_turned_on || wanted.role.is_some()) => {
+            Err(Refused::value("/auto_join/role", "say as what people join"))
+        }
+        Some(role) if is_turned_on || wanted.role.is_some() => {
+            let custom = roles::permissions(change.tx, change.keep.project.id, organization).await?;
+            fits(change, role, &custom)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nobody is given, unasked, what administers the organization (S1-D5), or more than who says so may give (threats H01).
+fn fits(change: &Change<'_, '_>, role: &str, custom: &BTreeMap<String, Vec<String>>) -> Result<(), Refused> {
+    let at = |code: Code, rule: &str| Refused::at(code, Place::Pointer("/auto_join/role".into()), rule);
+    if role::built_in(role).is_none() && !custom.contains_key(role) {
+        return Err(at(Code::RoleUnknown, "there is no such role"));
+    }
+    if !may_be_given(role, custom) {
+        return Err(at(Code::RoleNotAllowed, "it would let people administer the organization"));
+    }
+    may_grant(&change.standing, role, custom).map_err(|code| at(code, code.title()))
+}

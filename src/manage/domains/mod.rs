@@ -1,0 +1,264 @@
+//! Domains: claimed, proved, switched on and given up. What is decided here is decided within the transaction that keeps
+//! it; what the network says was asked before ([`crate::broker::domain_look`]).
+
+pub mod api;
+mod auto_join;
+mod body;
+mod view;
+
+use serde_json::json;
+
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::broker::domain_look::NEVER;
+use crate::foundation::clock::Moment;
+use crate::foundation::domain_name::DomainName;
+use crate::foundation::id::{ConnectionId, DomainId, OrganizationId};
+use crate::model::audit_event::AuditEvent;
+use crate::model::domain::{Domain, DomainState, Method};
+use crate::model::organization::{Enforcement, Organization};
+use crate::store::durable::engine::Lock;
+use crate::store::durable::{connections, domains};
+
+pub use auto_join::AutoJoinWanted;
+pub use view::DomainView;
+
+/// Domains that one organization may claim at a time.
+const MOST: i64 = 20;
+
+/// A domain, and the connections that it is routed to, in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routed {
+    pub domain: Domain,
+    pub routes: Vec<ConnectionId>,
+}
+
+/// What is wanted of a domain. What is absent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Switches {
+    pub use_for_routing: Option<bool>,
+    pub trust_email: Option<bool>,
+    pub connections: Option<Vec<ConnectionId>>,
+    pub auto_join: AutoJoinWanted,
+}
+
+/// A claim of the organization, as it is in this transaction.
+async fn found(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    id: DomainId,
+) -> Result<Routed, Refused> {
+    // Whoever looks at it unattended locks nothing else.
+    change.tx.lock(Lock::Exclusive, "domains", &id.to_string()).await?;
+    let domain = domains::of(change.tx, organization, id).await?.ok_or_else(Refused::hidden)?;
+    let routes = domains::connections_of(change.tx, id).await?;
+    Ok(Routed { domain, routes })
+}
+
+/// Claims a domain, which confers nothing and tells nothing of whoever else does (S1-R13, threats C15). One that was given
+/// up comes back as a new claim, with nothing switched on.
+async fn claim(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    name: DomainName,
+    method: Method,
+) -> Result<Routed, Refused> {
+    let keep = change.keep;
+    let challenge = keep.random.token().expose().to_owned();
+    let known = domains::by_name(change.tx, organization, &name).await?;
+    if known.as_ref().is_some_and(|known| known.state != DomainState::Removed) {
+        return Err(Refused::new(Code::DomainExists, Code::DomainExists.title()));
+    }
+    if domains::count(change.tx, organization).await? >= MOST {
+        return Err(Refused::new(Code::TooManyDomains, format!("an organization claims at most {MOST}")));
+    }
+    let domain = match known {
+        Some(known) => {
+            let domain = Domain { method, ..switched_off(&known).restarted(challenge, keep.now) };
+            domains::update(change.tx, &domain).await?;
+            domain
+        }
+        None => {
+            let (id, of) = (DomainId::new(&keep.random, keep.now), (keep.project.id, organization));
+            let domain = Domain { method, ..Domain::claimed(id, of, name, challenge, keep.now) };
+            domains::insert(change.tx, &domain).await?;
+            domain
+        }
+    };
+    let claimed = Routed { domain, routes: Vec::new() };
+    let event = event(change, "organization.domain.claimed", &claimed);
+    change.record(&event.changing(None, Some(view::facts(&claimed)))).await?;
+    Ok(claimed)
+}
+
+/// The challenge to prove: the same until it runs out, then a fresh one (S1-R14). What lapsed begins anew, with nothing
+/// switched on (threats C16).
+async fn start(
+    change: &mut Change<'_, '_>,
+    before: Routed,
+    method: Option<Method>,
+) -> Result<Routed, Refused> {
+    let now = change.keep.now;
+    let method = method.unwrap_or(before.domain.method);
+    if before.domain.state == DomainState::Verified && method != before.domain.method {
+        return Err(Refused::value("/method", "a verified domain is looked up as it was proved"));
+    }
+    let mut after = before.clone();
+    if before.domain.is_over(now) {
+        let challenge = change.keep.random.token().expose().to_owned();
+        let lapsed = before.domain.state == DomainState::Lapsed;
+        let base = if lapsed { switched_off(&before.domain) } else { before.domain.clone() };
+        after.domain = base.restarted(challenge, now);
+    }
+    if method != after.domain.method {
+        (after.domain.method, after.domain.answer, after.domain.next_check_at) = (method, None, now);
+    }
+    if after == before {
+        return Ok(after);
+    }
+    after.domain.updated_at = now;
+    kept(change, "organization.domain.challenged", &before, &after).await?;
+    Ok(after)
+}
+
+/// Writes what differs of the switches (S1-R16), with the event that tells of it.
+async fn switch(
+    change: &mut Change<'_, '_>,
+    organization: &Organization,
+    before: Routed,
+    wanted: &Switches,
+) -> Result<Routed, Refused> {
+    let now = change.keep.now;
+    let mut after = before.clone();
+    let domain = &mut after.domain;
+    domain.routing_since = since(wanted.use_for_routing, domain.routing_since, now);
+    domain.trust_since = since(wanted.trust_email, domain.trust_since, now);
+    domain.auto_join_since = since(wanted.auto_join.enabled, domain.auto_join_since, now);
+    auto_join::rewrite(change, organization.id, &before.domain, domain, &wanted.auto_join).await?;
+    if let Some(routes) = &wanted.connections {
+        own(change, organization.id, routes).await?;
+        after.routes.clone_from(routes);
+    }
+    if after == before {
+        return Ok(after);
+    }
+    only_when_verified(&before.domain, &after.domain)?;
+    if before.domain.routing_since.is_none() && routes(&after).is_none_or(<[_]>::is_empty) {
+        let turned_on = after.domain.routing_since.is_some();
+        if turned_on {
+            return Err(Refused::value("/connection_ids", "routing needs a connection to lead to"));
+        }
+    }
+    if is_relied_on(organization, &before) && !is_relied_on(organization, &after) {
+        return Err(depends());
+    }
+    after.domain.updated_at = now;
+    kept(change, "organization.domain.updated", &before, &after).await?;
+    Ok(after)
+}
+
+/// Gives a claim up: nobody is routed by it from now on, and it is free for others. Members stay (S1-R17).
+async fn remove(
+    change: &mut Change<'_, '_>,
+    organization: &Organization,
+    before: Routed,
+    by_force: bool,
+) -> Result<(), Refused> {
+    if !by_force && is_relied_on(organization, &before) {
+        return Err(depends());
+    }
+    let now = change.keep.now;
+    let domain = Domain {
+        state: DomainState::Removed,
+        next_challenge: None,
+        removed_at: Some(now),
+        updated_at: now,
+        next_check_at: NEVER,
+        ..switched_off(&before.domain)
+    };
+    kept(change, "organization.domain.removed", &before, &Routed { domain, routes: Vec::new() }).await
+}
+
+fn switched_off(domain: &Domain) -> Domain {
+    Domain { routing_since: None, trust_since: None, auto_join_since: None, ..domain.clone() }
+}
+
+/// A switch that is on stays on since it was turned.
+fn since(wanted: Option<bool>, known: Option<Moment>, now: Moment) -> Option<Moment> {
+    match wanted {
+        Some(true) => known.or(Some(now)),
+        Some(false) => None,
+        None => known,
+    }
+}
+
+/// Nothing is turned on before the proof (S1-D4, S1-D5).
+fn only_when_verified(before: &Domain, after: &Domain) -> Result<(), Refused> {
+    let turned_on = [
+        (before.routing_since, after.routing_since),
+        (before.trust_since, after.trust_since),
+        (before.auto_join_since, after.auto_join_since),
+    ]
+    .into_iter()
+    .any(|(before, after)| before.is_none() && after.is_some());
+    if turned_on && before.state != DomainState::Verified {
+        return Err(Refused::new(Code::DomainNotVerified, "prove the domain first"));
+    }
+    Ok(())
+}
+
+/// Only its own connections assert an organization's addresses (invariant 2).
+async fn own(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    routes: &[ConnectionId],
+) -> Result<(), Refused> {
+    for (place, id) in routes.iter().enumerate() {
+        let found = connections::by_id(change.tx, change.keep.project.id, *id).await?;
+        if found.and_then(|found| found.organization_id) != Some(organization) {
+            let pointer = format!("/connection_ids/{place}");
+            return Err(Refused::value(&pointer, "the organization has no such connection"));
+        }
+    }
+    Ok(())
+}
+
+/// Where a domain leads now; nowhere, while it is not routed.
+fn routes(routed: &Routed) -> Option<&[ConnectionId]> {
+    routed.domain.routing_since.map(|_| &*routed.routes)
+}
+
+/// Whether members could not sign in any more without it: they must come through the organization's own connection.
+fn is_relied_on(organization: &Organization, routed: &Routed) -> bool {
+    organization.policy.enforcement == Enforcement::Required
+        && routed.domain.state == DomainState::Verified
+        && routes(routed).is_some_and(|routes| !routes.is_empty())
+}
+
+fn depends() -> Refused {
+    let detail =
+        "members must come through the organization's own connection, and this domain leads them there";
+    Refused::new(Code::EnforcementDepends, detail)
+}
+
+async fn kept(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    before: &Routed,
+    after: &Routed,
+) -> Result<(), Refused> {
+    domains::update(change.tx, &after.domain).await?;
+    if after.routes != before.routes {
+        domains::set_connections(change.tx, after.domain.id, &after.routes).await?;
+    }
+    let (was, is) = audit::differing(&json!(view::facts(before)), &json!(view::facts(after)));
+    let event = event(change, action, after).changing(Some(was), Some(is));
+    change.record(&event).await
+}
+
+fn event(change: &Change<'_, '_>, action: &'static str, routed: &Routed) -> AuditEvent {
+    let domain = &routed.domain;
+    let event = change.keep.event(action, domain.organization_id).subject(domain.id);
+    event.with("domain", domain.name.as_str())
+}

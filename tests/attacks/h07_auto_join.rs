@@ -1,0 +1,178 @@
+//! H07: who has an address in a domain is no member for that. They join only where the organization wants it, only by
+//! what the domain's own connection proves now, and never again once they were removed.
+
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp::Says;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+/// A house where A's connection lets nobody in by itself.
+async fn closed(engine: Engine) -> House {
+    Plan::on(engine).with("jit = \"create_and_join\"", "jit = \"expected_only\"").build().await
+}
+
+async fn domain_of_a(house: &House) -> String {
+    let id = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+    format!("/organizations/org-a/domains/{id}")
+}
+
+/// Turns it on, with more of a rule.
+async fn lets_join(house: &House, rule: Value) -> Api {
+    let operator = Api::operator(house).await;
+    let mut whole = json!({"enabled": true, "role": "member"});
+    whole.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+    let on = operator.patch(&domain_of_a(house).await, json!({"auto_join": whole})).await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    operator
+}
+
+async fn comes(house: &House, email: &str) -> bool {
+    let arrival = Person::new(email).follows(&Application::rp1(house).asks()).await;
+    arrival.told_application("code").is_some()
+}
+
+/// Their membership of A: how it came about, and how it is.
+async fn membership(house: &House, email: &str) -> Option<String> {
+    let sql = format!(
+        "SELECT m.source || ' ' || m.status || ' ' || m.roles FROM memberships m JOIN users u ON u.id = m.user_id
+         JOIN organizations o ON o.id = m.organization_id WHERE u.email = '{email}' AND o.slug = 'org-a'"
+    );
+    house.text(&sql).await
+}
+
+/// Why the last one who signed in did not join.
+async fn why_not(house: &House) -> Vec<Value> {
+    let events = house.audit().await.into_iter().filter(|event| event.action == "login.authenticated");
+    events.filter_map(|event| event.detail.get("auto_join").cloned()).collect()
+}
+
+#[tokio::test]
+async fn h07_s1_d5_s1_d6_nobody_joins_by_an_address_until_the_organization_wants_it() {
+    for engine in ENGINES {
+        let house = closed(engine).await;
+        let before = house.before().await;
+        assert!(!comes(&house, "new@a.test").await);
+        house.unchanged(&before).await;
+        lets_join(&house, json!({})).await;
+        assert!(comes(&house, "new@a.test").await);
+        assert_eq!(membership(&house, "new@a.test").await.as_deref(), Some("auto_join active [\"member\"]"));
+        assert!(comes(&house, "new@a.test").await, "once");
+        assert_eq!(house.events_of("organization.member.added").await, 1);
+
+        // Whom another connection, another domain or nobody vouches for stays outside.
+        house.idp_a.says(Says::that("77", "unproved@a.test").claim("email_verified", "false"));
+        assert!(!comes(&house, "unproved@a.test").await);
+        house.idp_a.says(Says::truth());
+        house.idp_b.says(Says::that("78", "posing@a.test"));
+        assert!(!comes(&house, "bob@b.test").await, "B's provider says that it is somebody of A");
+        house.idp_a.says(Says::that("79", "below@sub.a.test"));
+        assert!(!comes(&house, "ann@a.test").await);
+        for stranger in ["unproved@a.test", "posing@a.test", "below@sub.a.test"] {
+            assert_eq!(membership(&house, stranger).await, None, "{stranger}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn h07_s1_d7_s1_d8_s1_d9_shared_mailboxes_aliases_and_contractors_stay_outside() {
+    let house = closed(Engine::Sqlite).await;
+    lets_join(&house, json!({"exclude": ["*-ext", "contractor.*", "eve"]})).await;
+    for outside in [
+        "info@a.test",
+        "Support@a.test",
+        "admin+x@a.test",
+        "ann+x@a.test",
+        "dan-ext@a.test",
+        "contractor.dan@a.test",
+        "EVE@a.test",
+    ] {
+        let before = house.before().await;
+        assert!(!comes(&house, outside).await, "{outside}");
+        house.unchanged(&before).await;
+    }
+    assert!(comes(&house, "dan@a.test").await && comes(&house, "steve@a.test").await);
+}
+
+#[tokio::test]
+async fn h07_s1_d10_who_was_removed_or_suspended_does_not_come_back_by_an_address() {
+    for engine in ENGINES {
+        let house = closed(engine).await;
+        lets_join(&house, json!({})).await;
+        for status in ["removed", "suspended", "blocked"] {
+            let email = format!("{status}@a.test");
+            assert!(comes(&house, &email).await);
+            let sql = format!(
+                "UPDATE memberships SET status = '{status}' WHERE user_id = (SELECT id FROM users WHERE email = '{email}')"
+            );
+            assert_eq!(house.execute(&sql).await, 1);
+            let told = why_not(&house).await.len();
+            comes(&house, &email).await;
+            let expected = format!("auto_join {status} [\"member\"]");
+            assert_eq!(membership(&house, &email).await, Some(expected));
+            let why = why_not(&house).await;
+            assert_eq!(
+                (why.len(), why.iter().all(|why| *why == json!("known"))),
+                (told + 1, true),
+                "{why:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn h07_when_many_join_in_an_hour_it_pauses_until_somebody_turns_it_on_again() {
+    for engine in ENGINES {
+        let house = closed(engine).await;
+        let operator = lets_join(&house, json!({"cap_per_hour": 4})).await;
+        let crowd: Vec<_> = (0..10).map(|one| format!("p{one}@a.test")).collect();
+        let came = futures_util::future::join_all(crowd.iter().map(|email| comes(&house, email))).await;
+        assert_eq!(came.iter().filter(|came| **came).count(), 4, "{came:?}");
+        assert_eq!(house.facts().await.rows("memberships"), 4);
+        assert_eq!(house.events_of("organization.auto_join.paused").await, 1);
+        let path = domain_of_a(&house).await;
+        let view = operator.get(&path).await.json();
+        assert_eq!(view["auto_join"]["paused_at"], json!("2026-06-01T09:00:00.000Z"));
+        house.turn_clock(7_200);
+        assert!(!comes(&house, "late@a.test").await, "an hour alone ends no pause");
+        let on = operator.patch(&path, json!({"auto_join": {"enabled": true}})).await;
+        assert_eq!((on.status.as_u16(), &on.json()["auto_join"]["paused_at"]), (200, &Value::Null));
+        assert!(comes(&house, "late@a.test").await);
+    }
+}
+
+#[tokio::test]
+async fn h07_s1_d5_a_role_that_has_come_to_administer_something_is_given_to_nobody_any_more() {
+    let mut plan = Plan::default().with("jit = \"create_and_join\"", "jit = \"expected_only\"");
+    plan = plan.and("\n[role.viewer]\npermissions = [\"reports:read\"]\n");
+    let house = plan.build().await;
+    lets_join(&house, json!({"role": "viewer"})).await;
+    assert!(comes(&house, "one@a.test").await);
+    assert_eq!(membership(&house, "one@a.test").await.as_deref(), Some("auto_join active [\"viewer\"]"));
+    house.execute("UPDATE roles SET permissions = '[\"members:write\"]' WHERE name = 'viewer'").await;
+    let before = house.before().await;
+    assert!(!comes(&house, "two@a.test").await);
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn h07_c16_nobody_joins_by_a_domain_that_is_not_held_routed_and_trusted_now() {
+    let house = closed(Engine::Sqlite).await;
+    lets_join(&house, json!({})).await;
+    for (off, on) in [
+        ("state = 'lapsed'", "state = 'verified'"),
+        ("routing_since = NULL", "routing_since = 1"),
+        ("trust_since = NULL", "trust_since = 1"),
+        ("auto_join_since = NULL", "auto_join_since = 1"),
+    ] {
+        assert_eq!(house.execute(&format!("UPDATE domains SET {off} WHERE name = 'a.test'")).await, 1);
+        let before = house.before().await;
+        assert!(!comes(&house, "new@a.test").await, "{off}");
+        house.unchanged(&before).await;
+        house.execute(&format!("UPDATE domains SET {on} WHERE name = 'a.test'")).await;
+    }
+    assert!(comes(&house, "new@a.test").await);
+}
