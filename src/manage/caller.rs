@@ -181,10 +181,15 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
         Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
         Holder::Organization(id, permissions) => (*id, permissions),
     };
-    let found = organizations::by_id(db, project.id, id).await?;
-    let Some(organization) = found.filter(|found| found.deleted_at.is_none()) else { return Ok(None) };
+    let found = organizations::of_key(db, project.id, key.id).await?;
+    let found = found.filter(|(found, _)| found.deleted_at.is_none());
+    let Some((organization, same_epoch)) = found else { return Ok(None) };
     if !organization.is_active() {
         return Ok(Some(Standing::Inactive(id)));
+    }
+    // Made before a deactivation: as dead as every token of that time (threats H03).
+    if !same_epoch {
+        return Ok(None);
     }
     let granted: BTreeSet<_> = permissions.iter().cloned().collect();
     let meanings = &project.settings.functional_roles;

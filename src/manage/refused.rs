@@ -49,6 +49,8 @@ codes! {
     NotFound = 404 "not_found" "There is nothing here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
+    ConfirmationRequired = 409 "confirmation_required" "What cannot be undone must be confirmed by name";
+    NotDeleted = 409 "not_deleted" "The organization is not deleted";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";

@@ -1,5 +1,7 @@
 //! An organization: a customer company. It owns domains, connections, roles, members, policy and audit.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -24,6 +26,11 @@ pub struct Organization {
     pub updated_at: Moment,
     pub deactivated_at: Option<Moment>,
     pub deleted_at: Option<Moment>,
+    /// When what is left of a deleted one is forgotten; absent once that is done.
+    pub purge_at: Option<Moment>,
+    /// One more with every deactivation and deletion. What was issued carries the epoch of its issue, and is dead in
+    /// any other (threats H03): a number and not a moment, so that no node's clock matters.
+    pub epoch: i64,
 }
 
 words! {
@@ -40,6 +47,36 @@ impl Organization {
     }
     pub fn is_active(&self) -> bool {
         self.deactivated_at.is_none() && self.deleted_at.is_none()
+    }
+
+    /// Nobody acts for it from now on (S0-30), and what was issued until now never comes back.
+    #[must_use]
+    pub fn deactivated(self, now: Moment) -> Self {
+        match self.deactivated_at {
+            Some(_) => self,
+            None => Self { deactivated_at: Some(now), updated_at: now, epoch: self.epoch + 1, ..self },
+        }
+    }
+
+    /// Whoever signs in from now on may act for it again.
+    #[must_use]
+    pub fn reactivated(self, now: Moment) -> Self {
+        match self.deactivated_at {
+            Some(_) => Self { deactivated_at: None, updated_at: now, ..self },
+            None => self,
+        }
+    }
+
+    /// As if it did not exist (S1-R05), until it is restored or its grace period is over.
+    #[must_use]
+    pub fn deleted(self, now: Moment, grace: Duration) -> Self {
+        let purge_at = Some(now.plus(grace));
+        Self { deleted_at: Some(now), purge_at, updated_at: now, epoch: self.epoch + 1, ..self }
+    }
+
+    #[must_use]
+    pub fn restored(self, now: Moment) -> Self {
+        Self { deleted_at: None, purge_at: None, updated_at: now, ..self }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::model::delegation::Delegation;
+use crate::model::grant::Epochs;
 use crate::model::login::Context;
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
 use crate::model::organization::{Enforcement, Organization, Policy};
@@ -22,7 +23,7 @@ use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::standing;
 use crate::store::durable::{applications, delegations, memberships, organizations, projects, roles};
 
 /// What is to be minted.
@@ -34,6 +35,8 @@ pub struct Request {
     pub context: Context,
     pub scopes: Vec<String>,
     pub now: Moment,
+    /// In which the grant was given that this is of; absent where the grant is to be made.
+    pub epochs: Option<Epochs>,
 }
 
 impl Request {
@@ -65,6 +68,16 @@ pub struct ActingFor {
 }
 
 impl Minted {
+    /// As they are in the snapshot that minted it.
+    pub fn epochs(&self) -> Epochs {
+        let acting = self.acting.as_ref();
+        let home = acting.and_then(|acting| acting.on_behalf.as_ref());
+        Epochs {
+            organization: acting.map(|acting| acting.organization.epoch),
+            home: home.map(|(home, _)| home.epoch),
+        }
+    }
+
     /// The facts that every audit event of an issue names.
     pub fn describe(&self, event: AuditEvent) -> AuditEvent {
         let event = event
@@ -84,6 +97,7 @@ impl Minted {
 struct Facts {
     now: Moment,
     context: Context,
+    epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
     session: Option<Session>,
@@ -91,6 +105,7 @@ struct Facts {
     connection: Option<Connection>,
     /// Whose connection it is, unless it is the project's.
     provider: Option<Organization>,
+    still_provided: bool,
     organization: Option<Organization>,
     membership: Option<Membership>,
     delegation: Option<Delegation>,
@@ -156,22 +171,17 @@ fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>, 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let project = projects::by_id(tx, request.project).await?;
     let application = applications::by_id(tx, request.project, request.application).await?;
-    let (session, user, connection, provider) =
-        match standing::of(tx, request.project, request.session).await? {
-            Some(Standing { session, user, connection, provider }) => {
-                (Some(session), Some(user), Some(connection), provider)
-            }
-            None => (None, None, None, None),
-        };
     let mut facts = Facts {
         now: request.now,
         context: request.context,
+        epochs: request.epochs,
         project,
         application,
-        session,
-        user,
-        connection,
-        provider,
+        session: None,
+        user: None,
+        connection: None,
+        provider: None,
+        still_provided: false,
         organization: None,
         membership: None,
         delegation: None,
@@ -179,6 +189,11 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         home_membership: None,
         is_listed: true,
     };
+    if let Some(standing) = standing::of(tx, request.project, request.session).await? {
+        (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
+        (facts.connection, facts.provider) = (Some(standing.connection), standing.provider);
+        facts.still_provided = standing.still_provided;
+    }
     gather_context(tx, request, &mut facts).await?;
     Ok(facts)
 }
@@ -254,10 +269,11 @@ fn organization_is_resolved(facts: &Facts) -> Result<(), Refusal> {
 }
 
 fn organization_is_active(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(
-        facts.organization.as_ref().is_none_or(Organization::is_active),
-        Refusal::OrganizationInactive,
-    )
+    let fine = |organization: &Organization| {
+        let same = facts.epochs.is_none_or(|epochs| epochs.organization == Some(organization.epoch));
+        organization.is_active() && same
+    };
+    refuse_unless(facts.organization.as_ref().is_none_or(fine), Refusal::OrganizationInactive)
 }
 
 fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
@@ -281,6 +297,9 @@ fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
 /// organization, and one of those it names.
 fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bool {
     let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
+    let home_is_active = |home: &Organization| {
+        home.is_active() && facts.epochs.is_none_or(|epochs| epochs.home == Some(home.epoch))
+    };
     let own = facts.home_membership.as_ref().is_some_and(|membership| {
         membership.status == MembershipStatus::Active
             && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
@@ -291,7 +310,7 @@ fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bo
     delegation.target == target
         && delegation.is_in_force(facts.now)
         && delegation.settings.means(user.proved_email())
-        && facts.home.as_ref().is_some_and(Organization::is_active)
+        && facts.home.as_ref().is_some_and(home_is_active)
         && own
         && !unwanted
 }
@@ -304,9 +323,7 @@ fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
 fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
     let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
     let connection = connection.ok_or(Refusal::ConnectionInactive)?;
-    let provided =
-        connection.organization_id.is_none() || facts.provider.as_ref().is_some_and(Organization::is_active);
-    refuse_unless(provided, Refusal::ConnectionInactive)?;
+    refuse_unless(facts.still_provided, Refusal::ConnectionInactive)?;
     let application = facts.application.as_ref().map(|application| &application.settings);
     let offered = application.is_some_and(|settings| {
         settings.accepts_connection(connection.id, connection.organization_id.is_some())

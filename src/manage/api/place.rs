@@ -35,17 +35,23 @@ impl Place {
         let mut place = Self { params, organization: None, target: Target::Project };
         match at {
             At::Project => {}
-            At::Organization => place.of_organization(visitor, false).await?,
-            At::OrganizationOrNew => place.of_organization(visitor, true).await?,
+            At::Organization | At::OrganizationOrNew | At::OrganizationOrDeleted => {
+                place.of_organization(visitor, at).await?
+            }
             At::Asked => place.asked(visitor, caller, asked).await?,
             At::Thing(thing) => place.thing(visitor, thing).await?,
         }
         Ok(place)
     }
 
-    async fn of_organization(&mut self, visitor: &Visitor, may_be_new: bool) -> Result<(), Refused> {
+    async fn of_organization(&mut self, visitor: &Visitor, at: At) -> Result<(), Refused> {
         let named = self.params.get("organization_id").to_owned();
-        self.organization = by_name(visitor, &named).await?;
+        let may_be_new = at == At::OrganizationOrNew;
+        self.organization = if at == At::OrganizationOrDeleted {
+            of_any_status(visitor, &named).await?
+        } else {
+            by_name(visitor, &named).await?
+        };
         self.target = match &self.organization {
             Some(organization) => Target::Organization(organization.id),
             None if may_be_new && named.parse::<OrganizationId>().is_ok() => Target::New,
@@ -138,9 +144,12 @@ async fn params(parts: &mut Parts) -> Result<Params, Refused> {
 
 /// By id, UUID or slug; one that is deleted is none.
 async fn by_name(visitor: &Visitor, named: &str) -> Result<Option<Organization>, Refused> {
+    Ok(of_any_status(visitor, named).await?.filter(|found| found.deleted_at.is_none()))
+}
+
+async fn of_any_status(visitor: &Visitor, named: &str) -> Result<Option<Organization>, Refused> {
     if named.contains('\0') {
         return Ok(None);
     }
-    let found = organizations::named(&mut &visitor.broker().db, visitor.project.id, named).await?;
-    Ok(found.filter(|found| found.deleted_at.is_none()))
+    Ok(organizations::named(&mut &visitor.broker().db, visitor.project.id, named).await?)
 }

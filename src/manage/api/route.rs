@@ -26,6 +26,8 @@ pub enum At {
     Organization,
     /// The same; for the operator it may be one that is still to be made.
     OrganizationOrNew,
+    /// The same, and one that is deleted is found, too; only the operator needs that.
+    OrganizationOrDeleted,
     /// The organization that query or body name ([`Operation::organization`]), or the caller's own.
     Asked,
     /// A thing with an id of its own in the path.

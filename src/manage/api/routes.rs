@@ -9,4 +9,8 @@ pub const ROUTES: &[Route] = &[
     Route::of::<organizations::Read>(),
     Route::of::<organizations::Replace>(),
     Route::of::<organizations::Patch>(),
+    Route::of::<organizations::Deactivate>(),
+    Route::of::<organizations::Reactivate>(),
+    Route::of::<organizations::Delete>(),
+    Route::of::<organizations::Restore>(),
 ];

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod lifecycle;
 mod view;
 
 use serde_json::json;
@@ -25,6 +26,7 @@ pub struct Wanted {
     pub description: Option<Option<String>>,
     pub logo_uri: Option<Option<String>>,
     pub functional_roles: Option<Option<Vec<String>>>,
+    pub deactivate: Option<bool>,
 }
 
 impl Wanted {
@@ -87,6 +89,8 @@ async fn create(
         updated_at: keep.now,
         deactivated_at: None,
         deleted_at: None,
+        purge_at: None,
+        epoch: 0,
     };
     let organization = wanted.over(&blank);
     organizations::insert(change.tx, &organization).await?;

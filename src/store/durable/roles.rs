@@ -62,8 +62,9 @@ pub async fn put(tx: &mut Tx<'_>, role: &RoleRow<'_>, now: Moment) -> Result<(),
         .await?;
     if changed == 0 {
         tx.execute(
-            "INSERT INTO roles (id, project_id, organization_id, scope, name, permissions, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+            "INSERT INTO roles (id, project_id, organization_id, scope, name, display_name, permissions, created_at,
+                                updated_at)
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $7)",
             params![
                 role.id,
                 role.project,

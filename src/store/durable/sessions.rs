@@ -40,8 +40,9 @@ pub async fn by_id(
 pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr,
-                               created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                               created_at, expires_at, provider_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                 (SELECT o.epoch FROM connections c JOIN organizations o ON o.id = c.organization_id WHERE c.id = $5))",
         params![
             session.id,
             session.project_id,
@@ -62,7 +63,10 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError
 /// The same person has proved again who they are. False: the session has ended.
 pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreError> {
     let changed = tx.execute(
-        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6,
+                provider_epoch = (SELECT o.epoch FROM connections c
+                                  JOIN organizations o ON o.id = c.organization_id WHERE c.id = $2)
+         WHERE id = $1 AND ended_at IS NULL",
         params![
             session.id,
             session.connection_id,

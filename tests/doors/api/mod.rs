@@ -3,5 +3,6 @@
 mod callers;
 mod document;
 mod everyone;
+mod lifecycle;
 mod organizations;
 mod requests;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Plan, names_of, since};
+use super::{Plan, names_of};
 use crate::foundation::id::OrganizationId;
 use crate::manage::house_file::parts::{AcceptancePart, OrganizationPart};
 use crate::model::organization::{DelegationAcceptance, Organization, Policy};
@@ -160,6 +160,8 @@ impl<'p> Plan<'p, '_> {
             updated_at: now,
             deactivated_at: None,
             deleted_at: None,
+            purge_at: None,
+            epoch: 0,
         };
         let organization = self.wanted(part, policy, blank);
         organizations::insert(self.tx, &organization).await?;
@@ -203,8 +205,11 @@ impl<'p> Plan<'p, '_> {
             logo_uri: part.logo_uri.clone(),
             functional_roles: part.functional_roles.as_ref().map(names),
             policy,
-            deactivated_at: since(!part.active, before.deactivated_at, self.tools.now),
-            ..before
+            ..if part.active {
+                before.reactivated(self.tools.now)
+            } else {
+                before.deactivated(self.tools.now)
+            }
         }
     }
 }
