@@ -11,4 +11,6 @@ pub mod caller;
 pub mod desk;
 pub mod house_file;
 pub mod organizations;
+pub mod policy;
 pub mod refused;
+pub mod roles;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
+use crate::foundation::id::{OrganizationId, ProjectId};
+pub use crate::model::policy::{DelegationAcceptance, Enforcement, Policy};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Organization {
@@ -77,44 +76,6 @@ impl Organization {
     #[must_use]
     pub fn restored(self, now: Moment) -> Self {
         Self { deleted_at: None, purge_at: None, updated_at: now, ..self }
-    }
-}
-
-/// How an organization lets people sign in to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    pub enforcement: Enforcement,
-    /// No token without a second factor, ours or one that the identity provider vouched for.
-    pub require_mfa: bool,
-    /// Longest time since the person proved who they are, in seconds.
-    pub max_age: Option<u64>,
-    pub delegations: DelegationAcceptance,
-}
-
-words! {
-    /// Whether members must come through the organization's own connection.
-    #[derive(Default)]
-    Enforcement { #[default] Off = "off", Required = "required" }
-}
-
-/// Which delegations an organization accepts, of those that it has approved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DelegationAcceptance {
-    #[default]
-    Approved,
-    None,
-    Only(Vec<DelegationId>),
-}
-
-impl DelegationAcceptance {
-    pub fn accepts(&self, delegation: DelegationId) -> bool {
-        match self {
-            Self::Approved => true,
-            Self::None => false,
-            Self::Only(list) => list.contains(&delegation),
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use crate::foundation::id::SessionId;
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
 use crate::model::login::{Asked, Context, OrganizationAsked};
+use crate::model::project::Organizations;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
@@ -27,7 +28,9 @@ pub async fn decide(
     asked: &Asked,
     session: SessionId,
 ) -> Result<Decision, Stop> {
+    let of_project = visitor.project.settings.organizations;
     if application.settings.organization_usage == OrganizationUsage::Deny
+        || (of_project == Organizations::Off && !matches!(asked.organization, OrganizationAsked::Named(_)))
         || asked.organization == OrganizationAsked::All
     {
         return Ok(Decision::Chosen(Context::Personal));
@@ -43,10 +46,14 @@ pub async fn decide(
         && asked.organization == OrganizationAsked::Unsaid
         && !asked.prompt.select_organization;
     match found.as_slice() {
-        [] if needs_one(application, asked) => Err(Refusal::NoOrganization.into()),
+        [] if needs_one(application, asked) || of_project == Organizations::Required => {
+            Err(Refusal::NoOrganization.into())
+        }
         [] => Ok(Decision::Chosen(Context::Personal)),
         [only] if !asked.prompt.select_organization => Ok(Decision::Chosen(context(only))),
-        _ if silent && !forced && !needs_one(application, asked) => Ok(Decision::Chosen(Context::Personal)),
+        _ if silent && !forced && of_project != Organizations::Required && !needs_one(application, asked) => {
+            Ok(Decision::Chosen(Context::Personal))
+        }
         _ if asked.prompt.none => Err(Refusal::SelectionRequired.into()),
         _ => Ok(Decision::Ask(found)),
     }

@@ -11,7 +11,7 @@ use crate::manage::desk::Params;
 use crate::manage::refused::{Code, Refused};
 use crate::model::api_key::Holder;
 use crate::model::organization::Organization;
-use crate::store::durable::{api_keys, applications, connections, delegations, organizations};
+use crate::store::durable::{api_keys, applications, connections, delegations, organizations, roles};
 use crate::web::visitor::Visitor;
 
 /// Where a request leads.
@@ -39,6 +39,7 @@ impl Place {
                 place.of_organization(visitor, at).await?
             }
             At::Asked => place.asked(visitor, caller, asked).await?,
+            At::AskedOrProjects => place.asked_or_projects(visitor, caller, asked).await?,
             At::Thing(thing) => place.thing(visitor, thing).await?,
         }
         Ok(place)
@@ -71,7 +72,25 @@ impl Place {
         let usual = visitor.broker().config.manage.default_organization.clone();
         let named = asked.map(str::to_owned).or(own).or(usual);
         let missing = || Refused::new(Code::OrganizationRequired, "name it as organization_id");
-        self.organization = by_name(visitor, &named.ok_or_else(missing)?).await?;
+        self.named_so(visitor, &named.ok_or_else(missing)?).await
+    }
+
+    /// The one that is named, else the caller's own, else none.
+    async fn asked_or_projects(
+        &mut self,
+        visitor: &Visitor,
+        caller: &Caller,
+        asked: Option<&str>,
+    ) -> Result<(), Refused> {
+        match asked.map(str::to_owned).or_else(|| caller.organization().map(|id| id.to_string())) {
+            Some(named) => self.named_so(visitor, &named).await?,
+            None => self.target = Target::Projects,
+        }
+        Ok(())
+    }
+
+    async fn named_so(&mut self, visitor: &Visitor, named: &str) -> Result<(), Refused> {
+        self.organization = by_name(visitor, named).await?;
         self.target =
             self.organization.as_ref().map_or(Target::Unknown, |found| Target::Organization(found.id));
         Ok(())
@@ -108,6 +127,10 @@ impl Place {
                 Ok(id) => delegations::by_id(db, project, id)
                     .await?
                     .map(|found| Target::Pair(found.home, found.target)),
+                Err(_) => None,
+            },
+            Thing::Role => match text.parse() {
+                Ok(id) => roles::by_id(db, project, id).await?.map(|found| of(found.organization)),
                 Err(_) => None,
             },
             Thing::ApiKey => match text.parse() {

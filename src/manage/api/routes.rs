@@ -2,6 +2,8 @@
 
 use super::route::Route;
 use crate::manage::organizations::api as organizations;
+use crate::manage::policy::api as policy;
+use crate::manage::roles::api as roles;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -13,4 +15,14 @@ pub const ROUTES: &[Route] = &[
     Route::of::<organizations::Reactivate>(),
     Route::of::<organizations::Delete>(),
     Route::of::<organizations::Restore>(),
+    Route::of::<policy::Read>(),
+    Route::of::<policy::Replace>(),
+    Route::of::<policy::Patch>(),
+    Route::of::<policy::ReadProject>(),
+    Route::of::<policy::PatchProject>(),
+    Route::of::<roles::List>(),
+    Route::of::<roles::Create>(),
+    Route::of::<roles::Read>(),
+    Route::of::<roles::Patch>(),
+    Route::of::<roles::Delete>(),
 ];

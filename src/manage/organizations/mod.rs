@@ -12,6 +12,7 @@ use super::refused::{Code, Refused};
 use crate::audit::{self, Keep};
 use crate::foundation::id::OrganizationId;
 use crate::model::organization::{Organization, Policy, slug_of};
+use crate::model::role;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 
@@ -47,7 +48,7 @@ impl Wanted {
     fn fits(&self, keep: &Keep) -> Result<(), Refused> {
         let known = &keep.project.settings.functional_roles;
         for (place, name) in self.functional_roles.iter().flatten().flatten().enumerate() {
-            if !known.contains_key(name) {
+            if role::function(name, known).is_none() {
                 let pointer = format!("/functional_roles/{place}");
                 return Err(Refused::value(&pointer, "the project has no functional role of this name"));
             }

@@ -307,7 +307,8 @@ async fn s1_r05_s3_05_after_the_grace_period_people_are_forgotten_and_the_trail_
         assert_eq!(house.events_of("organization.purged").await, 1);
         let left = "SELECT display_name FROM organizations WHERE slug = 'org-b'";
         assert_eq!(house.text(left).await.as_deref(), Some("org-b"));
-        let secret = "SELECT CASE WHEN secret IS NULL THEN 'none' ELSE 'some' END FROM connections WHERE slug = 'cb'";
+        let secret =
+            "SELECT CASE WHEN secret IS NULL THEN 'none' ELSE 'some' END FROM connections WHERE slug = 'cb'";
         assert_eq!(house.text(secret).await.as_deref(), Some("none"));
         assert!(house.count("audit_events").await > trail, "nothing of the trail is gone");
         let taken = operator.post("/organizations", json!({"slug": "org-b"})).await;

@@ -183,6 +183,7 @@ CREATE TABLE membership_roles (
     PRIMARY KEY (organization_id, role, membership_id)
 );
 CREATE INDEX membership_roles_by_membership ON membership_roles (membership_id);
+CREATE INDEX membership_roles_by_role ON membership_roles (role, organization_id);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
