@@ -14,3 +14,4 @@ pub mod organizations;
 pub mod policy;
 pub mod refused;
 pub mod roles;
+pub mod session;

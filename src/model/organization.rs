@@ -97,6 +97,9 @@ pub fn slug_of(name: &str) -> Option<String> {
     is_slug(&slug).then_some(slug)
 }
 
+/// What the administration API itself calls something below `/organizations`.
+const RESERVED: [&str; 1] = ["switch"];
+
 /// A slug: 1 to 63 of `a-z 0-9 -`, beginning and ending with a letter or digit. It never looks like an id.
 pub fn is_slug(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -105,6 +108,7 @@ pub fn is_slug(text: &str) -> bool {
         && bytes.iter().all(inner)
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
+        && !RESERVED.contains(&text)
         && text.parse::<OrganizationId>().is_err()
 }
 

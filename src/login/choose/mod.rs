@@ -5,14 +5,14 @@ pub mod pages;
 
 use super::Stop;
 use super::refusal::Refusal;
-use crate::foundation::id::SessionId;
+use crate::foundation::id::{OrganizationId, SessionId};
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
 use crate::model::login::{Asked, Context, OrganizationAsked};
 use crate::model::project::Organizations;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::standing;
+use crate::store::durable::standing::{self, Standing};
 use crate::web::visitor::Visitor;
 
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub async fn decide(
     {
         return Ok(Decision::Chosen(Context::Personal));
     }
-    let user = user_of(visitor, session).await?;
+    let standing = standing_of(visitor, session).await?;
+    let (user, current) = (standing.user, standing.current);
     let found = available(visitor, application, &user).await?;
     if let OrganizationAsked::Named(name) = &asked.organization {
         let named = found.iter().find(|choice| is_named(choice, name));
@@ -45,6 +46,7 @@ pub async fn decide(
     let silent = application.settings.organization_prompt == OrganizationPrompt::None
         && asked.organization == OrganizationAsked::Unsaid
         && !asked.prompt.select_organization;
+    let default = current_of(&found, current).filter(|_| !forced && !silent);
     match found.as_slice() {
         [] if needs_one(application, asked) || of_project == Organizations::Required => {
             Err(Refusal::NoOrganization.into())
@@ -54,6 +56,7 @@ pub async fn decide(
         _ if silent && !forced && of_project != Organizations::Required && !needs_one(application, asked) => {
             Ok(Decision::Chosen(Context::Personal))
         }
+        _ if default.is_some() => Ok(Decision::Chosen(default.map_or(Context::Personal, context))),
         _ if asked.prompt.none => Err(Refusal::SelectionRequired.into()),
         _ => Ok(Decision::Ask(found)),
     }
@@ -89,10 +92,19 @@ pub async fn available(
     Ok(found)
 }
 
+/// What the person has switched to is their default, for as long as they may act for it (S0-21).
+fn current_of(found: &[Choice], current: Option<(OrganizationId, i64)>) -> Option<&Choice> {
+    found.iter().find(|choice| current == Some((choice.organization, choice.epoch)))
+}
+
 /// Whose session it is, if it lives.
 pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop> {
+    Ok(standing_of(visitor, session).await?.user)
+}
+
+async fn standing_of(visitor: &Visitor, session: SessionId) -> Result<Standing, Stop> {
     let broker = visitor.broker();
     let found = standing::of(&mut &broker.db, visitor.project.id, session).await?;
     let standing = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
-    Some(standing.user).filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    Some(standing).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
 }

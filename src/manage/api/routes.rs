@@ -4,6 +4,7 @@ use super::route::Route;
 use crate::manage::organizations::api as organizations;
 use crate::manage::policy::api as policy;
 use crate::manage::roles::api as roles;
+use crate::manage::session::api as session;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -25,4 +26,9 @@ pub const ROUTES: &[Route] = &[
     Route::of::<roles::Read>(),
     Route::of::<roles::Patch>(),
     Route::of::<roles::Delete>(),
+    Route::of::<session::Me>(),
+    Route::of::<session::MyOrganizations>(),
+    Route::of::<session::MyPermissions>(),
+    Route::of::<session::ReadSession>(),
+    Route::of::<session::Switch>(),
 ];

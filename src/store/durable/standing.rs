@@ -20,6 +20,8 @@ pub struct Standing {
     pub still_provided: bool,
     /// What its provider said of the person at their last login.
     pub facts: IdentityFacts,
+    /// What they have switched to, and in which of its epochs.
+    pub current: Option<(OrganizationId, i64)>,
 }
 
 pub async fn of(
@@ -34,7 +36,7 @@ pub async fn of(
                 c.created_at, c.updated_at,
                 o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
                 o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
-                s.provider_epoch, i.facts
+                s.provider_epoch, i.facts, s.current_epoch
          FROM sessions s
          JOIN users u ON u.id = s.user_id
          JOIN connections c ON c.id = s.connection_id
@@ -45,8 +47,10 @@ pub async fn of(
     let owned = row.get::<Option<OrganizationId>>(31)?.is_some();
     let provider = if owned { Some(organizations::organization(&row, 31)?) } else { None };
     let epoch: Option<i64> = row.get(46)?;
+    let session = sessions::session(&row, 0)?;
     Ok(Some(Standing {
-        session: sessions::session(&row, 0)?,
+        current: session.current_organization.zip(row.get::<Option<i64>>(48)?),
+        session,
         user: users::user(&row, 12)?,
         connection: connections::connection(&row, 20)?,
         still_provided: provider
