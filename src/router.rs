@@ -30,6 +30,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         templates,
         look: issue::holder::LOOK,
         look_again: issue::holder::LOOK_AGAIN,
+        try_for: issue::holder::TRY_FOR,
     };
     let settings = &broker.config.server;
     let doors = people(broker)

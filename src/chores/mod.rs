@@ -2,6 +2,7 @@
 
 pub mod domains;
 pub mod metadata;
+pub mod purge;
 mod sweep;
 
 use std::time::Duration;
@@ -43,6 +44,9 @@ async fn keep_house(broker: &Broker) {
         rotate(broker).await;
         if let Err(error) = sweep::run(broker).await {
             tracing::error!(%error, "what has run out could not be forgotten");
+        }
+        if let Err(error) = purge::run(broker).await {
+            tracing::error!(%error, "deleted organizations could not be forgotten");
         }
         broker.ephemeral.sweep();
         tokio::time::sleep(HOUR).await;

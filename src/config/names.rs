@@ -36,7 +36,7 @@ pub(super) fn every_setting() -> Config {
     let Egress { allow_loopback_and_http, extra_ca: _, ports, connect_timeout, total_timeout, max_response } =
         Egress::default();
     let Pages { templates: _ } = Pages::default();
-    let Manage { default_organization: _ } = Manage::default();
+    let Manage { default_organization: _, deletion_grace } = Manage::default();
     let Telemetry { log_format, log_filter, metrics_networks, otlp_endpoint: _ } = Telemetry::default();
     Config {
         server: Server {
@@ -65,7 +65,7 @@ pub(super) fn every_setting() -> Config {
             max_response,
         },
         pages: Pages { templates: Some(PathBuf::from("templates")) },
-        manage: Manage { default_organization: Some("my-company".to_owned()) },
+        manage: Manage { default_organization: Some("my-company".to_owned()), deletion_grace },
         telemetry: Telemetry {
             log_format,
             log_filter,

@@ -49,8 +49,8 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
 }
 
 /// `(key, value, least, most)` of every number.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
-    let Config { server, database, keys, login, tokens, dns, egress, .. } = config;
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
+    let Config { server, database, keys, login, tokens, dns, egress, manage, .. } = config;
     [
         ("server.request_timeout", server.request_timeout, 1, HOUR),
         ("server.header_timeout", server.header_timeout, 1, HOUR),
@@ -73,6 +73,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 20] {
         // A login whose provider does not answer is refused within ten seconds.
         ("egress.total_timeout", egress.total_timeout, 1, 9),
         ("egress.max_response", wide(egress.max_response), 16 * KIB, 16 * MIB),
+        ("manage.deletion_grace", manage.deletion_grace, HOUR, 10 * YEAR),
     ]
 }
 

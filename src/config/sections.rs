@@ -195,11 +195,19 @@ pub struct Pages {
     pub templates: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manage {
     /// The organization, by id or slug, that an operator means who names none.
     pub default_organization: Option<String>,
+    /// How long a deleted organization can be restored, in seconds.
+    pub deletion_grace: u64,
+}
+
+impl Default for Manage {
+    fn default() -> Self {
+        Self { default_organization: None, deletion_grace: 30 * 86_400 }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -55,6 +55,7 @@ pub enum Refusal {
     DelegationInactive,
     ApplicationNotAllowed,
     SsoRequired,
+    MethodNotAllowed,
     DelegationNotAccepted,
     MfaRequired,
     AuthenticationTooOld,
@@ -98,6 +99,7 @@ impl Refusal {
             Self::DelegationInactive => "delegation_inactive",
             Self::ApplicationNotAllowed => "application_not_allowed",
             Self::SsoRequired => "sso_required",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::DelegationNotAccepted => "delegation_not_accepted",
             Self::MfaRequired => "mfa_required",
             Self::AuthenticationTooOld => "authentication_too_old",
@@ -165,7 +167,9 @@ impl Refusal {
             | Self::DelegationInactive
             | Self::ApplicationNotAllowed => (StatusCode::FORBIDDEN, P::OrganizationNotAllowed),
             Self::MembershipInactive => (StatusCode::FORBIDDEN, P::MembershipBlocked),
-            Self::SsoRequired | Self::DelegationNotAccepted => (StatusCode::FORBIDDEN, P::SsoRequired),
+            Self::SsoRequired | Self::DelegationNotAccepted | Self::MethodNotAllowed => {
+                (StatusCode::FORBIDDEN, P::SsoRequired)
+            }
             Self::MfaRequired => (StatusCode::FORBIDDEN, P::MfaRequired),
         }
     }
@@ -215,6 +219,7 @@ impl Refusal {
             | Self::UserDisabled
             | Self::NoOrganization
             | Self::SsoRequired
+            | Self::MethodNotAllowed
             | Self::DelegationNotAccepted
             | Self::MfaRequired => OAuthError::access_denied(self.name()),
         })

@@ -34,6 +34,8 @@ pub enum Standing {
     Operator(OperatorRole),
     /// A key of an organization that is deactivated: nothing is open to it.
     Inactive(OrganizationId),
+    /// A key of an organization that lets none of its keys in.
+    KeysOff(OrganizationId),
     /// A person or a key, with what they may do in the one organization that they act for.
     Within {
         organization: Option<OrganizationId>,
@@ -85,6 +87,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
         (Standing::Nobody, _) if need == Need::Public => Verdict::Granted,
         (Standing::Nobody, _) => Verdict::Refused(Code::Unauthenticated),
         (Standing::Inactive(_), _) => Verdict::Refused(Code::OrganizationInactive),
+        (Standing::KeysOff(_), _) => Verdict::Refused(Code::ApiKeysDisabled),
         (_, Target::Unknown) => Verdict::Hidden,
         (Standing::Operator(role), _) => operator(*role, need),
         (Standing::Within { .. }, Target::New | Target::Projects) => Verdict::Hidden,

@@ -14,6 +14,7 @@ use crate::foundation::id::{
 use crate::foundation::secret::Digest;
 use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
 use crate::model::audit_event::Actor;
+use crate::model::policy::Switch;
 use crate::model::project::Project;
 use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError, Tx};
@@ -87,7 +88,7 @@ impl Caller {
     pub fn organization(&self) -> Option<OrganizationId> {
         match self.standing {
             Standing::Operator(_) | Standing::Nobody => None,
-            Standing::Inactive(id) => Some(id),
+            Standing::Inactive(id) | Standing::KeysOff(id) => Some(id),
             Standing::Within { organization, .. } => organization,
         }
     }
@@ -181,10 +182,18 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
         Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
         Holder::Organization(id, permissions) => (*id, permissions),
     };
-    let found = organizations::by_id(db, project.id, id).await?;
-    let Some(organization) = found.filter(|found| found.deleted_at.is_none()) else { return Ok(None) };
+    let found = organizations::of_key(db, project.id, key.id).await?;
+    let found = found.filter(|(found, _)| found.deleted_at.is_none());
+    let Some((organization, same_epoch)) = found else { return Ok(None) };
     if !organization.is_active() {
         return Ok(Some(Standing::Inactive(id)));
+    }
+    // Made before a deactivation: as dead as every token of that time (threats H03).
+    if !same_epoch {
+        return Ok(None);
+    }
+    if !project.settings.switches.effective(&organization.policy.switches, Switch::ApiKeysEnabled) {
+        return Ok(Some(Standing::KeysOff(id)));
     }
     let granted: BTreeSet<_> = permissions.iter().cloned().collect();
     let meanings = &project.settings.functional_roles;

@@ -12,4 +12,7 @@ pub mod desk;
 pub mod domains;
 pub mod house_file;
 pub mod organizations;
+pub mod policy;
 pub mod refused;
+pub mod roles;
+pub mod session;

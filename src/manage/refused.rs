@@ -47,6 +47,11 @@ codes! {
     PersonRequired = 403 "person_required" "Only a person may do this, for themselves";
     ReauthenticationRequired = 403 "reauthentication_required" "It has been too long since the person proved who they are";
     RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
+    CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
+    ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
+    NotAMember = 403 "not_a_member" "The person does not belong to this organization";
+    SsoRequired = 403 "sso_required" "The organization wants its own sign-in";
+    MfaRequired = 403 "mfa_required" "The organization wants more than one factor";
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
@@ -56,6 +61,13 @@ codes! {
     DomainNotVerified = 409 "domain_not_verified" "The domain is not verified";
     TooManyDomains = 409 "too_many_domains" "The organization claims as many domains as it may";
     EnforcementDepends = 409 "enforcement_depends" "The organization's sign-in policy depends on it";
+    ConfirmationRequired = 409 "confirmation_required" "What cannot be undone must be confirmed by name";
+    NotDeleted = 409 "not_deleted" "The organization is not deleted";
+    EnforcementNotReady = 409 "enforcement_not_ready" "Whoever would be locked out is not safe yet";
+    MethodNotAvailable = 409 "method_not_available" "There is no such method yet";
+    RoleExists = 409 "role_exists" "There is a role of this name";
+    LimitReached = 409 "limit_reached" "There are as many as there may be";
+    RoleInUse = 409 "role_in_use" "Somebody has this role";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
@@ -66,6 +78,7 @@ codes! {
     FreeMailDomain = 422 "free_mail_domain" "Anybody may have a mailbox in this domain";
     ProofNotFound = 422 "proof_not_found" "What is expected was not found";
     RoleNotAllowed = 422 "role_not_allowed" "Nobody is given this role unasked";
+    MfaImpossible = 422 "mfa_impossible" "No method that is on could ever give a second factor";
     RoleUnknown = 422 "role_unknown" "There is no role of this name";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
     RateLimited = 429 "rate_limited" "Too many requests";
@@ -134,6 +147,18 @@ impl Refused {
         Self::at(Code::InvalidValue, Place::Pointer(pointer.into()), rule)
     }
 
+    /// Several things at once, each at a pointer.
+    pub fn listing(code: Code, all: impl IntoIterator<Item = (String, String)>) -> Self {
+        let complaint = |(pointer, detail)| Complaint { place: Place::Pointer(pointer), detail };
+        let errors: Vec<_> = all.into_iter().map(complaint).collect();
+        let detail = errors.iter().map(|error| error.detail.as_str()).collect::<Vec<_>>().join(", ");
+        let mut refused = Self::new(code, detail);
+        if let Self::Told(told) = &mut refused {
+            told.errors = errors;
+        }
+        refused
+    }
+
     pub fn parameter(name: &str, rule: impl Into<String>) -> Self {
         Self::at(Code::InvalidParameter, Place::Parameter(name.into()), rule)
     }
@@ -168,9 +193,10 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 5] = [
+const TAKEN: [(&str, Code); 6] = [
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),
+    ("roles_by_name", Code::RoleExists),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

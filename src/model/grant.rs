@@ -17,10 +17,19 @@ pub struct Grant {
     /// One organization, or none, for as long as the family lives.
     pub organization: Option<OrganizationId>,
     pub delegation: Option<DelegationId>,
+    /// In which it was given: it is dead in any other.
+    pub epochs: Epochs,
     pub request: GrantRequest,
     pub code_expires_at: Moment,
     pub expires_at: Moment,
     pub revoked_at: Option<Moment>,
+}
+
+/// Of the organization that is acted for, and of the home of a delegate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Epochs {
+    pub organization: Option<i64>,
+    pub home: Option<i64>,
 }
 
 /// What the authorization request said that the token endpoint needs to know.

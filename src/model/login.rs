@@ -11,6 +11,7 @@ use crate::foundation::id::{
     ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
+use crate::model::identity::IdentityFacts;
 use crate::model::session::{Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
 
@@ -180,6 +181,9 @@ pub struct Proof {
     pub session_until: Option<Moment>,
     /// What proves once and never again.
     pub single_use: Option<SingleUse>,
+    /// What the provider said beyond the profile.
+    #[serde(default)]
+    pub facts: IdentityFacts,
     /// What a logout at the provider will name.
     pub upstream_session: Option<UpstreamSession>,
     /// What the provider said and we could not repeat as it was said, for the connection's administrator.

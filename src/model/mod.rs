@@ -12,6 +12,7 @@ pub mod login;
 pub mod membership;
 pub mod organization;
 pub mod permission;
+pub mod policy;
 pub mod project;
 pub mod role;
 pub mod saml_key;

@@ -1,10 +1,11 @@
 //! An organization: a customer company. It owns domains, connections, roles, members, policy and audit.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
+use crate::foundation::id::{OrganizationId, ProjectId};
+pub use crate::model::policy::{DelegationAcceptance, Enforcement, Policy};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Organization {
@@ -24,6 +25,11 @@ pub struct Organization {
     pub updated_at: Moment,
     pub deactivated_at: Option<Moment>,
     pub deleted_at: Option<Moment>,
+    /// When what is left of a deleted one is forgotten; absent once that is done.
+    pub purge_at: Option<Moment>,
+    /// One more with every deactivation and deletion. What was issued carries the epoch of its issue, and is dead in
+    /// any other (threats H03): a number and not a moment, so that no node's clock matters.
+    pub epoch: i64,
 }
 
 words! {
@@ -41,43 +47,35 @@ impl Organization {
     pub fn is_active(&self) -> bool {
         self.deactivated_at.is_none() && self.deleted_at.is_none()
     }
-}
 
-/// How an organization lets people sign in to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    pub enforcement: Enforcement,
-    /// No token without a second factor, ours or one that the identity provider vouched for.
-    pub require_mfa: bool,
-    /// Longest time since the person proved who they are, in seconds.
-    pub max_age: Option<u64>,
-    pub delegations: DelegationAcceptance,
-}
-
-words! {
-    /// Whether members must come through the organization's own connection.
-    #[derive(Default)]
-    Enforcement { #[default] Off = "off", Required = "required" }
-}
-
-/// Which delegations an organization accepts, of those that it has approved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DelegationAcceptance {
-    #[default]
-    Approved,
-    None,
-    Only(Vec<DelegationId>),
-}
-
-impl DelegationAcceptance {
-    pub fn accepts(&self, delegation: DelegationId) -> bool {
-        match self {
-            Self::Approved => true,
-            Self::None => false,
-            Self::Only(list) => list.contains(&delegation),
+    /// Nobody acts for it from now on (S0-30), and what was issued until now never comes back.
+    #[must_use]
+    pub fn deactivated(self, now: Moment) -> Self {
+        match self.deactivated_at {
+            Some(_) => self,
+            None => Self { deactivated_at: Some(now), updated_at: now, epoch: self.epoch + 1, ..self },
         }
+    }
+
+    /// Whoever signs in from now on may act for it again.
+    #[must_use]
+    pub fn reactivated(self, now: Moment) -> Self {
+        match self.deactivated_at {
+            Some(_) => Self { deactivated_at: None, updated_at: now, ..self },
+            None => self,
+        }
+    }
+
+    /// As if it did not exist (S1-R05), until it is restored or its grace period is over.
+    #[must_use]
+    pub fn deleted(self, now: Moment, grace: Duration) -> Self {
+        let purge_at = Some(now.plus(grace));
+        Self { deleted_at: Some(now), purge_at, updated_at: now, epoch: self.epoch + 1, ..self }
+    }
+
+    #[must_use]
+    pub fn restored(self, now: Moment) -> Self {
+        Self { deleted_at: None, purge_at: None, updated_at: now, ..self }
     }
 }
 
@@ -99,6 +97,9 @@ pub fn slug_of(name: &str) -> Option<String> {
     is_slug(&slug).then_some(slug)
 }
 
+/// What the administration API itself calls something below `/organizations`.
+const RESERVED: [&str; 1] = ["switch"];
+
 /// A slug: 1 to 63 of `a-z 0-9 -`, beginning and ending with a letter or digit. It never looks like an id.
 pub fn is_slug(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -107,6 +108,7 @@ pub fn is_slug(text: &str) -> bool {
         && bytes.iter().all(inner)
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
+        && !RESERVED.contains(&text)
         && text.parse::<OrganizationId>().is_err()
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Switches;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
@@ -29,6 +30,16 @@ pub struct ProjectSettings {
     pub brand: Brand,
     /// Functional roles (S0-25): a name, and the permissions that it lets an organization use at all.
     pub functional_roles: BTreeMap<String, Vec<String>>,
+    /// The project's half of every organization's.
+    #[serde(skip_serializing_if = "Switches::is_empty")]
+    pub switches: Switches,
+    pub organizations: Organizations,
+}
+
+words! {
+    /// Whether people act for organizations at all, where an application leaves it open (S1-W6).
+    #[derive(Default)]
+    Organizations { Off = "off", #[default] Optional = "optional", Required = "required" }
 }
 
 words! {

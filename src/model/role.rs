@@ -4,9 +4,77 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::permission::Permission;
 use super::words;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{OrganizationId, RoleId};
 
 words! {
     RoleScope { Organization = "organization", Project = "project" }
+}
+
+/// A custom role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    pub id: RoleId,
+    /// Absent: every organization of the project has it.
+    pub organization: Option<OrganizationId>,
+    pub scope: RoleScope,
+    /// What memberships, rules and tokens name: it never changes.
+    pub name: String,
+    pub display_name: String,
+    pub permissions: Vec<String>,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+}
+
+/// Functional roles that every project has (S0-25), and what each lets an organization use. Whatever it may do,
+/// its people can run it: each of them holds what administration needs.
+pub const FUNCTIONS: [(&str, &[Permission]); 6] = [
+    ("administration", &[]),
+    (
+        "idp_consumer",
+        &[
+            Permission::DomainsRead,
+            Permission::DomainsWrite,
+            Permission::ConnectionsRead,
+            Permission::ConnectionsWrite,
+            Permission::ConnectionsTest,
+            Permission::RoutingExplain,
+        ],
+    ),
+    ("app_publisher", &[Permission::ApplicationsRead, Permission::ApplicationsWrite]),
+    ("delegation_source", &[Permission::DelegationsRead, Permission::DelegationsWrite]),
+    ("delegation_target", &[Permission::DelegationsRead, Permission::DelegationsWrite]),
+    ("directory", &[]),
+];
+
+/// What every one of them implies.
+const ADMINISTRATION: [Permission; 15] = [
+    Permission::OrganizationRead,
+    Permission::OrganizationWrite,
+    Permission::OrganizationDelete,
+    Permission::OrganizationTransfer,
+    Permission::MembersRead,
+    Permission::MembersWrite,
+    Permission::InvitationsRead,
+    Permission::InvitationsWrite,
+    Permission::RolesRead,
+    Permission::RolesWrite,
+    Permission::PolicyRead,
+    Permission::PolicyWrite,
+    Permission::ApiKeysRead,
+    Permission::ApiKeysWrite,
+    Permission::AuditRead,
+];
+
+/// What a functional role lets an organization use; a project's own meaning of a name comes first. `None`: there is
+/// none of this name.
+pub fn function(name: &str, meanings: &BTreeMap<String, Vec<String>>) -> Option<BTreeSet<String>> {
+    if let Some(own) = meanings.get(name) {
+        return Some(own.iter().cloned().collect());
+    }
+    let (_, further) = FUNCTIONS.iter().find(|(known, _)| *known == name)?;
+    let all = ADMINISTRATION.iter().chain(*further).chain(&[Permission::HealthRead]);
+    Some(all.map(ToString::to_string).collect())
 }
 
 /// Roles that every organization has.
@@ -60,7 +128,8 @@ pub fn masked(
     meanings: &BTreeMap<String, Vec<String>>,
 ) -> BTreeSet<String> {
     if let Some(functions) = functional {
-        let allowed: BTreeSet<_> = functions.iter().filter_map(|name| meanings.get(name)).flatten().collect();
+        let allowed: BTreeSet<_> =
+            functions.iter().filter_map(|name| function(name, meanings)).flatten().collect();
         granted.retain(|permission| allowed.contains(permission));
     }
     granted

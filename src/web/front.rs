@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::holder::{Look, LookAgain};
+use super::holder::{Look, LookAgain, TryFor};
 use super::templates::Templates;
 use crate::broker::Broker;
 
@@ -13,4 +13,5 @@ pub struct Front {
     /// Who an access token stands for: what only the room of logins can tell.
     pub look: Look,
     pub look_again: LookAgain,
+    pub try_for: TryFor,
 }

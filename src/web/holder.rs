@@ -10,6 +10,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
+use crate::model::organization::Organization;
 use crate::store::durable::engine::{StoreError, Tx};
 
 /// A person, as they are now and not as they were when the token was signed: they passed the pipeline of everything
@@ -42,6 +43,35 @@ pub type Look = for<'a> fn(
     token: &'a str,
     audience: &'a str,
 ) -> BoxFuture<'a, Result<Option<Holder>, Fault>>;
+
+/// Why somebody does not act for an organization, as far as they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotActing {
+    /// They may not, or there is no such organization.
+    NotAMember,
+    /// It wants another way of signing in.
+    SsoRequired,
+    MfaRequired,
+    /// It wants a newer proof.
+    TooOld,
+}
+
+/// The organization that somebody may act for, and how.
+#[derive(Clone, Debug)]
+pub struct ActsFor {
+    pub organization: Organization,
+    pub roles: Vec<String>,
+    pub delegation: Option<DelegationId>,
+}
+
+/// Whether whoever a grant stands for may act for an organization, in the same session and the same application.
+pub type TryFor = for<'a, 'c> fn(
+    tx: &'a mut Tx<'c>,
+    project: ProjectId,
+    grant: GrantId,
+    organization: OrganizationId,
+    now: Moment,
+) -> BoxFuture<'a, Result<Result<ActsFor, NotActing>, StoreError>>;
 
 /// Who the same grant stands for in a transaction that writes for them; `None` where it stands for nobody any more.
 pub type LookAgain = for<'a, 'c> fn(

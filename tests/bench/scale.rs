@@ -13,7 +13,7 @@ use behalf::foundation::id::{
 };
 use behalf::foundation::random::Random;
 use behalf::login::issue::mint;
-use behalf::model::identity::Identity;
+use behalf::model::identity::{Identity, IdentityFacts};
 use behalf::model::login::Context;
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::project::MembershipMode;
@@ -151,6 +151,7 @@ impl Town {
                 context: Context::Member(member.organization),
                 scopes: scopes.clone(),
                 now: self.broker.now(),
+                epochs: None,
             };
             let minted = self.broker.db.read(async move |tx| mint::run(tx, &request).await).await;
             assert!(minted.unwrap().is_ok());
@@ -205,7 +206,7 @@ async fn member(
         subject: "ann".into(),
         last_login_at: now,
     };
-    identities::insert(tx, project, &identity, None).await?;
+    identities::insert(tx, project, &identity, None, &IdentityFacts::default()).await?;
     let membership = Membership {
         id: MembershipId::new(random, now),
         organization_id: customer.organization.id,

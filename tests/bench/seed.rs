@@ -130,6 +130,8 @@ impl Customer {
             updated_at: now,
             deactivated_at: None,
             deleted_at: None,
+            purge_at: None,
+            epoch: 0,
         };
         let connection = Connection {
             id: ConnectionId::new(random, now),

@@ -447,11 +447,15 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 15] = [
+const TABLES: [(&str, &str, &str); 17] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
-    ("sessions", "id", "id, user_id, identity_id, amr, authenticated_at, expires_at, ended_at"),
+    (
+        "sessions",
+        "id",
+        "id, user_id, identity_id, amr, authenticated_at, expires_at, ended_at, current_organization_id, current_epoch",
+    ),
     ("upstream_sessions", "session_id", "session_id, connection_id, subject, name, session_index"),
     ("browsers", "digest", "sessions, expires_at"),
     ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
@@ -468,10 +472,13 @@ const TABLES: [(&str, &str, &str); 15] = [
         "organizations",
         "id",
         "id, slug, display_name, kind, description, logo_uri, functional_roles, policy, updated_at, deactivated_at, \
-         deleted_at",
+         deleted_at, purge_at, epoch",
     ),
     ("organization_slugs", "project_id, slug", "project_id, slug, organization_id"),
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
+    ("roles", "id", "id, organization_id, scope, name, display_name, permissions, updated_at"),
+    ("connections", "id", "id, organization_id, state, version, settings, updated_at"),
+    ("delegations", "id", "id, settings, home_approved_at, target_approved_at, paused_at, revoked_at"),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 

@@ -16,8 +16,8 @@ use behalf::model::audit_event::{AuditEvent, Outcome};
 use behalf::model::connection::{Connection, ConnectionState};
 use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
-use behalf::model::grant::{Grant, GrantRequest};
-use behalf::model::identity::Identity;
+use behalf::model::grant::{Epochs, Grant, GrantRequest};
+use behalf::model::identity::{Identity, IdentityFacts};
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
@@ -100,6 +100,8 @@ fn organization(project: ProjectId, number: u128, slug: &str) -> Organization {
         updated_at: NOW,
         deactivated_at: None,
         deleted_at: None,
+        purge_at: None,
+        epoch: 0,
     }
 }
 
@@ -187,6 +189,10 @@ fn street() -> Street {
     Street { project, a, b, connection, domain, user, application, session }
 }
 
+fn facts() -> IdentityFacts {
+    IdentityFacts { hosted_domain: Some("a.test".into()), tenant: None }
+}
+
 fn identity(user: UserId) -> Identity {
     Identity {
         id: IdentityId::from_u128(41),
@@ -239,7 +245,8 @@ async fn build(db: &Database) -> Street {
         domains::set_connections(tx, work.domain.id, &[work.connection.id]).await?;
         applications::insert(tx, &work.application).await?;
         users::insert(tx, &work.user, Some(work.domain.id)).await?;
-        identities::insert(tx, work.project.id, &identity(work.user.id), Some("ann@a.test")).await?;
+        identities::insert(tx, work.project.id, &identity(work.user.id), Some("ann@a.test"), &facts())
+            .await?;
         let member = membership(80, work.a.id, work.user.id);
         memberships::insert(tx, work.project.id, MembershipMode::Shared, &member).await?;
         sessions::insert(tx, &work.session).await?;
@@ -612,6 +619,7 @@ fn grant(street: &Street, number: u128) -> Grant {
         request: GrantRequest { scopes: vec!["openid".into()], ..GrantRequest::default() },
         code_expires_at: NOW.plus(Duration::from_secs(60)),
         expires_at: NOW.plus(Duration::from_secs(3_600)),
+        epochs: Epochs { organization: Some(3), home: None },
         revoked_at: None,
     }
 }

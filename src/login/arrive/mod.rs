@@ -202,8 +202,9 @@ pub async fn standing_session(
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
     let Some(standing) = standing::of(&mut &broker.db, project, id).await? else { return Ok(None) };
-    let Standing { session, user, connection, .. } = standing;
-    if !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
+    let Standing { session, user, connection, still_provided, .. } = standing;
+    // Whose organization was shut down since signs in anew (threats H03).
+    if !still_provided || !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
         return Ok(None);
     }
     let fits = fits_connection(application, &connection, asked) && asked.is_for(&user);

@@ -314,8 +314,8 @@ impl SignIn {
         let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
         user.updated_at = if before == after { user.updated_at } else { self.keep.now };
         users::update(tx, &user, claimed.domain).await?;
-        identities::touch(tx, identity.id, self.found.proof.email.as_ref().map(Email::as_str), self.keep.now)
-            .await?;
+        let email = self.found.proof.email.as_ref().map(Email::as_str);
+        identities::touch(tx, identity.id, email, &self.found.proof.facts, self.keep.now).await?;
         Ok(())
     }
 
@@ -346,7 +346,7 @@ impl SignIn {
             last_login_at: self.keep.now,
         };
         let email = self.found.proof.email.as_ref().map(Email::as_str);
-        identities::insert(tx, self.keep.project.id, &identity, email).await?;
+        identities::insert(tx, self.keep.project.id, &identity, email, &self.found.proof.facts).await?;
         let created = self.event("user.created", connection).actor("house").subject(user.id);
         self.keep.record(tx, &created).await?;
         let expected = self.expected(tx, connection, user.id, claimed, true).await?;

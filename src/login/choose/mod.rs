@@ -5,13 +5,14 @@ pub mod pages;
 
 use super::Stop;
 use super::refusal::Refusal;
-use crate::foundation::id::SessionId;
+use crate::foundation::id::{OrganizationId, SessionId};
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
 use crate::model::login::{Asked, Context, OrganizationAsked};
+use crate::model::project::Organizations;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::standing;
+use crate::store::durable::standing::{self, Person};
 use crate::web::visitor::Visitor;
 
 #[derive(Debug)]
@@ -27,12 +28,14 @@ pub async fn decide(
     asked: &Asked,
     session: SessionId,
 ) -> Result<Decision, Stop> {
+    let of_project = visitor.project.settings.organizations;
     if application.settings.organization_usage == OrganizationUsage::Deny
+        || (of_project == Organizations::Off && !matches!(asked.organization, OrganizationAsked::Named(_)))
         || asked.organization == OrganizationAsked::All
     {
         return Ok(Decision::Chosen(Context::Personal));
     }
-    let user = user_of(visitor, session).await?;
+    let Person { user, current, .. } = person(visitor, session).await?;
     let found = available(visitor, application, &user).await?;
     if let OrganizationAsked::Named(name) = &asked.organization {
         let named = found.iter().find(|choice| is_named(choice, name));
@@ -42,11 +45,17 @@ pub async fn decide(
     let silent = application.settings.organization_prompt == OrganizationPrompt::None
         && asked.organization == OrganizationAsked::Unsaid
         && !asked.prompt.select_organization;
+    let default = current_of(&found, current).filter(|_| !forced && !silent);
     match found.as_slice() {
-        [] if needs_one(application, asked) => Err(Refusal::NoOrganization.into()),
+        [] if needs_one(application, asked) || of_project == Organizations::Required => {
+            Err(Refusal::NoOrganization.into())
+        }
         [] => Ok(Decision::Chosen(Context::Personal)),
         [only] if !asked.prompt.select_organization => Ok(Decision::Chosen(context(only))),
-        _ if silent && !forced && !needs_one(application, asked) => Ok(Decision::Chosen(Context::Personal)),
+        _ if silent && !forced && of_project != Organizations::Required && !needs_one(application, asked) => {
+            Ok(Decision::Chosen(Context::Personal))
+        }
+        _ if default.is_some() => Ok(Decision::Chosen(default.map_or(Context::Personal, context))),
         _ if asked.prompt.none => Err(Refusal::SelectionRequired.into()),
         _ => Ok(Decision::Ask(found)),
     }
@@ -82,11 +91,19 @@ pub async fn available(
     Ok(found)
 }
 
+/// What the person has switched to is their default, for as long as they may act for it (S0-21).
+fn current_of(found: &[Choice], current: Option<(OrganizationId, i64)>) -> Option<&Choice> {
+    found.iter().find(|choice| current == Some((choice.organization, choice.epoch)))
+}
+
 /// Whose session it is, if it lives.
 pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop> {
+    Ok(person(visitor, session).await?.user)
+}
+
+async fn person(visitor: &Visitor, session: SessionId) -> Result<Person, Stop> {
     let broker = visitor.broker();
     let found = standing::person(&mut &broker.db, visitor.project.id, session).await?;
-    let found = found.filter(|(session, _)| session.is_alive(broker.now()));
-    let (_, user) = found.ok_or(Refusal::SessionEnded)?;
-    Some(user).filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    let person = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
+    Some(person).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
 }

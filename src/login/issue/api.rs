@@ -235,6 +235,7 @@ pub(super) fn minting(grant: &Grant, now: Moment) -> mint::Request {
         context,
         scopes: grant.request.scopes.clone(),
         now,
+        epochs: Some(grant.epochs),
     }
 }
 

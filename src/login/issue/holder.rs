@@ -5,13 +5,15 @@ use futures_util::future::BoxFuture;
 use super::api::{minting, opened};
 use super::mint;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, ProjectId};
+use crate::foundation::id::{GrantId, OrganizationId, ProjectId};
 use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::model::login::Context;
 use crate::model::role;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{grants, roles};
-use crate::web::holder::{Holder, Look, LookAgain};
+use crate::store::durable::{choices, grants, roles, users};
+use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, TryFor};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -76,4 +78,55 @@ async fn stands(
         granted: acting.map(|acting| role::granted(&acting.roles, &custom)).unwrap_or_default(),
         masked: minted.acting.map(|acting| acting.permissions).unwrap_or_default(),
     }))
+}
+
+pub const TRY_FOR: TryFor =
+    |tx, project, grant, organization, now| Box::pin(tried(tx, project, grant, organization, now));
+
+/// The pipeline, as for a token of another organization; nothing is issued.
+async fn tried(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    id: GrantId,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<Result<ActsFor, NotActing>, StoreError> {
+    let grant = grants::by_id(tx, id).await?;
+    let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
+        return Ok(Err(NotActing::NotAMember));
+    };
+    let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
+        return Ok(Err(NotActing::NotAMember));
+    };
+    let Some(choice) = choices::to(tx, &user, organization, now).await? else {
+        return Ok(Err(NotActing::NotAMember));
+    };
+    let context = match &choice.delegation {
+        None => Context::Member(organization),
+        Some(delegated) => Context::Delegate { target: organization, delegation: delegated.id },
+    };
+    let request = mint::Request { context, scopes: Vec::new(), epochs: None, ..minting(&grant, now) };
+    let minted = match mint::run(tx, &request).await? {
+        Ok(minted) => minted,
+        Err(refusal) => return Ok(Err(not_acting(&refusal))),
+    };
+    let acting = minted.acting.map(|acting| ActsFor {
+        organization: acting.organization,
+        roles: acting.roles,
+        delegation: acting.on_behalf.map(|(_, delegation)| delegation.id),
+    });
+    Ok(acting.ok_or(NotActing::NotAMember))
+}
+
+fn not_acting(refusal: &Refusal) -> NotActing {
+    match refusal {
+        Refusal::SsoRequired | Refusal::DelegationNotAccepted | Refusal::MethodNotAllowed => {
+            NotActing::SsoRequired
+        }
+        Refusal::MfaRequired => NotActing::MfaRequired,
+        Refusal::AuthenticationTooOld | Refusal::ConnectionInactive | Refusal::SessionEnded => {
+            NotActing::TooOld
+        }
+        _ => NotActing::NotAMember,
+    }
 }

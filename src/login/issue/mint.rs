@@ -12,17 +12,20 @@ use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::model::delegation::Delegation;
+use crate::model::grant::Epochs;
+use crate::model::identity::IdentityFacts;
 use crate::model::login::Context;
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
 use crate::model::organization::{Enforcement, Organization, Policy};
-use crate::model::project::Project;
+use crate::model::policy::Switch;
+use crate::model::project::{Organizations, Project};
 use crate::model::role;
 use crate::model::session::Session;
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::standing;
 use crate::store::durable::{applications, delegations, memberships, organizations, projects, roles};
 
 /// What is to be minted.
@@ -34,6 +37,8 @@ pub struct Request {
     pub context: Context,
     pub scopes: Vec<String>,
     pub now: Moment,
+    /// In which the grant was given that this is of; absent where the grant is to be made.
+    pub epochs: Option<Epochs>,
 }
 
 impl Request {
@@ -65,6 +70,16 @@ pub struct ActingFor {
 }
 
 impl Minted {
+    /// As they are in the snapshot that minted it.
+    pub fn epochs(&self) -> Epochs {
+        let acting = self.acting.as_ref();
+        let home = acting.and_then(|acting| acting.on_behalf.as_ref());
+        Epochs {
+            organization: acting.map(|acting| acting.organization.epoch),
+            home: home.map(|(home, _)| home.epoch),
+        }
+    }
+
     /// The facts that every audit event of an issue names.
     pub fn describe(&self, event: AuditEvent) -> AuditEvent {
         let event = event
@@ -84,6 +99,7 @@ impl Minted {
 struct Facts {
     now: Moment,
     context: Context,
+    epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
     session: Option<Session>,
@@ -91,6 +107,9 @@ struct Facts {
     connection: Option<Connection>,
     /// Whose connection it is, unless it is the project's.
     provider: Option<Organization>,
+    still_provided: bool,
+    /// What that connection's provider said of the person.
+    identity: IdentityFacts,
     organization: Option<Organization>,
     membership: Option<Membership>,
     delegation: Option<Delegation>,
@@ -132,8 +151,11 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
     let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
     let mut organizations =
         if wants_list { Some(choices::of(tx, &application, &user, request.now).await?) } else { None };
+    if project.settings.organizations == Organizations::Off {
+        organizations = None;
+    }
     for choice in organizations.iter_mut().flatten() {
-        if !lets_in(choice, &session, facts.connection.as_ref(), request.now) {
+        if !lets_in(choice, &session, &project, &facts) {
             choice.roles.clear();
         }
     }
@@ -141,37 +163,37 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
 }
 
 /// Checks 7 and 8, for an organization that is only listed.
-fn lets_in(choice: &Choice, session: &Session, connection: Option<&Connection>, now: Moment) -> bool {
+fn lets_in(choice: &Choice, session: &Session, project: &Project, facts: &Facts) -> bool {
+    let (connection, now) = (facts.connection.as_ref(), facts.now);
+    let switches = &project.settings.switches;
+    let method = choice.delegation.is_some()
+        || connection.is_some_and(|by| choice.policy.lets_in_by(switches, by, &facts.identity));
     let provider = connection.and_then(|connection| connection.organization_id);
     let through = match &choice.delegation {
         Some(delegated) => provider == Some(delegated.home),
         None => choice.policy.enforcement == Enforcement::Off || provider == Some(choice.organization),
     };
-    let needs_mfa = choice.policy.require_mfa
+    let needs_mfa = choice.policy.wants_mfa_of(&choice.roles)
         || choice.delegation.as_ref().is_some_and(|delegated| delegated.settings.require_mfa);
     let multi_factor = !needs_mfa || session.assurance.is_multi_factor();
-    through && multi_factor && is_young_enough(&choice.policy, session, now)
+    method && through && multi_factor && is_young_enough(&choice.policy, session, now)
 }
 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let project = projects::by_id(tx, request.project).await?;
     let application = applications::by_id(tx, request.project, request.application).await?;
-    let (session, user, connection, provider) =
-        match standing::of(tx, request.project, request.session).await? {
-            Some(Standing { session, user, connection, provider }) => {
-                (Some(session), Some(user), Some(connection), provider)
-            }
-            None => (None, None, None, None),
-        };
     let mut facts = Facts {
         now: request.now,
         context: request.context,
+        epochs: request.epochs,
         project,
         application,
-        session,
-        user,
-        connection,
-        provider,
+        session: None,
+        user: None,
+        connection: None,
+        provider: None,
+        still_provided: false,
+        identity: IdentityFacts::default(),
         organization: None,
         membership: None,
         delegation: None,
@@ -179,6 +201,11 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         home_membership: None,
         is_listed: true,
     };
+    if let Some(standing) = standing::of(tx, request.project, request.session).await? {
+        (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
+        (facts.connection, facts.provider) = (Some(standing.connection), standing.provider);
+        (facts.still_provided, facts.identity) = (standing.still_provided, standing.facts);
+    }
     gather_context(tx, request, &mut facts).await?;
     Ok(facts)
 }
@@ -245,7 +272,12 @@ fn session_is_alive(facts: &Facts) -> Result<(), Refusal> {
 /// The application gets an organization if it needs one, and none if it uses none.
 fn organization_is_resolved(facts: &Facts) -> Result<(), Refusal> {
     let usage = facts.application.as_ref().map(|application| application.settings.organization_usage);
+    let wanted = facts.project.as_ref().map(|project| project.settings.organizations);
     match (facts.context, usage) {
+        (Context::Personal, _) if wanted == Some(Organizations::Required) => Err(Refusal::NoOrganization),
+        (Context::Member(_) | Context::Delegate { .. }, _) if wanted == Some(Organizations::Off) => {
+            Err(Refusal::OrganizationNotAllowed)
+        }
         (Context::Personal, Some(OrganizationUsage::Require)) => Err(Refusal::NoOrganization),
         (Context::Personal, _) => Ok(()),
         (_, Some(OrganizationUsage::Deny)) => Err(Refusal::OrganizationNotAllowed),
@@ -254,10 +286,11 @@ fn organization_is_resolved(facts: &Facts) -> Result<(), Refusal> {
 }
 
 fn organization_is_active(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(
-        facts.organization.as_ref().is_none_or(Organization::is_active),
-        Refusal::OrganizationInactive,
-    )
+    let fine = |organization: &Organization| {
+        let same = facts.epochs.is_none_or(|epochs| epochs.organization == Some(organization.epoch));
+        organization.is_active() && same
+    };
+    refuse_unless(facts.organization.as_ref().is_none_or(fine), Refusal::OrganizationInactive)
 }
 
 fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
@@ -281,6 +314,9 @@ fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
 /// organization, and one of those it names.
 fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bool {
     let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
+    let home_is_active = |home: &Organization| {
+        home.is_active() && facts.epochs.is_none_or(|epochs| epochs.home == Some(home.epoch))
+    };
     let own = facts.home_membership.as_ref().is_some_and(|membership| {
         membership.status == MembershipStatus::Active
             && matches!(membership.kind, MembershipKind::Home | MembershipKind::Member)
@@ -291,7 +327,7 @@ fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bo
     delegation.target == target
         && delegation.is_in_force(facts.now)
         && delegation.settings.means(user.proved_email())
-        && facts.home.as_ref().is_some_and(Organization::is_active)
+        && facts.home.as_ref().is_some_and(home_is_active)
         && own
         && !unwanted
 }
@@ -304,14 +340,13 @@ fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
 fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
     let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
     let connection = connection.ok_or(Refusal::ConnectionInactive)?;
-    let provided =
-        connection.organization_id.is_none() || facts.provider.as_ref().is_some_and(Organization::is_active);
-    refuse_unless(provided, Refusal::ConnectionInactive)?;
+    refuse_unless(facts.still_provided, Refusal::ConnectionInactive)?;
     let application = facts.application.as_ref().map(|application| &application.settings);
     let offered = application.is_some_and(|settings| {
         settings.accepts_connection(connection.id, connection.organization_id.is_some())
     });
     refuse_unless(offered, Refusal::ConnectionInactive)?;
+    method_is_on(facts, connection)?;
     let Some(organization) = &facts.organization else { return Ok(()) };
     match (&facts.delegation, facts.context) {
         (Some(delegation), Context::Delegate { .. }) => {
@@ -330,13 +365,36 @@ fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
     }
 }
 
+/// The way by which they came is on: for the project, for whoever provides it, and for whom they act. A delegate's is
+/// the home's to judge, and the target has accepted that.
+fn method_is_on(facts: &Facts, connection: &Connection) -> Result<(), Refusal> {
+    let Some(project) = &facts.project else { return Err(Refusal::ProjectDisabled) };
+    let switches = &project.settings.switches;
+    let own = facts.organization.as_ref().filter(|_| matches!(facts.context, Context::Member(_)));
+    let mut judges = facts.provider.iter().chain(own).map(|organization| &organization.policy);
+    let on = switches.is_on(Switch::of(connection));
+    let fine = |policy: &Policy| policy.lets_in_by(switches, connection, &facts.identity);
+    refuse_unless(on && judges.all(fine), Refusal::MethodNotAllowed)
+}
+
 fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
     let (Some(session), Some(organization)) = (&facts.session, &facts.organization) else { return Ok(()) };
     let delegated = facts.delegation.as_ref().is_some_and(|delegation| delegation.settings.require_mfa);
-    let needs_mfa = organization.policy.require_mfa || delegated;
+    let roles = roles_of(facts.membership.as_ref(), facts.delegation.as_ref());
+    let needs_mfa = organization.policy.wants_mfa_of(&roles) || delegated;
     refuse_unless(!needs_mfa || session.assurance.is_multi_factor(), Refusal::MfaRequired)?;
     let young = is_young_enough(&organization.policy, session, facts.now);
     refuse_unless(young, Refusal::AuthenticationTooOld)
+}
+
+/// Their own, or what the ceiling of a delegation leaves of them.
+fn roles_of(member: Option<&Membership>, delegation: Option<&Delegation>) -> Vec<String> {
+    match (delegation, member) {
+        (Some(delegation), Some(member)) => role::cut(&member.roles, &delegation.settings.roles),
+        (Some(delegation), None) => delegation.settings.roles.clone(),
+        (None, Some(member)) => member.roles.clone(),
+        (None, None) => Vec::new(),
+    }
 }
 
 fn is_young_enough(policy: &Policy, session: &Session, now: Moment) -> bool {
@@ -353,12 +411,8 @@ async fn acting_for(
     facts: &mut Facts,
 ) -> Result<ActingFor, StoreError> {
     let on_behalf = facts.home.take().zip(facts.delegation.take());
-    let roles = match (&on_behalf, facts.membership.take()) {
-        (Some((_, delegation)), Some(member)) => role::cut(&member.roles, &delegation.settings.roles),
-        (Some((_, delegation)), None) => delegation.settings.roles.clone(),
-        (None, Some(member)) => member.roles,
-        (None, None) => Vec::new(),
-    };
+    let delegation = on_behalf.as_ref().map(|(_, delegation)| delegation);
+    let roles = roles_of(facts.membership.as_ref(), delegation);
     let permissions = if request.wants(scope::PERMISSIONS) {
         let custom = roles::permissions(tx, request.project, organization.id).await?;
         let functional = organization.functional_roles.as_deref();

@@ -51,6 +51,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             context: ready.context(),
             scopes: asked.scopes.clone(),
             now: broker.now(),
+            epochs: None,
         },
     });
     for _ in 0..TRIES {
@@ -88,6 +89,7 @@ impl Issue {
             user_id: minted.user.id,
             organization: request.context.organization(),
             delegation: request.context.delegation(),
+            epochs: minted.epochs(),
             request: self.kept.clone(),
             code_expires_at: now.plus(self.code_lifetime),
             expires_at: now.plus(FAMILY),

@@ -11,6 +11,8 @@ use crate::foundation::id::{ConnectionId, UserId};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
+use crate::model::organization::Policy;
+use crate::model::policy::Switch;
 use crate::model::user::User;
 use crate::store::durable::{connections, delegations, domains, organizations, users};
 use crate::web::visitor::Visitor;
@@ -38,6 +40,7 @@ pub async fn decide(
     if let Some(name) = &asked.connection {
         let found = connections::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
         let found = found.filter(|connection| may_use(application, connection));
+        let found = found.filter(|connection| is_open(visitor, connection, None));
         return Ok(match found {
             Some(connection) => {
                 Decision::Resolved(Resolved { email: hint, connections: vec![connection.id] })
@@ -103,7 +106,9 @@ async fn by_domain(
     if !application.settings.domain_based {
         return Ok(Vec::new());
     }
-    Ok(domains::routes(&mut &visitor.broker().db, visitor.project.id, name).await?)
+    let routed = domains::routed(&mut &visitor.broker().db, visitor.project.id, name).await?;
+    let open = |(connection, policy): &&(Connection, Policy)| is_open(visitor, connection, Some(policy));
+    Ok(routed.iter().filter(open).map(|(connection, _)| connection.id).collect())
 }
 
 async fn of_organization(
@@ -126,6 +131,7 @@ async fn of_organization(
     Ok(all
         .iter()
         .filter(|connection| may_use(application, connection))
+        .filter(|connection| is_open(visitor, connection, Some(&organization.policy)))
         .map(|connection| connection.id)
         .collect())
 }
@@ -136,12 +142,35 @@ fn may_use(application: &Application, connection: &Connection) -> bool {
         && application.settings.accepts_connection(connection.id, connection.organization_id.is_some())
 }
 
+/// Whether anybody may come this way at all.
+fn is_open(visitor: &Visitor, connection: &Connection, policy: Option<&Policy>) -> bool {
+    let (project, method) = (&visitor.project.settings.switches, Switch::of(connection));
+    project.is_on(method) && policy.is_none_or(|policy| policy.switches.is_on(method))
+}
+
+/// Of the organization that the application asked for.
+async fn policy_of(visitor: &Visitor, asked: &Asked) -> Result<Option<Policy>, Stop> {
+    let OrganizationAsked::Named(name) = &asked.organization else { return Ok(None) };
+    let found = organizations::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
+    Ok(found.map(|organization| organization.policy))
+}
+
 /// The connections that the application offers by name, as buttons beside the email field.
-pub async fn offered(visitor: &Visitor, application: &Application) -> Result<Vec<Connection>, Stop> {
+/// What is switched off, by the project or by the organization that is asked for, is no button (S3-19).
+pub async fn offered(
+    visitor: &Visitor,
+    application: &Application,
+    asked: &Asked,
+) -> Result<Vec<Connection>, Stop> {
     let mut offered = Vec::new();
+    if application.settings.connections.is_empty() {
+        return Ok(offered);
+    }
+    let policy = policy_of(visitor, asked).await?;
     for id in &application.settings.connections {
         let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?;
-        offered.extend(found.filter(Connection::is_active));
+        let found = found.filter(Connection::is_active);
+        offered.extend(found.filter(|connection| is_open(visitor, connection, policy.as_ref())));
     }
     Ok(offered)
 }

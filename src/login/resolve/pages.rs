@@ -145,8 +145,11 @@ async fn picked(
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
         _ => (None, false),
     };
-    let offered =
-        of_chooser || offered(visitor, application).await?.iter().any(|connection| connection.id == id);
+    let offered = of_chooser
+        || offered(visitor, application, &journey.login.asked)
+            .await?
+            .iter()
+            .any(|connection| connection.id == id);
     if !offered {
         return Err(Refusal::NoIdentityProvider.into());
     }
@@ -194,7 +197,7 @@ pub async fn email_page(
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
         problem,
-        methods: buttons(&offered(visitor, application).await?),
+        methods: buttons(&offered(visitor, application, asked).await?),
         cancel: Some(journey.path(visitor, "/cancel")),
         another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
     };

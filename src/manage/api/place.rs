@@ -11,7 +11,7 @@ use crate::manage::desk::Params;
 use crate::manage::refused::{Code, Refused};
 use crate::model::api_key::Holder;
 use crate::model::organization::Organization;
-use crate::store::durable::{api_keys, applications, connections, delegations, organizations};
+use crate::store::durable::{api_keys, applications, connections, delegations, organizations, roles};
 use crate::web::visitor::Visitor;
 
 /// Where a request leads.
@@ -35,17 +35,24 @@ impl Place {
         let mut place = Self { params, organization: None, target: Target::Project };
         match at {
             At::Project => {}
-            At::Organization => place.of_organization(visitor, false).await?,
-            At::OrganizationOrNew => place.of_organization(visitor, true).await?,
+            At::Organization | At::OrganizationOrNew | At::OrganizationOrDeleted => {
+                place.of_organization(visitor, at).await?
+            }
             At::Asked => place.asked(visitor, caller, asked).await?,
+            At::AskedOrProjects => place.asked_or_projects(visitor, caller, asked).await?,
             At::Thing(thing) => place.thing(visitor, thing).await?,
         }
         Ok(place)
     }
 
-    async fn of_organization(&mut self, visitor: &Visitor, may_be_new: bool) -> Result<(), Refused> {
+    async fn of_organization(&mut self, visitor: &Visitor, at: At) -> Result<(), Refused> {
         let named = self.params.get("organization_id").to_owned();
-        self.organization = by_name(visitor, &named).await?;
+        let may_be_new = at == At::OrganizationOrNew;
+        self.organization = if at == At::OrganizationOrDeleted {
+            of_any_status(visitor, &named).await?
+        } else {
+            by_name(visitor, &named).await?
+        };
         self.target = match &self.organization {
             Some(organization) => Target::Organization(organization.id),
             None if may_be_new && named.parse::<OrganizationId>().is_ok() => Target::New,
@@ -65,7 +72,25 @@ impl Place {
         let usual = visitor.broker().config.manage.default_organization.clone();
         let named = asked.map(str::to_owned).or(own).or(usual);
         let missing = || Refused::new(Code::OrganizationRequired, "name it as organization_id");
-        self.organization = by_name(visitor, &named.ok_or_else(missing)?).await?;
+        self.named_so(visitor, &named.ok_or_else(missing)?).await
+    }
+
+    /// The one that is named, else the caller's own, else none.
+    async fn asked_or_projects(
+        &mut self,
+        visitor: &Visitor,
+        caller: &Caller,
+        asked: Option<&str>,
+    ) -> Result<(), Refused> {
+        match asked.map(str::to_owned).or_else(|| caller.organization().map(|id| id.to_string())) {
+            Some(named) => self.named_so(visitor, &named).await?,
+            None => self.target = Target::Projects,
+        }
+        Ok(())
+    }
+
+    async fn named_so(&mut self, visitor: &Visitor, named: &str) -> Result<(), Refused> {
+        self.organization = by_name(visitor, named).await?;
         self.target =
             self.organization.as_ref().map_or(Target::Unknown, |found| Target::Organization(found.id));
         Ok(())
@@ -104,6 +129,10 @@ impl Place {
                     .map(|found| Target::Pair(found.home, found.target)),
                 Err(_) => None,
             },
+            Thing::Role => match text.parse() {
+                Ok(id) => roles::by_id(db, project, id).await?.map(|found| of(found.organization)),
+                Err(_) => None,
+            },
             Thing::ApiKey => match text.parse() {
                 Ok(id) => {
                     api_keys::by_id(db, project, id, visitor.broker().now()).await?.map(|(key, _)| match key
@@ -138,9 +167,12 @@ async fn params(parts: &mut Parts) -> Result<Params, Refused> {
 
 /// By id, UUID or slug; one that is deleted is none.
 async fn by_name(visitor: &Visitor, named: &str) -> Result<Option<Organization>, Refused> {
+    Ok(of_any_status(visitor, named).await?.filter(|found| found.deleted_at.is_none()))
+}
+
+async fn of_any_status(visitor: &Visitor, named: &str) -> Result<Option<Organization>, Refused> {
     if named.contains('\0') {
         return Ok(None);
     }
-    let found = organizations::named(&mut &visitor.broker().db, visitor.project.id, named).await?;
-    Ok(found.filter(|found| found.deleted_at.is_none()))
+    Ok(organizations::named(&mut &visitor.broker().db, visitor.project.id, named).await?)
 }

@@ -26,8 +26,13 @@ pub enum At {
     Organization,
     /// The same; for the operator it may be one that is still to be made.
     OrganizationOrNew,
+    /// The same, and one that is deleted is found, too; only the operator needs that.
+    OrganizationOrDeleted,
     /// The organization that query or body name ([`Operation::organization`]), or the caller's own.
     Asked,
+    /// The organization that query or body name, or the caller's own; if there is none, what is the project's own, which
+    /// is the operator's.
+    AskedOrProjects,
     /// A thing with an id of its own in the path.
     Thing(Thing),
 }
@@ -39,6 +44,7 @@ pub enum Thing {
     Application,
     Delegation,
     ApiKey,
+    Role,
 }
 
 impl Thing {
@@ -48,6 +54,7 @@ impl Thing {
             Self::Application => "application_id",
             Self::Delegation => "delegation_id",
             Self::ApiKey => "api_key_id",
+            Self::Role => "role_id",
         }
     }
 }

@@ -3,6 +3,9 @@
 use super::route::Route;
 use crate::manage::domains::api as domains;
 use crate::manage::organizations::api as organizations;
+use crate::manage::policy::api as policy;
+use crate::manage::roles::api as roles;
+use crate::manage::session::api as session;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -18,4 +21,23 @@ pub const ROUTES: &[Route] = &[
     Route::of::<domains::Confirm>(),
     Route::of::<domains::Patch>(),
     Route::of::<domains::Remove>(),
+    Route::of::<organizations::Deactivate>(),
+    Route::of::<organizations::Reactivate>(),
+    Route::of::<organizations::Delete>(),
+    Route::of::<organizations::Restore>(),
+    Route::of::<policy::Read>(),
+    Route::of::<policy::Replace>(),
+    Route::of::<policy::Patch>(),
+    Route::of::<policy::ReadProject>(),
+    Route::of::<policy::PatchProject>(),
+    Route::of::<roles::List>(),
+    Route::of::<roles::Create>(),
+    Route::of::<roles::Read>(),
+    Route::of::<roles::Patch>(),
+    Route::of::<roles::Delete>(),
+    Route::of::<session::Me>(),
+    Route::of::<session::MyOrganizations>(),
+    Route::of::<session::MyPermissions>(),
+    Route::of::<session::ReadSession>(),
+    Route::of::<session::Switch>(),
 ];

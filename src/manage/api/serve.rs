@@ -125,7 +125,7 @@ async fn replayed(
     body: &[u8],
 ) -> Result<Option<Reply>, Refused> {
     let Ok(Some(key)) = idempotency_key(parts) else { return Ok(None) };
-    if matches!(caller.standing, Standing::Inactive(_) | Standing::Nobody) {
+    if matches!(caller.standing, Standing::Inactive(_) | Standing::KeysOff(_) | Standing::Nobody) {
         return Ok(None);
     }
     desk::replayed(visitor, caller, &key, fingerprint(visitor, parts, body)).await

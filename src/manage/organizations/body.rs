@@ -74,6 +74,8 @@ pub struct ReplaceOrganization {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Option<Vec<String>>>,
+    /// Only for the operator: whether it is deactivated.
+    pub deactivate: Option<bool>,
 }
 
 /// What shall change: what is absent stays, `null` clears.
@@ -118,6 +120,7 @@ impl CreateOrganization {
             description: self.description.map(Some),
             logo_uri: self.logo_uri.map(Some),
             functional_roles: self.functional_roles.map(Some),
+            deactivate: None,
         };
         wanted.obeys_rules()
     }
@@ -125,9 +128,9 @@ impl CreateOrganization {
 
 impl ReplaceOrganization {
     pub fn checked(self) -> Result<Wanted, Refused> {
-        let Self { name, slug, kind, description, logo_uri, functional_roles } = self;
+        let Self { name, slug, kind, description, logo_uri, functional_roles, deactivate } = self;
         let (display_name, slug) = (Some(name), some("/slug", slug)?);
-        Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
+        Wanted { display_name, slug, kind, description, logo_uri, functional_roles, deactivate }.obeys_rules()
     }
 }
 
@@ -136,7 +139,8 @@ impl PatchOrganization {
         let Self { name, display_name, slug, kind, description, logo_uri, functional_roles } = self;
         let display_name = one_name(some("/name", name)?, some("/display_name", display_name)?)?;
         let slug = some("/slug", slug)?;
-        Wanted { display_name, slug, kind, description, logo_uri, functional_roles }.obeys_rules()
+        let deactivate = None;
+        Wanted { display_name, slug, kind, description, logo_uri, functional_roles, deactivate }.obeys_rules()
     }
 }
 

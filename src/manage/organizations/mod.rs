@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod lifecycle;
 mod view;
 
 use serde_json::json;
@@ -11,6 +12,7 @@ use super::refused::{Code, Refused};
 use crate::audit::{self, Keep};
 use crate::foundation::id::OrganizationId;
 use crate::model::organization::{Organization, Policy, slug_of};
+use crate::model::role;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 
@@ -25,6 +27,7 @@ pub struct Wanted {
     pub description: Option<Option<String>>,
     pub logo_uri: Option<Option<String>>,
     pub functional_roles: Option<Option<Vec<String>>>,
+    pub deactivate: Option<bool>,
 }
 
 impl Wanted {
@@ -45,7 +48,7 @@ impl Wanted {
     fn fits(&self, keep: &Keep) -> Result<(), Refused> {
         let known = &keep.project.settings.functional_roles;
         for (place, name) in self.functional_roles.iter().flatten().flatten().enumerate() {
-            if !known.contains_key(name) {
+            if role::function(name, known).is_none() {
                 let pointer = format!("/functional_roles/{place}");
                 return Err(Refused::value(&pointer, "the project has no functional role of this name"));
             }
@@ -87,6 +90,8 @@ async fn create(
         updated_at: keep.now,
         deactivated_at: None,
         deleted_at: None,
+        purge_at: None,
+        epoch: 0,
     };
     let organization = wanted.over(&blank);
     organizations::insert(change.tx, &organization).await?;

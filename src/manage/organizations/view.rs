@@ -35,6 +35,9 @@ pub struct OrganizationView {
     pub updated_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub deactivated_at: Option<String>,
+    /// Of a deleted one: until when it can be restored.
+    #[schemars(extend("format" = "date-time"))]
+    pub purge_at: Option<String>,
     /// Whether it has an active owner.
     pub has_owner: bool,
 }
@@ -82,6 +85,7 @@ impl OrganizationView {
             created_at: it.created_at.rfc3339(),
             updated_at: it.updated_at.rfc3339(),
             deactivated_at: it.deactivated_at.map(Moment::rfc3339),
+            purge_at: it.purge_at.map(Moment::rfc3339),
             has_owner,
         }
     }

@@ -75,8 +75,8 @@ pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: Digest) -> Result<(),
     };
     tx.execute(
         "INSERT INTO api_keys (id, project_id, organization_id, name, permissions, networks, created_by, created_at,
-                               expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                               expires_at, organization_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT epoch FROM organizations WHERE id = $3))",
         params![
             key.id,
             key.project_id,
@@ -126,4 +126,14 @@ pub async fn revoke(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<bool, 
 pub async fn used(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<(), StoreError> {
     tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", params![id, now]).await?;
     Ok(())
+}
+
+/// Ends every key of an organization.
+pub async fn revoke_all(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE api_keys SET revoked_at = $2 WHERE organization_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![organization, now]).await
 }

@@ -9,6 +9,33 @@ use crate::model::delegation::DelegationSettings;
 use crate::model::organization::Policy;
 use crate::model::user::User;
 
+macro_rules! member {
+    () => {
+        "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy, o.epoch
+         FROM memberships m JOIN organizations o ON o.id = m.organization_id
+         WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL"
+    };
+}
+
+macro_rules! delegated {
+    () => {
+        "SELECT t.id, t.slug, t.display_name, CASE WHEN t.logo_uri IS NULL THEN 0 ELSE 1 END, d.id,
+                h.display_name, d.settings, t.policy, h.id, t.epoch
+         FROM memberships m
+         JOIN organizations h ON h.id = m.organization_id
+         JOIN delegations d ON d.home_organization_id = h.id
+         JOIN organizations t ON t.id = d.target_organization_id
+         LEFT JOIN memberships own ON own.organization_id = t.id AND own.user_id = m.user_id
+         WHERE m.user_id = $1 AND m.status = 'active' AND (m.kind = 'home' OR m.kind = 'member')
+           AND h.deactivated_at IS NULL AND h.deleted_at IS NULL
+           AND t.deactivated_at IS NULL AND t.deleted_at IS NULL
+           AND d.home_approved_at IS NOT NULL AND d.target_approved_at IS NOT NULL
+           AND d.paused_at IS NULL AND d.revoked_at IS NULL
+           AND (own.status IS NULL OR own.status = 'active')
+           AND (d.starts_at IS NULL OR d.starts_at <= $2) AND (d.ends_at IS NULL OR d.ends_at > $2)"
+    };
+}
+
 /// One of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -18,6 +45,7 @@ pub struct Choice {
     pub has_logo: bool,
     pub roles: Vec<String>,
     pub policy: Policy,
+    pub epoch: i64,
     pub delegation: Option<Delegated>,
 }
 
@@ -37,12 +65,9 @@ pub async fn of(
     user: &User,
     now: Moment,
 ) -> Result<Vec<Choice>, StoreError> {
-    let mut found = memberships(db, user.id).await?;
-    for choice in delegations(db, user.id, now).await? {
-        let meant = choice.delegation.as_ref().is_some_and(|one| {
-            one.settings.means(user.proved_email()) && choice.policy.delegations.accepts(one.id)
-        });
-        if meant && !found.iter().any(|known| known.organization == choice.organization) {
+    let mut found = memberships(db, user.id, None).await?;
+    for choice in delegations(db, user.id, None, now).await? {
+        if is_meant(&choice, user) && !found.iter().any(|known| known.organization == choice.organization) {
             found.push(choice);
         }
     }
@@ -53,13 +78,70 @@ pub async fn of(
     Ok(found)
 }
 
+/// The one way in which the person may act for this organization: their own before a delegation.
+pub async fn to(
+    db: &mut impl Read,
+    user: &User,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<Option<Choice>, StoreError> {
+    if let Some(own) = memberships(db, user.id, Some(organization)).await?.pop() {
+        return Ok(Some(own));
+    }
+    let found = delegations(db, user.id, Some(organization), now).await?;
+    Ok(found.into_iter().find(|choice| is_meant(choice, user)))
+}
+
+/// Whether the delegation is for this person, and the target still accepts it.
+fn is_meant(choice: &Choice, user: &User) -> bool {
+    choice.delegation.as_ref().is_some_and(|one| {
+        one.settings.means(user.proved_email()) && choice.policy.delegations.accepts(one.id)
+    })
+}
+
+/// Some of the person's own, in the order of the ids.
+pub async fn own_page(
+    db: &mut impl Read,
+    user: UserId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Choice>, StoreError> {
+    let sql = concat!(member!(), " AND o.id > $2 ORDER BY o.id LIMIT $3");
+    db.all(sql, params![user, after, most]).await?.iter().map(member).collect()
+}
+
+/// Some of those that they are no member of, in the order of the delegations; with whether it is for this person.
+pub async fn delegated_page(
+    db: &mut impl Read,
+    user: &User,
+    now: Moment,
+    after: &str,
+    most: u32,
+) -> Result<Vec<(Choice, bool)>, StoreError> {
+    let sql = concat!(delegated!(), " AND own.status IS NULL AND d.id > $3 ORDER BY d.id LIMIT $4");
+    let rows = db.all(sql, params![user.id, now, after, most]).await?;
+    rows.iter()
+        .map(delegated)
+        .map(|choice| {
+            choice.map(|choice| {
+                let meant = is_meant(&choice, user);
+                (choice, meant)
+            })
+        })
+        .collect()
+}
+
 /// As an active member of an active organization.
-async fn memberships(db: &mut impl Read, user: UserId) -> Result<Vec<Choice>, StoreError> {
-    let sql = "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy
-         FROM memberships m JOIN organizations o ON o.id = m.organization_id
-         WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL
-         ORDER BY o.id";
-    db.all(sql, params![user]).await?.iter().map(member).collect()
+async fn memberships(
+    db: &mut impl Read,
+    user: UserId,
+    only: Option<OrganizationId>,
+) -> Result<Vec<Choice>, StoreError> {
+    let rows = match only {
+        None => db.all(concat!(member!(), " ORDER BY o.id"), params![user]).await?,
+        Some(id) => db.all(concat!(member!(), " AND m.organization_id = $2"), params![user, id]).await?,
+    };
+    rows.iter().map(member).collect()
 }
 
 fn member(row: &Row) -> Result<Choice, StoreError> {
@@ -70,28 +152,26 @@ fn member(row: &Row) -> Result<Choice, StoreError> {
         has_logo: row.get::<i64>(3)? != 0,
         roles: json(row, 4)?,
         policy: json(row, 5)?,
+        epoch: row.get(6)?,
         delegation: None,
     })
 }
 
 /// By a delegation in force, of an organization whose own the person is, to one that has not shut them out.
-async fn delegations(db: &mut impl Read, user: UserId, now: Moment) -> Result<Vec<Choice>, StoreError> {
-    let sql = "SELECT t.id, t.slug, t.display_name, CASE WHEN t.logo_uri IS NULL THEN 0 ELSE 1 END, d.id,
-                h.display_name, d.settings, t.policy, h.id
-         FROM memberships m
-         JOIN organizations h ON h.id = m.organization_id
-         JOIN delegations d ON d.home_organization_id = h.id
-         JOIN organizations t ON t.id = d.target_organization_id
-         LEFT JOIN memberships own ON own.organization_id = t.id AND own.user_id = m.user_id
-         WHERE m.user_id = $1 AND m.status = 'active' AND (m.kind = 'home' OR m.kind = 'member')
-           AND h.deactivated_at IS NULL AND h.deleted_at IS NULL
-           AND t.deactivated_at IS NULL AND t.deleted_at IS NULL
-           AND d.home_approved_at IS NOT NULL AND d.target_approved_at IS NOT NULL
-           AND d.paused_at IS NULL AND d.revoked_at IS NULL
-           AND (own.status IS NULL OR own.status = 'active')
-           AND (d.starts_at IS NULL OR d.starts_at <= $2) AND (d.ends_at IS NULL OR d.ends_at > $2)
-         ORDER BY d.id";
-    db.all(sql, params![user, now]).await?.iter().map(delegated).collect()
+async fn delegations(
+    db: &mut impl Read,
+    user: UserId,
+    only: Option<OrganizationId>,
+    now: Moment,
+) -> Result<Vec<Choice>, StoreError> {
+    let rows = match only {
+        None => db.all(concat!(delegated!(), " ORDER BY d.id"), params![user, now]).await?,
+        Some(id) => {
+            let sql = concat!(delegated!(), " AND d.target_organization_id = $3 ORDER BY d.id");
+            db.all(sql, params![user, now, id]).await?
+        }
+    };
+    rows.iter().map(delegated).collect()
 }
 
 fn delegated(row: &Row) -> Result<Choice, StoreError> {
@@ -103,6 +183,7 @@ fn delegated(row: &Row) -> Result<Choice, StoreError> {
         has_logo: row.get::<i64>(3)? != 0,
         roles: settings.roles.clone(),
         policy: json(row, 7)?,
+        epoch: row.get(9)?,
         delegation: Some(Delegated { id: row.get(4)?, home: row.get(8)?, home_name: row.get(5)?, settings }),
     })
 }

@@ -3,6 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::known::Known;
 use super::{parsed, to_json};
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::model::connection::{Connection, ConnectionState, Settings};
 
@@ -122,4 +123,15 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
     )
     .await?;
     Ok(())
+}
+
+/// Switches every connection of an organization off; a login that is under way by one of them does not complete.
+pub async fn disable_all(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE connections SET state = $2, version = version + 1, updated_at = $3
+               WHERE organization_id = $1 AND state <> $2";
+    tx.execute(sql, params![organization, ConnectionState::Disabled.word(), now]).await
 }

@@ -107,3 +107,14 @@ pub async fn update(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Re
     .await?;
     Ok(())
 }
+
+/// Ends every delegation from or to an organization.
+pub async fn revoke_all(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE delegations SET revoked_at = $2, updated_at = $2
+               WHERE (home_organization_id = $1 OR target_organization_id = $1) AND revoked_at IS NULL";
+    tx.execute(sql, params![organization, now]).await
+}

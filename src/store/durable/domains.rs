@@ -1,11 +1,13 @@
 //! Domains in the durable store, and the routing by them.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, optional_json, parsed, to_json};
+use super::{connections, json, optional_json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::id::{ConnectionId, DomainId, OrganizationId, ProjectId};
+use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState, Method, NextChallenge};
+use crate::model::organization::Policy;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -104,13 +106,16 @@ pub async fn held(
     db.one(sql, params![project, name.as_str()]).await?.as_ref().map(domain).transpose()
 }
 
-/// The active connections to which addresses of this domain are routed, now.
-pub async fn routes(
+/// The active connections to which addresses of this domain are routed, now, each with its settings and the policy of
+/// the domain's holder.
+pub async fn routed(
     db: &mut impl Read,
     project: ProjectId,
     name: &DomainName,
-) -> Result<Vec<ConnectionId>, StoreError> {
-    let sql = "SELECT c.id FROM domains d
+) -> Result<Vec<(Connection, Policy)>, StoreError> {
+    let sql = "SELECT c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings,
+                c.secret, c.created_at, c.updated_at, o.policy
+         FROM domains d
          JOIN organizations o ON o.id = d.organization_id
          JOIN domain_connections r ON r.domain_id = d.id
          JOIN connections c ON c.id = r.connection_id
@@ -118,7 +123,17 @@ pub async fn routes(
            AND o.deactivated_at IS NULL AND o.deleted_at IS NULL
            AND c.state = 'active' AND c.organization_id = d.organization_id
          ORDER BY c.id";
-    db.all(sql, params![project, name.as_str()]).await?.iter().map(|row| row.get(0)).collect()
+    let rows = db.all(sql, params![project, name.as_str()]).await?;
+    rows.iter().map(|row| Ok((connections::connection(row, 0)?, json(row, 11)?))).collect()
+}
+
+/// The same, by their ids.
+pub async fn routes(
+    db: &mut impl Read,
+    project: ProjectId,
+    name: &DomainName,
+) -> Result<Vec<ConnectionId>, StoreError> {
+    Ok(routed(db, project, name).await?.into_iter().map(|(connection, _)| connection.id).collect())
 }
 
 /// The claim by which `connection` may assert addresses of this domain, now (invariant 2): verified, by the

@@ -5,12 +5,12 @@ use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
-use crate::model::grant::Grant;
+use crate::model::grant::{Epochs, Grant};
 
 macro_rules! columns {
     () => {
         "id, project_id, session_id, application_id, user_id, organization_id, delegation_id, request,
-         code_expires_at, expires_at, revoked_at"
+         code_expires_at, expires_at, revoked_at, organization_epoch, home_epoch"
     };
 }
 
@@ -27,6 +27,7 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         code_expires_at: row.get(8)?,
         expires_at: row.get(9)?,
         revoked_at: row.get(10)?,
+        epochs: Epochs { organization: row.get(11)?, home: row.get(12)? },
     })
 }
 
@@ -38,8 +39,9 @@ pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, Sto
 pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
-                             code_digest, request, created_at, code_expires_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                             code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
+                             home_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             grant.id,
             grant.project_id,
@@ -52,7 +54,9 @@ pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -
             to_json(&grant.request),
             now,
             grant.code_expires_at,
-            grant.expires_at
+            grant.expires_at,
+            grant.epochs.organization,
+            grant.epochs.home
         ],
     )
     .await?;

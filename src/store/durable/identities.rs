@@ -1,9 +1,10 @@
 //! Identities in the durable store: the only way in which a login finds a user.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
+use super::to_json;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, ProjectId};
-use crate::model::identity::Identity;
+use crate::model::identity::{Identity, IdentityFacts};
 
 fn identity(row: &Row) -> Result<Identity, StoreError> {
     Ok(Identity {
@@ -32,11 +33,12 @@ pub async fn insert(
     project: ProjectId,
     identity: &Identity,
     email: Option<&str>,
+    facts: &IdentityFacts,
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, email, created_at,
-                                 last_login_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+                                 last_login_at, facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
         params![
             identity.id,
             project,
@@ -45,7 +47,8 @@ pub async fn insert(
             &identity.issuer,
             &identity.subject,
             email,
-            identity.last_login_at
+            identity.last_login_at,
+            to_json(facts)
         ],
     )
     .await?;
@@ -56,9 +59,10 @@ pub async fn touch(
     tx: &mut Tx<'_>,
     id: IdentityId,
     email: Option<&str>,
+    facts: &IdentityFacts,
     now: Moment,
 ) -> Result<(), StoreError> {
-    tx.execute("UPDATE identities SET email = $2, last_login_at = $3 WHERE id = $1", params![id, email, now])
-        .await?;
+    let sql = "UPDATE identities SET email = $2, last_login_at = $3, facts = $4 WHERE id = $1";
+    tx.execute(sql, params![id, email, now, to_json(facts)]).await?;
     Ok(())
 }

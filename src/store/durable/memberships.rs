@@ -65,6 +65,17 @@ pub async fn joined_since(
     db.one(sql, params![organization, source.word(), since]).await?.map_or(Ok(0), |row| row.get(0))
 }
 
+/// How many active owners the organization has, counted as far as `most`.
+pub async fn active_owners(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    most: u32,
+) -> Result<usize, StoreError> {
+    let sql = "SELECT m.id FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+               WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' LIMIT $3";
+    Ok(db.all(sql, params![organization, role::OWNER, most]).await?.len())
+}
+
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
 pub async fn insert(
     tx: &mut Tx<'_>,

@@ -18,6 +18,7 @@ pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;
 pub mod projects;
+pub mod purge;
 pub mod roles;
 pub mod saml_keys;
 pub mod sessions;

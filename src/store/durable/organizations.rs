@@ -2,14 +2,14 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, optional_json, to_json};
-use crate::foundation::id::{OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
 use crate::model::organization::{Organization, Status};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, slug, display_name, description, logo_uri, functional_roles, policy, created_at,
-                    updated_at, deactivated_at, deleted_at, kind
+                    updated_at, deactivated_at, deleted_at, kind, purge_at, epoch
              FROM organizations ",
             $rest
         )
@@ -36,6 +36,8 @@ pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreEr
         deactivated_at: row.get(at + 10)?,
         deleted_at: row.get(at + 11)?,
         kind: row.get(at + 12)?,
+        purge_at: row.get(at + 13)?,
+        epoch: row.get(at + 14)?,
     })
 }
 
@@ -46,6 +48,23 @@ pub async fn by_id(
 ) -> Result<Option<Organization>, StoreError> {
     let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
     row.as_ref().map(|row| organization(row, 0)).transpose()
+}
+
+/// The organization of one of its keys, and whether the key was made in its present epoch.
+pub async fn of_key(
+    db: &mut impl Read,
+    project: ProjectId,
+    key: ApiKeyId,
+) -> Result<Option<(Organization, bool)>, StoreError> {
+    let sql = "SELECT o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
+                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
+                k.organization_epoch
+         FROM api_keys k JOIN organizations o ON o.id = k.organization_id
+         WHERE k.id = $2 AND k.project_id = $1";
+    let Some(row) = db.one(sql, params![project, key]).await? else { return Ok(None) };
+    let organization = organization(&row, 0)?;
+    let same = row.get::<Option<i64>>(15)? == Some(organization.epoch);
+    Ok(Some((organization, same)))
 }
 
 pub async fn by_slug(
@@ -90,8 +109,9 @@ pub async fn slug_holder(
 pub async fn insert(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO organizations (id, project_id, slug, display_name, description, logo_uri, functional_roles,
-                                    policy, created_at, updated_at, deactivated_at, deleted_at, kind, name_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                    policy, created_at, updated_at, deactivated_at, deleted_at, kind, name_key,
+                                    purge_at, epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         params![
             organization.id,
             organization.project_id,
@@ -106,7 +126,9 @@ pub async fn insert(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
             organization.deactivated_at,
             organization.deleted_at,
             organization.kind.as_deref(),
-            name_key(&organization.display_name)
+            name_key(&organization.display_name),
+            organization.purge_at,
+            organization.epoch
         ],
     )
     .await?;
@@ -117,7 +139,8 @@ pub async fn update(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
     tx.execute(
         "UPDATE organizations
          SET slug = $2, display_name = $3, description = $4, logo_uri = $5, functional_roles = $6, policy = $7,
-             updated_at = $8, deactivated_at = $9, deleted_at = $10, kind = $11, name_key = $12
+             updated_at = $8, deactivated_at = $9, deleted_at = $10, kind = $11, name_key = $12, purge_at = $13,
+             epoch = $14
          WHERE id = $1",
         params![
             organization.id,
@@ -131,7 +154,9 @@ pub async fn update(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), 
             organization.deactivated_at,
             organization.deleted_at,
             organization.kind.as_deref(),
-            name_key(&organization.display_name)
+            name_key(&organization.display_name),
+            organization.purge_at,
+            organization.epoch
         ],
     )
     .await?;
@@ -211,7 +236,7 @@ macro_rules! listed {
     ($from:literal, $rest:literal) => {
         concat!(
             "SELECT o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
-                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, ",
+                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch, ",
             has_owner!(),
             $from,
             " AND (CAST($2 AS TEXT) = CASE WHEN o.deleted_at IS NOT NULL THEN 'deleted'
@@ -286,7 +311,7 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, 
         }
     };
     let read = |row: &Row| {
-        let has_owner = row.get::<i64>(13)? == 1;
+        let has_owner = row.get::<i64>(15)? == 1;
         Ok(Listed { organization: organization(row, 0)?, has_owner })
     };
     rows.iter().map(read).collect()

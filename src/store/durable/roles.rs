@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::{Read, StoreError, Tx, params};
-use super::{json, to_json};
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{OrganizationId, ProjectId, RoleId};
-use crate::model::role::RoleScope;
+use crate::model::role::{Role, RoleScope};
 
 /// The custom roles of an organization, with those that every organization of the project has; its own one
 /// comes before a project's of the same name.
@@ -41,7 +41,7 @@ pub async fn own(
     Ok(roles)
 }
 
-/// A custom role to write.
+/// A custom role to write by its name, as a file has it.
 #[derive(Clone, Debug)]
 pub struct RoleRow<'a> {
     pub id: RoleId,
@@ -61,20 +61,119 @@ pub async fn put(tx: &mut Tx<'_>, role: &RoleRow<'_>, now: Moment) -> Result<(),
         )
         .await?;
     if changed == 0 {
-        tx.execute(
-            "INSERT INTO roles (id, project_id, organization_id, scope, name, permissions, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-            params![
-                role.id,
-                role.project,
-                role.organization,
-                RoleScope::Organization.word(),
-                role.name,
-                to_json(&role.permissions),
-                now
-            ],
-        )
-        .await?;
+        let made = Role {
+            id: role.id,
+            organization: role.organization,
+            scope: RoleScope::Organization,
+            name: role.name.to_owned(),
+            display_name: role.name.to_owned(),
+            permissions: role.permissions.to_vec(),
+            created_at: now,
+            updated_at: now,
+        };
+        insert(tx, role.project, &made).await?;
     }
     Ok(())
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, organization_id, scope, name, display_name, permissions, created_at, updated_at FROM roles ",
+            $rest
+        )
+    };
+}
+
+fn role(row: &Row) -> Result<Role, StoreError> {
+    Ok(Role {
+        id: row.get(0)?,
+        organization: row.get(1)?,
+        scope: parsed(row, 2, RoleScope::from_word)?,
+        name: row.get(3)?,
+        display_name: row.get(4)?,
+        permissions: json(row, 5)?,
+        created_at: row.get(6)?,
+        updated_at: row.get(7)?,
+    })
+}
+
+pub async fn by_id(db: &mut impl Read, project: ProjectId, id: RoleId) -> Result<Option<Role>, StoreError> {
+    let sql = select!("WHERE project_id = $1 AND id = $2");
+    db.one(sql, params![project, id]).await?.as_ref().map(role).transpose()
+}
+
+/// In the order of the ids: of an organization, with those that every one has; or, of the project, its own alone.
+pub async fn page(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    scope: RoleScope,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Role>, StoreError> {
+    let sql = select!(
+        "WHERE project_id = $1 AND (organization_id IS NULL OR organization_id = $2) AND scope = $3 AND id > $4
+         ORDER BY id LIMIT $5"
+    );
+    db.all(sql, params![project, organization, scope.word(), after, most]).await?.iter().map(role).collect()
+}
+
+/// Fails with [`StoreError::Unique`] where there is one of this name already.
+pub async fn insert(tx: &mut Tx<'_>, project: ProjectId, role: &Role) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO roles (id, project_id, organization_id, scope, name, display_name, permissions, created_at,
+                            updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            role.id,
+            project,
+            role.organization,
+            role.scope.word(),
+            &role.name,
+            &role.display_name,
+            to_json(&role.permissions),
+            role.created_at,
+            role.updated_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Its name, its organization and its scope stay.
+pub async fn update(tx: &mut Tx<'_>, role: &Role) -> Result<(), StoreError> {
+    let sql = "UPDATE roles SET display_name = $2, permissions = $3, updated_at = $4 WHERE id = $1";
+    let permissions = to_json(&role.permissions);
+    tx.execute(sql, params![role.id, &role.display_name, permissions, role.updated_at]).await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx<'_>, id: RoleId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM roles WHERE id = $1", params![id]).await?;
+    Ok(())
+}
+
+/// Whether somebody holds it, of whatever status, or is expected to: in the organization, or in any of the project where
+/// it is the project's. A project's role that an organization has its own of the same name of counts there all the same.
+pub async fn in_use(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let held = "SELECT 1 FROM membership_roles r JOIN organizations o ON o.id = r.organization_id
+                WHERE o.project_id = $1 AND r.role = $2 AND (CAST($3 AS TEXT) IS NULL OR r.organization_id = $3)
+                LIMIT 1";
+    if db.one(held, params![project, name, organization]).await?.is_some() {
+        return Ok(true);
+    }
+    let waiting = "SELECT roles FROM expected_members
+                   WHERE project_id = $1 AND used_at IS NULL AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
+    for row in db.all(waiting, params![project, organization]).await? {
+        if json::<Vec<String>>(&row, 0)?.iter().any(|role| role == name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ConnectionId, ProjectId, SessionId};
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
 use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
@@ -40,8 +40,9 @@ pub async fn by_id(
 pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr,
-                               created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                               created_at, expires_at, provider_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                 (SELECT o.epoch FROM connections c JOIN organizations o ON o.id = c.organization_id WHERE c.id = $5))",
         params![
             session.id,
             session.project_id,
@@ -62,7 +63,10 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError
 /// The same person has proved again who they are. False: the session has ended.
 pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreError> {
     let changed = tx.execute(
-        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6,
+                provider_epoch = (SELECT o.epoch FROM connections c
+                                  JOIN organizations o ON o.id = c.organization_id WHERE c.id = $2)
+         WHERE id = $1 AND ended_at IS NULL",
         params![
             session.id,
             session.connection_id,
@@ -208,6 +212,26 @@ impl Meant<'_> {
         };
         Digest::of(format!("{which} {} {name} {index}", name.len()).as_bytes()).text()
     }
+}
+
+/// What the person has switched to, if it has been active ever since.
+pub async fn current(db: &mut impl Read, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {
+    let sql = "SELECT o.id FROM sessions s
+               JOIN organizations o ON o.id = s.current_organization_id AND o.epoch = s.current_epoch
+               WHERE s.id = $1 AND s.ended_at IS NULL AND o.deactivated_at IS NULL AND o.deleted_at IS NULL";
+    db.one(sql, params![id]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Of two who switch at once, the last one counts (S0-23). False: the session has ended.
+pub async fn switch(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    organization: OrganizationId,
+    epoch: i64,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE sessions SET current_organization_id = $2, current_epoch = $3
+               WHERE id = $1 AND ended_at IS NULL";
+    Ok(tx.execute(sql, params![id, organization, epoch]).await? == 1)
 }
 
 /// Ends a session. True: it was alive until now.

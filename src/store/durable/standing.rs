@@ -1,9 +1,10 @@
 //! A session with whoever it is of and wherever it came from, in one read: every login and every token looks at it.
 
 use super::engine::{Read, StoreError, params};
-use super::{connections, organizations, sessions, users};
+use super::{connections, json, organizations, sessions, users};
 use crate::foundation::id::{OrganizationId, ProjectId, SessionId};
 use crate::model::connection::Connection;
+use crate::model::identity::IdentityFacts;
 use crate::model::organization::Organization;
 use crate::model::session::Session;
 use crate::model::user::User;
@@ -15,21 +16,38 @@ pub struct Standing {
     pub connection: Connection,
     /// Whose connection it is, unless it is the project's.
     pub provider: Option<Organization>,
+    /// Whether that organization has been active ever since it proved the person.
+    pub still_provided: bool,
+    /// What its provider said of the person at their last login.
+    pub facts: IdentityFacts,
+    /// What they have switched to, and in which of its epochs.
+    pub current: Option<(OrganizationId, i64)>,
 }
 
 /// A session and whose it is, without where it came from.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub session: Session,
+    pub user: User,
+    /// As in [`Standing`].
+    pub current: Option<(OrganizationId, i64)>,
+}
+
 pub async fn person(
     db: &mut impl Read,
     project: ProjectId,
     id: SessionId,
-) -> Result<Option<(Session, User)>, StoreError> {
+) -> Result<Option<Person>, StoreError> {
     let sql = "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
                 s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
-                u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at
+                u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at,
+                s.current_epoch
          FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.id = $2 AND s.project_id = $1";
-    let row = db.one(sql, params![project, id]).await?;
-    row.map(|row| Ok((sessions::session(&row, 0)?, users::user(&row, 12)?))).transpose()
+    let Some(row) = db.one(sql, params![project, id]).await? else { return Ok(None) };
+    let session = sessions::session(&row, 0)?;
+    let current = session.current_organization.zip(row.get::<Option<i64>>(20)?);
+    Ok(Some(Person { session, user: users::user(&row, 12)?, current }))
 }
 
 pub async fn of(
@@ -43,18 +61,28 @@ pub async fn of(
                 c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings, c.secret,
                 c.created_at, c.updated_at,
                 o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
-                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind
+                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
+                s.provider_epoch, i.facts, s.current_epoch
          FROM sessions s
          JOIN users u ON u.id = s.user_id
          JOIN connections c ON c.id = s.connection_id
+         JOIN identities i ON i.id = s.identity_id
          LEFT JOIN organizations o ON o.id = c.organization_id
          WHERE s.id = $2 AND s.project_id = $1";
     let Some(row) = db.one(sql, params![project, id]).await? else { return Ok(None) };
     let owned = row.get::<Option<OrganizationId>>(31)?.is_some();
+    let provider = if owned { Some(organizations::organization(&row, 31)?) } else { None };
+    let epoch: Option<i64> = row.get(46)?;
+    let session = sessions::session(&row, 0)?;
     Ok(Some(Standing {
-        session: sessions::session(&row, 0)?,
+        current: session.current_organization.zip(row.get::<Option<i64>>(48)?),
+        session,
         user: users::user(&row, 12)?,
         connection: connections::connection(&row, 20)?,
-        provider: if owned { Some(organizations::organization(&row, 31)?) } else { None },
+        still_provided: provider
+            .as_ref()
+            .is_none_or(|provider| provider.is_active() && epoch == Some(provider.epoch)),
+        provider,
+        facts: json(&row, 47)?,
     }))
 }

@@ -4,5 +4,6 @@ mod callers;
 mod document;
 mod domains;
 mod everyone;
+mod lifecycle;
 mod organizations;
 mod requests;

@@ -19,6 +19,7 @@ use crate::foundation::secret::Secret;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
+use crate::model::identity::IdentityFacts;
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::Assurance;
 use crate::model::user::Profile;
@@ -92,6 +93,7 @@ async fn ask(
         issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
+        facts: facts(&claims),
         upstream_session: None,
         left_out: Vec::new(),
         subject,
@@ -311,6 +313,18 @@ fn email(
 fn is_vouched_for(claims: &Claims, userinfo: Option<&Claims>) -> bool {
     let said = [Some(claims), userinfo].into_iter().flatten().filter_map(|from| from.get("email_verified"));
     said.filter(|said| !said.is_null()).all(|said| *said == true || *said == "true")
+}
+
+/// Longest value that is kept of a fact.
+const LONGEST_FACT: usize = 255;
+
+/// Of the ID token alone: it is signed, and these claims decide who is let in where.
+fn facts(claims: &Claims) -> IdentityFacts {
+    let read = |name: &str| {
+        let text = claims.optional_string(name).ok().flatten()?;
+        (text.len() <= LONGEST_FACT && !text.contains(char::is_control)).then(|| text.to_lowercase())
+    };
+    IdentityFacts { hosted_domain: read("hd"), tenant: read("tid") }
 }
 
 fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {

@@ -52,6 +52,7 @@ pub fn proof(
         authenticated_at,
         issued_at: assertion.issued,
         session_until,
+        facts: Default::default(),
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
         upstream_session: Some(upstream_session(assertion)),
         left_out,

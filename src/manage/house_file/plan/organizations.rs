@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Plan, names_of, since};
+use super::{Plan, names_of};
 use crate::foundation::id::OrganizationId;
 use crate::manage::house_file::parts::{AcceptancePart, OrganizationPart};
 use crate::model::organization::{DelegationAcceptance, Organization, Policy};
+use crate::model::role;
 use crate::store::durable::engine::{Lock, StoreError};
 use crate::store::durable::{delegations, organizations};
 
@@ -104,7 +105,7 @@ impl<'p> Plan<'p, '_> {
 
     fn check_functional_roles(&mut self, part: &OrganizationPart) {
         for name in part.functional_roles.iter().flatten() {
-            if !self.project.settings.functional_roles.contains_key(&name.value) {
+            if role::function(&name.value, &self.project.settings.functional_roles).is_none() {
                 self.refuse(name.at, format!("the project has no functional role {}", name.value));
             }
         }
@@ -136,7 +137,9 @@ impl<'p> Plan<'p, '_> {
             }
         };
         let (enforcement, require_mfa, max_age) = (part.enforcement, part.require_mfa, part.max_age);
-        Ok(Some(Policy { enforcement, require_mfa, max_age, delegations }))
+        // What the file has no words for stays.
+        let kept = place.before.as_ref().map(|before| before.policy.clone()).unwrap_or_default();
+        Ok(Some(Policy { enforcement, require_mfa, max_age, delegations, ..kept }))
     }
 
     async fn create(
@@ -160,6 +163,8 @@ impl<'p> Plan<'p, '_> {
             updated_at: now,
             deactivated_at: None,
             deleted_at: None,
+            purge_at: None,
+            epoch: 0,
         };
         let organization = self.wanted(part, policy, blank);
         organizations::insert(self.tx, &organization).await?;
@@ -203,8 +208,11 @@ impl<'p> Plan<'p, '_> {
             logo_uri: part.logo_uri.clone(),
             functional_roles: part.functional_roles.as_ref().map(names),
             policy,
-            deactivated_at: since(!part.active, before.deactivated_at, self.tools.now),
-            ..before
+            ..if part.active {
+                before.reactivated(self.tools.now)
+            } else {
+                before.deactivated(self.tools.now)
+            }
         }
     }
 }

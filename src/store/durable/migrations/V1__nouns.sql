@@ -31,11 +31,16 @@ CREATE TABLE organizations (
     created_at       BIGINT NOT NULL,
     updated_at       BIGINT NOT NULL,
     deactivated_at   BIGINT,
-    deleted_at       BIGINT
+    deleted_at       BIGINT,
+    -- When what is left of a deleted one is forgotten; absent once that is done.
+    purge_at         BIGINT,
+    -- One more with every deactivation and deletion: what was issued in an earlier one is dead for good (threats H03).
+    epoch            BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX organizations_project_id_slug_key ON organizations (project_id, slug);
 CREATE INDEX organizations_by_id ON organizations (project_id, id);
 CREATE INDEX organizations_by_name ON organizations (project_id, name_key, id);
+CREATE INDEX organizations_to_purge ON organizations (purge_at) WHERE purge_at IS NOT NULL;
 
 -- Every slug that an organization has ever had: a retired one is never given to another (applications key on it).
 CREATE TABLE organization_slugs (
@@ -159,6 +164,8 @@ CREATE TABLE identities (
     issuer        TEXT NOT NULL,
     subject       TEXT NOT NULL,
     email         TEXT,
+    -- What the last login said beyond the profile: by this an organization's policy pins providers.
+    facts         TEXT NOT NULL,
     created_at    BIGINT NOT NULL,
     last_login_at BIGINT NOT NULL
 );
@@ -193,6 +200,7 @@ CREATE TABLE membership_roles (
     PRIMARY KEY (organization_id, role, membership_id)
 );
 CREATE INDEX membership_roles_by_membership ON membership_roles (membership_id);
+CREATE INDEX membership_roles_by_role ON membership_roles (role, organization_id);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
@@ -215,11 +223,14 @@ CREATE TABLE roles (
     -- Absent: a role that every organization of the project has.
     organization_id TEXT REFERENCES organizations (id),
     scope           TEXT NOT NULL,
+    -- What memberships and tokens name: it never changes. What people see does.
     name            TEXT NOT NULL,
+    display_name    TEXT NOT NULL,
     permissions     TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL
 );
+CREATE INDEX roles_by_organization ON roles (organization_id);
 CREATE UNIQUE INDEX roles_by_name ON roles (project_id, name, COALESCE(organization_id, ''));
 
 CREATE TABLE delegations (
@@ -261,7 +272,11 @@ CREATE TABLE sessions (
     created_at      BIGINT NOT NULL,
     expires_at      BIGINT NOT NULL,
     ended_at        BIGINT,
-    current_organization_id TEXT REFERENCES organizations (id)
+    -- The epoch, at that time, of the organization whose connection proved the person.
+    provider_epoch  BIGINT,
+    -- What the person has switched to, in which epoch: by now they may have left it.
+    current_organization_id TEXT REFERENCES organizations (id),
+    current_epoch   BIGINT
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
@@ -288,6 +303,9 @@ CREATE TABLE grants (
     user_id         TEXT NOT NULL REFERENCES users (id),
     organization_id TEXT REFERENCES organizations (id),
     delegation_id   TEXT REFERENCES delegations (id),
+    -- The epochs in which it was given: of the organization, and of the home of a delegate.
+    organization_epoch BIGINT,
+    home_epoch      BIGINT,
     code_digest     BYTEA NOT NULL,
     request         TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -362,6 +380,8 @@ CREATE TABLE api_keys (
     project_id      TEXT NOT NULL REFERENCES projects (id),
     -- Absent: an operator token.
     organization_id TEXT REFERENCES organizations (id),
+    -- The organization's when the key was made.
+    organization_epoch BIGINT,
     name            TEXT NOT NULL,
     permissions     TEXT NOT NULL,
     networks        TEXT NOT NULL,
@@ -372,6 +392,7 @@ CREATE TABLE api_keys (
     last_used_at    BIGINT
 );
 CREATE INDEX api_keys_by_project ON api_keys (project_id, id);
+CREATE INDEX api_keys_by_organization ON api_keys (organization_id);
 
 -- At most two that live: while a key is rotated, the old secret works beside the new one.
 CREATE TABLE api_key_secrets (

@@ -1,0 +1,170 @@
+//! How an organization lets people sign in: stored, told with the project's half, and refused where there is nothing
+//! behind it.
+
+pub mod api;
+mod body;
+mod gate;
+mod view;
+
+use serde_json::{Value, json};
+
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::OrganizationId;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::organization::{DelegationAcceptance, Enforcement, Organization, Policy};
+use crate::model::policy::{MemberList, Switch, Switches};
+use crate::model::project::{Organizations, Project};
+use crate::model::role;
+use crate::store::durable::{delegations, organizations, projects, roles};
+use body::Turned;
+
+/// What is wanted of a policy. What is absent stays as it is.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    turned: Turned,
+    enforcement: Option<Enforcement>,
+    require_mfa: Option<bool>,
+    mfa_required_for: Option<Vec<String>>,
+    /// An inner `None`: of any age.
+    max_age: Option<Option<u64>>,
+    delegations: Option<DelegationAcceptance>,
+    google_hosted_domains: Option<Vec<String>>,
+    microsoft_tenant_ids: Option<Vec<String>>,
+    member_list: Option<MemberList>,
+}
+
+impl Wanted {
+    fn over(&self, before: &Policy) -> Policy {
+        let (new, old) = (self.clone(), before.clone());
+        let mut switches = old.switches;
+        new.turned.iter().for_each(|(switch, on)| switches.set(*switch, *on));
+        Policy {
+            switches,
+            enforcement: new.enforcement.unwrap_or(old.enforcement),
+            require_mfa: new.require_mfa.unwrap_or(old.require_mfa),
+            mfa_required_for: new.mfa_required_for.unwrap_or(old.mfa_required_for),
+            max_age: new.max_age.unwrap_or(old.max_age),
+            delegations: new.delegations.unwrap_or(old.delegations),
+            google_hosted_domains: new.google_hosted_domains.unwrap_or(old.google_hosted_domains),
+            microsoft_tenant_ids: new.microsoft_tenant_ids.unwrap_or(old.microsoft_tenant_ids),
+            member_list: new.member_list.unwrap_or(old.member_list),
+        }
+    }
+}
+
+/// Nothing is switched on that there is not: it would only pretend (S3-21 to S3-28).
+fn refuse_unavailable(turned: &Turned) -> Result<(), Refused> {
+    let on = turned.iter().filter(|(switch, on)| *on == Some(true) && !switch.is_available());
+    let mut missing = on.map(|(switch, _)| (format!("/{switch}"), "there is no such method yet".to_owned()));
+    match missing.next() {
+        Some(first) => Err(Refused::listing(Code::MethodNotAvailable, std::iter::once(first).chain(missing))),
+        None => Ok(()),
+    }
+}
+
+/// A second factor comes with the proof of another provider, or not at all (S3-27).
+fn refuse_impossible(policy: &Policy, project: &Switches) -> Result<(), Refused> {
+    let wants = policy.require_mfa || !policy.mfa_required_for.is_empty();
+    let any = Switch::UPSTREAM.iter().any(|switch| project.effective(&policy.switches, *switch));
+    if wants && !any {
+        let pointer = if policy.require_mfa { "/require_mfa" } else { "/mfa_required_for" };
+        let detail = "no method is on that could tell of a second factor".to_owned();
+        return Err(Refused::listing(Code::MfaImpossible, [(pointer.to_owned(), detail)]));
+    }
+    Ok(())
+}
+
+/// Writes what differs. `forced`: the operator's word, whatever is missing for enforcement.
+async fn change(
+    change: &mut Change<'_, '_>,
+    before: Organization,
+    wanted: &Wanted,
+    forced: bool,
+) -> Result<Organization, Refused> {
+    refuse_unavailable(&wanted.turned)?;
+    let policy = wanted.over(&before.policy);
+    if policy == before.policy {
+        return Ok(before);
+    }
+    // As the project is in this transaction, and not when the request came in.
+    let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
+    refuse_impossible(&policy, &project.settings.switches)?;
+    refuse_unknown(change, before.id, wanted).await?;
+    let enforces =
+        policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;
+    let missing =
+        if enforces { gate::missing(change.tx, before.id, &policy, &project).await? } else { Vec::new() };
+    if !missing.is_empty() && !forced {
+        let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
+        return Err(Refused::listing(Code::EnforcementNotReady, all));
+    }
+    let after = Organization { policy, updated_at: change.keep.now, ..before.clone() };
+    organizations::update(change.tx, &after).await?;
+    let (was, is) = audit::differing(&view::facts(&before.policy), &view::facts(&after.policy));
+    let mut event = change.keep.event("organization.policy_changed", before.id).subject(before.id);
+    if !missing.is_empty() {
+        event = event.with("forced_without", missing);
+    }
+    change.record(&event.changing(Some(was), Some(is))).await?;
+    Ok(after)
+}
+
+/// Roles and delegations that a policy names are the organization's.
+async fn refuse_unknown(
+    change: &mut Change<'_, '_>,
+    id: OrganizationId,
+    wanted: &Wanted,
+) -> Result<(), Refused> {
+    let project = change.keep.project.id;
+    if let Some(names) = &wanted.mfa_required_for {
+        let custom = roles::permissions(change.tx, project, id).await?;
+        for (place, name) in names.iter().enumerate() {
+            if role::built_in(name).is_none() && !custom.contains_key(name) {
+                let at = (format!("/mfa_required_for/{place}"), "there is no role of this name".to_owned());
+                return Err(Refused::listing(Code::RoleUnknown, [at]));
+            }
+        }
+    }
+    if let Some(DelegationAcceptance::Only(ids)) = &wanted.delegations {
+        for (place, delegation) in ids.iter().enumerate() {
+            let found = delegations::by_id(change.tx, project, *delegation).await?;
+            if found.is_none_or(|found| found.target != id) {
+                let pointer = format!("/delegations/only/{place}");
+                return Err(Refused::value(&pointer, "is no delegation to this organization"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes what differs of the project's half, in a change that is alone.
+async fn change_project(
+    change: &mut Change<'_, '_>,
+    before: Project,
+    (turned, organizations): &(Turned, Option<Organizations>),
+) -> Result<Project, Refused> {
+    refuse_unavailable(turned)?;
+    let mut after = before.clone();
+    turned.iter().for_each(|(switch, on)| after.settings.switches.set(*switch, *on));
+    after.settings.organizations = organizations.unwrap_or(before.settings.organizations);
+    if after == before {
+        return Ok(after);
+    }
+    after.updated_at = change.keep.now;
+    projects::update(change.tx, &after).await?;
+    let facts = |project: &Project| {
+        let mut facts = view::switches(&project.settings.switches);
+        facts.insert("organizations".into(), json!(project.settings.organizations));
+        Value::Object(facts)
+    };
+    let (was, is) = audit::differing(&facts(&before), &facts(&after));
+    let event = AuditEvent::new(before.id, "project.policy_changed", Outcome::Changed)
+        .actor(change.keep.actor)
+        .subject(before.id)
+        .request(change.keep.request)
+        .changing(Some(was), Some(is));
+    change.record(&event).await?;
+    Ok(after)
+}

@@ -1,0 +1,141 @@
+//! Custom roles: what a name lets somebody do. Applications see permissions, so that a role may be called anything
+//! (S1-RO4).
+
+pub mod api;
+mod body;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::authority::may_grant;
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::{OrganizationId, RoleId};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::policy::Switch;
+use crate::model::role::{self, Role, RoleScope};
+use crate::store::durable::{organizations, projects, roles};
+
+/// Roles of its own that an organization has at most: every token reads them.
+const MOST: usize = 100;
+
+/// A role that is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    scope: RoleScope,
+    name: String,
+    display_name: Option<String>,
+    permissions: Vec<String>,
+}
+
+async fn create(
+    change: &mut Change<'_, '_>,
+    organization: Option<OrganizationId>,
+    wanted: &Wanted,
+) -> Result<Role, Refused> {
+    if role::built_in(&wanted.name).is_some() {
+        return Err(Refused::new(Code::RoleExists, "every organization has a role of this name"));
+    }
+    refuse_disabled(change, organization).await?;
+    refuse_above(change, &wanted.name, &wanted.permissions)?;
+    let (keep, project) = (change.keep, change.keep.project.id);
+    let known = roles::own(change.tx, project, organization).await?;
+    if known.contains_key(&wanted.name) {
+        return Err(Refused::new(Code::RoleExists, Code::RoleExists.title()));
+    }
+    if known.len() >= MOST {
+        return Err(Refused::new(
+            Code::LimitReached,
+            format!("there are {MOST} roles: that is all there may be"),
+        ));
+    }
+    let role = Role {
+        id: RoleId::new(&keep.random, keep.now),
+        organization,
+        scope: wanted.scope,
+        name: wanted.name.clone(),
+        display_name: wanted.display_name.clone().unwrap_or_else(|| wanted.name.clone()),
+        permissions: wanted.permissions.clone(),
+        created_at: keep.now,
+        updated_at: keep.now,
+    };
+    roles::insert(change.tx, project, &role).await?;
+    told(change, "role.created", &role, None, Some(json!(view::facts(&role)))).await?;
+    Ok(role)
+}
+
+/// Another name for people, or other permissions.
+async fn update(
+    change: &mut Change<'_, '_>,
+    before: &Role,
+    display_name: Option<String>,
+    permissions: Option<Vec<String>>,
+) -> Result<Role, Refused> {
+    let mut after = before.clone();
+    after.display_name = display_name.unwrap_or(after.display_name);
+    after.permissions = permissions.unwrap_or(after.permissions);
+    if after == *before {
+        return Ok(after);
+    }
+    refuse_disabled(change, before.organization).await?;
+    let known: BTreeSet<_> = before.permissions.iter().collect();
+    let added: Vec<_> = after.permissions.iter().filter(|one| !known.contains(one)).cloned().collect();
+    refuse_above(change, &before.name, &added)?;
+    after.updated_at = change.keep.now;
+    roles::update(change.tx, &after).await?;
+    let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
+    told(change, "role.updated", &after, Some(was), Some(is)).await?;
+    Ok(after)
+}
+
+/// Whoever holds it holds a name that gives nothing from now on; `forced`: that is known.
+async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Result<(), Refused> {
+    let project = change.keep.project.id;
+    let held = role.scope == RoleScope::Organization
+        && roles::in_use(change.tx, project, role.organization, &role.name).await?;
+    if held && !forced {
+        return Err(Refused::new(Code::RoleInUse, "somebody has this role; force=true takes it from them"));
+    }
+    roles::delete(change.tx, role.id).await?;
+    told(change, "role.deleted", role, Some(json!(view::facts(role))), None).await
+}
+
+/// Nobody puts more into a role than they may themselves (threats H01).
+fn refuse_above(change: &Change<'_, '_>, name: &str, permissions: &[String]) -> Result<(), Refused> {
+    let custom = BTreeMap::from([(name.to_owned(), permissions.to_vec())]);
+    may_grant(&change.standing, name, &custom).map_err(|code| Refused::new(code, code.title()))
+}
+
+/// Project and organization must both want roles of an organization's own (S3-29).
+async fn refuse_disabled(
+    change: &mut Change<'_, '_>,
+    organization: Option<OrganizationId>,
+) -> Result<(), Refused> {
+    let Some(id) = organization else { return Ok(()) };
+    let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
+    let found = organizations::by_id(change.tx, project.id, id).await?.ok_or_else(Refused::hidden)?;
+    if !project.settings.switches.effective(&found.policy.switches, Switch::CustomRolesEnabled) {
+        return Err(Refused::new(Code::CustomRolesDisabled, Code::CustomRolesDisabled.title()));
+    }
+    Ok(())
+}
+
+async fn told(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    role: &Role,
+    before: Option<serde_json::Value>,
+    after: Option<serde_json::Value>,
+) -> Result<(), Refused> {
+    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+        .organization(role.organization)
+        .actor(change.keep.actor)
+        .subject(role.id)
+        .request(change.keep.request)
+        .with("name", role.name.as_str())
+        .changing(before, after);
+    change.record(&event).await
+}

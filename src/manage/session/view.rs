@@ -1,0 +1,151 @@
+//! How a caller is shown to themselves.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::model::organization::Organization;
+use crate::model::user::User;
+use crate::store::durable::choices::Choice;
+
+/// The person, as whom their token lets them act. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MeView {
+    pub user: UserView,
+    /// Whom they act for; `null`: for themselves, and then they hold no role.
+    pub organization: Option<OrganizationNamed>,
+    /// By which delegation, where it is not their own.
+    pub delegation_id: Option<String>,
+    pub roles: Vec<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub authenticated_at: String,
+    /// RFC 8176.
+    pub amr: Vec<String>,
+    pub acr: String,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UserView {
+    pub id: String,
+    pub email: Option<String>,
+    pub email_verified: bool,
+    pub name: Option<String>,
+}
+
+impl UserView {
+    pub fn of(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            email: user.email.as_ref().map(ToString::to_string),
+            email_verified: user.email_verified_at.is_some(),
+            name: user.profile.name.clone(),
+        }
+    }
+}
+
+/// By what an organization is known to its people.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OrganizationNamed {
+    pub id: String,
+    pub slug: String,
+    pub name: String,
+}
+
+impl OrganizationNamed {
+    pub fn of(organization: &Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            slug: organization.slug.clone(),
+            name: organization.display_name.clone(),
+        }
+    }
+
+    pub fn of_choice(choice: &Choice) -> Self {
+        Self {
+            id: choice.organization.to_string(),
+            slug: choice.slug.clone(),
+            name: choice.display_name.clone(),
+        }
+    }
+}
+
+/// An organization that the person may act for.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MyOrganization {
+    pub id: String,
+    pub slug: String,
+    pub name: String,
+    pub roles: Vec<String>,
+    #[schemars(extend("enum" = ["membership", "delegation"]))]
+    pub via: &'static str,
+    pub delegation_id: Option<String>,
+    /// Whose people they are, where it is by delegation.
+    pub home_organization_id: Option<String>,
+}
+
+impl MyOrganization {
+    pub fn of(choice: &Choice) -> Self {
+        let delegated = choice.delegation.as_ref();
+        Self {
+            id: choice.organization.to_string(),
+            slug: choice.slug.clone(),
+            name: choice.display_name.clone(),
+            roles: choice.roles.clone(),
+            via: if delegated.is_some() { "delegation" } else { "membership" },
+            delegation_id: delegated.map(|delegated| delegated.id.to_string()),
+            home_organization_id: delegated.map(|delegated| delegated.home.to_string()),
+        }
+    }
+}
+
+/// What the caller may do, and why.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PermissionsView {
+    /// Where; `null`: in the project.
+    pub organization_id: Option<String>,
+    pub permissions: Vec<PermissionView>,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PermissionView {
+    pub permission: String,
+    /// Whether it is theirs to use now.
+    pub effective: bool,
+    /// What takes it away, if it is not.
+    #[schemars(extend("enum" = ["functional_roles", null]))]
+    pub masked_by: Option<&'static str>,
+    pub reasons: Vec<Reason>,
+}
+
+/// By what somebody has a permission.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Reason {
+    #[schemars(extend("enum" = ["built_in", "custom", "key", "operator"]))]
+    pub layer: &'static str,
+    /// Of the role, or the id of the key.
+    pub name: String,
+}
+
+/// A browser that stays signed in. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SessionView {
+    pub id: String,
+    pub user_id: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub authenticated_at: String,
+    pub amr: Vec<String>,
+    pub acr: String,
+    /// What the person has switched to; `null` where they have not, or may not act for it any more.
+    pub current_organization: Option<OrganizationNamed>,
+}
+
+/// What somebody has switched to.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SwitchedView {
+    pub organization: OrganizationNamed,
+    pub roles: Vec<String>,
+    pub delegation_id: Option<String>,
+}
