@@ -1,5 +1,7 @@
 //! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory.
 
+pub mod owners;
+
 use crate::audit::Keep;
 use crate::foundation::id::{MembershipId, OrganizationId, UserId};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};

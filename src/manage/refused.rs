@@ -37,6 +37,7 @@ codes! {
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
+    SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
     PermissionMissing = 403 "permission_missing" "The permission for this is missing";
@@ -47,6 +48,15 @@ codes! {
     RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
+    UserNotFound = 404 "user_not_found" "There is nobody here who could be added";
+    AlreadyMember = 409 "already_member" "They are a member already";
+    MembershipExclusive = 409 "membership_exclusive" "They belong to another organization, and to one alone";
+    MembershipBlocked = 409 "membership_blocked" "They were removed, or are blocked";
+    LastOwner = 409 "last_owner" "An organization that has an owner keeps one";
+    ManagedByDirectory = 409 "managed_by_directory" "The organization's directory says who is a member";
+    UserNotMovable = 409 "user_not_movable" "Nobody is moved from one organization to another";
+    TargetNotActive = 409 "target_not_active" "Whoever is to own the organization must be an active member";
+    TransferPending = 409 "transfer_pending" "The ownership has been offered to somebody already";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
@@ -137,7 +147,10 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 3] = [
+const TAKEN: [(&str, Code); 6] = [
+    ("memberships_organization_id_user_id_key", Code::AlreadyMember),
+    ("memberships_exclusive_user_key", Code::MembershipExclusive),
+    ("ownership_transfers_pending_key", Code::TransferPending),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

@@ -16,13 +16,16 @@ pub mod identities;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;
+pub mod people;
 pub mod projects;
 pub mod roles;
 pub mod saml_keys;
 pub mod sessions;
 pub mod signing_keys;
 pub mod standing;
+
 pub mod used;
+pub mod user_terms;
 pub mod users;
 
 use serde::Serialize;

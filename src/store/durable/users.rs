@@ -1,7 +1,7 @@
 //! Users in the durable store. There is no look-up by email: no login could use one (invariant 1).
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::{json, to_json, user_terms};
 use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, ProjectId, UserId};
 use crate::model::user::{User, email_claim};
@@ -45,10 +45,11 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
         ],
     )
     .await?;
-    Ok(())
+    user_terms::put(tx, user).await
 }
 
-/// As [`insert`]: a changed address must be nobody else's.
+/// As [`insert`]: a changed address must be nobody else's. By what they are found is written apart ([`user_terms::put`]):
+/// most logins change nothing of it.
 pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE users SET email = $2, email_verified_at = $3, email_claim = $4, profile = $5, updated_at = $6,
