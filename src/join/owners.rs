@@ -3,10 +3,10 @@
 //! once, the second waits for the first, and fails.
 
 use crate::audit::Keep;
-use crate::foundation::id::OrganizationId;
+use crate::foundation::id::{OrganizationId, UserId};
 use crate::model::membership::{Membership, MembershipStatus};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{grants, memberships};
+use crate::store::durable::{grants, memberships, users};
 
 /// An organization whose owners nobody else changes until the transaction ends.
 #[derive(Clone, Copy, Debug)]
@@ -22,16 +22,22 @@ pub async fn locked(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<Own
 }
 
 impl Owned {
-    /// Whether it has an active owner still, if it had one.
+    /// Whether it has an active owner still, if it had one. Who is found is locked: nobody disables them meanwhile.
     pub async fn keeps_one(self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        Ok(!self.had_one || memberships::has_owner(tx, self.organization).await?)
+        if !self.had_one {
+            return Ok(true);
+        }
+        let Some(owner) = memberships::an_owner(tx, self.organization).await? else { return Ok(false) };
+        tx.lock(Lock::Shared, "users", &owner.to_string()).await?;
+        memberships::has_owner(tx, self.organization).await
     }
 }
 
 /// Why a membership cannot be as it should; the transaction is to be taken back.
 #[derive(Debug)]
 pub enum NotChanged {
-    LastOwner,
+    /// Of this organization.
+    LastOwner(OrganizationId),
     Store(StoreError),
 }
 
@@ -49,5 +55,28 @@ pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<
     if after.status != MembershipStatus::Active {
         grants::revoke_of_member(tx, after.organization_id, after.user_id, keep.now).await?;
     }
-    if owned.keeps_one(tx).await? { Ok(()) } else { Err(NotChanged::LastOwner) }
+    if owned.keeps_one(tx).await? { Ok(()) } else { Err(NotChanged::LastOwner(after.organization_id)) }
+}
+
+/// Lets a user in nowhere any more: all that was issued to them ends. Organizations come before people, as in
+/// [`change`].
+pub async fn disable(tx: &mut Tx<'_>, keep: &Keep, user: UserId) -> Result<(), NotChanged> {
+    let mut owned = Vec::new();
+    for organization in memberships::owned_by(tx, user).await? {
+        owned.push(locked(tx, organization).await?);
+    }
+    tx.lock(Lock::Exclusive, "users", &user.to_string()).await?;
+    // From here on nobody counts on them as an owner; who did so meanwhile is to be looked at, too.
+    let now_owned = memberships::owned_by(tx, user).await?;
+    if now_owned.iter().any(|id| owned.iter().all(|known| known.organization != *id)) {
+        return Err(StoreError::Conflict.into());
+    }
+    users::disable(tx, user, Some(keep.now), keep.now).await?;
+    grants::revoke_of_user(tx, user, keep.now).await?;
+    for one in owned {
+        if !one.keeps_one(tx).await? {
+            return Err(NotChanged::LastOwner(one.organization));
+        }
+    }
+    Ok(())
 }

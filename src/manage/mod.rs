@@ -11,4 +11,5 @@ pub mod caller;
 pub mod desk;
 pub mod house_file;
 pub mod organizations;
+pub mod people;
 pub mod refused;

@@ -24,6 +24,8 @@ mod c27_ssrf;
 mod c28_flow_hijack;
 mod c29_secrets_at_rest;
 mod c30_single_use;
+mod h01_role_ceilings;
+mod h02_last_owner;
 mod h04_changed_connections;
 mod h04_changed_saml_connections;
 mod h08_replays;

@@ -59,10 +59,18 @@ pub async fn locked(
 
 /// Whether the organization has an active owner, who is no disabled user.
 pub async fn has_owner(db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+    Ok(an_owner(db, organization).await?.is_some())
+}
+
+/// One of them.
+pub async fn an_owner(
+    db: &mut impl Read,
+    organization: OrganizationId,
+) -> Result<Option<UserId>, StoreError> {
+    let sql = "SELECT m.user_id FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
                JOIN users u ON u.id = m.user_id
                WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' AND u.disabled_at IS NULL LIMIT 1";
-    Ok(db.one(sql, params![organization, role::OWNER]).await?.is_some())
+    db.one(sql, params![organization, role::OWNER]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).

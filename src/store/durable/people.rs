@@ -1,12 +1,16 @@
 //! People as those who run an organization see them: pages of members, and the search. No login asks here (invariant 1).
 
+use serde_json::{Map, Value};
+
 use super::engine::{Read, Row, StoreError, params};
 use super::json;
 use super::memberships::membership;
 use super::user_terms::{self, Range};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{DomainId, MembershipId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{
+    ApiKeyId, AuditEventId, DomainId, MembershipId, OrganizationId, ProjectId, RequestId, UserId,
+};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::user::{Profile, email_claim};
 
@@ -259,4 +263,95 @@ pub async fn search(
 async fn is_small(db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM memberships WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2";
     Ok(db.one(sql, params![organization, SMALL]).await?.is_none())
+}
+
+/// A key that opens the organization to a program.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: ApiKeyId,
+    pub name: String,
+    pub permissions: Vec<String>,
+    pub created_at: Moment,
+    pub expires_at: Option<Moment>,
+    pub last_used_at: Option<Moment>,
+}
+
+/// The organization's keys that live, in the order of their ids.
+pub async fn keys(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    after: Option<ApiKeyId>,
+    (most, now): (u32, Moment),
+) -> Result<Vec<Key>, StoreError> {
+    let sql = "SELECT id, name, permissions, created_at, expires_at, last_used_at FROM api_keys
+               WHERE project_id = $1 AND organization_id = $2 AND id > $3 AND revoked_at IS NULL
+                 AND (expires_at IS NULL OR expires_at > $5) ORDER BY id LIMIT $4";
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let key = |row: &Row| {
+        Ok(Key {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            permissions: json(row, 2)?,
+            created_at: row.get(3)?,
+            expires_at: row.get(4)?,
+            last_used_at: row.get(5)?,
+        })
+    };
+    db.all(sql, params![project, organization, after, most, now]).await?.iter().map(key).collect()
+}
+
+/// Something that happened to a member.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    pub id: AuditEventId,
+    pub at: Moment,
+    pub actor: String,
+    pub actor_kind: String,
+    pub action: String,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub request_id: Option<RequestId>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub detail: Map<String, Value>,
+}
+
+/// What the organization's trail tells of somebody, the latest first.
+pub async fn history(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    user: UserId,
+    after: Option<(Moment, AuditEventId)>,
+    most: u32,
+) -> Result<Vec<Happened>, StoreError> {
+    let sql = "SELECT id, at, actor, actor_kind, action, outcome, reason, request_id, before, after, detail
+               FROM audit_events
+               WHERE project_id = $1 AND subject = $3 AND organization_id = $2 AND (at < $4 OR (at = $4 AND id < $5))
+               ORDER BY at DESC, id DESC LIMIT $6";
+    let (at, id) = match after {
+        Some((at, id)) => (at, id.to_string()),
+        None => (Moment::from_millis(i64::MAX), String::new()),
+    };
+    let optional = |row: &Row, at: usize| match row.is_null(at) {
+        true => Ok(None),
+        false => json(row, at).map(Some),
+    };
+    let happened = |row: &Row| {
+        Ok(Happened {
+            id: row.get(0)?,
+            at: row.get(1)?,
+            actor: row.get(2)?,
+            actor_kind: row.get(3)?,
+            action: row.get(4)?,
+            outcome: row.get(5)?,
+            reason: row.get(6)?,
+            request_id: row.get(7)?,
+            before: optional(row, 8)?,
+            after: optional(row, 9)?,
+            detail: json(row, 10)?,
+        })
+    };
+    db.all(sql, params![project, organization, user.to_string(), at, id, most]).await?.iter().map(happened).collect()
 }

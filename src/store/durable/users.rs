@@ -2,6 +2,7 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json, user_terms};
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, ProjectId, UserId};
 use crate::model::user::{User, email_claim};
@@ -66,6 +67,18 @@ pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Lets somebody sign in no more, or again.
+pub async fn disable(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    disabled_at: Option<Moment>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET disabled_at = $2, updated_at = $3 WHERE id = $1";
+    tx.execute(sql, params![id, disabled_at, now]).await?;
     Ok(())
 }
 

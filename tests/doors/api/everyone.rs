@@ -23,13 +23,20 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
-        Self([("organization_id", organization), ("connection_id", connection)].into())
+        let user = house.user("con@a.test").await;
+        let all = [("organization_id", organization), ("connection_id", connection), ("user_id", user)];
+        Self(all.into())
     }
 
     /// Things that are nowhere.
     fn unknown() -> Self {
         let none = "00000000000000000000000007";
-        Self([("organization_id", format!("org_{none}")), ("connection_id", format!("conn_{none}"))].into())
+        let all = [
+            ("organization_id", format!("org_{none}")),
+            ("connection_id", format!("conn_{none}")),
+            ("user_id", format!("user_{none}")),
+        ];
+        Self(all.into())
     }
 
     /// A path with these in it.
@@ -83,8 +90,9 @@ async fn tries(api: &Api, method: &Method, path: &str) -> Answer {
 #[tokio::test]
 async fn c20_c22_s0_03_s0_34_every_route_is_for_whom_the_table_says() {
     let house = House::opens().await;
-    let (ids, nowhere) = (Ids::of(&house).await, Ids::unknown());
+    // People are known once they have been here.
     let everybody = everybody(&house).await;
+    let (ids, nowhere) = (Ids::of(&house).await, Ids::unknown());
     let before = house.before().await;
     let mut table = String::new();
     for route in ROUTES {

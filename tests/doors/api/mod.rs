@@ -3,5 +3,6 @@
 mod callers;
 mod document;
 mod everyone;
+mod members;
 mod organizations;
 mod requests;

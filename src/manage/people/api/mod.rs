@@ -1,0 +1,4 @@
+//! `/organizations/{organization_id}/members` and what belongs to it.
+
+pub mod members;
+pub mod review;
