@@ -1,5 +1,6 @@
 //! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory.
 
+pub mod invited;
 pub mod owners;
 
 use crate::audit::Keep;

@@ -10,6 +10,7 @@ pub mod authority;
 pub mod caller;
 pub mod desk;
 pub mod house_file;
+pub mod invitations;
 pub mod organizations;
 pub mod people;
 pub mod refused;

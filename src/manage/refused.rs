@@ -37,6 +37,7 @@ codes! {
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
+    TooManyRows = 400 "too_many_rows" "More rows than are taken at once";
     SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
@@ -46,6 +47,8 @@ codes! {
     PersonRequired = 403 "person_required" "Only a person may do this, for themselves";
     ReauthenticationRequired = 403 "reauthentication_required" "It has been too long since the person proved who they are";
     RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
+    WrongAccount = 403 "wrong_account" "The invitation is for another address, or the address is not proved";
+    InviterLostRights = 403 "inviter_lost_rights" "Whoever invited may not give this any more";
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
     UserNotFound = 404 "user_not_found" "There is nobody here who could be added";
@@ -57,8 +60,12 @@ codes! {
     UserNotMovable = 409 "user_not_movable" "Nobody is moved from one organization to another";
     TargetNotActive = 409 "target_not_active" "Whoever is to own the organization must be an active member";
     TransferPending = 409 "transfer_pending" "The ownership has been offered to somebody already";
+    InvitationPending = 409 "invitation_pending" "An invitation waits for this address already";
+    InvitationAccepted = 409 "invitation_accepted" "The invitation has been accepted";
+    MailNotConfigured = 409 "mail_not_configured" "No mail is sent from here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
+    Gone = 410 "gone" "The link has been used or taken back, or has run out";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
@@ -147,7 +154,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 6] = [
+const TAKEN: [(&str, Code); 7] = [
+    ("invitations_organization_id_pending_key", Code::InvitationPending),
     ("memberships_organization_id_user_id_key", Code::AlreadyMember),
     ("memberships_exclusive_user_key", Code::MembershipExclusive),
     ("ownership_transfers_pending_key", Code::TransferPending),

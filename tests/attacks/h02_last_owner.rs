@@ -119,7 +119,7 @@ async fn h02_two_thousand_races_leave_no_organization_without_an_owner() {
                 (a, b, ways)
             }
         });
-        let told: Vec<_> = stream::iter(races).buffer_unordered(8).collect().await;
+        let told: Vec<_> = stream::iter(races).buffer_unordered(16).collect().await;
         for (one, other, ways) in &told {
             assert!(one ^ other, "one goes and the other stays: {ways:?}, {one} and {other}");
         }

@@ -16,6 +16,7 @@ mod c13_id_tokens;
 mod c14_nominated_keys;
 mod c16_domains_over_time;
 mod c17_addresses;
+mod c18_invitations;
 mod c21_organizations;
 mod c23_codes;
 mod c24_host_headers;

@@ -452,7 +452,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 17] = [
+const TABLES: [(&str, &str, &str); 18] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -473,6 +473,7 @@ const TABLES: [(&str, &str, &str); 17] = [
     ("membership_roles", "membership_id, role", "membership_id, role, organization_id"),
     ("ownership_transfers", "id", "id, from_user, to_user, accepted_at, cancelled_at, pending"),
     ("user_terms", "user_id, term", "user_id"),
+    ("invitations", "id", "id, email, roles, accepted_at, accepted_by, revoked_at, expires_at, pending"),
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];

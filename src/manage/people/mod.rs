@@ -3,6 +3,7 @@
 pub mod api;
 mod body;
 mod csv;
+mod transfer;
 mod view;
 
 use std::collections::BTreeMap;
@@ -17,13 +18,14 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::join::owners::{self, NotChanged};
 use crate::join::{self, Joined, Joining};
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::people::{self, Member};
 use crate::store::durable::{domains, memberships, roles, users};
 
-pub use body::AskedRoles;
+pub use body::{AskedRoles, kind_of};
 
 impl From<NotChanged> for Refused {
     fn from(why: NotChanged) -> Self {
@@ -281,7 +283,7 @@ async fn put(
 
 async fn record(
     change: &mut Change<'_, '_>,
-    event: crate::model::audit_event::AuditEvent,
+    event: AuditEvent,
     before: &Membership,
     after: &Membership,
 ) -> Result<(), Refused> {
@@ -308,4 +310,25 @@ async fn one(
 ) -> Result<Member, Refused> {
     let found = people::one(db, organization, user).await?;
     found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
+}
+
+/// Lets a user sign in nowhere any more.
+async fn disable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+    owners::disable(change.tx, change.keep, user).await?;
+    record_user(change, "user.disabled", user).await
+}
+
+async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+    users::disable(change.tx, user, None, change.keep.now).await?;
+    record_user(change, "user.enabled", user).await
+}
+
+async fn record_user(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    user: UserId,
+) -> Result<(), Refused> {
+    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed);
+    let event = event.actor(change.keep.actor).request(change.keep.request).subject(user);
+    change.record(&event).await
 }

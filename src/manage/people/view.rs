@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::foundation::clock::Moment;
 use crate::manage::desk::etag;
 use crate::model::membership::Membership;
+use crate::model::user::User;
 use crate::store::durable::people::{Found, Member, Person};
 
 /// A member of an organization. Times are RFC 3339 in UTC.
@@ -89,4 +90,42 @@ impl FoundUser {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FoundUsers {
     pub items: Vec<FoundUser>,
+}
+
+/// A user of the project. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UserView {
+    /// The `sub` of every token.
+    pub id: String,
+    /// The same id as a UUID.
+    pub uuid: String,
+    pub email: Option<String>,
+    pub email_verified: bool,
+    pub name: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub disabled_at: Option<String>,
+}
+
+impl UserView {
+    pub fn of(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            uuid: user.id.uuid(),
+            email: user.email.as_ref().map(ToString::to_string),
+            email_verified: user.email_verified_at.is_some(),
+            name: user.profile.shown_name(),
+            created_at: user.created_at.rfc3339(),
+            updated_at: user.updated_at.rfc3339(),
+            disabled_at: user.disabled_at.map(Moment::rfc3339),
+        }
+    }
+}
+
+/// Of what an operator may have decided by.
+pub fn tag_of_user(user: &User) -> String {
+    etag(&json!([user.id, user.email, user.profile.shown_name(), user.disabled_at]))
 }

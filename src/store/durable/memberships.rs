@@ -4,7 +4,7 @@ use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{MembershipId, OrganizationId, ProjectId, UserId};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
@@ -127,6 +127,12 @@ pub async fn owned_by(db: &mut impl Read, user: UserId) -> Result<Vec<Organizati
                JOIN membership_roles r ON r.membership_id = m.id AND r.organization_id = m.organization_id
                WHERE m.user_id = $1 AND r.role = $2 AND m.status = 'active' ORDER BY m.organization_id";
     db.all(sql, params![user, role::OWNER]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Since when it is a tombstone, if it is one.
+pub async fn removed_at(db: &mut impl Read, id: MembershipId) -> Result<Option<Moment>, StoreError> {
+    let row = db.one("SELECT removed_at FROM memberships WHERE id = $1", params![id]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
 }
 
 /// Notes that somebody acts for the organization.

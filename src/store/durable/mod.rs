@@ -13,6 +13,7 @@ pub mod grants;
 pub mod house;
 pub mod idempotency;
 pub mod identities;
+pub mod invitations;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;
@@ -24,6 +25,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod standing;
 
+pub mod transfers;
 pub mod used;
 pub mod user_terms;
 pub mod users;

@@ -24,7 +24,17 @@ impl Ids {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
         let user = house.user("con@a.test").await;
-        let all = [("organization_id", organization), ("connection_id", connection), ("user_id", user)];
+        let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
+        let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
+        let made = key.post("/organizations/org-a/invitations", body).await.json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let all = [
+            ("organization_id", organization),
+            ("connection_id", connection),
+            ("user_id", user),
+            ("invitation_id", text(&made["invitation"]["id"])),
+            ("token", text(&made["token"])),
+        ];
         Self(all.into())
     }
 
@@ -35,6 +45,8 @@ impl Ids {
             ("organization_id", format!("org_{none}")),
             ("connection_id", format!("conn_{none}")),
             ("user_id", format!("user_{none}")),
+            ("invitation_id", format!("inv_{none}")),
+            ("token", none.to_owned()),
         ];
         Self(all.into())
     }

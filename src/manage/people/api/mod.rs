@@ -2,3 +2,5 @@
 
 pub mod members;
 pub mod review;
+pub mod transfer;
+pub mod users;

@@ -192,6 +192,31 @@ CREATE TABLE user_terms (
 );
 CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
 
+-- Pending requests to join. The token is known by its digest alone.
+CREATE TABLE invitations (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    email           TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    roles           TEXT NOT NULL,
+    message         TEXT,
+    -- A user, a key, or the operator: what they may when it is accepted decides what it gives.
+    invited_by      TEXT NOT NULL,
+    digest          BYTEA NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    accepted_at     BIGINT,
+    accepted_by     TEXT REFERENCES users (id),
+    revoked_at      BIGINT,
+    revoked_by      TEXT,
+    -- The address, while it waits: one for each in an organization.
+    pending         TEXT
+);
+CREATE UNIQUE INDEX invitations_digest_key ON invitations (digest);
+CREATE UNIQUE INDEX invitations_organization_id_pending_key ON invitations (organization_id, pending);
+CREATE INDEX invitations_by_page ON invitations (organization_id, id);
+
 -- An owner's place, offered to somebody who has still to accept it.
 CREATE TABLE ownership_transfers (
     id              TEXT PRIMARY KEY,
