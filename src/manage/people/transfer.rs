@@ -118,18 +118,18 @@ async fn hand_over(
     let old = old.filter(owns);
     let old = old.ok_or_else(|| Refused::new(Code::TargetNotActive, "who offered it owns it no more"))?;
     let (to, action) = (heir.user_id, "organization.member.role_changed");
-    let after = Membership { roles: swapped(&heir.roles, role::ADMIN, role::OWNER), ..heir.clone() };
+    let after = Membership { roles: with(role::OWNER, &heir.roles), ..heir.clone() };
     put(change, action, &heir, &after).await?;
-    let after = Membership { roles: swapped(&old.roles, role::OWNER, role::ADMIN), ..old.clone() };
+    let after = Membership { roles: with(role::ADMIN, &old.roles), ..old.clone() };
     put(change, action, &old, &after).await?;
     let event = change.keep.event("organization.ownership_transferred", organization).subject(to);
     change.record(&event.with("from", from.to_string())).await
 }
 
-/// The roles without the one, and with the other.
-fn swapped(roles: &[String], without: &str, with: &str) -> Vec<String> {
-    let kept = roles.iter().filter(|name| *name != without && *name != with).cloned();
-    std::iter::once(with.to_owned()).chain(kept).collect()
+/// A built-in role, and whatever other roles they have.
+fn with(built_in: &str, roles: &[String]) -> Vec<String> {
+    let others = roles.iter().filter(|name| role::built_in(name).is_none()).cloned();
+    std::iter::once(built_in.to_owned()).chain(others).collect()
 }
 
 #[cfg(test)]
@@ -138,9 +138,8 @@ mod tests {
 
     #[test]
     fn s1_r11_an_owner_becomes_an_administrator_and_keeps_what_else_they_are() {
-        let roles = ["owner".to_owned(), "billing".to_owned()];
-        assert_eq!(swapped(&roles, role::OWNER, role::ADMIN), ["admin", "billing"]);
-        assert_eq!(swapped(&["member".to_owned()], role::ADMIN, role::OWNER), ["owner", "member"]);
-        assert_eq!(swapped(&["owner".to_owned()], role::ADMIN, role::OWNER), ["owner"]);
+        let roles = ["owner", "billing", "member"].map(str::to_owned);
+        assert_eq!(with(role::ADMIN, &roles), ["admin", "billing"]);
+        assert_eq!(with(role::OWNER, &["member".to_owned()]), ["owner"]);
     }
 }

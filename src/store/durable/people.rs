@@ -39,6 +39,7 @@ pub struct Person {
 /// Which members a page shows.
 #[derive(Clone, Debug)]
 pub struct Listing {
+    pub project: ProjectId,
     pub organization: OrganizationId,
     /// Absent: all but the removed ones.
     pub status: Option<MembershipStatus>,
@@ -83,15 +84,26 @@ macro_rules! found {
 macro_rules! listed {
     ($from:literal, $rest:literal) => {
         concat!(
-            member!($from, "WHERE m.organization_id = $1 AND m.id > $2"),
+            member!($from, "WHERE m.organization_id = $1 AND m.project_id = $17 AND m.id > $2"),
             " AND ((CAST($4 AS TEXT) IS NULL AND m.status <> 'removed') OR m.status = $4)
               AND (CAST($5 AS TEXT) IS NULL OR m.source = $5)
-              AND (CAST($6 AS TEXT) IS NULL OR m.kind = $6)",
+              AND (CAST($6 AS TEXT) IS NULL OR m.kind = $6)
+              AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM membership_roles r WHERE r.organization_id = $1
+                   AND r.role = $7 AND r.membership_id = m.id)) ",
+            $rest
+        )
+    };
+}
+
+macro_rules! searched_members {
+    ($from:literal, $rest:literal) => {
+        concat!(
+            listed!($from, $rest),
             found!("1", "$9", "$10"),
             found!("2", "$11", "$12"),
             found!("3", "$13", "$14"),
             found!("4", "$15", "$16"),
-            $rest
+            "ORDER BY m.id LIMIT $3"
         )
     };
 }
@@ -127,17 +139,29 @@ pub async fn one(
     db.one(sql, params![organization, user]).await?.as_ref().map(member).transpose()
 }
 
+/// Terms up to which a search begins at whom they lead to, and not at the members.
+const FEW: i64 = 2_000;
+
 /// A page, in the order in which they joined.
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, StoreError> {
-    let sql = match listing.role {
-        None => listed!("memberships m", "AND CAST($7 AS TEXT) IS NULL ORDER BY m.id LIMIT $3"),
-        Some(_) => listed!(
-            "membership_roles r JOIN memberships m ON m.id = r.membership_id",
-            "AND r.organization_id = $1 AND r.role = $7 AND r.membership_id > $2 ORDER BY r.membership_id LIMIT $3"
-        ),
+    let search = listing.search.as_deref().unwrap_or_default();
+    let ([a, b, c, d], words) = user_terms::ranges(search);
+    // Where the members are that are looked for decides where to begin.
+    let sql = if words > 0 && is_few(db, listing.project, &a).await? {
+        searched_members!(
+            "(SELECT DISTINCT t.user_id FROM user_terms t WHERE t.project_id = $17 AND t.term >= $9 AND t.term < $10) f
+             CROSS JOIN memberships m",
+            "AND m.user_id = f.user_id"
+        )
+    } else if listing.role.is_some() {
+        searched_members!(
+            "membership_roles h JOIN memberships m ON m.id = h.membership_id",
+            "AND h.organization_id = $1 AND h.role = $7 AND h.membership_id > $2"
+        )
+    } else {
+        searched_members!("memberships m", "")
     };
     let after = listing.after.map(|id| id.to_string()).unwrap_or_default();
-    let ([a, b, c, d], words) = user_terms::ranges(listing.search.as_deref().unwrap_or_default());
     let rows = db
         .all(
             sql,
@@ -157,11 +181,19 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
                 c.low,
                 c.high,
                 d.low,
-                d.high
+                d.high,
+                listing.project
             ],
         )
         .await?;
     rows.iter().map(member).collect()
+}
+
+/// Whether only few terms begin so.
+async fn is_few(db: &mut impl Read, project: ProjectId, range: &Range) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM user_terms WHERE project_id = $1 AND term >= $2 AND term < $3
+               ORDER BY term, user_id LIMIT 1 OFFSET $4";
+    Ok(db.one(sql, params![project, range.low, range.high, FEW]).await?.is_none())
 }
 
 /// Whose address this claim of its domain has proved.
@@ -201,16 +233,19 @@ macro_rules! also {
     };
 }
 
-// `CROSS JOIN` tells SQLite the order in which to look; to PostgreSQL it is one of many joins.
+// `CROSS JOIN` tells SQLite the order in which to look; to PostgreSQL it is one of many joins. Only the table that comes
+// first is asked for its project: otherwise SQLite would look terms up by it, and not by their user.
 macro_rules! searched {
-    ($from:literal, $where:literal) => {
+    ($from:literal, $of:literal, $where:literal) => {
         concat!(
             "SELECT u.id, u.email, u.email_verified_at, u.profile, u.disabled_at,
                     CASE WHEN EXISTS (SELECT 1 FROM memberships b WHERE b.organization_id = $4 AND b.user_id = u.id
                                       AND b.status <> 'removed') THEN 1 ELSE 0 END
              FROM ",
             $from,
-            " WHERE t.project_id = $1 AND t.term >= $2 AND t.term < $3 AND u.id = t.user_id ",
+            " WHERE ",
+            $of,
+            ".project_id = $1 AND t.term >= $2 AND t.term < $3 AND u.id = t.user_id ",
             $where,
             also!("2", "$6", "$7"),
             also!("3", "$8", "$9"),
@@ -229,13 +264,15 @@ pub async fn search(
     most: usize,
 ) -> Result<Vec<Found>, StoreError> {
     let sql = match organization.filter(|_| members_only) {
-        None => searched!("user_terms t CROSS JOIN users u", ""),
+        None => searched!("user_terms t CROSS JOIN users u", "t", ""),
         Some(organization) if is_small(db, organization).await? => searched!(
             "memberships m CROSS JOIN user_terms t CROSS JOIN users u",
+            "m",
             "AND m.organization_id = $4 AND m.status <> 'removed' AND t.user_id = m.user_id"
         ),
         Some(_) => searched!(
             "user_terms t CROSS JOIN memberships m CROSS JOIN users u",
+            "t",
             "AND m.organization_id = $4 AND m.user_id = t.user_id AND m.status <> 'removed'"
         ),
     };

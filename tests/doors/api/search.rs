@@ -29,6 +29,7 @@ async fn s2_38_people_are_found_by_how_their_names_and_addresses_begin() {
             ("u2@b.test", "ülrike Jones", false),
             ("x_smithers@c.test", "100% O'Brien", true),
         ] {
+            house.turn_clock(1);
             let user = house.knows(email, name).await;
             if member {
                 house.joins(user, "org-a", &["member"]).await;

@@ -85,7 +85,7 @@ async fn s1_r11_only_an_owner_who_has_just_signed_in_gives_it_to_an_active_membe
     house.execute(&format!("UPDATE memberships SET status = 'suspended' WHERE user_id = '{eve}'")).await;
     let before = house.before().await;
     for (api, body, expected) in [
-        (&con, body.clone(), refusal(401, "unauthenticated")),
+        (&con, body.clone(), refusal(403, "permission_missing")),
         (&operator, body.clone(), refusal(403, "person_required")),
         (&key, body.clone(), refusal(403, "permission_missing")),
         (&ann, json!({"user_id": eve}), refusal(409, "target_not_active")),

@@ -88,7 +88,8 @@ impl Filters {
         if role.iter().chain(&search).any(|text| text.contains('\0')) {
             return Err(Refused::parameter("role", "holds a NUL"));
         }
-        Ok(Listing { organization, status, source, kind, role, search, after, most })
+        let project = desk.project().id;
+        Ok(Listing { project, organization, status, source, kind, role, search, after, most })
     }
 }
 

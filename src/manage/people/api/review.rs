@@ -1,23 +1,25 @@
 //! What happened to members, and who may do what: for whoever reviews access (S1-L7).
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, AuditEventId, MembershipId, UserId};
+use crate::foundation::id::{ApiKeyId, AuditEventId, InvitationId, MembershipId, UserId};
 use crate::manage::api::page::{self, Page};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::csv;
 use crate::manage::refused::{Code, Refused};
+use crate::model::invitation::{Invitation, State};
 use crate::model::permission::Permission;
 use crate::model::role;
 use crate::store::durable::people::{self, Happened, Key, Listing, Member};
-use crate::store::durable::{memberships, roles};
+use crate::store::durable::{invitations, memberships, roles};
 
 /// The place in a list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -111,9 +113,9 @@ fn wrong() -> Refused {
 /// Somebody or something that may do anything in the organization.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AccessView {
-    #[schemars(extend("enum" = ["member", "api_key"]))]
+    #[schemars(extend("enum" = ["member", "api_key", "invitation"]))]
     pub kind: &'static str,
-    /// Of the user, or of the key.
+    /// Of the user, of the key, or of the invitation.
     pub id: String,
     pub name: Option<String>,
     pub email: Option<String>,
@@ -136,19 +138,20 @@ struct Review<'d> {
     custom: BTreeMap<String, Vec<String>>,
 }
 
-/// Where a review goes on: members come before keys.
+/// Where a review goes on: members come before keys, and keys before invitations that wait.
 #[derive(Clone, Copy)]
 enum Next {
     Members(Option<MembershipId>),
     Keys(Option<ApiKeyId>),
+    Invitations(Option<InvitationId>),
 }
 
 impl Next {
     fn read(part: &str, id: &str) -> Option<Self> {
         match part {
             "member" => id.parse().ok().map(|id| Self::Members(Some(id))),
-            "api_key" if id.is_empty() => Some(Self::Keys(None)),
             "api_key" => id.parse().ok().map(|id| Self::Keys(Some(id))),
+            "invitation" => id.parse().ok().map(|id| Self::Invitations(Some(id))),
             _ => None,
         }
     }
@@ -165,16 +168,21 @@ impl<'d> Review<'d> {
     }
 
     /// `most` entries and, if there are more, one further.
-    async fn page(&self, next: Next, most: u32) -> Result<Vec<Entry>, Refused> {
+    async fn page(&self, from: Next, most: u32) -> Result<Vec<Entry>, Refused> {
         let mut entries = Vec::new();
-        let mut after_key = None;
-        match next {
-            Next::Members(after) => entries = self.members(after, most + 1).await?,
-            Next::Keys(after) => after_key = after,
-        }
-        let left = (most + 1).saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-        if left > 0 {
-            entries.extend(self.keys(after_key, left).await?);
+        let mut next = Some(from);
+        while let Some(part) = next {
+            let left = (most + 1).saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+            if left == 0 {
+                break;
+            }
+            let (found, after) = match part {
+                Next::Members(after) => (self.members(after, left).await?, Some(Next::Keys(None))),
+                Next::Keys(after) => (self.keys(after, left).await?, Some(Next::Invitations(None))),
+                Next::Invitations(after) => (self.invitations(after, left).await?, None),
+            };
+            entries.extend(found);
+            next = after;
         }
         Ok(entries)
     }
@@ -182,24 +190,21 @@ impl<'d> Review<'d> {
     async fn members(&self, after: Option<MembershipId>, most: u32) -> Result<Vec<Entry>, Refused> {
         let organization = self.desk.organization()?.id;
         let (status, source, kind, role, search) = (None, None, None, None, None);
-        let listing = Listing { organization, status, source, kind, role, search, after, most };
+        let project = self.desk.project().id;
+        let listing = Listing { project, organization, status, source, kind, role, search, after, most };
         let found = people::page(&mut self.desk.db(), &listing).await?;
         found.iter().map(|member| self.member(member)).collect()
     }
 
     fn member(&self, member: &Member) -> Result<Entry, Refused> {
         let (it, person) = (&member.membership, &member.person);
-        let functional = self.desk.organization()?.functional_roles.as_deref();
-        let meanings = &self.desk.project().settings.functional_roles;
         let view = AccessView {
             kind: "member",
             id: it.user_id.to_string(),
             name: person.name.clone(),
             email: person.email.clone(),
             roles: it.roles.clone(),
-            permissions: role::effective_permissions(&it.roles, &self.custom, functional, meanings)
-                .into_iter()
-                .collect(),
+            permissions: self.allowed(&it.roles)?,
             status: if person.disabled_at.is_some() { "disabled" } else { it.status.word() },
             source: Some(it.source.word()),
             created_at: it.created_at.rfc3339(),
@@ -214,6 +219,38 @@ impl<'d> Review<'d> {
         let range = (most, self.desk.now);
         let found = people::keys(&mut self.desk.db(), project, organization, after, range).await?;
         found.into_iter().map(|key| self.key(key)).collect()
+    }
+
+    async fn invitations(&self, after: Option<InvitationId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let (organization, range) = (self.desk.organization()?.id, (most, self.desk.now));
+        let pending = Some(State::Pending);
+        let found = invitations::page(&mut self.desk.db(), organization, pending, after, range).await?;
+        found.into_iter().map(|one| self.invitation(one)).collect()
+    }
+
+    fn invitation(&self, it: Invitation) -> Result<Entry, Refused> {
+        let id = it.id.to_string();
+        let view = AccessView {
+            kind: "invitation",
+            id: id.clone(),
+            name: None,
+            email: Some(it.email.to_string()),
+            permissions: self.allowed(&it.roles)?,
+            roles: it.roles,
+            status: State::Pending.word(),
+            source: None,
+            created_at: it.created_at.rfc3339(),
+            expires_at: Some(it.expires_at.rfc3339()),
+            last_active_at: None,
+        };
+        Ok((view, ["invitation".into(), id]))
+    }
+
+    /// What roles allow here.
+    fn allowed(&self, roles: &[String]) -> Result<Vec<String>, Refused> {
+        let functional = self.desk.organization()?.functional_roles.as_deref();
+        let meanings = &self.desk.project().settings.functional_roles;
+        Ok(role::effective_permissions(roles, &self.custom, functional, meanings).into_iter().collect())
     }
 
     fn key(&self, key: Key) -> Result<Entry, Refused> {
@@ -245,7 +282,7 @@ impl Operation for AccessReview {
     const PATH: &'static str = "/organizations/{organization_id}/access-review";
     const NAME: &'static str = "review_access";
     const SUMMARY: &'static str =
-        "Everybody and everything that may do anything in the organization: members, then keys.";
+        "Everybody and everything that may do anything in the organization: members, then keys, then invitations that wait.";
     const NEED: Need = Need::Permitted(Permission::MembersRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
