@@ -52,6 +52,8 @@ const DOORS: &[(&str, &str)] = &[
     ("protocol::oauth", "protocol::jose"),
     ("protocol::oidc", "protocol::jose"),
     ("protocol::oidc", "protocol::oauth"),
+    // Roles are given by one rule, whoever is given them.
+    ("manage::invitations", "manage::people"),
 ];
 
 /// Foreign names, and the only modules that may say them. `*::pages` is a module of that name in any room.

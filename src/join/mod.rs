@@ -1,6 +1,8 @@
 //! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory.
 
 pub mod auto;
+pub mod invited;
+pub mod owners;
 
 use crate::audit::Keep;
 use crate::foundation::id::{MembershipId, OrganizationId, UserId};

@@ -18,7 +18,7 @@ use crate::model::policy::Switch;
 use crate::model::project::Project;
 use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError, Tx};
-use crate::store::durable::{api_keys, organizations, projects};
+use crate::store::durable::{api_keys, memberships, organizations, projects};
 use crate::store::ephemeral::Kind;
 use crate::web::holder::{Holder as Person, LookAgain};
 use crate::web::visitor::Visitor;
@@ -221,7 +221,16 @@ async fn proved(
 /// A person's access token, made for this API.
 async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    Ok((visitor.front.look)(visitor, token, &audience).await?.map(person))
+    let Some(holder) = (visitor.front.look)(visitor, token, &audience).await? else { return Ok(None) };
+    if let Some(organization) = holder.organization {
+        let (broker, user, now) = (visitor.broker(), holder.user, visitor.broker().now());
+        // As with keys.
+        let what = format!("acts {user} {organization}");
+        if broker.ephemeral.count(Kind::RateCounter, &what, HOUR).await? == 1 {
+            broker.db.write(async move |tx| memberships::acts(tx, organization, user, now).await).await?;
+        }
+    }
+    Ok(Some(person(holder)))
 }
 
 fn person(holder: Person) -> Caller {

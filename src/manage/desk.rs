@@ -58,8 +58,9 @@ impl Params {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// What the path calls the thing that it is about; never a secret that it holds.
     pub fn last(&self) -> &str {
-        self.0.last().map_or("", |(_, value)| value)
+        self.0.iter().rfind(|(name, _)| name != "token").map_or("", |(_, value)| value)
     }
 
     /// An id. What is none names nothing that there is.

@@ -39,6 +39,8 @@ codes! {
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
+    TooManyRows = 400 "too_many_rows" "More rows than are taken at once";
+    SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
     PermissionMissing = 403 "permission_missing" "The permission for this is missing";
@@ -52,8 +54,22 @@ codes! {
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";
     SsoRequired = 403 "sso_required" "The organization wants its own sign-in";
     MfaRequired = 403 "mfa_required" "The organization wants more than one factor";
+    WrongAccount = 403 "wrong_account" "The invitation is for another address, or the address is not proved";
+    InviterLostRights = 403 "inviter_lost_rights" "Whoever invited may not give this any more";
     OrganizationInactive = 403 "organization_inactive" "The organization is deactivated";
     NotFound = 404 "not_found" "There is nothing here";
+    UserNotFound = 404 "user_not_found" "There is nobody here who could be added";
+    AlreadyMember = 409 "already_member" "They are a member already";
+    MembershipExclusive = 409 "membership_exclusive" "They belong to another organization, and to one alone";
+    MembershipBlocked = 409 "membership_blocked" "They were removed, or are blocked";
+    LastOwner = 409 "last_owner" "An organization that has an owner keeps one";
+    ManagedByDirectory = 409 "managed_by_directory" "The organization's directory says who is a member";
+    UserNotMovable = 409 "user_not_movable" "Nobody is moved from one organization to another";
+    TargetNotActive = 409 "target_not_active" "Whoever is to own the organization must be an active member";
+    TransferPending = 409 "transfer_pending" "The ownership has been offered to somebody already";
+    InvitationPending = 409 "invitation_pending" "An invitation waits for this address already";
+    InvitationAccepted = 409 "invitation_accepted" "The invitation has been accepted";
+    MailNotConfigured = 409 "mail_not_configured" "No mail is sent from here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
     DomainExists = 409 "domain_exists" "The organization claims this domain already";
@@ -68,6 +84,7 @@ codes! {
     RoleExists = 409 "role_exists" "There is a role of this name";
     LimitReached = 409 "limit_reached" "There are as many as there may be";
     RoleInUse = 409 "role_in_use" "Somebody has this role";
+    Gone = 410 "gone" "The link has been used or taken back, or has run out";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
@@ -193,10 +210,14 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 6] = [
+const TAKEN: [(&str, Code); 10] = [
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),
     ("roles_by_name", Code::RoleExists),
+    ("invitations_organization_id_pending_key", Code::InvitationPending),
+    ("memberships_organization_id_user_id_key", Code::AlreadyMember),
+    ("memberships_exclusive_user_key", Code::MembershipExclusive),
+    ("ownership_transfers_pending_key", Code::TransferPending),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

@@ -8,6 +8,7 @@ pub mod delegation;
 pub mod domain;
 pub mod grant;
 pub mod identity;
+pub mod invitation;
 pub mod login;
 pub mod membership;
 pub mod organization;

@@ -49,6 +49,15 @@ pub struct Profile {
     pub claims: BTreeMap<String, Told>,
 }
 
+impl Profile {
+    /// What people call them.
+    pub fn shown_name(&self) -> Option<String> {
+        let parts = [self.given_name.as_deref(), self.family_name.as_deref()];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        self.name.clone().or_else(|| (!parts.is_empty()).then(|| parts.join(" ")))
+    }
+}
+
 /// A claim's value. Its mapping decides which of the two it is, and not how many values somebody happens to have:
 /// applications rely on one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

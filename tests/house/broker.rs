@@ -361,6 +361,11 @@ impl House {
         self.id("SELECT id FROM connections WHERE slug = $1", slug).await
     }
 
+    /// The id of somebody who has been here.
+    pub async fn user(&self, email: &str) -> String {
+        self.id("SELECT id FROM users WHERE email = $1", email).await
+    }
+
     async fn id(&self, sql: &'static str, name: &str) -> String {
         let row = self.broker.db.one(sql, params![name]).await.unwrap();
         row.unwrap_or_else(|| panic!("there is no {name}")).get(0).unwrap()
@@ -447,7 +452,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 17] = [
+const TABLES: [(&str, &str, &str); 20] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -475,6 +480,10 @@ const TABLES: [(&str, &str, &str); 17] = [
          deleted_at, purge_at, epoch",
     ),
     ("organization_slugs", "project_id, slug", "project_id, slug, organization_id"),
+    ("membership_roles", "membership_id, role", "membership_id, role, organization_id"),
+    ("ownership_transfers", "id", "id, from_user, to_user, accepted_at, cancelled_at, pending"),
+    ("user_terms", "user_id, term", "user_id"),
+    ("invitations", "id", "id, email, roles, accepted_at, accepted_by, revoked_at, expires_at, pending"),
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
     ("roles", "id", "id, organization_id, scope, name, display_name, permissions, updated_at"),
     ("connections", "id", "id, organization_id, state, version, settings, updated_at"),

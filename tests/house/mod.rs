@@ -27,6 +27,7 @@ pub mod lying_saml_idp;
 pub mod naive_saml_sp;
 pub mod node;
 pub mod oracles;
+pub mod people;
 pub mod postgres;
 pub mod publisher;
 pub mod simplesamlphp;

@@ -30,7 +30,9 @@ use crate::model::session::Session;
 use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
-use crate::store::durable::{connections, domains, grants, identities, memberships, sessions, used, users};
+use crate::store::durable::{
+    connections, domains, grants, identities, memberships, sessions, used, user_terms, users,
+};
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
 
@@ -314,6 +316,9 @@ impl SignIn {
         let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
         user.updated_at = if before == after { user.updated_at } else { self.keep.now };
         users::update(tx, &user, claimed.domain).await?;
+        if before != after {
+            user_terms::put(tx, &user).await?;
+        }
         let email = self.found.proof.email.as_ref().map(Email::as_str);
         identities::touch(tx, identity.id, email, &self.found.proof.facts, self.keep.now).await?;
         Ok(())
@@ -458,19 +463,24 @@ impl SignIn {
 
     /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
     async fn give_roles(&self, tx: &mut Tx<'_>, user: UserId, place: &Expected) -> Result<(), Undone> {
-        let found = memberships::find(tx, place.organization_id, user).await?;
+        let found = memberships::locked(tx, place.organization_id, user).await?;
         let Some(mut member) = found.filter(|member| {
             member.status == MembershipStatus::Active && member.source == MembershipSource::Jit
         }) else {
             return Ok(());
         };
+        // Who has come to own it meanwhile goes on doing so (threats H02).
+        let owns = member.roles.iter().any(|name| name == role::OWNER);
         member.roles.clone_from(&place.roles);
+        if owns && !member.roles.iter().any(|name| name == role::OWNER) {
+            member.roles.push(role::OWNER.to_owned());
+        }
         memberships::update(tx, &member, self.keep.now).await?;
         let event = self
             .keep
             .event("organization.member.role_changed", place.organization_id)
             .subject(user)
-            .with("roles", place.roles.clone());
+            .with("roles", member.roles.clone());
         self.keep.record(tx, &event).await?;
         Ok(())
     }

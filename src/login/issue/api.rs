@@ -29,11 +29,14 @@ use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer, code_request};
 use crate::protocol::oauth::{pkce, scope};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::grants;
+use crate::store::durable::{grants, memberships};
+use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::form::MachineForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// `POST /token`
 pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
@@ -86,13 +89,27 @@ async fn granted(
         request,
     };
     match redeemed(visitor, redeem).await? {
-        Ok((grant, minted)) => sign(visitor, &grant, &minted).await,
+        Ok((grant, minted)) => {
+            acts(visitor, &grant).await?;
+            sign(visitor, &grant, &minted).await
+        }
         Err(Denied::Recorded(refusal)) => Err(refusal.into()),
         Err(Denied::Unrecorded(application, refusal)) => {
             note(visitor, "token.refused", &refusal, Some(application), None).await?;
             Err(refusal.into())
         }
     }
+}
+
+/// Notes when somebody last acted for an organization; once an hour is exact enough, and spares a write per token.
+async fn acts(visitor: &Visitor, grant: &Grant) -> Result<(), Stop> {
+    let Some(organization) = grant.organization else { return Ok(()) };
+    let (broker, user, now) = (visitor.broker(), grant.user_id, visitor.broker().now());
+    let what = format!("acts {user} {organization}");
+    if broker.ephemeral.count(Kind::RateCounter, &what, HOUR).await? == 1 {
+        broker.db.write(async move |tx| memberships::acts(tx, organization, user, now).await).await?;
+    }
+    Ok(())
 }
 
 /// A code was not redeemed.

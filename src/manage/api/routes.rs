@@ -2,7 +2,9 @@
 
 use super::route::Route;
 use crate::manage::domains::api as domains;
+use crate::manage::invitations::api as invitations;
 use crate::manage::organizations::api as organizations;
+use crate::manage::people::api::{members, review, transfer, users};
 use crate::manage::policy::api as policy;
 use crate::manage::roles::api as roles;
 use crate::manage::session::api as session;
@@ -40,4 +42,30 @@ pub const ROUTES: &[Route] = &[
     Route::of::<session::MyPermissions>(),
     Route::of::<session::ReadSession>(),
     Route::of::<session::Switch>(),
+    // People
+    Route::of::<members::List>(),
+    Route::of::<members::Export>(),
+    Route::of::<members::Add>(),
+    Route::of::<members::Read>(),
+    Route::of::<members::Patch>(),
+    Route::of::<members::ChangeRole>(),
+    Route::of::<members::Remove>(),
+    Route::of::<review::History>(),
+    Route::of::<review::AccessReview>(),
+    Route::of::<review::ExportAccessReview>(),
+    Route::of::<transfer::Transfer>(),
+    Route::of::<transfer::Read>(),
+    Route::of::<transfer::Accept>(),
+    Route::of::<transfer::Cancel>(),
+    Route::of::<users::Search>(),
+    Route::of::<users::Read>(),
+    Route::of::<users::Patch>(),
+    Route::of::<invitations::List>(),
+    Route::of::<invitations::Create>(),
+    Route::of::<invitations::Bulk>(),
+    Route::of::<invitations::Read>(),
+    Route::of::<invitations::Renew>(),
+    Route::of::<invitations::Revoke>(),
+    Route::of::<invitations::ByToken>(),
+    Route::of::<invitations::Accept>(),
 ];

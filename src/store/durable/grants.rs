@@ -3,7 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, ProjectId, SessionId};
+use crate::foundation::id::{GrantId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::grant::{Epochs, Grant};
 
@@ -109,6 +109,27 @@ pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), Sto
 pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL";
     tx.execute(sql, params![session, now]).await
+}
+
+/// Of somebody who is no member any more: what they have for the organization, and what they have for others because it
+/// lets its people act for those.
+pub async fn revoke_of_member(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    user: UserId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $3
+               WHERE user_id = $2 AND revoked_at IS NULL
+                 AND ((organization_id = $1 AND delegation_id IS NULL)
+                      OR delegation_id IN (SELECT id FROM delegations WHERE home_organization_id = $1))";
+    tx.execute(sql, params![organization, user, now]).await
+}
+
+/// All that somebody has.
+pub async fn revoke_of_user(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![user, now]).await
 }
 
 /// Forgets families of which nothing lives: all their tokens have run out.

@@ -1,10 +1,10 @@
 //! Memberships in the durable store, and who is expected to become a member.
 
-use super::engine::{Read, Row, StoreError, Tx, params};
+use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{MembershipId, OrganizationId, ProjectId, UserId};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
@@ -19,7 +19,7 @@ macro_rules! select {
     };
 }
 
-fn membership(row: &Row) -> Result<Membership, StoreError> {
+pub(super) fn membership(row: &Row) -> Result<Membership, StoreError> {
     Ok(Membership {
         id: row.get(0)?,
         organization_id: row.get(1)?,
@@ -46,11 +46,31 @@ pub async fn any_of(db: &mut impl Read, user: UserId) -> Result<bool, StoreError
     Ok(db.one("SELECT 1 FROM memberships WHERE user_id = $1 LIMIT 1", params![user]).await?.is_some())
 }
 
-/// Whether the organization has an active owner.
+/// The same, locked against every other change of it.
+pub async fn locked(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Option<Membership>, StoreError> {
+    let Some(found) = find(tx, organization, user).await? else { return Ok(None) };
+    tx.lock(Lock::Exclusive, "memberships", &found.id.to_string()).await?;
+    find(tx, organization, user).await
+}
+
+/// Whether the organization has an active owner, who is no disabled user.
 pub async fn has_owner(db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
-               WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' LIMIT 1";
-    Ok(db.one(sql, params![organization, role::OWNER]).await?.is_some())
+    Ok(an_owner(db, organization).await?.is_some())
+}
+
+/// One of them.
+pub async fn an_owner(
+    db: &mut impl Read,
+    organization: OrganizationId,
+) -> Result<Option<UserId>, StoreError> {
+    let sql = "SELECT m.user_id FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+               JOIN users u ON u.id = m.user_id
+               WHERE r.organization_id = $1 AND r.role = $2 AND m.status = 'active' AND u.disabled_at IS NULL LIMIT 1";
+    db.one(sql, params![organization, role::OWNER]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// How many memberships of an organization came from a source since.
@@ -107,11 +127,14 @@ pub async fn insert(
 
 pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE memberships SET kind = $2, status = $3, roles = $4, updated_at = $5 WHERE id = $1",
+        "UPDATE memberships SET kind = $2, status = $3, source = $4, roles = $5, updated_at = $6,
+                removed_at = CASE WHEN $3 = 'removed' THEN COALESCE(removed_at, $6) ELSE NULL END
+         WHERE id = $1",
         params![
             membership.id,
             membership.kind.word(),
             membership.status.word(),
+            membership.source.word(),
             to_json(&membership.roles),
             now
         ],
@@ -119,6 +142,33 @@ pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Re
     .await?;
     tx.execute("DELETE FROM membership_roles WHERE membership_id = $1", params![membership.id]).await?;
     index_roles(tx, membership).await
+}
+
+/// The organizations that the user owns, active as they are there, in the order of their ids.
+pub async fn owned_by(db: &mut impl Read, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT m.organization_id FROM memberships m
+               JOIN membership_roles r ON r.membership_id = m.id AND r.organization_id = m.organization_id
+               WHERE m.user_id = $1 AND r.role = $2 AND m.status = 'active' ORDER BY m.organization_id";
+    db.all(sql, params![user, role::OWNER]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Since when it is a tombstone, if it is one.
+pub async fn removed_at(db: &mut impl Read, id: MembershipId) -> Result<Option<Moment>, StoreError> {
+    let row = db.one("SELECT removed_at FROM memberships WHERE id = $1", params![id]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
+/// Notes that somebody acts for the organization.
+pub async fn acts(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    user: UserId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE memberships SET last_active_at = $3
+               WHERE organization_id = $1 AND user_id = $2 AND (last_active_at IS NULL OR last_active_at < $3)";
+    tx.execute(sql, params![organization, user, now]).await?;
+    Ok(())
 }
 
 /// Keeps the index of who holds which role.

@@ -14,9 +14,11 @@ pub mod house;
 pub mod idempotency;
 pub mod identities;
 mod known;
+pub mod invitations;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;
+pub mod people;
 pub mod projects;
 pub mod purge;
 pub mod roles;
@@ -24,7 +26,10 @@ pub mod saml_keys;
 pub mod sessions;
 pub mod signing_keys;
 pub mod standing;
+
+pub mod transfers;
 pub mod used;
+pub mod user_terms;
 pub mod users;
 
 use serde::Serialize;

@@ -227,7 +227,8 @@ impl Listed {
 macro_rules! has_owner {
     () => {
         "CASE WHEN EXISTS (SELECT 1 FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
-                           WHERE r.organization_id = o.id AND r.role = 'owner' AND m.status = 'active')
+                           JOIN users w ON w.id = m.user_id WHERE r.organization_id = o.id AND r.role = 'owner'
+                           AND m.status = 'active' AND w.disabled_at IS NULL)
          THEN 1 ELSE 0 END"
     };
 }

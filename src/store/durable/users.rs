@@ -1,7 +1,8 @@
 //! Users in the durable store. There is no look-up by email: no login could use one (invariant 1).
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::{json, to_json, user_terms};
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, ProjectId, UserId};
 use crate::model::user::{User, email_claim};
@@ -45,11 +46,11 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
         ],
     )
     .await?;
-    Ok(())
+    user_terms::put(tx, user).await
 }
 
-/// As [`insert`]: a changed address must be nobody else's. What is as it was is not written, nor are its indexes: most
-/// sign-ins bring nothing new.
+/// As [`insert`]: a changed address must be nobody else's. What is as it was is not written, nor are its indexes, and by
+/// what they are found is written apart ([`user_terms::put`]): most sign-ins bring nothing new.
 pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE users SET email = $2, email_verified_at = $3, email_claim = $4, profile = $5, updated_at = $6,
@@ -68,6 +69,18 @@ pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Lets somebody sign in no more, or again.
+pub async fn disable(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    disabled_at: Option<Moment>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET disabled_at = $2, updated_at = $3 WHERE id = $1";
+    tx.execute(sql, params![id, disabled_at, now]).await?;
     Ok(())
 }
 

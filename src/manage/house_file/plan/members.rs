@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::{Plan, names_of};
 use crate::foundation::id::{OrganizationId, UserId};
+use crate::join::owners;
 use crate::manage::house_file::parts::{MemberPart, OrganizationPart};
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
-use crate::store::durable::engine::{Lock, StoreError};
+use crate::store::durable::engine::StoreError;
 use crate::store::durable::memberships::{self, Expected};
 
 impl Plan<'_, '_> {
@@ -14,12 +15,12 @@ impl Plan<'_, '_> {
         let file = self.file;
         for part in &file.organizations {
             let Some(id) = self.organizations.get(&part.slug.value).copied() else { continue };
-            let owned = memberships::has_owner(self.tx, id).await?;
+            let owned = owners::locked(self.tx, id).await?;
             for member in &part.members {
                 self.put_member(part, id, member).await?;
             }
             // An organization that has an owner keeps one (invariant 5).
-            if owned && !memberships::has_owner(self.tx, id).await? {
+            if !owned.keeps_one(self.tx).await? {
                 let message = format!("{} would be left without an active owner", part.slug.value);
                 self.refuse(part.slug.at, message);
             }
@@ -75,9 +76,7 @@ impl Plan<'_, '_> {
         roles: Vec<String>,
         kind: MembershipKind,
     ) -> Result<(), StoreError> {
-        let Some(found) = memberships::find(self.tx, organization, user).await? else { return Ok(()) };
-        self.tx.lock(Lock::Exclusive, "memberships", &found.id.to_string()).await?;
-        let Some(before) = memberships::find(self.tx, organization, user).await? else { return Ok(()) };
+        let Some(before) = memberships::locked(self.tx, organization, user).await? else { return Ok(()) };
         if before.status == MembershipStatus::Removed {
             return Ok(());
         }

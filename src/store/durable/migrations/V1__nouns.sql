@@ -185,8 +185,13 @@ CREATE TABLE memberships (
     -- The user's id where the project is exclusive: one membership, ever.
     exclusive_user  TEXT,
     created_at      BIGINT NOT NULL,
-    updated_at      BIGINT NOT NULL
+    updated_at      BIGINT NOT NULL,
+    -- Since when it is a tombstone.
+    removed_at      BIGINT,
+    -- When the person last acted for the organization, exact to an hour.
+    last_active_at  BIGINT
 );
+CREATE INDEX memberships_by_page ON memberships (organization_id, id);
 CREATE UNIQUE INDEX memberships_organization_id_user_id_key ON memberships (organization_id, user_id);
 CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_user);
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
@@ -201,6 +206,57 @@ CREATE TABLE membership_roles (
 );
 CREATE INDEX membership_roles_by_membership ON membership_roles (membership_id);
 CREATE INDEX membership_roles_by_role ON membership_roles (role, organization_id);
+
+-- By what people are found, in lower case and in UTF-8: the address, what stands before its @, and each word of the name.
+-- Bytes compare alike on both engines, so that a beginning is a range.
+CREATE TABLE user_terms (
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    term       BYTEA NOT NULL,
+    user_id    TEXT NOT NULL REFERENCES users (id),
+    PRIMARY KEY (project_id, term, user_id)
+);
+CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
+
+-- Pending requests to join. The token is known by its digest alone.
+CREATE TABLE invitations (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    email           TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    roles           TEXT NOT NULL,
+    message         TEXT,
+    -- A user, a key, or the operator: what they may when it is accepted decides what it gives.
+    invited_by      TEXT NOT NULL,
+    digest          BYTEA NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    accepted_at     BIGINT,
+    accepted_by     TEXT REFERENCES users (id),
+    revoked_at      BIGINT,
+    revoked_by      TEXT,
+    -- The address, while it waits: one for each in an organization.
+    pending         TEXT
+);
+CREATE UNIQUE INDEX invitations_digest_key ON invitations (digest);
+CREATE UNIQUE INDEX invitations_organization_id_pending_key ON invitations (organization_id, pending);
+CREATE INDEX invitations_by_page ON invitations (organization_id, id);
+
+-- An owner's place, offered to somebody who has still to accept it.
+CREATE TABLE ownership_transfers (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    from_user       TEXT NOT NULL REFERENCES users (id),
+    to_user         TEXT NOT NULL REFERENCES users (id),
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    accepted_at     BIGINT,
+    cancelled_at    BIGINT,
+    -- The organization, while it waits: one at a time.
+    pending         TEXT
+);
+CREATE UNIQUE INDEX ownership_transfers_pending_key ON ownership_transfers (pending);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
@@ -316,6 +372,7 @@ CREATE TABLE grants (
 );
 CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
 CREATE INDEX grants_by_session ON grants (session_id);
+CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 
 CREATE TABLE signing_keys (
@@ -436,3 +493,4 @@ CREATE TABLE audit_events (
 );
 CREATE INDEX audit_events_by_time ON audit_events (project_id, at);
 CREATE INDEX audit_events_by_organization ON audit_events (organization_id, at);
+CREATE INDEX audit_events_by_subject ON audit_events (project_id, subject, at);

@@ -1,0 +1,186 @@
+//! Somebody accepts an invitation (threats C18): they have proved the address that it is bound to, the organization is
+//! active, and whoever invited them may still give what it gives.
+
+use std::collections::BTreeSet;
+
+use super::owners::{self, NotChanged};
+use super::{Joined, Joining, join};
+use crate::audit::Keep;
+use crate::foundation::id::UserId;
+use crate::foundation::secret::Digest;
+use crate::model::api_key::Holder;
+use crate::model::invitation::{Invitation, Inviter, State};
+use crate::model::membership::{Membership, MembershipSource, MembershipStatus};
+use crate::model::permission::Permission;
+use crate::model::role;
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{
+    api_keys, domains, invitations, memberships, organizations, people, roles, users,
+};
+
+/// Why an invitation was not accepted; the transaction is to be taken back, and the invitation is as it was.
+#[derive(Debug)]
+pub enum NotAccepted {
+    Unknown,
+    /// Used, revoked, run out, or the organization is not active.
+    Gone,
+    /// It is for another address, or they have not proved it.
+    WrongAccount,
+    InviterLostRights,
+    AlreadyMember,
+    /// They were removed after it was written, or are suspended or blocked.
+    Blocked,
+    /// They belong somewhere else, and the project is exclusive.
+    Elsewhere,
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotAccepted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<NotChanged> for NotAccepted {
+    fn from(why: NotChanged) -> Self {
+        match why {
+            NotChanged::LastOwner(_) => Self::Blocked,
+            NotChanged::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Makes a member of whoever holds the token and is meant by it.
+pub async fn accept(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    token: Digest,
+    user: UserId,
+) -> Result<Membership, NotAccepted> {
+    let project = keep.project.id;
+    let found = invitations::by_token(tx, project, token).await?.ok_or(NotAccepted::Unknown)?;
+    tx.lock(Lock::Shared, "organizations", &found.organization_id.to_string()).await?;
+    let organization = organizations::by_id(tx, project, found.organization_id).await?;
+    let is_active =
+        organization.is_some_and(|organization| organization.is_active() && organization.deleted_at.is_none());
+    if !is_active || found.state(keep.now) != State::Pending {
+        return Err(NotAccepted::Gone);
+    }
+    if !has_proved(tx, keep, &found, user).await? {
+        return Err(NotAccepted::WrongAccount);
+    }
+    if !may_still_give(tx, keep, &found).await? {
+        return Err(NotAccepted::InviterLostRights);
+    }
+    if !invitations::accept(tx, project, token, user, keep.now).await? {
+        return Err(NotAccepted::Gone);
+    }
+    let membership = joined(tx, keep, &found, user).await?;
+    let event = keep.event("organization.invitation.accepted", found.organization_id).subject(user);
+    keep.record(tx, &event.with("invitation", found.id.to_string())).await?;
+    Ok(membership)
+}
+
+/// The address is theirs by the domain's present holder: what an earlier one proved is nobody's proof (threats C16, C25).
+async fn has_proved(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    invitation: &Invitation,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let project = keep.project.id;
+    let found = users::by_id(tx, project, user).await?.filter(|user| user.disabled_at.is_none());
+    let proved = found.as_ref().and_then(|user| user.proved_email());
+    if proved != Some(&invitation.email) {
+        return Ok(false);
+    }
+    let Some(domain) = domains::held(tx, project, invitation.email.domain()).await? else { return Ok(false) };
+    Ok(people::of_claim(tx, project, domain.id, &invitation.email).await? == Some(user))
+}
+
+/// What the inviter may now, not when they wrote it.
+async fn may_still_give(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    invitation: &Invitation,
+) -> Result<bool, StoreError> {
+    let (project, organization) = (keep.project.id, invitation.organization_id);
+    let custom = roles::permissions(tx, project, organization).await?;
+    let exists = |name: &String| role::built_in(name).is_some() || custom.contains_key(name);
+    if !invitation.roles.iter().all(exists) {
+        return Ok(false);
+    }
+    let (granted, owns): (BTreeSet<String>, bool) = match invitation.invited_by {
+        Inviter::Operator => return Ok(true),
+        Inviter::Key(id) => match api_keys::by_id(tx, project, id, keep.now).await? {
+            Some((key, _)) if key.is_alive(keep.now) => match key.holder {
+                Holder::Organization(own, permissions) if own == organization => {
+                    (permissions.into_iter().collect(), false)
+                }
+                _ => return Ok(false),
+            },
+            _ => return Ok(false),
+        },
+        Inviter::User(id) => {
+            let alive = users::by_id(tx, project, id).await?.is_some_and(|user| user.disabled_at.is_none());
+            let member = memberships::find(tx, organization, id).await?;
+            let Some(member) =
+                member.filter(|member| alive && member.status == MembershipStatus::Active)
+            else {
+                return Ok(false);
+            };
+            (role::granted(&member.roles, &custom), member.roles.iter().any(|name| name == role::OWNER))
+        }
+    };
+    let gives = |name: &String| match name == role::OWNER {
+        true => owns,
+        false => role::granted(std::slice::from_ref(name), &custom).is_subset(&granted),
+    };
+    Ok(granted.contains(Permission::InvitationsWrite.word()) && invitation.roles.iter().all(gives))
+}
+
+async fn joined(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    invitation: &Invitation,
+    user: UserId,
+) -> Result<Membership, NotAccepted> {
+    let (organization, kind) = (invitation.organization_id, invitation.kind);
+    let (source, roles) = (MembershipSource::Invitation, invitation.roles.as_slice());
+    let joining = Joining { user, organization, kind, source, roles };
+    match join(tx, keep, &joining).await? {
+        Joined::Now(made) => Ok(made),
+        Joined::Elsewhere => Err(NotAccepted::Elsewhere),
+        Joined::Already(before) => returned(tx, keep, invitation, before).await,
+    }
+}
+
+/// Who was removed comes back by an invitation that was written after that, and by no earlier one (threats H05).
+async fn returned(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    invitation: &Invitation,
+    before: Membership,
+) -> Result<Membership, NotAccepted> {
+    match before.status {
+        MembershipStatus::Active => return Err(NotAccepted::AlreadyMember),
+        MembershipStatus::Removed => {}
+        _ => return Err(NotAccepted::Blocked),
+    }
+    let removed_at = memberships::removed_at(tx, before.id).await?;
+    if removed_at.is_none_or(|at| invitation.created_at <= at) {
+        return Err(NotAccepted::Blocked);
+    }
+    let after = Membership {
+        status: MembershipStatus::Active,
+        source: MembershipSource::Invitation,
+        kind: invitation.kind,
+        roles: invitation.roles.clone(),
+        ..before
+    };
+    owners::change(tx, keep, &after).await?;
+    let event = keep.event("organization.member.added", after.organization_id).subject(after.user_id);
+    let event = event.with("source", after.source.word()).with("restored", true);
+    keep.record(tx, &event.with("roles", after.roles.clone())).await?;
+    Ok(after)
+}

@@ -1,0 +1,362 @@
+//! `/organizations/{organization_id}/invitations`, and `/invitations` for whoever is invited.
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
+use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults};
+use super::{Wanted, inviter, refuse, renew, revoke, write};
+use crate::foundation::id::{InvitationId, OrganizationId};
+use crate::foundation::secret::Digest;
+use crate::join::invited;
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
+use crate::manage::authority::Need;
+use crate::manage::caller::Who;
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::invitation::{Invitation, Inviter, State};
+use crate::model::permission::Permission;
+use crate::store::durable::{invitations, organizations};
+use crate::store::ephemeral::Kind;
+
+const READ: Need = Need::Permitted(Permission::InvitationsRead);
+const WRITE: Need = Need::Permitted(Permission::InvitationsWrite);
+
+/// Invitations of one organization in a day (threats M19).
+const A_DAY: u64 = 200;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Filters and the place in the list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    #[schemars(with = "Option<String>", extend("enum" = ["pending", "accepted", "revoked", "expired"]))]
+    pub status: Option<State>,
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+/// `GET /organizations/{organization_id}/invitations` (S1-R19, S3-10)
+pub struct List;
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations";
+    const NAME: &'static str = "list_invitations";
+    const SUMMARY: &'static str = "Invitations, in the order in which they were written; never their tokens.";
+    const NEED: Need = READ;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<InvitationView>;
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, limit) = (desk.organization()?.id, page::limit(query.limit)?);
+        let list = format!("invitations {id} {:?}", query.status);
+        let after = page::after::<1>(&list, query.cursor.as_deref())?;
+        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
+        let after = after.map(|[id]| id.parse::<InvitationId>().map_err(wrong)).transpose()?;
+        let most = (limit + 1, desk.now);
+        let found = invitations::page(&mut desk.db(), id, query.status, after, most).await?;
+        let (found, next_cursor) =
+            page::of(found, limit, &list, |last: &Invitation| vec![last.id.to_string()]);
+        let items = found.iter().map(|one| InvitationView::of(one, desk.now)).collect();
+        Answer::new(200, &Page { items, next_cursor })
+    }
+}
+
+/// `GET /organizations/{organization_id}/invitations/{invitation_id}`
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}";
+    const NAME: &'static str = "read_invitation";
+    const SUMMARY: &'static str = "One invitation; never its token.";
+    const NEED: Need = READ;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = InvitationView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<InvitationView>, Refused> {
+        let (organization, id) = (desk.organization()?.id, desk.params.id("invitation_id")?);
+        let found = invitations::by_id(&mut desk.db(), organization, id).await?.ok_or_else(Refused::hidden)?;
+        Answer::new(200, &InvitationView::of(&found, desk.now))
+    }
+}
+
+/// What a single one is refused for.
+const REFUSES: &[Code] = &[
+    Code::MailNotConfigured,
+    Code::AlreadyMember,
+    Code::InvitationPending,
+    Code::RoleUnknown,
+    Code::RoleCeiling,
+    Code::InvalidValue,
+];
+
+/// Counts invitations of an organization, however they are written.
+async fn limit(desk: &Desk, organization: OrganizationId, many: usize) -> Result<(), Refused> {
+    let what = format!("invitations {organization}");
+    for _ in 0..many {
+        if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, DAY).await? > A_DAY {
+            return Err(Refused::new(Code::RateLimited, format!("{A_DAY} invitations a day")));
+        }
+    }
+    Ok(())
+}
+
+/// `POST /organizations/{organization_id}/invitations` (S1-R20, S1-L3, S3-33)
+pub struct Create;
+
+impl Operation for Create {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations";
+    const NAME: &'static str = "create_invitation";
+    const SUMMARY: &'static str = "Invites somebody by their address.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] = REFUSES;
+    type Query = NoQuery;
+    type Body = Json<Invite>;
+    type Answer = InvitationMade;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
+        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let wanted = body.0.checked(desk.caller.is_system())?;
+        limit(&desk, organization, 1).await?;
+        desk.change(async move |change| {
+            refuse(change, organization, &wanted).await?;
+            let made = write(change, organization, by, &wanted).await?;
+            let location = format!("{BASE}/organizations/{organization}/invitations/{}", made.invitation.id);
+            Ok(Answer::new(201, &InvitationMade::of(&made, change.keep.now))?.location(location))
+        })
+        .await
+    }
+}
+
+/// `POST /organizations/{organization_id}/invitations/bulk` (S1-R21)
+pub struct Bulk;
+
+impl Operation for Bulk {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations/bulk";
+    const NAME: &'static str = "create_invitations";
+    const SUMMARY: &'static str = "Invites up to 50 people; each row has its own result.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::TooManyRows, Code::MailNotConfigured, Code::RoleCeiling, Code::InvalidValue];
+    type Query = NoQuery;
+    type Body = Json<InviteMany>;
+    type Answer = RowResults;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<RowResults>, Refused> {
+        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let any_kind = desk.caller.is_system();
+        let rows: Vec<Row> =
+            body.0.rows()?.into_iter().map(|row| (row.email.clone(), row.checked(any_kind).map_err(code_of))).collect();
+        limit(&desk, organization, rows.len()).await?;
+        desk.change(async move |change| {
+            let mut results = Vec::with_capacity(rows.len());
+            for (place, (email, wanted)) in rows.iter().enumerate() {
+                let earlier = &rows[..place];
+                results.push(row(change, (organization, by), email, wanted, earlier).await?);
+            }
+            Answer::new(200, &RowResults { results })
+        })
+        .await
+    }
+}
+
+/// An address as it was written, and what is wanted for it, or why it cannot be.
+type Row = (String, Result<Wanted, Code>);
+
+fn code_of(refused: Refused) -> Code {
+    refused.code()
+}
+
+/// Writes one row, unless something speaks against it: that is told, and the others go on.
+async fn row(
+    change: &mut Change<'_, '_>,
+    (organization, by): (OrganizationId, Inviter),
+    email: &str,
+    wanted: &Result<Wanted, Code>,
+    earlier: &[Row],
+) -> Result<RowResult, Refused> {
+    let refused = |status, code: Option<Code>| {
+        let (email, code) = (email.to_owned(), code.map(Code::word));
+        Ok(RowResult { email, status, id: None, token: None, code })
+    };
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(code) => return refused("invalid", Some(*code)),
+    };
+    let same = |(_, other): &Row| other.as_ref().is_ok_and(|other| other.email == wanted.email);
+    if earlier.iter().any(same) {
+        return refused("duplicate", None);
+    }
+    match refuse(change, organization, wanted).await {
+        Ok(()) => {}
+        Err(Refused::Told(told)) => {
+            let status = match told.code {
+                Code::AlreadyMember => "already_member",
+                Code::InvitationPending => "pending",
+                Code::RoleCeiling => "forbidden",
+                _ => "invalid",
+            };
+            return refused(status, Some(told.code));
+        }
+        Err(other) => return Err(other),
+    }
+    let made = write(change, organization, by, wanted).await?;
+    let (id, token) = (Some(made.invitation.id.to_string()), Some(made.token.expose().to_owned()));
+    Ok(RowResult { email: email.to_owned(), status: "created", id, token, code: None })
+}
+
+/// `POST /organizations/{organization_id}/invitations/{invitation_id}/resend`
+pub struct Renew;
+
+impl Operation for Renew {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}/resend";
+    const NAME: &'static str = "resend_invitation";
+    const SUMMARY: &'static str = "Gives an invitation another token, under the caller's rights; the one before is dead.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::MailNotConfigured,
+        Code::InvitationAccepted,
+        Code::InvitationPending,
+        Code::RoleUnknown,
+        Code::RoleCeiling,
+    ];
+    type Query = NoQuery;
+    type Body = Json<SendAgain>;
+    type Answer = InvitationMade;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
+        let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
+        let id = desk.params.id("invitation_id")?;
+        refuse_mail(body.0.send)?;
+        limit(&desk, organization, 1).await?;
+        desk.change(async move |change| {
+            let made = renew(change, organization, id, by).await?;
+            Answer::new(200, &InvitationMade::of(&made, change.keep.now))
+        })
+        .await
+    }
+}
+
+/// `DELETE /organizations/{organization_id}/invitations/{invitation_id}` (S1-R22)
+pub struct Revoke;
+
+impl Operation for Revoke {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}";
+    const NAME: &'static str = "revoke_invitation";
+    const SUMMARY: &'static str = "Takes an invitation back: its token opens nothing any more.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[204];
+    const CODES: &'static [Code] = &[Code::InvitationAccepted];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ();
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<()>, Refused> {
+        let (organization, id) = (desk.organization()?.id, desk.params.id("invitation_id")?);
+        desk.change(async move |change| {
+            revoke(change, organization, id).await?;
+            Answer::new(204, &())
+        })
+        .await
+    }
+}
+
+fn token(desk: &Desk) -> Digest {
+    Digest::of(desk.params.get("token").as_bytes())
+}
+
+/// `GET /invitations/by-token/{token}` (S1-O4)
+pub struct ByToken;
+
+impl Operation for ByToken {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/invitations/by-token/{token}";
+    const NAME: &'static str = "read_invitation_by_token";
+    const SUMMARY: &'static str = "What somebody is invited to, for whoever has the token; it is not used up by that.";
+    const NEED: Need = Need::Public;
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::Gone];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = InvitationShown;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<InvitationShown>, Refused> {
+        let project = desk.project().id;
+        let found = invitations::by_token(&mut desk.db(), project, token(&desk)).await?;
+        let found = found.ok_or_else(Refused::hidden)?;
+        let organization = organizations::by_id(&mut desk.db(), project, found.organization_id).await?;
+        let active = organization.filter(|one| one.is_active() && one.deleted_at.is_none());
+        match active {
+            Some(organization) if found.state(desk.now) == State::Pending => {
+                Answer::new(200, &InvitationShown::of(&found, &organization))
+            }
+            _ => Err(Refused::new(Code::Gone, Code::Gone.title())),
+        }
+    }
+}
+
+/// `POST /invitations/{token}/accept` (S1-O4)
+pub struct Accept;
+
+impl Operation for Accept {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/invitations/{token}/accept";
+    const NAME: &'static str = "accept_invitation";
+    const SUMMARY: &'static str = "Makes the caller a member, if the invitation is for their proved address.";
+    const NEED: Need = Need::Person;
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::Gone,
+        Code::WrongAccount,
+        Code::InviterLostRights,
+        Code::AlreadyMember,
+        Code::MembershipBlocked,
+        Code::MembershipExclusive,
+    ];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = Accepted;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Accepted>, Refused> {
+        let Who::Person(acting) = desk.caller.who else {
+            return Err(Refused::new(Code::PersonRequired, Code::PersonRequired.title()));
+        };
+        let token = token(&desk);
+        desk.change(async move |change| {
+            let made = invited::accept(change.tx, change.keep, token, acting.user).await?;
+            Answer::new(200, &Accepted::of(&made))
+        })
+        .await
+    }
+}

@@ -1,0 +1,102 @@
+//! What is said of an invitation in a body, and the rules of it.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Wanted;
+use crate::foundation::email::Email;
+use crate::foundation::text::is_text;
+use crate::manage::people::{AskedRoles, kind_of};
+use crate::manage::refused::{Code, Refused};
+use crate::model::membership::MembershipKind;
+
+pub const MOST_ROWS: usize = 50;
+const LONGEST_MESSAGE: usize = 500;
+const SHORTEST_LIFE: u64 = 3_600;
+const USUAL_LIFE: u64 = 7 * 24 * 3_600;
+const LONGEST_LIFE: u64 = 30 * 24 * 3_600;
+
+/// Who is invited: with one of `role` and `roles`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    pub email: String,
+    pub role: Option<String>,
+    #[schemars(extend("minItems" = 1, "maxItems" = 20))]
+    pub roles: Option<Vec<String>>,
+    /// `member` or `guest`; absent: `member`.
+    #[schemars(with = "Option<String>", extend("enum" = ["home", "member", "guest", null]))]
+    pub kind: Option<MembershipKind>,
+    /// Seconds, from an hour to 30 days; absent: 7 days.
+    #[schemars(range(min = 3_600, max = 2_592_000))]
+    pub expires_in: Option<u64>,
+    /// Plain text of at most 500 characters for whoever is invited.
+    #[schemars(extend("maxLength" = LONGEST_MESSAGE))]
+    pub message: Option<String>,
+    /// Whether a mail is sent; otherwise the answer holds the token, once.
+    #[serde(default = "yes")]
+    pub send: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Invite {
+    pub fn checked(self, any_kind: bool) -> Result<Wanted, Refused> {
+        refuse_mail(self.send)?;
+        let email = Email::parse(&self.email).map_err(|why| Refused::value("/email", why.to_string()))?;
+        let roles = AskedRoles { role: self.role, roles: self.roles }.checked()?;
+        let kind = self.kind.map(|kind| kind_of(kind, any_kind)).transpose()?;
+        let lives = self.expires_in.unwrap_or(USUAL_LIFE);
+        if !(SHORTEST_LIFE..=LONGEST_LIFE).contains(&lives) {
+            return Err(Refused::value("/expires_in", "must be from an hour to 30 days, in seconds"));
+        }
+        if self.message.as_ref().is_some_and(|text| !is_text(text, LONGEST_MESSAGE)) {
+            let rule = format!("must be plain text of at most {LONGEST_MESSAGE} characters");
+            return Err(Refused::value("/message", rule));
+        }
+        let (kind, lives) = (kind.unwrap_or(MembershipKind::Member), Duration::from_secs(lives));
+        Ok(Wanted { email, roles, kind, message: self.message, lives })
+    }
+}
+
+/// Nothing is said to be sent that is not.
+pub fn refuse_mail(send: bool) -> Result<(), Refused> {
+    match send {
+        true => Err(Refused::new(Code::MailNotConfigured, "say \"send\": false, and hand the token over")),
+        false => Ok(()),
+    }
+}
+
+/// Up to 50 at once.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteMany {
+    #[schemars(extend("minItems" = 1, "maxItems" = MOST_ROWS))]
+    pub invitations: Vec<Invite>,
+}
+
+impl InviteMany {
+    pub fn rows(self) -> Result<Vec<Invite>, Refused> {
+        if self.invitations.len() > MOST_ROWS {
+            return Err(Refused::new(Code::TooManyRows, format!("{MOST_ROWS} at once")));
+        }
+        if self.invitations.is_empty() {
+            return Err(Refused::value("/invitations", "must have a row"));
+        }
+        self.invitations.iter().try_for_each(|row| refuse_mail(row.send))?;
+        Ok(self.invitations)
+    }
+}
+
+/// How it is sent again.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendAgain {
+    /// Whether a mail is sent; otherwise the answer holds the new token, once.
+    #[serde(default = "yes")]
+    pub send: bool,
+}

@@ -1,0 +1,139 @@
+//! How an invitation is shown: its token never, but to who has just written it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Made;
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::model::invitation::Invitation;
+use crate::model::membership::Membership;
+use crate::model::organization::Organization;
+
+/// An invitation. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct InvitationView {
+    pub id: String,
+    pub email: String,
+    pub roles: Vec<String>,
+    #[schemars(extend("enum" = ["home", "member", "guest", "delegate"]))]
+    pub kind: &'static str,
+    pub message: Option<String>,
+    #[schemars(extend("enum" = ["pending", "accepted", "revoked", "expired"]))]
+    pub status: &'static str,
+    /// A user, a key, or `operator`.
+    pub invited_by: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub accepted_at: Option<String>,
+    pub accepted_by: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub revoked_at: Option<String>,
+}
+
+impl InvitationView {
+    pub fn of(it: &Invitation, now: Moment) -> Self {
+        Self {
+            id: it.id.to_string(),
+            email: it.email.to_string(),
+            roles: it.roles.clone(),
+            kind: it.kind.word(),
+            message: it.message.clone(),
+            status: it.state(now).word(),
+            invited_by: it.invited_by.text(),
+            created_at: it.created_at.rfc3339(),
+            expires_at: it.expires_at.rfc3339(),
+            accepted_at: it.accepted_at.map(Moment::rfc3339),
+            accepted_by: it.accepted_by.map(|id| id.to_string()),
+            revoked_at: it.revoked_at.map(Moment::rfc3339),
+        }
+    }
+}
+
+/// A new invitation.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct InvitationMade {
+    pub invitation: InvitationView,
+    /// What whoever is invited shows to accept it. Told once, here.
+    pub token: String,
+}
+
+impl InvitationMade {
+    pub(super) fn of(made: &Made, now: Moment) -> Self {
+        let token = made.token.expose().to_owned();
+        Self { invitation: InvitationView::of(&made.invitation, now), token }
+    }
+}
+
+/// What became of one row of many.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RowResult {
+    pub email: String,
+    #[schemars(extend("enum" = ["created", "duplicate", "already_member", "pending", "invalid", "forbidden"]))]
+    pub status: &'static str,
+    pub id: Option<String>,
+    /// Told once, here.
+    pub token: Option<String>,
+    /// Why not, as it is told of a single one.
+    pub code: Option<&'static str>,
+}
+
+/// One result for each row, in their order.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RowResults {
+    pub results: Vec<RowResult>,
+}
+
+/// What whoever has the token may see.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct InvitationShown {
+    pub organization_name: String,
+    pub organization_logo_uri: Option<String>,
+    /// As much of it as its owner knows it by.
+    pub email: String,
+    pub roles: Vec<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: String,
+}
+
+impl InvitationShown {
+    pub fn of(it: &Invitation, organization: &Organization) -> Self {
+        Self {
+            organization_name: organization.display_name.clone(),
+            organization_logo_uri: organization.logo_uri.clone(),
+            email: masked(&it.email),
+            roles: it.roles.clone(),
+            expires_at: it.expires_at.rfc3339(),
+        }
+    }
+}
+
+/// `a•••@a.test`
+fn masked(email: &Email) -> String {
+    let first = email.as_str().chars().next().unwrap_or_default();
+    format!("{first}•••@{}", email.domain())
+}
+
+/// What somebody has become.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Accepted {
+    pub organization_id: String,
+    pub user_id: String,
+    pub roles: Vec<String>,
+    #[schemars(extend("enum" = ["home", "member", "guest", "delegate"]))]
+    pub kind: &'static str,
+}
+
+impl Accepted {
+    pub fn of(it: &Membership) -> Self {
+        Self {
+            organization_id: it.organization_id.to_string(),
+            user_id: it.user_id.to_string(),
+            roles: it.roles.clone(),
+            kind: it.kind.word(),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! What happened to members, and who may do what: for whoever reviews access (S1-L7).
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApiKeyId, AuditEventId, InvitationId, MembershipId, UserId};
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Desk};
+use crate::manage::people::csv;
+use crate::manage::refused::{Code, Refused};
+use crate::model::invitation::{Invitation, State};
+use crate::model::permission::Permission;
+use crate::model::role;
+use crate::store::durable::people::{self, Happened, Key, Listing, Member};
+use crate::store::durable::{invitations, memberships, roles};
+
+/// The place in a list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+/// `GET /organizations/{organization_id}/members/{user_id}/history` (S1-L7)
+pub struct History;
+
+/// Something that happened to a member.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HappenedView {
+    pub id: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Who did it: an id, or the kind of who has none.
+    pub actor: String,
+    pub actor_kind: String,
+    pub action: String,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub request_id: Option<String>,
+    /// Only what differs.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub detail: Map<String, Value>,
+}
+
+impl HappenedView {
+    fn of(it: Happened) -> Self {
+        Self {
+            id: it.id.to_string(),
+            at: it.at.rfc3339(),
+            actor: it.actor,
+            actor_kind: it.actor_kind,
+            action: it.action,
+            outcome: it.outcome,
+            reason: it.reason,
+            request_id: it.request_id.map(|id| id.to_string()),
+            before: it.before,
+            after: it.after,
+            detail: it.detail,
+        }
+    }
+}
+
+impl Operation for History {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}/history";
+    const NAME: &'static str = "list_member_history";
+    const SUMMARY: &'static str =
+        "What happened to a member, the latest first; of who was removed, too.";
+    const NEED: Need = Need::Permitted(Permission::MembersRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = Place;
+    type Body = NoBody;
+    type Answer = Page<HappenedView>;
+
+    async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, user): (_, UserId) = (desk.organization()?.id, desk.params.id("user_id")?);
+        let (limit, list) = (page::limit(query.limit)?, format!("history {id} {user}"));
+        let after = page::after::<2>(&list, query.cursor.as_deref())?;
+        let after = after.map(|[at, id]| moment(&at).zip(id.parse::<AuditEventId>().ok()).ok_or_else(wrong));
+        let after = after.transpose()?;
+        memberships::find(&mut desk.db(), id, user).await?.ok_or_else(Refused::hidden)?;
+        let project = desk.project().id;
+        let found = people::history(&mut desk.db(), project, id, user, after, limit + 1).await?;
+        let keys = |last: &Happened| vec![last.at.millis().to_string(), last.id.to_string()];
+        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        Answer::new(200, &Page { items: found.into_iter().map(HappenedView::of).collect(), next_cursor })
+    }
+}
+
+fn moment(text: &str) -> Option<Moment> {
+    text.parse().ok().map(Moment::from_millis)
+}
+
+fn wrong() -> Refused {
+    Refused::new(Code::CursorInvalid, Code::CursorInvalid.title())
+}
+
+/// Somebody or something that may do anything in the organization.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AccessView {
+    #[schemars(extend("enum" = ["member", "api_key", "invitation"]))]
+    pub kind: &'static str,
+    /// Of the user, of the key, or of the invitation.
+    pub id: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub roles: Vec<String>,
+    /// What is left of all that by what the organization may do at all.
+    pub permissions: Vec<String>,
+    pub status: &'static str,
+    pub source: Option<&'static str>,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub last_active_at: Option<String>,
+}
+
+/// What a review looks into.
+struct Review<'d> {
+    desk: &'d Desk,
+    custom: BTreeMap<String, Vec<String>>,
+}
+
+/// Where a review goes on: members come before keys, and keys before invitations that wait.
+#[derive(Clone, Copy)]
+enum Next {
+    Members(Option<MembershipId>),
+    Keys(Option<ApiKeyId>),
+    Invitations(Option<InvitationId>),
+}
+
+impl Next {
+    fn read(part: &str, id: &str) -> Option<Self> {
+        match part {
+            "member" => id.parse().ok().map(|id| Self::Members(Some(id))),
+            "api_key" => id.parse().ok().map(|id| Self::Keys(Some(id))),
+            "invitation" => id.parse().ok().map(|id| Self::Invitations(Some(id))),
+            _ => None,
+        }
+    }
+}
+
+/// An entry, with the place that it has in the review.
+type Entry = (AccessView, [String; 2]);
+
+impl<'d> Review<'d> {
+    async fn of(desk: &'d Desk) -> Result<Self, Refused> {
+        let id = desk.organization()?.id;
+        let custom = roles::permissions(&mut desk.db(), desk.project().id, id).await?;
+        Ok(Self { desk, custom })
+    }
+
+    /// `most` entries and, if there are more, one further.
+    async fn page(&self, from: Next, most: u32) -> Result<Vec<Entry>, Refused> {
+        let mut entries = Vec::new();
+        let mut next = Some(from);
+        while let Some(part) = next {
+            let left = (most + 1).saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+            if left == 0 {
+                break;
+            }
+            let (found, after) = match part {
+                Next::Members(after) => (self.members(after, left).await?, Some(Next::Keys(None))),
+                Next::Keys(after) => (self.keys(after, left).await?, Some(Next::Invitations(None))),
+                Next::Invitations(after) => (self.invitations(after, left).await?, None),
+            };
+            entries.extend(found);
+            next = after;
+        }
+        Ok(entries)
+    }
+
+    async fn members(&self, after: Option<MembershipId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let organization = self.desk.organization()?.id;
+        let (status, source, kind, role, search) = (None, None, None, None, None);
+        let project = self.desk.project().id;
+        let listing = Listing { project, organization, status, source, kind, role, search, after, most };
+        let found = people::page(&mut self.desk.db(), &listing).await?;
+        found.iter().map(|member| self.member(member)).collect()
+    }
+
+    fn member(&self, member: &Member) -> Result<Entry, Refused> {
+        let (it, person) = (&member.membership, &member.person);
+        let view = AccessView {
+            kind: "member",
+            id: it.user_id.to_string(),
+            name: person.name.clone(),
+            email: person.email.clone(),
+            roles: it.roles.clone(),
+            permissions: self.allowed(&it.roles)?,
+            status: if person.disabled_at.is_some() { "disabled" } else { it.status.word() },
+            source: Some(it.source.word()),
+            created_at: it.created_at.rfc3339(),
+            expires_at: None,
+            last_active_at: member.last_active_at.map(Moment::rfc3339),
+        };
+        Ok((view, ["member".into(), it.id.to_string()]))
+    }
+
+    async fn keys(&self, after: Option<ApiKeyId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let (project, organization) = (self.desk.project().id, self.desk.organization()?.id);
+        let range = (most, self.desk.now);
+        let found = people::keys(&mut self.desk.db(), project, organization, after, range).await?;
+        found.into_iter().map(|key| self.key(key)).collect()
+    }
+
+    async fn invitations(&self, after: Option<InvitationId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let (organization, range) = (self.desk.organization()?.id, (most, self.desk.now));
+        let pending = Some(State::Pending);
+        let found = invitations::page(&mut self.desk.db(), organization, pending, after, range).await?;
+        found.into_iter().map(|one| self.invitation(one)).collect()
+    }
+
+    fn invitation(&self, it: Invitation) -> Result<Entry, Refused> {
+        let id = it.id.to_string();
+        let view = AccessView {
+            kind: "invitation",
+            id: id.clone(),
+            name: None,
+            email: Some(it.email.to_string()),
+            permissions: self.allowed(&it.roles)?,
+            roles: it.roles,
+            status: State::Pending.word(),
+            source: None,
+            created_at: it.created_at.rfc3339(),
+            expires_at: Some(it.expires_at.rfc3339()),
+            last_active_at: None,
+        };
+        Ok((view, ["invitation".into(), id]))
+    }
+
+    /// What roles allow here.
+    fn allowed(&self, roles: &[String]) -> Result<Vec<String>, Refused> {
+        let functional = self.desk.organization()?.functional_roles.as_deref();
+        let meanings = &self.desk.project().settings.functional_roles;
+        Ok(role::effective_permissions(roles, &self.custom, functional, meanings).into_iter().collect())
+    }
+
+    fn key(&self, key: Key) -> Result<Entry, Refused> {
+        let functional = self.desk.organization()?.functional_roles.as_deref();
+        let meanings = &self.desk.project().settings.functional_roles;
+        let permissions = role::masked(key.permissions.into_iter().collect(), functional, meanings);
+        let view = AccessView {
+            kind: "api_key",
+            id: key.id.to_string(),
+            name: Some(key.name),
+            email: None,
+            roles: Vec::new(),
+            permissions: permissions.into_iter().collect(),
+            status: "active",
+            source: None,
+            created_at: key.created_at.rfc3339(),
+            expires_at: key.expires_at.map(Moment::rfc3339),
+            last_active_at: key.last_used_at.map(Moment::rfc3339),
+        };
+        Ok((view, ["api_key".into(), key.id.to_string()]))
+    }
+}
+
+/// `GET /organizations/{organization_id}/access-review` (S1-L7)
+pub struct AccessReview;
+
+impl Operation for AccessReview {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/access-review";
+    const NAME: &'static str = "review_access";
+    const SUMMARY: &'static str =
+        "Everybody and everything that may do anything in the organization: members, then keys, then invitations that wait.";
+    const NEED: Need = Need::Permitted(Permission::MembersRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = Place;
+    type Body = NoBody;
+    type Answer = Page<AccessView>;
+
+    async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (limit, list) = (page::limit(query.limit)?, format!("access {}", desk.organization()?.id));
+        let after = page::after::<2>(&list, query.cursor.as_deref())?;
+        let next = after.map(|[part, id]| Next::read(&part, &id).ok_or_else(wrong)).transpose()?;
+        let review = Review::of(&desk).await?;
+        let found = review.page(next.unwrap_or(Next::Members(None)), limit).await?;
+        let (found, next_cursor) = page::of(found, limit, &list, |(_, place)| place.to_vec());
+        Answer::new(200, &Page { items: found.into_iter().map(|(view, _)| view).collect(), next_cursor })
+    }
+}
+
+/// Entries of one file.
+const MOST_EXPORTED: usize = 200_000;
+const STEP: u32 = 1_000;
+
+/// `GET /organizations/{organization_id}/access-review/export` (S1-L7)
+pub struct ExportAccessReview;
+
+impl Operation for ExportAccessReview {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/organizations/{organization_id}/access-review/export";
+    const NAME: &'static str = "export_access_review";
+    const SUMMARY: &'static str = "The same as a table, at most 200000 lines.";
+    const NEED: Need = Need::Permitted(Permission::MembersRead);
+    const AT: At = At::Organization;
+    const STATUS: &'static [u16] = &[200];
+    const KIND: &'static str = "text/csv; charset=utf-8";
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = String;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<String>, Refused> {
+        let review = Review::of(&desk).await?;
+        let mut table = csv::line([
+            "kind", "id", "name", "email", "roles", "permissions", "status", "source", "created_at",
+            "expires_at", "last_active_at",
+        ]);
+        let (mut next, mut rows) = (Some(Next::Members(None)), 0);
+        while let Some(from) = next.filter(|_| rows < MOST_EXPORTED) {
+            let mut found = review.page(from, STEP).await?;
+            let more = found.len() > STEP as usize;
+            found.truncate(STEP as usize);
+            rows += found.len();
+            next = found.last().and_then(|(_, [part, id])| Next::read(part, id)).filter(|_| more);
+            table.extend(found.iter().map(|(view, _)| exported(view)));
+            tokio::task::yield_now().await;
+        }
+        Answer::new(200, &table)
+    }
+}
+
+fn exported(view: &AccessView) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    csv::line([
+        view.kind,
+        &*view.id,
+        &*text(&view.name),
+        &*text(&view.email),
+        &*view.roles.join(" "),
+        &*view.permissions.join(" "),
+        view.status,
+        view.source.unwrap_or_default(),
+        &*view.created_at,
+        &*text(&view.expires_at),
+        &*text(&view.last_active_at),
+    ])
+}

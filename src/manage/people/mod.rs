@@ -1,0 +1,334 @@
+//! People: who is a member, as what, and who owns an organization. What is decided here is decided for every door.
+
+pub mod api;
+mod body;
+mod csv;
+mod transfer;
+mod view;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::authority::{Standing, may_grant, may_touch};
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::email::Email;
+use crate::foundation::id::{OrganizationId, UserId};
+use crate::join::owners::{self, NotChanged};
+use crate::join::{self, Joined, Joining};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use crate::model::project::MembershipMode;
+use crate::store::durable::engine::{Read, StoreError};
+use crate::store::durable::people::{self, Member};
+use crate::store::durable::{domains, memberships, roles, users};
+
+pub use body::{AskedRoles, kind_of};
+
+impl From<NotChanged> for Refused {
+    fn from(why: NotChanged) -> Self {
+        match why {
+            NotChanged::LastOwner(id) => {
+                Self::new(Code::LastOwner, format!("make somebody else an owner of {id} first"))
+            }
+            NotChanged::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Whom to add, as they are named.
+#[derive(Clone, Debug)]
+pub enum Named {
+    User(UserId),
+    /// Of an address that the organization's own verified domain has proved.
+    Email(Email),
+}
+
+/// Who is to be a member, and as what.
+#[derive(Clone, Debug)]
+pub struct Adding {
+    pub who: Named,
+    pub roles: Vec<String>,
+    pub kind: Option<MembershipKind>,
+    /// Whether somebody who was removed may come back.
+    pub restore: bool,
+}
+
+/// THE check of roles that somebody gives (threats H01): each exists, and none may more than the giver.
+pub async fn refuse_roles(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    wanted: &[String],
+) -> Result<(), Refused> {
+    let custom = custom(change, organization).await?;
+    let told = |code: Code| Refused::new(code, code.title());
+    wanted.iter().try_for_each(|name| may_grant(&change.standing, name, &custom)).map_err(told)
+}
+
+async fn custom(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    roles::permissions(change.tx, change.keep.project.id, organization).await
+}
+
+/// Somebody's membership, if it is the caller's to change; who was removed is none.
+async fn touchable(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Membership, Refused> {
+    let before = present(change, organization, user).await?;
+    let custom = custom(change, organization).await?;
+    let told = |code: Code| Refused::new(code, "they have a role that you could not give");
+    may_touch(&change.standing, &before.roles, &custom).map_err(told)?;
+    Ok(before)
+}
+
+async fn present(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Membership, Refused> {
+    let found = memberships::locked(change.tx, organization, user).await?;
+    found.filter(|found| found.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
+}
+
+/// Adds a member (S1-R07, S2-35).
+async fn add(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    adding: &Adding,
+) -> Result<Member, Refused> {
+    refuse_roles(change, organization, &adding.roles).await?;
+    let user = found(change, organization, &adding.who).await?;
+    let exclusive = change.keep.project.settings.membership_mode == MembershipMode::Exclusive;
+    let kind = adding.kind.unwrap_or(if exclusive { MembershipKind::Home } else { MembershipKind::Member });
+    let (source, roles) = (MembershipSource::Manual, &adding.roles);
+    let joining = Joining { user, organization, kind, source, roles };
+    match join::join(change.tx, change.keep, &joining).await? {
+        Joined::Now(_) => {}
+        Joined::Elsewhere => {
+            return Err(Refused::new(Code::MembershipExclusive, Code::MembershipExclusive.title()));
+        }
+        Joined::Already(before) => restore(change, adding, before, kind).await?,
+    }
+    shown(change, organization, user).await
+}
+
+/// Who was removed comes back only where that is said.
+async fn restore(
+    change: &mut Change<'_, '_>,
+    adding: &Adding,
+    before: Membership,
+    kind: MembershipKind,
+) -> Result<(), Refused> {
+    match before.status {
+        MembershipStatus::Removed if adding.restore => {}
+        MembershipStatus::Removed => {
+            return Err(Refused::new(Code::MembershipBlocked, "they were removed; say restore to add them again"));
+        }
+        _ => return Err(Refused::new(Code::AlreadyMember, Code::AlreadyMember.title())),
+    }
+    let (status, source) = (MembershipStatus::Active, MembershipSource::Manual);
+    let after = Membership { status, source, kind, roles: adding.roles.clone(), ..before.clone() };
+    owners::change(change.tx, change.keep, &after).await?;
+    let event = change.keep.event("organization.member.added", after.organization_id);
+    let event = event.subject(after.user_id).with("source", source.word()).with("restored", true);
+    record(change, event, &before, &after).await
+}
+
+/// The user, if they are within reach: of the organization's own, or for the operator anybody of the project.
+async fn found(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    who: &Named,
+) -> Result<UserId, Refused> {
+    let is_operator = matches!(change.standing, Standing::Operator(_));
+    let project = change.keep.project.id;
+    let nobody = || Refused::new(Code::UserNotFound, "invite them, if they have not been here yet");
+    match who {
+        Named::Email(email) => {
+            let domain = domains::held(change.tx, project, email.domain()).await?;
+            let domain = domain.filter(|domain| is_operator || domain.organization_id == organization);
+            let domain = domain.ok_or_else(nobody)?;
+            people::of_claim(change.tx, project, domain.id, email).await?.ok_or_else(nobody)
+        }
+        Named::User(id) => {
+            let user = users::by_id(change.tx, project, *id).await?.ok_or_else(nobody)?;
+            let is_known = is_operator || memberships::find(change.tx, organization, *id).await?.is_some();
+            let email = user.proved_email().cloned();
+            match email {
+                _ if is_known => Ok(*id),
+                Some(email) => match domains::held(change.tx, project, email.domain()).await? {
+                    Some(domain) if domain.organization_id == organization => {
+                        let of_claim = people::of_claim(change.tx, project, domain.id, &email).await?;
+                        of_claim.filter(|proved| proved == id).ok_or_else(nobody)
+                    }
+                    _ => Err(nobody()),
+                },
+                None => Err(nobody()),
+            }
+        }
+    }
+}
+
+/// Gives other roles (S1-R09).
+async fn give_roles(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+    wanted: &[String],
+) -> Result<Member, Refused> {
+    let before = touchable(change, organization, user).await?;
+    refuse_roles(change, organization, wanted).await?;
+    change.matches(&view::tag_of(&before))?;
+    let after = Membership { roles: wanted.to_vec(), ..before.clone() };
+    put(change, "organization.member.role_changed", &before, &after).await?;
+    shown(change, organization, user).await
+}
+
+/// What else may change of a membership.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patched {
+    pub status: Option<MembershipStatus>,
+    pub kind: Option<MembershipKind>,
+}
+
+async fn patch(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+    wanted: Patched,
+) -> Result<Member, Refused> {
+    let before = touchable(change, organization, user).await?;
+    change.matches(&view::tag_of(&before))?;
+    let status = wanted.status.unwrap_or(before.status);
+    // Whoever comes back to life comes back with their roles: to do that is to give them.
+    if status == MembershipStatus::Active && before.status != status {
+        let roles = known(change, organization, &before).await?;
+        refuse_roles(change, organization, &roles).await?;
+    }
+    let after = Membership { status, kind: wanted.kind.unwrap_or(before.kind), ..before.clone() };
+    let action = match status {
+        status if status == before.status => "organization.member.updated",
+        MembershipStatus::Suspended => "organization.member.suspended",
+        MembershipStatus::Blocked => "organization.member.blocked",
+        _ => "organization.member.activated",
+    };
+    put(change, action, &before, &after).await?;
+    shown(change, organization, user).await
+}
+
+/// Those of somebody's roles that there still are.
+async fn known(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    of: &Membership,
+) -> Result<Vec<String>, StoreError> {
+    let custom = custom(change, organization).await?;
+    let exists =
+        |name: &&String| crate::model::role::built_in(name).is_some() || custom.contains_key(*name);
+    Ok(of.roles.iter().filter(exists).cloned().collect())
+}
+
+/// How somebody goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Going {
+    /// By themselves.
+    Leaving,
+    Removed { force: bool },
+}
+
+/// Ends a membership: a tombstone stays, and nothing issued for it lives on (S1-R08, threats H05).
+async fn remove(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+    going: Going,
+) -> Result<(), Refused> {
+    let before = match going {
+        Going::Leaving => present(change, organization, user).await?,
+        Going::Removed { .. } => touchable(change, organization, user).await?,
+    };
+    change.matches(&view::tag_of(&before))?;
+    if before.source == MembershipSource::Scim && going != (Going::Removed { force: true }) {
+        let detail = "remove them there, or say force: the directory may add them again";
+        return Err(Refused::new(Code::ManagedByDirectory, detail));
+    }
+    let after = Membership { status: MembershipStatus::Removed, ..before.clone() };
+    let action = match going {
+        Going::Leaving => "organization.member.left",
+        Going::Removed { .. } => "organization.member.removed",
+    };
+    put(change, action, &before, &after).await
+}
+
+/// Writes what differs, with the event that tells of it. Where nothing differs, nothing happens.
+async fn put(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    before: &Membership,
+    after: &Membership,
+) -> Result<(), Refused> {
+    if before == after {
+        return Ok(());
+    }
+    owners::change(change.tx, change.keep, after).await?;
+    let event = change.keep.event(action, after.organization_id).subject(after.user_id);
+    record(change, event, before, after).await
+}
+
+async fn record(
+    change: &mut Change<'_, '_>,
+    event: AuditEvent,
+    before: &Membership,
+    after: &Membership,
+) -> Result<(), Refused> {
+    let facts = |one: &Membership| -> Value {
+        json!({"roles": one.roles, "kind": one.kind, "status": one.status, "source": one.source})
+    };
+    let (was, is) = audit::differing(&facts(before), &facts(after));
+    change.record(&event.changing(Some(was), Some(is))).await
+}
+
+async fn shown(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Member, Refused> {
+    one(change.tx, organization, user).await
+}
+
+/// A member who was not removed.
+async fn one(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Member, Refused> {
+    let found = people::one(db, organization, user).await?;
+    found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
+}
+
+/// Lets a user sign in nowhere any more.
+async fn disable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+    owners::disable(change.tx, change.keep, user).await?;
+    record_user(change, "user.disabled", user).await
+}
+
+async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+    users::disable(change.tx, user, None, change.keep.now).await?;
+    record_user(change, "user.enabled", user).await
+}
+
+async fn record_user(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    user: UserId,
+) -> Result<(), Refused> {
+    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed);
+    let event = event.actor(change.keep.actor).request(change.keep.request).subject(user);
+    change.record(&event).await
+}

@@ -1,0 +1,189 @@
+//! Invitations over the API.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::broker::{Engine, House};
+use crate::house::visitor::Answer;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const PATH: &str = "/organizations/org-a/invitations";
+
+fn told(answer: &Answer) -> (u16, String) {
+    let code = if answer.body.is_empty() { Value::Null } else { answer.json()["code"].clone() };
+    (answer.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
+}
+
+fn refusal(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+fn ask(email: &str, role: &str) -> Value {
+    json!({"email": email, "role": role, "send": false})
+}
+
+async fn invites(api: &Api, email: &str, role: &str) -> (String, String) {
+    let made = api.post(PATH, ask(email, role)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&made.json()["invitation"]["id"]), text(&made.json()["token"]))
+}
+
+async fn accepts(api: &Api, token: &str) -> Answer {
+    api.send(Method::POST, &format!("/invitations/{token}/accept"), |request| request).await
+}
+
+async fn looks(house: &House, token: &str) -> Answer {
+    Api::with(house, None).await.get(&format!("/invitations/by-token/{token}")).await
+}
+
+#[tokio::test]
+async fn s1_r19_s1_r20_s1_o4_s3_10_an_invitation_is_written_listed_and_accepted_once() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        // Bob proves his address with the identity provider of B, and is invited to A.
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        let (id, token) = invites(&ann, " BOB@b.test", "admin").await;
+        assert_eq!(token.len(), 43, "256 bits");
+        let stored = "SELECT CAST(COUNT(*) AS TEXT) FROM invitations WHERE digest IS NOT NULL AND email = 'bob@b.test'";
+        assert_eq!(house.text(stored).await.as_deref(), Some("1"));
+        for path in [PATH.to_owned(), format!("{PATH}/{id}"), format!("{PATH}?status=pending")] {
+            let read = ann.get(&path).await;
+            assert_eq!(read.status, 200, "{}", read.body);
+            assert!(!read.body.contains(&token) && !read.body.contains("token\""), "C18 c: {}", read.body);
+            assert!(read.body.contains("bob@b.test"));
+        }
+        for status in ["accepted", "revoked", "expired"] {
+            assert_eq!(ann.get(&format!("{PATH}?status={status}")).await.json()["items"], json!([]));
+        }
+        let shown = looks(&house, &token).await;
+        assert_eq!(shown.status, 200, "{}", shown.body);
+        assert_eq!(
+            (&shown.json()["organization_name"], &shown.json()["email"]),
+            (&json!("A Corporation"), &json!("b•••@b.test"))
+        );
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        assert_eq!(told(&con.get(PATH).await), refusal(403, "permission_missing"), "S1-O4: invisible");
+
+        let all = futures_util::future::join_all((0..50).map(|_| accepts(&bob, &token))).await;
+        let statuses: Vec<_> = all.iter().map(told).collect();
+        assert_eq!(statuses.iter().filter(|(status, _)| *status == 200).count(), 1, "C18 e: {statuses:?}");
+        assert!(statuses.iter().all(|(status, _)| [200, 410, 429].contains(status)), "{statuses:?}");
+        let bobs = house.user("bob@b.test").await;
+        let member = ann.get(&format!("/organizations/org-a/members/{bobs}")).await.json();
+        assert_eq!((&member["roles"], &member["source"]), (&json!(["admin"]), &json!("invitation")));
+        assert_eq!(house.events_of("organization.invitation.accepted").await, 1);
+        assert_eq!(told(&looks(&house, &token).await), refusal(410, "gone"));
+        let read = ann.get(&format!("{PATH}/{id}")).await.json();
+        assert_eq!((&read["status"], &read["accepted_by"]), (&json!("accepted"), &json!(bobs)));
+        let again = ann.post(PATH, ask("bob@b.test", "member")).await;
+        assert_eq!(told(&again), refusal(409, "already_member"));
+        let revoked = ann.send(Method::DELETE, &format!("{PATH}/{id}"), |request| request).await;
+        assert_eq!(told(&revoked), refusal(409, "invitation_accepted"));
+    }
+}
+
+#[tokio::test]
+async fn s1_r20_what_breaks_a_rule_is_named_and_writes_nothing() {
+    let house = House::opens().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    invites(&ann, "new@c.test", "member").await;
+    let with = |name: &str, value: Value| {
+        let mut body = ask("x@c.test", "member");
+        body[name] = value;
+        body
+    };
+    let before = house.before().await;
+    for (body, expected) in [
+        (ask("new@c.test", "member"), refusal(409, "invitation_pending")),
+        (ask("NEW@c.test", "admin"), refusal(409, "invitation_pending")),
+        (ask("ann@a.test", "member"), refusal(409, "already_member")),
+        (ask("no address", "member"), refusal(422, "invalid_value")),
+        (ask("x@c.test", "unknown"), refusal(422, "role_unknown")),
+        (with("expires_in", json!(60)), refusal(422, "invalid_value")),
+        (with("expires_in", json!(2_592_001)), refusal(422, "invalid_value")),
+        (with("message", json!("a\u{202e}b")), refusal(422, "invalid_value")),
+        (with("message", json!("x".repeat(501))), refusal(422, "invalid_value")),
+        (with("kind", json!("home")), refusal(422, "invalid_value")),
+        (with("email_verified", json!(true)), refusal(400, "unknown_field")),
+        (with("organization_id", json!("org-b")), refusal(400, "unknown_field")),
+        (with("send", json!(true)), refusal(409, "mail_not_configured")),
+    ] {
+        assert_eq!(told(&ann.post(PATH, body.clone()).await), expected, "{body}");
+    }
+    house.unchanged(&before).await;
+    house.turn_clock(7 * 24 * 3_600);
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    invites(&ann, "new@c.test", "member").await;
+}
+
+#[tokio::test]
+async fn s1_r21_m19_of_many_rows_each_has_its_own_result() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let admin = Api::key(&house, "org-a", &["invitations:write", "organization:read"]).await;
+        invites(&ann, "waits@c.test", "member").await;
+        let path = format!("{PATH}/bulk");
+        let rows = json!({"invitations": [
+            ask("one@c.test", "member"), ask("ONE@c.test", "member"), ask("ann@a.test", "member"),
+            ask("waits@c.test", "member"), ask("nonsense", "member"), ask("two@c.test", "owner"),
+            ask("three@c.test", "Owner"), ask("four@c.test", "member"),
+        ]});
+        let answer = admin.post(&path, rows).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let results = answer.json()["results"].as_array().unwrap().clone();
+        let statuses: Vec<_> = results.iter().map(|row| row["status"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(
+            statuses,
+            ["created", "duplicate", "already_member", "pending", "invalid", "forbidden", "invalid", "created"]
+        );
+        assert!(results.iter().all(|row| row["token"].is_string() == (row["status"] == "created")));
+        assert_eq!(house.count("invitations").await, 3);
+
+        let before = house.before().await;
+        let many = |count: usize| {
+            let rows: Vec<_> = (0..count).map(|number| ask(&format!("m{number}@c.test"), "member")).collect();
+            json!({"invitations": rows})
+        };
+        assert_eq!(told(&admin.post(&path, many(51)).await), refusal(400, "too_many_rows"));
+        assert_eq!(told(&admin.post(&path, many(0)).await), refusal(422, "invalid_value"));
+        house.unchanged(&before).await;
+        for _ in 0..3 {
+            assert_eq!(admin.post(&path, many(50)).await.status, 200);
+        }
+        assert_eq!(told(&admin.post(&path, many(50)).await), refusal(429, "rate_limited"), "200 a day");
+        let elsewhere = Api::key(&house, "org-b", &["invitations:write", "organization:read"]).await;
+        let other = elsewhere.post("/organizations/org-b/invitations", ask("x@c.test", "member")).await;
+        assert_eq!(other.status, 201, "nobody else is held up");
+    }
+}
+
+#[tokio::test]
+async fn s1_r22_what_is_taken_back_or_renewed_opens_nothing_any_more() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        let (id, token) = invites(&ann, "bob@b.test", "member").await;
+        let renewed = ann.post(&format!("{PATH}/{id}/resend"), json!({"send": false})).await;
+        assert_eq!(renewed.status, 200, "{}", renewed.body);
+        let fresh = renewed.json()["token"].as_str().unwrap().to_owned();
+        assert_eq!(told(&accepts(&bob, &token).await), refusal(404, "not_found"));
+        assert_eq!(looks(&house, &fresh).await.status, 200);
+        let path = format!("{PATH}/{id}");
+        assert_eq!(ann.send(Method::DELETE, &path, |request| request).await.status, 204);
+        for answer in [accepts(&bob, &fresh).await, looks(&house, &fresh).await] {
+            assert_eq!(told(&answer), refusal(410, "gone"));
+        }
+        let again = ann.send(Method::DELETE, &path, |request| request).await;
+        assert_eq!(told(&again), refusal(404, "not_found"));
+        let (_, next) = invites(&ann, "bob@b.test", "member").await;
+        house.turn_clock(7 * 24 * 3_600);
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        assert_eq!(told(&accepts(&bob, &next).await), refusal(410, "gone"), "a week is over");
+        assert_eq!(house.events_of("organization.invitation.revoked").await, 1);
+    }
+}
