@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod application;
+pub mod audit_chain;
 pub mod audit_event;
 pub mod connection;
 pub mod delegation;

@@ -38,6 +38,7 @@ impl Place {
             At::Organization => place.of_organization(visitor, false).await?,
             At::OrganizationOrNew => place.of_organization(visitor, true).await?,
             At::Asked => place.asked(visitor, caller, asked).await?,
+            At::AskedOrProjects => place.asked_or_projects(visitor, caller, asked).await?,
             At::Thing(thing) => place.thing(visitor, thing).await?,
         }
         Ok(place)
@@ -65,7 +66,25 @@ impl Place {
         let usual = visitor.broker().config.manage.default_organization.clone();
         let named = asked.map(str::to_owned).or(own).or(usual);
         let missing = || Refused::new(Code::OrganizationRequired, "name it as organization_id");
-        self.organization = by_name(visitor, &named.ok_or_else(missing)?).await?;
+        self.named_so(visitor, &named.ok_or_else(missing)?).await
+    }
+
+    /// The one that is named, else the caller's own, else none.
+    async fn asked_or_projects(
+        &mut self,
+        visitor: &Visitor,
+        caller: &Caller,
+        asked: Option<&str>,
+    ) -> Result<(), Refused> {
+        match asked.map(str::to_owned).or_else(|| caller.organization().map(|id| id.to_string())) {
+            Some(named) => self.named_so(visitor, &named).await?,
+            None => self.target = Target::Projects,
+        }
+        Ok(())
+    }
+
+    async fn named_so(&mut self, visitor: &Visitor, named: &str) -> Result<(), Refused> {
+        self.organization = by_name(visitor, named).await?;
         self.target =
             self.organization.as_ref().map_or(Target::Unknown, |found| Target::Organization(found.id));
         Ok(())

@@ -28,6 +28,9 @@ pub enum At {
     OrganizationOrNew,
     /// The organization that query or body name ([`Operation::organization`]), or the caller's own.
     Asked,
+    /// The organization that query or body name, or the caller's own; if there is none, what is the project's own, which
+    /// is the operator's.
+    AskedOrProjects,
     /// A thing with an id of its own in the path.
     Thing(Thing),
 }

@@ -1,6 +1,7 @@
 //! THE table: every door of the administration API, once. The router is made of it, and so is the document.
 
 use super::route::Route;
+use crate::manage::audit::api as audit;
 use crate::manage::organizations::api as organizations;
 
 pub const ROUTES: &[Route] = &[
@@ -9,4 +10,9 @@ pub const ROUTES: &[Route] = &[
     Route::of::<organizations::Read>(),
     Route::of::<organizations::Replace>(),
     Route::of::<organizations::Patch>(),
+    // what is recorded
+    Route::of::<audit::List>(),
+    Route::of::<audit::Export>(),
+    Route::of::<audit::Checkpoints>(),
+    Route::of::<audit::Keys>(),
 ];

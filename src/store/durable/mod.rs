@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod applications;
+pub mod audit_chains;
 pub mod audit_events;
 pub mod browsers;
 pub mod choices;

@@ -1,5 +1,6 @@
 //! The administration API.
 
+mod audit;
 mod callers;
 mod document;
 mod everyone;

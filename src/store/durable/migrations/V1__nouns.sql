@@ -396,5 +396,49 @@ CREATE TABLE audit_events (
     after           TEXT,
     detail          TEXT NOT NULL
 );
-CREATE INDEX audit_events_by_time ON audit_events (project_id, at);
-CREATE INDEX audit_events_by_organization ON audit_events (organization_id, at);
+-- A page drives from the narrowest of these that its filters name, and looks at a bounded number of rows of it.
+CREATE INDEX audit_events_by_time ON audit_events (project_id, at, id);
+CREATE INDEX audit_events_by_organization ON audit_events (project_id, organization_id, at, id);
+CREATE INDEX audit_events_by_action ON audit_events (project_id, organization_id, action, at, id);
+CREATE INDEX audit_events_by_subject ON audit_events (project_id, subject, at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (project_id, actor, at, id);
+CREATE INDEX audit_events_by_request ON audit_events (project_id, request_id, at, id);
+
+-- How far the events of a project are sealed into chains; the id is the project's.
+CREATE TABLE audit_seals (
+    id        TEXT PRIMARY KEY,
+    sealed_at BIGINT NOT NULL,
+    sealed_id TEXT NOT NULL
+);
+
+-- One chain of hashes for each organization, and one (named '') for what is no organization's. Made behind the
+-- events: inside of their transactions the head of a chain would hold up every login of its organization.
+CREATE TABLE audit_chains (
+    project_id       TEXT NOT NULL,
+    chain            TEXT NOT NULL,
+    place            BIGINT NOT NULL,
+    hash             BYTEA NOT NULL,
+    checkpoint_place BIGINT NOT NULL,
+    checkpoint_at    BIGINT NOT NULL,
+    PRIMARY KEY (project_id, chain)
+);
+
+CREATE TABLE audit_links (
+    project_id TEXT NOT NULL,
+    chain      TEXT NOT NULL,
+    place      BIGINT NOT NULL,
+    event_id   TEXT NOT NULL,
+    hash       BYTEA NOT NULL,
+    PRIMARY KEY (project_id, chain, place)
+);
+CREATE UNIQUE INDEX audit_links_event_id_key ON audit_links (event_id);
+
+-- What a chain was at a moment, signed: whoever keeps one can tell later whether the past was changed.
+CREATE TABLE audit_checkpoints (
+    project_id TEXT NOT NULL,
+    chain      TEXT NOT NULL,
+    place      BIGINT NOT NULL,
+    jws        TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (project_id, chain, place)
+);
