@@ -229,6 +229,8 @@ impl Desk {
 pub struct Change<'a, 'c> {
     pub tx: &'a mut Tx<'c>,
     pub keep: &'a Keep,
+    /// What the caller may do, as things are in this transaction: ceilings are judged by it.
+    pub standing: Standing,
     if_match: Option<&'a str>,
 }
 
@@ -287,9 +289,9 @@ impl Errand {
         {
             return Ok(Answer { reply, is_replayed: true, shape: PhantomData });
         }
-        self.judge_again(tx).await?;
+        let standing = self.judge_again(tx).await?;
         let if_match = self.asked.if_match.as_deref();
-        let answer = work(&mut Change { tx: &mut *tx, keep: &self.keep, if_match }).await?;
+        let answer = work(&mut Change { tx: &mut *tx, keep: &self.keep, standing, if_match }).await?;
         if let Some(name) = &name {
             replay::kept(tx, (&self.keyring, &self.keep.random), name, &answer.reply).await?;
         }
@@ -299,7 +301,7 @@ impl Errand {
     /// Who was revoked or lost what they needed, or an organization that was deactivated, since the request came in,
     /// changes nothing any more. What is to be changed is locked at once as the change needs it: of two who hold it
     /// shared, neither could go on.
-    async fn judge_again(&self, tx: &mut Tx<'_>) -> Result<(), Refused> {
+    async fn judge_again(&self, tx: &mut Tx<'_>) -> Result<Standing, Refused> {
         if self.alone {
             tx.lock(Lock::Exclusive, "projects", &self.keep.project.id.to_string()).await?;
         }
@@ -319,7 +321,7 @@ impl Errand {
         let (project, now) = (self.keep.project.id, self.keep.now);
         let standing = caller::again(tx, project, &self.caller, self.look_again, now).await?;
         match standing {
-            Some(standing) => self.asked.wanted.of(&standing, now),
+            Some(standing) => self.asked.wanted.of(&standing, now).map(|()| standing),
             None => Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title())),
         }
     }

@@ -11,5 +11,6 @@ pub mod authority;
 pub mod caller;
 pub mod desk;
 pub mod house_file;
+pub mod keys;
 pub mod organizations;
 pub mod refused;

@@ -2,6 +2,7 @@
 
 use super::route::Route;
 use crate::manage::audit::api as audit;
+use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
 
 pub const ROUTES: &[Route] = &[
@@ -15,4 +16,11 @@ pub const ROUTES: &[Route] = &[
     Route::of::<audit::Export>(),
     Route::of::<audit::Checkpoints>(),
     Route::of::<audit::Keys>(),
+    // keys
+    Route::of::<keys::List>(),
+    Route::of::<keys::Create>(),
+    Route::of::<keys::Read>(),
+    Route::of::<keys::Patch>(),
+    Route::of::<keys::Revoke>(),
+    Route::of::<keys::Rotate>(),
 ];

@@ -354,7 +354,7 @@ CREATE TABLE api_keys (
     revoked_at      BIGINT,
     last_used_at    BIGINT
 );
-CREATE INDEX api_keys_by_project ON api_keys (project_id, id);
+CREATE INDEX api_keys_by_organization ON api_keys (project_id, organization_id, id);
 
 -- At most two that live: while a key is rotated, the old secret works beside the new one.
 CREATE TABLE api_key_secrets (
