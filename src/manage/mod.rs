@@ -9,6 +9,7 @@ pub mod api;
 pub mod audit;
 pub mod authority;
 pub mod caller;
+pub mod delegations;
 pub mod desk;
 pub mod house_file;
 pub mod keys;

@@ -49,6 +49,10 @@ codes! {
     NotFound = 404 "not_found" "There is nothing here";
     OrganizationExists = 409 "organization_exists" "There is an organization with this id";
     SlugTaken = 409 "slug_taken" "Another organization has or had this slug";
+    DelegationExists = 409 "delegation_exists" "The two have a delegation, or one that waits";
+    DelegationRevoked = 409 "delegation_revoked" "The delegation is revoked, for good";
+    AlreadyApproved = 409 "already_approved" "This side has approved it as it is";
+    PausedByOther = 409 "paused_by_other" "The other side paused it";
     ApiKeyEnded = 409 "api_key_ended" "The key has ended";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
@@ -138,7 +142,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 3] = [
+const TAKEN: [(&str, Code); 4] = [
+    ("delegations_home_organization_id_target_organization_id_key", Code::DelegationExists),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

@@ -2,6 +2,7 @@
 
 use super::route::Route;
 use crate::manage::audit::api as audit;
+use crate::manage::delegations::api as delegations;
 use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
 
@@ -23,4 +24,13 @@ pub const ROUTES: &[Route] = &[
     Route::of::<keys::Patch>(),
     Route::of::<keys::Revoke>(),
     Route::of::<keys::Rotate>(),
+    // delegations
+    Route::of::<delegations::List>(),
+    Route::of::<delegations::Propose>(),
+    Route::of::<delegations::Read>(),
+    Route::of::<delegations::Patch>(),
+    Route::of::<delegations::Approve>(),
+    Route::of::<delegations::Pause>(),
+    Route::of::<delegations::Resume>(),
+    Route::of::<delegations::Revoke>(),
 ];

@@ -3,7 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, ProjectId, SessionId};
+use crate::foundation::id::{DelegationId, GrantId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
 use crate::model::grant::Grant;
 
@@ -105,6 +105,12 @@ pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), Sto
 pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL";
     tx.execute(sql, params![session, now]).await
+}
+
+/// Takes back what was issued to people who acted by a delegation.
+pub async fn revoke_of_delegation(tx: &mut Tx<'_>, id: DelegationId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE delegation_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![id, now]).await
 }
 
 /// Forgets families of which nothing lives: all their tokens have run out.

@@ -220,8 +220,10 @@ CREATE TABLE delegations (
     created_at           BIGINT NOT NULL,
     updated_at           BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id);
-CREATE INDEX delegations_by_target ON delegations (target_organization_id);
+-- What is revoked stays so; the two may agree anew.
+CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id) WHERE revoked_at IS NULL;
+CREATE INDEX delegations_by_home ON delegations (home_organization_id, id);
+CREATE INDEX delegations_by_target ON delegations (target_organization_id, id);
 
 -- A browser: what its cookie's id points to. No fact lives here that a lost update could harm.
 CREATE TABLE browsers (
@@ -282,6 +284,7 @@ CREATE TABLE grants (
 CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
+CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
