@@ -6,6 +6,7 @@
 //! holds the operations.
 
 pub mod api;
+pub mod applications;
 pub mod audit;
 pub mod authority;
 pub mod caller;

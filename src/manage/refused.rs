@@ -53,6 +53,8 @@ codes! {
     DelegationRevoked = 409 "delegation_revoked" "The delegation is revoked, for good";
     AlreadyApproved = 409 "already_approved" "This side has approved it as it is";
     PausedByOther = 409 "paused_by_other" "The other side paused it";
+    ClientIdTaken = 409 "client_id_taken" "Another application has this client_id";
+    NoSecrets = 409 "no_secrets" "This method of authentication has no secret";
     ApiKeyEnded = 409 "api_key_ended" "The key has ended";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
@@ -142,7 +144,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 4] = [
+const TAKEN: [(&str, Code); 5] = [
+    ("applications_project_id_client_id_key", Code::ClientIdTaken),
     ("delegations_home_organization_id_target_organization_id_key", Code::DelegationExists),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),

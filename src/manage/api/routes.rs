@@ -1,6 +1,7 @@
 //! THE table: every door of the administration API, once. The router is made of it, and so is the document.
 
 use super::route::Route;
+use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
 use crate::manage::delegations::api as delegations;
 use crate::manage::keys::api as keys;
@@ -33,4 +34,12 @@ pub const ROUTES: &[Route] = &[
     Route::of::<delegations::Pause>(),
     Route::of::<delegations::Resume>(),
     Route::of::<delegations::Revoke>(),
+    // applications
+    Route::of::<applications::List>(),
+    Route::of::<applications::Create>(),
+    Route::of::<applications::Read>(),
+    Route::of::<applications::Replace>(),
+    Route::of::<applications::Patch>(),
+    Route::of::<applications::Disable>(),
+    Route::of::<applications::Rotate>(),
 ];

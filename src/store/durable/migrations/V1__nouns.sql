@@ -104,6 +104,7 @@ CREATE TABLE applications (
     disabled_at  BIGINT
 );
 CREATE UNIQUE INDEX applications_project_id_client_id_key ON applications (project_id, client_id);
+CREATE INDEX applications_by_id ON applications (project_id, id);
 
 CREATE TABLE application_secrets (
     application_id TEXT NOT NULL REFERENCES applications (id),
