@@ -16,3 +16,4 @@ pub mod house_file;
 pub mod keys;
 pub mod organizations;
 pub mod refused;
+pub mod routing;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{OrganizationId, ProjectId};
 use crate::foundation::secret::Digest;
-use crate::protocol::jose::{self, Algorithm, JoseError, Jws, JwkSet, SignError, SigningKey, Typ};
+use crate::protocol::jose::{self, Algorithm, JoseError, JwkSet, Jws, SignError, SigningKey, Typ};
 
 /// Which chain: an organization's, or the project's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -326,10 +326,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const CHAIN: Chain = Chain {
-        project: ProjectId::from_u128(1),
-        organization: Some(OrganizationId::from_u128(2)),
-    };
+    const CHAIN: Chain =
+        Chain { project: ProjectId::from_u128(1), organization: Some(OrganizationId::from_u128(2)) };
 
     fn export(many: i64) -> Vec<String> {
         let mut head = Head::start(CHAIN);
@@ -361,7 +359,9 @@ mod tests {
 
     #[test]
     fn m08_a_value_has_one_text() {
-        let value: Value = serde_json::from_str(r#"{ "b": [1, null, {"z":"\u001b\n","a":true}], "a" : "é\u0022" }"#).unwrap();
+        let value: Value =
+            serde_json::from_str(r#"{ "b": [1, null, {"z":"\u001b\n","a":true}], "a" : "é\u0022" }"#)
+                .unwrap();
         let text = String::from_utf8(canonical(&value)).unwrap();
         assert_eq!(text, "{\"a\":\"é\\\"\",\"b\":[1,null,{\"a\":true,\"z\":\"\\u001b\\n\"}]}");
         // RFC 8785, section 3.2.3: by UTF-16, not by UTF-8.
@@ -386,7 +386,8 @@ mod tests {
         assert_eq!(changed(1, "{}".into()), (2, Broken::Unreadable));
         let gone = json!({"place": 3, "hash": "AA", "event": null}).to_string();
         assert_eq!(changed(3, gone), (4, Broken::Unreadable));
-        let without = |at: usize| verified(lines.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, line)| line));
+        let without =
+            |at: usize| verified(lines.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, line)| line));
         assert_eq!(without(0).unwrap_err(), (1, Broken::NoBeginning));
         assert_eq!(without(2).unwrap_err(), (2 + 1, Broken::Missing(2)));
         let mut swapped = lines.clone();
@@ -452,7 +453,8 @@ mod tests {
             place: head.place,
             hash: head.hash.text(),
         };
-        let (next, again) = (Line::GoesOn(GoesOn { next_cursor: "x".into() }).text(), Line::Begins(again).text());
+        let (next, again) =
+            (Line::GoesOn(GoesOn { next_cursor: "x".into() }).text(), Line::Begins(again).text());
         let mut pages = lines.clone();
         pages.splice(3..3, [next.clone(), again.clone()]);
         assert_eq!(verified(&pages).unwrap().head.place, 4);

@@ -15,6 +15,7 @@ pub mod organization;
 pub mod permission;
 pub mod project;
 pub mod role;
+pub mod routing;
 pub mod saml_key;
 pub mod session;
 pub mod signing_key;

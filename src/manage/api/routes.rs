@@ -6,6 +6,7 @@ use crate::manage::audit::api as audit;
 use crate::manage::delegations::api as delegations;
 use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
+use crate::manage::routing::api as routing;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -42,4 +43,6 @@ pub const ROUTES: &[Route] = &[
     Route::of::<applications::Patch>(),
     Route::of::<applications::Disable>(),
     Route::of::<applications::Rotate>(),
+    // why a login goes where it goes
+    Route::of::<routing::Explain>(),
 ];

@@ -53,7 +53,8 @@ impl Operation for List {
         let list = "applications";
         let after = page::after::<1>(list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
         let found = applications::page(&mut desk.db(), desk.project().id, &after, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, list, |last: &Application| vec![last.id.to_string()]);
+        let (found, next_cursor) =
+            page::of(found, limit, list, |last: &Application| vec![last.id.to_string()]);
         Answer::new(200, &Page { items: found.iter().map(ApplicationListed::of).collect(), next_cursor })
     }
 }
@@ -65,7 +66,8 @@ impl Operation for Create {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/applications";
     const NAME: &'static str = "create_application";
-    const SUMMARY: &'static str = "Makes an application; its secret, if it has one, is made too and shown once.";
+    const SUMMARY: &'static str =
+        "Makes an application; its secret, if it has one, is made too and shown once.";
     const NEED: Need = WRITE;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[201];
@@ -109,7 +111,8 @@ impl Operation for Read {
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let id: ApplicationId = desk.params.id("application_id")?;
         let db = &mut desk.db();
-        let application = applications::by_id(db, desk.project().id, id).await?.ok_or_else(Refused::hidden)?;
+        let application =
+            applications::by_id(db, desk.project().id, id).await?.ok_or_else(Refused::hidden)?;
         let listed = applications::listed(db, id).await?;
         let secrets = applications::secrets(db, id).await?.len();
         answered(&Whole { application, listed, secrets })

@@ -212,7 +212,8 @@ fn redirect_uris(list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
 
 /// Threats C26.
 fn registered(pointer: &str, text: &str) -> Result<RedirectUri, Refused> {
-    RedirectUri::register(text).map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))
+    RedirectUri::register(text)
+        .map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))
 }
 
 fn scopes(list: Vec<String>) -> Result<Vec<String>, Refused> {

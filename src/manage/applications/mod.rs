@@ -64,7 +64,8 @@ fn has_secrets(settings: &ApplicationSettings) -> bool {
 fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     let (kind, method) = (settings.kind, settings.authentication);
     if kind != ApplicationKind::Web && method != Method::None {
-        let why = format!("a {kind} application can keep no secret: its method is none, and PKCE protects it");
+        let why =
+            format!("a {kind} application can keep no secret: its method is none, and PKCE protects it");
         return Err(Refused::value("/token_endpoint_auth_method", why));
     }
     match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
@@ -211,7 +212,8 @@ async fn laid_over(change: &mut Change<'_, '_>, base: &Whole, wanted: &Wanted) -
         for (place, name) in names.iter().flatten().enumerate() {
             let found = organizations::named(change.tx, change.keep.project.id, name).await?;
             let found = found.filter(|found| found.deleted_at.is_none());
-            let wrong = || Refused::value(&format!("/organizations/{place}"), "there is no such organization");
+            let wrong =
+                || Refused::value(&format!("/organizations/{place}"), "there is no such organization");
             listed.insert(found.ok_or_else(wrong)?.id);
         }
         whole.listed = listed.into_iter().collect();

@@ -91,14 +91,18 @@ impl Operation for List {
 
 fn place(at: &str, id: &str) -> Result<(Moment, String), Refused> {
     let (at, known) = (at.parse().ok(), id.parse::<AuditEventId>().is_ok());
-    let at = at.filter(|_| known).ok_or_else(|| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))?;
+    let at =
+        at.filter(|_| known).ok_or_else(|| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))?;
     Ok((Moment::from_millis(at), id.to_owned()))
 }
 
 fn asked(desk: &Desk, query: &ListQuery, most: u32) -> Result<Asked, Refused> {
     for (name, text) in [("actor", &query.actor), ("subject", &query.subject)] {
         if text.as_ref().is_some_and(|text| !is_line(text, LONGEST)) {
-            return Err(Refused::parameter(name, format!("must be one line of at most {LONGEST} characters")));
+            return Err(Refused::parameter(
+                name,
+                format!("must be one line of at most {LONGEST} characters"),
+            ));
         }
     }
     let request = query.request_id.as_deref().map(str::parse::<RequestId>).transpose();
@@ -127,7 +131,8 @@ fn action(text: &str) -> Result<Action, Refused> {
         !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
     if text.len() > LONGEST || !name.split('.').all(part) {
-        let rule = "must be an action like organization.updated, or what one begins with, like organization.*";
+        let rule =
+            "must be an action like organization.updated, or what one begins with, like organization.*";
         return Err(Refused::parameter("action", rule));
     }
     Ok(if below { Action::Below(format!("{name}.")) } else { Action::Exactly(name.to_owned()) })
@@ -166,7 +171,8 @@ impl Operation for Export {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/audit-events/export";
     const NAME: &'static str = "export_audit_events";
-    const SUMMARY: &'static str = "The chain of what was recorded, oldest first, as JSON Lines for `behalf audit verify`.";
+    const SUMMARY: &'static str =
+        "The chain of what was recorded, oldest first, as JSON Lines for `behalf audit verify`.";
     const NEED: Need = Need::Permitted(Permission::AuditRead);
     const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[200];
@@ -221,7 +227,8 @@ impl Operation for Checkpoints {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/audit-checkpoints";
     const NAME: &'static str = "list_audit_checkpoints";
-    const SUMMARY: &'static str = "What the chain was, day by day, signed; newest first. Keep them elsewhere.";
+    const SUMMARY: &'static str =
+        "What the chain was, day by day, signed; newest first. Keep them elsewhere.";
     const NEED: Need = Need::Permitted(Permission::AuditRead);
     const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[200];
@@ -238,11 +245,13 @@ impl Operation for Checkpoints {
         let (limit, chain) = (page::limit(query.limit)?, chain(&desk));
         let list = format!("audit checkpoints {}", chain.name());
         let before = number(&list, query.cursor.as_deref())?.unwrap_or(i64::MAX);
-        let found =
-            audit_chains::checkpoints(&mut desk.db(), chain, before, i64::from(limit) + 1).await?;
+        let found = audit_chains::checkpoints(&mut desk.db(), chain, before, i64::from(limit) + 1).await?;
         let keys = |last: &audit_chains::Signed| vec![last.place.to_string()];
         let (found, next_cursor) = page::of(found, limit, &list, keys);
-        Answer::new(200, &Page { items: found.into_iter().map(AuditCheckpointView::of).collect(), next_cursor })
+        Answer::new(
+            200,
+            &Page { items: found.into_iter().map(AuditCheckpointView::of).collect(), next_cursor },
+        )
     }
 }
 

@@ -43,8 +43,7 @@ async fn end(db: &mut impl Read, chain: Chain, most: i64) -> Result<Vec<Line>, S
     let to = audit_chains::sealed_to(db, chain.project).await?;
     let to = to.unwrap_or_else(SealedTo::nothing);
     let unsealed = audit_chains::unsealed_of(db, chain, &to, most).await?;
-    let unsealed =
-        unsealed.iter().map(|event| Sealed { place: None, hash: None, event: Some(event.json()) });
+    let unsealed = unsealed.iter().map(|event| Sealed { place: None, hash: None, event: Some(event.json()) });
     let signed = audit_chains::checkpoints(db, chain, i64::MAX, 1).await?;
     let signed = signed.into_iter().map(|signed| Line::Signed(Signed { checkpoint: signed.jws }));
     Ok(unsealed.map(Line::Sealed).chain(signed).collect())

@@ -83,7 +83,8 @@ impl Operation for Propose {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/delegations";
     const NAME: &'static str = "propose_delegation";
-    const SUMMARY: &'static str = "Proposes a delegation to the other organization; who proposes it approves it.";
+    const SUMMARY: &'static str =
+        "Proposes a delegation to the other organization; who proposes it approves it.";
     const NEED: Need = WRITE;
     const AT: At = At::Asked;
     const STATUS: &'static [u16] = &[201];

@@ -103,7 +103,10 @@ impl ProposeDelegation {
             (false, true, Some(home), _) => (Side::Target, home),
             (false, false, ..) => return Err(Refused::hidden()),
             _ => {
-                return Err(Refused::new(Code::InvalidValue, "name the other organization as home or target"));
+                return Err(Refused::new(
+                    Code::InvalidValue,
+                    "name the other organization as home or target",
+                ));
             }
         };
         let only = self.only.map(people).transpose()?;
@@ -143,7 +146,8 @@ impl Terms {
         settings.only = new.only.unwrap_or_else(|| settings.only.clone());
         delegation.starts_at = new.starts_at.unwrap_or(delegation.starts_at);
         delegation.ends_at = new.ends_at.unwrap_or(delegation.ends_at);
-        let Some(end) = delegation.ends_at.filter(|_| self.starts_at.is_some() || self.ends_at.is_some()) else {
+        let Some(end) = delegation.ends_at.filter(|_| self.starts_at.is_some() || self.ends_at.is_some())
+        else {
             return Ok(());
         };
         if end <= now || delegation.starts_at.is_some_and(|start| end <= start) {

@@ -198,7 +198,8 @@ async fn update(
     let before = held(change, id).await?;
     change.matches(&view::tag(&before))?;
     let side = side(&change.standing, &before, said)?;
-    let may = before.settings.proposed_by.map_or(matches!(change.standing, Standing::Operator(_)), |by| by == side);
+    let may =
+        before.settings.proposed_by.map_or(matches!(change.standing, Standing::Operator(_)), |by| by == side);
     if !may {
         return Err(Refused::new(Code::PermissionMissing, "who proposed it changes it; pause or revoke it"));
     }

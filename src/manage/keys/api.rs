@@ -189,7 +189,8 @@ impl Operation for Rotate {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/api-keys/{api_key_id}/rotate";
     const NAME: &'static str = "rotate_api_key";
-    const SUMMARY: &'static str = "Gives the key a new secret and shows it once; the one before works for a while.";
+    const SUMMARY: &'static str =
+        "Gives the key a new secret and shows it once; the one before works for a while.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::ApiKey);
     const STATUS: &'static [u16] = &[200];

@@ -150,7 +150,8 @@ fn networks(list: Vec<String>) -> Result<Vec<IpNet>, Refused> {
         return Err(Refused::value("/networks", format!("must be at most {MOST_NETWORKS}")));
     }
     let read = |(place, text): (usize, &String)| {
-        let wrong = || Refused::value(&format!("/networks/{place}"), "must be a network such as 192.0.2.0/24");
+        let wrong =
+            || Refused::value(&format!("/networks/{place}"), "must be a network such as 192.0.2.0/24");
         text.parse().map_err(|_| wrong())
     };
     list.iter().enumerate().map(read).collect()

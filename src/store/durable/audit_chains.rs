@@ -135,7 +135,8 @@ pub async fn set_head(tx: &mut Tx<'_>, chain: Chain, head: Head) -> Result<(), S
 
 /// Makes an event the next one of its chain, whose head that is.
 pub async fn link(tx: &mut Tx<'_>, chain: Chain, head: Head, event: AuditEventId) -> Result<(), StoreError> {
-    let sql = "INSERT INTO audit_links (project_id, chain, place, event_id, hash) VALUES ($1, $2, $3, $4, $5)";
+    let sql =
+        "INSERT INTO audit_links (project_id, chain, place, event_id, hash) VALUES ($1, $2, $3, $4, $5)";
     tx.execute(sql, params![chain.project, chain.name(), head.place, event, head.hash]).await?;
     Ok(())
 }
@@ -187,7 +188,8 @@ pub async fn all(
             db.all(sql, params![project, most]).await?
         }
         Some(after) => {
-            let sql = "SELECT chain FROM audit_chains WHERE project_id = $1 AND chain > $3 ORDER BY chain LIMIT $2";
+            let sql =
+                "SELECT chain FROM audit_chains WHERE project_id = $1 AND chain > $3 ORDER BY chain LIMIT $2";
             db.all(sql, params![project, most, after]).await?
         }
     };
@@ -209,9 +211,7 @@ pub async fn unsigned(
     let sql = "SELECT chain, place, hash FROM audit_chains
                WHERE project_id = $1 AND place > checkpoint_place AND checkpoint_at <= $2 ORDER BY chain LIMIT $3";
     let rows = db.all(sql, params![project, before, most]).await?;
-    let read = |row: &Row| {
-        Ok((named(project, row, 0)?, Head { place: row.get(1)?, hash: row.get(2)? }))
-    };
+    let read = |row: &Row| Ok((named(project, row, 0)?, Head { place: row.get(1)?, hash: row.get(2)? }));
     rows.iter().map(read).collect()
 }
 

@@ -135,9 +135,34 @@ pub enum Action {
 macro_rules! columns {
     ($of:literal) => {
         concat!(
-            $of, "id, ", $of, "project_id, ", $of, "organization_id, ", $of, "at, ", $of, "actor_kind, ", $of, "actor, ",
-            $of, "action, ", $of, "subject, ", $of, "outcome, ", $of, "reason, ", $of, "request_id, ", $of, "before, ",
-            $of, "after, ", $of, "detail"
+            $of,
+            "id, ",
+            $of,
+            "project_id, ",
+            $of,
+            "organization_id, ",
+            $of,
+            "at, ",
+            $of,
+            "actor_kind, ",
+            $of,
+            "actor, ",
+            $of,
+            "action, ",
+            $of,
+            "subject, ",
+            $of,
+            "outcome, ",
+            $of,
+            "reason, ",
+            $of,
+            "request_id, ",
+            $of,
+            "before, ",
+            $of,
+            "after, ",
+            $of,
+            "detail"
         )
     };
 }
@@ -206,9 +231,12 @@ pub async fn page(
         (Some(request), ..) => (page!("request_id = $2"), request.clone()),
         (_, Some(subject), ..) => (page!("subject = $2"), subject.clone()),
         (_, _, Some(actor), ..) => (page!("actor = $2"), actor.clone()),
-        (.., Some(of), Some(action)) => {
-            (page!("organization_id = SUBSTR(CAST($2 AS TEXT), 1, 30) AND action = SUBSTR(CAST($2 AS TEXT), 31)"), format!("{of}{action}"))
-        }
+        (.., Some(of), Some(action)) => (
+            page!(
+                "organization_id = SUBSTR(CAST($2 AS TEXT), 1, 30) AND action = SUBSTR(CAST($2 AS TEXT), 31)"
+            ),
+            format!("{of}{action}"),
+        ),
         (.., Some(of), _) => (page!("organization_id = $2"), of.clone()),
         _ => (page!("CAST($2 AS TEXT) IS NOT NULL"), String::new()),
     };
@@ -225,7 +253,20 @@ pub async fn page(
         .all(
             found,
             params![
-                asked.project, narrow, at, id, from, LOOKED_AT, of, subject, actor, exactly, below, outcome, request, most
+                asked.project,
+                narrow,
+                at,
+                id,
+                from,
+                LOOKED_AT,
+                of,
+                subject,
+                actor,
+                exactly,
+                below,
+                outcome,
+                request,
+                most
             ],
         )
         .await?;

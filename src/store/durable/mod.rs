@@ -19,6 +19,7 @@ pub mod metadata_reads;
 pub mod organizations;
 pub mod projects;
 pub mod roles;
+pub mod routing;
 pub mod saml_keys;
 pub mod sessions;
 pub mod signing_keys;

@@ -51,7 +51,8 @@ pub async fn ever_public(
     project: ProjectId,
     algorithm: &'static str,
 ) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT public_jwk FROM signing_keys WHERE project_id = $1 AND algorithm = $2 ORDER BY generation";
+    let sql =
+        "SELECT public_jwk FROM signing_keys WHERE project_id = $1 AND algorithm = $2 ORDER BY generation";
     db.all(sql, params![project, algorithm]).await?.iter().map(|row| row.get(0)).collect()
 }
 

@@ -58,16 +58,21 @@ async fn s1_w4_s0_02_every_event_names_its_organization_and_is_found_by_each_of_
         assert_eq!(before.len(), 1, "the moment itself is not before it");
         let refused = listed(&key, "outcome=refused").await;
         assert_eq!((refused[0]["reason"].as_str(), refused.len()), (Some("permission_missing"), 1));
-        for nothing in ["action=organization", "action=organization.updated.*", "actor=nobody", "subject=x%20y"] {
+        for nothing in
+            ["action=organization", "action=organization.updated.*", "actor=nobody", "subject=x%20y"]
+        {
             assert_eq!(listed(&key, nothing).await, Vec::<Value>::new(), "{nothing}");
         }
 
         // The operator sees all of the project, and what is no organization's.
         let all = listed(&operator, "action=organization.updated").await;
-        let of: Vec<_> = all.iter().map(|event| event["organization_id"].as_str().unwrap().to_owned()).collect();
+        let of: Vec<_> =
+            all.iter().map(|event| event["organization_id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(of, [a.clone(), b.clone(), a.clone()]);
         assert!(listed(&operator, "limit=200").await.iter().any(|event| event["organization_id"].is_null()));
-        for foreign in [format!("organization_id={b}"), "organization_id=org_00000000000000000000000007".into()] {
+        for foreign in
+            [format!("organization_id={b}"), "organization_id=org_00000000000000000000000007".into()]
+        {
             assert_eq!(key.get(&format!("/audit-events?{foreign}")).await.status, 404);
         }
     }
@@ -96,8 +101,20 @@ async fn s1_a5_what_is_asked_wrongly_is_named_and_the_list_goes_on_where_it_was(
     let other = operator.get(&format!("/audit-events?organization_id=org-b&cursor={first}")).await;
     assert_eq!((other.status.as_u16(), &other.json()["code"]), (400, &json!("cursor_invalid")));
     for wrong in [
-        "action=", "action=*", "action=Organization.updated", "action=organization.", "action=a*", "outcome=none",
-        "from=yesterday", "to=1", "request_id=x", "actor=a%0Ab", "subject=%00", "limit=0", "limit=201", "what=1",
+        "action=",
+        "action=*",
+        "action=Organization.updated",
+        "action=organization.",
+        "action=a*",
+        "outcome=none",
+        "from=yesterday",
+        "to=1",
+        "request_id=x",
+        "actor=a%0Ab",
+        "subject=%00",
+        "limit=0",
+        "limit=201",
+        "what=1",
     ] {
         let refused = operator.get(&format!("/audit-events?{wrong}")).await;
         assert_eq!(refused.status, 400, "{wrong}: {}", refused.body);
@@ -131,8 +148,10 @@ async fn s1_w4_no_filter_looks_at_more_than_a_bounded_part_of_a_long_trail() {
         assert_eq!(actions(found["items"].as_array().unwrap()), ["rare.found"]);
         let (mut pages, mut cursor, mut found) = (0, String::new(), Vec::new());
         loop {
-            let page =
-                operator.get(&format!("/audit-events?organization_id=org-a&action=rare.*{cursor}")).await.json();
+            let page = operator
+                .get(&format!("/audit-events?organization_id=org-a&action=rare.*{cursor}"))
+                .await
+                .json();
             pages += 1;
             found.extend(page["items"].as_array().unwrap().clone());
             let Some(next) = page["next_cursor"].as_str() else { break };
@@ -156,7 +175,8 @@ fn behalf(house: &House, arguments: &[&str]) -> Output {
 /// What `behalf audit verify` says, and whether all is well.
 fn verifies(house: &House, arguments: &[&str]) -> (bool, String) {
     let output = behalf(house, &[&["audit", "verify"], arguments].concat());
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     (output.status.success(), text)
 }
 
@@ -239,7 +259,8 @@ async fn m08_an_export_that_is_changed_anywhere_is_told_by_its_line() {
 
     // A checkpoint that was kept is held against it; another organization's does not fit.
     let operator = Api::operator(&house).await;
-    let checkpoint = key.get("/audit-checkpoints").await.json()["items"][0]["jws"].as_str().unwrap().to_owned();
+    let checkpoint =
+        key.get("/audit-checkpoints").await.json()["items"][0]["jws"].as_str().unwrap().to_owned();
     std::fs::write(&file, &export.body).unwrap();
     let held = |jws: &str| {
         std::fs::write(&kept, jws).unwrap();
@@ -259,7 +280,9 @@ async fn m08_what_a_superuser_of_the_database_changes_is_named() {
         let (fine, told) = verifies(&house, &[]);
         assert!(fine, "{told}");
         let a = house.organization("org-a").await;
-        let at = |place: i64| format!("(SELECT event_id FROM audit_links WHERE chain = '{a}' AND place = {place})");
+        let at = |place: i64| {
+            format!("(SELECT event_id FROM audit_links WHERE chain = '{a}' AND place = {place})")
+        };
         let (third, fourth) = (at(3), at(4));
         let says = |place: &str| format!("{a}: {place}");
         for (tamper, undo, told) in [
@@ -270,7 +293,9 @@ async fn m08_what_a_superuser_of_the_database_changes_is_named() {
             ),
             (
                 format!("UPDATE audit_events SET detail = '[' || detail || ',1]' WHERE id = {third}"),
-                format!("UPDATE audit_events SET detail = SUBSTR(detail, 2, LENGTH(detail) - 4) WHERE id = {third}"),
+                format!(
+                    "UPDATE audit_events SET detail = SUBSTR(detail, 2, LENGTH(detail) - 4) WHERE id = {third}"
+                ),
                 says("place 3 was changed"),
             ),
             (
@@ -294,7 +319,9 @@ async fn m08_what_a_superuser_of_the_database_changes_is_named() {
                 says("place 3 is missing"),
             ),
             (
-                format!("UPDATE audit_links SET event_id = {fourth} || 'x' WHERE chain = '{a}' AND place = 3"),
+                format!(
+                    "UPDATE audit_links SET event_id = {fourth} || 'x' WHERE chain = '{a}' AND place = 3"
+                ),
                 String::new(),
                 says("the event of place 3 is gone"),
             ),
@@ -322,11 +349,14 @@ async fn m08_who_makes_the_chain_anew_contradicts_what_was_signed() {
         house.execute(&format!("DELETE FROM audit_events WHERE id = {event}")).await;
         house.execute(&format!("DELETE FROM audit_links WHERE chain = '{a}' AND place = {last}")).await;
         let head = format!("(SELECT hash FROM audit_links WHERE chain = '{a}' AND place = {last})");
-        house.execute(&format!("UPDATE audit_chains SET place = {last}, hash = {head} WHERE chain = '{a}'")).await;
+        house
+            .execute(&format!("UPDATE audit_chains SET place = {last}, hash = {head} WHERE chain = '{a}'"))
+            .await;
         let (fine, told) = verifies(&house, &["--organization", &a]);
         assert!(!fine && told.contains("a checkpoint knows place"), "{told}");
         // And where the signed ones go too, who kept one still knows.
-        let kept = house.text(&format!("SELECT jws FROM audit_checkpoints WHERE chain = '{a}'")).await.unwrap();
+        let kept =
+            house.text(&format!("SELECT jws FROM audit_checkpoints WHERE chain = '{a}'")).await.unwrap();
         house.execute("DELETE FROM audit_checkpoints").await;
         assert!(verifies(&house, &["--organization", &a]).0, "nothing is left to tell");
         let folder = tempfile::tempdir().unwrap();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use behalf::manage::api::routes::ROUTES;
-use behalf::model::api_key::OperatorRole;
+use behalf::model::api_key::{Holder, OperatorRole};
 use behalf::model::permission::Permission;
 use http::Method;
 use serde_json::Value;
 
-use crate::house::api::Api;
+use crate::house::api::{Api, plant};
 use crate::house::broker::House;
 use crate::house::visitor::Answer;
 
@@ -23,13 +23,38 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
-        Self([("organization_id", organization), ("connection_id", connection)].into())
+        let holder = Holder::Organization(organization.parse().unwrap(), Vec::new());
+        plant(house, "default", holder).await;
+        let one = async |sql: &str| house.text(sql).await.unwrap();
+        let api_key = one("SELECT id FROM api_keys").await;
+        // Of org-a and org-b: both may.
+        let delegation = one("SELECT id FROM delegations").await;
+        let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
+        Self(
+            [
+                ("organization_id", organization),
+                ("connection_id", connection),
+                ("api_key_id", api_key),
+                ("delegation_id", delegation),
+                ("application_id", application),
+            ]
+            .into(),
+        )
     }
 
     /// Things that are nowhere.
     fn unknown() -> Self {
         let none = "00000000000000000000000007";
-        Self([("organization_id", format!("org_{none}")), ("connection_id", format!("conn_{none}"))].into())
+        Self(
+            [
+                ("organization_id", format!("org_{none}")),
+                ("connection_id", format!("conn_{none}")),
+                ("api_key_id", format!("apk_{none}")),
+                ("delegation_id", format!("dlg_{none}")),
+                ("application_id", format!("app_{none}")),
+            ]
+            .into(),
+        )
     }
 
     /// A path with these in it.
