@@ -1,5 +1,7 @@
-//! What the house does unattended: rotate keys, look domains up again, read metadata again, forget what has run out.
+//! What the house does unattended: rotate keys, look domains up again, read metadata again, seal the audit trail, forget
+//! what has run out.
 
+pub mod audit;
 pub mod domains;
 pub mod metadata;
 pub mod purge;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::store::durable::projects;
 
+/// How often the audit trail is sealed.
+const SEALED_EVERY: Duration = Duration::from_secs(5);
 /// How often metadata is read again, if it is due.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often keys are rotated, if they are due, and what has run out is forgotten.
@@ -17,7 +21,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
 pub async fn run(broker: Broker) {
-    tokio::join!(look_after_domains(&broker), look_after_metadata(&broker), keep_house(&broker));
+    tokio::join!(
+        look_after_domains(&broker),
+        look_after_metadata(&broker),
+        seal_the_trail(&broker),
+        keep_house(&broker)
+    );
 }
 
 async fn look_after_domains(broker: &Broker) {
@@ -39,9 +48,21 @@ async fn look_after_metadata(broker: &Broker) {
     }
 }
 
+async fn seal_the_trail(broker: &Broker) {
+    loop {
+        if let Err(error) = audit::seal(broker).await {
+            tracing::error!(%error, "the audit trail could not be sealed");
+        }
+        tokio::time::sleep(SEALED_EVERY).await;
+    }
+}
+
 async fn keep_house(broker: &Broker) {
     loop {
         rotate(broker).await;
+        if let Err(error) = audit::look_over(broker).await {
+            tracing::error!(%error, "the audit trail could not be looked over");
+        }
         if let Err(error) = sweep::run(broker).await {
             tracing::error!(%error, "what has run out could not be forgotten");
         }

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod apply;
+mod audit;
 mod check;
 mod demo;
 mod domain;
@@ -56,6 +57,9 @@ enum Command {
     },
     /// Runs everything for a newcomer: Behalf, two identity providers, a sample application, a contractor.
     Demo(demo::Options),
+    /// The audit trail: whether it is what it was.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Domains: what is claimed, and whether it is proved.
     #[command(subcommand)]
     Domain(domain::Command),
@@ -92,6 +96,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     match arguments.command {
         Command::Serve => serve::run(config()?).await,
         Command::Check => check::run(config()).await,
+        Command::Audit(command) => audit::run(config, command).await,
         Command::Domain(command) => domain::run(config()?, command).await,
         Command::Key(command) => key::run(config()?, command).await,
         Command::Saml(command) => saml::run(config, command).await,

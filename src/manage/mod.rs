@@ -6,15 +6,20 @@
 //! holds the operations.
 
 pub mod api;
+pub mod applications;
+pub mod audit;
 pub mod authority;
 pub mod caller;
+pub mod delegations;
 pub mod desk;
 pub mod domains;
 pub mod house_file;
 pub mod invitations;
+pub mod keys;
 pub mod organizations;
-pub mod policy;
 pub mod people;
+pub mod policy;
 pub mod refused;
 pub mod roles;
+pub mod routing;
 pub mod session;

@@ -85,6 +85,13 @@ codes! {
     LimitReached = 409 "limit_reached" "There are as many as there may be";
     RoleInUse = 409 "role_in_use" "Somebody has this role";
     Gone = 410 "gone" "The link has been used or taken back, or has run out";
+    DelegationExists = 409 "delegation_exists" "The two have a delegation, or one that waits";
+    DelegationRevoked = 409 "delegation_revoked" "The delegation is revoked, for good";
+    AlreadyApproved = 409 "already_approved" "This side has approved it as it is";
+    PausedByOther = 409 "paused_by_other" "The other side paused it";
+    ClientIdTaken = 409 "client_id_taken" "Another application has this client_id";
+    NoSecrets = 409 "no_secrets" "This method of authentication has no secret";
+    ApiKeyEnded = 409 "api_key_ended" "The key has ended";
     PreconditionFailed = 412 "precondition_failed" "It has changed since it was read";
     TooLarge = 413 "too_large" "The body is too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON";
@@ -210,7 +217,7 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 10] = [
+const TAKEN: [(&str, Code); 12] = [
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),
     ("roles_by_name", Code::RoleExists),
@@ -218,6 +225,8 @@ const TAKEN: [(&str, Code); 10] = [
     ("memberships_organization_id_user_id_key", Code::AlreadyMember),
     ("memberships_exclusive_user_key", Code::MembershipExclusive),
     ("ownership_transfers_pending_key", Code::TransferPending),
+    ("applications_project_id_client_id_key", Code::ClientIdTaken),
+    ("delegations_home_organization_id_target_organization_id_key", Code::DelegationExists),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::words;
-use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, RequestId, UserId};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApiKeyId, AuditEventId, OrganizationId, ProjectId, RequestId, UserId};
 
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
@@ -135,5 +136,47 @@ impl AuditEvent {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.detail.insert(name.into(), value.into());
         self
+    }
+}
+
+/// An event as it was recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    pub id: AuditEventId,
+    pub project_id: ProjectId,
+    pub organization_id: Option<OrganizationId>,
+    pub at: Moment,
+    pub actor_kind: String,
+    /// An id, or the kind of who has none.
+    pub actor: String,
+    pub action: String,
+    pub subject: Option<String>,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub request_id: Option<String>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub detail: Value,
+}
+
+impl Recorded {
+    /// All of it: what an export holds, and what the chain of hashes covers.
+    pub fn json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "project_id": self.project_id,
+            "organization_id": self.organization_id,
+            "at": self.at.rfc3339(),
+            "actor_kind": self.actor_kind,
+            "actor": self.actor,
+            "action": self.action,
+            "subject": self.subject,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "request_id": self.request_id,
+            "before": self.before,
+            "after": self.after,
+            "detail": self.detail,
+        })
     }
 }

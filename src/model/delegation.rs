@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
@@ -30,6 +31,31 @@ pub struct DelegationSettings {
     pub require_mfa: bool,
     /// The people whom it lets act, by their proved address. Absent: every active member of the home.
     pub only: Option<Vec<Email>>,
+    /// Who proposed it, and may change it. Absent: the operator's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<Side>,
+    /// Who paused it: each side resumes for itself. A pause of the operator's is nobody's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused_by: Vec<Side>,
+}
+
+words! {
+    /// One of the two organizations.
+    Side { Home = "home", Target = "target" }
+}
+
+words! {
+    /// What a delegation is at a moment.
+    DelegationStatus {
+        /// One side has not approved it, or not what it is now.
+        Proposed = "proposed",
+        /// Approved, and not begun.
+        Scheduled = "scheduled",
+        Active = "active",
+        Paused = "paused",
+        Expired = "expired",
+        Revoked = "revoked",
+    }
 }
 
 impl Delegation {
@@ -41,6 +67,53 @@ impl Delegation {
             && self.revoked_at.is_none()
             && self.starts_at.is_none_or(|start| start <= now)
             && self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
+impl Delegation {
+    /// On which side an organization is.
+    pub fn side(&self, organization: OrganizationId) -> Option<Side> {
+        match organization {
+            one if one == self.home => Some(Side::Home),
+            one if one == self.target => Some(Side::Target),
+            _ => None,
+        }
+    }
+
+    pub fn approved_at(&self, side: Side) -> Option<Moment> {
+        match side {
+            Side::Home => self.home_approved_at,
+            Side::Target => self.target_approved_at,
+        }
+    }
+
+    pub fn set_approved_at(&mut self, side: Side, at: Option<Moment>) {
+        match side {
+            Side::Home => self.home_approved_at = at,
+            Side::Target => self.target_approved_at = at,
+        }
+    }
+
+    pub fn status(&self, now: Moment) -> DelegationStatus {
+        let is_approved = self.home_approved_at.is_some() && self.target_approved_at.is_some();
+        match self {
+            _ if self.revoked_at.is_some() => DelegationStatus::Revoked,
+            _ if self.ends_at.is_some_and(|end| end <= now) => DelegationStatus::Expired,
+            _ if !is_approved => DelegationStatus::Proposed,
+            _ if self.paused_at.is_some() => DelegationStatus::Paused,
+            _ if self.is_in_force(now) => DelegationStatus::Active,
+            _ => DelegationStatus::Scheduled,
+        }
+    }
+}
+
+impl Side {
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Home => Self::Target,
+            Self::Target => Self::Home,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod application;
+pub mod audit_chain;
 pub mod audit_event;
 pub mod connection;
 pub mod delegation;
@@ -16,6 +17,7 @@ pub mod permission;
 pub mod policy;
 pub mod project;
 pub mod role;
+pub mod routing;
 pub mod saml_key;
 pub mod session;
 pub mod signing_key;

@@ -41,6 +41,11 @@ impl Permission {
         self.word().ends_with(":read")
     }
 
+    /// Whether a key of an organization may have it: none makes further ones, or does what an owner alone may.
+    pub fn is_for_keys(self) -> bool {
+        !self.is_the_owners() && self != Self::ApiKeysWrite
+    }
+
     /// Whether an owner alone has it, and no other role, key or delegate.
     pub fn is_the_owners(self) -> bool {
         matches!(self, Self::OrganizationDelete | Self::OrganizationTransfer)

@@ -128,6 +128,12 @@ impl Switches {
         switch.is_available() && self.0.get(&switch).copied().unwrap_or(true)
     }
 
+    /// Whether anybody may come by this connection at all: of a project, with an organization's policy.
+    pub fn open(&self, connection: &Connection, policy: Option<&Policy>) -> bool {
+        let method = Switch::of(connection);
+        self.is_on(method) && policy.is_none_or(|policy| policy.switches.is_on(method))
+    }
+
     /// A project's switch, with an organization's.
     pub fn effective(&self, organization: &Self, switch: Switch) -> bool {
         self.is_on(switch) && organization.is_on(switch)

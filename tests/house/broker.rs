@@ -452,7 +452,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 20] = [
+const TABLES: [(&str, &str, &str); 23] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -487,7 +487,14 @@ const TABLES: [(&str, &str, &str); 20] = [
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
     ("roles", "id", "id, organization_id, scope, name, display_name, permissions, updated_at"),
     ("connections", "id", "id, organization_id, state, version, settings, updated_at"),
-    ("delegations", "id", "id, settings, home_approved_at, target_approved_at, paused_at, revoked_at"),
+    ("api_key_secrets", "api_key_id, created_at, expires_at", "api_key_id, created_at, expires_at"),
+    (
+        "delegations",
+        "id",
+        "id, settings, starts_at, ends_at, home_approved_at, target_approved_at, paused_at, revoked_at",
+    ),
+    ("applications", "id", "id, client_id, display_name, settings, disabled_at"),
+    ("application_secrets", "application_id, created_at", "application_id, created_at"),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 

@@ -68,6 +68,40 @@ pub async fn of_operator(db: &mut impl Read, project: ProjectId) -> Result<Vec<A
     db.all(sql, params![project]).await?.iter().map(key).collect()
 }
 
+/// A page of an organization's keys, or of the operator tokens, in the order of their ids.
+pub async fn page(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    after: &str,
+    most: u32,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let rows = match organization {
+        Some(organization) => {
+            let sql = select!(
+                "",
+                "WHERE k.project_id = $1 AND k.organization_id = $4 AND k.id > $2 ORDER BY k.id LIMIT $3"
+            );
+            db.all(sql, params![project, after, most, organization]).await?
+        }
+        None => {
+            let sql = select!(
+                "",
+                "WHERE k.project_id = $1 AND k.organization_id IS NULL AND k.id > $2 ORDER BY k.id LIMIT $3"
+            );
+            db.all(sql, params![project, after, most]).await?
+        }
+    };
+    rows.iter().map(key).collect()
+}
+
+/// Writes what of a key may change.
+pub async fn update(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), StoreError> {
+    let sql = "UPDATE api_keys SET name = $2, networks = $3, expires_at = $4 WHERE id = $1";
+    tx.execute(sql, params![key.id, &key.name, to_json(&key.networks), key.expires_at]).await?;
+    Ok(())
+}
+
 pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: Digest) -> Result<(), StoreError> {
     let (organization, permissions) = match &key.holder {
         Holder::Operator(role) => (None, vec![role.word().to_owned()]),

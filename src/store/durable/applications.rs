@@ -61,6 +61,37 @@ pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Ap
         .collect()
 }
 
+/// A page, in the order of the ids.
+pub async fn page(
+    db: &mut impl Read,
+    project: ProjectId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Application>, StoreError> {
+    let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    db.all(sql, params![project, after, most]).await?.iter().map(application).collect()
+}
+
+/// Adds a secret; of those before, the newest goes on working if `keeps_one`, and any other no more.
+pub async fn add_secret(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    secret: Digest,
+    keeps_one: bool,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let kept = i64::from(keeps_one);
+    tx.execute(
+        "DELETE FROM application_secrets WHERE application_id = $1 AND digest NOT IN
+         (SELECT digest FROM application_secrets WHERE application_id = $1 ORDER BY created_at DESC, digest LIMIT $2)",
+        params![id, kept],
+    )
+    .await?;
+    let sql = "INSERT INTO application_secrets (application_id, digest, created_at) VALUES ($1, $2, $3)";
+    tx.execute(sql, params![id, secret, now]).await?;
+    Ok(())
+}
+
 pub async fn secrets(db: &mut impl Read, id: ApplicationId) -> Result<Vec<Digest>, StoreError> {
     let sql = "SELECT digest FROM application_secrets WHERE application_id = $1 ORDER BY created_at";
     db.all(sql, params![id]).await?.iter().map(|row| row.get(0)).collect()

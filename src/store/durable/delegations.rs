@@ -4,7 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
-use crate::model::delegation::Delegation;
+use crate::model::delegation::{Delegation, Side};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -42,13 +42,74 @@ pub async fn by_id(
     row.as_ref().map(delegation).transpose()
 }
 
+/// The one that holds or could; where there is none, the last that was revoked.
 pub async fn between(
     db: &mut impl Read,
     home: OrganizationId,
     target: OrganizationId,
 ) -> Result<Option<Delegation>, StoreError> {
-    let sql = select!("WHERE home_organization_id = $1 AND target_organization_id = $2");
+    let sql = select!(
+        "WHERE home_organization_id = $1 AND target_organization_id = $2
+         ORDER BY CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 1"
+    );
     db.one(sql, params![home, target]).await?.as_ref().map(delegation).transpose()
+}
+
+/// A delegation with the names of both organizations, as each is shown to the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    pub delegation: Delegation,
+    pub home_name: String,
+    pub target_name: String,
+}
+
+macro_rules! select_named {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.project_id, d.home_organization_id, d.target_organization_id, d.settings, d.starts_at,
+                    d.ends_at, d.home_approved_at, d.target_approved_at, d.paused_at, d.revoked_at, h.display_name,
+                    t.display_name
+             FROM delegations d JOIN organizations h ON h.id = d.home_organization_id
+                                JOIN organizations t ON t.id = d.target_organization_id ",
+            $rest
+        )
+    };
+}
+
+fn named(row: &Row) -> Result<Named, StoreError> {
+    Ok(Named { delegation: delegation(row)?, home_name: row.get(11)?, target_name: row.get(12)? })
+}
+
+pub async fn by_id_named(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: DelegationId,
+) -> Result<Option<Named>, StoreError> {
+    let row = db.one(select_named!("WHERE d.id = $2 AND d.project_id = $1"), params![project, id]).await?;
+    row.as_ref().map(named).transpose()
+}
+
+/// A page of those of an organization, on the side that is asked for, in the order of their ids.
+pub async fn page(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    side: Option<Side>,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Named>, StoreError> {
+    let sql = match side {
+        Some(Side::Home) => {
+            select_named!("WHERE d.home_organization_id = $1 AND d.id > $2 ORDER BY d.id LIMIT $3")
+        }
+        Some(Side::Target) => {
+            select_named!("WHERE d.target_organization_id = $1 AND d.id > $2 ORDER BY d.id LIMIT $3")
+        }
+        None => select_named!(
+            "WHERE (d.home_organization_id = $1 OR d.target_organization_id = $1) AND d.id > $2
+             ORDER BY d.id LIMIT $3"
+        ),
+    };
+    db.all(sql, params![organization, after, most]).await?.iter().map(named).collect()
 }
 
 /// Whether anybody may act for this organization, now.

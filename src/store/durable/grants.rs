@@ -3,7 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::grant::{Epochs, Grant};
 
@@ -130,6 +130,12 @@ pub async fn revoke_of_member(
 pub async fn revoke_of_user(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
     tx.execute(sql, params![user, now]).await
+}
+
+/// Takes back what was issued to people who acted by a delegation.
+pub async fn revoke_of_delegation(tx: &mut Tx<'_>, id: DelegationId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE delegation_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![id, now]).await
 }
 
 /// Forgets families of which nothing lives: all their tokens have run out.

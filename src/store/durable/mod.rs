@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod applications;
+pub mod audit_chains;
 pub mod audit_events;
 pub mod browsers;
 pub mod choices;
@@ -13,8 +14,8 @@ pub mod grants;
 pub mod house;
 pub mod idempotency;
 pub mod identities;
-mod known;
 pub mod invitations;
+mod known;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;
@@ -22,6 +23,7 @@ pub mod people;
 pub mod projects;
 pub mod purge;
 pub mod roles;
+pub mod routing;
 pub mod saml_keys;
 pub mod sessions;
 pub mod signing_keys;

@@ -45,6 +45,17 @@ pub async fn public_jwk(
     db.one(sql, params![project, id]).await?.map(|row| row.get(0)).transpose()
 }
 
+/// Every public key of an algorithm that the project has or ever had.
+pub async fn ever_public(
+    db: &mut impl Read,
+    project: ProjectId,
+    algorithm: &'static str,
+) -> Result<Vec<String>, StoreError> {
+    let sql =
+        "SELECT public_jwk FROM signing_keys WHERE project_id = $1 AND algorithm = $2 ORDER BY generation";
+    db.all(sql, params![project, algorithm]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Fails with [`StoreError::Unique`] where another node has made this generation.
 pub async fn insert(tx: &mut Tx<'_>, key: &KeyRecord) -> Result<(), StoreError> {
     tx.execute(

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use behalf::manage::api::routes::ROUTES;
-use behalf::model::api_key::OperatorRole;
+use behalf::model::api_key::{Holder, OperatorRole};
 use behalf::model::permission::Permission;
 use http::Method;
 use serde_json::Value;
 
-use crate::house::api::Api;
+use crate::house::api::{Api, plant};
 use crate::house::broker::House;
 use crate::house::visitor::Answer;
 
@@ -23,6 +23,13 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
+        let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
+        plant(house, "default", holder).await;
+        let one = async |sql: &str| house.text(sql).await.unwrap();
+        let api_key = one("SELECT id FROM api_keys ORDER BY id DESC LIMIT 1").await;
+        // Of org-a and org-b: both may.
+        let delegation = one("SELECT id FROM delegations").await;
+        let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
         let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
         let user = house.user("con@a.test").await;
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
@@ -34,6 +41,9 @@ impl Ids {
             ("connection_id", connection),
             ("domain_id", domain),
             ("user_id", user),
+            ("api_key_id", api_key),
+            ("delegation_id", delegation),
+            ("application_id", application),
             ("invitation_id", text(&made["invitation"]["id"])),
             ("token", text(&made["token"])),
         ];
@@ -48,6 +58,9 @@ impl Ids {
             ("connection_id", format!("conn_{none}")),
             ("domain_id", format!("dom_{none}")),
             ("user_id", format!("user_{none}")),
+            ("api_key_id", format!("apk_{none}")),
+            ("delegation_id", format!("dlg_{none}")),
+            ("application_id", format!("app_{none}")),
             ("invitation_id", format!("inv_{none}")),
             ("token", none.to_owned()),
         ];

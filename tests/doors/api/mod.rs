@@ -1,11 +1,16 @@
 //! The administration API.
 
+mod applications;
+mod audit;
 mod callers;
+mod delegations;
 mod document;
 mod domains;
 mod everyone;
-mod lifecycle;
+mod explain;
 mod invitations;
+mod keys;
+mod lifecycle;
 mod members;
 mod organizations;
 mod requests;

@@ -55,6 +55,7 @@ impl<'p> Plan<'p, '_> {
                 roles,
                 require_mfa: place.part.require_mfa,
                 only: place.part.only.clone(),
+                ..DelegationSettings::default()
             };
             if place.exists {
                 self.update_delegation(&place, settings).await?;
@@ -147,8 +148,10 @@ fn wanted(
     before: &Delegation,
     now: Moment,
 ) -> Delegation {
+    let paused_by = if part.paused { before.settings.paused_by.clone() } else { Vec::new() };
+    let proposed_by = before.settings.proposed_by;
     Delegation {
-        settings,
+        settings: DelegationSettings { proposed_by, paused_by, ..settings },
         starts_at: part.starts_at,
         ends_at: part.ends_at,
         home_approved_at: since(part.approved_by_home, before.home_approved_at, now),

@@ -8,16 +8,15 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, ClaimShape, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
+    USUAL_SCOPES, public_key_set,
 };
-use crate::protocol::jose::{Algorithm, JwkSet};
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::oauth::scope;
 
 /// 32 characters hold at least 128 bits of chance, as a digest without a salt needs.
 const SHORTEST_SECRET: usize = 32;
-/// What an application may ask for unless it is told otherwise.
-const SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL, scope::ORGANIZATION];
 
 pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPart {
     let reader = keys.reader;
@@ -123,19 +122,7 @@ fn proof(
 
 /// A JWK Set of public keys that can verify (RFC 7517, section 5).
 fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json::Value> {
-    let usable = reader.accept(at, JwkSet::parse(text.as_bytes()))?;
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    let private = |key: &serde_json::Value| key.get("d").is_some() || key.get("k").is_some();
-    let keys = value.get("keys").and_then(serde_json::Value::as_array);
-    if keys.is_some_and(|keys| keys.iter().any(private)) {
-        reader.refuse(at, "the key set holds a private key: give us the public ones only");
-        return None;
-    }
-    if usable.keys().is_empty() {
-        reader.refuse(at, "the key set holds no key that can verify a signature");
-        return None;
-    }
-    Some(value)
+    reader.accept(at, public_key_set(text.as_bytes()))
 }
 
 fn redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
@@ -150,7 +137,7 @@ fn registered(reader: &Reader<'_>, text: &Placed<String>) -> Option<RedirectUri>
 
 fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
     let Some(list) = keys.texts("scopes") else {
-        return SCOPES.map(str::to_owned).to_vec();
+        return USUAL_SCOPES.map(str::to_owned).to_vec();
     };
     for scope in &list.value {
         if !scope::SUPPORTED.contains(&scope.value.as_str()) {

@@ -125,6 +125,7 @@ CREATE TABLE applications (
     disabled_at  BIGINT
 );
 CREATE UNIQUE INDEX applications_project_id_client_id_key ON applications (project_id, client_id);
+CREATE INDEX applications_by_id ON applications (project_id, id);
 
 CREATE TABLE application_secrets (
     application_id TEXT NOT NULL REFERENCES applications (id),
@@ -304,8 +305,10 @@ CREATE TABLE delegations (
     created_at           BIGINT NOT NULL,
     updated_at           BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id);
-CREATE INDEX delegations_by_target ON delegations (target_organization_id);
+-- What is revoked stays so; the two may agree anew.
+CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id) WHERE revoked_at IS NULL;
+CREATE INDEX delegations_by_home ON delegations (home_organization_id, id);
+CREATE INDEX delegations_by_target ON delegations (target_organization_id, id);
 
 -- A browser: what its cookie's id points to. No fact lives here that a lost update could harm.
 CREATE TABLE browsers (
@@ -374,6 +377,7 @@ CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
+CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
@@ -448,8 +452,7 @@ CREATE TABLE api_keys (
     revoked_at      BIGINT,
     last_used_at    BIGINT
 );
-CREATE INDEX api_keys_by_project ON api_keys (project_id, id);
-CREATE INDEX api_keys_by_organization ON api_keys (organization_id);
+CREATE INDEX api_keys_by_organization ON api_keys (project_id, organization_id, id);
 
 -- At most two that live: while a key is rotated, the old secret works beside the new one.
 CREATE TABLE api_key_secrets (
@@ -491,6 +494,49 @@ CREATE TABLE audit_events (
     after           TEXT,
     detail          TEXT NOT NULL
 );
-CREATE INDEX audit_events_by_time ON audit_events (project_id, at);
-CREATE INDEX audit_events_by_organization ON audit_events (organization_id, at);
-CREATE INDEX audit_events_by_subject ON audit_events (project_id, subject, at);
+-- A page drives from the narrowest of these that its filters name, and looks at a bounded number of rows of it.
+CREATE INDEX audit_events_by_time ON audit_events (project_id, at, id);
+CREATE INDEX audit_events_by_organization ON audit_events (project_id, organization_id, at, id);
+CREATE INDEX audit_events_by_action ON audit_events (project_id, organization_id, action, at, id);
+CREATE INDEX audit_events_by_subject ON audit_events (project_id, subject, at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (project_id, actor, at, id);
+CREATE INDEX audit_events_by_request ON audit_events (project_id, request_id, at, id);
+
+-- How far the events of a project are sealed into chains; the id is the project's.
+CREATE TABLE audit_seals (
+    id        TEXT PRIMARY KEY,
+    sealed_at BIGINT NOT NULL,
+    sealed_id TEXT NOT NULL
+);
+
+-- One chain of hashes for each organization, and one (named '') for what is no organization's. Made behind the
+-- events: inside of their transactions the head of a chain would hold up every login of its organization.
+CREATE TABLE audit_chains (
+    project_id       TEXT NOT NULL,
+    chain            TEXT NOT NULL,
+    place            BIGINT NOT NULL,
+    hash             BYTEA NOT NULL,
+    checkpoint_place BIGINT NOT NULL,
+    checkpoint_at    BIGINT NOT NULL,
+    PRIMARY KEY (project_id, chain)
+);
+
+CREATE TABLE audit_links (
+    project_id TEXT NOT NULL,
+    chain      TEXT NOT NULL,
+    place      BIGINT NOT NULL,
+    event_id   TEXT NOT NULL,
+    hash       BYTEA NOT NULL,
+    PRIMARY KEY (project_id, chain, place)
+);
+CREATE UNIQUE INDEX audit_links_event_id_key ON audit_links (event_id);
+
+-- What a chain was at a moment, signed: whoever keeps one can tell later whether the past was changed.
+CREATE TABLE audit_checkpoints (
+    project_id TEXT NOT NULL,
+    chain      TEXT NOT NULL,
+    place      BIGINT NOT NULL,
+    jws        TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (project_id, chain, place)
+);

@@ -1,0 +1,245 @@
+//! What is said of an application: the keys of the operator's file.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::foundation::text::is_line;
+use crate::keys::keyring::ALGORITHMS;
+use crate::manage::refused::Refused;
+use crate::model::application::{
+    ApplicationKind, ApplicationSettings, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
+    public_key_set,
+};
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::scope;
+
+const LONGEST_NAME: usize = 200;
+const MOST_URIS: usize = 100;
+const MOST_NAMED: usize = 1_000;
+const MOST_AUDIENCES: usize = 20;
+const LONGEST_AUDIENCE: usize = 500;
+
+/// An application. Of a change, what is absent stays; of a new one or one that is replaced, it is what it usually is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationBody {
+    /// 1 to 200 visible characters, given once; absent: its id.
+    #[schemars(extend("pattern" = "^[!-~]+$", "maxLength" = LONGEST_NAME))]
+    pub client_id: Option<String>,
+    /// One line of at most 200 characters.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
+    pub display_name: Option<String>,
+    pub enabled: Option<bool>,
+    /// Usually `web`.
+    #[serde(rename = "type")]
+    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native"]))]
+    pub kind: Option<ApplicationKind>,
+    /// Usually `client_secret_basic` of a web application; of others, `none`.
+    #[schemars(
+        with = "Option<String>",
+        extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
+    )]
+    pub token_endpoint_auth_method: Option<Method>,
+    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub jwks: Option<Option<Value>>,
+    /// Compared byte by byte: https, a loopback address, or a private scheme with a dot.
+    #[schemars(extend("maxItems" = MOST_URIS))]
+    pub redirect_uris: Option<Vec<String>>,
+    /// Where a login begins that somebody else wants.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub initiate_login_uri: Option<Option<String>>,
+    pub scopes: Option<Vec<String>>,
+    #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA"]))]
+    pub signing_algorithm: Option<Algorithm>,
+    /// `aud` of access tokens, besides the issuer.
+    #[schemars(extend("maxItems" = MOST_AUDIENCES))]
+    pub audiences: Option<Vec<String>>,
+    #[schemars(with = "Option<String>", extend("enum" = ["after", "none"]))]
+    pub organization_prompt: Option<OrganizationPrompt>,
+    #[schemars(with = "Option<String>", extend("enum" = ["deny", "allow", "require"]))]
+    pub organization_usage: Option<OrganizationUsage>,
+    /// Whether people are routed by their email domain.
+    pub domain_based: Option<bool>,
+    /// Connections that are offered by name, by id or slug.
+    #[schemars(extend("maxItems" = MOST_NAMED))]
+    pub connections: Option<Vec<String>>,
+    /// The organizations that may use it, by id, UUID or slug; `null`: all.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_NAMED))]
+    pub organizations: Option<Option<Vec<String>>>,
+    pub claims: Option<ClaimsBody>,
+}
+
+/// How organizations show in its tokens.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsBody {
+    #[schemars(
+        with = "Option<String>",
+        extend("enum" = ["objects", "names", "ids", "map_by_name", "map_by_id"])
+    )]
+    pub organizations: Option<OrganizationsShape>,
+    #[schemars(with = "Option<String>", extend("enum" = ["slug", "display_name"]))]
+    pub org_name: Option<OrgName>,
+    pub org_display_name: Option<bool>,
+    pub org_slug: Option<bool>,
+    pub user_in_id_token: Option<bool>,
+    pub idp: Option<bool>,
+}
+
+/// How a new secret stands to the one before.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateSecret {
+    /// Whether the newest one before goes on working beside it, until the next rotation; absent: it does.
+    pub keep_old: Option<bool>,
+}
+
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(reader).map(Some)
+}
+
+/// What is wanted of an application, each value by its rule. What is absent stays; an inner `None` clears.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub client_id: Option<String>,
+    pub display_name: Option<String>,
+    pub enabled: Option<bool>,
+    pub kind: Option<ApplicationKind>,
+    pub connections: Option<Vec<String>>,
+    pub organizations: Option<Option<Vec<String>>>,
+    authentication: Option<Method>,
+    jwks: Option<Option<Value>>,
+    redirect_uris: Option<Vec<RedirectUri>>,
+    initiate_login_uri: Option<Option<RedirectUri>>,
+    scopes: Option<Vec<String>>,
+    algorithm: Option<Algorithm>,
+    audiences: Option<Vec<String>>,
+    organization_prompt: Option<OrganizationPrompt>,
+    organization_usage: Option<OrganizationUsage>,
+    domain_based: Option<bool>,
+    claims: Option<ClaimsBody>,
+}
+
+impl ApplicationBody {
+    pub fn checked(self) -> Result<Wanted, Refused> {
+        if let Some(id) = &self.client_id
+            && (id.is_empty() || id.len() > LONGEST_NAME || !id.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(Refused::value("/client_id", "must be 1 to 200 visible characters"));
+        }
+        if self.display_name.as_ref().is_some_and(|name| !is_line(name, LONGEST_NAME)) {
+            let rule = format!("must be one line of at most {LONGEST_NAME} characters");
+            return Err(Refused::value("/display_name", rule));
+        }
+        few("/connections", self.connections.as_ref(), MOST_NAMED)?;
+        few("/organizations", self.organizations.as_ref().and_then(Option::as_ref), MOST_NAMED)?;
+        let login = self.initiate_login_uri;
+        Ok(Wanted {
+            client_id: self.client_id,
+            display_name: self.display_name,
+            enabled: self.enabled,
+            kind: self.kind,
+            connections: self.connections,
+            organizations: self.organizations,
+            authentication: self.token_endpoint_auth_method,
+            jwks: self.jwks.map(|keys| keys.map(|keys| jwks(&keys)).transpose()).transpose()?,
+            redirect_uris: self.redirect_uris.map(redirect_uris).transpose()?,
+            initiate_login_uri: login
+                .map(|uri| uri.map(|uri| registered("/initiate_login_uri", &uri)).transpose())
+                .transpose()?,
+            scopes: self.scopes.map(scopes).transpose()?,
+            algorithm: self.signing_algorithm.map(algorithm).transpose()?,
+            audiences: self.audiences.map(audiences).transpose()?,
+            organization_prompt: self.organization_prompt,
+            organization_usage: self.organization_usage,
+            domain_based: self.domain_based,
+            claims: self.claims,
+        })
+    }
+}
+
+impl Wanted {
+    /// Lays over settings what names nothing else.
+    pub fn over(&self, settings: &mut ApplicationSettings) {
+        let new = self.clone();
+        settings.kind = new.kind.unwrap_or(settings.kind);
+        settings.authentication = new.authentication.unwrap_or(settings.authentication);
+        settings.jwks = new.jwks.unwrap_or_else(|| settings.jwks.clone());
+        settings.redirect_uris = new.redirect_uris.unwrap_or_else(|| settings.redirect_uris.clone());
+        settings.initiate_login_uri =
+            new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
+        settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
+        settings.algorithm = new.algorithm.unwrap_or(settings.algorithm);
+        settings.audiences = new.audiences.unwrap_or_else(|| settings.audiences.clone());
+        settings.organization_prompt = new.organization_prompt.unwrap_or(settings.organization_prompt);
+        settings.organization_usage = new.organization_usage.unwrap_or(settings.organization_usage);
+        settings.domain_based = new.domain_based.unwrap_or(settings.domain_based);
+        if let Some(new) = new.claims {
+            let claims = &mut settings.claims;
+            claims.organizations = new.organizations.unwrap_or(claims.organizations);
+            claims.org_name = new.org_name.unwrap_or(claims.org_name);
+            claims.org_display_name = new.org_display_name.unwrap_or(claims.org_display_name);
+            claims.org_slug = new.org_slug.unwrap_or(claims.org_slug);
+            claims.user_in_id_token = new.user_in_id_token.unwrap_or(claims.user_in_id_token);
+            claims.idp = new.idp.unwrap_or(claims.idp);
+        }
+    }
+}
+
+fn few<T>(pointer: &str, list: Option<&Vec<T>>, most: usize) -> Result<(), Refused> {
+    match list {
+        Some(list) if list.len() > most => Err(Refused::value(pointer, format!("must be at most {most}"))),
+        _ => Ok(()),
+    }
+}
+
+fn jwks(keys: &Value) -> Result<Value, Refused> {
+    public_key_set(keys.to_string().as_bytes()).map_err(|error| Refused::value("/jwks", error.to_string()))
+}
+
+fn redirect_uris(list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
+    few("/redirect_uris", Some(&list), MOST_URIS)?;
+    let read = |(place, text): (usize, &String)| registered(&format!("/redirect_uris/{place}"), text);
+    list.iter().enumerate().map(read).collect()
+}
+
+/// Threats C26.
+fn registered(pointer: &str, text: &str) -> Result<RedirectUri, Refused> {
+    RedirectUri::register(text)
+        .map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))
+}
+
+fn scopes(list: Vec<String>) -> Result<Vec<String>, Refused> {
+    let unknown = list.iter().position(|scope| !scope::SUPPORTED.contains(&scope.as_str()));
+    if let Some(place) = unknown {
+        let rule = format!("must be one of {}", scope::SUPPORTED.join(", "));
+        return Err(Refused::value(&format!("/scopes/{place}"), rule));
+    }
+    few("/scopes", Some(&list), scope::SUPPORTED.len())?;
+    Ok(list)
+}
+
+fn algorithm(algorithm: Algorithm) -> Result<Algorithm, Refused> {
+    if ALGORITHMS.contains(&algorithm) {
+        return Ok(algorithm);
+    }
+    Err(Refused::value("/signing_algorithm", "must be RS256, ES256 or EdDSA"))
+}
+
+fn audiences(list: Vec<String>) -> Result<Vec<String>, Refused> {
+    few("/audiences", Some(&list), MOST_AUDIENCES)?;
+    match list.iter().position(|audience| !is_line(audience, LONGEST_AUDIENCE)) {
+        Some(place) => {
+            let rule = format!("must be one line of at most {LONGEST_AUDIENCE} characters");
+            Err(Refused::value(&format!("/audiences/{place}"), rule))
+        }
+        None => Ok(list),
+    }
+}

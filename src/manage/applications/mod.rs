@@ -1,0 +1,246 @@
+//! Applications, by the same rules as in the operator's file.
+
+pub mod api;
+mod body;
+mod view;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::{ApplicationId, OrganizationId};
+use crate::foundation::secret::Secret;
+use crate::model::application::{
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
+    USUAL_SCOPES,
+};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_authentication::Method;
+use crate::store::durable::engine::Lock;
+use crate::store::durable::{applications, connections, organizations};
+
+use body::Wanted;
+
+/// An application with what stands beside its row.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    pub application: Application,
+    /// The organizations that may use it, where not all may.
+    pub listed: Vec<OrganizationId>,
+    /// How many secrets work.
+    pub secrets: usize,
+}
+
+/// What an application is where nothing else is said.
+fn usual(kind: ApplicationKind) -> ApplicationSettings {
+    let authentication = if kind == ApplicationKind::Web { Method::SecretBasic } else { Method::None };
+    ApplicationSettings {
+        kind,
+        authentication,
+        jwks: None,
+        redirect_uris: Vec::new(),
+        initiate_login_uri: None,
+        scopes: USUAL_SCOPES.map(str::to_owned).to_vec(),
+        algorithm: Algorithm::RS256,
+        audiences: Vec::new(),
+        organization_prompt: OrganizationPrompt::After,
+        organization_usage: OrganizationUsage::Allow,
+        domain_based: true,
+        connections: Vec::new(),
+        organizations_limited: false,
+        claims: ClaimShape::default(),
+    }
+}
+
+fn has_secrets(settings: &ApplicationSettings) -> bool {
+    matches!(settings.authentication, Method::SecretBasic | Method::SecretPost)
+}
+
+/// What holds of every application, however it came to be.
+fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
+    let (kind, method) = (settings.kind, settings.authentication);
+    if kind != ApplicationKind::Web && method != Method::None {
+        let why =
+            format!("a {kind} application can keep no secret: its method is none, and PKCE protects it");
+        return Err(Refused::value("/token_endpoint_auth_method", why));
+    }
+    match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
+        (true, false) => Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
+        (false, true) => Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes an application; a secret, if it has any, is made by us and shown once.
+async fn create(change: &mut Change<'_, '_>, wanted: &Wanted) -> Result<(Whole, Option<Secret>), Refused> {
+    let keep = change.keep;
+    let id = ApplicationId::new(&keep.random, keep.now);
+    let client_id = wanted.client_id.clone().unwrap_or_else(|| id.to_string());
+    let blank = Application {
+        id,
+        project_id: keep.project.id,
+        display_name: client_id.clone(),
+        client_id,
+        settings: usual(wanted.kind.unwrap_or(ApplicationKind::Web)),
+        created_at: keep.now,
+        updated_at: keep.now,
+        disabled_at: None,
+    };
+    let whole = Whole { application: blank, listed: Vec::new(), secrets: 0 };
+    let mut whole = laid_over(change, &whole, wanted).await?;
+    let application = &whole.application;
+    applications::insert(change.tx, application).await?;
+    applications::set_listed(change.tx, id, &whole.listed).await?;
+    let secret = has_secrets(&application.settings).then(|| change.keep.random.token());
+    if let Some(secret) = &secret {
+        applications::add_secret(change.tx, id, secret.digest(), false, change.keep.now).await?;
+        whole.secrets = 1;
+    }
+    record(change, "application.created", &whole.application, None, view::facts(&whole)).await?;
+    Ok((whole, secret))
+}
+
+/// One as it is in this transaction.
+async fn held(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<Whole, Refused> {
+    change.tx.lock(Lock::Exclusive, "applications", &id.to_string()).await?;
+    let found = applications::by_id(change.tx, change.keep.project.id, id).await?;
+    let application = found.ok_or_else(Refused::hidden)?;
+    let listed = applications::listed(change.tx, id).await?;
+    let secrets = applications::secrets(change.tx, id).await?.len();
+    Ok(Whole { application, listed, secrets })
+}
+
+/// Changes what is wanted of it; `from_scratch`: everything else becomes what it usually is.
+async fn update(
+    change: &mut Change<'_, '_>,
+    id: ApplicationId,
+    wanted: &Wanted,
+    from_scratch: bool,
+) -> Result<Whole, Refused> {
+    let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
+    if wanted.client_id.as_ref().is_some_and(|new| *new != before.application.client_id) {
+        return Err(Refused::value("/client_id", "is never changed"));
+    }
+    let mut base = before.clone();
+    if from_scratch {
+        base.application.settings = usual(wanted.kind.unwrap_or(ApplicationKind::Web));
+        base.application.display_name = base.application.client_id.clone();
+        base.application.disabled_at = None;
+        base.listed.clear();
+    }
+    let after = laid_over(change, &base, wanted).await?;
+    keep(change, &before, after).await
+}
+
+/// Ends it: nobody is sent to it any more, and nothing that it has is worth anything. Once more is as good.
+async fn disable(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<(), Refused> {
+    let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
+    let mut after = before.clone();
+    after.application.disabled_at = after.application.disabled_at.or(Some(change.keep.now));
+    keep(change, &before, after).await.map(drop)
+}
+
+/// Writes what differs. Where nothing differs, nothing happens.
+async fn keep(change: &mut Change<'_, '_>, before: &Whole, mut after: Whole) -> Result<Whole, Refused> {
+    let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
+    if was == is {
+        return Ok(after);
+    }
+    let id = after.application.id;
+    after.application.updated_at = change.keep.now;
+    applications::update(change.tx, &after.application).await?;
+    applications::set_listed(change.tx, id, &after.listed).await?;
+    if !has_secrets(&after.application.settings) && after.secrets > 0 {
+        applications::set_secrets(change.tx, id, &[], change.keep.now).await?;
+        after.secrets = 0;
+    }
+    let action = match (before.is_enabled(), after.is_enabled()) {
+        (true, false) => "application.disabled",
+        (false, true) => "application.enabled",
+        _ => "application.updated",
+    };
+    record(change, action, &after.application, Some(was), is).await?;
+    Ok(after)
+}
+
+/// Gives it a new secret; the one before goes on working beside it if `keeps_one`.
+async fn rotate(
+    change: &mut Change<'_, '_>,
+    id: ApplicationId,
+    keeps_one: bool,
+) -> Result<(Whole, Secret), Refused> {
+    let mut whole = held(change, id).await?;
+    if !has_secrets(&whole.application.settings) {
+        return Err(Refused::new(Code::NoSecrets, Code::NoSecrets.title()));
+    }
+    let secret = change.keep.random.token();
+    applications::add_secret(change.tx, id, secret.digest(), keeps_one, change.keep.now).await?;
+    whole.secrets = applications::secrets(change.tx, id).await?.len();
+    let facts = serde_json::json!({ "secrets": whole.secrets });
+    record(change, "application.secret_rotated", &whole.application, None, facts).await?;
+    Ok((whole, secret))
+}
+
+impl Whole {
+    pub fn is_enabled(&self) -> bool {
+        self.application.disabled_at.is_none()
+    }
+}
+
+/// What is wanted, over what there is; what it names must exist.
+async fn laid_over(change: &mut Change<'_, '_>, base: &Whole, wanted: &Wanted) -> Result<Whole, Refused> {
+    let mut whole = base.clone();
+    let settings = &mut whole.application.settings;
+    wanted.over(settings);
+    if let Some(names) = &wanted.connections {
+        settings.connections.clear();
+        for (place, name) in names.iter().enumerate() {
+            let found = connections::named(change.tx, change.keep.project.id, name).await?;
+            let wrong = || Refused::value(&format!("/connections/{place}"), "there is no such connection");
+            settings.connections.push(found.ok_or_else(wrong)?.id);
+        }
+    }
+    if let Some(names) = &wanted.organizations {
+        settings.organizations_limited = names.is_some();
+        let mut listed = BTreeSet::new();
+        for (place, name) in names.iter().flatten().enumerate() {
+            let found = organizations::named(change.tx, change.keep.project.id, name).await?;
+            let found = found.filter(|found| found.deleted_at.is_none());
+            let wrong =
+                || Refused::value(&format!("/organizations/{place}"), "there is no such organization");
+            listed.insert(found.ok_or_else(wrong)?.id);
+        }
+        whole.listed = listed.into_iter().collect();
+    }
+    obeys_rules(settings)?;
+    if let Some(name) = &wanted.display_name {
+        whole.application.display_name.clone_from(name);
+    }
+    whole.application.disabled_at = match wanted.enabled {
+        Some(true) => None,
+        Some(false) => whole.application.disabled_at.or(Some(change.keep.now)),
+        None => whole.application.disabled_at,
+    };
+    Ok(whole)
+}
+
+async fn record(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    application: &Application,
+    before: Option<Value>,
+    after: Value,
+) -> Result<(), Refused> {
+    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+        .actor(change.keep.actor)
+        .request(change.keep.request)
+        .subject(application.id)
+        .with("client_id", application.client_id.as_str());
+    change.record(&event.changing(before, Some(after))).await
+}

@@ -1,0 +1,140 @@
+//! How an application is shown: never its secrets, but in the answer that makes one.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Whole;
+use crate::foundation::secret::Secret;
+use crate::manage::desk::etag;
+use crate::model::application::Application;
+use crate::protocol::oauth::redirect_uri::RedirectUri;
+
+/// What a list shows of one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ApplicationListed {
+    pub id: String,
+    pub client_id: String,
+    pub display_name: String,
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    pub kind: &'static str,
+    pub enabled: bool,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+}
+
+/// What gets people and tokens from us.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ApplicationView {
+    pub id: String,
+    pub client_id: String,
+    pub display_name: String,
+    pub enabled: bool,
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    pub kind: &'static str,
+    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
+    pub token_endpoint_auth_method: Value,
+    /// How many secrets work: two while one takes over from the other.
+    pub secrets: usize,
+    pub jwks: Option<Value>,
+    pub redirect_uris: Vec<String>,
+    pub initiate_login_uri: Option<String>,
+    pub scopes: Vec<String>,
+    #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA"]))]
+    pub signing_algorithm: &'static str,
+    pub audiences: Vec<String>,
+    #[schemars(extend("enum" = ["after", "none"]))]
+    pub organization_prompt: &'static str,
+    #[schemars(extend("enum" = ["deny", "allow", "require"]))]
+    pub organization_usage: &'static str,
+    pub domain_based: bool,
+    /// By their ids.
+    pub connections: Vec<String>,
+    /// The organizations that may use it, by their ids; `null`: all.
+    pub organizations: Option<Vec<String>>,
+    pub claims: Value,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+}
+
+/// With its new secret, which is shown this once.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ApplicationMade {
+    pub application: ApplicationView,
+    /// `null`: its method of authentication has none.
+    pub client_secret: Option<String>,
+}
+
+impl ApplicationListed {
+    pub fn of(it: &Application) -> Self {
+        Self {
+            id: it.id.to_string(),
+            client_id: it.client_id.clone(),
+            display_name: it.display_name.clone(),
+            kind: it.settings.kind.word(),
+            enabled: it.disabled_at.is_none(),
+            created_at: it.created_at.rfc3339(),
+            updated_at: it.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl ApplicationView {
+    pub fn of(whole: &Whole) -> Self {
+        let (it, settings) = (&whole.application, &whole.application.settings);
+        let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        Self {
+            id: it.id.to_string(),
+            client_id: it.client_id.clone(),
+            display_name: it.display_name.clone(),
+            enabled: whole.is_enabled(),
+            kind: settings.kind.word(),
+            token_endpoint_auth_method: json!(settings.authentication),
+            secrets: whole.secrets,
+            jwks: settings.jwks.clone(),
+            redirect_uris: texts(&settings.redirect_uris),
+            initiate_login_uri: settings.initiate_login_uri.as_ref().map(|uri| uri.as_str().to_owned()),
+            scopes: settings.scopes.clone(),
+            signing_algorithm: settings.algorithm.name(),
+            audiences: settings.audiences.clone(),
+            organization_prompt: settings.organization_prompt.word(),
+            organization_usage: settings.organization_usage.word(),
+            domain_based: settings.domain_based,
+            connections: settings.connections.iter().map(ToString::to_string).collect(),
+            organizations: settings
+                .organizations_limited
+                .then(|| whole.listed.iter().map(ToString::to_string).collect()),
+            claims: json!(settings.claims),
+            created_at: it.created_at.rfc3339(),
+            updated_at: it.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl ApplicationMade {
+    pub fn of(whole: &Whole, secret: Option<&Secret>) -> Self {
+        let client_secret = secret.map(|secret| secret.expose().to_owned());
+        Self { application: ApplicationView::of(whole), client_secret }
+    }
+}
+
+/// What the audit trail tells of one.
+pub fn facts(whole: &Whole) -> Value {
+    let mut facts = json!(ApplicationView::of(whole));
+    if let Value::Object(members) = &mut facts {
+        for name in ["id", "client_id", "secrets", "created_at", "updated_at"] {
+            members.remove(name);
+        }
+    }
+    facts
+}
+
+pub fn tag(whole: &Whole) -> String {
+    etag(&ApplicationView::of(whole))
+}

@@ -1,0 +1,249 @@
+//! `/delegations`
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::body::{OnSide, PatchDelegation, ProposeDelegation};
+use super::view::{DelegationView, tag};
+use super::{approve, pause, propose, resume, revoke, update};
+use crate::foundation::id::DelegationId;
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::delegation::{Delegation, Side};
+use crate::model::permission::Permission;
+use crate::store::durable::delegations;
+use crate::store::ephemeral::Kind;
+
+const READ: Need = Need::Permitted(Permission::DelegationsRead);
+const WRITE: Need = Need::Permitted(Permission::DelegationsWrite);
+/// Proposals of one organization in an hour: who asks after the names of others does not get far.
+const PROPOSALS: u64 = 20;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// `GET /delegations`
+pub struct List;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// By id, UUID or slug; absent: the caller's own.
+    pub organization_id: Option<String>,
+    /// Those in which it is `home`, or `target`; absent: both.
+    #[schemars(with = "Option<String>", extend("enum" = ["home", "target"]))]
+    pub side: Option<Side>,
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/delegations";
+    const NAME: &'static str = "list_delegations";
+    const SUMMARY: &'static str = "What an organization has agreed on with others, or is to.";
+    const NEED: Need = READ;
+    const AT: At = At::Asked;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<DelegationView>;
+
+    fn organization<'a>(query: &'a ListQuery, _: &'a NoBody) -> Option<&'a str> {
+        query.organization_id.as_deref()
+    }
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let limit = page::limit(query.limit)?;
+        let of = desk.organization()?.id;
+        let list = format!("delegations {of} {:?}", query.side);
+        let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
+        let found = delegations::page(&mut desk.db(), of, query.side, &after, limit + 1).await?;
+        let keys = |last: &delegations::Named| vec![last.delegation.id.to_string()];
+        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let items = found.iter().map(|named| DelegationView::of(named, desk.now)).collect();
+        Answer::new(200, &Page { items, next_cursor })
+    }
+}
+
+/// `POST /delegations`
+pub struct Propose;
+
+impl Operation for Propose {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/delegations";
+    const NAME: &'static str = "propose_delegation";
+    const SUMMARY: &'static str =
+        "Proposes a delegation to the other organization; who proposes it approves it.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Asked;
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] =
+        &[Code::InvalidValue, Code::RoleCeiling, Code::RoleUnknown, Code::DelegationExists];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<ProposeDelegation>;
+    type Answer = DelegationView;
+
+    fn organization<'a>(_: &'a NoQuery, body: &'a Self::Body) -> Option<&'a str> {
+        body.0.organization_id.as_deref()
+    }
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let own = desk.organization()?;
+        let is_own = |name: &str| name == own.slug || name.parse() == Ok(own.id);
+        let wanted = body.0.checked(is_own)?;
+        let id = own.id;
+        let count = format!("api delegations {id}");
+        if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &count, HOUR).await? > PROPOSALS {
+            return Err(Refused::new(Code::RateLimited, "wait an hour"));
+        }
+        desk.change(async move |change| {
+            let made = propose(change, id, &wanted).await?;
+            let location = format!("{BASE}/delegations/{}", made.id);
+            Ok(answered(change, 201, &made).await?.location(location))
+        })
+        .await
+    }
+}
+
+/// With the names of both.
+async fn answered(
+    change: &mut Change<'_, '_>,
+    status: u16,
+    delegation: &Delegation,
+) -> Result<Answer<DelegationView>, Refused> {
+    let named = delegations::by_id_named(change.tx, delegation.project_id, delegation.id).await?;
+    let named = named.ok_or_else(Refused::hidden)?;
+    Ok(Answer::new(status, &DelegationView::of(&named, change.keep.now))?.etag(tag(delegation)))
+}
+
+/// `GET /delegations/{delegation_id}`
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/delegations/{delegation_id}";
+    const NAME: &'static str = "read_delegation";
+    const SUMMARY: &'static str = "One delegation, for both of its organizations.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = DelegationView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let id: DelegationId = desk.params.id("delegation_id")?;
+        let found = delegations::by_id_named(&mut desk.db(), desk.project().id, id).await?;
+        let found = found.ok_or_else(Refused::hidden)?;
+        Ok(Answer::new(200, &DelegationView::of(&found, desk.now))?.etag(tag(&found.delegation)))
+    }
+}
+
+/// `PATCH /delegations/{delegation_id}`
+pub struct Patch;
+
+impl Operation for Patch {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/delegations/{delegation_id}";
+    const NAME: &'static str = "patch_delegation";
+    const SUMMARY: &'static str = "Changes what was proposed, which the other side then has to approve anew.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::RoleCeiling,
+        Code::RoleUnknown,
+        Code::DelegationRevoked,
+        Code::PreconditionFailed,
+    ];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = MergePatch<PatchDelegation>;
+    type Answer = DelegationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let id: DelegationId = desk.params.id("delegation_id")?;
+        let said = body.0.side;
+        let terms = body.0.checked()?;
+        desk.change(async move |change| {
+            let after = update(change, id, said, &terms).await?;
+            answered(change, 200, &after).await
+        })
+        .await
+    }
+}
+
+/// What either side does to one, for itself.
+macro_rules! step {
+    ($(#[$doc:meta])* $name:ident = $path:literal $word:literal $summary:literal $does:ident [$($code:ident),*]) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl Operation for $name {
+            const METHOD: Method = Method::POST;
+            const PATH: &'static str = $path;
+            const NAME: &'static str = $word;
+            const SUMMARY: &'static str = $summary;
+            const NEED: Need = WRITE;
+            const AT: At = At::Thing(Thing::Delegation);
+            const STATUS: &'static [u16] = &[200];
+            const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked $(, Code::$code)*];
+            const ETAG: bool = true;
+            type Query = NoQuery;
+            type Body = Json<OnSide>;
+            type Answer = DelegationView;
+
+            async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+                let id: DelegationId = desk.params.id("delegation_id")?;
+                let said = body.0.side;
+                desk.change(async move |change| {
+                    let after = $does(change, id, said).await?;
+                    answered(change, 200, &after).await
+                })
+                .await
+            }
+        }
+    };
+}
+
+step! {
+    /// `POST /delegations/{delegation_id}/approve`
+    Approve = "/delegations/{delegation_id}/approve" "approve_delegation"
+    "Approves the delegation as it is, for the caller's side."
+    approve [RoleCeiling, RoleUnknown, AlreadyApproved, PreconditionFailed]
+}
+
+step! {
+    /// `POST /delegations/{delegation_id}/pause`
+    Pause = "/delegations/{delegation_id}/pause" "pause_delegation"
+    "Lets nobody act by the delegation until the caller's side resumes it."
+    pause []
+}
+
+step! {
+    /// `POST /delegations/{delegation_id}/resume`
+    Resume = "/delegations/{delegation_id}/resume" "resume_delegation"
+    "Ends the pause of the caller's side."
+    resume [PausedByOther]
+}
+
+step! {
+    /// `POST /delegations/{delegation_id}/revoke`
+    Revoke = "/delegations/{delegation_id}/revoke" "revoke_delegation"
+    "Ends the delegation for good, and what was issued by it."
+    revoke []
+}

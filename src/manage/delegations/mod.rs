@@ -1,0 +1,251 @@
+//! Delegations: one organization proposes, both approve, either pauses or revokes (demands 4.5).
+
+pub mod api;
+mod body;
+mod view;
+
+use std::collections::BTreeSet;
+
+use super::authority::{Standing, may_grant};
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::{DelegationId, OrganizationId};
+use crate::model::delegation::{Delegation, DelegationSettings, Side};
+use crate::model::organization::Organization;
+use crate::model::permission::Permission;
+use crate::model::project::Project;
+use crate::model::role;
+use crate::store::durable::engine::Lock;
+use crate::store::durable::{delegations, grants, organizations, roles};
+
+use body::{Terms, Wanted};
+
+/// Whether somebody may be told that an organization is there to agree with: it is active, and delegations are a thing
+/// that it may do at all.
+fn is_open(project: &Project, organization: &Organization) -> bool {
+    let word = Permission::DelegationsWrite.word().to_owned();
+    let functions = organization.functional_roles.as_deref();
+    let left = role::masked(BTreeSet::from([word]), functions, &project.settings.functional_roles);
+    organization.is_active() && organization.deleted_at.is_none() && !left.is_empty()
+}
+
+/// The organization on the other side. One that is unknown, deactivated or may not do this reads the same.
+async fn other(change: &mut Change<'_, '_>, name: &str) -> Result<Organization, Refused> {
+    let project = &change.keep.project;
+    let found = organizations::named(change.tx, project.id, name).await?;
+    found.filter(|found| is_open(project, found)).ok_or_else(Refused::hidden)
+}
+
+/// Proposes one from an organization, which thereby approves it.
+async fn propose(
+    change: &mut Change<'_, '_>,
+    own: OrganizationId,
+    wanted: &Wanted,
+) -> Result<Delegation, Refused> {
+    let with = other(change, &wanted.other).await?.id;
+    if with == own {
+        return Err(Refused::new(Code::InvalidValue, "an organization needs no delegation to itself"));
+    }
+    let (home, target) = if wanted.side == Side::Home { (own, with) } else { (with, own) };
+    let keep = change.keep;
+    let mut delegation = Delegation {
+        id: DelegationId::new(&keep.random, keep.now),
+        project_id: keep.project.id,
+        home,
+        target,
+        settings: DelegationSettings { proposed_by: Some(wanted.side), ..DelegationSettings::default() },
+        starts_at: None,
+        ends_at: None,
+        home_approved_at: None,
+        target_approved_at: None,
+        paused_at: None,
+        revoked_at: None,
+    };
+    wanted.terms.over(&mut delegation, keep.now)?;
+    approved(change, &mut delegation, wanted.side).await?;
+    // Who was faster is told by the index; one that is revoked stands in nobody's way.
+    delegations::insert(change.tx, &delegation, change.keep.now).await?;
+    record(change, "delegation.created", None, &delegation).await?;
+    Ok(delegation)
+}
+
+/// Approves it for a side. What people may do in the target, the target gives: nobody there gives more than they may
+/// themselves (threats H01).
+async fn approved(
+    change: &mut Change<'_, '_>,
+    delegation: &mut Delegation,
+    side: Side,
+) -> Result<(), Refused> {
+    if side == Side::Target {
+        let (project, target) = (change.keep.project.id, delegation.target);
+        let custom = roles::permissions(change.tx, project, target).await?;
+        for (place, name) in delegation.settings.roles.iter().enumerate() {
+            may_grant(&change.standing, name, &custom).map_err(|code| {
+                Refused::new(code, format!("/roles/{place}: {}", code.title().to_lowercase()))
+            })?;
+        }
+    }
+    delegation.set_approved_at(side, Some(change.keep.now));
+    Ok(())
+}
+
+/// One as it is in this transaction; what is revoked is so for good.
+async fn held(change: &mut Change<'_, '_>, id: DelegationId) -> Result<Delegation, Refused> {
+    change.tx.lock(Lock::Exclusive, "delegations", &id.to_string()).await?;
+    let found = delegations::by_id(change.tx, change.keep.project.id, id).await?;
+    let found = found.ok_or_else(Refused::hidden)?;
+    match found.revoked_at {
+        Some(_) => Err(Refused::new(Code::DelegationRevoked, "propose another one")),
+        None => Ok(found),
+    }
+}
+
+/// For which side somebody acts: their organization's, and nobody's but that; the operator says it.
+fn side(standing: &Standing, delegation: &Delegation, said: Option<Side>) -> Result<Side, Refused> {
+    let own = match standing {
+        Standing::Within { organization: Some(id), .. } => delegation.side(*id),
+        _ => None,
+    };
+    match (own, said, standing) {
+        (Some(own), None, _) => Ok(own),
+        (Some(own), Some(said), _) if own == said => Ok(own),
+        (Some(_), Some(_), _) => Err(Refused::value("/side", "is not your organization's")),
+        (None, Some(said), Standing::Operator(_)) => Ok(said),
+        (None, None, Standing::Operator(_)) => Err(Refused::value("/side", "says for which side you act")),
+        (None, ..) => Err(Refused::hidden()),
+    }
+}
+
+async fn approve(
+    change: &mut Change<'_, '_>,
+    id: DelegationId,
+    said: Option<Side>,
+) -> Result<Delegation, Refused> {
+    let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
+    let side = side(&change.standing, &before, said)?;
+    if before.approved_at(side).is_some() {
+        return Err(Refused::new(Code::AlreadyApproved, Code::AlreadyApproved.title()));
+    }
+    let mut after = before.clone();
+    approved(change, &mut after, side).await?;
+    keep(change, "delegation.approved", &before, &after).await?;
+    Ok(after)
+}
+
+async fn pause(
+    change: &mut Change<'_, '_>,
+    id: DelegationId,
+    said: Option<Side>,
+) -> Result<Delegation, Refused> {
+    let before = held(change, id).await?;
+    let side = side(&change.standing, &before, said)?;
+    let mut after = before.clone();
+    if !after.settings.paused_by.contains(&side) {
+        after.settings.paused_by.push(side);
+    }
+    after.paused_at = after.paused_at.or(Some(change.keep.now));
+    keep(change, "delegation.paused", &before, &after).await?;
+    Ok(after)
+}
+
+/// Ends a side's own pause; while the other side pauses, it stays paused.
+async fn resume(
+    change: &mut Change<'_, '_>,
+    id: DelegationId,
+    said: Option<Side>,
+) -> Result<Delegation, Refused> {
+    let before = held(change, id).await?;
+    let side = side(&change.standing, &before, said)?;
+    let mut after = before.clone();
+    after.settings.paused_by.retain(|by| *by != side);
+    let is_nobodys = before.settings.paused_by.is_empty() && before.paused_at.is_some();
+    if is_nobodys && !matches!(change.standing, Standing::Operator(_)) {
+        return Err(Refused::new(Code::PausedByOther, "the operator paused it"));
+    }
+    if before.paused_at.is_some() && !is_nobodys && !before.settings.paused_by.contains(&side) {
+        return Err(Refused::new(Code::PausedByOther, Code::PausedByOther.title()));
+    }
+    if after.settings.paused_by.is_empty() {
+        after.paused_at = None;
+    }
+    keep(change, "delegation.resumed", &before, &after).await?;
+    Ok(after)
+}
+
+/// Ends it for good, and what was issued by it.
+async fn revoke(
+    change: &mut Change<'_, '_>,
+    id: DelegationId,
+    said: Option<Side>,
+) -> Result<Delegation, Refused> {
+    let before = held(change, id).await?;
+    side(&change.standing, &before, said)?;
+    let after = Delegation { revoked_at: Some(change.keep.now), ..before.clone() };
+    grants::revoke_of_delegation(change.tx, id, change.keep.now).await?;
+    keep(change, "delegation.revoked", &before, &after).await?;
+    Ok(after)
+}
+
+/// Changes what was proposed, by who proposed it: the other side has not approved that.
+async fn update(
+    change: &mut Change<'_, '_>,
+    id: DelegationId,
+    said: Option<Side>,
+    terms: &Terms,
+) -> Result<Delegation, Refused> {
+    let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
+    let side = side(&change.standing, &before, said)?;
+    let may =
+        before.settings.proposed_by.map_or(matches!(change.standing, Standing::Operator(_)), |by| by == side);
+    if !may {
+        return Err(Refused::new(Code::PermissionMissing, "who proposed it changes it; pause or revoke it"));
+    }
+    let mut after = before.clone();
+    terms.over(&mut after, change.keep.now)?;
+    if after == before {
+        return Ok(after);
+    }
+    approved(change, &mut after, side).await?;
+    after.set_approved_at(side.other(), None);
+    keep(change, "delegation.updated", &before, &after).await?;
+    Ok(after)
+}
+
+/// Writes what differs, and tells both of it. Where nothing differs, nothing happens.
+async fn keep(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    before: &Delegation,
+    after: &Delegation,
+) -> Result<(), Refused> {
+    if before == after {
+        return Ok(());
+    }
+    delegations::update(change.tx, after, change.keep.now).await?;
+    record(change, action, Some(before), after).await
+}
+
+/// Both find it in their own trail.
+async fn record(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    before: Option<&Delegation>,
+    after: &Delegation,
+) -> Result<(), Refused> {
+    let (was, is) = match before {
+        Some(before) => {
+            let (was, is) = audit::differing(&view::facts(before), &view::facts(after));
+            (Some(was), is)
+        }
+        None => (None, view::facts(after)),
+    };
+    for organization in [after.home, after.target] {
+        let event = change.keep.event(action, organization).subject(after.id);
+        let event = event.with("home", after.home.to_string()).with("target", after.target.to_string());
+        change.record(&event.changing(was.clone(), Some(is.clone()))).await?;
+    }
+    Ok(())
+}

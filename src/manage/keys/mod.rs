@@ -1,0 +1,173 @@
+//! Keys to this API: those of organizations, and the operator's tokens. Shown once, kept as a digest, never more than who
+//! made them may (threats H36).
+
+pub mod api;
+mod body;
+mod view;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit::{self};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApiKeyId, OrganizationId};
+use crate::foundation::secret::Secret;
+use crate::model::api_key::{ApiKey, Holder, KeyText};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::permission::Permission;
+use crate::store::durable::api_keys;
+
+use body::{Changed, Wanted};
+
+/// An organization's key ends after a year at most.
+const LONGEST_LIFE: Duration = Duration::from_secs(365 * 86_400);
+
+/// Makes a key of the organization, or an operator token.
+async fn create(
+    change: &mut Change<'_, '_>,
+    organization: Option<OrganizationId>,
+    wanted: &Wanted,
+) -> Result<(ApiKey, Secret), Refused> {
+    let keep = change.keep;
+    let holder = wanted.holder(organization)?;
+    may_hand_out(change, &holder)?;
+    let key = ApiKey {
+        id: ApiKeyId::new(&keep.random, keep.now),
+        project_id: keep.project.id,
+        expires_at: ends(organization, wanted.expires_at, keep.now)?,
+        holder,
+        name: wanted.name.clone(),
+        networks: wanted.networks.clone(),
+        created_by: keep.actor.to_string(),
+        created_at: keep.now,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let text = KeyText::new(&keep.random, key.id, organization.is_none());
+    api_keys::insert(change.tx, &key, text.secret.digest()).await?;
+    let made = event(change, &key, "api_key.created").changing(None, Some(view::facts(&key)));
+    change.record(&made).await?;
+    Ok((key, text.text()))
+}
+
+/// Nobody hands out, by a new key or by a new secret of an old one, more than they may themselves (threats H01).
+fn may_hand_out(change: &Change<'_, '_>, holder: &Holder) -> Result<(), Refused> {
+    // Whether somebody may make operator tokens is asked of who comes to them at all.
+    let Holder::Organization(id, permissions) = holder else { return Ok(()) };
+    let above = permissions.iter().find(|name| {
+        !Permission::from_word(name).is_some_and(|permission| change.standing.may(permission, *id))
+    });
+    match above {
+        Some(name) => {
+            Err(Refused::new(Code::RoleCeiling, format!("you do not have the permission {name} yourself")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// When a key ends: an operator token may live until it is revoked.
+fn ends(
+    organization: Option<OrganizationId>,
+    wanted: Option<Moment>,
+    now: Moment,
+) -> Result<Option<Moment>, Refused> {
+    let latest = now.plus(LONGEST_LIFE);
+    match wanted {
+        Some(end) if end <= now => Err(Refused::value("/expires_at", "must be in the future")),
+        Some(end) if organization.is_some() && end > latest => {
+            Err(Refused::value("/expires_at", "must be within a year"))
+        }
+        None if organization.is_some() => Ok(Some(latest)),
+        end => Ok(end),
+    }
+}
+
+/// A key as it is in this transaction; what has ended does not come back.
+async fn alive(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<ApiKey, Refused> {
+    let key = locked(change, id).await?;
+    if key.is_alive(change.keep.now) {
+        Ok(key)
+    } else {
+        Err(Refused::new(Code::ApiKeyEnded, "make another one"))
+    }
+}
+
+async fn locked(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<ApiKey, Refused> {
+    change.tx.lock(crate::store::durable::engine::Lock::Exclusive, "api_keys", &id.to_string()).await?;
+    let (project, now) = (change.keep.project.id, change.keep.now);
+    let found = api_keys::by_id(change.tx, project, id, now).await?;
+    found.map(|(key, _)| key).ok_or_else(Refused::hidden)
+}
+
+/// Changes name, networks or end; wider networks and a later end are handed out like a new key.
+async fn update(change: &mut Change<'_, '_>, id: ApiKeyId, wanted: &Changed) -> Result<ApiKey, Refused> {
+    let before = alive(change, id).await?;
+    change.matches(&view::tag(&before))?;
+    may_hand_out(change, &before.holder)?;
+    let organization = organization(&before);
+    let mut after = before.clone();
+    if let Some(name) = &wanted.name {
+        after.name.clone_from(name);
+    }
+    if let Some(networks) = &wanted.networks {
+        after.networks.clone_from(networks);
+    }
+    if let Some(end) = wanted.expires_at {
+        after.expires_at = ends(organization, end, change.keep.now)?;
+    }
+    if after == before {
+        return Ok(after);
+    }
+    api_keys::update(change.tx, &after).await?;
+    let (was, is) = audit::differing(&view::facts(&before), &view::facts(&after));
+    let told = event(change, &after, "api_key.updated").changing(Some(was), Some(is));
+    change.record(&told).await?;
+    Ok(after)
+}
+
+/// Gives the key a new secret; the one before goes on working for a while.
+async fn rotate(
+    change: &mut Change<'_, '_>,
+    id: ApiKeyId,
+    overlap: Duration,
+) -> Result<(ApiKey, Secret, Moment), Refused> {
+    let key = alive(change, id).await?;
+    may_hand_out(change, &key.holder)?;
+    let keep = change.keep;
+    let until = keep.now.plus(overlap);
+    let text = KeyText::new(&keep.random, key.id, organization(&key).is_none());
+    api_keys::rotate(change.tx, id, text.secret.digest(), until, keep.now).await?;
+    let told = event(change, &key, "api_key.rotated").with("old_until", until.rfc3339());
+    change.record(&told).await?;
+    Ok((key, text.text(), until))
+}
+
+/// Ends a key, at once and for good. Once more is as good.
+async fn revoke(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<(), Refused> {
+    let key = locked(change, id).await?;
+    change.matches(&view::tag(&key))?;
+    if api_keys::revoke(change.tx, id, change.keep.now).await? {
+        let told = event(change, &key, "api_key.revoked");
+        change.record(&told).await?;
+    }
+    Ok(())
+}
+
+fn organization(key: &ApiKey) -> Option<OrganizationId> {
+    match &key.holder {
+        Holder::Operator(_) => None,
+        Holder::Organization(id, _) => Some(*id),
+    }
+}
+
+fn event(change: &Change<'_, '_>, key: &ApiKey, action: &'static str) -> AuditEvent {
+    AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+        .organization(organization(key))
+        .actor(change.keep.actor)
+        .request(change.keep.request)
+        .subject(key.id)
+        .with("name", json!(key.name))
+}

@@ -1,0 +1,219 @@
+//! Applications, by the rules of the operator's file.
+
+use http::Method;
+use reqwest::header::{CONTENT_TYPE, IF_MATCH};
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Person, Proof};
+use crate::house::broker::{Engine, House};
+use crate::house::visitor::Answer;
+
+fn told(answer: &Answer) -> (u16, Value) {
+    (answer.status.as_u16(), answer.json()["code"].clone())
+}
+
+fn secret(answer: &Answer) -> String {
+    answer.json()["client_secret"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
+}
+
+/// The status of a login of Ann's at an application that proves itself so.
+async fn redeemed(house: &House, proof: &str) -> u16 {
+    let application = Application::new(house, "made", Proof::Basic(proof.to_owned()));
+    let ask = application.asks().with("scope", "openid email").with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    ask.redemption(&arrival.code()).send().await.status.as_u16()
+}
+
+#[tokio::test]
+async fn m12_an_application_is_made_signs_people_in_and_its_secret_is_replaced_without_a_gap() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let body = json!({"client_id": "made", "display_name": "Made", "redirect_uris": ["https://made.test/callback"]});
+        let made = operator.post("/applications", body.clone()).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let first = secret(&made);
+        let view = made.json()["application"].clone();
+        let path = format!("/applications/{}", view["id"].as_str().unwrap());
+        assert_eq!(made.header("location"), Some(&*format!("/api/v1{path}")));
+        assert_eq!(view["token_endpoint_auth_method"], "client_secret_basic");
+        let usual = json!(["openid", "profile", "email", "organization"]);
+        assert_eq!(view["scopes"], usual, "the full list of organizations is not for everybody");
+        assert_eq!(redeemed(&house, &first).await, 200);
+        let full = Application::new(&house, "made", Proof::Basic(first.clone())).asks();
+        let arrival = Person::new("ann@a.test").follows(&full.with("scope", "openid organizations")).await;
+        assert_eq!(arrival.error().0, "invalid_scope");
+        assert!(!operator.get(&path).await.body.contains(&first));
+        let trail =
+            "SELECT COALESCE(after, '') || detail FROM audit_events WHERE action = 'application.created'
+                     ORDER BY at DESC, id DESC LIMIT 1";
+        assert!(!house.text(trail).await.unwrap().contains(&first));
+
+        // Two work; a third one takes the oldest one's place.
+        let rotate = async |body: Value| operator.post(&format!("{path}/secrets"), body).await;
+        house.turn_clock(1);
+        let second = secret(&rotate(json!({})).await);
+        assert_eq!((redeemed(&house, &first).await, redeemed(&house, &second).await), (200, 200));
+        house.turn_clock(1);
+        let third = rotate(json!({})).await;
+        assert_eq!(third.json()["application"]["secrets"], 2);
+        let all = [&first, &second, &secret(&third)];
+        assert_eq!(
+            [redeemed(&house, all[0]).await, redeemed(&house, all[1]).await, redeemed(&house, all[2]).await],
+            [401, 200, 200]
+        );
+        house.turn_clock(1);
+        let last = secret(&rotate(json!({"keep_old": false})).await);
+        assert_eq!((redeemed(&house, all[2]).await, redeemed(&house, &last).await), (401, 200));
+
+        // Ended, and its name is nobody else's.
+        for _ in 0..2 {
+            assert_eq!(operator.send(Method::DELETE, &path, |request| request).await.status, 204);
+        }
+        assert_eq!(house.events_of("application.disabled").await, 1);
+        let ask = Application::new(&house, "made", Proof::Nothing).asks().with("scope", "openid");
+        assert!(Person::new("ann@a.test").follows(&ask).await.told_application("code").is_none());
+        let before = house.before().await;
+        assert_eq!(told(&operator.post("/applications", body).await), (409, json!("client_id_taken")));
+        house.refused(&before, "client_id_taken").await;
+        let enabled = operator.patch(&path, json!({"enabled": true})).await;
+        assert_eq!(enabled.json()["enabled"], true, "{}", enabled.body);
+        assert_eq!(redeemed(&house, &last).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn c26_what_may_not_be_registered_is_refused_at_its_place_and_nothing_is_kept() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let path = format!(
+        "/applications/{}",
+        house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap()
+    );
+    for uri in [
+        "",
+        "/callback",
+        "//rp.test/cb",
+        "http://rp.test/cb",
+        "https://rp.test/cb#x",
+        "https://u@rp.test/cb",
+        "https://u:p@rp.test/cb",
+        "https://*.rp.test/cb",
+        "https://rp.test/*",
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "https://rp.test/a/../b",
+        "https://rp.test/%2e%2E/b",
+        "https://rp.test/..;/b",
+        "https://rp.test\\@evil.test/",
+        "https://rp.test/\t",
+        "https://rp.test/ö",
+        "http://localhost.evil.test/cb",
+        "http://127.0.0.1.evil.test/cb",
+        "http://0.0.0.0/cb",
+        "file:///etc/passwd",
+    ] {
+        let before = house.before().await;
+        let body = json!({"redirect_uris": ["https://fine.test/cb", uri]});
+        for refused in [operator.post("/applications", body.clone()).await, operator.patch(&path, body).await]
+        {
+            assert_eq!(told(&refused), (422, json!("invalid_value")), "{uri}");
+            assert_eq!(refused.json()["errors"][0]["pointer"], "/redirect_uris/1", "{uri}");
+        }
+        let login = operator.patch(&path, json!({"initiate_login_uri": uri})).await;
+        assert_eq!(login.json()["errors"][0]["pointer"], "/initiate_login_uri", "{uri}");
+        house.unchanged(&before).await;
+    }
+    let fine = ["https://rp.test/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:7/cb", "com.example.app:/cb"];
+    let taken = operator.patch(&path, json!({"redirect_uris": fine})).await;
+    assert_eq!(taken.json()["redirect_uris"], json!(fine), "{}", taken.body);
+}
+
+#[tokio::test]
+async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let key =
+        behalf::protocol::jose::SigningKey::generate(behalf::protocol::jose::Algorithm::ES256, "k").unwrap();
+    let public = json!({"keys": [key.public_jwk()]});
+    let mut private = public.clone();
+    private["keys"][0]["d"] = json!("AAAA");
+    for (pointer, wrong) in [
+        ("/client_id", json!({"client_id": "a b"})),
+        ("/display_name", json!({"display_name": "a\u{202e}b\n"})),
+        (
+            "/token_endpoint_auth_method",
+            json!({"type": "spa", "token_endpoint_auth_method": "client_secret_post"}),
+        ),
+        (
+            "/token_endpoint_auth_method",
+            json!({"type": "native", "token_endpoint_auth_method": "private_key_jwt"}),
+        ),
+        ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
+        ("/jwks", json!({"jwks": public})),
+        ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": private})),
+        ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}})),
+        ("/scopes/1", json!({"scopes": ["openid", "everything"]})),
+        ("/signing_algorithm", json!({"signing_algorithm": "PS256"})),
+        ("/connections/0", json!({"connections": ["no such"]})),
+        ("/organizations/1", json!({"organizations": ["org-a", "org_00000000000000000000000007"]})),
+        ("/audiences/0", json!({"audiences": ["a\nb"]})),
+    ] {
+        let before = house.before().await;
+        let refused = operator.post("/applications", wrong.clone()).await;
+        assert_eq!(told(&refused), (422, json!("invalid_value")), "{wrong}: {}", refused.body);
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{wrong}");
+        house.refused(&before, "invalid_value").await;
+    }
+    for wrong in
+        [json!({"type": "device"}), json!({"signing_algorithm": "none"}), json!({"claims": {"x": true}})]
+    {
+        assert_eq!(operator.post("/applications", wrong).await.status, 400);
+    }
+
+    let made = operator
+        .post(
+            "/applications",
+            json!({"organizations": ["org-a"], "connections": ["ca"], "claims": {"idp": true}, "scopes": ["openid"]}),
+        )
+        .await;
+    let view = made.json()["application"].clone();
+    assert_eq!(view["client_id"], view["id"], "it has no other name");
+    let path = format!("/applications/{}", view["id"].as_str().unwrap());
+    assert_eq!(view["organizations"], json!([house.organization("org-a").await]));
+    assert_eq!(view["connections"], json!([house.connection("ca").await]));
+    let etag = operator.get(&path).await.header("etag").unwrap().to_owned();
+    let patch = json!({"display_name": "Patched", "organizations": null, "claims": {"org_slug": true}});
+    let patched = operator.patch(&path, patch).await.json();
+    assert_eq!((&patched["organizations"], &patched["scopes"]), (&Value::Null, &json!(["openid"])));
+    assert_eq!((&patched["claims"]["idp"], &patched["claims"]["org_slug"]), (&json!(true), &json!(true)));
+    let stale = operator
+        .send(Method::PUT, &path, |request| {
+            request.header(IF_MATCH, &etag).header(CONTENT_TYPE, "application/json").body("{}")
+        })
+        .await;
+    assert_eq!(told(&stale), (412, json!("precondition_failed")));
+    let replaced = operator.put(&path, json!({"redirect_uris": ["https://x.test/"]})).await.json();
+    assert_eq!((&replaced["display_name"], &replaced["claims"]["idp"]), (&view["client_id"], &json!(false)));
+    assert_eq!(replaced["secrets"], 1, "its secret stays");
+    assert_eq!(
+        told(&operator.patch(&path, json!({"client_id": "other"})).await),
+        (422, json!("invalid_value"))
+    );
+    // Who signs its assertions has no secret, and gets none.
+    let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": public});
+    assert_eq!(operator.patch(&path, signs).await.json()["secrets"], 0);
+    assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), (409, json!("no_secrets")));
+    let spa = operator.post("/applications", json!({"type": "spa"})).await.json();
+    assert_eq!((&spa["client_secret"], &spa["application"]["secrets"]), (&Value::Null, &json!(0)));
+
+    let listed = operator.get("/applications?limit=2").await.json();
+    let next = format!("/applications?limit=2&cursor={}", listed["next_cursor"].as_str().unwrap());
+    assert_eq!(operator.get(&next).await.json()["items"].as_array().unwrap().len(), 2);
+    let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
+    assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));
+    assert_eq!(told(&key.get("/applications").await), (403, json!("operator_required")));
+}

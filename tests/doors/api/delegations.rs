@@ -1,0 +1,236 @@
+//! Two organizations agree that people of the one act on behalf of the other.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House};
+use crate::house::visitor::Answer;
+
+const BOTH: &[&str] = &["delegations:read", "delegations:write", "organization:read"];
+
+fn told(answer: &Answer) -> (u16, Value) {
+    (answer.status.as_u16(), answer.json()["code"].clone())
+}
+
+fn id(answer: &Answer) -> String {
+    assert!(answer.status.is_success(), "{}", answer.body);
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// Con, acting for an organization at the first application: the access token, or why not.
+async fn acts(house: &House, organization: &str) -> Result<String, String> {
+    let rp1 = Application::rp1(house);
+    let ask = rp1.asks().with("organization", organization).with("login_hint", "con@a.test");
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    match arrival.told_application("code") {
+        Some(_) => Ok(ask.redeems(&arrival).await.access_token),
+        None => Err(arrival.told()),
+    }
+}
+
+#[tokio::test]
+async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_until_either_revokes() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let c = Api::key(&house, "org-c", BOTH).await;
+        let rp1 = Application::rp1(&house);
+        let proposed = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
+        let path = format!("/delegations/{}", id(&proposed));
+        let view = proposed.json();
+        assert_eq!((view["status"].as_str(), view["proposed_by"].as_str()), (Some("proposed"), Some("home")));
+        assert!(view["home"]["approved_at"].is_string() && view["target"]["approved_at"].is_null());
+        assert!(acts(&house, "org-c").await.is_err(), "the target has not agreed");
+
+        let listed = c.get("/delegations?side=target").await.json();
+        let home = &listed["items"][0]["home"];
+        assert_eq!((&home["name"], listed["items"].as_array().unwrap().len()), (&json!("A Corporation"), 1));
+        assert_eq!(c.get("/delegations?side=home").await.json()["items"], json!([]));
+        let told_again = ann.post(&format!("{path}/approve"), json!({})).await;
+        assert_eq!(told(&told_again), (409, json!("already_approved")));
+        let approved = c.post(&format!("{path}/approve"), json!({})).await;
+        assert_eq!((approved.status.as_u16(), &approved.json()["status"]), (200, &json!("active")));
+        let token = acts(&house, "org-c").await.unwrap();
+        assert_eq!(rp1.userinfo(&token).await.status, 200);
+
+        // Each resumes for itself.
+        assert_eq!(c.post(&format!("{path}/pause"), json!({})).await.json()["status"], "paused");
+        assert_eq!(rp1.userinfo(&token).await.status, 401, "at once, whatever the token says");
+        let other = ann.post(&format!("{path}/resume"), json!({})).await;
+        assert_eq!(told(&other), (409, json!("paused_by_other")));
+        assert_eq!(ann.post(&format!("{path}/pause"), json!({})).await.json()["status"], "paused");
+        assert_eq!(c.post(&format!("{path}/resume"), json!({})).await.json()["status"], "paused");
+        assert_eq!(ann.post(&format!("{path}/resume"), json!({})).await.json()["status"], "active");
+        assert_eq!(rp1.userinfo(&token).await.status, 200);
+
+        // Strangers see nothing of it, and the operator says for whom they act.
+        let stranger = Api::key(&house, "org-b", BOTH).await;
+        assert_eq!(told(&stranger.get(&path).await), (404, json!("not_found")));
+        assert_eq!(
+            told(&stranger.post(&format!("{path}/revoke"), json!({})).await),
+            (404, json!("not_found"))
+        );
+        let operator = Api::operator(&house).await;
+        assert_eq!(
+            told(&operator.post(&format!("{path}/pause"), json!({})).await),
+            (422, json!("invalid_value"))
+        );
+        let posing = c.post(&format!("{path}/pause"), json!({"side": "home"})).await;
+        assert_eq!(told(&posing), (422, json!("invalid_value")));
+
+        let revoked = ann.post(&format!("{path}/revoke"), json!({})).await;
+        assert_eq!(revoked.json()["status"], "revoked");
+        assert_eq!(rp1.userinfo(&token).await.status, 401);
+        let alive =
+            "SELECT COUNT(*) || '' FROM grants WHERE delegation_id IS NOT NULL AND revoked_at IS NULL";
+        assert_eq!(house.text(alive).await.as_deref(), Some("0"), "what was issued by it is revoked with it");
+        assert!(acts(&house, "org-c").await.is_err());
+        for step in ["approve", "pause", "resume", "revoke"] {
+            let before = house.before().await;
+            let late = c.post(&format!("{path}/{step}"), json!({})).await;
+            assert_eq!(told(&late), (409, json!("delegation_revoked")), "{step}");
+            house.refused(&before, "delegation_revoked").await;
+        }
+        // Both find all of it in their own trail.
+        for organization in ["org-a", "org-c"] {
+            let of = house.organization(organization).await;
+            for (action, many) in [
+                ("delegation.created", 1),
+                ("delegation.approved", 1),
+                ("delegation.paused", 2),
+                ("delegation.resumed", 2),
+                ("delegation.revoked", 1),
+            ] {
+                let about = json!(house.organization("org-c").await);
+                let events = house.audit().await;
+                let found = events.iter().filter(|event| {
+                    event.action == action
+                        && event.organization.as_deref() == Some(&of)
+                        && event.detail["target"] == about
+                });
+                assert_eq!(found.count(), many, "{action} of {organization}");
+            }
+        }
+        // The two may agree anew; the target may ask for it, too.
+        let anew = c.post("/delegations", json!({"home": "org-a", "roles": ["member"]})).await;
+        assert_eq!(anew.json()["proposed_by"], "target", "{}", anew.body);
+        let taken = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
+        assert_eq!(told(&taken), (409, json!("delegation_exists")));
+    }
+}
+
+#[tokio::test]
+async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_was_changed_nothing() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let c = Api::key(&house, "org-c", BOTH).await;
+        let owner = ann.post("/delegations", json!({"target": "org-c", "roles": ["owner"]})).await;
+        assert_eq!(told(&owner), (422, json!("invalid_value")));
+        let proposed = ann.post("/delegations", json!({"target": "org-c", "roles": ["admin"]})).await;
+        let path = format!("/delegations/{}", id(&proposed));
+        let approve = format!("{path}/approve");
+        let before = house.before().await;
+        assert_eq!(told(&c.post(&approve, json!({})).await), (403, json!("role_ceiling")));
+        house.refused(&before, "role_ceiling").await;
+        assert_eq!(ann.patch(&path, json!({"roles": ["no such"]})).await.status, 200);
+        assert_eq!(told(&c.post(&approve, json!({})).await), (422, json!("role_unknown")));
+        assert_eq!(ann.patch(&path, json!({"roles": ["member"]})).await.status, 200);
+        assert_eq!(c.post(&approve, json!({})).await.json()["status"], "active");
+
+        // Who proposed it changes it, and the other side has not approved that.
+        let before = house.before().await;
+        assert_eq!(
+            told(&c.patch(&path, json!({"roles": ["member"]})).await),
+            (403, json!("permission_missing"))
+        );
+        house.refused(&before, "permission_missing").await;
+        let same = ann.patch(&path, json!({"roles": ["member"]})).await;
+        assert_eq!(same.json()["status"], "active", "nothing was changed");
+        let changed = ann.patch(&path, json!({"roles": ["member", "admin"]})).await.json();
+        assert_eq!(
+            (&changed["status"], &changed["target"]["approved_at"]),
+            (&json!("proposed"), &Value::Null)
+        );
+        assert!(acts(&house, "org-c").await.is_err());
+        assert_eq!(told(&c.post(&approve, json!({})).await), (403, json!("role_ceiling")));
+
+        // And where the target proposes, it is held to the same.
+        let b = Api::key(&house, "org-b", BOTH).await;
+        let above = b.post("/delegations", json!({"home": "org-c", "roles": ["admin"]})).await;
+        assert_eq!(told(&above), (403, json!("role_ceiling")));
+        for (pointer, wrong) in [
+            ("/roles", json!({"roles": []})),
+            ("/only/0", json!({"only": ["no address"]})),
+            ("/only", json!({"only": []})),
+            ("/ends_at", json!({"ends_at": "2026-06-01T09:00:00Z"})),
+            ("/ends_at", json!({"starts_at": "2026-08-01T00:00:00Z", "ends_at": "2026-07-01T00:00:00Z"})),
+            ("/starts_at", json!({"starts_at": "soon"})),
+        ] {
+            let refused = ann.patch(&path, wrong.clone()).await;
+            assert_eq!(told(&refused), (422, json!("invalid_value")), "{wrong}");
+            assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
+        }
+        let window = json!({"starts_at": "2026-06-02T00:00:00Z", "ends_at": "2026-07-01T00:00:00Z",
+                            "roles": ["member"], "only": ["con@a.test"], "require_mfa": true});
+        assert_eq!(ann.patch(&path, window).await.status, 200);
+        assert_eq!(c.post(&approve, json!({})).await.json()["status"], "scheduled");
+    }
+}
+
+#[tokio::test]
+async fn d12_an_organization_that_is_not_there_for_it_reads_as_unknown() {
+    let house = House::opens().await;
+    let ann = Api::key(&house, "org-a", BOTH).await;
+    let operator = Api::operator(&house).await;
+    for (slug, change) in
+        [("off", "deactivated_at = 1"), ("gone", "deleted_at = 1"), ("bounded", "functional_roles = '[]'")]
+    {
+        operator.post("/organizations", json!({"slug": slug})).await;
+        house.execute(&format!("UPDATE organizations SET {change} WHERE slug = '{slug}'")).await;
+    }
+    let mut said = Vec::new();
+    for name in ["nowhere", "off", "gone", "bounded", "org_00000000000000000000000007"] {
+        let before = house.before().await;
+        let refused = ann.post("/delegations", json!({"target": name, "roles": ["member"]})).await;
+        let mut body = refused.json();
+        body.as_object_mut().unwrap().remove("request_id");
+        said.push((refused.status.as_u16(), body));
+        house.refused(&before, "not_found").await;
+    }
+    assert!(said.iter().all(|one| *one == said[0] && one.0 == 404), "{said:?}");
+    for wrong in [
+        json!({"target": "org-a", "roles": ["member"]}),
+        json!({"roles": ["member"]}),
+        json!({"home": "org-a", "target": "org-a", "roles": ["member"]}),
+    ] {
+        assert_eq!(told(&ann.post("/delegations", wrong).await), (422, json!("invalid_value")));
+    }
+    let foreign =
+        ann.post("/delegations", json!({"home": "org-b", "target": "org-c", "roles": ["member"]})).await;
+    assert_eq!(told(&foreign), (404, json!("not_found")));
+    for _ in 0..20 {
+        ann.post("/delegations", json!({"target": "nowhere", "roles": ["member"]})).await;
+    }
+    let guess = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
+    assert_eq!(told(&guess), (429, json!("rate_limited")));
+}
+
+#[tokio::test]
+async fn of_many_who_propose_at_once_one_does() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let (a, c) = (Api::key(&house, "org-a", BOTH).await, Api::key(&house, "org-c", BOTH).await);
+        let mut asks = Vec::new();
+        for _ in 0..6 {
+            asks.push((&a, json!({"target": "org-c", "roles": ["member"]})));
+            asks.push((&c, json!({"home": "org-a", "roles": ["member"]})));
+        }
+        let answers = join_all(asks.into_iter().map(|(api, body)| api.post("/delegations", body))).await;
+        let made = answers.iter().filter(|answer| answer.status == 201).count();
+        let others = answers.iter().filter(|answer| answer.json()["code"] == "delegation_exists").count();
+        assert_eq!((made, others), (1, 11));
+    }
+}
