@@ -176,3 +176,15 @@ async fn h07_c16_nobody_joins_by_a_domain_that_is_not_held_routed_and_trusted_no
     }
     assert!(comes(&house, "new@a.test").await);
 }
+
+#[tokio::test]
+async fn h07_s1_d5_what_the_operator_s_file_turns_on_makes_members_and_no_more() {
+    let claim = "name = \"a.test\"\norganization = \"org-a\"\n";
+    let plan = Plan::default()
+        .with("jit = \"create_and_join\"", "jit = \"expected_only\"")
+        .with(claim, &format!("{claim}auto_join = true\n"));
+    let house = plan.build().await;
+    assert!(comes(&house, "new@a.test").await);
+    assert_eq!(membership(&house, "new@a.test").await.as_deref(), Some("auto_join active [\"member\"]"));
+    assert!(!comes(&house, "info@a.test").await);
+}

@@ -124,7 +124,7 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGene
     if let Some(schema) = (route.body)(reads) {
         let content: Map<_, _> =
             route.kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": schema }))).collect();
-        operation["requestBody"] = json!({ "required": true, "content": content });
+        operation["requestBody"] = json!({ "required": route.body_required, "content": content });
     }
     operation
 }

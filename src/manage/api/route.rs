@@ -106,6 +106,8 @@ pub struct NoQuery {}
 pub trait Body: Sized + Send + Sync {
     /// The content types that it may come as; none: no body is taken.
     const KINDS: &'static [&'static str];
+    /// Whether there must be one.
+    const REQUIRED: bool = true;
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused>;
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
 }
@@ -167,6 +169,7 @@ pub struct Route {
     pub fresh: Option<Duration>,
     pub kind: &'static str,
     pub kinds: &'static [&'static str],
+    pub body_required: bool,
     pub query: fn(&mut SchemaGenerator) -> Schema,
     pub body: fn(&mut SchemaGenerator) -> Option<Schema>,
     pub answer: fn(&mut SchemaGenerator) -> Schema,
@@ -188,6 +191,7 @@ impl Route {
             fresh: O::FRESH,
             kind: O::KIND,
             kinds: O::Body::KINDS,
+            body_required: O::Body::REQUIRED,
             query: |generator| O::Query::json_schema(generator),
             body: |generator| O::Body::schema(generator),
             answer: |generator| generator.subschema_for::<O::Answer>(),

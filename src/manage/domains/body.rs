@@ -74,6 +74,7 @@ pub struct StartVerification {
 
 impl Body for StartVerification {
     const KINDS: &'static [&'static str] = <Json<Self> as Body>::KINDS;
+    const REQUIRED: bool = false;
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
         if bytes.is_empty() {
             Ok(Self::default())

@@ -89,7 +89,8 @@ impl Plan<'_, '_> {
         if renewed {
             fields.push(Field::secret("challenge"));
         }
-        if after.state == DomainState::Pending && !(renewed && self.mode == Mode::Plan) {
+        let waits = after.state == DomainState::Pending || after.next_challenge.is_some();
+        if waits && !(renewed && self.mode == Mode::Plan) {
             self.await_proof(&after);
         }
         if fields.is_empty() {
