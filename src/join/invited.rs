@@ -61,8 +61,8 @@ pub async fn accept(
     let found = invitations::by_token(tx, project, token).await?.ok_or(NotAccepted::Unknown)?;
     tx.lock(Lock::Shared, "organizations", &found.organization_id.to_string()).await?;
     let organization = organizations::by_id(tx, project, found.organization_id).await?;
-    let is_active =
-        organization.is_some_and(|organization| organization.is_active() && organization.deleted_at.is_none());
+    let is_active = organization
+        .is_some_and(|organization| organization.is_active() && organization.deleted_at.is_none());
     if !is_active || found.state(keep.now) != State::Pending {
         return Err(NotAccepted::Gone);
     }
@@ -99,11 +99,7 @@ async fn has_proved(
 }
 
 /// What the inviter may now, not when they wrote it.
-async fn may_still_give(
-    tx: &mut Tx<'_>,
-    keep: &Keep,
-    invitation: &Invitation,
-) -> Result<bool, StoreError> {
+async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -> Result<bool, StoreError> {
     let (project, organization) = (keep.project.id, invitation.organization_id);
     let custom = roles::permissions(tx, project, organization).await?;
     let exists = |name: &String| role::built_in(name).is_some() || custom.contains_key(name);
@@ -124,8 +120,7 @@ async fn may_still_give(
         Inviter::User(id) => {
             let alive = users::by_id(tx, project, id).await?.is_some_and(|user| user.disabled_at.is_none());
             let member = memberships::find(tx, organization, id).await?;
-            let Some(member) =
-                member.filter(|member| alive && member.status == MembershipStatus::Active)
+            let Some(member) = member.filter(|member| alive && member.status == MembershipStatus::Active)
             else {
                 return Ok(false);
             };

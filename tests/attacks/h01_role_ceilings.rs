@@ -27,9 +27,7 @@ async fn h01_whoever_gives_roles_gives_none_above_their_own() {
         let admin = Api::person(&house, "con@a.test", "org-a").await;
         let key = Api::key(&house, "org-a", &["members:write", "members:read"]).await;
         let con = house.user("con@a.test").await;
-        house
-            .execute("UPDATE memberships SET roles = '[\"admin\"]' WHERE roles = '[\"member\"]'")
-            .await;
+        house.execute("UPDATE memberships SET roles = '[\"admin\"]' WHERE roles = '[\"member\"]'").await;
         house.execute("UPDATE membership_roles SET role = 'admin' WHERE role = 'member'").await;
         let eve = house.has_member("eve@a.test", "org-a", &["member"]).await.to_string();
         let new = house.knows("new@a.test", "New").await.to_string();
@@ -38,7 +36,10 @@ async fn h01_whoever_gives_roles_gives_none_above_their_own() {
             for api in [&admin, &key] {
                 for (path, body) in [
                     ("/organizations/org-a/members".to_owned(), json!({"user_id": new, "roles": roles})),
-                    ("/organizations/org-a/members".to_owned(), json!({"user_id": con, "roles": roles, "restore": true})),
+                    (
+                        "/organizations/org-a/members".to_owned(),
+                        json!({"user_id": con, "roles": roles, "restore": true}),
+                    ),
                 ] {
                     let answer = api.post(&path, body).await;
                     assert_eq!(answer.json()["code"], json!(code), "{roles}: {}", answer.body);
@@ -52,9 +53,11 @@ async fn h01_whoever_gives_roles_gives_none_above_their_own() {
             }
         }
         house.unchanged(&before).await;
-        let fine = admin.patch(&format!("/organizations/org-a/members/{eve}/role"), json!({"role": "admin"})).await;
+        let fine =
+            admin.patch(&format!("/organizations/org-a/members/{eve}/role"), json!({"role": "admin"})).await;
         assert_eq!(fine.status, 200, "{}", fine.body);
-        let key = key.patch(&format!("/organizations/org-a/members/{eve}/role"), json!({"role": "member"})).await;
+        let key =
+            key.patch(&format!("/organizations/org-a/members/{eve}/role"), json!({"role": "member"})).await;
         assert_eq!(key.json()["code"], json!("role_ceiling"), "the key may less than an administrator");
     }
 }

@@ -155,7 +155,10 @@ async fn h02_of_two_requests_that_take_the_last_owners_away_one_is_refused() {
             assert_eq!(fine, 1, "{} {}", gone.body, other.body);
             let refused = [&gone, &other].into_iter().find(|answer| answer.status == 409).unwrap();
             assert_eq!(refused.json()["code"], json!("last_owner"));
-            assert_eq!(operator.get(&format!("/organizations/{slug}")).await.json()["has_owner"], json!(true));
+            assert_eq!(
+                operator.get(&format!("/organizations/{slug}")).await.json()["has_owner"],
+                json!(true)
+            );
         }
     }
 }

@@ -93,7 +93,8 @@ impl Operation for Read {
 
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<InvitationView>, Refused> {
         let (organization, id) = (desk.organization()?.id, desk.params.id("invitation_id")?);
-        let found = invitations::by_id(&mut desk.db(), organization, id).await?.ok_or_else(Refused::hidden)?;
+        let found =
+            invitations::by_id(&mut desk.db(), organization, id).await?.ok_or_else(Refused::hidden)?;
         Answer::new(200, &InvitationView::of(&found, desk.now))
     }
 }
@@ -169,8 +170,12 @@ impl Operation for Bulk {
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<RowResults>, Refused> {
         let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
         let any_kind = desk.caller.is_system();
-        let rows: Vec<Row> =
-            body.0.rows()?.into_iter().map(|row| (row.email.clone(), row.checked(any_kind).map_err(code_of))).collect();
+        let rows: Vec<Row> = body
+            .0
+            .rows()?
+            .into_iter()
+            .map(|row| (row.email.clone(), row.checked(any_kind).map_err(code_of)))
+            .collect();
         limit(&desk, organization, rows.len()).await?;
         desk.change(async move |change| {
             let mut results = Vec::with_capacity(rows.len());
@@ -236,7 +241,8 @@ impl Operation for Renew {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}/resend";
     const NAME: &'static str = "resend_invitation";
-    const SUMMARY: &'static str = "Gives an invitation another token, under the caller's rights; the one before is dead.";
+    const SUMMARY: &'static str =
+        "Gives an invitation another token, under the caller's rights; the one before is dead.";
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -301,7 +307,8 @@ impl Operation for ByToken {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/invitations/by-token/{token}";
     const NAME: &'static str = "read_invitation_by_token";
-    const SUMMARY: &'static str = "What somebody is invited to, for whoever has the token; it is not used up by that.";
+    const SUMMARY: &'static str =
+        "What somebody is invited to, for whoever has the token; it is not used up by that.";
     const NEED: Need = Need::Public;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];

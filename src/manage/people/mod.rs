@@ -128,7 +128,10 @@ async fn restore(
     match before.status {
         MembershipStatus::Removed if adding.restore => {}
         MembershipStatus::Removed => {
-            return Err(Refused::new(Code::MembershipBlocked, "they were removed; say restore to add them again"));
+            return Err(Refused::new(
+                Code::MembershipBlocked,
+                "they were removed; say restore to add them again",
+            ));
         }
         _ => return Err(Refused::new(Code::AlreadyMember, Code::AlreadyMember.title())),
     }
@@ -229,8 +232,7 @@ async fn known(
     of: &Membership,
 ) -> Result<Vec<String>, StoreError> {
     let custom = custom(change, organization).await?;
-    let exists =
-        |name: &&String| crate::model::role::built_in(name).is_some() || custom.contains_key(*name);
+    let exists = |name: &&String| crate::model::role::built_in(name).is_some() || custom.contains_key(*name);
     Ok(of.roles.iter().filter(exists).cloned().collect())
 }
 
@@ -239,7 +241,9 @@ async fn known(
 pub enum Going {
     /// By themselves.
     Leaving,
-    Removed { force: bool },
+    Removed {
+        force: bool,
+    },
 }
 
 /// Ends a membership: a tombstone stays, and nothing issued for it lives on (S1-R08, threats H05).
@@ -303,11 +307,7 @@ async fn shown(
 }
 
 /// A member who was not removed.
-async fn one(
-    db: &mut impl Read,
-    organization: OrganizationId,
-    user: UserId,
-) -> Result<Member, Refused> {
+async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId) -> Result<Member, Refused> {
     let found = people::one(db, organization, user).await?;
     found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
 }
@@ -323,11 +323,7 @@ async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused
     record_user(change, "user.enabled", user).await
 }
 
-async fn record_user(
-    change: &mut Change<'_, '_>,
-    action: &'static str,
-    user: UserId,
-) -> Result<(), Refused> {
+async fn record_user(change: &mut Change<'_, '_>, action: &'static str, user: UserId) -> Result<(), Refused> {
     let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed);
     let event = event.actor(change.keep.actor).request(change.keep.request).subject(user);
     change.record(&event).await

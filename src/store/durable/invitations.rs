@@ -129,12 +129,7 @@ pub async fn renew(
 }
 
 /// False: it is accepted or revoked already.
-pub async fn revoke(
-    tx: &mut Tx<'_>,
-    id: InvitationId,
-    by: &str,
-    now: Moment,
-) -> Result<bool, StoreError> {
+pub async fn revoke(tx: &mut Tx<'_>, id: InvitationId, by: &str, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE invitations SET revoked_at = $3, revoked_by = $2, pending = NULL
                WHERE id = $1 AND accepted_at IS NULL AND revoked_at IS NULL";
     Ok(tx.execute(sql, params![id, by, now]).await? == 1)

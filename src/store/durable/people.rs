@@ -203,7 +203,8 @@ pub async fn of_claim(
     domain: DomainId,
     email: &Email,
 ) -> Result<Option<UserId>, StoreError> {
-    let sql = "SELECT id FROM users WHERE project_id = $1 AND email_claim = $2 AND email_verified_at IS NOT NULL";
+    let sql =
+        "SELECT id FROM users WHERE project_id = $1 AND email_claim = $2 AND email_verified_at IS NOT NULL";
     let row = db.one(sql, params![project, email_claim(domain, email)]).await?;
     row.map(|row| row.get(0)).transpose()
 }
@@ -283,7 +284,20 @@ pub async fn search(
     let rows = db
         .all(
             sql,
-            params![project, low, high, organization, words, b.low, b.high, c.low, c.high, d.low, d.high, rows],
+            params![
+                project,
+                low,
+                high,
+                organization,
+                words,
+                b.low,
+                b.high,
+                c.low,
+                c.high,
+                d.low,
+                d.high,
+                rows
+            ],
         )
         .await?;
     let mut found: Vec<Found> = Vec::new();
@@ -390,5 +404,9 @@ pub async fn history(
             detail: json(row, 10)?,
         })
     };
-    db.all(sql, params![project, organization, user.to_string(), at, id, most]).await?.iter().map(happened).collect()
+    db.all(sql, params![project, organization, user.to_string(), at, id, most])
+        .await?
+        .iter()
+        .map(happened)
+        .collect()
 }

@@ -38,7 +38,8 @@ pub async fn pending(
     organization: OrganizationId,
     now: Moment,
 ) -> Result<Option<Transfer>, StoreError> {
-    let sql = concat!("SELECT ", columns!(), " FROM ownership_transfers WHERE pending = $1 AND expires_at > $2");
+    let sql =
+        concat!("SELECT ", columns!(), " FROM ownership_transfers WHERE pending = $1 AND expires_at > $2");
     db.one(sql, params![organization, now]).await?.as_ref().map(transfer).transpose()
 }
 
@@ -46,7 +47,8 @@ pub async fn pending(
 pub async fn insert(tx: &mut Tx<'_>, project: ProjectId, offered: &Transfer) -> Result<(), StoreError> {
     let sql = "UPDATE ownership_transfers SET pending = NULL WHERE pending = $1 AND expires_at <= $2";
     tx.execute(sql, params![offered.organization_id, offered.created_at]).await?;
-    let sql = "INSERT INTO ownership_transfers (id, project_id, organization_id, from_user, to_user, created_at,
+    let sql =
+        "INSERT INTO ownership_transfers (id, project_id, organization_id, from_user, to_user, created_at,
                                                 expires_at, pending)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $3)";
     let Transfer { id, organization_id, from, to, created_at, expires_at } = offered;

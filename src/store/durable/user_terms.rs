@@ -23,7 +23,8 @@ pub async fn put(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
         tx.execute(sql, params![user.project_id, term, user.id]).await?;
     }
     for term in wanted.difference(&there) {
-        let sql = "INSERT INTO user_terms (project_id, term, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO user_terms (project_id, term, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         tx.execute(sql, params![user.project_id, term, user.id]).await?;
     }
     Ok(())
@@ -81,6 +82,9 @@ mod tests {
         assert_eq!(words("a b c d e").len(), WORDS);
         assert_eq!(words(&"é".repeat(100))[0].len(), LONGEST);
         let (ranges, many) = ranges("an");
-        assert_eq!((many, ranges[0].low.as_slice(), ranges[0].high.as_slice()), (1, &b"an"[..], &b"an\xff"[..]));
+        assert_eq!(
+            (many, ranges[0].low.as_slice(), ranges[0].high.as_slice()),
+            (1, &b"an"[..], &b"an\xff"[..])
+        );
     }
 }

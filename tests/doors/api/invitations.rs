@@ -138,7 +138,16 @@ async fn s1_r21_m19_of_many_rows_each_has_its_own_result() {
         let statuses: Vec<_> = results.iter().map(|row| row["status"].as_str().unwrap().to_owned()).collect();
         assert_eq!(
             statuses,
-            ["created", "duplicate", "already_member", "pending", "invalid", "forbidden", "invalid", "created"]
+            [
+                "created",
+                "duplicate",
+                "already_member",
+                "pending",
+                "invalid",
+                "forbidden",
+                "invalid",
+                "created"
+            ]
         );
         assert!(results.iter().all(|row| row["token"].is_string() == (row["status"] == "created")));
         assert_eq!(house.count("invitations").await, 3);

@@ -112,7 +112,8 @@ async fn s1_r07_s1_l3_s2_35_s2_40_somebody_who_is_known_is_added_once() {
         let ask = |email: &str| json!({"email": email, "role": "member"});
         let added = ann
             .send(Method::POST, path, |request| {
-                let request = request.header("idempotency-key", "k1").header("content-type", "application/json");
+                let request =
+                    request.header("idempotency-key", "k1").header("content-type", "application/json");
                 request.body(ask(" EVE@a.test").to_string())
             })
             .await;
@@ -136,11 +137,17 @@ async fn s1_r07_s1_l3_s2_35_s2_40_somebody_who_is_known_is_added_once() {
             (ask("no address"), refusal(422, "invalid_value")),
             (json!({"email": "eve@a.test"}), refusal(400, "invalid_body")),
             (json!({"role": "member"}), refusal(400, "invalid_body")),
-            (json!({"email": "eve@a.test", "role": "member", "roles": ["member"]}), refusal(400, "invalid_body")),
+            (
+                json!({"email": "eve@a.test", "role": "member", "roles": ["member"]}),
+                refusal(400, "invalid_body"),
+            ),
             (json!({"email": "eve@a.test", "roles": []}), refusal(422, "invalid_value")),
             (json!({"email": "eve@a.test", "roles": ["member", "member"]}), refusal(422, "invalid_value")),
             (json!({"email": "eve@a.test", "role": "member", "kind": "home"}), refusal(422, "invalid_value")),
-            (json!({"email": "eve@a.test", "role": "member", "email_verified": true}), refusal(400, "unknown_field")),
+            (
+                json!({"email": "eve@a.test", "role": "member", "email_verified": true}),
+                refusal(400, "unknown_field"),
+            ),
         ] {
             assert_eq!(told(&ann.post(path, body.clone()).await), expected, "{body}");
         }
@@ -155,8 +162,7 @@ async fn s1_r07_s1_l3_s2_35_s2_40_somebody_who_is_known_is_added_once() {
         // Ten at once: one is added.
         let ida = house.knows("ida@a.test", "Ida").await;
         let body = json!({"user_id": ida.to_string(), "role": "member"});
-        let all =
-            futures_util::future::join_all((0..10).map(|_| ann.post(path, body.clone()))).await;
+        let all = futures_util::future::join_all((0..10).map(|_| ann.post(path, body.clone()))).await;
         assert_eq!(all.iter().filter(|answer| answer.status == 201).count(), 1);
         assert!(all.iter().all(|answer| answer.status == 201 || told(answer).1 == "already_member"));
     }
@@ -165,7 +171,8 @@ async fn s1_r07_s1_l3_s2_35_s2_40_somebody_who_is_known_is_added_once() {
 #[tokio::test]
 async fn s3_04_s3_06_in_an_exclusive_project_nobody_belongs_twice_or_moves() {
     for engine in ENGINES {
-        let plan = Plan::on(engine).with("slug = \"default\"", "slug = \"default\"\nmembership_mode = \"exclusive\"");
+        let plan = Plan::on(engine)
+            .with("slug = \"default\"", "slug = \"default\"\nmembership_mode = \"exclusive\"");
         let house = plan.build().await;
         let operator = Api::operator(&house).await;
         let eve = house.knows("eve@a.test", "Eve").await;
@@ -194,22 +201,36 @@ async fn s1_r08_h05_who_is_removed_has_nothing_at_once_and_comes_back_only_by_wo
         let con = Api::person(&house, "con@a.test", "org-a").await;
         let for_b = Api::person(&house, "con@a.test", "org-b").await;
         let ann = Api::person(&house, "ann@a.test", "org-a").await;
-        assert_eq!((con.get("/organizations/org-a").await.status, for_b.get("/organizations/org-b").await.status), (200.try_into().unwrap(), 200.try_into().unwrap()));
+        assert_eq!(
+            (con.get("/organizations/org-a").await.status, for_b.get("/organizations/org-b").await.status),
+            (200.try_into().unwrap(), 200.try_into().unwrap())
+        );
         let id = house.user("con@a.test").await;
         let path = format!("/organizations/org-a/members/{id}");
         let removed = delete(&ann, &path).await;
         assert_eq!((removed.status.as_u16(), &*removed.body), (204, ""));
         assert_eq!(con.get("/organizations/org-a").await.status, 401, "at once");
-        assert_eq!(for_b.get("/organizations/org-b").await.status, 401, "what they had by the delegation of A, too");
+        assert_eq!(
+            for_b.get("/organizations/org-b").await.status,
+            401,
+            "what they had by the delegation of A, too"
+        );
         let revoked = "SELECT CAST(COUNT(*) AS TEXT) FROM grants WHERE revoked_at IS NOT NULL";
         assert_eq!(house.text(revoked).await.as_deref(), Some("2"), "in the same transaction");
-        for answer in [delete(&ann, &path).await, ann.get(&path).await, ann.patch(&path, json!({"status": "active"})).await, ann.patch(&format!("{path}/role"), json!({"role": "member"})).await] {
+        for answer in [
+            delete(&ann, &path).await,
+            ann.get(&path).await,
+            ann.patch(&path, json!({"status": "active"})).await,
+            ann.patch(&format!("{path}/role"), json!({"role": "member"})).await,
+        ] {
             assert_eq!(told(&answer), refusal(404, "not_found"));
         }
 
         // Neither a sign-in nor the operator's file adds them again by stealth.
         let rp1 = Application::rp1(&house);
-        let arrival = Person::new("con@a.test").follows(&rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test")).await;
+        let arrival = Person::new("con@a.test")
+            .follows(&rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test"))
+            .await;
         assert_eq!(arrival.error().0, "access_denied");
         house.provision(&house.file).await;
         let status = "SELECT status FROM memberships WHERE source = 'manual' AND roles = '[\"member\"]'";
@@ -217,14 +238,23 @@ async fn s1_r08_h05_who_is_removed_has_nothing_at_once_and_comes_back_only_by_wo
 
         let body = json!({"user_id": id, "role": "member"});
         let before = house.before().await;
-        assert_eq!(told(&ann.post("/organizations/org-a/members", body.clone()).await), refusal(409, "membership_blocked"));
+        assert_eq!(
+            told(&ann.post("/organizations/org-a/members", body.clone()).await),
+            refusal(409, "membership_blocked")
+        );
         house.refused(&before, "membership_blocked").await;
         let mut body = body;
         body["restore"] = json!(true);
         let back = ann.post("/organizations/org-a/members", body).await;
         assert_eq!((back.status.as_u16(), &back.json()["removed_at"]), (201, &Value::Null), "{}", back.body);
         assert_eq!(con.get("/organizations/org-a").await.status, 401, "what was revoked stays so");
-        let events: Vec<_> = house.audit().await.into_iter().filter(|event| event.action.starts_with("organization.member.")).map(|event| event.action).collect();
+        let events: Vec<_> = house
+            .audit()
+            .await
+            .into_iter()
+            .filter(|event| event.action.starts_with("organization.member."))
+            .map(|event| event.action)
+            .collect();
         assert_eq!(events.iter().filter(|action| *action == "organization.member.removed").count(), 1);
     }
 }
@@ -240,7 +270,10 @@ async fn s1_r08_one_leaves_by_oneself_and_others_need_the_permission() {
     assert_eq!(told(&delete(&con, &path(&anns)).await), refusal(403, "permission_missing"));
     house.refused(&before, "permission_missing").await;
     let before = house.before().await;
-    assert_eq!(told(&delete(&con, &format!("{}?force=true", path(&own))).await), refusal(403, "permission_missing"));
+    assert_eq!(
+        told(&delete(&con, &format!("{}?force=true", path(&own))).await),
+        refusal(403, "permission_missing")
+    );
     house.refused(&before, "permission_missing").await;
     let before = house.before().await;
     assert_eq!(told(&delete(&ann, &path(&anns)).await), refusal(409, "last_owner"));
@@ -288,12 +321,23 @@ async fn s1_r09_other_roles_count_at_once_and_the_trail_says_which() {
         };
         assert_eq!(con.get("/organizations/org-a/members").await.status, 403);
         let admin = role(json!({"role": "admin"}), Some(&etag)).await;
-        assert_eq!((admin.status.as_u16(), &admin.json()["roles"]), (200, &json!(["admin"])), "{}", admin.body);
-        assert_eq!(con.get("/organizations/org-a/members").await.status, 200, "what they may is asked anew each time");
+        assert_eq!(
+            (admin.status.as_u16(), &admin.json()["roles"]),
+            (200, &json!(["admin"])),
+            "{}",
+            admin.body
+        );
+        assert_eq!(
+            con.get("/organizations/org-a/members").await.status,
+            200,
+            "what they may is asked anew each time"
+        );
         let stale = role(json!({"role": "member"}), Some(&etag)).await;
         assert_eq!(told(&stale), refusal(412, "precondition_failed"));
         let text = |column: &str| {
-            format!("SELECT {column} FROM audit_events WHERE action = 'organization.member.role_changed' ORDER BY id DESC LIMIT 1")
+            format!(
+                "SELECT {column} FROM audit_events WHERE action = 'organization.member.role_changed' ORDER BY id DESC LIMIT 1"
+            )
         };
         assert_eq!(house.text(&text("before")).await.as_deref(), Some("{\"roles\":[\"member\"]}"));
         assert_eq!(house.text(&text("after")).await.as_deref(), Some("{\"roles\":[\"admin\"]}"));
@@ -303,21 +347,35 @@ async fn s1_r09_other_roles_count_at_once_and_the_trail_says_which() {
 
         // An admin neither makes nor unmakes owners.
         let before = house.before().await;
-        for (user, body) in [(&id, json!({"role": "owner"})), (&anns, json!({"role": "member"})), (&anns, json!({"role": "owner"}))] {
+        for (user, body) in [
+            (&id, json!({"role": "owner"})),
+            (&anns, json!({"role": "member"})),
+            (&anns, json!({"role": "owner"})),
+        ] {
             let answer = con.patch(&format!("/organizations/org-a/members/{user}/role"), body).await;
             assert_eq!(told(&answer), refusal(403, "role_ceiling"));
         }
-        assert_eq!(told(&delete(&con, &format!("/organizations/org-a/members/{anns}")).await), refusal(403, "role_ceiling"));
-        let suspended = con.patch(&format!("/organizations/org-a/members/{anns}"), json!({"status": "suspended"})).await;
+        assert_eq!(
+            told(&delete(&con, &format!("/organizations/org-a/members/{anns}")).await),
+            refusal(403, "role_ceiling")
+        );
+        let suspended =
+            con.patch(&format!("/organizations/org-a/members/{anns}"), json!({"status": "suspended"})).await;
         assert_eq!(told(&suspended), refusal(403, "role_ceiling"));
         house.unchanged(&before).await;
 
-        let demoted = ann.patch(&format!("/organizations/org-a/members/{anns}/role"), json!({"role": "admin"})).await;
+        let demoted =
+            ann.patch(&format!("/organizations/org-a/members/{anns}/role"), json!({"role": "admin"})).await;
         assert_eq!(told(&demoted), refusal(409, "last_owner"));
         assert_eq!(role(json!({"role": "owner"}), None).await.status, 200, "an owner makes owners");
-        let demoted = ann.patch(&format!("/organizations/org-a/members/{anns}/role"), json!({"role": "admin"})).await;
+        let demoted =
+            ann.patch(&format!("/organizations/org-a/members/{anns}/role"), json!({"role": "admin"})).await;
         assert_eq!(demoted.status, 200);
-        assert_eq!(told(&role(json!({"role": "admin"}), None).await), refusal(403, "role_ceiling"), "an owner no more");
+        assert_eq!(
+            told(&role(json!({"role": "admin"}), None).await),
+            refusal(403, "role_ceiling"),
+            "an owner no more"
+        );
     }
 }
 
@@ -327,13 +385,23 @@ async fn s1_r08_a_suspended_member_has_nothing_until_they_are_activated() {
     let con = Api::person(&house, "con@a.test", "org-a").await;
     let ann = Api::person(&house, "ann@a.test", "org-a").await;
     let path = format!("/organizations/org-a/members/{}", house.user("con@a.test").await);
-    for (status, action) in [("suspended", "organization.member.suspended"), ("blocked", "organization.member.blocked")] {
+    for (status, action) in
+        [("suspended", "organization.member.suspended"), ("blocked", "organization.member.blocked")]
+    {
         let answer = ann.patch(&path, json!({"status": status})).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!(status)), "{}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["status"]),
+            (200, &json!(status)),
+            "{}",
+            answer.body
+        );
         assert_eq!(con.get("/organizations").await.status, 401);
         assert_eq!(house.events_of(action).await, 1);
     }
-    assert_eq!(ann.patch(&path, json!({"status": "active", "kind": "guest"})).await.json()["kind"], json!("guest"));
+    assert_eq!(
+        ann.patch(&path, json!({"status": "active", "kind": "guest"})).await.json()["kind"],
+        json!("guest")
+    );
     assert_eq!(con.get("/organizations").await.status, 401, "their tokens are dead for good");
     let before = house.before().await;
     for (body, expected) in [
@@ -346,7 +414,11 @@ async fn s1_r08_a_suspended_member_has_nothing_until_they_are_activated() {
         (json!({"roles": ["member"]}), refusal(400, "unknown_field")),
     ] {
         let answer = ann.patch(&path, body.clone()).await;
-        assert_eq!((answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned()), expected, "{body}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned()),
+            expected,
+            "{body}"
+        );
     }
     house.unchanged(&before).await;
     let anns = format!("/organizations/org-a/members/{}", house.user("ann@a.test").await);
@@ -369,7 +441,13 @@ async fn s1_l7_s2_39_who_may_what_is_reviewed_and_exported() {
         let lines: Vec<_> = csv.body.split("\r\n").collect();
         assert_eq!(lines.len(), 3, "{}", csv.body);
         assert!(lines[0].starts_with("user_id,email,email_verified,name,roles,"));
-        assert!(lines[1].starts_with(&format!("{eve},eve@a.test,true,\"'=HYPERLINK(\"\"http://evil\"\",\"\"x\"\")\",admin,")), "{}", lines[1]);
+        assert!(
+            lines[1].starts_with(&format!(
+                "{eve},eve@a.test,true,\"'=HYPERLINK(\"\"http://evil\"\",\"\"x\"\")\",admin,"
+            )),
+            "{}",
+            lines[1]
+        );
 
         let invite = json!({"email": "new@c.test", "role": "member", "send": false});
         assert_eq!(ann.post("/organizations/org-a/invitations", invite).await.status, 201);
@@ -390,7 +468,10 @@ async fn s1_l7_s2_39_who_may_what_is_reviewed_and_exported() {
         let kinds: Vec<_> = entries.iter().map(|one| (one["kind"].clone(), one["email"].clone())).collect();
         let member = |email: &str| (json!("member"), json!(email));
         let invited = (json!("invitation"), json!("new@c.test"));
-        assert_eq!(kinds, [member("ann@a.test"), member("eve@a.test"), (json!("api_key"), Value::Null), invited]);
+        assert_eq!(
+            kinds,
+            [member("ann@a.test"), member("eve@a.test"), (json!("api_key"), Value::Null), invited]
+        );
         assert_eq!(entries[2]["permissions"], json!(["members:read", "organization:read"]));
         assert!(entries[1]["permissions"].as_array().unwrap().contains(&json!("members:write")));
         let csv = ann.get("/organizations/org-a/access-review/export").await;
@@ -403,13 +484,25 @@ async fn s1_l7_s2_39_who_may_what_is_reviewed_and_exported() {
         let history = key.get(&format!("{eves}/history")).await;
         assert_eq!(history.status, 200, "{}", history.body);
         let items = history.json()["items"].clone();
-        assert_eq!((&items[0]["action"], &items[1]["action"]), (&json!("organization.member.removed"), &json!("organization.member.role_changed")));
-        assert_eq!((&items[0]["before"]["status"], &items[0]["after"]["status"]), (&json!("active"), &json!("removed")));
+        assert_eq!(
+            (&items[0]["action"], &items[1]["action"]),
+            (&json!("organization.member.removed"), &json!("organization.member.role_changed"))
+        );
+        assert_eq!(
+            (&items[0]["before"]["status"], &items[0]["after"]["status"]),
+            (&json!("active"), &json!("removed"))
+        );
         assert_eq!(items[0]["actor"], json!(house.user("ann@a.test").await));
         let first = key.get(&format!("{eves}/history?limit=1")).await.json();
-        let next = key.get(&format!("{eves}/history?limit=1&cursor={}", first["next_cursor"].as_str().unwrap())).await.json();
+        let next = key
+            .get(&format!("{eves}/history?limit=1&cursor={}", first["next_cursor"].as_str().unwrap()))
+            .await
+            .json();
         assert_eq!((&first["items"][0], &next["items"][0]), (&items[0], &items[1]));
         let stranger = house.knows("far@b.test", "Far").await;
-        assert_eq!(told(&key.get(&format!("/organizations/org-a/members/{stranger}/history")).await), refusal(404, "not_found"));
+        assert_eq!(
+            told(&key.get(&format!("/organizations/org-a/members/{stranger}/history")).await),
+            refusal(404, "not_found")
+        );
     }
 }

@@ -50,12 +50,14 @@ async fn s2_38_people_are_found_by_how_their_names_and_addresses_begin() {
             ("mith", vec![], vec![]),
             ("'; --", vec![], vec![]),
         ] {
-            let query = form_urlencoded::Serializer::new(String::new()).append_pair("search", search).finish();
+            let query =
+                form_urlencoded::Serializer::new(String::new()).append_pair("search", search).finish();
             assert_eq!(names(&operator.get(&format!("/users?{query}")).await), all, "{search}");
             assert_eq!(names(&key.get(&format!("/users?{query}")).await), own, "{search}");
         }
         let of_a = operator.get("/users?search=%C3%BCl&organization_id=org-a").await.json();
-        let members: Vec<_> = of_a["items"].as_array().unwrap().iter().map(|one| one["is_member"].clone()).collect();
+        let members: Vec<_> =
+            of_a["items"].as_array().unwrap().iter().map(|one| one["is_member"].clone()).collect();
         assert_eq!(members, [json!(true), json!(false)]);
         for number in 0..30 {
             house.has_member(&format!("many{number}@c.test"), "org-a", &["member"]).await;
@@ -119,13 +121,20 @@ async fn h02_s3_06_a_disabled_user_has_nothing_and_the_last_owner_is_not_disable
         Api::person(&house, "ann@a.test", "org-a").await;
         let (cons, anns) = (house.user("con@a.test").await, house.user("ann@a.test").await);
         let read = operator.get(&format!("/users/{cons}")).await;
-        assert_eq!((&read.json()["email"], &read.json()["disabled_at"]), (&json!("con@a.test"), &Value::Null));
+        assert_eq!(
+            (&read.json()["email"], &read.json()["disabled_at"]),
+            (&json!("con@a.test"), &Value::Null)
+        );
         let before = house.before().await;
         let last = operator.patch(&format!("/users/{anns}"), json!({"disabled": true})).await;
         assert_eq!(told(&last), (409, "last_owner".to_owned()));
         assert!(last.json()["detail"].as_str().unwrap().contains(&house.organization("org-a").await));
         house.refused(&before, "last_owner").await;
-        for body in [json!({"home_organization_id": "x"}), json!({"email": "x@a.test"}), json!({"email_verified": true})] {
+        for body in [
+            json!({"home_organization_id": "x"}),
+            json!({"email": "x@a.test"}),
+            json!({"email_verified": true}),
+        ] {
             let refused = operator.patch(&format!("/users/{cons}"), body.clone()).await;
             assert!(matches!(&*told(&refused).1, "user_not_movable" | "unknown_field"), "C25: {body}");
         }
@@ -138,7 +147,10 @@ async fn h02_s3_06_a_disabled_user_has_nothing_and_the_last_owner_is_not_disable
         assert_eq!(con.get("/organizations").await.status, 401, "what was revoked stays so");
         assert_eq!(told(&operator.get("/users/user_x").await), (404, "not_found".to_owned()));
         for api in [Api::key(&house, "org-a", &["members:read", "members:write"]).await] {
-            assert_eq!(told(&api.get(&format!("/users/{cons}")).await), (403, "operator_required".to_owned()));
+            assert_eq!(
+                told(&api.get(&format!("/users/{cons}")).await),
+                (403, "operator_required".to_owned())
+            );
         }
     }
 }

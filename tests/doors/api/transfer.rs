@@ -43,16 +43,32 @@ async fn s1_r11_s1_l8_an_owner_offers_it_and_the_other_accepts_once() {
         let body = json!({"user_id": cons});
         assert_eq!(told(&ann.get(PATH).await), refusal(404, "not_found"));
         let offered = ann.post(PATH, body.clone()).await;
-        assert_eq!((offered.status.as_u16(), &offered.json()["status"]), (202, &json!("pending")), "{}", offered.body);
-        assert_eq!((roles(&house, &anns).await, roles(&house, &cons).await), ("[\"owner\"]".into(), "[\"member\"]".into()));
+        assert_eq!(
+            (offered.status.as_u16(), &offered.json()["status"]),
+            (202, &json!("pending")),
+            "{}",
+            offered.body
+        );
+        assert_eq!(
+            (roles(&house, &anns).await, roles(&house, &cons).await),
+            ("[\"owner\"]".into(), "[\"member\"]".into())
+        );
         assert_eq!(told(&ann.post(PATH, body.clone()).await), refusal(409, "transfer_pending"));
         assert_eq!(con.get(PATH).await.json(), offered.json());
         let before = house.before().await;
         assert_eq!(told(&accepts(&ann).await), refusal(404, "not_found"), "it is not hers to accept");
         house.refused(&before, "not_found").await;
         let accepted = accepts(&con).await;
-        assert_eq!((accepted.status.as_u16(), &accepted.json()["status"]), (200, &json!("transferred")), "{}", accepted.body);
-        assert_eq!((roles(&house, &anns).await, roles(&house, &cons).await), ("[\"admin\"]".into(), "[\"owner\"]".into()));
+        assert_eq!(
+            (accepted.status.as_u16(), &accepted.json()["status"]),
+            (200, &json!("transferred")),
+            "{}",
+            accepted.body
+        );
+        assert_eq!(
+            (roles(&house, &anns).await, roles(&house, &cons).await),
+            ("[\"admin\"]".into(), "[\"owner\"]".into())
+        );
         assert_eq!(house.events_of("organization.ownership_transferred").await, 1);
         assert_eq!(told(&accepts(&con).await), refusal(404, "not_found"));
         assert_eq!(told(&ann.post(PATH, body).await), refusal(403, "permission_missing"), "an owner no more");
@@ -60,7 +76,10 @@ async fn s1_r11_s1_l8_an_owner_offers_it_and_the_other_accepts_once() {
         // At once, where nobody is to be asked.
         let back = con.post(PATH, json!({"user_id": anns, "acceptance_required": false})).await;
         assert_eq!(back.status, 200, "{}", back.body);
-        assert_eq!((roles(&house, &anns).await, roles(&house, &cons).await), ("[\"owner\"]".into(), "[\"admin\"]".into()));
+        assert_eq!(
+            (roles(&house, &anns).await, roles(&house, &cons).await),
+            ("[\"owner\"]".into(), "[\"admin\"]".into())
+        );
     }
 }
 
@@ -111,7 +130,8 @@ async fn s1_r11_h02_of_many_heirs_there_is_one() {
         let ann = Api::person(&house, "ann@a.test", "org-a").await;
         let mut heirs = vec![house.user("con@a.test").await];
         for number in 0..9 {
-            heirs.push(house.has_member(&format!("e{number}@a.test"), "org-a", &["member"]).await.to_string());
+            heirs
+                .push(house.has_member(&format!("e{number}@a.test"), "org-a", &["member"]).await.to_string());
         }
         assert_eq!(ann.post(PATH, json!({"user_id": heirs[0]})).await.status, 202);
         let give = |to: &String| {

@@ -157,8 +157,17 @@ impl Operation for Export {
     async fn run(desk: Desk, query: ExportFilters, _: NoBody) -> Result<Answer<String>, Refused> {
         let mut listing = Filters::from(query).listing(&desk, None, STEP)?;
         let mut table = csv::line([
-            "user_id", "email", "email_verified", "name", "roles", "kind", "status", "source", "created_at",
-            "last_sign_in_at", "last_active_at",
+            "user_id",
+            "email",
+            "email_verified",
+            "name",
+            "roles",
+            "kind",
+            "status",
+            "source",
+            "created_at",
+            "last_sign_in_at",
+            "last_active_at",
         ]);
         let mut rows = 0;
         while rows < MOST_EXPORTED {
@@ -262,7 +271,8 @@ impl Operation for Patch {
     const METHOD: Method = Method::PATCH;
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}";
     const NAME: &'static str = "patch_member";
-    const SUMMARY: &'static str = "Suspends, blocks or activates a member, or says what kind of member they are.";
+    const SUMMARY: &'static str =
+        "Suspends, blocks or activates a member, or says what kind of member they are.";
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -331,8 +341,7 @@ impl Operation for Remove {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}";
     const NAME: &'static str = "remove_member";
-    const SUMMARY: &'static str =
-        "Removes a member, or oneself: whoever may see the organization may leave it. To remove others needs `members:write`.";
+    const SUMMARY: &'static str = "Removes a member, or oneself: whoever may see the organization may leave it. To remove others needs `members:write`.";
     const NEED: Need = Need::Permitted(Permission::OrganizationRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];

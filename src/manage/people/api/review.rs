@@ -77,8 +77,7 @@ impl Operation for History {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}/history";
     const NAME: &'static str = "list_member_history";
-    const SUMMARY: &'static str =
-        "What happened to a member, the latest first; of who was removed, too.";
+    const SUMMARY: &'static str = "What happened to a member, the latest first; of who was removed, too.";
     const NEED: Need = Need::Permitted(Permission::MembersRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -281,8 +280,7 @@ impl Operation for AccessReview {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/access-review";
     const NAME: &'static str = "review_access";
-    const SUMMARY: &'static str =
-        "Everybody and everything that may do anything in the organization: members, then keys, then invitations that wait.";
+    const SUMMARY: &'static str = "Everybody and everything that may do anything in the organization: members, then keys, then invitations that wait.";
     const NEED: Need = Need::Permitted(Permission::MembersRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -325,8 +323,17 @@ impl Operation for ExportAccessReview {
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<String>, Refused> {
         let review = Review::of(&desk).await?;
         let mut table = csv::line([
-            "kind", "id", "name", "email", "roles", "permissions", "status", "source", "created_at",
-            "expires_at", "last_active_at",
+            "kind",
+            "id",
+            "name",
+            "email",
+            "roles",
+            "permissions",
+            "status",
+            "source",
+            "created_at",
+            "expires_at",
+            "last_active_at",
         ]);
         let (mut next, mut rows) = (Some(Next::Members(None)), 0);
         while let Some(from) = next.filter(|_| rows < MOST_EXPORTED) {

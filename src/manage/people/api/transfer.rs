@@ -69,8 +69,7 @@ impl Operation for Transfer {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/organizations/{organization_id}/transfer-ownership";
     const NAME: &'static str = "transfer_ownership";
-    const SUMMARY: &'static str =
-        "Offers the caller's ownership to an active member, or gives it at once; the caller becomes an administrator.";
+    const SUMMARY: &'static str = "Offers the caller's ownership to an active member, or gives it at once; the caller becomes an administrator.";
     const NEED: Need = Need::Permitted(Permission::OrganizationTransfer);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200, 202];
@@ -105,7 +104,8 @@ impl Operation for Read {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/transfer-ownership";
     const NAME: &'static str = "read_ownership_transfer";
-    const SUMMARY: &'static str = "What is offered, for who offers it, who is to have it, and who sees the members.";
+    const SUMMARY: &'static str =
+        "What is offered, for who offers it, who is to have it, and who sees the members.";
     const NEED: Need = Need::Permitted(Permission::OrganizationRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];

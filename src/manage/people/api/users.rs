@@ -38,17 +38,12 @@ impl Operation for Search {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/users";
     const NAME: &'static str = "search_users";
-    const SUMMARY: &'static str =
-        "At most 20 people whose names or addresses begin so: of the project for the operator, else members of the caller's organization.";
+    const SUMMARY: &'static str = "At most 20 people whose names or addresses begin so: of the project for the operator, else members of the caller's organization.";
     const NEED: Need = Need::Any;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[
-        Code::SearchTooShort,
-        Code::PermissionMissing,
-        Code::OrganizationFunctionMissing,
-        Code::NotFound,
-    ];
+    const CODES: &'static [Code] =
+        &[Code::SearchTooShort, Code::PermissionMissing, Code::OrganizationFunctionMissing, Code::NotFound];
     type Query = SearchQuery;
     type Body = NoBody;
     type Answer = FoundUsers;
