@@ -23,13 +23,26 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
-        Self([("organization_id", organization), ("connection_id", connection)].into())
+        let role = "role_00000000000000000000000009";
+        let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+        house
+            .execute(&format!(
+                "INSERT INTO roles (id, project_id, organization_id, scope, name, display_name, permissions, created_at,
+                                    updated_at)
+                 VALUES ('{role}', '{project}', '{organization}', 'organization', 'one', 'One', '[]', 1, 1)"
+            ))
+            .await;
+        Self(
+            [("organization_id", organization), ("connection_id", connection), ("role_id", role.to_owned())]
+                .into(),
+        )
     }
 
     /// Things that are nowhere.
     fn unknown() -> Self {
         let none = "00000000000000000000000007";
-        Self([("organization_id", format!("org_{none}")), ("connection_id", format!("conn_{none}"))].into())
+        let of = |name, prefix: &str| (name, format!("{prefix}_{none}"));
+        Self([of("organization_id", "org"), of("connection_id", "conn"), of("role_id", "role")].into())
     }
 
     /// A path with these in it.

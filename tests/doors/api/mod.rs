@@ -5,4 +5,7 @@ mod document;
 mod everyone;
 mod lifecycle;
 mod organizations;
+mod policy;
 mod requests;
+mod roles;
+mod session;
