@@ -23,6 +23,15 @@ impl Ids {
     async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
+        let role = "role_00000000000000000000000009";
+        let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+        house
+            .execute(&format!(
+                "INSERT INTO roles (id, project_id, organization_id, scope, name, display_name, permissions, created_at,
+                                    updated_at)
+                 VALUES ('{role}', '{project}', '{organization}', 'organization', 'one', 'One', '[]', 1, 1)"
+            ))
+            .await;
         let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
         plant(house, "default", holder).await;
         let one = async |sql: &str| house.text(sql).await.unwrap();
@@ -41,6 +50,7 @@ impl Ids {
             ("connection_id", connection),
             ("domain_id", domain),
             ("user_id", user),
+            ("role_id", role.to_owned()),
             ("api_key_id", api_key),
             ("delegation_id", delegation),
             ("application_id", application),
@@ -57,6 +67,7 @@ impl Ids {
             ("organization_id", format!("org_{none}")),
             ("connection_id", format!("conn_{none}")),
             ("domain_id", format!("dom_{none}")),
+            ("role_id", format!("role_{none}")),
             ("user_id", format!("user_{none}")),
             ("api_key_id", format!("apk_{none}")),
             ("delegation_id", format!("dlg_{none}")),

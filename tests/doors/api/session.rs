@@ -1,0 +1,266 @@
+//! Who somebody is, for whom they act, and what they may do.
+
+use serde_json::{Value, json};
+
+use crate::house::api::{Api, access_token};
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House};
+use crate::house::visitor::Answer;
+use behalf::model::api_key::OperatorRole;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+fn told(answer: &Answer) -> (u16, String) {
+    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn switch(api: &Api, to: &str) -> Answer {
+    api.post("/organizations/switch", json!({"organization_id": to})).await
+}
+
+async fn current(api: &Api) -> Value {
+    api.get("/session").await.json()["current_organization"]["slug"].clone()
+}
+
+#[tokio::test]
+async fn s0_15_s0_21_s0_22_s1_r10_who_switches_has_one_current_organization_of_their_own() {
+    for engine in ENGINES {
+        let mut house = House::on(engine).await;
+        let token = access_token(&house, "con@a.test", "org-a").await;
+        let con = Api::with(&house, Some(token.clone())).await;
+        assert_eq!(current(&con).await, Value::Null, "they have not switched yet");
+        for (to, name) in [("org-a", "org-a"), ("org-b", "org-b")] {
+            let switched = switch(&con, to).await;
+            assert_eq!(switched.status, 200, "{}", switched.body);
+            assert_eq!(switched.json()["organization"]["slug"], json!(name));
+            assert_eq!(switched.json()["delegation_id"].is_string(), to == "org-b");
+            assert_eq!(current(&con).await, json!(name));
+        }
+        assert_eq!(house.events_of("session.organization_switched").await, 2);
+        // To a foreign one, an unknown one and nonsense, in the same words.
+        let mut words = Vec::new();
+        let foreign = house.organization("org-c").await;
+        for to in ["org-c", &foreign, "nowhere", "org_00000000000000000000000007", "ORG-A", ""] {
+            let before = house.before().await;
+            let refused = switch(&con, to).await;
+            assert_eq!(told(&refused), (403, "not_a_member".into()), "{to}");
+            words.push(refused.json()["detail"].clone());
+            house.refused(&before, "not_a_member").await;
+            assert_eq!(current(&con).await, json!("org-b"));
+        }
+        words.dedup();
+        assert_eq!(words.len(), 1);
+        // The token is still of what it was made for: nothing of B is open to it.
+        assert_eq!(con.get("/me").await.json()["organization"]["slug"], json!("org-a"));
+        assert_eq!(told(&con.get("/organizations/org-b").await), (404, "not_found".into()), "S0-24");
+        house.restart().await;
+        let con = Api::with(&house, Some(token)).await;
+        assert_eq!(current(&con).await, json!("org-b"), "it outlives the server");
+        let key = Api::key(&house, "org-a", &["organization:read"]).await;
+        for api in [&key, &Api::operator(&house).await] {
+            assert_eq!(told(&api.get("/session").await), (403, "person_required".into()));
+            assert_eq!(told(&switch(api, "org-a").await), (403, "person_required".into()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn s0_23_of_many_who_switch_at_once_one_is_the_last() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        let all = ["org-a", "org-b"].repeat(10);
+        let answers = futures_util::future::join_all(all.iter().map(|to| switch(&con, to))).await;
+        let done = answers.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(done, 20, "{:?}", answers.iter().map(told).collect::<Vec<_>>());
+        let last = current(&con).await;
+        assert!(["org-a", "org-b"].contains(&last.as_str().unwrap()), "{last}");
+        assert_eq!(current(&con).await, last);
+    }
+}
+
+#[tokio::test]
+async fn s0_30_s1_r10_what_somebody_may_not_act_for_any_more_is_current_no_more() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        switch(&con, "org-b").await;
+        let turn = async |way: &str| {
+            let path = format!("/organizations/org-b/{way}");
+            operator.send(reqwest::Method::POST, &path, |ask| ask).await.status.as_u16()
+        };
+        assert_eq!(turn("deactivate").await, 200);
+        assert_eq!(current(&con).await, Value::Null);
+        assert_eq!(told(&switch(&con, "org-b").await), (403, "not_a_member".into()));
+        assert_eq!(turn("reactivate").await, 200);
+        assert_eq!(current(&con).await, Value::Null, "H03: what was before is over");
+        assert_eq!(switch(&con, "org-b").await.status, 200);
+        assert_eq!(current(&con).await, json!("org-b"));
+        house.execute("UPDATE delegations SET paused_at = 1").await;
+        assert_eq!(current(&con).await, Value::Null);
+        house.execute("UPDATE delegations SET paused_at = NULL").await;
+        // Stricter than how they have signed in.
+        for (body, code) in [
+            (json!({"require_mfa": true}), "mfa_required"),
+            (json!({"require_mfa": false, "delegations": "none"}), "not_a_member"),
+        ] {
+            operator.patch("/organizations/org-b/policy", body).await;
+            let before = house.before().await;
+            assert_eq!(told(&switch(&con, "org-b").await), (403, code.into()));
+            house.refused(&before, code).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+    // Con is a guest of C as well.
+    let user = "SELECT user_id FROM identities WHERE email = 'con@a.test'";
+    let (user, c) = (house.text(user).await.unwrap(), house.organization("org-c").await);
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    let sql = format!(
+        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
+         VALUES ('mem_00000000000000000000000007', '{project}', '{c}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
+    );
+    assert_eq!(house.execute(&sql).await, 1);
+    assert_eq!(switch(&con, "org-c").await.status, 200);
+    let forced = json!({"enforcement": "required"});
+    operator.patch("/organizations/org-c/policy?force=true", forced).await;
+    let before = house.before().await;
+    assert_eq!(told(&switch(&con, "org-a").await).0, 200);
+    assert_eq!(told(&switch(&con, "org-c").await), (403, "sso_required".into()));
+    assert!(
+        house.events_since(&before).await.iter().any(|event| event.reason.as_deref() == Some("sso_required"))
+    );
+    assert_eq!(current(&con).await, json!("org-a"));
+}
+
+#[tokio::test]
+async fn s0_21_what_somebody_has_switched_to_is_where_their_next_login_goes() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    access_token(&house, "ann@a.test", "org-a").await;
+    let mut person = Person::new("con@a.test");
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let arrival = person.follows(&ask).await;
+    let con = Api::with(&house, Some(ask.redeems(&arrival).await.access_token)).await;
+    assert!(person.follows(&rp1.asks()).await.is_picker(), "there are two");
+    assert_eq!(switch(&con, "org-b").await.status, 200);
+    let ask = rp1.asks();
+    let arrival = person.follows(&ask).await;
+    assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
+    let chosen = person.follows(&rp1.asks().with("prompt", "select_organization")).await;
+    assert!(chosen.is_picker(), "who wants to choose does");
+    house.execute("UPDATE delegations SET paused_at = 1").await;
+    let ask = rp1.asks();
+    let arrival = person.follows(&ask).await;
+    assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-a"));
+}
+
+#[tokio::test]
+async fn s0_14_s0_27_everybody_is_told_what_they_may_do_and_why() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let role = json!({"organization_id": "org-a", "name": "helper", "permissions": ["organization:read", "tickets:read"]});
+        assert_eq!(operator.post("/roles", role).await.status, 201);
+        let file = house.file.replace(
+            r#"{ email = "con@a.test", roles = ["member"] }"#,
+            r#"{ email = "con@a.test", roles = ["member", "helper"] }"#,
+        );
+        house.provision(&file).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        let mine = con.get("/me/permissions?organization=org-a").await;
+        assert_eq!(mine.status, 200, "{}", mine.body);
+        assert_eq!(mine.json()["organization_id"], json!(house.organization("org-a").await));
+        let read = json!({
+            "permission": "organization:read", "effective": true, "masked_by": null,
+            "reasons": [{"layer": "built_in", "name": "member"}, {"layer": "custom", "name": "helper"}],
+        });
+        let tickets = json!({
+            "permission": "tickets:read", "effective": true, "masked_by": null,
+            "reasons": [{"layer": "custom", "name": "helper"}],
+        });
+        assert_eq!(mine.json()["permissions"], json!([read, tickets]));
+        for other in ["org-b", "org-c", "nowhere"] {
+            let answer = con.get(&format!("/me/permissions?organization={other}")).await;
+            assert_eq!(told(&answer), (404, "not_found".into()), "{other}");
+        }
+        let auditor = Api::by(&house, OperatorRole::Auditor).await;
+        let all = auditor.get("/me/permissions?organization=org-b").await.json();
+        let all = all["permissions"].as_array().unwrap();
+        assert!(all.iter().all(|one| one["permission"].as_str().unwrap().ends_with(":read")));
+        assert_eq!(all[0]["reasons"], json!([{"layer": "operator", "name": "auditor"}]));
+        let key = Api::key(&house, "org-a", &["members:read"]).await;
+        let of_key = key.get("/me/permissions").await.json();
+        assert_eq!(of_key["permissions"][0]["reasons"][0]["layer"], json!("key"));
+    }
+}
+
+#[tokio::test]
+async fn s1_w5_who_acts_for_nobody_holds_no_role() {
+    let house = House::opens().await;
+    access_token(&house, "ann@a.test", "org-a").await;
+    let rp1 = Application::rp1(&house);
+    let scope = "openid profile email organizations organization:* roles permissions";
+    let ask = rp1.asks().with("login_hint", "ann@a.test").with("scope", scope);
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    assert!(tokens.id.get("org_id").is_none(), "{:?}", tokens.id);
+    let ann = Api::with(&house, Some(tokens.access_token)).await;
+    let me = ann.get("/me").await.json();
+    assert_eq!((&me["organization"], &me["roles"]), (&Value::Null, &json!([])));
+    assert_eq!(me["user"]["email"], json!("ann@a.test"));
+    assert_eq!(ann.get("/me/permissions").await.json()["permissions"], json!([]));
+    assert_eq!(told(&ann.get("/organizations/org-a").await), (404, "not_found".into()), "S0-24");
+    let own = ann.get("/me/organizations").await.json();
+    assert_eq!(own["items"][0]["roles"], json!(["owner"]), "which she would have there");
+    assert_eq!(switch(&ann, "org-a").await.status, 200);
+}
+
+#[tokio::test]
+async fn s0_12_s0_31_a_persons_organizations_come_in_pages_their_own_first() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        let first = con.get("/me/organizations").await.json();
+        let names = |page: &Value| -> Vec<(String, String)> {
+            let word = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| (word(one, "slug"), word(one, "via")))
+                .collect()
+        };
+        assert_eq!(names(&first), [("org-a".to_owned(), "membership".to_owned())]);
+        let next = first["next_cursor"].as_str().unwrap();
+        let second = con.get(&format!("/me/organizations?cursor={next}")).await.json();
+        assert_eq!(names(&second), [("org-b".to_owned(), "delegation".to_owned())]);
+        assert_eq!(second["next_cursor"], Value::Null);
+        house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'").await;
+        assert_eq!(con.get("/me/organizations").await.json()["next_cursor"], Value::Null);
+        let bob = Api::with(&house, Some(access_token(&house, "ann@a.test", "org-a").await)).await;
+        let stolen = bob.get(&format!("/me/organizations?cursor={next}")).await;
+        assert_eq!(told(&stolen), (400, "cursor_invalid".into()), "a cursor is one person's");
+    }
+}
+
+#[tokio::test]
+async fn m05_a_token_for_somebody_else_opens_nothing_here() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("login_hint", "ann@a.test");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    // Before the application may have tokens for the API, and its ID token at any time.
+    let tokens = ask.redeems(&arrival).await;
+    let raw = tokens.access_token.clone();
+    for path in ["/me", "/me/organizations", "/me/permissions", "/session", "/roles"] {
+        let refused = Api::with(&house, Some(raw.clone())).await.get(path).await;
+        assert_eq!(told(&refused), (401, "unauthenticated".into()), "{path}");
+    }
+}
