@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Whole;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
-use crate::model::application::Application;
+use crate::model::application::{Application, ClaimShape};
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 
 /// What a list shows of one.
@@ -56,11 +56,37 @@ pub struct ApplicationView {
     pub connections: Vec<String>,
     /// The organizations that may use it, by their ids; `null`: all.
     pub organizations: Option<Vec<String>>,
-    pub claims: Value,
+    pub claims: ClaimsView,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
+}
+
+/// How organizations show in its tokens.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ClaimsView {
+    #[schemars(extend("enum" = ["objects", "names", "ids", "map_by_name", "map_by_id"]))]
+    pub organizations: &'static str,
+    #[schemars(extend("enum" = ["slug", "display_name"]))]
+    pub org_name: &'static str,
+    pub org_display_name: bool,
+    pub org_slug: bool,
+    pub user_in_id_token: bool,
+    pub idp: bool,
+}
+
+impl ClaimsView {
+    fn of(claims: &ClaimShape) -> Self {
+        Self {
+            organizations: claims.organizations.word(),
+            org_name: claims.org_name.word(),
+            org_display_name: claims.org_display_name,
+            org_slug: claims.org_slug,
+            user_in_id_token: claims.user_in_id_token,
+            idp: claims.idp,
+        }
+    }
 }
 
 /// With its new secret, which is shown this once.
@@ -110,7 +136,7 @@ impl ApplicationView {
             organizations: settings
                 .organizations_limited
                 .then(|| whole.listed.iter().map(ToString::to_string).collect()),
-            claims: json!(settings.claims),
+            claims: ClaimsView::of(&settings.claims),
             created_at: it.created_at.rfc3339(),
             updated_at: it.updated_at.rfc3339(),
         }

@@ -29,6 +29,7 @@ pub struct AuditEventView {
     pub request_id: Option<String>,
     /// Of what was changed: only what differs.
     pub before: Option<Value>,
+    /// The same, as it is now.
     pub after: Option<Value>,
     /// Further facts.
     pub detail: Value,

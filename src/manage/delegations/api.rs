@@ -187,63 +187,117 @@ impl Operation for Patch {
     }
 }
 
-/// What either side does to one, for itself.
-macro_rules! step {
-    ($(#[$doc:meta])* $name:ident = $path:literal $word:literal $summary:literal $does:ident [$($code:ident),*]) => {
-        $(#[$doc])*
-        pub struct $name;
+/// `POST /delegations/{delegation_id}/approve`
+pub struct Approve;
 
-        impl Operation for $name {
-            const METHOD: Method = Method::POST;
-            const PATH: &'static str = $path;
-            const NAME: &'static str = $word;
-            const SUMMARY: &'static str = $summary;
-            const NEED: Need = WRITE;
-            const AT: At = At::Thing(Thing::Delegation);
-            const STATUS: &'static [u16] = &[200];
-            const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked $(, Code::$code)*];
-            const ETAG: bool = true;
-            type Query = NoQuery;
-            type Body = Json<OnSide>;
-            type Answer = DelegationView;
+impl Operation for Approve {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/delegations/{delegation_id}/approve";
+    const NAME: &'static str = "approve_delegation";
+    const SUMMARY: &'static str = "Approves the delegation as it is, for the caller's side.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::DelegationRevoked,
+        Code::RoleCeiling,
+        Code::RoleUnknown,
+        Code::AlreadyApproved,
+        Code::PreconditionFailed,
+    ];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<OnSide>;
+    type Answer = DelegationView;
 
-            async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-                let id: DelegationId = desk.params.id("delegation_id")?;
-                let said = body.0.side;
-                desk.change(async move |change| {
-                    let after = $does(change, id, said).await?;
-                    answered(change, 200, &after).await
-                })
-                .await
-            }
-        }
-    };
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
+        desk.change(async move |change| {
+            let after = approve(change, id, said).await?;
+            answered(change, 200, &after).await
+        })
+        .await
+    }
 }
 
-step! {
-    /// `POST /delegations/{delegation_id}/approve`
-    Approve = "/delegations/{delegation_id}/approve" "approve_delegation"
-    "Approves the delegation as it is, for the caller's side."
-    approve [RoleCeiling, RoleUnknown, AlreadyApproved, PreconditionFailed]
+/// `POST /delegations/{delegation_id}/pause`
+pub struct Pause;
+
+impl Operation for Pause {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/delegations/{delegation_id}/pause";
+    const NAME: &'static str = "pause_delegation";
+    const SUMMARY: &'static str = "Lets nobody act by the delegation until the caller's side resumes it.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<OnSide>;
+    type Answer = DelegationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
+        desk.change(async move |change| {
+            let after = pause(change, id, said).await?;
+            answered(change, 200, &after).await
+        })
+        .await
+    }
 }
 
-step! {
-    /// `POST /delegations/{delegation_id}/pause`
-    Pause = "/delegations/{delegation_id}/pause" "pause_delegation"
-    "Lets nobody act by the delegation until the caller's side resumes it."
-    pause []
+/// `POST /delegations/{delegation_id}/resume`
+pub struct Resume;
+
+impl Operation for Resume {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/delegations/{delegation_id}/resume";
+    const NAME: &'static str = "resume_delegation";
+    const SUMMARY: &'static str = "Ends the pause of the caller's side.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PausedByOther];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<OnSide>;
+    type Answer = DelegationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
+        desk.change(async move |change| {
+            let after = resume(change, id, said).await?;
+            answered(change, 200, &after).await
+        })
+        .await
+    }
 }
 
-step! {
-    /// `POST /delegations/{delegation_id}/resume`
-    Resume = "/delegations/{delegation_id}/resume" "resume_delegation"
-    "Ends the pause of the caller's side."
-    resume [PausedByOther]
-}
+/// `POST /delegations/{delegation_id}/revoke`
+pub struct Revoke;
 
-step! {
-    /// `POST /delegations/{delegation_id}/revoke`
-    Revoke = "/delegations/{delegation_id}/revoke" "revoke_delegation"
-    "Ends the delegation for good, and what was issued by it."
-    revoke []
+impl Operation for Revoke {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/delegations/{delegation_id}/revoke";
+    const NAME: &'static str = "revoke_delegation";
+    const SUMMARY: &'static str = "Ends the delegation for good, and what was issued by it.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Delegation);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<OnSide>;
+    type Answer = DelegationView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, said): (DelegationId, _) = (desk.params.id("delegation_id")?, body.0.side);
+        desk.change(async move |change| {
+            let after = revoke(change, id, said).await?;
+            answered(change, 200, &after).await
+        })
+        .await
+    }
 }

@@ -1,6 +1,6 @@
 //! The chains of hashes over the audit events, in the durable store: links are added, never changed.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::audit_events::{columns, recorded};
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};

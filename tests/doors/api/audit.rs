@@ -385,9 +385,9 @@ async fn m08_two_nodes_seal_at_once_and_what_comes_late_is_sealed_and_told() {
         assert!(verifies(&house, &[]).0);
         // One that was written with an earlier moment, after that was sealed.
         let copy = "INSERT INTO audit_events (id, project_id, organization_id, at, actor, actor_kind, action, outcome, detail)
-                    SELECT 'evt_00000000000000000000000007', project_id, organization_id, at - 1, 'house', 'house', 'x',
+                    SELECT 'evt_00000000000000000000000007', o.project_id, o.id, s.sealed_at - 1, 'house', 'house', 'x',
                            'changed', '{}'
-                    FROM audit_events ORDER BY at DESC, id DESC LIMIT 1";
+                    FROM audit_seals s JOIN organizations o ON o.project_id = s.id AND o.slug = 'org-a'";
         assert_eq!(house.execute(copy).await, 1);
         chores::seal(&house.broker).await.unwrap();
         let (fine, told) = verifies(&house, &[]);

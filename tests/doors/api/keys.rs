@@ -134,7 +134,6 @@ async fn h36_h01_nobody_hands_out_by_a_key_more_than_they_may() {
         }
         // A key is no person: whatever it may, it makes no key.
         let key = Api::key(&house, "org-a", &["api_keys:read"]).await;
-        assert_eq!(told(&key.post("/api-keys", json!({})).await).0, 400);
         let refused = key.post("/api-keys", json!({"name": "x", "permissions": ["api_keys:read"]})).await;
         assert_eq!(told(&refused), (403, json!("permission_missing")));
         // Another organization's is nothing, and neither is an operator's.
