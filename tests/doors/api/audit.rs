@@ -379,7 +379,8 @@ async fn m08_two_nodes_seal_at_once_and_what_comes_late_is_sealed_and_told() {
         };
         house.turn_clock(120);
         let (one, two) = tokio::join!(chores::seal(&house.broker), chores::seal(&other));
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
         let events = house.count("audit_events").await;
         assert_eq!(house.count("audit_links").await, events, "each once");
         assert!(verifies(&house, &[]).0);
