@@ -47,14 +47,14 @@ async fn list(broker: &Broker) -> Result<ExitCode, Error> {
             any = true;
             let owner = organizations::by_id(&mut &broker.db, project.id, domain.organization_id).await?;
             let owner = owner.map_or_else(String::new, |owner| owner.slug);
-            println!("{}  {}/{owner}  {}{}", domain.name, project.slug, domain.state, switches(&domain));
+            say!("{}  {}/{owner}  {}{}", domain.name, project.slug, domain.state, switches(&domain));
             if domain.state == DomainState::Pending {
-                println!("  waits for {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
+                say!("  waits for {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
             }
         }
     }
     if !any {
-        println!("No domain is claimed.");
+        say!("No domain is claimed.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,24 +76,24 @@ async fn ask(
     organization: Option<&str>,
 ) -> Result<ExitCode, Error> {
     let domain = claim(broker, project, name, organization).await?;
-    println!("expected: {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
+    say!("expected: {}. TXT \"{}\"", domain.txt_name(), domain.txt_value());
     let holder = domains::held(&mut &broker.db, project.id, name).await?;
     let (after, seen) = confirm(broker, domain).await?;
     match &seen {
-        Seen::Proof => println!("found:    the same"),
-        Seen::Miss { found } if found.is_empty() => println!("found:    no such record"),
-        Seen::Miss { found } => println!("found:    {}", quoted(found)),
-        Seen::Taken => println!("found:    the same, but another organization holds this domain"),
-        Seen::Unknown(error) => println!("found:    nothing is known: {error}"),
+        Seen::Proof => say!("found:    the same"),
+        Seen::Miss { found } if found.is_empty() => say!("found:    no such record"),
+        Seen::Miss { found } => say!("found:    {}", quoted(found)),
+        Seen::Taken => say!("found:    the same, but another organization holds this domain"),
+        Seen::Unknown(error) => say!("found:    nothing is known: {error}"),
     }
-    println!("{name} is {}", after.state);
+    say!("{name} is {}", after.state);
     if after.state == DomainState::Verified {
         return Ok(ExitCode::SUCCESS);
     }
     if holder.is_some_and(|holder| holder.id != after.id) {
-        println!("Another organization holds it verified; while it does, this claim cannot be.");
+        say!("Another organization holds it verified; while it does, this claim cannot be.");
     } else if matches!(after.state, DomainState::Lapsed | DomainState::Removed) {
-        println!("Its old record proves nothing any more: apply its house file again for a new one.");
+        say!("Its old record proves nothing any more: apply its house file again for a new one.");
     }
     Ok(ExitCode::FAILURE)
 }
