@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::folder::Folder;
-use super::{Error, quiet_broker};
+use super::{Error, quiet_broker, said};
 use crate::config::Config;
 use crate::foundation::random::Random;
 use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading};
@@ -24,7 +24,7 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
     let reading = if read_metadata { Reading::Again } else { Reading::Once };
     match apply_reading(&broker, &file, mode, reading).await {
         Ok(report) => {
-            print!("{}", shown(&report, mode));
+            said::out(format_args!("{}", shown(&report, mode)));
             Ok(ExitCode::SUCCESS)
         }
         Err(ApplyError::Refused(error)) => Ok(refused(path, &error.faults)),
@@ -37,11 +37,12 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
 async fn planning(mut config: Config) -> Result<(Config, Option<Folder>), Error> {
     match Database::age(&config.database).await? {
         Age::Present => Ok((config, None)),
-        Age::Earlier => {
+        Age::Earlier(_) => {
             let text = "the database is of an earlier version, and a plan changes nothing: `behalf serve` or \
                         `behalf apply` without --plan brings it up to date";
             Err(text.into())
         }
+        age @ (Age::Later(_) | Age::Foreign(_)) => Err(format!("database.url: {age}").into()),
         Age::None => {
             let folder = Folder::make(None, &Random::System)?;
             config.database.url = format!("sqlite:{}", folder.path.join("plan.db").display());
@@ -54,9 +55,9 @@ async fn planning(mut config: Config) -> Result<(Config, Option<Folder>), Error>
 
 fn refused(path: &Path, faults: &[Fault]) -> ExitCode {
     for fault in faults {
-        eprintln!("{}:{fault}", path.display());
+        complain!("{}:{fault}", path.display());
     }
-    eprintln!("Nothing was changed.");
+    complain!("Nothing was changed.");
     ExitCode::FAILURE
 }
 

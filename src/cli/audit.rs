@@ -103,14 +103,14 @@ fn of_file(file: &Path, options: &Options, kept: &[String]) -> Result<ExitCode, 
                 return Ok(failed(&told));
             }
         }
-        None if options.without_signatures => println!("no signature was verified"),
+        None if options.without_signatures => say!("no signature was verified"),
         None => {
             return Err("--jwks FILE names the keys by which checkpoints are verified; \
                         --without-signatures does without"
                 .into());
         }
     }
-    println!("{}", told(&whole));
+    say!("{}", told(&whole));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,10 +120,10 @@ fn agrees(verifier: &Verifier, keys: &JwkSet, kept: &[String]) -> Result<(), Str
         let checkpoint =
             Checkpoint::verify(jws, keys).map_err(|error| format!("a checkpoint is not genuine: {error}"))?;
         verifier.agrees(&checkpoint).map_err(|broken| broken.to_string())?;
-        println!("agrees with the checkpoint at place {} of {}", checkpoint.place, moment(checkpoint.iat));
+        say!("agrees with the checkpoint at place {} of {}", checkpoint.place, moment(checkpoint.iat));
     }
     if verifier.checkpoints.is_empty() && kept.is_empty() {
-        println!("there is no checkpoint: nothing is signed");
+        say!("there is no checkpoint: nothing is signed");
     }
     Ok(())
 }
@@ -133,7 +133,7 @@ fn moment(seconds: i64) -> String {
 }
 
 fn failed(told: &str) -> ExitCode {
-    println!("{told}");
+    say!("{told}");
     ExitCode::FAILURE
 }
 
@@ -169,10 +169,10 @@ async fn of_database(broker: &Broker, options: &Options, kept: &[String]) -> Res
                 pinned.iter().filter(|(name, _)| *name == chain.name()).map(|(_, jws)| jws.clone()).collect();
             pinned.retain(|(name, _)| *name != chain.name());
             match of_chain(broker, *chain, &keys, &kept).await? {
-                Ok(whole) => println!("{}", told(&whole)),
+                Ok(whole) => say!("{}", told(&whole)),
                 Err(told) => {
                     fine = false;
-                    println!("{}: {told}", named(*chain));
+                    say!("{}: {told}", named(*chain));
                 }
             }
         }
@@ -184,7 +184,7 @@ async fn of_database(broker: &Broker, options: &Options, kept: &[String]) -> Res
     if options.organization.is_none() {
         for (name, _) in pinned {
             fine = false;
-            println!("{name}: a checkpoint knows this chain, and it is not there");
+            say!("{name}: a checkpoint knows this chain, and it is not there");
         }
         fine &= nothing_left_out(broker, &project).await?;
     }
@@ -264,7 +264,7 @@ async fn nothing_left_out(broker: &Broker, project: &Project) -> Result<bool, Er
     let begin = Moment::from_millis(i64::MIN);
     let left = audit_chains::left_out(&mut &broker.db, project.id, begin, &to, PAGE).await?;
     for event in &left {
-        println!("{} of {} stands in no chain", event.id, event.at.rfc3339());
+        say!("{} of {} stands in no chain", event.id, event.at.rfc3339());
     }
     Ok(left.is_empty())
 }

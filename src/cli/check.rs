@@ -1,8 +1,9 @@
-//! `behalf check`: says of everything whether it is fine, and if not, what to do. It changes nothing, except that
-//! opening a database brings its schema up to date.
+//! `behalf check`: says of everything whether it is fine, and if not, what to do. It changes nothing: a database
+//! of an earlier version is not brought up to date, and so not looked into.
 
 mod connections;
 mod house;
+mod logos;
 mod saml;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::egress::http::Http;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::keys::seal::MasterKey;
-use crate::store::durable::engine::Database;
+use crate::store::durable::engine::{Age, Database};
 use crate::store::durable::house as facts;
 use crate::telemetry;
 use crate::web::templates::Templates;
@@ -28,16 +29,16 @@ pub struct Findings {
 
 impl Findings {
     fn fine(&mut self, what: &str, how: impl std::fmt::Display) {
-        println!("✓ {what}: {}", telemetry::logs::one_line(&how.to_string()));
+        say!("✓ {what}: {}", telemetry::logs::one_line(&how.to_string()));
     }
-    /// It works, and will not for ever. `how` says what to do as well.
+    /// It works, and not for ever or not as it was meant. `how` says what to do as well.
     fn warn(&mut self, what: &str, how: impl std::fmt::Display) {
-        println!("! {what}: {}", telemetry::logs::one_line(&how.to_string()));
+        say!("! {what}: {}", telemetry::logs::one_line(&how.to_string()));
     }
     /// `how` says what to do as well.
     fn wrong(&mut self, what: &str, how: impl std::fmt::Display) {
         self.failed = true;
-        println!("✗ {what}: {}", telemetry::logs::one_line(&how.to_string()));
+        say!("✗ {what}: {}", telemetry::logs::one_line(&how.to_string()));
     }
     fn judge<T, E: std::fmt::Display>(
         &mut self,
@@ -100,7 +101,7 @@ fn settings(config: Result<Config, ConfigError>, findings: &mut Findings) -> Opt
     };
     findings.fine("configuration", format!("people and applications use {}", config.public_url()));
     for setting in config.describe().into_iter().filter(|setting| setting.origin != Origin::Default) {
-        println!("    {} = {} ({})", setting.key, setting.value, setting.origin);
+        say!("    {} = {} ({})", setting.key, setting.value, setting.origin);
     }
     Some(config)
 }
@@ -114,23 +115,44 @@ async fn tls(config: &Config, findings: &mut Findings) {
         .judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
 }
 
-/// Opens the house, unless that would make something that is not there yet.
+/// Opens the house, unless that would make or change something.
 async fn open(config: Config, findings: &mut Findings) -> Option<Broker> {
-    if let Some(path) = sqlite_path(&config.database.url)
-        && !std::path::Path::new(path).exists()
-    {
+    let absent = sqlite_path(&config.database.url).filter(|path| !std::path::Path::new(path).exists());
+    if let Some(path) = absent {
         let folder = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
             findings.wrong("database", format!("{path}: there is no such folder"));
             return None;
         }
-        findings.fine("database", format!("{path} does not exist yet; the first start makes it"));
-        let key = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());
-        findings.judge("master key", key, |key| match key {
-            Some(_) => "it can be read".into(),
-            None => format!("none yet; the first start makes it in {}", config.keys.folder.display()),
-        });
-        return None;
+    }
+    match Database::age(&config.database).await {
+        Ok(Age::Present) => {}
+        Ok(Age::None) => {
+            match absent {
+                Some(path) => {
+                    findings.fine("database", format!("{path} does not exist yet; the first start makes it"))
+                }
+                None => findings.fine("database", Age::None),
+            }
+            let key = MasterKey::load(&config.keys.folder, config.keys.master_key.as_ref());
+            findings.judge("master key", key, |key| match key {
+                Some(_) => "it can be read".into(),
+                None => format!("none yet; the first start makes it in {}", config.keys.folder.display()),
+            });
+            return None;
+        }
+        Ok(earlier @ Age::Earlier(_)) => {
+            findings.warn("database", format!("{earlier}; what is in it can be checked after that"));
+            return None;
+        }
+        Ok(other) => {
+            findings.wrong("database", other);
+            return None;
+        }
+        Err(error) => {
+            findings.wrong("database", error);
+            return None;
+        }
     }
     let what = |db: &Database| format!("{} is open, and its schema up to date", db.engine());
     let db = findings.judge("database", Database::open(&config.database).await, what)?;

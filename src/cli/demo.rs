@@ -61,7 +61,7 @@ async fn show(options: &Options) -> Result<ExitCode, Error> {
     let walked = tokio::time::timeout(PATIENCE, walk::all(&scene)).await;
     match walked.map_err(|_| format!("not done after {} seconds", PATIENCE.as_secs()))? {
         Ok(checked) => {
-            println!("\nAll {checked} checks hold.");
+            say!("\nAll {checked} checks hold.");
             Ok(ExitCode::SUCCESS)
         }
         Err(wrong) => Err(format!("the demo went wrong: {wrong}").into()),

@@ -48,14 +48,14 @@ async fn list(broker: &Broker) -> Result<ExitCode, Error> {
             any = true;
             let owner = organizations::by_id(&mut &broker.db, project.id, domain.organization_id).await?;
             let owner = owner.map_or_else(String::new, |owner| owner.slug);
-            println!("{}  {}/{owner}  {}{}", domain.name, project.slug, domain.state, switches(&domain));
+            say!("{}  {}/{owner}  {}{}", domain.name, project.slug, domain.state, switches(&domain));
             if domain.state == DomainState::Pending || domain.next_challenge.is_some() {
-                println!("  waits for {}", wanted(&domain));
+                say!("  waits for {}", wanted(&domain));
             }
         }
     }
     if !any {
-        println!("No domain is claimed.");
+        say!("No domain is claimed.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,20 +77,20 @@ async fn ask(
     organization: Option<&str>,
 ) -> Result<ExitCode, Error> {
     let domain = claim(broker, project, name, organization).await?;
-    println!("expected: {}", wanted(&domain));
+    say!("expected: {}", wanted(&domain));
     let holder = domains::held(&mut &broker.db, project.id, name).await?;
     let by = Asked { actor: Actor::Operator, request: None, by_somebody: true };
     let looked = confirm(broker, domain, by).await?;
     let after = &looked.domain;
-    println!("found:    {}", seen(&looked.sight.published, looked.verdict));
-    println!("{name} is {}", after.state);
+    say!("found:    {}", seen(&looked.sight.published, looked.verdict));
+    say!("{name} is {}", after.state);
     if after.state == DomainState::Verified {
         return Ok(ExitCode::SUCCESS);
     }
     if holder.is_some_and(|holder| holder.id != after.id) {
-        println!("Another organization holds it verified; while it does, this claim cannot be.");
+        say!("Another organization holds it verified; while it does, this claim cannot be.");
     } else if after.is_over(broker.now()) {
-        println!("Its old record proves nothing any more: apply its house file again for a new one.");
+        say!("Its old record proves nothing any more: apply its house file again for a new one.");
     }
     Ok(ExitCode::FAILURE)
 }

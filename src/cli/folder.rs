@@ -33,7 +33,7 @@ impl Drop for Folder {
         if !self.is_kept
             && let Err(error) = std::fs::remove_dir_all(&self.path)
         {
-            eprintln!("behalf: {} could not be removed: {error}", self.path.display());
+            complain!("behalf: {} could not be removed: {error}", self.path.display());
         }
     }
 }

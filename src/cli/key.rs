@@ -98,13 +98,13 @@ async fn list(broker: &Broker) -> Result<(), Error> {
     for project in projects::all(&mut &broker.db).await? {
         let keys = signing_keys::published(&mut &broker.db, project.id, now).await?;
         if keys.is_empty() {
-            println!("{}: none yet; the first use makes them", project.slug);
+            say!("{}: none yet; the first use makes them", project.slug);
         }
         for key in keys {
-            println!("{}  {:5}  {}  {}", project.slug, key.algorithm.name(), key.id, life(&key, now));
+            say!("{}  {:5}  {}  {}", project.slug, key.algorithm.name(), key.id, life(&key, now));
         }
         for key in saml_keys::kept(&mut &broker.db, project.id, now).await? {
-            println!("{}  SAML {}  {}  {}", project.slug, key.purpose, key.id, saml_life(&key, now));
+            say!("{}  SAML {}  {}  {}", project.slug, key.purpose, key.id, saml_life(&key, now));
         }
     }
     Ok(())
@@ -114,7 +114,9 @@ async fn list(broker: &Broker) -> Result<(), Error> {
 fn life(key: &KeyRecord, now: Moment) -> String {
     let published =
         key.published_until.map_or_else(String::new, |at| format!(", published until {}", at.rfc3339()));
-    if now < key.signs_from {
+    if key.never_signs() {
+        format!("withdrawn, never signs{published}")
+    } else if now < key.signs_from {
         format!("will sign from {}{published}", key.signs_from.rfc3339())
     } else if key.signs_at(now) {
         let until = key.signs_until.map_or_else(String::new, |at| format!(" until {}", at.rfc3339()));
@@ -175,7 +177,7 @@ async fn rotate_saml(broker: &Broker, project: &Project, begin: Begin) -> Result
                      run `behalf key rotate --saml --now`"
                 .to_owned(),
         };
-        println!("{}: SAML {}: {made}; it {begins}", project.slug, key.purpose);
+        say!("{}: SAML {}: {made}; it {begins}", project.slug, key.purpose);
     }
     Ok(())
 }
@@ -198,7 +200,7 @@ async fn rotate(
     }
     for (algorithm, signs_from) in &made {
         let (slug, name) = (&project.slug, algorithm.name());
-        println!("{slug}: a new {name} key, which signs from {}", signs_from.rfc3339());
+        say!("{slug}: a new {name} key, which signs from {}", signs_from.rfc3339());
     }
     let wanted = only.map_or(ALGORITHMS.len(), |_| 1);
     if made.len() == wanted {

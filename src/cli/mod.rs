@@ -1,5 +1,8 @@
 //! The commands.
 
+#[macro_use]
+mod said;
+
 mod apply;
 mod audit;
 mod check;
@@ -38,7 +41,7 @@ struct Arguments {
 enum Command {
     /// Serves until it is told to stop.
     Serve,
-    /// Says of every setting, key, domain, connection and application whether it is fine, and what to do if not.
+    /// Says of every setting, key, domain, connection, logo and application whether it is fine, and what to do if not.
     Check,
     /// Makes a project what a file says: organizations, domains, connections, applications, members, delegations.
     ///
@@ -129,6 +132,6 @@ async fn project(broker: &Broker, slug: &str) -> Result<Project, Error> {
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    eprintln!("behalf: {error}");
+    complain!("behalf: {error}");
     ExitCode::FAILURE
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Error, quiet_broker};
+use super::{Error, quiet_broker, said};
 use crate::config::{Config, ConfigError};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::RequestId;
@@ -79,7 +79,7 @@ pub async fn run(
             let captured = Captured { entity_id, ..Captured::read(&bytes_of(&file)?)? };
             let mut report = Report::new(at.unwrap_or_else(|| Clock::System.now()), show_values);
             let fine = explained::explain(&captured, &mut report);
-            print!("{}", report.text());
+            said::out(format_args!("{}", report.text()));
             Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Inspect { file, connection: Some(connection), project, at, show_values, .. } => {
@@ -90,7 +90,7 @@ pub async fn run(
             let mut report = Report::new(at, show_values);
             explained::describe(&captured, &mut report);
             let taken = judged::by_connection(&broker, &project, &connection, &captured, &mut report).await?;
-            print!("{}", report.text());
+            said::out(format_args!("{}", report.text()));
             Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Refusals { connection, project, id, limit, before } => {

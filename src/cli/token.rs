@@ -121,8 +121,8 @@ async fn create(broker: &Broker, key: ApiKey) -> Result<(), StoreError> {
             audit::record(tx, &random, key.created_at, &event(&key, "api_key.created")).await
         })
         .await?;
-    println!("{}", text.text().expose());
-    eprintln!("This is shown once. Callers send it as `Authorization: Bearer …`.");
+    say!("{}", text.text().expose());
+    complain!("This is shown once. Callers send it as `Authorization: Bearer …`.");
     Ok(())
 }
 
@@ -130,7 +130,7 @@ async fn list(broker: &Broker, project: &Project) -> Result<(), StoreError> {
     let now = broker.now();
     for key in api_keys::of_operator(&mut &broker.db, project.id).await? {
         let Holder::Operator(role) = &key.holder else { continue };
-        println!("{}  {role}  {}  {}", key.id, key.name, life(&key, now));
+        say!("{}  {role}  {}  {}", key.id, key.name, life(&key, now));
     }
     Ok(())
 }
@@ -169,8 +169,8 @@ async fn rotate(broker: &Broker, key: ApiKey, overlap: Duration) -> Result<(), S
             audit::record(tx, &random, now, &event).await
         })
         .await?;
-    println!("{}", text.text().expose());
-    eprintln!("This is shown once. The old one works until {}.", until.rfc3339());
+    say!("{}", text.text().expose());
+    complain!("This is shown once. The old one works until {}.", until.rfc3339());
     Ok(())
 }
 
@@ -185,6 +185,6 @@ async fn revoke(broker: &Broker, key: ApiKey) -> Result<(), StoreError> {
             Ok::<_, StoreError>(())
         })
         .await?;
-    println!("{id} opens nothing any more");
+    say!("{id} opens nothing any more");
     Ok(())
 }

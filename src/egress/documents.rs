@@ -32,7 +32,16 @@ pub enum DocumentError {
     #[error("the document was asked for a moment ago, without success")]
     Cooling,
     #[error("the answer is not the document that was asked for")]
-    Malformed,
+    Unfit(Unfit),
+}
+
+/// Why an answer is not the document that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// In a word.
+    pub reason: &'static str,
+    /// What the operator is told.
+    pub explained: String,
 }
 
 impl DocumentError {
@@ -40,6 +49,7 @@ impl DocumentError {
     pub fn explained(&self) -> String {
         match self {
             Self::Egress(error) => error.explained(),
+            Self::Unfit(unfit) => unfit.explained.clone(),
             other => other.to_string(),
         }
     }
@@ -51,6 +61,16 @@ pub enum Kind {
     Discovery,
     Keys,
     Logo,
+}
+
+impl Kind {
+    /// What a server that has it in several forms is asked for.
+    fn accept(self) -> http::HeaderValue {
+        http::HeaderValue::from_static(match self {
+            Self::Discovery | Self::Keys => "application/json",
+            Self::Logo => "image/png, image/webp, image/jpeg, image/gif",
+        })
+    }
 }
 
 /// A document as one owner wants it. What others make of the same address is kept apart: one customer who names
@@ -81,6 +101,8 @@ type Body = Arc<Vec<u8>>;
 struct Entry {
     body: Option<(Body, Moment)>,
     asked_at: Option<Moment>,
+    /// What came of it, if that was no document.
+    failure: Option<DocumentError>,
 }
 
 /// One document, and what is seen of it without waiting for whoever is fetching it.
@@ -106,7 +128,11 @@ impl Documents {
 
     /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
     /// no document: it is not kept, and takes no good one's place.
-    pub async fn get(&self, wanted: &Wanted, fits: impl Fn(&[u8]) -> bool) -> Result<Body, DocumentError> {
+    pub async fn get(
+        &self,
+        wanted: &Wanted,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+    ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
         let slot = self.slot(wanted, now);
         let mut entry = slot.entry.lock().await;
@@ -124,22 +150,12 @@ impl Documents {
         }
     }
 
-    /// The picture of an organization or a project.
-    pub async fn logo(
-        &self,
-        owner: impl ToString,
-        url: &Url,
-        fits: impl Fn(&[u8]) -> bool,
-    ) -> Result<Body, DocumentError> {
-        self.get(&Wanted::new(Kind::Logo, owner, url), fits).await
-    }
-
     /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
     /// what is kept.
     pub async fn refreshed(
         &self,
         wanted: &Wanted,
-        fits: impl Fn(&[u8]) -> bool,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
     ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
         let slot = self.slot(wanted, now);
@@ -156,27 +172,36 @@ impl Documents {
         slot: &Slot,
         entry: &mut Entry,
         now: Moment,
-        fits: impl Fn(&[u8]) -> bool,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
     ) -> Result<Body, DocumentError> {
         if entry.asked_at.is_some_and(|at| now.since(at) < COOLDOWN) {
-            return Err(DocumentError::Cooling);
+            return Err(entry.failure.clone().unwrap_or(DocumentError::Cooling));
         }
-        entry.asked_at = Some(now);
-        let request = Request::get(wanted.url.clone())
-            .limit(LARGEST)
-            .header(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
-        let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
-        if answer.status != 200 {
-            return Err(DocumentError::Status(answer.status));
-        }
-        if !fits(&answer.body) {
-            return Err(DocumentError::Malformed);
-        }
-        let body = Arc::new(answer.body);
+        // Whoever asked may go before there is an answer.
+        (entry.asked_at, entry.failure) = (Some(now), None);
+        let asked = self.ask(wanted, fits).await;
+        entry.failure = asked.as_ref().err().cloned();
+        let body = asked?;
         entry.body = Some((Arc::clone(&body), now));
         slot.size.store(body.len(), Ordering::Relaxed);
         make_room(&mut self.slots.write().unwrap_or_else(PoisonError::into_inner), KEPT, wanted);
         Ok(body)
+    }
+
+    async fn ask(
+        &self,
+        wanted: &Wanted,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+    ) -> Result<Body, DocumentError> {
+        let request = Request::get(wanted.url.clone())
+            .limit(LARGEST)
+            .header(http::header::ACCEPT, wanted.kind.accept());
+        let answer = self.http.send(request).await.map_err(|error| DocumentError::Egress(Arc::new(error)))?;
+        if answer.status != 200 {
+            return Err(DocumentError::Status(answer.status));
+        }
+        fits(&answer.body).map_err(DocumentError::Unfit)?;
+        Ok(Arc::new(answer.body))
     }
 
     fn slot(&self, wanted: &Wanted, now: Moment) -> Arc<Slot> {

@@ -9,5 +9,6 @@ pub mod dns;
 pub mod documents;
 pub mod guard;
 pub mod http;
+mod logos;
 pub mod names;
 mod openid;

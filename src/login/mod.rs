@@ -96,10 +96,14 @@ pub async fn turn_away_to(
 
 /// The audit event of a refusal.
 pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> AuditEvent {
-    AuditEvent::new(visitor.project.id, action, Outcome::Refused)
+    let event = AuditEvent::new(visitor.project.id, action, Outcome::Refused)
         .reason(refusal.name())
         .request(Some(visitor.request))
-        .with("address", visitor.address.to_string())
+        .with("address", visitor.address.to_string());
+    match refusal.unreachable() {
+        Some(what) => event.with("unreachable", what),
+        None => event,
+    }
 }
 
 /// Who somebody says to be, as far as it can be shown.
@@ -139,7 +143,15 @@ pub async fn note(
 /// As [`note`], where more is known.
 pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
     names::login_refused(refusal.name());
-    tracing::info!(request = %visitor.request, action = event.action, reason = refusal.name(), "refused");
+    tracing::info!(
+        request = %visitor.request,
+        action = event.action,
+        reason = refusal.name(),
+        unreachable = refusal.unreachable(),
+        connection = event.detail.get("connection").and_then(|id| id.as_str()),
+        organization = event.organization_id.map(tracing::field::display),
+        "refused"
+    );
     if !visitor.may_be_noted().await? {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
-use crate::store::durable::applications;
+use crate::store::durable::{applications, connections, sessions};
 use crate::telemetry::names;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page};
@@ -244,8 +244,9 @@ async fn silently(
         Ok(resolve::Decision::Ask) | Err(Stop::Refused(_)) => return Err(Refusal::LoginRequired.into()),
         Err(stop) => return Err(stop),
     };
-    let [only] = resolved.connections.as_slice() else { return Err(Refusal::LoginRequired.into()) };
-    let left = authenticate::leave_silently(visitor, &journey.login, *only, resolved.email).await?;
+    let [only] = *resolved.connections.as_slice() else { return Err(Refusal::LoginRequired.into()) };
+    journey.login.stage = Stage::Resolved(resolved.clone());
+    let left = authenticate::leave_silently(visitor, &journey.login, only, resolved.email).await?;
     let (away, departure) = left.ok_or(Refusal::LoginRequired)?;
     journey.login.stage = Stage::Away(Box::new(away));
     Ok(Step::Wait(departure.reply(visitor, None, &[])))
@@ -278,8 +279,11 @@ async fn refuse(
     let mut event = super::refused(visitor, "login.refused", refusal)
         .organization(organization(&journey))
         .with("application", application.id.to_string());
-    if let Some(connection) = connection(&journey) {
-        event = event.with("connection", connection.to_string());
+    if let Some(id) = connection(visitor, &journey, refusal).await? {
+        let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
+        let owner = found.and_then(|connection| connection.organization_id);
+        event.organization_id = event.organization_id.or(owner);
+        event = event.with("connection", id.to_string());
     }
     if let Some(diagnosis) = diagnosis {
         event = diagnosis.facts(event);
@@ -315,13 +319,28 @@ fn organization(journey: &Journey) -> Option<OrganizationId> {
     }
 }
 
-/// The connection whose answer is refused.
-fn connection(journey: &Journey) -> Option<ConnectionId> {
-    match &journey.login.stage {
+/// The connection that the refusal is about: the one to which the person was to be sent, whose answer is refused, or by
+/// which the session began that does not count any more.
+async fn connection(
+    visitor: &Visitor,
+    journey: &Journey,
+    refusal: &Refusal,
+) -> Result<Option<ConnectionId>, Fault> {
+    Ok(match &journey.login.stage {
+        Stage::Resolved(resolved) => match resolved.connections.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        },
         Stage::Away(away) => Some(away.connection),
         Stage::Vouched(vouched) => Some(vouched.connection),
+        Stage::Authenticated(Authenticated { session }) | Stage::Acting(Acting { session, .. })
+            if *refusal == Refusal::ConnectionInactive =>
+        {
+            let found = sessions::by_id(&mut &visitor.broker().db, visitor.project.id, *session).await?;
+            found.map(|session| session.connection_id)
+        }
         _ => None,
-    }
+    })
 }
 
 /// Whether the person picked the organization on our page: then they may pick another.
@@ -347,7 +366,13 @@ fn is_about_the_person(refusal: &Refusal) -> bool {
 
 fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) -> bool {
     let visitor_can_act = is_about_the_person(refusal)
-        || matches!(refusal, Refusal::IdpUnreachable(_) | Refusal::TooManyRequests | Refusal::Crowded);
+        || matches!(
+            refusal,
+            Refusal::IdpUnreachable(_)
+                | Refusal::IdpUnusable(_)
+                | Refusal::TooManyRequests
+                | Refusal::Crowded
+        );
     journey.login.asked.prompt.none || !(visitor_can_act || by_hand)
 }
 

@@ -30,6 +30,8 @@ pub enum Refusal {
     EmailInvalid,
     NoIdentityProvider,
     IdpUnreachable(&'static str),
+    /// It answers, and says of itself what cannot be believed. To everybody but its own trail that is the same.
+    IdpUnusable(&'static str),
     IdpRefused(String),
     IdpAnswerInvalid(&'static str),
     /// A SAML message came by a way that we do not speak.
@@ -81,7 +83,10 @@ impl Refusal {
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(_) => "idp_refused",
-            Self::IdpAnswerInvalid(why) | Self::AssertionRefused(why) | Self::SignOutUnconfirmed(why) => why,
+            Self::IdpUnusable(why)
+            | Self::IdpAnswerInvalid(why)
+            | Self::AssertionRefused(why)
+            | Self::SignOutUnconfirmed(why) => why,
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -103,6 +108,14 @@ impl Refusal {
             Self::DelegationNotAccepted => "delegation_not_accepted",
             Self::MfaRequired => "mfa_required",
             Self::AuthenticationTooOld => "authentication_too_old",
+        }
+    }
+
+    /// What exactly could not be reached, for the audit event and the log.
+    pub fn unreachable(&self) -> Option<&'static str> {
+        match self {
+            Self::IdpUnreachable(what) => Some(what),
+            _ => None,
         }
     }
 
@@ -140,7 +153,7 @@ impl Refusal {
                 (StatusCode::FORBIDDEN, P::FlowExpired)
             }
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
-            Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
+            Self::IdpUnreachable(_) | Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
             Self::BindingUnsupported => (StatusCode::BAD_REQUEST, P::BindingUnsupported),
@@ -192,6 +205,7 @@ impl Refusal {
             Self::TooManyRequests | Self::Crowded | Self::IdpUnreachable(_) => {
                 OAuthError::temporarily_unavailable(self.name())
             }
+            Self::IdpUnusable(_) => OAuthError::temporarily_unavailable(Self::IdpUnreachable("").name()),
             Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
                 OAuthError::login_required(self.name())
             }

@@ -27,4 +27,8 @@ impl KeyRecord {
     pub fn signs_at(&self, now: Moment) -> bool {
         self.signs_from <= now && self.signs_until.is_none_or(|until| now < until)
     }
+    /// Whether another one took its place before its time began.
+    pub fn never_signs(&self) -> bool {
+        self.signs_until.is_some_and(|until| until <= self.signs_from)
+    }
 }

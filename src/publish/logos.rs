@@ -4,60 +4,68 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use url::Url;
+use bytes::Bytes;
 
 use super::assets::not_found;
-use crate::broker::Broker;
 use crate::foundation::id::{OrganizationId, ProjectId};
+use crate::store::durable::engine::StoreError;
 use crate::store::durable::{organizations, projects};
 use crate::web::front::Front;
+use crate::web::templates::{Asset, drawn};
 
-/// `GET /assets/logo/{id}` of an organization or a project.
+/// In seconds.
+const KEPT: &str = "public, max-age=3600";
+/// What stands in is not kept for long, for the logo may be there again soon.
+const STAND_IN_KEPT: &str = "public, max-age=60";
+
+/// `GET /assets/logo/{id}` of an organization or a project. Pages have no script with which to notice that a picture
+/// is missing, so there always is one.
 pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Response {
-    picture(&front.broker, &id).await.unwrap_or_else(not_found)
+    let Ok(Some(owner)) = owner(&front, &id).await else { return not_found() };
+    let Some(address) = &owner.logo_uri else { return stand_in(owner.stand_in) };
+    match front.broker.documents.logo(&id, address).await {
+        Ok((bytes, kind)) => reply(bytes, kind, KEPT, PICTURE),
+        Err(why) => {
+            tracing::warn!(owner = id, why = why.explained(), "a logo cannot be shown");
+            stand_in(owner.stand_in)
+        }
+    }
 }
 
-async fn picture(broker: &Broker, id: &str) -> Option<Response> {
-    let address = address(broker, id).await?;
-    let url = Url::parse(&address).ok()?;
-    let bytes = broker.documents.logo(id, &url, |bytes| raster(bytes).is_some()).await.ok()?;
-    let kind = raster(&bytes)?;
-    let mut response = bytes.as_ref().clone().into_response();
+struct Owner {
+    logo_uri: Option<String>,
+    /// The initials of an organization; the mark of the house for a project.
+    stand_in: Option<Asset>,
+}
+
+async fn owner(front: &Front, id: &str) -> Result<Option<Owner>, StoreError> {
+    let db = &front.broker.db;
+    if let Ok(id) = id.parse::<OrganizationId>() {
+        let found = organizations::shown(&mut &*db, id).await?;
+        return Ok(found.map(|(name, logo_uri)| Owner { logo_uri, stand_in: Some(drawn(&name)) }));
+    }
+    let Ok(id) = id.parse::<ProjectId>() else { return Ok(None) };
+    let found = projects::by_id(&mut &*db, id).await?;
+    Ok(found.map(|project| Owner {
+        logo_uri: project.settings.brand.logo_uri,
+        stand_in: front.templates.asset("mark.svg"),
+    }))
+}
+
+fn stand_in(asset: Option<Asset>) -> Response {
+    asset.map_or_else(not_found, |asset| reply(asset.bytes, asset.content_type, STAND_IN_KEPT, DRAWING))
+}
+
+fn reply(bytes: Bytes, kind: &'static str, kept: &'static str, policy: &'static str) -> Response {
+    let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    Some(response)
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
-async fn address(broker: &Broker, id: &str) -> Option<String> {
-    if let Ok(id) = id.parse::<OrganizationId>() {
-        return organizations::logo_uri(&mut &broker.db, id).await.ok()?;
-    }
-    let project = projects::by_id(&mut &broker.db, id.parse::<ProjectId>().ok()?).await.ok()??;
-    project.settings.brand.logo_uri
-}
-
-/// By what it is, not by what it is called. SVG is a document, and refused.
-fn raster(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn h26_only_pictures_are_logos() {
-        assert_eq!(raster(b"\x89PNG\r\n\x1a\n...."), Some("image/png"));
-        assert_eq!(raster(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), None);
-        assert_eq!(raster(b"<!doctype html>"), None);
-        assert_eq!(raster(b""), None);
-    }
-}
+/// Opened by itself it may do nothing.
+const PICTURE: &str = "default-src 'none'; sandbox";
+/// What we draw has a style for dark pages.
+const DRAWING: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";

@@ -6,6 +6,7 @@
 mod brand;
 mod files;
 mod messages;
+mod monogram;
 mod page;
 mod sample;
 mod shelf;
@@ -20,6 +21,7 @@ use super::language::Language;
 use shelf::Shelf;
 
 pub use brand::{Brand, Colour, NotAColour};
+pub use monogram::drawn;
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
     OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,

@@ -208,6 +208,10 @@ impl FromRequestParts<Front> for Visitor {
             Err(error) => {
                 tracing::error!(%request, %error, "the project could not be read");
                 let detail = format!("our own failure; quote {request}");
+                if speaks_oauth(parts) {
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    return Err(reply::oauth_error(status, &OAuthError::server_error(detail)));
+                }
                 let told = Told {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
                     problem: Problem::Fault,
@@ -218,6 +222,11 @@ impl FromRequestParts<Front> for Visitor {
             }
         }
     }
+}
+
+/// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.
+fn speaks_oauth(parts: &Parts) -> bool {
+    matches!(parts.uri.path(), "/token" | "/userinfo")
 }
 
 fn request_id(parts: &Parts, front: &Front) -> RequestId {

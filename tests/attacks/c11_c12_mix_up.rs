@@ -184,6 +184,6 @@ async fn h17_a_provider_that_says_another_name_is_not_gone_to() {
     let before = house.before().await;
     let arrival = Person::new("ann@a.test").follows(&Application::rp1(&house).asks()).await;
     assert_eq!(arrival.status(), 502);
-    house.refused(&before, "idp_unreachable").await;
+    house.refused(&before, "idp_issuer_mismatch").await;
     assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (0, 0));
 }

@@ -224,22 +224,28 @@ async fn h20_a_provider_that_is_not_there_is_told_at_once() {
     ann_is_refused(&house, 502, &["idp_unreachable"], "a dead port").await;
 
     let house = House::opens().await;
-    for (what, name, value) in [
-        ("another's name", "issuer", json!(house.idp_b.issuer)),
-        ("a longer name", "issuer", json!(format!("{}/", house.idp_a.issuer))),
-        ("no name", "issuer", json!(null)),
-        ("no address", "authorization_endpoint", json!("not a URL")),
-        ("a script", "authorization_endpoint", json!("javascript:alert(1)")),
-        ("a number", "token_endpoint", json!(1)),
+    const ISSUER: &str = "idp_issuer_mismatch";
+    const MALFORMED: &str = "idp_discovery_malformed";
+    const FORBIDDEN: &str = "idp_endpoint_not_allowed";
+    for (what, name, value, reason) in [
+        ("another's name", "issuer", json!(house.idp_b.issuer), ISSUER),
+        ("a longer name", "issuer", json!(format!("{}/", house.idp_a.issuer)), ISSUER),
+        ("no name", "issuer", json!(null), MALFORMED),
+        ("no address", "authorization_endpoint", json!("not a URL"), MALFORMED),
+        ("a script", "authorization_endpoint", json!("javascript:alert(1)"), FORBIDDEN),
+        ("a number", "token_endpoint", json!(1), MALFORMED),
+        ("the machine's own secrets", "token_endpoint", json!("http://169.254.169.254:9113/x"), FORBIDDEN),
+        ("keys of another network", "jwks_uri", json!("https://10.0.0.1/jwks"), FORBIDDEN),
     ] {
         let own = json!(house.idp_a.issuer);
         house.turn_clock(86_401);
         house.idp_a.discovery(name, value);
-        ann_is_refused(&house, 502, &["idp_unreachable"], what).await;
+        ann_is_refused(&house, 502, &[reason], what).await;
         let rest = [
             ("issuer", own.clone()),
             ("authorization_endpoint", json!(format!("{}/authorize", house.idp_a.issuer))),
             ("token_endpoint", json!(format!("{}/token", house.idp_a.issuer))),
+            ("jwks_uri", json!(format!("{}/jwks", house.idp_a.issuer))),
         ];
         for (name, value) in rest {
             house.idp_a.discovery(name, value);
@@ -256,4 +262,39 @@ async fn h20_a_provider_that_is_not_there_is_told_at_once() {
     house.idp_a.door("/.well-known/openid-configuration", Some(document));
     ann_is_refused(&house, 502, &["idp_unreachable"], "a redirect").await;
     assert_eq!(elsewhere.hits("/.well-known/openid-configuration"), 0);
+}
+
+#[tokio::test]
+async fn h20_whatever_a_provider_does_the_trail_names_the_connection_and_whose_it_is() {
+    let house = House::opens().await;
+    let ca = house.connection("ca").await;
+    let owner = house.organization("org-a").await;
+    let discovery = "/.well-known/openid-configuration";
+    let closed = Some(Door::Status(500));
+    for (what, path, issuer, reason, unreachable) in [
+        ("no description", discovery, None, "idp_unreachable", Some("discovery")),
+        ("another's name", "/nothing", Some("https://idp.test"), "idp_issuer_mismatch", None),
+        ("no keys", "/jwks", None, "idp_unreachable", Some("jwks_uri")),
+    ] {
+        house.turn_clock(86_401);
+        house.idp_a.door(path, closed.clone());
+        house.idp_a.discovery("issuer", json!(issuer.unwrap_or(&house.idp_a.issuer)));
+        let before = house.before().await;
+        // The second time nobody asks again, for that is too soon; the reason is the same.
+        for _ in 0..2 {
+            let arrival = Person::new("ann@a.test").follows(&Application::rp1(&house).asks()).await;
+            assert_eq!(arrival.status(), 502, "{what}: {}", arrival.told());
+        }
+        house.unchanged(&before).await;
+        let events = house.events_since(&before).await;
+        assert_eq!(events.len(), 2, "{what}");
+        for event in events {
+            assert_eq!(event.reason.as_deref(), Some(reason), "{what}");
+            assert_eq!(event.organization.as_deref(), Some(owner.as_str()), "{what}");
+            assert_eq!(event.detail["connection"], json!(ca), "{what}");
+            assert_eq!(event.detail.get("unreachable"), unreachable.map(|it| json!(it)).as_ref(), "{what}");
+        }
+        house.idp_a.door(path, None);
+        house.idp_a.discovery("issuer", json!(house.idp_a.issuer));
+    }
 }

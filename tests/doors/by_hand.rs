@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use axum::Router;
+use axum::routing::get;
 use behalf::config;
 use behalf::egress::guard::Guard;
 use behalf::egress::http::{Http, Request};
 use behalf::egress::names::{FixedNames, Names};
+use behalf::foundation::clock::Clock;
 use behalf::store::durable::engine::{Database, StoreError};
 use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST};
 use reqwest::{Method, RequestBuilder};
@@ -16,6 +19,7 @@ use url::Url;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
 use crate::house::dns::free_port;
+use crate::house::lying_idp::LyingIdp;
 use crate::house::visitor::{Answer, Visitor};
 
 /// What browsers accept when they go to an address.
@@ -507,4 +511,142 @@ fn the_demo_takes_no_settings_instead_of_ignoring_them() {
     std::fs::write(room.path().join("broken.toml"), "[server\n").unwrap();
     let output = behalf(room.path(), &["demo", "--headless", "-c", "broken.toml"], &[]);
     assert!(!output.status.success() && told(&output).contains("settings of its own"), "{}", told(&output));
+}
+
+/// A server of pictures and others.
+async fn gallery() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new()
+        .route("/logo.png", get(|| async { b"\x89PNG\r\n\x1a\n....".to_vec() }))
+        .route("/logo.svg", get(|| async { "<svg xmlns='http://www.w3.org/2000/svg'/>" }));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logo_that_cannot_be_shown_is_told_by_check_with_the_reason() {
+    let room = tempfile::tempdir().unwrap();
+    let file = format!(
+        "[project]\nbrand = {{ logo_uri = \"https://127.0.0.1:{}/logo.png\" }}\n[organization.good]\n\
+         [organization.old]\n[organization.none]\n",
+        free_port()
+    );
+    std::fs::write(room.path().join("house.toml"), file).unwrap();
+    let environment = [("BEHALF_EGRESS_ALLOW_LOOPBACK_AND_HTTP", "true")];
+    let applied = behalf(room.path(), &["apply", "house.toml"], &environment);
+    assert!(applied.status.success(), "{}", told(&applied));
+    let gallery = gallery().await;
+    let database = rusqlite::Connection::open(room.path().join("behalf.db")).unwrap();
+    for (slug, file) in [("good", "logo.png"), ("old", "logo.svg")] {
+        let sql = format!("UPDATE organizations SET logo_uri = '{gallery}/{file}' WHERE slug = '{slug}'");
+        assert_eq!(database.execute(&sql, []).unwrap(), 1);
+    }
+    let checked = behalf(room.path(), &["check"], &environment);
+    let said = told(&checked);
+    // Nobody is kept from signing in.
+    assert!(checked.status.success(), "{said}");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("logo of")).collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (start, end) in [
+        ("! logo of project default: https://127.0.0.1:", "; people see the mark of Behalf instead"),
+        ("✓ logo of organization good: image/png, 12 bytes", ""),
+        (
+            "! logo of organization old: ",
+            "(an SVG is a document, and never shown); people see the initials instead",
+        ),
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(start) && line.ends_with(end)), "{start}: {said}");
+    }
+    assert!(lines[0].contains("/logo.png cannot be shown: no connection: "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h20_check_judges_what_a_provider_says_of_itself_as_a_login_does() {
+    let idp = LyingIdp::opens(Clock::System).await;
+    let room = tempfile::tempdir().unwrap();
+    let file = format!(
+        "[organization.a]\n[connection.a]\norganization = \"a\"\nissuer = \"{}\"\nclient_id = \"x\"\n\
+         token_endpoint_auth_method = \"none\"\n",
+        idp.issuer
+    );
+    std::fs::write(room.path().join("house.toml"), file).unwrap();
+    let environment = [("BEHALF_EGRESS_ALLOW_LOOPBACK_AND_HTTP", "true")];
+    let applied = behalf(room.path(), &["apply", "house.toml"], &environment);
+    assert!(applied.status.success(), "{}", told(&applied));
+    let checked = told(&behalf(room.path(), &["check"], &environment));
+    assert!(
+        checked.contains("✓ connection a: the provider says its issuer; its keys are at http"),
+        "{checked}"
+    );
+    let of = |path: &str| json!(format!("{}{path}", idp.issuer));
+    for (name, lie, truth, expected) in [
+        (
+            "authorization_endpoint",
+            "javascript:alert(1)",
+            "/authorize",
+            "its authorization_endpoint javascript:alert(1) may not be used: it must be https",
+        ),
+        (
+            "token_endpoint",
+            "http://169.254.169.254:9113/x",
+            "/token",
+            "its token_endpoint http://169.254.169.254:9113/x may not be used: ",
+        ),
+        ("jwks_uri", "https://10.0.0.1/", "/jwks", "its jwks_uri https://10.0.0.1/ may not be used: "),
+        ("token_endpoint", "nothing", "/token", "no discovery document: it lacks issuer, "),
+        ("issuer", "https://idp.test", "", "its issuer is \"https://idp.test\", not \"http"),
+    ] {
+        idp.discovery(name, json!(lie));
+        let checked = behalf(room.path(), &["check"], &environment);
+        let said = told(&checked);
+        let line = said.lines().find(|line| line.starts_with("✗ connection a: ")).unwrap_or_default();
+        assert!(!checked.status.success() && line.contains(expected), "{expected}: {said}");
+        idp.discovery(name, of(truth));
+    }
+    idp.discovery("userinfo_endpoint", json!("http://10.0.0.1/me"));
+    let said = told(&behalf(room.path(), &["check"], &environment));
+    assert!(
+        said.contains("! connection a: its userinfo_endpoint http://10.0.0.1/me may not be used: "),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_chooser_is_in_the_order_of_names() {
+    let connection = |slug: &str, name: &str| {
+        format!(
+            "\n[connection.{slug}]\norganization = \"org-a\"\nissuer = \"{{idp_a}}\"\nclient_id = \"behalf\"\n\
+             display_name = \"{name}\"\nclient_secret = {{ env = \"CA_SECRET\" }}\n"
+        )
+    };
+    let names = [("n1", "Zeta"), ("n2", "alpha"), ("n3", "Émile"), ("n4", "Beta"), ("n5", "beta gamma")];
+    let all: String = names.iter().map(|(slug, name)| connection(slug, name)).collect();
+    let house = Plan::default()
+        .with("connections = [\"ca\"]", "connections = [\"n1\", \"ca\", \"n2\", \"n3\", \"n4\", \"n5\"]")
+        .and(&all)
+        .build()
+        .await;
+    let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+    let page = Visitor::arrives().get(&ask.url()).await;
+    let expected = ["A Login", "alpha", "Beta", "beta gamma", "Zeta", "Émile"];
+    let places: Vec<_> = expected.iter().map(|name| page.body.find(&format!("{name}</"))).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {}", page.body);
+}
+
+#[tokio::test]
+async fn a_failure_of_ours_has_the_protocol_s_own_word_where_applications_speak_it() {
+    let house = House::opens().await;
+    house.execute("ALTER TABLE projects RENAME TO hidden").await;
+    for (method, path) in [(Method::POST, "/token"), (Method::GET, "/userinfo"), (Method::POST, "/userinfo")]
+    {
+        let answer = sends(&house, method, path, |request| {
+            request.header(CONTENT_TYPE, FORM).body("grant_type=authorization_code")
+        })
+        .await;
+        assert_eq!(answer.status, 500, "{path}: {}", answer.body);
+        assert_eq!(answer.json()["error"], json!("server_error"), "{path}: {}", answer.body);
+        assert!(answer.body.contains(answer.header("x-request-id").unwrap()), "{}", answer.body);
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
 }

@@ -831,6 +831,111 @@ fn the_commands_tell_what_they_did_and_no_secret() {
 }
 
 #[test]
+fn a_key_whose_successor_begins_before_it_is_told_to_be_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [["key", "rotate"].as_slice(), &["key", "rotate"], &["key", "rotate", "--now"]] {
+        assert!(behalf(folder.path(), arguments).status.success());
+    }
+    let listed = text(&behalf(folder.path(), &["key", "list"]));
+    let of = |what: &str| listed.lines().filter(|line| line.contains("RS256") && line.contains(what)).count();
+    assert!(of("withdrawn, never signs, published until 2") > 0, "{listed}");
+    assert_eq!(of("will sign from"), 1, "{listed}");
+}
+
+/// As [`behalf`], where whoever reads what it says has gone.
+fn unheard(folder: &Path, arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_behalf"))
+        .current_dir(folder)
+        .env_clear()
+        .env("CRM_CLIENT_SECRET", DOWNSTREAM)
+        .env("MY_CORP_CLIENT_SECRET", UPSTREAM)
+        .args(arguments)
+        .stdout(writer)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_command_that_nobody_listens_to_does_what_it_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("house.toml"), SMALL).unwrap();
+    for arguments in [
+        ["check"].as_slice(),
+        &["apply", "house.toml"],
+        &["key", "rotate"],
+        &["key", "list"],
+        &["domain", "list"],
+        &["token", "create", "--name", "ci"],
+        &["token", "list"],
+        &["--help"],
+    ] {
+        let output = unheard(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output));
+        assert!(!text(&output).contains("panicked"), "{arguments:?}: {}", text(&output));
+    }
+    let again = behalf(folder.path(), &["apply", "house.toml"]);
+    assert!(text(&again).starts_with("Nothing to change."), "{}", text(&again));
+    assert_eq!(unheard(folder.path(), &["domain", "confirm", "b.test"]).status.code(), Some(1));
+    if Path::new("/dev/full").exists() {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_behalf"));
+        let output = command
+            .current_dir(folder.path())
+            .env_clear()
+            .args(["key", "list"])
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("behalf: standard output: "), "{}", text(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_makes_nothing_in_postgresql() {
+    let database = postgres::Database::empty().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("house.toml"), SMALL).unwrap();
+    std::fs::write(folder.path().join("behalf.toml"), format!("[database]\nurl = \"{}\"\n", database.url()))
+        .unwrap();
+    let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let tables = async || {
+        let sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'";
+        client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let checked = behalf(folder.path(), &["check"]);
+    assert!(checked.status.success(), "{}", text(&checked));
+    assert!(text(&checked).contains("nothing is in it yet; the first start makes it"), "{}", text(&checked));
+    let planned = behalf(folder.path(), &["apply", "house.toml", "--plan"]);
+    assert!(planned.status.success(), "{}", text(&planned));
+    assert_eq!(tables().await, 0);
+    assert!(!folder.path().join("keys").exists());
+
+    assert!(behalf(folder.path(), &["apply", "house.toml"]).status.success());
+    let made = tables().await;
+    assert!(made > 1 && text(&behalf(folder.path(), &["check"])).contains("✓ database: postgresql"));
+    for (change, mark, told) in [
+        ("checksum = '1'", "✗", "its step V1__nouns is not the one of this build"),
+        ("version = 1000", "✗", "a later version has taken the step V1000__nouns"),
+    ] {
+        client.batch_execute(&format!("UPDATE refinery_schema_history SET {change}")).await.unwrap();
+        for arguments in [["check"].as_slice(), &["apply", "house.toml", "--plan"]] {
+            let output = behalf(folder.path(), arguments);
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            assert!(text(&output).contains(told), "{}", text(&output));
+        }
+        let checked = text(&behalf(folder.path(), &["check"]));
+        assert!(checked.contains(&format!("{mark} database: ")), "{checked}");
+    }
+    assert_eq!(tables().await, made);
+    drop(client);
+    connection.await.unwrap().unwrap();
+}
+
+#[test]
 fn the_master_key_that_is_gone_is_told_by_check() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("house.toml"), SMALL).unwrap();

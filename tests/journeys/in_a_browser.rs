@@ -140,6 +140,34 @@ async fn build(redirect: &str, method: &str, algorithm: &str) -> (House, Node) {
 }
 
 #[tokio::test]
+async fn a_logo_that_is_gone_leaves_no_gap_on_any_page() {
+    let street = Street::opens().await;
+    let gone = format!("https://127.0.0.1:{}/logo.svg", free_port());
+    let brand = format!("[project]\nbrand = {{ name = \"Acme Cloud\", logo_uri = \"{gone}\" }}\n");
+    street.house.provision(&brand).await;
+    street.house.execute(&format!("UPDATE organizations SET logo_uri = '{gone}'")).await;
+    let con = Person::arrives().await;
+    let is_whole = async |page: &str, images: usize| {
+        let script = "await Promise.all([...document.images].map((image) => image.decode().catch(() => 0)));\
+                      return [...document.images].map((image) => image.naturalWidth)";
+        let widths = con.evaluates(&format!("return (async () => {{ {script} }})()"), Vec::new()).await;
+        let widths: Vec<_> = widths.as_array().unwrap().iter().map(|width| width.as_u64().unwrap()).collect();
+        assert!(widths.len() == images && widths.iter().all(|width| *width > 0), "{page}: {widths:?}");
+        let found = con.axe().await;
+        assert!(found.is_empty(), "{page}: {found:?}");
+    };
+    con.opens(&street.start("")).await;
+    con.sees("Acme CRM").await;
+    is_whole("email", 1).await;
+    con.types("Work email", "con@a.test").await;
+    con.presses("Continue").await;
+    con.sees("Sign in to your company").await;
+    con.presses("Sign in").await;
+    con.sees("Contractor GmbH").await;
+    is_whole("picker", 3).await;
+}
+
+#[tokio::test]
 async fn s2_22_a_contractor_signs_in_with_their_own_company_and_acts_for_another() {
     let mut street = Street::opens().await;
     let con = Person::arrives().await;

@@ -155,6 +155,10 @@ async fn parents(db: &Database) -> i64 {
     db.one("SELECT COUNT(*) FROM parent", &[]).await.unwrap().unwrap().get(0).unwrap()
 }
 
+async fn becomes(db: &Database, sql: &'static str) {
+    db.write(async |tx| tx.execute(sql, &[]).await).await.unwrap();
+}
+
 pub async fn to_ask_whether_there_is_a_store_makes_none(place: config::Database) {
     assert_eq!(Database::age(&place).await, Ok(Age::None));
     assert_eq!(Database::age(&place).await, Ok(Age::None), "it was only asked");
@@ -168,10 +172,18 @@ pub async fn to_ask_whether_there_is_a_store_makes_none(place: config::Database)
     .await
     .unwrap();
     assert_eq!(Database::age(&place).await, Ok(Age::Present));
-    db.write(async |tx| tx.execute("UPDATE refinery_schema_history SET version = 0", &[]).await)
-        .await
-        .unwrap();
-    assert_eq!(Database::age(&place).await, Ok(Age::Earlier));
+    let told = "another build has made its schema: its step V1__nouns";
+    becomes(&db, "UPDATE refinery_schema_history SET checksum = '1'").await;
+    assert_eq!(Database::age(&place).await, Ok(Age::Foreign("V1__nouns".into())));
+    let refused = Database::open(&place).await.map(drop).unwrap_err().to_string();
+    assert!(
+        refused.contains(told) && refused.contains("name an empty database in database.url"),
+        "{refused}"
+    );
+    becomes(&db, "UPDATE refinery_schema_history SET version = 1000").await;
+    assert_eq!(Database::age(&place).await, Ok(Age::Later("V1000__nouns".into())));
+    let refused = Database::open(&place).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("a later version has taken the step V1000__nouns"), "{refused}");
 }
 
 pub async fn what_is_committed_is_seen_by_everybody(store: Empty) {

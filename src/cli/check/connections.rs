@@ -1,13 +1,14 @@
 //! Whether a connection's provider is what it was said to be, and whether we can prove ourselves to it.
 
-use serde::Deserialize;
 use url::Url;
 
 use super::{Findings, saml};
 use crate::broker::Broker;
 use crate::egress::documents::{Kind, Wanted};
+use crate::egress::guard::Guard;
 use crate::keys::connection_secret;
 use crate::keys::connection_secret::private_key;
+use crate::login::authenticate::oidc::Provider;
 use crate::model::connection::{Connection, ConnectionState, OidcConnection, SamlConnection, Upstream};
 use crate::model::project::Project;
 use crate::protocol::jose::JwkSet;
@@ -40,17 +41,19 @@ async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>
     if !matches!(connection.state, ConnectionState::Active | ConnectionState::Testing) {
         return;
     }
-    let Some(jwks) = findings.judge(&what, endpoints(broker, connection).await, |jwks| {
+    let Some(provider) = findings.judge(&what, Provider::described(broker, connection).await, |provider| {
         let said = if connection.oidc.endpoints.is_some() {
             "typed endpoints"
         } else {
             "the provider says its issuer"
         };
-        format!("{said}; its keys are at {jwks}")
+        format!("{said}; its keys are at {}", provider.jwks)
     }) else {
         return;
     };
-    findings.judge(&what, keys(broker, connection, &jwks).await, |count| format!("{count} usable keys"));
+    userinfo(broker, &what, connection, &provider, findings);
+    let keys = keys(broker, connection, &provider.jwks).await;
+    findings.judge(&what, keys, |count| format!("{count} usable keys"));
 }
 
 /// Opens the secret, and reads it as far as that tells anything.
@@ -72,42 +75,28 @@ fn secret(broker: &Broker, connection: OidcConnection<'_>) -> Result<&'static st
     }
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    jwks_uri: Url,
-}
-
-/// Where its keys are, by its discovery document (OpenID Connect Discovery, section 4) or as typed.
-async fn endpoints(broker: &Broker, connection: OidcConnection<'_>) -> Result<Url, String> {
-    if let Some(typed) = &connection.oidc.endpoints {
-        return Ok(typed.jwks.clone());
+/// A login asks there only where it has to.
+fn userinfo(
+    broker: &Broker,
+    what: &str,
+    connection: OidcConnection<'_>,
+    provider: &Provider,
+    findings: &mut Findings,
+) {
+    let Some(url) = &provider.userinfo else { return };
+    let Err(why) = Guard::new(&broker.config.egress).check(url) else { return };
+    let how = format!("its userinfo_endpoint {url} may not be used: {why}");
+    if connection.oidc.always_userinfo {
+        findings.wrong(what, how);
+    } else {
+        findings.warn(what, format!("{how}. It is needed only for whoever's ID token has no address"));
     }
-    let issuer = &connection.oidc.issuer;
-    let base = issuer.strip_suffix('/').unwrap_or(issuer);
-    let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
-    let url = url.map_err(|_| format!("its issuer {issuer} is no URL"))?;
-    let body = broker
-        .documents
-        .get(&Wanted::new(Kind::Discovery, connection.id, &url), |_| true)
-        .await
-        .map_err(|error| format!("{url} cannot be had: {}", error.explained()))?;
-    let found: Metadata = serde_json::from_slice(&body)
-        .map_err(|error| format!("{url} is no discovery document: {}", lacks(&error)))?;
-    if found.issuer != *issuer {
-        return Err(format!("its issuer is {:?}, not {issuer:?}: every character counts", found.issuer));
-    }
-    Ok(found.jwks_uri)
-}
-
-fn lacks(error: &serde_json::Error) -> &'static str {
-    if error.is_data() { "it lacks issuer or jwks_uri" } else { "it is not JSON" }
 }
 
 async fn keys(broker: &Broker, connection: OidcConnection<'_>, jwks: &Url) -> Result<usize, String> {
     let body = broker
         .documents
-        .get(&Wanted::new(Kind::Keys, connection.id, jwks), |_| true)
+        .get(&Wanted::new(Kind::Keys, connection.id, jwks), |_| Ok(()))
         .await
         .map_err(|error| format!("{jwks} cannot be had: {}", error.explained()))?;
     let keys = JwkSet::parse(&body).map_err(|error| format!("{jwks}: {error}"))?;

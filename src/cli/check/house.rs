@@ -1,6 +1,6 @@
 //! What is in the house: keys, domains, applications.
 
-use super::{Findings, connections};
+use super::{Findings, connections, logos};
 use crate::broker::Broker;
 use crate::cli::domain::quoted;
 use crate::egress::dns::TxtAnswer;
@@ -20,6 +20,7 @@ pub async fn check(broker: &Broker, findings: &mut Findings) -> Result<(), Store
         findings
             .fine(&format!("project {}", project.slug), format!("its issuer is {}", broker.issuer(&project)));
         keys(broker, &project, findings).await?;
+        logos::check(broker, &project, findings).await?;
         for domain in domains::of_project(&mut &broker.db, project.id).await? {
             proof(broker, &domain, findings).await?;
         }

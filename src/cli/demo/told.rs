@@ -6,7 +6,7 @@ use super::scene::{ANN, CON, Scene};
 
 /// What to open, as whom to sign in, what to try.
 pub fn invite(scene: &Scene) {
-    println!("{}", invitation(scene));
+    say!("{}", invitation(scene));
 }
 
 fn invitation(scene: &Scene) -> String {

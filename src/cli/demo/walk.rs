@@ -198,7 +198,7 @@ impl Story<'_> {
     fn claim(&mut self, claims: &Value, name: &str, expected: &Value) -> Result<(), Error> {
         let shown = held(claims, name, expected)?;
         self.checked += 1;
-        println!("     {name:<17} {shown}");
+        say!("     {name:<17} {shown}");
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Story<'_> {
             return Err(format!("this does not hold: {what}").into());
         }
         self.checked += 1;
-        println!("   ✓ {what}");
+        say!("   ✓ {what}");
         Ok(())
     }
 }
@@ -233,7 +233,7 @@ fn held(claims: &Value, name: &str, expected: &Value) -> Result<String, Error> {
 }
 
 fn title(text: &str) {
-    println!("\n{}", bold(text));
+    say!("\n{}", bold(text));
 }
 
 fn at(page: &Page, origin: &str) -> bool {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::Error;
 use super::report::Report;
 use crate::broker::Broker;
+use crate::cli::said;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, RequestId};
 use crate::model::project::Project;
@@ -35,9 +36,9 @@ pub async fn list(broker: &Broker, project: &Project, wanted: Wanted) -> Result<
         Some(id) => one(broker, project, connection, id, &mut report).await?,
         None => several(broker, project, connection, &wanted, &mut report).await?,
     };
-    print!("{}", report.text());
+    said::out(format_args!("{}", report.text()));
     if shown == 0 {
-        println!(
+        say!(
             "No refused message of a SAML connection is known{}.",
             if wanted.id.is_some() { " by that id" } else { "" }
         );

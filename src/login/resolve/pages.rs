@@ -216,6 +216,7 @@ pub async fn chooser_page(
     for id in &resolved.connections {
         found.extend(connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?);
     }
+    found.sort_by_cached_key(by_name);
     let page = ChooserPage {
         application: application.display_name.clone(),
         email: resolved.email.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -227,6 +228,11 @@ pub async fn chooser_page(
     };
     let locales = journey.login.asked.ui_locales.as_deref();
     Ok(visitor.page(StatusCode::OK, &Page::Chooser(page), locales, &journey.form_targets(visitor)))
+}
+
+/// As people look for them, and always the same.
+fn by_name(connection: &Connection) -> (String, ConnectionId) {
+    (connection.display_name.to_lowercase(), connection.id)
 }
 
 fn buttons(connections: &[Connection]) -> Vec<MethodButton> {

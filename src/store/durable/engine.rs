@@ -102,18 +102,13 @@ impl Database {
         sqlite::only_server(Path::new(path.strip_prefix("//").unwrap_or(path))).map(Some)
     }
 
-    /// Whether there is a database already, and of which version. Nothing is made or changed to find out.
+    /// Whether there is a database already, and how far its schema has come. Nothing is made or changed to find out.
     pub async fn age(settings: &crate::config::Database) -> Result<Age, StoreError> {
-        let found = match settings.url.strip_prefix("sqlite:") {
-            Some(path) => sqlite::version(Path::new(path.strip_prefix("//").unwrap_or(path)))?,
-            None => postgres::version(settings).await?,
+        let taken = match settings.url.strip_prefix("sqlite:") {
+            Some(path) => sqlite::steps(Path::new(path.strip_prefix("//").unwrap_or(path)))?,
+            None => postgres::steps(settings).await?,
         };
-        let latest = migrations::runner().get_migrations().iter().map(|step| step.version()).max();
-        Ok(match found {
-            None => Age::None,
-            found if found == latest => Age::Present,
-            Some(_) => Age::Earlier,
-        })
+        Ok(taken.map_or(Age::None, |taken| Age::of(&taken)))
     }
 
     /// The one row of a `SELECT`, if there is one.
@@ -194,19 +189,69 @@ impl Database {
     }
 }
 
-/// What became of a database by the last start on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a database by the last start on it. `Display` is for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Age {
-    /// There is none, or nothing is in it.
+    #[error("nothing is in it yet; the first start makes it")]
     None,
-    /// An earlier (or a later) version of this program made it.
-    Earlier,
+    /// These steps of the schema are still to be taken.
+    #[error("its schema lacks {}, which the next start of this version adds", .0.join(", "))]
+    Earlier(Vec<String>),
+    #[error(
+        "a later version has taken the step {0} with its schema, which this one does not know: start that version, or \
+         restore a backup from before it"
+    )]
+    Later(String),
+    #[error(
+        "another build has made its schema: its step {0} is not the one of this build. Start the build that made it, or \
+         name an empty database in database.url"
+    )]
+    Foreign(String),
+    #[error("its schema is up to date")]
     Present,
 }
 
-/// How far the schema has come, if the first start came to its end.
-const VERSION: &str = "SELECT MAX(h.version) FROM refinery_schema_history h
-                    WHERE EXISTS (SELECT 1 FROM projects p WHERE p.slug = 'default')";
+impl Age {
+    fn of(taken: &[Step]) -> Self {
+        let runner = migrations::runner();
+        let ours = runner.get_migrations();
+        for step in taken {
+            let name = || format!("V{}__{}", step.version, step.name);
+            match ours.iter().find(|own| i64::from(own.version()) == step.version) {
+                None => return Self::Later(name()),
+                Some(own) if own.name() != step.name || own.checksum().to_string() != step.checksum => {
+                    return Self::Foreign(name());
+                }
+                Some(_) => {}
+            }
+        }
+        let is_taken = |version| taken.iter().any(|step| step.version == i64::from(version));
+        let lacks: Vec<_> =
+            ours.iter().filter(|own| !is_taken(own.version())).map(ToString::to_string).collect();
+        if lacks.is_empty() { Self::Present } else { Self::Earlier(lacks) }
+    }
+}
+
+/// A step that the schema has taken.
+struct Step {
+    version: i64,
+    name: String,
+    checksum: String,
+}
+
+/// The steps, if the first start came to its end.
+const STEPS: &str = "SELECT CAST(h.version AS BIGINT), h.name, h.checksum FROM refinery_schema_history h
+                    WHERE EXISTS (SELECT 1 FROM projects p WHERE p.slug = 'default') ORDER BY h.version";
+
+/// Why the schema was not brought up to date, and what can be done.
+fn not_migrated(error: &refinery::Error) -> StoreError {
+    use refinery::error::Kind;
+    StoreError::Migration(match error.kind() {
+        Kind::DivergentVersion(taken, _) => Age::Foreign(taken.to_string()).to_string(),
+        Kind::MissingVersion(taken) => Age::Later(taken.to_string()).to_string(),
+        _ => error.to_string(),
+    })
+}
 
 fn read_here<T, E, F>(sqlite: &Sqlite, work: F) -> Result<T, E>
 where
@@ -311,5 +356,17 @@ impl<'c> Tx<'c> {
     /// PostgreSQL answers `COMMIT` after a failed statement with a silent rollback, so this must be an error.
     fn settle<T, E: From<StoreError>>(&self, outcome: Result<T, E>) -> Result<T, E> {
         if self.doomed && outcome.is_ok() { Err(StoreError::Doomed.into()) } else { outcome }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_schema_is_told_with_the_steps_that_it_lacks() {
+        let Age::Earlier(lacks) = Age::of(&[]) else { panic!("{}", Age::of(&[])) };
+        assert_eq!(lacks.first().map(String::as_str), Some("V1__nouns"));
+        assert_eq!(Age::Earlier(lacks).to_string().find("its schema lacks V1__nouns"), Some(0));
     }
 }

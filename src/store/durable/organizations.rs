@@ -181,10 +181,28 @@ pub async fn exists(db: &mut impl Read, id: OrganizationId) -> Result<bool, Stor
     Ok(db.one("SELECT 1 FROM organizations WHERE id = $1", params![id]).await?.is_some())
 }
 
-/// Where the logo of an organization is, whichever project it belongs to: ids are no secret, and not guessed.
-pub async fn logo_uri(db: &mut impl Read, id: OrganizationId) -> Result<Option<String>, StoreError> {
-    let row = db.one("SELECT logo_uri FROM organizations WHERE id = $1", params![id]).await?;
-    row.map_or(Ok(None), |row| row.get(0))
+/// The name of an organization and where its logo is, whichever project it belongs to: ids are no secret, and not
+/// guessed.
+pub async fn shown(
+    db: &mut impl Read,
+    id: OrganizationId,
+) -> Result<Option<(String, Option<String>)>, StoreError> {
+    let row = db.one("SELECT display_name, logo_uri FROM organizations WHERE id = $1", params![id]).await?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// The organizations of a project that name a logo: so many, after this id.
+pub async fn with_logo(
+    db: &mut impl Read,
+    project: ProjectId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Organization>, StoreError> {
+    let sql = select!(
+        "WHERE project_id = $1 AND logo_uri IS NOT NULL AND deactivated_at IS NULL AND deleted_at IS NULL AND id > $2
+         ORDER BY id LIMIT $3"
+    );
+    db.all(sql, params![project, after, most]).await?.iter().map(|row| organization(row, 0)).collect()
 }
 
 /// Which organizations a page shows.

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::files::{self, EMBEDDED, Files};
 use super::messages::{Messages, tame};
+use super::monogram::{hue, monogram};
 use super::{Asset, Brand, Language, Page, TemplateError, sample};
 
 #[derive(Debug)]
@@ -139,8 +140,8 @@ fn environment(
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.remove_filter("safe");
-    environment.add_filter("monogram", monogram);
-    environment.add_filter("hue", hue);
+    environment.add_filter("monogram", |name: &str| monogram(name));
+    environment.add_filter("hue", |name: &str| hue(name));
     environment.add_function("asset", move |name: &str| match assets.get(name) {
         Some(asset) => Ok(format!("/assets/{}/{name}", asset.version())),
         None => Err(Error::new(ErrorKind::InvalidOperation, format!("no asset {name}"))),
@@ -232,31 +233,5 @@ fn content_type(name: &str) -> &'static str {
         Some("ico") => "image/x-icon",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
-    }
-}
-
-/// The first letters of the first two words, for an organization without a logo.
-fn monogram(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let letters: String = words.take(2).filter_map(|word| word.chars().next()).collect();
-    if letters.is_empty() { "·".to_owned() } else { letters.to_uppercase() }
-}
-
-/// One of the stylesheet's six hues, always the same for the same name.
-fn hue(name: &str) -> u32 {
-    name.bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_monogram_is_two_letters_at_most() {
-        let table =
-            [("Acme", "A"), ("my corporation", "MC"), ("Ölwerk & Söhne AG", "ÖS"), ("", "·"), ("<>", "·")];
-        for (name, letters) in table {
-            assert_eq!(monogram(name), letters);
-        }
     }
 }

@@ -26,7 +26,7 @@ use crate::model::login::{Awaited, AwaitedOidc, Away, Login};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
-use provider::Provider;
+pub use provider::{Provider, Unusable};
 
 /// This connection's own callback, and no other's (threats C11, C12).
 pub fn callback(visitor: &Visitor, connection: &Connection) -> String {

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::broker::Broker;
-use crate::egress::documents::{DocumentError, Kind, Wanted};
-use crate::egress::guard::Guard;
+use crate::egress::documents::{DocumentError, Kind, Unfit, Wanted};
+use crate::egress::guard::{self, Guard};
 use crate::foundation::id::ConnectionId;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
@@ -34,42 +34,79 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
-impl Provider {
-    pub async fn of(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Stop> {
-        let settings = connection.oidc;
-        let provider = match &settings.endpoints {
-            Some(typed) => Self {
-                connection: connection.id,
-                authorization: AuthUrl::from_url(typed.authorization.clone()),
-                token: typed.token.clone(),
-                userinfo: typed.userinfo.clone(),
-                jwks: typed.jwks.clone(),
-                promises_iss: false,
-            },
-            None => Self::discover(broker, connection).await?,
-        };
-        if may_be_gone_to(broker, provider.authorization.url()) {
-            Ok(provider)
-        } else {
-            Err(Refusal::IdpUnreachable("authorization_endpoint").into())
+/// Why nobody can be sent to a provider. `Display` is for the operator.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("its issuer {0} is no URL")]
+    NoUrl(String),
+    #[error("{}", told(url, why))]
+    Document { url: Url, why: DocumentError },
+    #[error("its {endpoint} {url} may not be used: {why}")]
+    Endpoint { endpoint: &'static str, url: Url, why: guard::Refusal },
+}
+
+/// What the trail calls an endpoint that leads where we do not go.
+const FORBIDDEN: &str = "idp_endpoint_not_allowed";
+
+impl Unusable {
+    /// Who cannot be reached is told apart from who says what cannot be believed.
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::NoUrl(_) => Refusal::IdpUnreachable("issuer_is_no_url"),
+            Self::Document { why: DocumentError::Unfit(unfit), .. } => Refusal::IdpUnusable(unfit.reason),
+            Self::Document { .. } => Refusal::IdpUnreachable("discovery"),
+            Self::Endpoint { .. } => Refusal::IdpUnusable(FORBIDDEN),
         }
     }
+}
 
-    async fn discover(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Stop> {
+fn told(url: &Url, why: &DocumentError) -> String {
+    match why {
+        DocumentError::Unfit(unfit) => format!("{url}: {}", unfit.explained),
+        why => format!("{url} cannot be had: {}", why.explained()),
+    }
+}
+
+impl Provider {
+    pub async fn of(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Stop> {
+        let described = Self::described(broker, connection).await;
+        described.map_err(|unusable| {
+            let id = connection.id;
+            tracing::warn!(connection = %id, why = %unusable, "nobody can be sent to an identity provider");
+            unusable.refusal().into()
+        })
+    }
+
+    /// As the provider says or as it was typed, if every endpoint that a login needs may be used.
+    pub async fn described(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Unusable> {
+        let Some(typed) = &connection.oidc.endpoints else {
+            return Self::discovered(broker, connection).await;
+        };
+        let endpoints = [
+            ("authorization_endpoint", &typed.authorization),
+            ("token_endpoint", &typed.token),
+            ("jwks_uri", &typed.jwks),
+        ];
+        may_be_used(broker, endpoints)?;
+        Ok(Self {
+            connection: connection.id,
+            authorization: AuthUrl::from_url(typed.authorization.clone()),
+            token: typed.token.clone(),
+            userinfo: typed.userinfo.clone(),
+            jwks: typed.jwks.clone(),
+            promises_iss: false,
+        })
+    }
+
+    async fn discovered(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Unusable> {
         let issuer = connection.oidc.issuer.as_str();
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
         let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
-        let url = url.map_err(|_| Refusal::IdpUnreachable("issuer_is_no_url"))?;
-        // Byte for byte (OpenID Connect Discovery, section 4.3; threats H17).
-        let read = |body: &[u8]| {
-            let found: Metadata = serde_json::from_slice(body).ok()?;
-            let fits = found.issuer == issuer && may_be_gone_to(broker, &found.authorization_endpoint);
-            fits.then_some(found)
-        };
+        let url = url.map_err(|_| Unusable::NoUrl(issuer.to_owned()))?;
         let wanted = Wanted::new(Kind::Discovery, connection.id, &url);
-        let body = broker.documents.get(&wanted, |body| read(body).is_some()).await;
-        let body = body.map_err(|error| unreachable(&error))?;
-        let found = read(&body).ok_or(Refusal::IdpUnreachable("discovery_malformed"))?;
+        let body = broker.documents.get(&wanted, |body| read(broker, issuer, body).map(drop)).await;
+        let found = body.and_then(|body| read(broker, issuer, &body).map_err(DocumentError::Unfit));
+        let found = found.map_err(|why| Unusable::Document { url, why })?;
         Ok(Self {
             connection: connection.id,
             authorization: AuthUrl::from_url(found.authorization_endpoint),
@@ -82,8 +119,8 @@ impl Provider {
 
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
     pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
-        let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
-        let kept = broker.documents.get(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
+        let kept =
+            broker.documents.get(&self.wanted(), is_jwks).await.map_err(|why| self.unreachable(&why))?;
         let keys = parse(&kept)?;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
@@ -93,27 +130,71 @@ impl Provider {
 
     /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
     pub async fn keys_anew(&self, broker: &Broker) -> Result<JwkSet, Stop> {
-        let fits = |body: &[u8]| JwkSet::parse(body).is_ok();
-        let new =
-            broker.documents.refreshed(&self.wanted(), fits).await.map_err(|error| unreachable(&error))?;
+        let new = broker.documents.refreshed(&self.wanted(), is_jwks).await;
+        let new = new.map_err(|why| self.unreachable(&why))?;
         parse(&new)
     }
 
     fn wanted(&self) -> Wanted {
         Wanted::new(Kind::Keys, self.connection, &self.jwks)
     }
+
+    fn unreachable(&self, why: &DocumentError) -> Stop {
+        let (connection, why) = (self.connection, told(&self.jwks, why));
+        tracing::warn!(%connection, why, "the keys of an identity provider cannot be had");
+        Refusal::IdpUnreachable("jwks_uri").into()
+    }
 }
 
-/// A browser goes there without our guard; at least it is of the kind that we would go to ourselves.
-fn may_be_gone_to(broker: &Broker, url: &Url) -> bool {
-    Guard::new(&broker.config.egress).check(url).is_ok()
+/// What a provider says of itself, if it can be believed: the issuer byte for byte (OpenID Connect Discovery, section
+/// 4.3; threats H17).
+fn read(broker: &Broker, issuer: &str, body: &[u8]) -> Result<Metadata, Unfit> {
+    let found: Metadata = serde_json::from_slice(body).map_err(|error| Unfit {
+        reason: "idp_discovery_malformed",
+        explained: format!("no discovery document: {}", lacks(&error)),
+    })?;
+    if found.issuer != issuer {
+        let said = found.issuer.chars().take(200).collect::<String>();
+        let explained = format!("its issuer is {said:?}, not {issuer:?}: every character counts");
+        return Err(Unfit { reason: "idp_issuer_mismatch", explained });
+    }
+    let endpoints = [
+        ("authorization_endpoint", &found.authorization_endpoint),
+        ("token_endpoint", &found.token_endpoint),
+        ("jwks_uri", &found.jwks_uri),
+    ];
+    may_be_used(broker, endpoints)
+        .map_err(|unusable| Unfit { reason: FORBIDDEN, explained: unusable.to_string() })?;
+    Ok(found)
+}
+
+fn lacks(error: &serde_json::Error) -> &'static str {
+    if error.is_data() {
+        "it lacks issuer, authorization_endpoint, token_endpoint or jwks_uri, or says something else than an address \
+         there"
+    } else {
+        "it is not JSON"
+    }
+}
+
+/// A browser goes to one of them without our guard; at least it is of the kind that we would go to ourselves. The
+/// others are seen here before anybody is sent away, and met by the guard again when they are asked.
+fn may_be_used<const N: usize>(
+    broker: &Broker,
+    endpoints: [(&'static str, &Url); N],
+) -> Result<(), Unusable> {
+    let guard = Guard::new(&broker.config.egress);
+    for (endpoint, url) in endpoints {
+        guard.check(url).map_err(|why| Unusable::Endpoint { endpoint, url: url.clone(), why })?;
+    }
+    Ok(())
+}
+
+fn is_jwks(body: &[u8]) -> Result<(), Unfit> {
+    let malformed = |error| Unfit { reason: "jwks_malformed", explained: format!("no set of keys: {error}") };
+    JwkSet::parse(body).map(drop).map_err(malformed)
 }
 
 fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
     JwkSet::parse(body).map_err(|_| Refusal::IdpUnreachable("jwks_malformed").into())
-}
-
-fn unreachable(error: &DocumentError) -> Stop {
-    tracing::warn!(%error, "an identity provider's document cannot be had");
-    Refusal::IdpUnreachable("document_unreachable").into()
 }

@@ -17,7 +17,7 @@ use tokio_postgres::{Config, IsolationLevel, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::value::Value;
-use super::{Param, Row, StoreError, Tx};
+use super::{Param, Row, Step, StoreError, Tx};
 
 /// How long a statement waits for a lock that another transaction holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ impl Postgres {
         client.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await.map_err(refused)?;
         let runner = super::migrations::runner().set_grouped(true);
         let report = runner.run_async(&mut *client).await;
-        report.map(drop).map_err(|error| StoreError::Migration(error.to_string()))
+        report.map(drop).map_err(|error| super::not_migrated(&error))
     }
 
     async fn client(&self) -> Result<Object, StoreError> {
@@ -95,13 +95,18 @@ impl Postgres {
 }
 
 /// See [`super::Database::age`].
-pub(super) async fn version(settings: &crate::config::Database) -> Result<Option<i64>, StoreError> {
+pub(super) async fn steps(settings: &crate::config::Database) -> Result<Option<Vec<Step>>, StoreError> {
     let client = Postgres { pool: pool(settings)? }.client().await?;
-    match client.query_one(super::VERSION, &[]).await {
-        Ok(row) => row.try_get(0).map_err(refused),
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
-        Err(error) => Err(refused(error)),
-    }
+    let rows = match client.query(super::STEPS, &[]).await {
+        Ok(rows) if rows.is_empty() => return Ok(None),
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) => return Err(refused(error)),
+    };
+    let step = |row: &tokio_postgres::Row| {
+        Ok(Step { version: row.try_get(0)?, name: row.try_get(1)?, checksum: row.try_get(2)? })
+    };
+    rows.iter().map(step).collect::<Result<_, _>>().map(Some).map_err(refused)
 }
 
 pub(super) async fn all(

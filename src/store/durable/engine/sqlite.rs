@@ -11,7 +11,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBeh
 
 use super::value::Value;
 use super::writer::Writer;
-use super::{Param, Row, StoreError};
+use super::{Param, Row, Step, StoreError};
 
 /// More statements than the house has, so that each is prepared once per connection.
 const STATEMENTS: usize = 1_024;
@@ -59,17 +59,24 @@ impl Sqlite {
 }
 
 /// See [`super::Database::age`].
-pub(super) fn version(path: &Path) -> Result<Option<i64>, StoreError> {
+pub(super) fn steps(path: &Path) -> Result<Option<Vec<Step>>, StoreError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
-    match connection.query_one(super::VERSION, [], |row| row.get(0)) {
-        Ok(version) => Ok(version),
+    match steps_taken(path) {
+        Ok(steps) => Ok(Some(steps).filter(|steps| !steps.is_empty())),
         Err(error) if error.to_string().contains("no such table") => Ok(None),
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(of_file(path, refused(error))),
     }
+}
+
+fn steps_taken(path: &Path) -> rusqlite::Result<Vec<Step>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    let mut statement = connection.prepare(super::STEPS)?;
+    let step =
+        |row: &rusqlite::Row<'_>| Ok(Step { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? });
+    statement.query_map([], step)?.collect()
 }
 
 /// What keeps a file from being opened, with its name.
@@ -175,7 +182,7 @@ fn migrate(writer: &mut Connection) -> Result<(), StoreError> {
     writer.set_transaction_behavior(TransactionBehavior::Immediate);
     let runner = super::migrations::runner().set_grouped(true);
     let report = runner.run(writer).or_else(|_| runner.run(writer));
-    report.map(drop).map_err(|error| StoreError::Migration(error.to_string()))
+    report.map(drop).map_err(|error| super::not_migrated(&error))
 }
 
 /// Runs a statement that answers with rows.
