@@ -40,6 +40,8 @@ pub struct ApplicationView {
     pub token_endpoint_auth_method: Value,
     /// How many secrets work: two while one takes over from the other.
     pub secrets: usize,
+    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Value>,
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
