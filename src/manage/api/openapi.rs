@@ -20,7 +20,7 @@ use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 9] = [
+const EVERYWHERE: [Code; 10] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
