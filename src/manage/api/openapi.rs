@@ -20,12 +20,13 @@ use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 9] = [
+const EVERYWHERE: [Code; 10] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
     Code::BodyUnexpected,
     Code::Unauthenticated,
+    Code::ApiKeysDisabled,
     Code::OrganizationInactive,
     Code::TooLarge,
     Code::RateLimited,
@@ -227,7 +228,8 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
     match route.need {
         Need::Public => {
-            codes.retain(|code| !matches!(code, Code::Unauthenticated | Code::OrganizationInactive));
+            let of_callers = [Code::Unauthenticated, Code::ApiKeysDisabled, Code::OrganizationInactive];
+            codes.retain(|code| !of_callers.contains(code));
         }
         Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),

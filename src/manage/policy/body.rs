@@ -11,7 +11,7 @@ use crate::model::organization::{DelegationAcceptance, Enforcement};
 use crate::model::policy::{MemberList, Switch};
 use crate::model::project::Organizations;
 
-/// A day at least must pass between two proofs in a year; a minute is what it takes to come back.
+/// Seconds: whoever comes back from their provider has a minute; a year is no limit any more.
 const AGES: std::ops::RangeInclusive<u64> = 60..=31_536_000;
 const MOST_ROLES: usize = 50;
 const MOST_PINS: usize = 50;

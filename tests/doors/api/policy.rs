@@ -69,9 +69,9 @@ async fn s1_w2_s3_30_a_policy_shows_both_halves_and_what_comes_of_them() {
         let back = owner.put(POLICY, json!({"log_in_with_saml": null})).await.json();
         assert_eq!((&back["log_in_with_saml"], &back["max_age"]), (&on, &json!(3600)));
         // The file has no words for it, and takes nothing away.
-        owner.patch(POLICY, json!({"log_in_with_oidc": false, "max_age": null})).await;
+        owner.patch(POLICY, json!({"log_in_with_saml": false, "max_age": null})).await;
         house.provision(&house.file.clone()).await;
-        assert_eq!(owner.get(POLICY).await.json()["log_in_with_oidc"]["configured"], json!(false));
+        assert_eq!(owner.get(POLICY).await.json()["log_in_with_saml"]["configured"], json!(false));
     }
 }
 

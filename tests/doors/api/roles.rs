@@ -44,7 +44,8 @@ async fn s1_l6_s1_ro2_an_owner_makes_roles_and_sees_those_that_there_are() {
         let path = made.header("location").unwrap().strip_prefix("/api/v1").unwrap().to_owned();
         let read = owner.get(&path).await;
         assert_eq!((read.json(), read.header("etag")), (view.clone(), made.header("etag")));
-        // Of the project: every organization has it.
+        // Of the project: every organization has it. Lists are in the order of the ids, which is that of time.
+        house.turn_clock(1);
         let everywhere = make(&operator, json!({"name": "billing", "permissions": ["invoices:read"]})).await;
         assert_eq!((everywhere.status.as_u16(), &everywhere.json()["organization_id"]), (201, &Value::Null));
         let of_project =

@@ -164,15 +164,14 @@ async fn s0_21_what_somebody_has_switched_to_is_where_their_next_login_goes() {
 #[tokio::test]
 async fn s0_14_s0_27_everybody_is_told_what_they_may_do_and_why() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
+        let mut house = House::on(engine).await;
         let operator = Api::operator(&house).await;
         let role = json!({"organization_id": "org-a", "name": "helper", "permissions": ["organization:read", "tickets:read"]});
         assert_eq!(operator.post("/roles", role).await.status, 201);
-        let file = house.file.replace(
+        house.file = house.file.replace(
             r#"{ email = "con@a.test", roles = ["member"] }"#,
             r#"{ email = "con@a.test", roles = ["member", "helper"] }"#,
         );
-        house.provision(&file).await;
         let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
         let mine = con.get("/me/permissions?organization=org-a").await;
         assert_eq!(mine.status, 200, "{}", mine.body);
