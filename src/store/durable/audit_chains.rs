@@ -1,6 +1,6 @@
 //! The chains of hashes over the audit events, in the durable store: links are added, never changed.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::audit_events::{columns, recorded};
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
@@ -169,7 +169,7 @@ pub async fn links(
         let event = (!row.is_null(2)).then(|| recorded(row, 2).map_or(json!({}), |event| event.json()));
         let hash = row.get::<Vec<u8>>(1)?;
         let hash = Some(data_encoding::BASE64URL_NOPAD.encode(&hash));
-        Ok(Sealed { place: Some(row.get(0)?), hash, event: event.map(Value::from) })
+        Ok(Sealed { place: Some(row.get(0)?), hash, event })
     };
     rows.iter().map(line).collect()
 }
