@@ -393,8 +393,7 @@ mod tests {
         let mut swapped = lines.clone();
         swapped.swap(2, 3);
         assert_eq!(verified(&swapped).unwrap_err(), (3, Broken::Missing(2)));
-        let other = export(1)[0].clone();
-        assert_eq!(changed(4, other), (5, Broken::OtherChain));
+        assert_eq!(changed(4, export(1)[0].clone()), (5, Broken::OtherChain));
     }
 
     #[test]

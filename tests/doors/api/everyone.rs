@@ -134,7 +134,11 @@ async fn c20_c22_s0_03_s0_34_every_route_is_for_whom_the_table_says() {
     let (ids, nowhere) = (Ids::of(&house).await, Ids::unknown());
     let before = house.before().await;
     let mut table = String::new();
-    for route in ROUTES {
+    for (number, route) in ROUTES.iter().enumerate() {
+        // Strangers may try so often in a minute.
+        if number % 20 == 19 {
+            house.turn_clock(61);
+        }
         let (there, unknown) = (ids.in_path(route.path), nowhere.in_path(route.path));
         let mut by_code: Vec<(String, Vec<&str>)> = Vec::new();
         for (name, api) in &everybody {
