@@ -217,7 +217,7 @@ impl Age {
         let ours = runner.get_migrations();
         for step in taken {
             let name = || format!("V{}__{}", step.version, step.name);
-            match ours.iter().find(|own| i64::from(own.version()) == step.version) {
+            match ours.iter().find(|own| own.version() == step.version) {
                 None => return Self::Later(name()),
                 Some(own) if own.name() != step.name || own.checksum().to_string() != step.checksum => {
                     return Self::Foreign(name());
@@ -225,7 +225,7 @@ impl Age {
                 Some(_) => {}
             }
         }
-        let is_taken = |version| taken.iter().any(|step| step.version == i64::from(version));
+        let is_taken = |version| taken.iter().any(|step| step.version == version);
         let lacks: Vec<_> =
             ours.iter().filter(|own| !is_taken(own.version())).map(ToString::to_string).collect();
         if lacks.is_empty() { Self::Present } else { Self::Earlier(lacks) }

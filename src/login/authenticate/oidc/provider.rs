@@ -40,9 +40,9 @@ pub enum Unusable {
     #[error("its issuer {0} is no URL")]
     NoUrl(String),
     #[error("{}", told(url, why))]
-    Document { url: Url, why: DocumentError },
+    Document { url: String, why: DocumentError },
     #[error("its {endpoint} {url} may not be used: {why}")]
-    Endpoint { endpoint: &'static str, url: Url, why: guard::Refusal },
+    Endpoint { endpoint: &'static str, url: String, why: guard::Refusal },
 }
 
 /// What the trail calls an endpoint that leads where we do not go.
@@ -60,7 +60,7 @@ impl Unusable {
     }
 }
 
-fn told(url: &Url, why: &DocumentError) -> String {
+fn told(url: &str, why: &DocumentError) -> String {
     match why {
         DocumentError::Unfit(unfit) => format!("{url}: {}", unfit.explained),
         why => format!("{url} cannot be had: {}", why.explained()),
@@ -106,7 +106,7 @@ impl Provider {
         let wanted = Wanted::new(Kind::Discovery, connection.id, &url);
         let body = broker.documents.get(&wanted, |body| read(broker, issuer, body).map(drop)).await;
         let found = body.and_then(|body| read(broker, issuer, &body).map_err(DocumentError::Unfit));
-        let found = found.map_err(|why| Unusable::Document { url, why })?;
+        let found = found.map_err(|why| Unusable::Document { url: url.into(), why })?;
         Ok(Self {
             connection: connection.id,
             authorization: AuthUrl::from_url(found.authorization_endpoint),
@@ -140,7 +140,7 @@ impl Provider {
     }
 
     fn unreachable(&self, why: &DocumentError) -> Stop {
-        let (connection, why) = (self.connection, told(&self.jwks, why));
+        let (connection, why) = (self.connection, told(self.jwks.as_str(), why));
         tracing::warn!(%connection, why, "the keys of an identity provider cannot be had");
         Refusal::IdpUnreachable("jwks_uri").into()
     }
@@ -185,7 +185,7 @@ fn may_be_used<const N: usize>(
 ) -> Result<(), Unusable> {
     let guard = Guard::new(&broker.config.egress);
     for (endpoint, url) in endpoints {
-        guard.check(url).map_err(|why| Unusable::Endpoint { endpoint, url: url.clone(), why })?;
+        guard.check(url).map_err(|why| Unusable::Endpoint { endpoint, url: url.to_string(), why })?;
     }
     Ok(())
 }
