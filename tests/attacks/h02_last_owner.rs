@@ -70,8 +70,8 @@ async fn plant(house: &House) -> Vec<(OrganizationId, [UserId; 2])> {
     let (planted, random) = (Arc::clone(&all), random.clone());
     let work = house.broker.db.write(async move |tx| {
         for (organization, users) in planted.iter() {
-            let sql = "INSERT INTO organizations (id, project_id, slug, display_name, name_key, policy, created_at, updated_at)
-                       SELECT $1, $2, $1, $1, name_key, policy, 0, 0 FROM organizations WHERE slug = 'org-a'";
+            let sql = "INSERT INTO organizations (id, project_id, slug, display_name, name_key, policy, epoch, created_at, updated_at)
+                       SELECT $1, $2, $1, $1, name_key, policy, 0, 0, 0 FROM organizations WHERE slug = 'org-a'";
             tx.execute(sql, behalf::params![organization, project]).await?;
             for user in users {
                 let sql = "INSERT INTO users (id, project_id, profile, created_at, updated_at) VALUES ($1, $2, '{}', 0, 0)";
