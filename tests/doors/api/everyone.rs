@@ -35,7 +35,8 @@ impl Ids {
         let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
         plant(house, "default", holder).await;
         let one = async |sql: &str| house.text(sql).await.unwrap();
-        let api_key = one("SELECT id FROM api_keys WHERE organization_id IS NOT NULL ORDER BY id LIMIT 1").await;
+        let api_key =
+            one("SELECT id FROM api_keys WHERE organization_id IS NOT NULL ORDER BY id LIMIT 1").await;
         // Of org-a and org-b: both may.
         let delegation = one("SELECT id FROM delegations").await;
         let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
