@@ -333,7 +333,7 @@ async fn s3_34_metadata_that_ran_out_is_looked_at_when_somebody_comes() {
         .await;
     let before = house.before().await;
     assert_eq!(posts(&mut bob.browser, &asked, answer(&asked)).await.status, 403);
-    house.refused(&before, "connection_changed").await;
+    house.told_refusal(&before, &["connection_changed"]).await;
     house.execute("DROP TRIGGER off").await;
     house.execute("UPDATE connections SET state = 'active'").await;
     // The same for who leaves.
