@@ -1,7 +1,6 @@
 //! Every door of the house, mounted once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +12,6 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
@@ -45,10 +43,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(front.clone(), layers::short_head))
         .layer(DefaultBodyLimit::max(settings.max_body))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(settings.request_timeout),
-        ))
+        .layer(from_fn_with_state(front.clone(), layers::in_time))
         .layer(CatchPanicLayer::custom(panicked))
         // Outermost: what timed out or panicked is counted, and answered with the same headers, too.
         .layer(from_fn_with_state(front.clone(), layers::observed))

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::store::durable::engine;
 use crate::telemetry;
 use crate::web::front::Front;
 
@@ -30,6 +31,7 @@ pub async fn ready(State(front): State<Front>) -> Response {
 
 /// `GET /metrics`, in Prometheus' text format.
 pub async fn metrics() -> Response {
+    telemetry::names::database_statements(engine::statements());
     let mut response = telemetry::metrics_text().into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

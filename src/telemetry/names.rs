@@ -65,6 +65,8 @@ pub const AUDIT_FAILURES: Metric = count(
     &[],
     "Changes that were refused because the audit could not record them",
 );
+pub const DATABASE_STATEMENTS: Metric =
+    count("behalf_database_statements_total", &[], "Statements that the database was asked to run");
 pub const SIGNATURES: Metric =
     count("behalf_signatures_total", &["algorithm"], "Signatures made, by algorithm");
 pub const EGRESS_REFUSED: Metric = count(
@@ -77,7 +79,7 @@ pub const PROCESS_START_TIME: Metric =
 pub const BUILD_INFO: Metric = level("behalf_build_info", &["version"], "Always 1; the label says what runs");
 
 /// Every metric there is.
-pub const ALL: [Metric; 14] = [
+pub const ALL: [Metric; 15] = [
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     LOGINS_STARTED,
@@ -90,6 +92,7 @@ pub const ALL: [Metric; 14] = [
     AUDIT_FAILURES,
     SIGNATURES,
     EGRESS_REFUSED,
+    DATABASE_STATEMENTS,
     PROCESS_START_TIME,
     BUILD_INFO,
 ];
@@ -205,6 +208,11 @@ pub fn signed(algorithm: &'static str) {
 
 pub fn egress_refused(reason: &'static str) {
     counter!(EGRESS_REFUSED.name, "reason" => reason).increment(1);
+}
+
+/// So many since the process started.
+pub fn database_statements(many: u64) {
+    counter!(DATABASE_STATEMENTS.name).absolute(many);
 }
 
 pub(super) fn process_started(now: Moment) {

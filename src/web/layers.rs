@@ -1,6 +1,7 @@
 //! What is done around every request.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -78,6 +79,17 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
         headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
+}
+
+/// Gives up a request that takes too long, whoever is slow: the sender of its body, or we.
+pub async fn in_time(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let head = parts.clone();
+    let most = Duration::from_secs(front.broker.config.server.request_timeout);
+    match tokio::time::timeout(most, next.run(Request::from_parts(parts, body))).await {
+        Ok(answer) => answer,
+        Err(_) => lost::answer(&front, &head, Told::TOO_SLOW),
+    }
 }
 
 /// Longer addresses are no honest ones.

@@ -49,6 +49,12 @@ impl Told<'static> {
         code: "method_not_allowed",
         detail: "this door opens with another method",
     };
+    pub const TOO_SLOW: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        problem: Problem::Fault,
+        code: "timeout",
+        detail: "the request took too long",
+    };
 }
 
 /// Answers without looking anything up: in the name of the house, not of a project.

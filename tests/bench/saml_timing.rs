@@ -131,7 +131,7 @@ async fn compare(wire: &mut Wire, path: &str, pair: &[Class; 2]) {
         table::line(class.name, &format!("{:.1} µs", figures.mean), &spread);
     }
     let probability = figures[0].welch(&figures[1]);
-    let verdict = if probability > 0.01 { "met" } else { "MISSED" };
+    let verdict = table::verdict(probability > 0.01 && sizes[0] == sizes[1]);
     let same = if sizes[0] == sizes[1] { "as long as each other" } else { "NOT of one length" };
     table::line(
         "  Welch's test: p",

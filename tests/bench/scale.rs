@@ -135,7 +135,7 @@ impl Town {
 
     async fn route(&self, members: &[Member]) -> f64 {
         micros(members, async |member| {
-            let found = domains::routes(&mut &self.broker.db, self.project, &member.domain).await.unwrap();
+            let found = domains::routed(&mut &self.broker.db, self.project, &member.domain).await.unwrap();
             assert_eq!(found.len(), 1);
         })
         .await

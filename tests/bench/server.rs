@@ -19,6 +19,8 @@ use super::{seed, table};
 /// A folder with a seeded database, a master key and the operator's file.
 pub struct House {
     folder: TempDir,
+    /// A database that is somewhere else.
+    database: Option<String>,
     /// Host and port.
     pub address: String,
 }
@@ -30,10 +32,18 @@ impl House {
 
     /// With so many further organizations, whose people are signed in by the same provider.
     pub async fn with_neighbours<'a>(upstream: impl Into<Upstream<'a>>, many: usize) -> Self {
-        let upstream = upstream.into();
+        Self::of(upstream.into(), many, None).await
+    }
+
+    /// In an empty database of a PostgreSQL server.
+    pub async fn in_postgres(provider: &Provider, url: String) -> Self {
+        Self::of(provider.into(), 0, Some(url)).await
+    }
+
+    async fn of(upstream: Upstream<'_>, many: usize, database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let house = Self { folder, address: format!("127.0.0.1:{port}") };
+        let house = Self { folder, database, address: format!("127.0.0.1:{port}") };
         let broker = open(&house.write_settings(upstream.issuer().starts_with("http:"))).await;
         seed::house(&broker, upstream).await;
         seed::neighbours(&broker, upstream.issuer(), many).await;
@@ -44,11 +54,12 @@ impl House {
     fn write_settings(&self, development: bool) -> PathBuf {
         let path = self.folder.path().join("behalf.toml");
         let at = self.folder.path().display();
+        let database = self.database.clone().unwrap_or_else(|| format!("sqlite:{at}/behalf.db"));
         let mut file = std::fs::File::create(&path).unwrap();
         writeln!(
             file,
             "[server]\nlisten = \"{}\"\ntrusted_proxies = [\"127.0.0.1/32\"]\n\
-             [database]\nurl = \"sqlite:{at}/behalf.db\"\n\
+             [database]\nurl = \"{database}\"\n\
              [keys]\nfolder = \"{at}/keys\"\n\
              [egress]\nallow_loopback_and_http = {development}",
             self.address
@@ -57,7 +68,7 @@ impl House {
         path
     }
 
-    fn settings(&self) -> PathBuf {
+    pub fn settings(&self) -> PathBuf {
         self.folder.path().join("behalf.toml")
     }
 

@@ -20,6 +20,16 @@ pub fn measure() {
     }
 }
 
+/// CPU time of one signature while this many threads sign. Two that share a core's units, or its power, slow each
+/// other down, and a server with many clients signs on all of them.
+pub fn micros_among(algorithm: Algorithm, threads: usize) -> f64 {
+    let all = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| micros(algorithm))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    all.iter().sum::<f64>() / all.len() as f64
+}
+
 /// CPU time of one signature.
 pub fn micros(algorithm: Algorithm) -> f64 {
     let key = SigningKey::generate(algorithm, "key").unwrap();

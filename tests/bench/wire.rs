@@ -61,6 +61,16 @@ impl Wire {
         self.exchange(&request).await
     }
 
+    pub async fn post_json(&mut self, path: &str, fields: &str, body: &str) -> std::io::Result<Answer> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{fields}\r\n{body}",
+            self.host,
+            body.len()
+        );
+        self.exchange(&request).await
+    }
+
     async fn exchange(&mut self, request: &str) -> std::io::Result<Answer> {
         self.stream.write_all(request.as_bytes()).await?;
         self.read.clear();

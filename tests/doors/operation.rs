@@ -139,6 +139,7 @@ async fn m10_a_request_that_takes_too_long_is_given_up() {
     let answer = ann.browser.get(back.as_str()).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("60")));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "like every other answer");
+    assert_eq!(answer.json()["code"], "timeout");
     house.unchanged(&before).await;
 }
 

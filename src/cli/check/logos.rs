@@ -1,5 +1,8 @@
 //! Whether logos can be shown. Nobody is kept from signing in by one that cannot.
 
+use futures_util::StreamExt;
+use futures_util::stream::iter;
+
 use super::Findings;
 use crate::broker::Broker;
 use crate::model::project::Project;
@@ -8,39 +11,44 @@ use crate::store::durable::organizations;
 
 /// Organizations that are read at once.
 const PAGE: u32 = 200;
+/// Logos that are fetched at the same time.
+const AT_ONCE: usize = 16;
 
 pub async fn check(broker: &Broker, project: &Project, findings: &mut Findings) -> Result<(), StoreError> {
     if let Some(address) = &project.settings.brand.logo_uri {
         let what = format!("logo of project {}", project.slug);
-        one(broker, &what, &project.id.to_string(), address, "the mark of Behalf", findings).await;
+        told(findings, &what, look(broker, &project.id.to_string(), address, "the mark of Behalf").await);
     }
     let mut after = String::new();
     loop {
         let page = organizations::with_logo(&mut &broker.db, project.id, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id.to_string();
-        for organization in page {
-            let Some(address) = &organization.logo_uri else { continue };
-            let what = format!("logo of organization {}", organization.slug);
-            one(broker, &what, &organization.id.to_string(), address, "the initials", findings).await;
+        let looks = page.into_iter().map(async |organization| {
+            let address = organization.logo_uri.unwrap_or_default();
+            let seen = look(broker, &organization.id.to_string(), &address, "the initials").await;
+            (format!("logo of organization {}", organization.slug), seen)
+        });
+        let mut looks = iter(looks).buffered(AT_ONCE);
+        while let Some((what, seen)) = looks.next().await {
+            told(findings, &what, seen);
         }
     }
 }
 
-async fn one(
-    broker: &Broker,
-    what: &str,
-    owner: &str,
-    address: &str,
-    stand_in: &str,
-    findings: &mut Findings,
-) {
+/// What it is, or why it cannot be shown.
+async fn look(broker: &Broker, owner: &str, address: &str, stand_in: &str) -> Result<String, String> {
     match broker.documents.logo(owner, address).await {
-        Ok((bytes, kind)) => findings.fine(what, format!("{kind}, {} bytes", bytes.len())),
+        Ok((bytes, kind)) => Ok(format!("{kind}, {} bytes", bytes.len())),
         Err(why) => {
-            let how =
-                format!("{address} cannot be shown: {}; people see {stand_in} instead", why.explained());
-            findings.warn(what, how);
+            Err(format!("{address} cannot be shown: {}; people see {stand_in} instead", why.explained()))
         }
+    }
+}
+
+fn told(findings: &mut Findings, what: &str, seen: Result<String, String>) {
+    match seen {
+        Ok(fine) => findings.fine(what, fine),
+        Err(fault) => findings.warn(what, fault),
     }
 }

@@ -10,7 +10,9 @@ use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
-use crate::store::durable::{api_keys, connections, delegations, domains, organizations};
+use crate::store::durable::{
+    api_keys, connections, delegations, domains, invitations, organizations, transfers,
+};
 
 /// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked.
 pub(super) async fn wanted(
@@ -44,6 +46,8 @@ pub(super) async fn delete(
     let connections = connections::disable_all(change.tx, id, now).await?;
     let keys = api_keys::revoke_all(change.tx, id, now).await?;
     let delegations = delegations::revoke_all(change.tx, id, now).await?;
+    let invitations = invitations::revoke_all(change.tx, id, &change.keep.actor.to_string(), now).await?;
+    transfers::cancel(change.tx, id, now).await?;
     let event = change
         .keep
         .event("organization.deleted", id)
@@ -53,7 +57,8 @@ pub(super) async fn delete(
         .with("purge_at", after.purge_at.map(|at| at.rfc3339()))
         .with("connections", connections)
         .with("api_keys", keys)
-        .with("delegations", delegations);
+        .with("delegations", delegations)
+        .with("invitations", invitations);
     change.record(&event).await?;
     Ok(after)
 }

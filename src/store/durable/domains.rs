@@ -127,15 +127,6 @@ pub async fn routed(
     rows.iter().map(|row| Ok((connections::connection(row, 0)?, json(row, 11)?))).collect()
 }
 
-/// The same, by their ids.
-pub async fn routes(
-    db: &mut impl Read,
-    project: ProjectId,
-    name: &DomainName,
-) -> Result<Vec<ConnectionId>, StoreError> {
-    Ok(routed(db, project, name).await?.into_iter().map(|(connection, _)| connection.id).collect())
-}
-
 /// The claim by which `connection` may assert addresses of this domain, now (invariant 2): verified, by the
 /// connection's own organization, and routed to it.
 pub async fn asserted_by(

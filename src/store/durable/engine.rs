@@ -18,6 +18,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -61,6 +62,13 @@ impl Read for Tx<'_> {
 }
 
 refinery::embed_migrations!("src/store/durable/migrations");
+
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements this process has run; those that begin and end transactions are not among them.
+pub fn statements() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
+}
 
 /// The durable store. A clone is another handle of the same one.
 #[derive(Clone)]
@@ -118,6 +126,7 @@ impl Database {
 
     /// The rows of a `SELECT`. On SQLite it runs where the caller stands: ask for pages, not for everything.
     pub async fn all(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         match &self.0 {
             Engine::Sqlite(sqlite) => sqlite::all(&sqlite.reader(), sql, params),
             Engine::Postgres(postgres) => postgres.all(sql, params).await,
@@ -315,6 +324,7 @@ impl<'c> Tx<'c> {
 
     pub async fn all(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         self.may_go_on()?;
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let found = match &mut self.session {
             Session::Sqlite(connection) => sqlite::all(connection, sql, params),
             Session::Postgres { transaction, .. } => postgres::all(*transaction, sql, params).await,
@@ -325,6 +335,7 @@ impl<'c> Tx<'c> {
     /// How many rows it touched.
     pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         self.may_go_on()?;
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let touched = match &mut self.session {
             Session::Sqlite(connection) => sqlite::execute(connection, sql, params),
             Session::Postgres { transaction, .. } => postgres::execute(transaction, sql, params).await,

@@ -135,6 +135,18 @@ pub async fn revoke(tx: &mut Tx<'_>, id: InvitationId, by: &str, now: Moment) ->
     Ok(tx.execute(sql, params![id, by, now]).await? == 1)
 }
 
+/// Revokes every one that waits, and tells how many did.
+pub async fn revoke_all(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    by: &str,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE invitations SET revoked_at = $3, revoked_by = $2, pending = NULL
+               WHERE organization_id = $1 AND pending IS NOT NULL";
+    tx.execute(sql, params![organization, by, now]).await
+}
+
 /// Uses it: of many who come at once, one has it. Nothing, if it is unknown, used, revoked or has run out.
 pub async fn accept(
     tx: &mut Tx<'_>,

@@ -52,6 +52,7 @@ pub async fn person(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<(), St
     )
     .await?;
     tx.execute("UPDATE identities SET email = NULL, facts = '{}' WHERE user_id = $1", params![user]).await?;
+    tx.execute("DELETE FROM user_terms WHERE user_id = $1", params![user]).await?;
     Ok(())
 }
 
@@ -60,6 +61,8 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
     let id = organization.id;
     for sql in [
         "DELETE FROM expected_members WHERE organization_id = $1",
+        "DELETE FROM invitations WHERE organization_id = $1",
+        "DELETE FROM ownership_transfers WHERE organization_id = $1",
         "DELETE FROM roles WHERE organization_id = $1",
         "DELETE FROM application_organizations WHERE organization_id = $1",
         "DELETE FROM api_key_secrets WHERE api_key_id IN (SELECT id FROM api_keys WHERE organization_id = $1)",

@@ -17,10 +17,11 @@ use crate::house::visitor::Answer;
 /// done for them all the same.
 const UNKNOWN: &str = "?nothing_knows_this=1";
 
-struct Ids(BTreeMap<&'static str, String>);
+/// Things of org-a, by the path parameters that name them.
+pub(super) struct Ids(BTreeMap<&'static str, String>);
 
 impl Ids {
-    async fn of(house: &House) -> Self {
+    pub(super) async fn of(house: &House) -> Self {
         let connection = house.connection("ca").await;
         let organization = house.organization("org-a").await;
         let role = "role_00000000000000000000000009";
@@ -35,8 +36,9 @@ impl Ids {
         let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
         plant(house, "default", holder).await;
         let one = async |sql: &str| house.text(sql).await.unwrap();
-        let api_key =
-            one("SELECT id FROM api_keys WHERE organization_id IS NOT NULL ORDER BY id LIMIT 1").await;
+        let keys =
+            format!("SELECT id FROM api_keys WHERE organization_id = '{organization}' ORDER BY id LIMIT 1");
+        let api_key = one(&keys).await;
         // Of org-a and org-b: both may.
         let delegation = one("SELECT id FROM delegations").await;
         let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
@@ -77,6 +79,10 @@ impl Ids {
             ("token", none.to_owned()),
         ];
         Self(all.into())
+    }
+
+    pub(super) fn all(&self) -> &BTreeMap<&'static str, String> {
+        &self.0
     }
 
     /// A path with these in it.

@@ -292,8 +292,13 @@ async fn s1_r05_s3_05_after_the_grace_period_people_are_forgotten_and_the_trail_
         let operator = Api::operator(&house).await;
         Api::person(&house, "bob@b.test", "org-b").await;
         let id = house.organization("org-b").await;
+        let invited = json!({"email": "new@b.test", "roles": ["member"], "send": false});
+        assert_eq!(operator.post("/organizations/org-b/invitations", invited).await.status, 201);
         let trail = house.count("audit_events").await;
         assert_eq!(delete(&operator, "org-b?confirm=org-b").await.status, 202);
+        let waiting =
+            format!("SELECT email FROM invitations WHERE organization_id = '{id}' AND revoked_at IS NULL");
+        assert_eq!(house.text(&waiting).await, None, "nobody can accept any more");
         house.turn_clock(30 * DAY - 1);
         purge::run(&house.broker).await.unwrap();
         let of_b = format!("SELECT user_id FROM memberships WHERE organization_id = '{id}'");
@@ -304,6 +309,8 @@ async fn s1_r05_s3_05_after_the_grace_period_people_are_forgotten_and_the_trail_
         purge::run(&house.broker).await.unwrap();
         purge::run(&house.broker).await.unwrap();
         assert_eq!(house.text(&of_b).await, None);
+        let invited = format!("SELECT email FROM invitations WHERE organization_id = '{id}'");
+        assert_eq!(house.text(&invited).await, None);
         assert_eq!(house.events_of("organization.purged").await, 1);
         let left = "SELECT display_name FROM organizations WHERE slug = 'org-b'";
         assert_eq!(house.text(left).await.as_deref(), Some("org-b"));
@@ -334,6 +341,8 @@ async fn s3_05_where_one_belongs_to_one_organization_nobody_outlives_it() {
     purge::run(&house.broker).await.unwrap();
     assert_eq!(house.text("SELECT id FROM users WHERE email = 'bob@b.test'").await, None);
     let archived = "SELECT id FROM users WHERE disabled_at IS NOT NULL AND profile = '{}'";
-    assert!(house.text(archived).await.is_some());
+    let archived = house.text(archived).await.unwrap();
+    let found = format!("SELECT user_id FROM user_terms WHERE user_id = '{archived}'");
+    assert_eq!(house.text(&found).await, None, "nor found by what they were called");
     assert_eq!(operator.get("/organizations/org-a").await.status, 200);
 }

@@ -18,4 +18,5 @@ mod requests;
 mod roles;
 mod search;
 mod session;
+mod strangers;
 mod transfer;

@@ -1,0 +1,78 @@
+//! What a program by other authors (schemathesis) finds when it knows nothing but the API's own document: no status, shape
+//! or header that the document does not name, nothing wrong that is taken, no failure of ours.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Output;
+
+use behalf::manage::api::routes::ROUTES;
+use behalf::model::api_key::{Holder, OperatorRole};
+use http::Method;
+use tokio::process::Command;
+
+use super::everyone::Ids;
+use crate::house::api::{Api, plant};
+use crate::house::broker::House;
+
+/// What is read comes before what is changed, and what is gone at last: a caller may ask so often in a minute, and after
+/// each of these a minute goes by.
+const TURNS: [&[Method]; 4] =
+    [&[Method::GET], &[Method::POST], &[Method::PUT, Method::PATCH], &[Method::DELETE]];
+
+/// Cursors are opaque: one that is made up is refused, though the document cannot say what is wrong with it.
+const LEFT_OUT: &str = "positive_data_acceptance";
+
+struct Stranger<'a> {
+    house: &'a House,
+    bearer: String,
+    /// Things that there are, so that not everything is unknown.
+    samples: String,
+}
+
+impl Stranger<'_> {
+    async fn tries(&self, methods: &[Method]) -> Output {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("schemathesis.toml");
+        std::fs::write(&settings, &self.samples).unwrap();
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.state/python/bin/schemathesis");
+        assert!(program.exists(), "the counterparts in Python are not installed: run `tests/run`");
+        let mut command = Command::new(program);
+        command.arg("--config-file").arg(settings).arg("run");
+        command.arg(format!("{}/api/v1/openapi.json", self.house.url));
+        command.args(["--header", &format!("Authorization: Bearer {}", self.bearer)]);
+        for method in methods {
+            command.args(["--include-method", method.as_str()]);
+        }
+        command.args(["--phases", "coverage,fuzzing,stateful", "--max-examples", "10"]);
+        command.args(["--exclude-checks", LEFT_OUT, "--generation-deterministic", "--no-color"]);
+        command.args(["--request-timeout", "30"]);
+        command.current_dir(folder.path()).env("COLUMNS", "200").kill_on_drop(true);
+        command.output().await.unwrap()
+    }
+}
+
+fn parameters(ids: &Ids) -> String {
+    let mut text = String::from("[parameters]\n");
+    for (name, value) in ids.all() {
+        writeln!(text, "\"path.{name}\" = \"{value}\"").unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn c20_who_knows_the_document_alone_meets_nothing_that_it_does_not_name() {
+    let house = House::opens().await;
+    Api::person(&house, "con@a.test", "org-a").await;
+    let samples = parameters(&Ids::of(&house).await);
+    let bearer = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
+    let stranger = Stranger { house: &house, bearer, samples };
+    for methods in TURNS {
+        let output = stranger.tries(methods).await;
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{methods:?}: {told}{}", String::from_utf8_lossy(&output.stderr));
+        let many = ROUTES.iter().filter(|route| methods.contains(&route.method)).count();
+        assert!(told.contains(&format!("Tested: {many}\n")), "{told}");
+        assert!(!told.contains("Rate limited"), "{told}");
+        house.turn_clock(61);
+    }
+}
