@@ -127,6 +127,8 @@ identifiers! {
     RoleId = "role_";
     DomainId = "dom_";
     ConnectionId = "conn_";
+    /// Of a sign-in on trial.
+    TestId = "test_";
     ApplicationId = "app_";
     DelegationId = "dlg_";
     InvitationId = "inv_";
