@@ -1,5 +1,6 @@
 //! What every room may ask for.
 
+pub mod connection_swap;
 pub mod domain_look;
 mod saml_metadata;
 mod turns;

@@ -26,9 +26,9 @@ use crate::model::connection::metadata::{
     self as description, Described, DescriptionError, LARGEST, describe, describe_again,
 };
 use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
-use crate::store::durable::connections;
 use crate::store::durable::engine::{Database, Lock as RowLock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
+use crate::store::durable::{connection_versions, connections};
 
 /// Between two looks for one connection, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(60);
@@ -349,7 +349,9 @@ impl Keep {
         let metadata = Some(Metadata { read_at: self.now, ..metadata });
         let settings = SamlSettings { idp: new.clone(), metadata, ..saml.clone() };
         after.settings.upstream = Upstream::Saml(Box::new(settings));
-        after.version += i64::from(has_moved(old, &new));
+        if has_moved(old, &new) {
+            after.version = connection_versions::next(tx, before).await?;
+        }
         after.updated_at = self.now;
         connections::update(tx, &after).await?;
         if !changed {

@@ -6,6 +6,7 @@ pub mod audit_chains;
 pub mod audit_events;
 pub mod browsers;
 pub mod choices;
+pub mod connection_versions;
 pub mod connections;
 pub mod delegations;
 pub mod domains;
