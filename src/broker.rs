@@ -1,7 +1,10 @@
 //! What every room may ask for.
 
+pub mod connection_return;
+pub mod connection_swap;
 pub mod domain_look;
 mod saml_metadata;
+mod tally;
 mod turns;
 
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
+pub use tally::Tally;
 pub use turns::{Turn, Turns};
 
 use crate::audit;
@@ -43,6 +47,8 @@ pub struct Inner {
     pub saml_metadata: SamlMetadata,
     /// For inflating what strangers have deflated.
     pub inflating: Turns,
+    /// Of sign-ins that ended well.
+    pub tally: Tally,
     pub dns: Dns,
     pub clock: Clock,
     pub random: Random,
@@ -110,6 +116,7 @@ impl Broker {
             ephemeral: Ephemeral::in_process(clock.clone()),
             saml_metadata: SamlMetadata::new(http.clone(), db.clone(), clock.clone(), random.clone()),
             inflating: Turns::default(),
+            tally: Tally::default(),
             documents: Documents::new(http.clone(), clock.clone()),
             config,
             db,

@@ -1,7 +1,8 @@
-//! What the house does unattended: rotate keys, look domains up again, read metadata again, seal the audit trail, forget
-//! what has run out.
+//! What the house does unattended: rotate keys, look domains up again, read metadata again, take back connections that let
+//! nobody in, seal the audit trail, forget what has run out.
 
 pub mod audit;
+pub mod connections;
 pub mod domains;
 pub mod metadata;
 pub mod purge;
@@ -24,6 +25,7 @@ pub async fn run(broker: Broker) {
     tokio::join!(
         look_after_domains(&broker),
         look_after_metadata(&broker),
+        look_after_connections(&broker),
         seal_the_trail(&broker),
         keep_house(&broker)
     );
@@ -45,6 +47,15 @@ async fn look_after_metadata(broker: &Broker) {
             tracing::error!(%error, "metadata could not be read again");
         }
         tokio::time::sleep(MINUTE).await;
+    }
+}
+
+async fn look_after_connections(broker: &Broker) {
+    loop {
+        tokio::time::sleep(MINUTE).await;
+        if let Err(error) = connections::look(broker).await {
+            tracing::error!(%error, "connections could not be looked after");
+        }
     }
 }
 

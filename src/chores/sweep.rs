@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{browsers, grants, idempotency, saml_keys, sessions, signing_keys, used};
+use crate::store::durable::{
+    browsers, connection_runs, connection_tests, grants, idempotency, saml_keys, sessions, signing_keys, used,
+};
 
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.
 const GRACE: Duration = Duration::from_secs(86_400);
+
+/// How long it is known how sign-ins ended, hour by hour, and what came of trials.
+const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
 
 /// In many short transactions, so that logins get their turn between them.
 pub async fn run(broker: &Broker) -> Result<(), StoreError> {
@@ -21,6 +26,8 @@ pub async fn run(broker: &Broker) -> Result<(), StoreError> {
         sessions::sweep_over(tx, now).await?;
         used::sweep(tx, before).await?;
         idempotency::sweep(tx, now).await?;
+        connection_runs::sweep(tx, now.minus(REMEMBERED)).await?;
+        connection_tests::sweep(tx, now.minus(REMEMBERED)).await?;
         signing_keys::sweep(tx, before).await?;
         saml_keys::sweep(tx, before).await
     })

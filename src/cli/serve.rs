@@ -80,6 +80,9 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
         }
     };
     chores.abort();
+    if let Err(error) = chores::connections::settle(broker).await {
+        tracing::error!(%error, "how sign-ins ended could not be written down");
+    }
     Ok(served?)
 }
 

@@ -111,6 +111,20 @@ impl Refusal {
         }
     }
 
+    /// Whether other settings of the connection could have avoided it, when the provider itself has answered: what is
+    /// wrong is neither the person, nor the provider's being away, nor what a stranger may have brought along.
+    pub fn is_of_the_settings(&self) -> bool {
+        match self {
+            // A code that was given to another login: by whoever brought it here.
+            Self::IdpAnswerInvalid(why) => {
+                !matches!(*why, "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing")
+            }
+            Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
+            Self::EmailDomainNotAllowed => true,
+            _ => false,
+        }
+    }
+
     /// What exactly could not be reached, for the audit event and the log.
     pub fn unreachable(&self) -> Option<&'static str> {
         match self {

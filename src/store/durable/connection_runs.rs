@@ -101,6 +101,9 @@ pub async fn worked(
     if changed {
         let sql = "DELETE FROM connection_run_failures WHERE connection_id = $1 AND version = $2";
         tx.execute(sql, params![connection, version]).await?;
+        let sql = "UPDATE connection_versions SET worked_at = $3
+                   WHERE connection_id = $1 AND version = $2 AND worked_at IS NULL";
+        tx.execute(sql, params![connection, version, now]).await?;
     }
     Ok(changed)
 }

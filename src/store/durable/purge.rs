@@ -68,6 +68,8 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
          WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",
         "DELETE FROM break_glass WHERE organization_id = $1",
         "UPDATE connections SET secret = NULL WHERE organization_id = $1",
+        "UPDATE connection_versions SET secret = NULL
+         WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",
     ] {
         tx.execute(sql, params![id]).await?;
     }

@@ -8,16 +8,18 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
+use crate::broker::connection_return;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
+use crate::login::counted::Evidence;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next};
-use crate::model::connection::SamlConnection;
-use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
+use crate::model::connection::{Connection, SamlConnection};
+use crate::model::login::{Authenticated, Away, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
@@ -163,7 +165,10 @@ impl<'a> Deref for Answered<'a> {
 impl Answered<'_> {
     async fn take(&self) -> Result<String, Told> {
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = self.verified_within_limits().await?;
+        let assertion = match self.verified_within_limits().await {
+            Err(Told::Diagnosis(diagnosis)) => return Err(self.held_against_former(diagnosis).await),
+            verified => verified?,
+        };
         let Some(claimed) = self.claimed else {
             return unasked::led(self.visitor, self.connection, &assertion).await;
         };
@@ -172,8 +177,44 @@ impl Answered<'_> {
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
         check_relay_state(self.params, |state| awaited.relay_state.matches(state))?;
         let now = self.visitor.broker().now();
-        let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
+        let proof = answered::proof(self.connection, Some(away), &assertion, now);
+        let proof = proof.map_err(|diagnosis| self.showing(diagnosis, &assertion))?;
         self.put_aside(login, proof).await
+    }
+
+    /// With what it says of the connection's settings that they do not fit what the provider vouches for.
+    fn showing(&self, diagnosis: Diagnosis, assertion: &Verified<Assertion>) -> Diagnosis {
+        let of = (self.connection.id, self.connection.version);
+        let heard = answered::heard(assertion.get());
+        let evidence = Evidence::of(self.visitor, of, &diagnosis.refusal, &heard);
+        diagnosis.showing(evidence)
+    }
+
+    /// What cannot be verified may be anybody's. But if this version has never worked, and the one before it would have
+    /// taken the very same answer to the very same question, then it is the version that is wrong.
+    async fn held_against_former(&self, diagnosis: Diagnosis) -> Told {
+        match self.former().await {
+            Ok(Some(former)) => match former.saml() {
+                Some(connection) => match (Answered { posted: self.posted, connection }).verified().await {
+                    Ok(assertion) => self.showing(diagnosis, &assertion).into(),
+                    Err(_) => diagnosis.into(),
+                },
+                None => diagnosis.into(),
+            },
+            Ok(None) => diagnosis.into(),
+            Err(stop) => Told::Stop(stop),
+        }
+    }
+
+    /// The connection as it was before, if it is still watched whether it should be so again.
+    async fn former(&self) -> Result<Option<Connection>, Stop> {
+        let Some(login) = self.login else { return Ok(None) };
+        let is_of_this = |away: &Away| away.version == self.connection.version;
+        if !login.awaits_saml(self.connection.id).is_ok_and(|(away, _)| is_of_this(away)) {
+            return Ok(None);
+        }
+        let broker = self.visitor.broker();
+        Ok(connection_return::former(&mut &broker.db, &self.connection, broker.now()).await?)
     }
 
     /// Opening what is encrypted to us is the dearest thing that a stranger can make us do, and whoever may try often
@@ -332,14 +373,17 @@ pub async fn returned(
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
     let found = said(&proof);
+    let (of, heard) = ((proof.connection, proof.version), answered::heard_of(&proof));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => {
-            let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
-            next::diagnosed(&visitor, journey, refusal, Some(&diagnosis)).await
+            let evidence = Evidence::of(&visitor, of, &refusal, &heard);
+            let wanted = refusal.wanted();
+            let diagnosis = Diagnosis::new(refusal, wanted, found).showing(evidence);
+            next::diagnosed(&visitor, journey, &diagnosis).await
         }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();

@@ -65,10 +65,39 @@ CREATE TABLE connections (
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     -- Since when somebody should look it over, because the provider says something else of itself.
-    review_since    BIGINT
+    review_since    BIGINT,
+    -- Where a roll back leads.
+    previous_version BIGINT,
+    -- When the settings went live that are live, or were last; absent: none ever were.
+    activated_at    BIGINT,
+    -- Since when it is the one of its organization that is meant where no other is named.
+    primary_since   BIGINT
 );
 CREATE UNIQUE INDEX connections_project_id_slug_key ON connections (project_id, slug);
 CREATE INDEX connections_by_organization ON connections (organization_id);
+CREATE UNIQUE INDEX connections_primary_key ON connections (organization_id) WHERE primary_since IS NOT NULL;
+
+-- What was made of a connection: the draft, what is live (as it was when it went live; the row above is what counts), and
+-- what was live before.
+CREATE TABLE connection_versions (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    -- draft, live, superseded, rolled_back
+    state         TEXT NOT NULL,
+    settings      TEXT NOT NULL,
+    -- Sealed, as in the row of the connection.
+    secret        BYTEA,
+    created_by    TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    activated_at  BIGINT,
+    -- The first login by it that succeeded.
+    worked_at     BIGINT,
+    ended_at      BIGINT,
+    reason        TEXT,
+    PRIMARY KEY (connection_id, version)
+);
+CREATE UNIQUE INDEX connection_versions_draft_key ON connection_versions (connection_id) WHERE state = 'draft';
+CREATE UNIQUE INDEX connection_versions_live_key ON connection_versions (connection_id) WHERE state = 'live';
 
 -- How a version of a connection does: of which nothing is known is not here.
 CREATE TABLE connection_runs (
@@ -81,6 +110,7 @@ CREATE TABLE connection_runs (
     failing_since BIGINT,
     PRIMARY KEY (connection_id, version)
 );
+CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
 
 -- Whom they befell, each once.
 CREATE TABLE connection_run_failures (
