@@ -59,7 +59,7 @@ impl Diagnosis {
 
     /// What the audit event says besides.
     pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
-        let event = event.organization(connection.organization_id);
+        let event = event.organization(connection.organization_id).subject(connection.id);
         let event = self.facts(event.with("connection", connection.id.to_string()));
         match xml.map(|xml| (xml.len(), redacted(xml))) {
             Some((_, Some(text))) => event.with("message", beginning(&text)),

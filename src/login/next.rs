@@ -299,7 +299,7 @@ async fn refuse(
         let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
         let owner = found.and_then(|connection| connection.organization_id);
         event.organization_id = event.organization_id.or(owner);
-        event = event.with("connection", id.to_string());
+        event = event.subject(id).with("connection", id.to_string());
     }
     if let Some(diagnosis) = diagnosis {
         event = diagnosis.facts(event);

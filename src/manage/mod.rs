@@ -13,6 +13,7 @@ pub mod caller;
 pub mod delegations;
 pub mod desk;
 pub mod domains;
+pub mod health;
 pub mod house_file;
 pub mod invitations;
 pub mod keys;

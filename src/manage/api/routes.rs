@@ -5,6 +5,7 @@ use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
 use crate::manage::delegations::api as delegations;
 use crate::manage::domains::api as domains;
+use crate::manage::health::api as health;
 use crate::manage::invitations::api as invitations;
 use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
@@ -102,6 +103,10 @@ pub const ROUTES: &[Route] = &[
     Route::of::<applications::Patch>(),
     Route::of::<applications::Disable>(),
     Route::of::<applications::Rotate>(),
+    // how connections do
+    Route::of::<health::Read>(),
+    Route::of::<health::Failures>(),
+    Route::of::<health::Reviewed>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];
