@@ -16,6 +16,8 @@ pub enum Refusal {
     FlowExpired,
     /// A form that was not posted from our own page.
     ForeignForm,
+    /// A link to try a connection has been used, or is none.
+    TrialOver,
     TooManyRequests,
     /// So many logins are under way that one more would cost somebody theirs.
     Crowded,
@@ -72,6 +74,7 @@ impl Refusal {
             Self::BadRequest(_) => "bad_request",
             Self::FlowExpired => "flow_expired",
             Self::ForeignForm => "foreign_form",
+            Self::TrialOver => "trial_over",
             Self::TooManyRequests => "too_many_requests",
             Self::Crowded => "too_many_logins",
             Self::Protocol(error) => error.code,
@@ -160,6 +163,7 @@ impl Refusal {
                 (StatusCode::BAD_REQUEST, P::BadRequest)
             }
             Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
+            Self::TrialOver => (StatusCode::GONE, P::TrialOver),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
             Self::EmailInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::EmailInvalid),
@@ -208,7 +212,8 @@ impl Refusal {
             | Self::BadRedirectUri
             | Self::BadRequest(_)
             | Self::FlowExpired
-            | Self::ForeignForm => {
+            | Self::ForeignForm
+            | Self::TrialOver => {
                 return None;
             }
             Self::Protocol(error) => error.clone(),

@@ -24,3 +24,4 @@ pub mod refused;
 pub mod roles;
 pub mod routing;
 pub mod session;
+pub mod trials;

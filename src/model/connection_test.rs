@@ -31,6 +31,9 @@ pub struct TestResult {
     pub outcome: TestOutcome,
     /// Why it failed, in the words of the audit trail.
     pub reason: Option<String>,
+    /// What would have been taken, and what came; where that is known.
+    pub expected: Option<String>,
+    pub found: Option<String>,
     /// What the provider calls the person.
     pub subject: Option<String>,
     /// As a sign-in would have it.
@@ -73,6 +76,17 @@ words! {
         Unclaimed = "unclaimed",
         /// There was no address.
         NoAddress = "no_address",
+    }
+}
+
+impl Tester {
+    /// Nothing where nobody knows.
+    pub fn administers(self) -> Option<bool> {
+        match self {
+            Self::Administrator => Some(true),
+            Self::Colleague => Some(false),
+            Self::Unknown => None,
+        }
     }
 }
 

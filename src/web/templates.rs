@@ -24,7 +24,8 @@ pub use brand::{Brand, Colour, NotAColour};
 pub use monogram::drawn;
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
-    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,
+    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
+    TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.

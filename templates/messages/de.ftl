@@ -69,6 +69,29 @@ signed-out-title = Sie sind abgemeldet
 signed-out-lead = Sie können diese Seite schließen. Schließen Sie an einem gemeinsam genutzten Rechner alle Browserfenster.
 signed-out-provider = Möglicherweise sind Sie bei { $provider } noch angemeldet. Melden Sie sich auch dort ab, wenn andere diesen Rechner benutzen.
 
+## Eine Verbindung ausprobieren
+button-try = Ausprobieren
+trial-of = Für { $organization }
+trial-title = Anmeldung ausprobieren
+trial-lead = Sie wurden gebeten zu probieren, ob die Anmeldung mit { $connection } klappt.
+trial-what-title = Was geschieht
+trial-what = Sie melden sich wie gewohnt bei Ihrer Firma an und kommen hierher zurück. Was Ihre Firma über Sie mitteilt, wird angezeigt und für die Person aufbewahrt, die Sie gebeten hat. Sie werden dabei nirgends angemeldet.
+tried-well-title = Es klappt
+tried-well-lead = Personen wie Sie können sich mit { $connection } anmelden.
+tried-badly-title = Es hat nicht geklappt
+tried-badly-lead = Personen wie Sie können sich mit { $connection } noch nicht anmelden. Wer Sie gebeten hat, sieht den Grund.
+tried-reason = Grund
+tried-email = E-Mail-Adresse
+tried-domain = Ihre Domain
+tried-domain-verified = { $domain } ist von dieser Organisation bestätigt.
+tried-domain-not-verified = { $domain } ist von dieser Organisation nicht bestätigt. Adressen dieser Domain können sich deshalb nicht anmelden.
+tried-domain-no-address = Es wurde keine E-Mail-Adresse mitgeteilt. Sie ist nötig.
+tried-domain-unclaimed = Keine Organisation beansprucht sie.
+tried-claims = Was Ihre Firma über Sie mitgeteilt hat
+tried-not-read = mitgeteilt, aber nicht verwendet
+tried-nothing = Sie wurden nicht angemeldet. Sie können diese Seite schließen.
+tried-id = Kennung dieses Versuchs:
+
 ## Wenn es nicht klappt
 error-application = Anmeldung bei { $application }
 error-what-next = Was Sie tun können
@@ -156,6 +179,10 @@ error-email_in_use-next = Bitten Sie die Verwaltung Ihrer Organisation, Ihr Kont
 error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.
 error-too_many_requests-next = Warten Sie einige Minuten und versuchen Sie es noch einmal.
+
+error-trial_over-title = Dieser Link hat ausgedient
+error-trial_over-text = Der Link zum Ausprobieren einer Anmeldung wurde schon benutzt, ist abgelaufen oder nicht vollständig.
+error-trial_over-next = Bitten Sie die Person, die ihn Ihnen gegeben hat, um einen neuen.
 
 error-not_found-title = Hier ist nichts
 error-not_found-text = Vielleicht ist die Adresse vertippt, oder die Seite gibt es nicht mehr.

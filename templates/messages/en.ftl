@@ -69,6 +69,29 @@ signed-out-title = You are signed out
 signed-out-lead = You can close this page. On a shared computer, close all browser windows.
 signed-out-provider = You may still be signed in at { $provider }. Sign out there as well if others use this computer.
 
+## Trying a connection
+button-try = Try it
+trial-of = For { $organization }
+trial-title = Try the sign-in
+trial-lead = You have been asked to try whether people can sign in with { $connection }.
+trial-what-title = What happens
+trial-what = You sign in at your company as usual and come back here. What your company tells about you is shown, and kept for whoever asked you. You will not be signed in to anything.
+tried-well-title = It works
+tried-well-lead = People like you can sign in with { $connection }.
+tried-badly-title = It did not work
+tried-badly-lead = People like you cannot sign in with { $connection } yet. Whoever asked you to try it can see why.
+tried-reason = Reason
+tried-email = Email address
+tried-domain = Its domain
+tried-domain-verified = { $domain } is verified by this organization.
+tried-domain-not-verified = { $domain } is not verified by this organization, so its addresses cannot sign in.
+tried-domain-no-address = No email address was told. One is needed.
+tried-domain-unclaimed = No organization has claimed it.
+tried-claims = What your company told about you
+tried-not-read = told, but not used
+tried-nothing = You have not been signed in. You can close this page.
+tried-id = Reference of this trial:
+
 ## When it does not work out
 error-application = Signing in to { $application }
 error-what-next = What you can do
@@ -156,6 +179,10 @@ error-email_in_use-next = Ask your organization’s administrator to look at you
 error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
 error-too_many_requests-next = Wait a few minutes and try again.
+
+error-trial_over-title = This link has done its work
+error-trial_over-text = The link to try a sign-in has been used, has run out, or is not complete.
+error-trial_over-next = Ask whoever gave it to you for a new one.
 
 error-not_found-title = There is nothing here
 error-not_found-text = The address may be mistyped or the page may have gone.

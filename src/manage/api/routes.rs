@@ -14,6 +14,7 @@ use crate::manage::policy::api as policy;
 use crate::manage::roles::api as roles;
 use crate::manage::routing::api as routing;
 use crate::manage::session::api as session;
+use crate::manage::trials::api as trials;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -107,6 +108,9 @@ pub const ROUTES: &[Route] = &[
     Route::of::<health::Read>(),
     Route::of::<health::Failures>(),
     Route::of::<health::Reviewed>(),
+    Route::of::<trials::Create>(),
+    Route::of::<trials::List>(),
+    Route::of::<trials::Read>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];

@@ -13,7 +13,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, organization_id, connection_id, version, created_by, created_at, expires_at,
-                    began_at, ended_at, outcome, reason, subject, email, user_id, tester, domain_rule, claims
+                    began_at, ended_at, outcome, reason, expected, found, subject, email, user_id, tester, domain_rule,
+                    claims
              FROM connection_tests ",
             $rest
         )
@@ -39,18 +40,20 @@ fn test(row: &Row) -> Result<ConnectionTest, StoreError> {
 }
 
 fn result(row: &Row, ended_at: Moment) -> Result<TestResult, StoreError> {
-    let email = row.get::<Option<String>>(13)?;
-    let rule = (!row.is_null(16)).then(|| parsed(row, 16, DomainRule::from_word)).transpose()?;
+    let email = row.get::<Option<String>>(15)?;
+    let rule = (!row.is_null(18)).then(|| parsed(row, 18, DomainRule::from_word)).transpose()?;
     Ok(TestResult {
         ended_at,
         outcome: parsed(row, 10, TestOutcome::from_word)?,
         reason: row.get(11)?,
-        subject: row.get(12)?,
-        email: email.map(|text| Email::parse(&text).map_err(|_| row.corrupt(13))).transpose()?,
-        user: row.get(14)?,
-        tester: parsed(row, 15, Tester::from_word)?,
+        expected: row.get(12)?,
+        found: row.get(13)?,
+        subject: row.get(14)?,
+        email: email.map(|text| Email::parse(&text).map_err(|_| row.corrupt(15))).transpose()?,
+        user: row.get(16)?,
+        tester: parsed(row, 17, Tester::from_word)?,
         domain_rule: rule,
-        claims: json(row, 17)?,
+        claims: json(row, 19)?,
     })
 }
 
@@ -121,7 +124,7 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
         .execute(
             "UPDATE connection_tests
              SET ended_at = $2, outcome = $3, reason = $4, subject = $5, email = $6, user_id = $7, tester = $8,
-                 domain_rule = $9, claims = $10
+                 domain_rule = $9, claims = $10, expected = $11, found = $12
              WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
             params![
                 id,
@@ -133,7 +136,9 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
                 result.user,
                 result.tester.word(),
                 result.domain_rule.map(DomainRule::word),
-                to_json(&result.claims)
+                to_json(&result.claims),
+                result.expected.as_deref(),
+                result.found.as_deref()
             ],
         )
         .await?;

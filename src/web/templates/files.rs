@@ -30,6 +30,8 @@ embedded![
     "login/organizations.html",
     "login/sign_out.html",
     "login/signed_out.html",
+    "login/trial.html",
+    "login/tried.html",
     "login/ways_out.html",
     "messages/de.ftl",
     "messages/en.ftl",

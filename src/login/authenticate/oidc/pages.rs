@@ -5,6 +5,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::returned;
+use crate::login::authenticate::trial;
 use crate::foundation::id::ConnectionId;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::flow::Journey;
@@ -22,12 +23,16 @@ pub async fn callback(
     Path(connection): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let (params, mut journey) = match taken(&visitor, &query.unwrap_or_default()).await {
+    let query = query.unwrap_or_default();
+    if let Some(page) = trial::pages::came_back(&visitor, &connection, &query).await {
+        return page;
+    }
+    let (params, mut journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    let mut heard = Heard::default();
-    match complete(&visitor, &browser, &journey, &connection, &params, &mut heard).await {
+    let mut said = returned::Said::default();
+    match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
         Ok(authenticated) => {
             journey.login.stage = Stage::Authenticated(authenticated);
             next::proceed_at_home(&visitor, &browser, journey).await
@@ -36,7 +41,7 @@ pub async fn callback(
             next::refused(&visitor, journey, Refusal::LoginRequired).await
         }
         Err(Stop::Refused(refusal)) => {
-            let evidence = evidence(&visitor, &journey, &refusal, &heard);
+            let evidence = evidence(&visitor, &journey, &refusal, &said.heard);
             next::refused_showing(&visitor, journey, refusal, evidence).await
         }
         Err(Stop::Failed(fault)) => {
@@ -84,7 +89,7 @@ async fn complete(
     journey: &Journey,
     connection: &str,
     params: &Params,
-    heard: &mut Heard,
+    said: &mut returned::Said,
 ) -> Result<Authenticated, Stop> {
     let broker = visitor.broker();
     let mismatch = Refusal::IdpAnswerInvalid("connection_mismatch");
@@ -98,7 +103,7 @@ async fn complete(
     let connection = found.filter(|found| found.is_active() && found.version == away.version);
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
-    let proof = returned::proof(visitor, connection, (away, awaited), params, heard).await?;
+    let proof = returned::proof(visitor, connection, (away, awaited), params, said).await?;
     let session = authenticate::pages::complete(visitor, browser, proof, Some(&journey.login.asked)).await?;
     Ok(Authenticated { session })
 }

@@ -36,17 +36,26 @@ const OLDEST: Duration = Duration::from_secs(600);
 /// For all that is asked of a provider after the return: whoever is slower is refused.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// Turns the answer into a proof, or says what was wrong with it. `heard`: what the provider itself has said by then.
+/// What the provider itself has said, believed as far as it is here.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub heard: Heard,
+    /// Of the ID token, verified.
+    pub id_token: Option<Claims>,
+    pub userinfo: Option<Claims>,
+}
+
+/// Turns the answer into a proof, or says what was wrong with it. `said`: what the provider itself has said by then.
 pub async fn proof(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     (away, awaited): (&Away, &AwaitedOidc),
     params: &Params,
-    heard: &mut Heard,
+    said: &mut Said,
 ) -> Result<Proof, Stop> {
     let clock = &visitor.broker().clock;
     let started = clock.now();
-    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, (away, awaited), params, heard)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, (away, awaited), params, said)).await;
     let (label, outcome) = match asked {
         Err(_) => (Outcome::TimedOut, Err(Refusal::IdpUnreachable("too_slow").into())),
         Ok(Ok(proof)) => (Outcome::Answered, Ok(proof)),
@@ -64,8 +73,9 @@ async fn ask(
     connection: OidcConnection<'_>,
     (away, awaited): (&Away, &AwaitedOidc),
     params: &Params,
-    heard: &mut Heard,
+    said: &mut Said,
 ) -> Result<Proof, Stop> {
+    let Said { heard, id_token: kept, userinfo: further } = said;
     let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
     let provider = Provider::of(visitor.broker(), connection).await?;
     check_issuer(connection, &provider, get("iss")?)?;
@@ -78,25 +88,27 @@ async fn ask(
     *heard = Heard::Answer;
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
     let (claims, key) = verified(visitor, connection, (&provider, awaited), id_token, heard).await?;
+    let claims = &*kept.insert(claims);
     by_the_other_reader(visitor, connection, awaited, &answer, id_token, &key)?;
     let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
-    let userinfo = userinfo(visitor, connection, &provider, &answer, &claims, &subject).await?;
+    *further = userinfo(visitor, connection, &provider, &answer, claims, &subject).await?;
+    let userinfo = further.as_ref();
     let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
     Ok(Proof {
         connection: connection.id,
         version: away.version,
         issuer: connection.oidc.issuer.clone(),
-        email: email(connection, &claims, userinfo.as_ref())?,
+        email: email(connection, claims, userinfo)?,
         named_by: None,
-        vouched: is_vouched_for(&claims, userinfo.as_ref()),
-        profile: profile(&claims, userinfo.as_ref()),
+        vouched: is_vouched_for(claims, userinfo),
+        profile: profile(claims, userinfo),
         assurance: Assurance::from_upstream(&amr),
-        authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
+        authenticated_at: authenticated_at(visitor, connection, away, claims)?,
         issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
-        facts: facts(&claims),
+        facts: facts(claims),
         upstream_session: None,
         left_out: Vec::new(),
         subject,

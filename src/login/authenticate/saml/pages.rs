@@ -8,6 +8,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
+use crate::login::authenticate::trial;
 use crate::broker::connection_return;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
@@ -44,10 +45,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
 pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
-        Ok(connection) => connection,
-        Err(page) => return page,
-    };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
     // Parsed once: what it claims finds the flow, and what it proves is read from the same tree.
@@ -55,6 +52,16 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     let claimed = match &read {
         Ok((_, Ok(document))) => document.claimed_in_response_to(),
         _ => None,
+    };
+    if let Ok((xml, Ok(document))) = &read {
+        let answer = trial::saml::Posted { params: &params, xml, document, claimed };
+        if let Some(onward) = trial::saml::came_back(&visitor, &connection, &answer).await {
+            return onward;
+        }
+    }
+    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
+        Ok(connection) => connection,
+        Err(page) => return page,
     };
     let login = match awaiting(&visitor, connection.id, claimed).await {
         Ok(login) => login,
@@ -174,12 +181,22 @@ impl Answered<'_> {
         };
         let nothing = || Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let login = self.login.ok_or_else(nothing)?;
-        let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
-        check_relay_state(self.params, |state| awaited.relay_state.matches(state))?;
-        let now = self.visitor.broker().now();
-        let proof = answered::proof(self.connection, Some(away), &assertion, now);
-        let proof = proof.map_err(|diagnosis| self.showing(diagnosis, &assertion))?;
+        let proof = self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
         self.put_aside(login, proof).await
+    }
+
+    /// What the assertion proves in the flow that waits for it.
+    fn proof(
+        &self,
+        login: &Login,
+        claimed: &str,
+        assertion: &Verified<Assertion>,
+    ) -> Result<Proof, Diagnosis> {
+        let nothing =
+            |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
+        let (away, awaited) = login.awaits_saml(self.connection.id).map_err(nothing)?;
+        check_relay_state(self.posted.params, |state| awaited.relay_state.matches(state))?;
+        answered::proof(self.connection, Some(away), assertion, self.visitor.broker().now())
     }
 
     /// With what it says of the connection's settings that they do not fit what the provider vouches for.
@@ -300,6 +317,26 @@ impl Answered<'_> {
             return Err(Refused::new(Check::InResponseTo, "one answer to one request", "another one").into());
         }
         Ok(self.visitor.path(&format!("/login/{}/returned?ticket={}", login.id, ticket.expose())))
+    }
+}
+
+/// What an answer to a flow that only tries a connection would prove, by this connection as it is tried; and what it says,
+/// if it could be verified. Nothing is kept of it here.
+pub(in crate::login::authenticate) async fn tried(
+    visitor: &Visitor,
+    connection: SamlConnection<'_>,
+    answer: &trial::saml::Posted<'_>,
+    login: &Login,
+) -> (Result<Proof, Told>, Option<Verified<Assertion>>) {
+    let trial::saml::Posted { params, xml, document, claimed } = *answer;
+    let posted = Posted { visitor, params, xml, document: Ok(document), claimed, login: Some(login) };
+    let answered = Answered { posted: &posted, connection };
+    match answered.verified_within_limits().await {
+        Ok(assertion) => {
+            let proof = answered.proof(login, claimed.unwrap_or_default(), &assertion);
+            (proof.map_err(Told::from), Some(assertion))
+        }
+        Err(told) => (Err(told), None),
     }
 }
 

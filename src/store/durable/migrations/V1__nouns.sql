@@ -150,6 +150,9 @@ CREATE TABLE connection_tests (
     ended_at        BIGINT,
     outcome         TEXT,
     reason          TEXT,
+    -- What would have been taken, and what came.
+    expected        TEXT,
+    found           TEXT,
     subject         TEXT,
     email           TEXT,
     user_id         TEXT REFERENCES users (id),
