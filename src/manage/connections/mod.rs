@@ -1,0 +1,5 @@
+//! Connections.
+
+mod body;
+pub mod presets;
+pub mod wanted;
