@@ -22,7 +22,7 @@ use crate::web::json;
 use url::Url;
 
 pub use oidc::OidcBody;
-pub use saml::{Own, SamlBody};
+pub use saml::{Own, OwnKey, SamlBody};
 
 const LONGEST_NAME: usize = 200;
 /// Characters of a text that is neither metadata, nor a key, nor a certificate.
@@ -260,6 +260,11 @@ pub enum Proof {
 }
 
 impl Rest {
+    /// Whether nothing is said of how a connection is to be set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The same laid over what there is.
     pub fn over(&self, settings: &Settings) -> Self {
         let mut base = written(settings);
