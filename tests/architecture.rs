@@ -54,6 +54,8 @@ const DOORS: &[(&str, &str)] = &[
     ("protocol::oidc", "protocol::oauth"),
     // Roles are given by one rule, whoever is given them.
     ("manage::invitations", "manage::people"),
+    // What may be said of a connection has one set of rules.
+    ("manage::house_file", "manage::connections"),
 ];
 
 /// Foreign names, and the only modules that may say them. `*::pages` is a module of that name in any room.

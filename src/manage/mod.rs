@@ -10,6 +10,7 @@ pub mod applications;
 pub mod audit;
 pub mod authority;
 pub mod caller;
+pub mod connections;
 pub mod delegations;
 pub mod desk;
 pub mod domains;

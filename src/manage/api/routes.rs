@@ -3,6 +3,7 @@
 use super::route::Route;
 use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
+use crate::manage::connections::{api as connections, sso_provider};
 use crate::manage::delegations::api as delegations;
 use crate::manage::domains::api as domains;
 use crate::manage::health::api as health;
@@ -111,6 +112,23 @@ pub const ROUTES: &[Route] = &[
     Route::of::<trials::Create>(),
     Route::of::<trials::List>(),
     Route::of::<trials::Read>(),
+    // connections
+    Route::of::<connections::List>(),
+    Route::of::<connections::Create>(),
+    Route::of::<connections::Read>(),
+    Route::of::<connections::Replace>(),
+    Route::of::<connections::Patch>(),
+    Route::of::<connections::Delete>(),
+    Route::of::<connections::Versions>(),
+    Route::of::<connections::ReadVersion>(),
+    Route::of::<connections::Activate>(),
+    Route::of::<connections::RollBack>(),
+    Route::of::<connections::Disable>(),
+    Route::of::<connections::Enable>(),
+    Route::of::<connections::MakePrimary>(),
+    Route::of::<sso_provider::Read>(),
+    Route::of::<sso_provider::Put>(),
+    Route::of::<sso_provider::Delete>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];
