@@ -1,30 +1,36 @@
-//! What the house does unattended: rotate keys, look domains up again, read metadata again, seal the audit trail, forget
-//! what has run out.
+//! What the house does unattended: rotate keys, look domains up again, read metadata again, seal the audit trail, send
+//! mails, forget what has run out.
 
 pub mod audit;
 pub mod domains;
 pub mod metadata;
+pub mod post;
 pub mod purge;
 mod sweep;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::store::durable::projects;
+use crate::web::templates::Templates;
 
 /// How often the audit trail is sealed.
 const SEALED_EVERY: Duration = Duration::from_secs(5);
+/// How often mails are sent.
+const SENT_EVERY: Duration = Duration::from_secs(5);
 /// How often metadata is read again, if it is due.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often keys are rotated, if they are due, and what has run out is forgotten.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
-pub async fn run(broker: Broker) {
+pub async fn run(broker: Broker, templates: Arc<Templates>) {
     tokio::join!(
         look_after_domains(&broker),
         look_after_metadata(&broker),
         seal_the_trail(&broker),
+        send_mails(&broker, &templates),
         keep_house(&broker)
     );
 }
@@ -54,6 +60,15 @@ async fn seal_the_trail(broker: &Broker) {
             tracing::error!(%error, "the audit trail could not be sealed");
         }
         tokio::time::sleep(SEALED_EVERY).await;
+    }
+}
+
+async fn send_mails(broker: &Broker, templates: &Templates) {
+    loop {
+        if let Err(error) = post::send(broker, templates).await {
+            tracing::error!(%error, "mails could not be sent");
+        }
+        tokio::time::sleep(SENT_EVERY).await;
     }
 }
 
