@@ -17,8 +17,6 @@ use crate::web::templates::Templates;
 
 /// How often the audit trail is sealed.
 const SEALED_EVERY: Duration = Duration::from_secs(5);
-/// How often mails are sent.
-const SENT_EVERY: Duration = Duration::from_secs(5);
 /// How often metadata is read again, if it is due.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often keys are rotated, if they are due, and what has run out is forgotten.
@@ -64,11 +62,12 @@ async fn seal_the_trail(broker: &Broker) {
 }
 
 async fn send_mails(broker: &Broker, templates: &Templates) {
+    let every = Duration::from_secs(broker.config.mail.interval.max(1));
     loop {
         if let Err(error) = post::send(broker, templates).await {
             tracing::error!(%error, "mails could not be sent");
         }
-        tokio::time::sleep(SENT_EVERY).await;
+        tokio::time::sleep(every).await;
     }
 }
 

@@ -22,7 +22,8 @@ pub use describe::Described;
 pub use error::{ConfigError, Fault, Origin, Problem};
 pub use names::{every_key, variable_of};
 pub use sections::{
-    Database, Dns, Egress, Keys, LogFormat, Login, Mail, MailSecurity, Manage, Pages, Server, Telemetry, Tokens,
+    Database, Dns, Egress, Keys, LogFormat, Login, Mail, MailSecurity, Manage, Pages, Server, Telemetry,
+    Tokens,
 };
 
 /// Everything an operator can set. Durations are in seconds, sizes in bytes.

@@ -43,6 +43,7 @@ pub(super) fn every_setting() -> Config {
         password_file: _,
         from: _,
         timeout: mail_timeout,
+        interval,
         password,
     } = Mail::default();
     let Pages { templates: _ } = Pages::default();
@@ -82,6 +83,7 @@ pub(super) fn every_setting() -> Config {
             password_file: Some(PathBuf::from("/etc/behalf/mail.password")),
             from: Some("no-reply@login.example.com".to_owned()),
             timeout: mail_timeout,
+            interval,
             password,
         },
         pages: Pages { templates: Some(PathBuf::from("templates")) },

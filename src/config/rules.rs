@@ -56,7 +56,7 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
 }
 
 /// `(key, value, least, most)` of every number.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 24] {
     let Config { server, database, keys, login, tokens, dns, egress, mail, manage, .. } = config;
     [
         ("server.request_timeout", server.request_timeout, 1, HOUR),
@@ -82,6 +82,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 23] {
         ("egress.max_response", wide(egress.max_response), 16 * KIB, 16 * MIB),
         ("mail.port", u64::from(mail.port), 1, 65_535),
         ("mail.timeout", mail.timeout, 1, MINUTE),
+        ("mail.interval", mail.interval, 1, HOUR),
         ("manage.deletion_grace", manage.deletion_grace, HOUR, 10 * YEAR),
     ]
 }

@@ -211,6 +211,8 @@ pub struct Mail {
     pub from: Option<String>,
     /// How long handing over one mail may take in all.
     pub timeout: u64,
+    /// How often to look for mails that wait.
+    pub interval: u64,
     /// `BEHALF_MAIL_PASSWORD`, from the environment alone.
     #[serde(skip)]
     pub password: Option<Secret>,
@@ -226,6 +228,7 @@ impl Default for Mail {
             password_file: None,
             from: None,
             timeout: 30,
+            interval: 5,
             password: None,
         }
     }

@@ -105,9 +105,11 @@ impl Post {
             Some(path) => Some(password(path)?),
             None => settings.password.clone(),
         };
-        let credentials = settings.username.clone().zip(password).map(|(username, password)| {
-            Credentials::new(username, password.expose().to_owned())
-        });
+        let credentials = settings
+            .username
+            .clone()
+            .zip(password)
+            .map(|(username, password)| Credentials::new(username, password.expose().to_owned()));
         Ok(Some(Self {
             tls: tls(&server, config.egress.extra_ca.as_deref())?,
             port: settings.port,

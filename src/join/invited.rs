@@ -103,9 +103,7 @@ async fn has_proved(
     };
     match domains::held(tx, project, invitation.email.domain()).await? {
         Some(_) if found.proved_email().is_none() => Ok(false),
-        Some(domain) => {
-            Ok(people::of_claim(tx, project, domain.id, &invitation.email).await? == Some(user))
-        }
+        Some(domain) => Ok(people::of_claim(tx, project, domain.id, &invitation.email).await? == Some(user)),
         None => Ok(invitation.mail.is_some()),
     }
 }

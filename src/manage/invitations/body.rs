@@ -81,7 +81,8 @@ impl Invite {
 
 fn language(tag: &str) -> Result<String, Refused> {
     let read = Some(tag).filter(|tag| tag.len() <= LONGEST_LANGUAGE).and_then(|tag| tag.parse().ok());
-    let read: Language = read.ok_or_else(|| Refused::value("/language", "must be a language tag, such as de"))?;
+    let read: Language =
+        read.ok_or_else(|| Refused::value("/language", "must be a language tag, such as de"))?;
     Ok(read.to_string())
 }
 

@@ -153,11 +153,7 @@ async fn write(
 }
 
 /// Queues the mail that holds the token, if there is to be one; otherwise it goes back to who invited.
-async fn handed(
-    change: &mut Change<'_, '_>,
-    invitation: Invitation,
-    token: Secret,
-) -> Result<Made, Refused> {
+async fn handed(change: &mut Change<'_, '_>, invitation: Invitation, token: Secret) -> Result<Made, Refused> {
     let Some(id) = invitation.mail else { return Ok(Made { invitation, token: Some(token) }) };
     let keep = change.keep;
     let (project, organization) = (keep.project.id, invitation.organization_id);

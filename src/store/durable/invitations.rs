@@ -131,7 +131,8 @@ pub async fn insert(tx: &mut Tx<'_>, made: &Invitation, token: Digest) -> Result
 /// Gives another token in place of the one before, which is dead from now on, as `after` says. False: it waits no more.
 /// Fails with [`StoreError::Unique`] where it has run out, and another one waits for the same address.
 pub async fn renew(tx: &mut Tx<'_>, after: &Invitation, token: Digest) -> Result<bool, StoreError> {
-    let sql = "UPDATE invitations SET digest = $2, invited_by = $3, expires_at = $4, pending = email, mail_id = $5
+    let sql =
+        "UPDATE invitations SET digest = $2, invited_by = $3, expires_at = $4, pending = email, mail_id = $5
                WHERE id = $1 AND accepted_at IS NULL AND revoked_at IS NULL";
     let by = after.invited_by.text();
     Ok(tx.execute(sql, params![after.id, token, by, after.expires_at, after.mail]).await? == 1)

@@ -217,8 +217,12 @@ mod tests {
             ["subject", "title", "text", "next"].map(|part| format!("mail-{}-{part}", kind.word()))
         });
         let assets = ["mark.svg", "onward.js", "style.css"];
-        let mut expected: Vec<String> =
-            whole.into_iter().filter(|k| !assets.contains(&k.as_str())).chain(of_problems).chain(of_letters).collect();
+        let mut expected: Vec<String> = whole
+            .into_iter()
+            .filter(|k| !assets.contains(&k.as_str()))
+            .chain(of_problems)
+            .chain(of_letters)
+            .collect();
         expected.sort();
         expected.dedup();
         assert_eq!(variables(ENGLISH).into_keys().collect::<Vec<_>>(), expected);

@@ -2,6 +2,7 @@
 use std::fs;
 
 use super::*;
+use crate::model::mail::{Kind, Letter};
 
 fn built_in() -> Templates {
     Templates::new(None).unwrap()
