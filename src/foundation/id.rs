@@ -133,6 +133,7 @@ identifiers! {
     DelegationId = "dlg_";
     InvitationId = "inv_";
     TransferId = "xfer_";
+    MailId = "mail_";
     /// A browser that stays signed in; its text is the `sid` of every token.
     SessionId = "sess_";
     GrantId = "grnt_";

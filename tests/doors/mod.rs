@@ -4,6 +4,7 @@ mod api;
 mod by_hand;
 mod configuration;
 mod keys;
+mod mails;
 mod operation;
 mod provisioning;
 mod saml_connections;

@@ -145,20 +145,18 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
     Ok(touched == 1)
 }
 
-/// Whether somebody who administers nothing has signed in on trial by this version, since then.
-pub async fn is_tried(
+/// Whether anybody has signed in on trial by this version.
+pub async fn has_succeeded(
     db: &mut impl Read,
     connection: ConnectionId,
     version: i64,
-    since: Moment,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM connection_tests
-               WHERE connection_id = $1 AND version = $2 AND outcome = 'succeeded' AND tester = 'colleague'
-                 AND ended_at >= $3 LIMIT 1";
-    Ok(db.one(sql, params![connection, version, since]).await?.is_some())
+               WHERE connection_id = $1 AND version = $2 AND outcome = 'succeeded' LIMIT 1";
+    Ok(db.one(sql, params![connection, version]).await?.is_some())
 }
 
-/// The same of each version of an organization's connections.
+/// Versions of an organization's connections by which somebody who administers nothing has signed in on trial, since then.
 pub async fn tried(
     db: &mut impl Read,
     organization: OrganizationId,

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod invitations;
 mod known;
+pub mod mails;
 pub mod memberships;
 pub mod metadata_reads;
 pub mod organizations;

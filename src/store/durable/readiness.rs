@@ -60,23 +60,3 @@ async fn routed(
     let routes = domains::routes_of(db, organization).await?;
     Ok(routes.into_iter().filter(|(domain, _)| leads.contains(domain)).map(|(_, to)| to).collect())
 }
-
-/// Whether members who must come through the organization's own connection could not come any more without this one:
-/// a domain leads to it, and to none besides that is in use.
-pub async fn is_relied_on(
-    db: &mut impl Read,
-    organization: OrganizationId,
-    connection: ConnectionId,
-) -> Result<bool, StoreError> {
-    let claims = domains::page(db, organization, None, MOST).await?;
-    let routes = domains::routes_of(db, organization).await?;
-    let all = connections::of_organization(db, organization).await?;
-    let is_active = |id: ConnectionId| all.iter().any(|one| one.id == id && one.is_active());
-    Ok(claims
-        .iter()
-        .filter(|claim| claim.state == DomainState::Verified && claim.routing_since.is_some())
-        .any(|claim| {
-            let to: Vec<_> = routes.iter().filter(|(from, _)| *from == claim.id).map(|(_, to)| *to).collect();
-            to.contains(&connection) && !to.iter().any(|other| *other != connection && is_active(*other))
-        }))
-}

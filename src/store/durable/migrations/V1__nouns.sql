@@ -345,7 +345,13 @@ CREATE TABLE invitations (
     revoked_at      BIGINT,
     revoked_by      TEXT,
     -- The address, while it waits: one for each in an organization.
-    pending         TEXT
+    pending         TEXT,
+    -- Where who has accepted it is led to: an application, and an address that is registered there.
+    application_id  TEXT REFERENCES applications (id),
+    redirect_uri    TEXT,
+    language        TEXT,
+    -- The mail that holds its link; absent: the link was handed over.
+    mail_id         TEXT
 );
 CREATE UNIQUE INDEX invitations_digest_key ON invitations (digest);
 CREATE UNIQUE INDEX invitations_organization_id_pending_key ON invitations (organization_id, pending);
@@ -366,6 +372,32 @@ CREATE TABLE ownership_transfers (
     pending         TEXT
 );
 CREATE UNIQUE INDEX ownership_transfers_pending_key ON ownership_transfers (pending);
+
+-- Mails that wait to be sent, and what became of them. What is in one is forgotten when it is sent or given up.
+CREATE TABLE mails (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT REFERENCES organizations (id),
+    recipient       TEXT NOT NULL,
+    language        TEXT,
+    kind            TEXT NOT NULL,
+    letter          TEXT,
+    -- The secret part of its link, sealed.
+    secret          BYTEA,
+    created_at      BIGINT NOT NULL,
+    -- After this it helps nobody.
+    expires_at      BIGINT NOT NULL,
+    tries           BIGINT NOT NULL,
+    -- Absent: it is sent, given up or taken back.
+    next_try_at     BIGINT,
+    -- A node is sending it.
+    claimed_until   BIGINT,
+    sent_at         BIGINT,
+    failed_at       BIGINT,
+    failure         TEXT
+);
+CREATE INDEX mails_due ON mails (next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX mails_by_age ON mails (created_at);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.
