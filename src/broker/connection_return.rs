@@ -66,11 +66,7 @@ pub async fn former(
     now: Moment,
 ) -> Result<Option<Connection>, StoreError> {
     let found = version(db, connection, now).await?;
-    Ok(found.map(|found| Connection {
-        settings: found.settings,
-        secret: found.secret,
-        ..connection.clone()
-    }))
+    Ok(found.map(|found| Connection { settings: found.settings, secret: found.secret, ..connection.clone() }))
 }
 
 /// Takes a connection back, if that is still called for in this transaction.
@@ -83,9 +79,7 @@ pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<O
     let Some(connection) = connections::by_id(tx, suspect.project, id).await? else { return Ok(None) };
     let run = connection_runs::of(tx, id, connection.version).await?;
     let most = i64::try_from(BEFELL).unwrap_or(i64::MAX);
-    if run.failures < FAILING
-        || connection_runs::befell(tx, id, connection.version, most).await? < BEFELL
-    {
+    if run.failures < FAILING || connection_runs::befell(tx, id, connection.version, most).await? < BEFELL {
         return Ok(None);
     }
     match version(tx, &connection, keep.now).await? {

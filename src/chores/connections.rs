@@ -34,8 +34,13 @@ pub async fn look(broker: &Broker) -> Result<(), StoreError> {
 async fn take_back(broker: &Broker, suspect: Suspect) -> Result<(), NotSwapped> {
     let found = projects::by_id(&mut &broker.db, suspect.project).await?;
     let Some(project) = found else { return Ok(()) };
-    let keep =
-        Keep { random: broker.random.clone(), project, actor: Actor::House, request: None, now: broker.now() };
+    let keep = Keep {
+        random: broker.random.clone(),
+        project,
+        actor: Actor::House,
+        request: None,
+        now: broker.now(),
+    };
     let swapped = broker.db.write(async move |tx| {
         let swapped = go_back(tx, &keep, suspect).await?;
         if let (Some(swapped), Some(organization)) = (&swapped, suspect.organization) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{
-    browsers, connection_runs, connection_tests, grants, idempotency, mails, saml_keys, sessions, signing_keys, used,
+    browsers, connection_runs, connection_tests, grants, idempotency, mails, saml_keys, sessions,
+    signing_keys, used,
 };
 
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.

@@ -97,6 +97,8 @@ pub async fn worked(visitor: &Visitor, connection: ConnectionId, version: i64) {
         broker.db.write(async move |tx| connection_runs::worked(tx, connection, version, now).await).await;
     match written {
         Ok(_) => broker.tally.is_known(connection, version),
-        Err(error) => tracing::warn!(%connection, %error, "that a connection works could not be written down"),
+        Err(error) => {
+            tracing::warn!(%connection, %error, "that a connection works could not be written down")
+        }
     }
 }

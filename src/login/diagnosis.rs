@@ -26,7 +26,13 @@ pub struct Diagnosis {
 impl Diagnosis {
     pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let check = refusal.name();
-        Self { refusal, check, expected: shown(&expected.into()), found: shown(&found.into()), evidence: None }
+        Self {
+            refusal,
+            check,
+            expected: shown(&expected.into()),
+            found: shown(&found.into()),
+            evidence: None,
+        }
     }
 
     #[must_use]

@@ -135,11 +135,7 @@ pub async fn refused_showing(
 }
 
 /// As [`refused`], with what the connection's administrator is told of it.
-pub async fn diagnosed(
-    visitor: &Visitor,
-    journey: Journey,
-    diagnosis: &Diagnosis,
-) -> Response {
+pub async fn diagnosed(visitor: &Visitor, journey: Journey, diagnosis: &Diagnosis) -> Response {
     told(visitor, journey, (&diagnosis.refusal, Some(diagnosis), diagnosis.evidence.as_ref())).await
 }
 

@@ -119,9 +119,10 @@ impl Refusal {
     pub fn is_of_the_settings(&self) -> bool {
         match self {
             // A code that was given to another login: by whoever brought it here.
-            Self::IdpAnswerInvalid(why) => {
-                !matches!(*why, "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing")
-            }
+            Self::IdpAnswerInvalid(why) => !matches!(
+                *why,
+                "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing"
+            ),
             Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
             Self::EmailDomainNotAllowed => true,
             _ => false,

@@ -3,6 +3,7 @@
 mod api;
 mod by_hand;
 mod configuration;
+mod connection_return;
 mod keys;
 mod mails;
 mod operation;

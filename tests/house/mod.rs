@@ -34,6 +34,7 @@ pub mod publisher;
 pub mod simplesamlphp;
 pub mod smtp;
 pub mod surgery;
+pub mod trial;
 pub mod visitor;
 
 mod introduction;

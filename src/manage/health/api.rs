@@ -70,7 +70,8 @@ impl Operation for Failures {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/connections/{connection_id}/failures";
     const NAME: &'static str = "list_connection_failures";
-    const SUMMARY: &'static str = "How sign-ins through the connection end: by the hour, and each that failed.";
+    const SUMMARY: &'static str =
+        "How sign-ins through the connection end: by the hour, and each that failed.";
     const NEED: Need = Need::Permitted(Permission::HealthRead);
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
@@ -146,12 +147,11 @@ impl Operation for Reviewed {
             let project = change.keep.project.id;
             let found = connections::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
             if connections::set_review(change.tx, id, None).await? > 0 {
-                let event =
-                    AuditEvent::new(project, "organization.connection.reviewed", Outcome::Changed)
-                        .organization(found.organization_id)
-                        .actor(change.keep.actor)
-                        .request(change.keep.request)
-                        .subject(id);
+                let event = AuditEvent::new(project, "organization.connection.reviewed", Outcome::Changed)
+                    .organization(found.organization_id)
+                    .actor(change.keep.actor)
+                    .request(change.keep.request)
+                    .subject(id);
                 change.record(&event.with("version", found.version)).await?;
             }
             Answer::new(204, &())

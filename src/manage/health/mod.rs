@@ -137,8 +137,7 @@ fn of_domains(known: &Known<'_>) -> Check {
     let make = |status, advice: String| Check::new("domains_verified", "S1-A3", status, advice);
     let enforced = known.organization.policy.enforcement == Enforcement::Required;
     if enforced && !known.facts.domain {
-        let advice =
-            "Members must come through the organization's own connection, and no verified domain leads there.";
+        let advice = "Members must come through the organization's own connection, and no verified domain leads there.";
         return make(Status::Fail, advice.into());
     }
     if let Some(lapsed) = known.domains.iter().find(|domain| domain.state == DomainState::Lapsed) {
@@ -168,7 +167,9 @@ fn break_glass(known: &Known<'_>) -> Check {
 fn review(known: &Known<'_>) -> Check {
     let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
     match known.to_review.first() {
-        None => make(Status::Ok, "No provider has changed what it says of itself since you last looked.".into()),
+        None => {
+            make(Status::Ok, "No provider has changed what it says of itself since you last looked.".into())
+        }
         Some((slug, since)) => {
             let others = known.to_review.len() - 1;
             let more = if others == 0 { String::new() } else { format!(" and {others} more") };
@@ -190,8 +191,7 @@ fn sign_ins(known: &Known<'_>) -> Check {
         return Check { since: known.failing_since, ..make(Status::Fail, advice.into()) };
     }
     if badly >= FEW && badly.saturating_mul(5) > well.saturating_add(badly) {
-        let advice =
-            format!("{badly} of the last {} sign-ins failed: look at the failures.", well + badly);
+        let advice = format!("{badly} of the last {} sign-ins failed: look at the failures.", well + badly);
         return make(Status::Warn, advice);
     }
     make(Status::Ok, "Sign-ins go well.".into())

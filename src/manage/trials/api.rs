@@ -64,7 +64,8 @@ impl Operation for Create {
 
     async fn run(desk: Desk, _: NoQuery, body: CreateTest) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
-        let of = desk.organization.as_ref().map_or_else(|| desk.project().id.to_string(), |of| of.id.to_string());
+        let of =
+            desk.organization.as_ref().map_or_else(|| desk.project().id.to_string(), |of| of.id.to_string());
         let counted =
             desk.visitor.broker().ephemeral.count(Kind::RateCounter, &format!("tests {of}"), HOUR).await?;
         if counted > LINKS {

@@ -149,7 +149,8 @@ pub async fn hours(
     connection: ConnectionId,
     from: Moment,
 ) -> Result<Vec<Hour>, StoreError> {
-    let sql = "SELECT hour, version, reason, many FROM connection_hours WHERE connection_id = $1 AND hour >= $2
+    let sql =
+        "SELECT hour, version, reason, many FROM connection_hours WHERE connection_id = $1 AND hour >= $2
                ORDER BY hour DESC, version DESC, reason";
     let rows = db.all(sql, params![connection, hour_of(from)]).await?;
     let hour = |row: &super::engine::Row| {

@@ -51,8 +51,7 @@ const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::LoginFlow, Self::Proof, Self::Trial, Self::SignOut, Self::RateCounter];
+    const ALL: [Self; 5] = [Self::LoginFlow, Self::Proof, Self::Trial, Self::SignOut, Self::RateCounter];
 
     const fn limits(self) -> Limits {
         match self {

@@ -45,6 +45,15 @@ impl Ids {
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
         let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
         let made = key.post("/organizations/org-a/invitations", body).await.json();
+        let test = "test_00000000000000000000000009";
+        house
+            .execute(&format!(
+                "INSERT INTO connection_tests (id, project_id, organization_id, connection_id, version, digest, created_by,
+                                               created_at, expires_at, claims)
+                 VALUES ('{test}', '{project}', '{organization}', '{connection}', 1, CAST('x' AS BYTEA), 'operator', 1, 2,
+                         '{{}}')"
+            ))
+            .await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let all = [
             ("organization_id", organization),
@@ -56,6 +65,7 @@ impl Ids {
             ("delegation_id", delegation),
             ("application_id", application),
             ("invitation_id", text(&made["invitation"]["id"])),
+            ("test_id", test.to_owned()),
             ("token", text(&made["token"])),
         ];
         Self(all.into())
@@ -74,6 +84,7 @@ impl Ids {
             ("delegation_id", format!("dlg_{none}")),
             ("application_id", format!("app_{none}")),
             ("invitation_id", format!("inv_{none}")),
+            ("test_id", format!("test_{none}")),
             ("token", none.to_owned()),
         ];
         Self(all.into())

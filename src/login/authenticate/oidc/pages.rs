@@ -5,8 +5,8 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::returned;
-use crate::login::authenticate::trial;
 use crate::foundation::id::ConnectionId;
+use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;

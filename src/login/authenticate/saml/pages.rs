@@ -8,11 +8,11 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
-use crate::login::authenticate::trial;
 use crate::broker::connection_return;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
+use crate::login::authenticate::trial;
 use crate::login::counted::Evidence;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
@@ -181,7 +181,8 @@ impl Answered<'_> {
         };
         let nothing = || Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let login = self.login.ok_or_else(nothing)?;
-        let proof = self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
+        let proof =
+            self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
         self.put_aside(login, proof).await
     }
 
@@ -192,8 +193,7 @@ impl Answered<'_> {
         claimed: &str,
         assertion: &Verified<Assertion>,
     ) -> Result<Proof, Diagnosis> {
-        let nothing =
-            |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
+        let nothing = |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(nothing)?;
         check_relay_state(self.posted.params, |state| awaited.relay_state.matches(state))?;
         answered::proof(self.connection, Some(away), assertion, self.visitor.broker().now())

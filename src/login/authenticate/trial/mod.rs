@@ -19,9 +19,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, flow};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
-use crate::model::connection_test::{
-    Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester,
-};
+use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
 use crate::model::domain::DomainState;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Proof, Stage};
 use crate::model::policy::Policy;
@@ -255,7 +253,9 @@ impl Conclusion {
         let found = identities::find(tx, connection.id, &proof.issuer, &proof.subject).await?;
         let user = found.map(|identity| identity.user_id);
         let is_disabled = match user {
-            Some(user) => users::by_id(tx, project, user).await?.is_none_or(|user| user.disabled_at.is_some()),
+            Some(user) => {
+                users::by_id(tx, project, user).await?.is_none_or(|user| user.disabled_at.is_some())
+            }
             None => false,
         };
         let is_open = self.keep.project.settings.switches.open(

@@ -9,8 +9,8 @@ use axum::response::Response;
 use super::{Came, Failure, Trial, conclude, connection, shown};
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
-use crate::login::authenticate::oidc::returned::{self, Said};
 use crate::login::authenticate::leave_by;
+use crate::login::authenticate::oidc::returned::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, flow};
 use crate::model::connection::Connection;
@@ -121,7 +121,8 @@ async fn begun(visitor: &Visitor, flow: &str, params: &Params) -> Result<Respons
         }
         // That nobody can be sent there is what was to be found out.
         Err(Stop::Refused(refusal)) => {
-            ended(visitor, trial, Came { outcome: Err(Failure::of(&refusal)), claims: Claims::default() }).await
+            ended(visitor, trial, Came { outcome: Err(Failure::of(&refusal)), claims: Claims::default() })
+                .await
         }
         Err(stop) => Err(stop),
     }
@@ -224,7 +225,8 @@ async fn result_page(
     let db = &mut &visitor.broker().db;
     let found = connections::by_id(db, visitor.project.id, test.connection_id).await?;
     let connection = found.ok_or(Refusal::TrialOver)?;
-    let claims = result.claims.iter().map(|(name, values)| Told { name: name.clone(), values: values.clone() });
+    let claims =
+        result.claims.iter().map(|(name, values)| Told { name: name.clone(), values: values.clone() });
     let page = TriedPage {
         worked: result.outcome == TestOutcome::Succeeded,
         organization: organization_of(visitor, &connection).await?,

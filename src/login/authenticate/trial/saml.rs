@@ -37,17 +37,12 @@ pub async fn came_back(visitor: &Visitor, connection: &str, posted: &Posted<'_>)
 }
 
 /// The trial that waits for an answer to exactly this request, from this provider.
-async fn awaiting(
-    visitor: &Visitor,
-    connection: &str,
-    claimed: Option<&str>,
-) -> Result<Option<Trial>, Stop> {
+async fn awaiting(visitor: &Visitor, connection: &str, claimed: Option<&str>) -> Result<Option<Trial>, Stop> {
     let (Ok(id), Some(claimed)) = (connection.parse::<ConnectionId>(), claimed) else { return Ok(None) };
     let Some(flow) = Login::of_request(claimed) else { return Ok(None) };
     let found = Trial::of(visitor, flow).await?;
-    let awaits = |trial: &Trial| {
-        trial.login.awaits_saml(id).is_ok_and(|(_, awaited)| awaited.request == claimed)
-    };
+    let awaits =
+        |trial: &Trial| trial.login.awaits_saml(id).is_ok_and(|(_, awaited)| awaited.request == claimed);
     Ok(found.filter(awaits))
 }
 

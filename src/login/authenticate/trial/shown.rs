@@ -93,8 +93,14 @@ pub fn of_saml(connection: SamlConnection<'_>, assertion: &Assertion) -> Claims 
 /// The attributes that a connection reads.
 fn read_by(connection: SamlConnection<'_>) -> BTreeSet<&str> {
     let mapping = &connection.saml.attributes;
-    let lists =
-        [&mapping.email, &mapping.name, &mapping.given_name, &mapping.family_name, &mapping.groups, &mapping.locale];
+    let lists = [
+        &mapping.email,
+        &mapping.name,
+        &mapping.given_name,
+        &mapping.family_name,
+        &mapping.groups,
+        &mapping.locale,
+    ];
     let further = mapping.claims.values().chain(mapping.claim_lists.values());
     let named = lists.into_iter().chain(further).flatten().map(String::as_str);
     let required = connection.saml.required_attributes.iter().map(|(name, _)| name.as_str());
