@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow departure diagnosis doorstep pages api"),
+    ("login", "next refusal flow departure diagnosis doorstep counted pages api"),
     ("manage", "authority caller desk refused pages api"),
 ];
 

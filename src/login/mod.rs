@@ -8,7 +8,8 @@
 //! 6. [`leave`]: they sign out.
 //!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
-//! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is.
+//! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
+//! [`counted`].
 
 pub mod arrive;
 pub mod authenticate;

@@ -200,7 +200,11 @@ async fn redraft(
 }
 
 /// Gives a connection another name for people, and nothing else.
-async fn renamed(change: &mut Change<'_, '_>, before: Held, name: Option<String>) -> Result<Held, Refused> {
+async fn renamed(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    name: Option<String>,
+) -> Result<Held, Refused> {
     rename(change, &before.connection, name).await?;
     held(change, before.connection.id).await
 }
@@ -241,7 +245,11 @@ async fn activate(
 }
 
 /// Brings back what was live before, under a new number.
-async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i64>) -> Result<Held, Refused> {
+async fn roll_back(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    version: Option<i64>,
+) -> Result<Held, Refused> {
     if !before.connection.is_active() {
         return Err(Refused::new(Code::ConnectionNotActive, "there is nothing live to be taken back"));
     }
@@ -317,10 +325,7 @@ async fn switched(
 async fn make_primary(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (id, of) = (before.connection.id, before.connection.organization_id);
     let Some(of) = of else {
-        return Err(Refused::new(
-            Code::NotMovable,
-            "a connection of the project is no organization's primary one",
-        ));
+        return Err(Refused::new(Code::NotMovable, "a connection of the project is no organization's primary one"));
     };
     if before.connection.state == ConnectionState::Disabled {
         return Err(Refused::new(Code::ConnectionNotActive, "one that is disabled is never primary"));
@@ -413,7 +418,9 @@ fn sealed(
     match secret {
         NewSecret::Nothing => None,
         NewSecret::Kept(sealed) => Some(sealed.clone()),
-        NewSecret::Given(secret) => Some(connection_secret::seal(keyring, &change.keep.random, id, secret)),
+        NewSecret::Given(secret) => {
+            Some(connection_secret::seal(keyring, &change.keep.random, id, secret))
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Ids {
             .execute(&format!(
                 "INSERT INTO connection_tests (id, project_id, organization_id, connection_id, version, digest, created_by,
                                                created_at, expires_at, claims)
-                 VALUES ('{test}', '{project}', '{organization}', '{connection}', 1, CAST('x' AS BYTEA), 'operator', 1, 2,
+                 VALUES ('{test}', '{project}', '{organization}', '{connection}', 1, x'61', 'operator', 1, 2,
                          '{{}}')"
             ))
             .await;

@@ -53,7 +53,7 @@ async fn s1_a1_s3_07_one_administrator_is_too_few_unless_there_is_one_person() {
 }
 
 #[tokio::test]
-async fn s1_a2_s1_a3_s1_a4_s1_a6_each_check_says_what_to_do() {
+async fn s1_a2_s1_a3_each_check_says_what_to_do() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     assert_eq!(status(&operator, "org-a", "administrators_mfa").await, "warn");
