@@ -134,6 +134,63 @@ CREATE TABLE connection_hours (
 );
 CREATE INDEX connection_hours_by_hour ON connection_hours (hour);
 
+-- What was made of a connection: the draft, what is live (as it was when it went live; the row above is what counts), and
+-- what was live before.
+CREATE TABLE connection_versions (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    -- draft, live, superseded, rolled_back
+    state         TEXT NOT NULL,
+    settings      TEXT NOT NULL,
+    -- Sealed, as in the row of the connection.
+    secret        BYTEA,
+    created_by    TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    activated_at  BIGINT,
+    -- The first login by it that succeeded.
+    worked_at     BIGINT,
+    ended_at      BIGINT,
+    reason        TEXT,
+    PRIMARY KEY (connection_id, version)
+);
+CREATE UNIQUE INDEX connection_versions_draft_key ON connection_versions (connection_id) WHERE state = 'draft';
+CREATE UNIQUE INDEX connection_versions_live_key ON connection_versions (connection_id) WHERE state = 'live';
+
+-- How a version of a connection does: of which nothing is known is not here.
+CREATE TABLE connection_runs (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    -- When somebody first signed in by it.
+    worked_at     BIGINT,
+    -- In a row, since somebody last did: those alone that nobody can feign.
+    failures      BIGINT NOT NULL,
+    failing_since BIGINT,
+    PRIMARY KEY (connection_id, version)
+);
+CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
+
+-- Whom they befell, each once.
+CREATE TABLE connection_run_failures (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    who           BYTEA NOT NULL,
+    failed_at     BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, version, who)
+);
+CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);
+
+-- How many sign-ins ended how, by the hour. The list of failures is the audit trail.
+CREATE TABLE connection_hours (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    hour          BIGINT NOT NULL,
+    version       BIGINT NOT NULL,
+    -- Empty: somebody signed in.
+    reason        TEXT NOT NULL,
+    many          BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, hour, version, reason)
+);
+CREATE INDEX connection_hours_by_hour ON connection_hours (hour);
+
 -- Sign-ins on trial: they end in what is written here, and in nothing else.
 CREATE TABLE connection_tests (
     id              TEXT PRIMARY KEY,
