@@ -227,7 +227,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 13] = [
+const TAKEN: [(&str, Code); 14] = [
+    ("connections_primary_key", Code::Busy),
     ("connections_project_id_slug_key", Code::ConnectionExists),
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),

@@ -237,14 +237,14 @@ pub(super) async fn made(
 /// What was said, with what can be known of it before the transaction.
 pub(super) async fn judged(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Checked, Refused> {
     let known = base.map_or(&[][..], |base| &base.head().0.assign_organizations);
-    let assigned = assigned(&mut desk.db(), desk.project().id, &said.assign_organizations).await;
-    // Of others' organizations nobody else learns here whether they exist.
-    let assigned = match (assigned, desk.caller.is_operator()) {
-        (assigned, true) => assigned?,
-        (Ok(assigned), false) if assigned == known => assigned,
-        _ => {
-            return Err(Refused::new(Code::OperatorRequired, "assign_organizations is the operator's"));
-        }
+    let names = &said.assign_organizations;
+    // Of others' organizations nobody learns here whether they exist, and what the operator has said of them stays.
+    let stays = names.iter().eq(known.iter().map(ToString::to_string).collect::<Vec<_>>().iter());
+    let assigned = match desk.caller.is_operator() {
+        _ if stays => known.to_vec(),
+        true => assigned(&mut desk.db(), desk.project().id, names).await?,
+        false if names.is_empty() => known.to_vec(),
+        false => return Err(Refused::new(Code::OperatorRequired, "assign_organizations is the operator's")),
     };
     let mut checked = checked(desk, base, said).await?;
     checked.settings.assign_organizations = assigned;

@@ -221,7 +221,14 @@ async fn identity_provider(
         return Err(Refused::at(Code::MetadataInvalid, Place::Pointer(pointer.into()), rule));
     }
     let metadata = kept(&read, source, (entity_id.as_deref(), signer.as_deref()), known, now);
-    Ok((read.idp, Some(metadata)))
+    // The same document again is no change.
+    let is_same = |old: &Metadata| {
+        (&old.source, &old.entity_id, &old.signer, &old.digest)
+            == (&metadata.source, &metadata.entity_id, &metadata.signer, &metadata.digest)
+    };
+    let same = known.filter(|known| known.idp == read.idp && known.metadata.as_ref().is_some_and(is_same));
+    let metadata = same.map_or(Some(metadata), |known| known.metadata.clone());
+    Ok((read.idp, metadata))
 }
 
 /// Whether any of its certificates counts yet.

@@ -58,6 +58,7 @@ impl Ids {
         let all = [
             ("organization_id", organization),
             ("connection_id", connection),
+            ("version", "1".to_owned()),
             ("domain_id", domain),
             ("user_id", user),
             ("role_id", role.to_owned()),
@@ -77,6 +78,7 @@ impl Ids {
         let all = [
             ("organization_id", format!("org_{none}")),
             ("connection_id", format!("conn_{none}")),
+            ("version", "1".to_owned()),
             ("domain_id", format!("dom_{none}")),
             ("role_id", format!("role_{none}")),
             ("user_id", format!("user_{none}")),

@@ -3,6 +3,7 @@
 mod applications;
 mod audit;
 mod callers;
+mod connections;
 mod delegations;
 mod document;
 mod domains;

@@ -134,105 +134,6 @@ CREATE TABLE connection_hours (
 );
 CREATE INDEX connection_hours_by_hour ON connection_hours (hour);
 
--- What was made of a connection: the draft, what is live (as it was when it went live; the row above is what counts), and
--- what was live before.
-CREATE TABLE connection_versions (
-    connection_id TEXT NOT NULL REFERENCES connections (id),
-    version       BIGINT NOT NULL,
-    -- draft, live, superseded, rolled_back
-    state         TEXT NOT NULL,
-    settings      TEXT NOT NULL,
-    -- Sealed, as in the row of the connection.
-    secret        BYTEA,
-    created_by    TEXT NOT NULL,
-    created_at    BIGINT NOT NULL,
-    activated_at  BIGINT,
-    -- The first login by it that succeeded.
-    worked_at     BIGINT,
-    ended_at      BIGINT,
-    reason        TEXT,
-    PRIMARY KEY (connection_id, version)
-);
-CREATE UNIQUE INDEX connection_versions_draft_key ON connection_versions (connection_id) WHERE state = 'draft';
-CREATE UNIQUE INDEX connection_versions_live_key ON connection_versions (connection_id) WHERE state = 'live';
-
--- How a version of a connection does: of which nothing is known is not here.
-CREATE TABLE connection_runs (
-    connection_id TEXT NOT NULL REFERENCES connections (id),
-    version       BIGINT NOT NULL,
-    -- When somebody first signed in by it.
-    worked_at     BIGINT,
-    -- In a row, since somebody last did: those alone that nobody can feign.
-    failures      BIGINT NOT NULL,
-    failing_since BIGINT,
-    PRIMARY KEY (connection_id, version)
-);
-CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
-
--- Whom they befell, each once.
-CREATE TABLE connection_run_failures (
-    connection_id TEXT NOT NULL REFERENCES connections (id),
-    version       BIGINT NOT NULL,
-    who           BYTEA NOT NULL,
-    failed_at     BIGINT NOT NULL,
-    PRIMARY KEY (connection_id, version, who)
-);
-CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);
-
--- How many sign-ins ended how, by the hour. The list of failures is the audit trail.
-CREATE TABLE connection_hours (
-    connection_id TEXT NOT NULL REFERENCES connections (id),
-    hour          BIGINT NOT NULL,
-    version       BIGINT NOT NULL,
-    -- Empty: somebody signed in.
-    reason        TEXT NOT NULL,
-    many          BIGINT NOT NULL,
-    PRIMARY KEY (connection_id, hour, version, reason)
-);
-CREATE INDEX connection_hours_by_hour ON connection_hours (hour);
-
--- Sign-ins on trial: they end in what is written here, and in nothing else.
-CREATE TABLE connection_tests (
-    id              TEXT PRIMARY KEY,
-    project_id      TEXT NOT NULL REFERENCES projects (id),
-    organization_id TEXT REFERENCES organizations (id),
-    connection_id   TEXT NOT NULL REFERENCES connections (id),
-    version         BIGINT NOT NULL,
-    -- Of the token in the link.
-    digest          BYTEA NOT NULL,
-    created_by      TEXT NOT NULL,
-    created_at      BIGINT NOT NULL,
-    expires_at      BIGINT NOT NULL,
-    began_at        BIGINT,
-    ended_at        BIGINT,
-    outcome         TEXT,
-    reason          TEXT,
-    -- What would have been taken, and what came.
-    expected        TEXT,
-    found           TEXT,
-    subject         TEXT,
-    email           TEXT,
-    user_id         TEXT REFERENCES users (id),
-    -- Whether an administrator tried it: who may do more finds less.
-    tester          TEXT,
-    domain_rule     TEXT,
-    claims          TEXT NOT NULL
-);
-CREATE UNIQUE INDEX connection_tests_digest_key ON connection_tests (digest);
-CREATE INDEX connection_tests_by_connection ON connection_tests (connection_id, id);
-CREATE INDEX connection_tests_by_organization ON connection_tests (organization_id, outcome, ended_at);
-
--- People who get in when their organization's own sign-in is down.
-CREATE TABLE break_glass (
-    organization_id    TEXT NOT NULL REFERENCES organizations (id),
-    user_id            TEXT NOT NULL REFERENCES users (id),
-    -- When they last showed that they hold their second factor.
-    factor_verified_at BIGINT,
-    last_used_at       BIGINT,
-    created_at         BIGINT NOT NULL,
-    PRIMARY KEY (organization_id, user_id)
-);
-
 CREATE TABLE domains (
     id              TEXT PRIMARY KEY,
     project_id      TEXT NOT NULL REFERENCES projects (id),
@@ -362,6 +263,48 @@ CREATE UNIQUE INDEX memberships_organization_id_user_id_key ON memberships (orga
 CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_user);
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
 CREATE INDEX memberships_by_source ON memberships (organization_id, source, created_at);
+
+-- Sign-ins on trial: they end in what is written here, and in nothing else.
+CREATE TABLE connection_tests (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT REFERENCES organizations (id),
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    version         BIGINT NOT NULL,
+    -- Of the token in the link.
+    digest          BYTEA NOT NULL,
+    created_by      TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    began_at        BIGINT,
+    ended_at        BIGINT,
+    outcome         TEXT,
+    reason          TEXT,
+    -- What would have been taken, and what came.
+    expected        TEXT,
+    found           TEXT,
+    subject         TEXT,
+    email           TEXT,
+    user_id         TEXT REFERENCES users (id),
+    -- Whether an administrator tried it: who may do more finds less.
+    tester          TEXT,
+    domain_rule     TEXT,
+    claims          TEXT NOT NULL
+);
+CREATE UNIQUE INDEX connection_tests_digest_key ON connection_tests (digest);
+CREATE INDEX connection_tests_by_connection ON connection_tests (connection_id, id);
+CREATE INDEX connection_tests_by_organization ON connection_tests (organization_id, outcome, ended_at);
+
+-- People who get in when their organization's own sign-in is down.
+CREATE TABLE break_glass (
+    organization_id    TEXT NOT NULL REFERENCES organizations (id),
+    user_id            TEXT NOT NULL REFERENCES users (id),
+    -- When they last showed that they hold their second factor.
+    factor_verified_at BIGINT,
+    last_used_at       BIGINT,
+    created_at         BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, user_id)
+);
 
 -- An index of memberships.roles, which stays the truth: who holds a role is found without reading every member.
 CREATE TABLE membership_roles (
