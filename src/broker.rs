@@ -1,7 +1,10 @@
 //! What every room may ask for.
 
+pub mod connection_return;
+pub mod connection_swap;
 pub mod domain_look;
 mod saml_metadata;
+mod tally;
 mod turns;
 
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
+pub use tally::Tally;
 pub use turns::{Turn, Turns};
 
 use crate::audit;
@@ -16,8 +20,10 @@ use crate::config::Config;
 use crate::egress::dns::{Dns, DnsError};
 use crate::egress::documents::Documents;
 use crate::egress::http::{EgressError, Http};
+use crate::egress::mail::{Post, PostSettingsError};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
 use crate::keys::keyring::{Calendar, Keyring};
 use crate::keys::proof::{self, ProofError};
 use crate::keys::saml_keyring::SamlKeyring;
@@ -43,7 +49,11 @@ pub struct Inner {
     pub saml_metadata: SamlMetadata,
     /// For inflating what strangers have deflated.
     pub inflating: Turns,
+    /// Of sign-ins that ended well.
+    pub tally: Tally,
     pub dns: Dns,
+    /// Where mails are handed over; absent: none is sent.
+    pub post: Option<Post>,
     pub clock: Clock,
     pub random: Random,
     stopping: AtomicBool,
@@ -83,6 +93,8 @@ pub enum StartError {
     Egress(#[from] EgressError),
     #[error("domain names: {0}")]
     Dns(#[from] DnsError),
+    #[error("{0}")]
+    Mail(#[from] PostSettingsError),
 }
 
 /// The setting, for whoever reads the error at the start, unless it is named there already.
@@ -102,6 +114,7 @@ impl Broker {
         };
         let http = Http::new(&config.egress)?;
         let dns = Dns::new(&config.dns)?;
+        let post = Post::new(&config)?;
         let keyring = Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar);
         let broker = Self(Arc::new(Inner {
             origin: config.public_origin(),
@@ -110,11 +123,13 @@ impl Broker {
             ephemeral: Ephemeral::in_process(clock.clone()),
             saml_metadata: SamlMetadata::new(http.clone(), db.clone(), clock.clone(), random.clone()),
             inflating: Turns::default(),
+            tally: Tally::default(),
             documents: Documents::new(http.clone(), clock.clone()),
             config,
             db,
             http,
             dns,
+            post,
             clock,
             random,
             stopping: AtomicBool::new(false),
@@ -155,6 +170,11 @@ impl Broker {
         } else {
             format!("{}/p/{}", self.origin, project.slug)
         }
+    }
+
+    /// Where somebody who is invited goes.
+    pub fn invitation_link(&self, project: &Project, token: &Secret) -> String {
+        format!("{}/invitations/{}", self.issuer(project), token.expose())
     }
 
     /// Records an event that belongs to no other write.

@@ -14,6 +14,7 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
+use crate::login::authenticate::trial;
 use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
 use crate::manage::api;
 use crate::publish::{assets, health, home, logos, metadata, saml};
@@ -68,6 +69,9 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
         .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
         .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::pages::accepted)))
+        .route("/try/{token}", by(GET, get(trial::pages::open)))
+        .route("/trial/{flow}", get(trial::pages::stand).post(trial::pages::begin))
+        .route("/trial/{flow}/returned", by(GET, get(trial::pages::take_up)))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))

@@ -23,13 +23,14 @@ const ROOMS: &[(&str, &str)] = &[
     ("keys", "foundation protocol model store"),
     ("audit", "foundation model store"),
     ("join", "foundation model store audit"),
-    ("broker", "foundation model config egress store keys audit"),
+    ("broker", "foundation model config egress store keys audit join"),
     ("web", "foundation protocol model config telemetry store keys broker"),
     ("login", "foundation protocol model config telemetry egress store keys audit join broker web"),
     ("publish", "foundation protocol model telemetry store keys broker web"),
     ("manage", "foundation protocol model config telemetry egress store keys audit join broker web"),
     ("provision", "foundation protocol model store audit join broker web"),
-    ("chores", "foundation protocol model telemetry egress store keys audit join broker"),
+    // Mails look like pages.
+    ("chores", "foundation protocol model telemetry egress store keys audit join broker web"),
     ("router", "broker web login publish manage provision"),
     (
         "cli",
@@ -43,7 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow departure diagnosis doorstep pages api"),
+    ("login", "next refusal flow departure diagnosis doorstep counted pages api"),
     ("manage", "authority caller desk refused pages api"),
 ];
 
@@ -54,6 +55,8 @@ const DOORS: &[(&str, &str)] = &[
     ("protocol::oidc", "protocol::oauth"),
     // Roles are given by one rule, whoever is given them.
     ("manage::invitations", "manage::people"),
+    // What may be said of a connection has one set of rules.
+    ("manage::house_file", "manage::connections"),
 ];
 
 /// Foreign names, and the only modules that may say them. `*::pages` is a module of that name in any room.
@@ -68,6 +71,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("tokio_postgres_rustls", "store::durable::engine"),
     ("deadpool_postgres", "store::durable::engine"),
     ("reqwest", "egress"),
+    ("lettre", "egress::mail"),
     ("hickory_resolver", "egress::dns cli::demo::dns_zone"),
     ("std::time::SystemTime", "foundation::clock"),
     ("std::time::Instant::now", "foundation::clock"),

@@ -26,9 +26,9 @@ use crate::model::connection::metadata::{
     self as description, Described, DescriptionError, LARGEST, describe, describe_again,
 };
 use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
-use crate::store::durable::connections;
 use crate::store::durable::engine::{Database, Lock as RowLock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
+use crate::store::durable::{connection_versions, connections};
 
 /// Between two looks for one connection, whatever came of the first.
 const COOLDOWN: Duration = Duration::from_secs(60);
@@ -271,6 +271,7 @@ impl Keep {
         let event = self
             .event(connection, "organization.connection.metadata_offered", Outcome::Refused)
             .with("why", why.to_string());
+        connections::set_review(tx, connection.id, Some(self.now)).await?;
         self.record(tx, compared(event, old, new)).await
     }
 
@@ -349,12 +350,16 @@ impl Keep {
         let metadata = Some(Metadata { read_at: self.now, ..metadata });
         let settings = SamlSettings { idp: new.clone(), metadata, ..saml.clone() };
         after.settings.upstream = Upstream::Saml(Box::new(settings));
-        after.version += i64::from(has_moved(old, &new));
+        if has_moved(old, &new) {
+            after.version = connection_versions::next(tx, before).await?;
+        }
         after.updated_at = self.now;
         connections::update(tx, &after).await?;
         if !changed {
             return Ok(Look::Same);
         }
+        // Taken, as it was signed; somebody should still see whether it is what they meant (S1-A7).
+        connections::set_review(tx, after.id, Some(self.now)).await?;
         let event = self
             .event(&after, "organization.connection.metadata_changed", Outcome::Changed)
             .with("version", after.version);

@@ -1,16 +1,20 @@
-//! What the house does unattended: rotate keys, look domains up again, read metadata again, seal the audit trail, forget
-//! what has run out.
+//! What the house does unattended: rotate keys, look domains up again, read metadata again, take back connections that let
+//! nobody in, seal the audit trail, send mails, forget what has run out.
 
 pub mod audit;
+pub mod connections;
 pub mod domains;
 pub mod metadata;
+pub mod post;
 pub mod purge;
 mod sweep;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::store::durable::projects;
+use crate::web::templates::Templates;
 
 /// How often the audit trail is sealed.
 const SEALED_EVERY: Duration = Duration::from_secs(5);
@@ -20,11 +24,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Works until it is aborted. A chore that fails is logged and done again next time; none holds up another.
-pub async fn run(broker: Broker) {
+pub async fn run(broker: Broker, templates: Arc<Templates>) {
     tokio::join!(
         look_after_domains(&broker),
         look_after_metadata(&broker),
+        look_after_connections(&broker),
         seal_the_trail(&broker),
+        send_mails(&broker, &templates),
         keep_house(&broker)
     );
 }
@@ -48,12 +54,31 @@ async fn look_after_metadata(broker: &Broker) {
     }
 }
 
+async fn look_after_connections(broker: &Broker) {
+    loop {
+        tokio::time::sleep(MINUTE).await;
+        if let Err(error) = connections::look(broker).await {
+            tracing::error!(%error, "connections could not be looked after");
+        }
+    }
+}
+
 async fn seal_the_trail(broker: &Broker) {
     loop {
         if let Err(error) = audit::seal(broker).await {
             tracing::error!(%error, "the audit trail could not be sealed");
         }
         tokio::time::sleep(SEALED_EVERY).await;
+    }
+}
+
+async fn send_mails(broker: &Broker, templates: &Templates) {
+    let every = Duration::from_secs(broker.config.mail.interval.max(1));
+    loop {
+        if let Err(error) = post::send(broker, templates).await {
+            tracing::error!(%error, "mails could not be sent");
+        }
+        tokio::time::sleep(every).await;
     }
 }
 

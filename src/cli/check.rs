@@ -13,6 +13,7 @@ use super::serve::tls_by_file;
 use crate::broker::Broker;
 use crate::config::{Config, ConfigError, Origin};
 use crate::egress::http::Http;
+use crate::egress::mail::Post;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::keys::seal::MasterKey;
@@ -81,6 +82,7 @@ pub async fn run(config: Result<Config, ConfigError>) -> Result<ExitCode, Error>
     else {
         return Ok(findings.code());
     };
+    mail(&config, &mut findings).await;
     if let Some(broker) = open(config, &mut findings).await {
         house::check(&broker, &mut findings).await?;
     }
@@ -113,6 +115,21 @@ async fn tls(config: &Config, findings: &mut Findings) {
     };
     findings
         .judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
+}
+
+/// Whether the mail server would take a mail, without giving it one.
+async fn mail(config: &Config, findings: &mut Findings) {
+    let post = match Post::new(config) {
+        Ok(Some(post)) => post,
+        Ok(None) => return,
+        Err(error) => return findings.wrong("mail", error),
+    };
+    match post.greet().await {
+        Ok(()) => findings.fine("mail", format!("{} takes mails", post.at())),
+        Err(error) => {
+            findings.wrong("mail", format!("{}: {error}; mails wait until this is mended", post.at()))
+        }
+    }
 }
 
 /// Opens the house, unless that would make or change something.

@@ -53,7 +53,7 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     for warning in templates.warnings() {
         tracing::warn!("{warning}");
     }
-    let chores = tokio::spawn(chores::run(broker.clone()));
+    let chores = tokio::spawn(chores::run(broker.clone(), Arc::clone(&templates)));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
     let tls = match (&settings.tls_certificate, &settings.tls_key) {
@@ -80,6 +80,9 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
         }
     };
     chores.abort();
+    if let Err(error) = chores::connections::settle(broker).await {
+        tracing::error!(%error, "how sign-ins ended could not be written down");
+    }
     Ok(served?)
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::foundation::email::EmailError;
+
 /// Where a setting came from. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -58,6 +60,19 @@ pub enum Problem {
     #[error("not supported yet: this version keeps short-lived data in process and runs as one node")]
     RedisUnsupported,
 
+    #[error("needs {0} as well")]
+    Half(&'static str),
+    #[error("is set twice: keep the file or BEHALF_MAIL_PASSWORD")]
+    TwoPasswords,
+    #[error("must be an email address such as no-reply@login.example.com: {0}")]
+    NotAnAddress(EmailError),
+    #[error("must be the name or the address of a server alone; the port is mail.port")]
+    NotAServer,
+    #[error(
+        "must be starttls or tls: without, links would go out in the clear. Only a server on this machine is reached \
+         without, or any with egress.allow_loopback_and_http, for development"
+    )]
+    MailInTheClear,
     #[error("must be from {least} to {most}")]
     OutOfRange { least: u64, most: u64 },
     #[error("needs {0} as well: TLS takes both or neither")]

@@ -21,7 +21,10 @@ use url::Url;
 pub use describe::Described;
 pub use error::{ConfigError, Fault, Origin, Problem};
 pub use names::{every_key, variable_of};
-pub use sections::{Database, Dns, Egress, Keys, LogFormat, Login, Manage, Pages, Server, Telemetry, Tokens};
+pub use sections::{
+    Database, Dns, Egress, Keys, LogFormat, Login, Mail, MailSecurity, Manage, Pages, Server, Telemetry,
+    Tokens,
+};
 
 /// Everything an operator can set. Durations are in seconds, sizes in bytes.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -34,6 +37,7 @@ pub struct Config {
     pub tokens: Tokens,
     pub dns: Dns,
     pub egress: Egress,
+    pub mail: Mail,
     pub pages: Pages,
     pub manage: Manage,
     pub telemetry: Telemetry,

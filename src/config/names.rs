@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 
 use super::Config;
-use super::sections::{Database, Dns, Egress, Keys, Login, Manage, Pages, Server, Telemetry, Tokens};
+use super::sections::{Database, Dns, Egress, Keys, Login, Mail, Manage, Pages, Server, Telemetry, Tokens};
 
 /// Short forms of two variables.
 pub(super) const SHORT_FORMS: [(&str, &str, &str); 2] =
@@ -35,6 +35,17 @@ pub(super) fn every_setting() -> Config {
     let Dns { resolvers, timeout, recheck_interval } = Dns::default();
     let Egress { allow_loopback_and_http, extra_ca: _, ports, connect_timeout, total_timeout, max_response } =
         Egress::default();
+    let Mail {
+        server: _,
+        port,
+        security,
+        username: _,
+        password_file: _,
+        from: _,
+        timeout: mail_timeout,
+        interval,
+        password,
+    } = Mail::default();
     let Pages { templates: _ } = Pages::default();
     let Manage { default_organization: _, deletion_grace } = Manage::default();
     let Telemetry { log_format, log_filter, metrics_networks, otlp_endpoint: _ } = Telemetry::default();
@@ -63,6 +74,17 @@ pub(super) fn every_setting() -> Config {
             connect_timeout,
             total_timeout,
             max_response,
+        },
+        mail: Mail {
+            server: Some("mail.example.com".to_owned()),
+            port,
+            security,
+            username: Some("behalf".to_owned()),
+            password_file: Some(PathBuf::from("/etc/behalf/mail.password")),
+            from: Some("no-reply@login.example.com".to_owned()),
+            timeout: mail_timeout,
+            interval,
+            password,
         },
         pages: Pages { templates: Some(PathBuf::from("templates")) },
         manage: Manage { default_organization: Some("my-company".to_owned()), deletion_grace },

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::Config;
 use super::error::{Fault, Origin, Problem};
+use super::{Config, MailSecurity};
+use crate::foundation::email::Email;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -16,7 +17,7 @@ const MIB: u64 = 1024 * KIB;
 
 type Rule = fn(&Config) -> Option<(&'static str, Problem)>;
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 15] = [
     tls_certificate_needs_its_key,
     tls_key_needs_its_certificate,
     strangers_need_a_public_url,
@@ -26,6 +27,12 @@ const RULES: [Rule; 9] = [
     signing_key_is_used_after_it_is_published,
     collector_is_a_web_address,
     development_stays_on_this_machine,
+    mail_server_is_a_name,
+    mail_comes_from_somebody,
+    mail_user_needs_a_password,
+    mail_password_needs_a_user,
+    mail_has_one_password,
+    mail_is_kept_from_others,
 ];
 
 /// Every rule that these settings break.
@@ -49,8 +56,8 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
 }
 
 /// `(key, value, least, most)` of every number.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
-    let Config { server, database, keys, login, tokens, dns, egress, manage, .. } = config;
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 24] {
+    let Config { server, database, keys, login, tokens, dns, egress, mail, manage, .. } = config;
     [
         ("server.request_timeout", server.request_timeout, 1, HOUR),
         ("server.header_timeout", server.header_timeout, 1, HOUR),
@@ -73,6 +80,9 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 21] {
         // A login whose provider does not answer is refused within ten seconds.
         ("egress.total_timeout", egress.total_timeout, 1, 9),
         ("egress.max_response", wide(egress.max_response), 16 * KIB, 16 * MIB),
+        ("mail.port", u64::from(mail.port), 1, 65_535),
+        ("mail.timeout", mail.timeout, 1, MINUTE),
+        ("mail.interval", mail.interval, 1, HOUR),
         ("manage.deletion_grace", manage.deletion_grace, HOUR, 10 * YEAR),
     ]
 }
@@ -130,6 +140,49 @@ fn collector_is_a_web_address(config: &Config) -> Option<(&'static str, Problem)
 fn development_stays_on_this_machine(config: &Config) -> Option<(&'static str, Problem)> {
     let far = config.egress.allow_loopback_and_http && !is_here(&config.public_url());
     far.then_some(("egress.allow_loopback_and_http", Problem::DevelopmentSwitch))
+}
+
+fn mail_server_is_a_name(config: &Config) -> Option<(&'static str, Problem)> {
+    let server = config.mail.server.as_ref()?;
+    mail_host(server).is_none().then_some(("mail.server", Problem::NotAServer))
+}
+
+fn mail_comes_from_somebody(config: &Config) -> Option<(&'static str, Problem)> {
+    match (&config.mail.server, &config.mail.from) {
+        (Some(_), None) => Some(("mail.server", Problem::Half("mail.from"))),
+        (_, Some(from)) => Email::parse(from).err().map(|why| ("mail.from", Problem::NotAnAddress(why))),
+        (None, None) => None,
+    }
+}
+
+fn mail_user_needs_a_password(config: &Config) -> Option<(&'static str, Problem)> {
+    let mail = &config.mail;
+    let half = mail.username.is_some() && mail.password.is_none() && mail.password_file.is_none();
+    half.then_some(("mail.username", Problem::Half("mail.password_file, or BEHALF_MAIL_PASSWORD")))
+}
+
+fn mail_password_needs_a_user(config: &Config) -> Option<(&'static str, Problem)> {
+    let mail = &config.mail;
+    let half = mail.username.is_none() && (mail.password.is_some() || mail.password_file.is_some());
+    half.then_some(("mail.password_file", Problem::Half("mail.username")))
+}
+
+fn mail_has_one_password(config: &Config) -> Option<(&'static str, Problem)> {
+    let twice = config.mail.password.is_some() && config.mail.password_file.is_some();
+    twice.then_some(("mail.password_file", Problem::TwoPasswords))
+}
+
+fn mail_is_kept_from_others(config: &Config) -> Option<(&'static str, Problem)> {
+    let server = config.mail.server.as_ref().filter(|_| config.mail.security == MailSecurity::None)?;
+    let fine = config.egress.allow_loopback_and_http || mail_host(server).is_some_and(|url| is_here(&url));
+    (!fine).then_some(("mail.security", Problem::MailInTheClear))
+}
+
+/// A host and nothing else.
+fn mail_host(server: &str) -> Option<Url> {
+    let url = Url::parse(&format!("http://{server}/")).ok()?;
+    let alone = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(server));
+    (alone && bare(&url) && url.path() == "/").then_some(url)
 }
 
 fn bare(url: &Url) -> bool {

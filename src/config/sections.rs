@@ -195,6 +195,57 @@ pub struct Pages {
     pub templates: Option<PathBuf>,
 }
 
+/// Where mails are handed over. Without a server none is sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// The name of the mail server; its certificate must be for it.
+    pub server: Option<String>,
+    pub port: u16,
+    pub security: MailSecurity,
+    /// Who we are at the server. With a password, or not at all.
+    pub username: Option<String>,
+    /// A file that holds the password and nothing else. The environment's `BEHALF_MAIL_PASSWORD` is the other way.
+    pub password_file: Option<PathBuf>,
+    /// The address that mails come from.
+    pub from: Option<String>,
+    /// How long handing over one mail may take in all.
+    pub timeout: u64,
+    /// How often to look for mails that wait.
+    pub interval: u64,
+    /// `BEHALF_MAIL_PASSWORD`, from the environment alone.
+    #[serde(skip)]
+    pub password: Option<Secret>,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            server: None,
+            port: 587,
+            security: MailSecurity::Starttls,
+            username: None,
+            password_file: None,
+            from: None,
+            timeout: 30,
+            interval: 5,
+            password: None,
+        }
+    }
+}
+
+/// How the line to the mail server is kept from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailSecurity {
+    /// By TLS after a greeting in the clear (RFC 3207); a server that does not offer it is sent nothing.
+    Starttls,
+    /// By TLS from the first byte (RFC 8314).
+    Tls,
+    /// Not at all: on this machine, or for development.
+    None,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manage {

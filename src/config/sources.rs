@@ -14,6 +14,8 @@ use super::{Config, names, rules};
 use crate::foundation::secret::Secret;
 
 const DEFAULT_FILE: &str = "behalf.toml";
+/// Never in the file, and never written out.
+const MAIL_PASSWORD: &str = "BEHALF_MAIL_PASSWORD";
 /// Whose values may hold a password, so that no error repeats them.
 const UNQUOTED: [(&str, &str); 3] =
     [("database", "url"), ("server", "public_url"), ("telemetry", "otlp_endpoint")];
@@ -96,6 +98,7 @@ struct Draft {
     settings: Table,
     origins: std::collections::BTreeMap<String, Origin>,
     master_key: Option<Secret>,
+    mail_password: Option<Secret>,
     faults: Vec<Fault>,
 }
 
@@ -145,8 +148,11 @@ impl Draft {
             match variable.as_str() {
                 "BEHALF_CONFIG" => {}
                 "BEHALF_REDIS_URL" => self.refuse(origin, "", Problem::RedisUnsupported),
-                "BEHALF_MASTER_KEY" if text.is_empty() => self.refuse(origin, "", Problem::Empty),
+                "BEHALF_MASTER_KEY" | MAIL_PASSWORD if text.is_empty() => {
+                    self.refuse(origin, "", Problem::Empty);
+                }
                 "BEHALF_MASTER_KEY" => self.master_key = Some(Secret::new(text)),
+                MAIL_PASSWORD => self.mail_password = Some(Secret::new(text)),
                 _ => self.take_variable(&variable, &text, origin),
             }
         }
@@ -204,6 +210,7 @@ impl Draft {
         })?;
         config.origins = self.origins;
         config.keys.master_key = self.master_key;
+        config.mail.password = self.mail_password;
         let faults = rules::broken(&config);
         if faults.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(faults)) }
     }
@@ -299,7 +306,7 @@ fn unknown_key(section: &str, key: &str) -> Problem {
 
 fn unknown_variable(variable: &str) -> Problem {
     let settings = names::every_key().map(|(section, key)| names::variable_of(section, key));
-    let others = ["BEHALF_CONFIG", "BEHALF_MASTER_KEY"].map(str::to_owned);
+    let others = ["BEHALF_CONFIG", "BEHALF_MASTER_KEY", MAIL_PASSWORD].map(str::to_owned);
     let short = names::SHORT_FORMS.map(|(name, ..)| name.to_owned());
     let suggestion = names::closest(variable, settings.chain(others).chain(short));
     Problem::Unknown { what: "environment variable", suggestion }

@@ -167,6 +167,14 @@ impl Email {
         self.local_part().contains('+')
     }
 
+    /// The mailbox that it is a name of at many providers, without tag and dots: what limits count by (threats M19). It
+    /// says nothing of who somebody is.
+    pub fn mailbox(&self) -> String {
+        let local = self.local_part();
+        let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox).replace('.', "");
+        format!("{local}@{}", self.domain)
+    }
+
     /// Whether it belongs to a task and not to a person (RFC 2142, and custom), with a tag or without.
     pub fn is_role_address(&self) -> bool {
         let local = self.local_part();
@@ -248,6 +256,14 @@ mod tests {
     use super::*;
     use DomainNameError as D;
     use EmailError::*;
+
+    #[test]
+    fn m19_many_names_are_one_mailbox() {
+        for name in ["annlee@a.test", "ann.lee@a.test", "Ann.Lee+x@A.test", "a.n.n.lee+y.z@a.test"] {
+            assert_eq!(Email::parse(name).unwrap().mailbox(), "annlee@a.test");
+        }
+        assert_eq!(Email::parse("+x@a.test").unwrap().mailbox(), "@a.test");
+    }
 
     #[test]
     fn c17_one_person_has_one_address() {

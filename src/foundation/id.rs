@@ -127,10 +127,13 @@ identifiers! {
     RoleId = "role_";
     DomainId = "dom_";
     ConnectionId = "conn_";
+    /// Of a sign-in on trial.
+    TestId = "test_";
     ApplicationId = "app_";
     DelegationId = "dlg_";
     InvitationId = "inv_";
     TransferId = "xfer_";
+    MailId = "mail_";
     /// A browser that stays signed in; its text is the `sid` of every token.
     SessionId = "sess_";
     GrantId = "grnt_";

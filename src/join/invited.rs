@@ -18,7 +18,8 @@ use crate::store::durable::{
     api_keys, domains, invitations, memberships, organizations, people, roles, users,
 };
 
-/// Why an invitation was not accepted; the transaction is to be taken back, and the invitation is as it was.
+/// Why an invitation was not accepted; the transaction is to be taken back, and the invitation is as it was. Of
+/// [`Self::AlreadyMember`] nothing was written.
 #[derive(Debug)]
 pub enum NotAccepted {
     Unknown,
@@ -69,6 +70,11 @@ pub async fn accept(
     if !has_proved(tx, keep, &found, user).await? {
         return Err(NotAccepted::WrongAccount);
     }
+    // Before anything is written: who signs in by an invitation that they do not need goes on.
+    let before = memberships::find(tx, found.organization_id, user).await?;
+    if before.is_some_and(|before| before.status == MembershipStatus::Active) {
+        return Err(NotAccepted::AlreadyMember);
+    }
     if !may_still_give(tx, keep, &found).await? {
         return Err(NotAccepted::InviterLostRights);
     }
@@ -82,6 +88,8 @@ pub async fn accept(
 }
 
 /// The address is theirs by the domain's present holder: what an earlier one proved is nobody's proof (threats C16, C25).
+/// Where nobody holds the domain, the link proves that they read the mailbox, if it went there and nowhere else; the
+/// address does not count as proved by that.
 async fn has_proved(
     tx: &mut Tx<'_>,
     keep: &Keep,
@@ -90,12 +98,14 @@ async fn has_proved(
 ) -> Result<bool, StoreError> {
     let project = keep.project.id;
     let found = users::by_id(tx, project, user).await?.filter(|user| user.disabled_at.is_none());
-    let proved = found.as_ref().and_then(|user| user.proved_email());
-    if proved != Some(&invitation.email) {
+    let Some(found) = found.filter(|found| found.email.as_ref() == Some(&invitation.email)) else {
         return Ok(false);
+    };
+    match domains::held(tx, project, invitation.email.domain()).await? {
+        Some(_) if found.proved_email().is_none() => Ok(false),
+        Some(domain) => Ok(people::of_claim(tx, project, domain.id, &invitation.email).await? == Some(user)),
+        None => Ok(invitation.mail.is_some()),
     }
-    let Some(domain) = domains::held(tx, project, invitation.email.domain()).await? else { return Ok(false) };
-    Ok(people::of_claim(tx, project, domain.id, &invitation.email).await? == Some(user))
 }
 
 /// What the inviter may now, not when they wrote it.

@@ -2,6 +2,7 @@
 
 pub mod auto;
 pub mod invited;
+pub mod notices;
 pub mod owners;
 
 use crate::audit::Keep;

@@ -3,6 +3,7 @@
 pub mod brought;
 pub mod connection_secret;
 pub mod keyring;
+pub mod mail_secret;
 pub mod proof;
 pub mod saml_keyring;
 pub mod seal;

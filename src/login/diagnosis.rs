@@ -1,6 +1,7 @@
 //! Why a message was refused: the visitor is told little, and the connection's administrator everything, under the
 //! id that the visitor can quote.
 
+use super::counted::Evidence;
 use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
@@ -18,12 +19,25 @@ pub struct Diagnosis {
     pub check: &'static str,
     pub expected: String,
     pub found: String,
+    /// What it says of the connection's settings.
+    pub evidence: Option<Evidence>,
 }
 
 impl Diagnosis {
     pub fn new(refusal: Refusal, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let check = refusal.name();
-        Self { refusal, check, expected: shown(&expected.into()), found: shown(&found.into()) }
+        Self {
+            refusal,
+            check,
+            expected: shown(&expected.into()),
+            found: shown(&found.into()),
+            evidence: None,
+        }
+    }
+
+    #[must_use]
+    pub fn showing(self, evidence: Option<Evidence>) -> Self {
+        Self { evidence, ..self }
     }
 
     /// Of what stands in no message.
@@ -51,7 +65,7 @@ impl Diagnosis {
 
     /// What the audit event says besides.
     pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
-        let event = event.organization(connection.organization_id);
+        let event = event.organization(connection.organization_id).subject(connection.id);
         let event = self.facts(event.with("connection", connection.id.to_string()));
         match xml.map(|xml| (xml.len(), redacted(xml))) {
             Some((_, Some(text))) => event.with("message", beginning(&text)),

@@ -69,6 +69,21 @@ pub fn time_left(visitor: &Visitor, login: &Login) -> Duration {
 /// How many times the share of a network the larger one has that it is part of.
 const LARGER: u64 = 4;
 
+/// Whether one more of these may be kept.
+pub async fn may_begin(visitor: &Visitor, kind: Kind) -> Result<(), Stop> {
+    let (network, larger) = visitor.networks();
+    let share = visitor.broker().config.login.flows_per_minute;
+    let shares = std::iter::once((network, share)).chain(larger.map(|larger| (larger, LARGER * share)));
+    let ephemeral = &visitor.broker().ephemeral;
+    for (network, share) in shares {
+        let key = format!("flows {network}");
+        if ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > share {
+            return Err(Refusal::TooManyRequests.into());
+        }
+    }
+    if ephemeral.is_crowded(kind) { Err(Refusal::Crowded.into()) } else { Ok(()) }
+}
+
 /// Whether there is room for what was asked while the person is away.
 pub fn is_small(asked: &Asked) -> bool {
     serde_json::to_vec(asked).is_ok_and(|bytes| bytes.len() <= LARGEST_REQUEST)
@@ -137,20 +152,7 @@ impl Journey {
     /// Whether one more flow may be kept. Each network has its share; and when the store is nearly full, it takes no
     /// more, for the rest of the room is for those who are under way.
     async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
-        if self.new.is_none() {
-            return Ok(());
-        }
-        let (network, larger) = visitor.networks();
-        let share = visitor.broker().config.login.flows_per_minute;
-        let shares = std::iter::once((network, share)).chain(larger.map(|larger| (larger, LARGER * share)));
-        let ephemeral = &visitor.broker().ephemeral;
-        for (network, share) in shares {
-            let key = format!("flows {network}");
-            if ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > share {
-                return Err(Refusal::TooManyRequests.into());
-            }
-        }
-        if ephemeral.is_crowded(Kind::LoginFlow) { Err(Refusal::Crowded.into()) } else { Ok(()) }
+        if self.new.is_none() { Ok(()) } else { may_begin(visitor, Kind::LoginFlow).await }
     }
 
     /// Where the forms of this flow lead in the end: to an identity provider that cannot be named before the

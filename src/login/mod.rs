@@ -8,11 +8,13 @@
 //! 6. [`leave`]: they sign out.
 //!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
-//! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is.
+//! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
+//! [`counted`].
 
 pub mod arrive;
 pub mod authenticate;
 pub mod choose;
+pub mod counted;
 pub mod departure;
 pub mod diagnosis;
 pub mod doorstep;
@@ -23,6 +25,9 @@ pub mod next;
 pub mod refusal;
 pub mod resolve;
 
+use counted::Evidence;
+
+use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::telemetry::names;
@@ -76,17 +81,17 @@ pub async fn answer_to(
 
 /// Writes the refusal down and shows the page of it, which says nothing else.
 pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
-    turn_away_to(visitor, refusal, event, None).await
+    turn_away_to(visitor, refusal, (event, None), None).await
 }
 
-/// As [`turn_away`], with a link to where the visitor may try again.
+/// As [`turn_away`], with what it says of the connection's settings, and with a link to where the visitor may try again.
 pub async fn turn_away_to(
     visitor: &Visitor,
     refusal: &Refusal,
-    event: AuditEvent,
+    (event, evidence): (AuditEvent, Option<&Evidence>),
     again: Option<Href>,
 ) -> Response {
-    if let Err(fault) = note_event(visitor, refusal, event).await {
+    if let Err(fault) = note_failure(visitor, refusal, event, evidence).await {
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
@@ -142,6 +147,16 @@ pub async fn note(
 
 /// As [`note`], where more is known.
 pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
+    note_failure(visitor, refusal, event, None).await
+}
+
+/// As [`note_event`], with what it says of the connection's settings.
+pub async fn note_failure(
+    visitor: &Visitor,
+    refusal: &Refusal,
+    event: AuditEvent,
+    evidence: Option<&Evidence>,
+) -> Result<(), Fault> {
     names::login_refused(refusal.name());
     tracing::info!(
         request = %visitor.request,
@@ -155,6 +170,13 @@ pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent)
     if !visitor.may_be_noted().await? {
         return Ok(());
     }
-    visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;
+    counted::told(visitor, evidence);
+    let (broker, evidence) = (visitor.broker(), evidence.cloned());
+    let (random, now) = (broker.random.clone(), broker.now());
+    let written = broker.db.write(async move |tx| {
+        audit::record(tx, &random, now, &event).await?;
+        counted::failed(tx, &event, evidence.as_ref(), now).await
+    });
+    written.await.inspect_err(|_| names::audit_failed())?;
     Ok(())
 }

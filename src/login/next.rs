@@ -3,10 +3,11 @@
 use tower_sessions::Session;
 
 use super::arrive::Silent;
+use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, answer, arrive, authenticate, choose, issue, note_event, resolve};
+use super::{Stop, answer, arrive, authenticate, choose, issue, note_failure, resolve};
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
@@ -82,7 +83,7 @@ async fn go_on(
         }
         Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
-        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, &refusal, None).await,
+        Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
         Err(stop) => Err(stop),
     };
@@ -120,19 +121,31 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Re
 
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
-    diagnosed(visitor, journey, refusal, None).await
+    told(visitor, journey, (&refusal, None, None)).await
 }
 
-/// As [`refused`], with what the connection's administrator is told of it.
-pub async fn diagnosed(
+/// As [`refused`], with what it says of the connection's settings.
+pub async fn refused_showing(
     visitor: &Visitor,
     journey: Journey,
     refusal: Refusal,
-    diagnosis: Option<&Diagnosis>,
+    evidence: Option<Evidence>,
 ) -> Response {
+    told(visitor, journey, (&refusal, None, evidence.as_ref())).await
+}
+
+/// As [`refused`], with what the connection's administrator is told of it.
+pub async fn diagnosed(visitor: &Visitor, journey: Journey, diagnosis: &Diagnosis) -> Response {
+    told(visitor, journey, (&diagnosis.refusal, Some(diagnosis), diagnosis.evidence.as_ref())).await
+}
+
+/// A refusal, what the connection's administrator is told of it, and what it says of the connection's settings.
+type Why<'a> = (&'a Refusal, Option<&'a Diagnosis>, Option<&'a Evidence>);
+
+async fn told(visitor: &Visitor, journey: Journey, why: Why<'_>) -> Response {
     let silent = Silent::of(&journey.login.asked);
     let outcome = match application(visitor, &journey).await {
-        Ok(application) => refuse(visitor, journey, &application, &refusal, diagnosis).await,
+        Ok(application) => refuse(visitor, journey, &application, why).await,
         Err(fault) => Err(fault.into()),
     };
     match (outcome, silent) {
@@ -273,8 +286,7 @@ async fn refuse(
     visitor: &Visitor,
     mut journey: Journey,
     application: &Application,
-    refusal: &Refusal,
-    diagnosis: Option<&Diagnosis>,
+    (refusal, diagnosis, evidence): Why<'_>,
 ) -> Result<Response, Stop> {
     let mut event = super::refused(visitor, "login.refused", refusal)
         .organization(organization(&journey))
@@ -283,12 +295,12 @@ async fn refuse(
         let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
         let owner = found.and_then(|connection| connection.organization_id);
         event.organization_id = event.organization_id.or(owner);
-        event = event.with("connection", id.to_string());
+        event = event.subject(id).with("connection", id.to_string());
     }
     if let Some(diagnosis) = diagnosis {
         event = diagnosis.facts(event);
     }
-    note_event(visitor, refusal, event).await?;
+    note_failure(visitor, refusal, event, evidence).await?;
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {

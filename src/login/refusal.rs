@@ -16,6 +16,8 @@ pub enum Refusal {
     FlowExpired,
     /// A form that was not posted from our own page.
     ForeignForm,
+    /// A link to try a connection has been used, or is none.
+    TrialOver,
     TooManyRequests,
     /// So many logins are under way that one more would cost somebody theirs.
     Crowded,
@@ -72,6 +74,7 @@ impl Refusal {
             Self::BadRequest(_) => "bad_request",
             Self::FlowExpired => "flow_expired",
             Self::ForeignForm => "foreign_form",
+            Self::TrialOver => "trial_over",
             Self::TooManyRequests => "too_many_requests",
             Self::Crowded => "too_many_logins",
             Self::Protocol(error) => error.code,
@@ -111,6 +114,21 @@ impl Refusal {
         }
     }
 
+    /// Whether other settings of the connection could have avoided it, when the provider itself has answered: what is
+    /// wrong is neither the person, nor the provider's being away, nor what a stranger may have brought along.
+    pub fn is_of_the_settings(&self) -> bool {
+        match self {
+            // A code that was given to another login: by whoever brought it here.
+            Self::IdpAnswerInvalid(why) => !matches!(
+                *why,
+                "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing"
+            ),
+            Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
+            Self::EmailDomainNotAllowed => true,
+            _ => false,
+        }
+    }
+
     /// What exactly could not be reached, for the audit event and the log.
     pub fn unreachable(&self) -> Option<&'static str> {
         match self {
@@ -146,6 +164,7 @@ impl Refusal {
                 (StatusCode::BAD_REQUEST, P::BadRequest)
             }
             Self::FlowExpired | Self::ForeignForm => (StatusCode::FORBIDDEN, P::FlowExpired),
+            Self::TrialOver => (StatusCode::GONE, P::TrialOver),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
             Self::EmailInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::EmailInvalid),
@@ -194,7 +213,8 @@ impl Refusal {
             | Self::BadRedirectUri
             | Self::BadRequest(_)
             | Self::FlowExpired
-            | Self::ForeignForm => {
+            | Self::ForeignForm
+            | Self::TrialOver => {
                 return None;
             }
             Self::Protocol(error) => error.clone(),

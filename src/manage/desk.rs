@@ -230,6 +230,8 @@ impl Desk {
 pub struct Change<'a, 'c> {
     pub tx: &'a mut Tx<'c>,
     pub keep: &'a Keep,
+    /// For what is sealed.
+    pub keyring: &'a Keyring,
     /// What the caller may do, as things are in this transaction: ceilings are judged by it.
     pub standing: Standing,
     if_match: Option<&'a str>,
@@ -292,7 +294,8 @@ impl Errand {
         }
         let standing = self.judge_again(tx).await?;
         let if_match = self.asked.if_match.as_deref();
-        let answer = work(&mut Change { tx: &mut *tx, keep: &self.keep, standing, if_match }).await?;
+        let (keep, keyring) = (&self.keep, &self.keyring);
+        let answer = work(&mut Change { tx: &mut *tx, keep, keyring, standing, if_match }).await?;
         if let Some(name) = &name {
             replay::kept(tx, (&self.keyring, &self.keep.random), name, &answer.reply).await?;
         }

@@ -84,6 +84,12 @@ codes! {
     RoleExists = 409 "role_exists" "There is a role of this name";
     LimitReached = 409 "limit_reached" "There are as many as there may be";
     RoleInUse = 409 "role_in_use" "Somebody has this role";
+    NotMovable = 409 "not_movable" "What belongs to an organization stays with it, and a connection keeps its type";
+    ConnectionExists = 409 "connection_exists" "There is a connection of this slug";
+    ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
+    ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
+    NoVersion = 409 "no_version" "There is no such version to make live";
+    Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";
     Gone = 410 "gone" "The link has been used or taken back, or has run out";
     DelegationExists = 409 "delegation_exists" "The two have a delegation, or one that waits";
     DelegationRevoked = 409 "delegation_revoked" "The delegation is revoked, for good";
@@ -104,6 +110,10 @@ codes! {
     RoleNotAllowed = 422 "role_not_allowed" "Nobody is given this role unasked";
     MfaImpossible = 422 "mfa_impossible" "No method that is on could ever give a second factor";
     RoleUnknown = 422 "role_unknown" "There is no role of this name";
+    DiscoveryFailed = 422 "discovery_failed" "What the provider says of itself could not be had, or cannot be used";
+    IssuerMismatch = 422 "issuer_mismatch" "The provider calls itself otherwise";
+    MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
+    AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
@@ -217,7 +227,9 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 12] = [
+const TAKEN: [(&str, Code); 14] = [
+    ("connections_primary_key", Code::Busy),
+    ("connections_project_id_slug_key", Code::ConnectionExists),
     ("domains_organization_id_name_key", Code::DomainExists),
     ("domains_project_id_name_key", Code::DomainTaken),
     ("roles_by_name", Code::RoleExists),

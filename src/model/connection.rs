@@ -4,6 +4,8 @@ pub mod metadata;
 mod oidc;
 pub mod presets;
 mod saml;
+pub mod shown;
+mod version;
 
 use std::ops::Deref;
 
@@ -20,6 +22,7 @@ pub use saml::{
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
     UsableIdp, WantedSignature, Wants, fingerprint,
 };
+pub use version::{Lifecycle, Unready, Version, VersionState, primary};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {

@@ -1,10 +1,13 @@
 //! An invitation: a pending request to join. It is used once, bound to a proved address, and runs out.
 
+use super::mail::Fate;
 use super::membership::MembershipKind;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ApiKeyId, InvitationId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{
+    ApiKeyId, ApplicationId, InvitationId, MailId, OrganizationId, ProjectId, UserId,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
@@ -16,6 +19,15 @@ pub struct Invitation {
     pub kind: MembershipKind,
     pub roles: Vec<String>,
     pub message: Option<String>,
+    /// Where who has accepted it is led to, and at which of its addresses.
+    pub application_id: Option<ApplicationId>,
+    pub redirect_uri: Option<String>,
+    /// A language tag that its mail is written in.
+    pub language: Option<String>,
+    /// The mail that alone holds its link; absent: the link was handed over to who invited.
+    pub mail: Option<MailId>,
+    /// What has become of that, while it is known.
+    pub fate: Option<Fate>,
     pub invited_by: Inviter,
     pub created_at: Moment,
     pub expires_at: Moment,

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 use super::front::Front;
@@ -38,16 +38,25 @@ pub async fn bytes(request: Request, front: &Front) -> Result<Bytes, Unreadable>
 
 /// Reads an object; `kinds` are the content types that it may come as.
 pub fn read<T: DeserializeOwned>(headers: &HeaderMap, kinds: &[&str], body: &[u8]) -> Result<T, Unreadable> {
+    meant(members(headers, kinds, body)?)
+}
+
+/// The members of an object, whatever they are.
+pub fn members(headers: &HeaderMap, kinds: &[&str], body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
     if !kinds.iter().any(|kind| essence.eq_ignore_ascii_case(kind)) {
         return Err(Unreadable::OtherType);
     }
-    let object = object(body).map_err(|error| match error {
+    object(body).map_err(|error| match error {
         JsonError::Malformed => Unreadable::NotJson,
         JsonError::DuplicateMember => Unreadable::Twice,
-    })?;
-    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
+    })
+}
+
+/// What the members of an object mean.
+pub fn meant<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Unreadable> {
+    serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
         let at = pointer(error.path());
         let why = error.into_inner().to_string();
         match unknown(&why) {

@@ -5,6 +5,7 @@
 
 mod brand;
 mod files;
+mod letters;
 mod messages;
 mod monogram;
 mod page;
@@ -21,10 +22,12 @@ use super::language::Language;
 use shelf::Shelf;
 
 pub use brand::{Brand, Colour, NotAColour};
+pub use letters::{LetterPage, Written};
 pub use monogram::drawn;
 pub use page::{
     Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
-    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, WelcomePage,
+    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
+    TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.
@@ -83,6 +86,23 @@ impl Templates {
                 self.built_in.render(page, language, brand)
             }
             made => made,
+        }
+    }
+
+    /// Writes a letter, as [`Self::render`] makes a page. A language that there is not is the nearest that there is.
+    pub fn write(
+        &self,
+        letter: &LetterPage,
+        language: Option<&str>,
+        brand: &Brand,
+    ) -> Result<Written, TemplateError> {
+        let language = self.negotiate(language, None);
+        match self.shelf().write(letter, &language, brand) {
+            Err(error) if self.folder.is_some() => {
+                tracing::error!(%error, "a template of the operator failed; the built-in one is used");
+                self.built_in.write(letter, &language, brand)
+            }
+            written => written,
         }
     }
 

@@ -13,7 +13,7 @@ use super::front::Front;
 use super::language::{self, Language};
 use super::lost::{self, Told};
 use super::reply::{self, Fault};
-use super::templates::{Brand, ErrorPage, ImagePath, Page, Problem};
+use super::templates::{Brand, ErrorPage, Page, Problem};
 use crate::broker::Broker;
 use crate::foundation::id::{ConnectionId, RequestId};
 use crate::keys::keyring::KeyError;
@@ -94,15 +94,6 @@ impl Visitor {
         self.front.templates.negotiate(ui_locales.or(self.ui_locales.as_deref()), wish)
     }
 
-    fn brand(&self) -> Brand {
-        let brand = &self.project.settings.brand;
-        let mut shown = Brand::named(self.project.id.to_string(), self.project.brand_name());
-        shown.accent = brand.accent.as_deref().and_then(|text| text.parse().ok());
-        let logo = brand.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", self.project.id));
-        shown.logo = logo.and_then(|path| ImagePath::parse(&path));
-        shown
-    }
-
     /// Makes a page in the visitor's language and the project's colours.
     pub fn page(
         &self,
@@ -111,7 +102,7 @@ impl Visitor {
         ui_locales: Option<&str>,
         form_targets: &[String],
     ) -> Response {
-        match self.front.templates.render(page, &self.language(ui_locales), &self.brand()) {
+        match self.front.templates.render(page, &self.language(ui_locales), &Brand::of(&self.project)) {
             Ok(text) => reply::html(status, text, form_targets, page.has_script()),
             Err(error) => {
                 tracing::error!(request = %self.request, %error, "a page could not be made");

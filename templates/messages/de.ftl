@@ -69,6 +69,29 @@ signed-out-title = Sie sind abgemeldet
 signed-out-lead = Sie können diese Seite schließen. Schließen Sie an einem gemeinsam genutzten Rechner alle Browserfenster.
 signed-out-provider = Möglicherweise sind Sie bei { $provider } noch angemeldet. Melden Sie sich auch dort ab, wenn andere diesen Rechner benutzen.
 
+## Eine Verbindung ausprobieren
+button-try = Ausprobieren
+trial-of = Für { $organization }
+trial-title = Anmeldung ausprobieren
+trial-lead = Sie wurden gebeten zu probieren, ob die Anmeldung mit { $connection } klappt.
+trial-what-title = Was geschieht
+trial-what = Sie melden sich wie gewohnt bei Ihrer Firma an und kommen hierher zurück. Was Ihre Firma über Sie mitteilt, wird angezeigt und für die Person aufbewahrt, die Sie gebeten hat. Sie werden dabei nirgends angemeldet.
+tried-well-title = Es klappt
+tried-well-lead = Personen wie Sie können sich mit { $connection } anmelden.
+tried-badly-title = Es hat nicht geklappt
+tried-badly-lead = Personen wie Sie können sich mit { $connection } noch nicht anmelden. Wer Sie gebeten hat, sieht den Grund.
+tried-reason = Grund
+tried-email = E-Mail-Adresse
+tried-domain = Ihre Domain
+tried-domain-verified = { $domain } ist von dieser Organisation bestätigt.
+tried-domain-not-verified = { $domain } ist von dieser Organisation nicht bestätigt. Adressen dieser Domain können sich deshalb nicht anmelden.
+tried-domain-no-address = Es wurde keine E-Mail-Adresse mitgeteilt. Sie ist nötig.
+tried-domain-unclaimed = Keine Organisation beansprucht sie.
+tried-claims = Was Ihre Firma über Sie mitgeteilt hat
+tried-not-read = mitgeteilt, aber nicht verwendet
+tried-nothing = Sie wurden nicht angemeldet. Sie können diese Seite schließen.
+tried-id = Kennung dieses Versuchs:
+
 ## Wenn es nicht klappt
 error-application = Anmeldung bei { $application }
 error-what-next = Was Sie tun können
@@ -157,6 +180,10 @@ error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.
 error-too_many_requests-next = Warten Sie einige Minuten und versuchen Sie es noch einmal.
 
+error-trial_over-title = Dieser Link hat ausgedient
+error-trial_over-text = Der Link zum Ausprobieren einer Anmeldung wurde schon benutzt, ist abgelaufen oder nicht vollständig.
+error-trial_over-next = Bitten Sie die Person, die ihn Ihnen gegeben hat, um einen neuen.
+
 error-not_found-title = Hier ist nichts
 error-not_found-text = Vielleicht ist die Adresse vertippt, oder die Seite gibt es nicht mehr.
 error-not_found-next = Gehen Sie zurück zu der Anwendung, von der Sie kommen.
@@ -176,3 +203,98 @@ error-signed_out_elsewhere-next = Melden Sie sich noch einmal an, um fortzufahre
 error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständig
 error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können. Möglicherweise sind Sie dort noch angemeldet.
 error-sign_out_unconfirmed-next = Melden Sie sich auch dort ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.
+
+## Mails
+mail-person = Von { $person }.
+mail-message = Mit dieser Nachricht:
+mail-button = Einladung öffnen
+mail-open = Oder öffnen Sie diese Adresse in Ihrem Browser:
+mail-until = Das gilt bis { $moment }.
+
+mail-invitation-subject = Einladung zu { $organization }
+mail-invitation-title = Sie sind zu { $organization } eingeladen
+mail-invitation-text = Öffnen Sie die Einladung und melden Sie sich mit dieser E-Mail-Adresse an. Danach sind Sie Mitglied.
+mail-invitation-next = Wenn Sie nicht wissen, warum Sie eingeladen sind, tun Sie nichts: Diese Mail allein ändert nichts. Geben Sie sie nicht weiter, der Link ist nur für Sie.
+
+mail-ownership_offered-subject = { $organization } wird Ihnen angeboten
+mail-ownership_offered-title = Sie werden gebeten, { $organization } zu übernehmen
+mail-ownership_offered-text = Wer die Organisation besitzt, bietet Ihnen an, sie zu übernehmen. Nichts ändert sich, bevor Sie annehmen.
+mail-ownership_offered-next = Nehmen Sie dort an oder lehnen Sie dort ab, wo Sie die Organisation verwalten. Wenn Sie nichts tun, verfällt das Angebot.
+
+mail-ownership_given-subject = { $organization } gehört Ihnen
+mail-ownership_given-title = { $organization } gehört jetzt Ihnen
+mail-ownership_given-text = Die Organisation wurde Ihnen übergeben.
+mail-ownership_given-next = Wenn Sie das nicht erwartet haben, sprechen Sie mit der Person, die sie übergeben hat.
+
+mail-ownership_handed_over-subject = Sie haben { $organization } übergeben
+mail-ownership_handed_over-title = { $organization } gehört Ihnen nicht mehr
+mail-ownership_handed_over-text = Die Organisation wurde übergeben. Sie verwalten sie weiterhin.
+mail-ownership_handed_over-next = Wenn Sie das nicht waren, holen Sie sofort Hilfe.
+
+mail-domain_missed-subject = Der Nachweis für { $thing } fehlt
+mail-domain_missed-title = Der Nachweis, dass { $thing } Ihnen gehört, fehlt
+mail-domain_missed-text = { $organization } hat diese Domain nachgewiesen, aber der Eintrag ist verschwunden. Bleibt er aus, kann sich niemand mehr über diese Domain anmelden.
+mail-domain_missed-next = Veröffentlichen Sie den Eintrag innerhalb einer Woche wieder. Wo Sie die Domain verwalten, steht, was erwartet wird.
+
+mail-domain_lost-subject = Die Domain { $thing } ist verloren
+mail-domain_lost-title = { $thing } gehört nicht mehr zu { $organization }
+mail-domain_lost-text = Der Nachweis hat zu lange gefehlt. Niemand wird mehr über diese Domain zu Ihrer Anmeldung geleitet.
+mail-domain_lost-next = Beginnen Sie dort, wo Sie die Domain verwalten, einen neuen Nachweis.
+
+mail-domain_contested-subject = Auch jemand anders kann { $thing } nachweisen
+mail-domain_contested-title = Zwei Organisationen können { $thing } nachweisen
+mail-domain_contested-text = Jemand hat einen Nachweis für eine Domain veröffentlicht, die einer anderen Organisation gehört. Dadurch hat sich nichts geändert.
+mail-domain_contested-next = Wenn die Domain { $organization } gehört, prüfen Sie, wer ihre DNS-Einträge ändern darf.
+
+mail-domain_challenge-subject = Weisen Sie { $thing } neu nach
+mail-domain_challenge-title = { $thing } braucht einen neuen Nachweis
+mail-domain_challenge-text = Der Nachweis von { $organization } ist alt, oder die Domain ist auf andere Nameserver umgezogen. Innerhalb einer Woche wird ein neuer Eintrag erwartet.
+mail-domain_challenge-next = Wo Sie die Domain verwalten, finden Sie den neuen Eintrag. Veröffentlichen Sie ihn, bevor die Woche um ist.
+
+mail-domain_unreachable-subject = { $thing } antwortet nicht
+mail-domain_unreachable-title = Der Nachweis für { $thing } lässt sich nicht nachsehen
+mail-domain_unreachable-text = Die Server der Domain haben seit zwei Tagen nicht geantwortet. { $organization } behält sie.
+mail-domain_unreachable-next = Bitten Sie die Betreiber der Domain, nach ihren Servern zu sehen.
+
+mail-auto_join_paused-subject = { $organization }: Beitritt über { $thing } angehalten
+mail-auto_join_paused-title = Der Beitritt über { $thing } ist angehalten
+mail-auto_join_paused-text = In einer Stunde sind { $organization } mehr Menschen beigetreten als erlaubt. Über diese Domain tritt niemand mehr bei, bis Sie es wieder einschalten.
+mail-auto_join_paused-next = Sehen Sie nach, wer beigetreten ist, und schalten Sie es dort wieder ein, wo Sie die Domain verwalten.
+
+mail-connection_activated-subject = Die Anmeldung von { $organization } hat sich geändert
+mail-connection_activated-title = Die Verbindung { $thing } ist aktiv
+mail-connection_activated-text = Jemand hat Einstellungen einer Verbindung in Kraft gesetzt, über die sich Menschen von { $organization } anmelden.
+mail-connection_activated-next = Wenn das niemand von Ihrer Verwaltung war, nehmen Sie die Verbindung sofort zurück.
+
+mail-connection_rolled_back-subject = Die Anmeldung von { $organization } wurde zurückgenommen
+mail-connection_rolled_back-title = Die Verbindung { $thing } hat wieder ihre früheren Einstellungen
+mail-connection_rolled_back-text = Über die neuen Einstellungen konnte sich niemand bei { $organization } anmelden. Deshalb gelten wieder die früheren.
+mail-connection_rolled_back-next = Sehen Sie sich die Fehler der Verbindung an, bevor Sie neue Einstellungen in Kraft setzen.
+
+## Einladungen
+invitation-eyebrow = Einladung
+invitation-title = { $organization } beitreten
+invitation-lead = Sie sind eingeladen, Mitglied zu werden.
+invitation-for = Für
+invitation-until = Bis
+invitation-next = Melden Sie sich mit dem Konto dieser E-Mail-Adresse an. Danach sind Sie Mitglied.
+button-accept = Anmelden und beitreten
+accepted-title = Sie sind Mitglied von { $organization }
+accepted-title-bare = Sie sind jetzt Mitglied
+accepted-lead = Öffnen Sie die Anwendung, die Sie verwenden möchten, und melden Sie sich dort an.
+
+error-invitation_over-title = Diese Einladung kann nicht verwendet werden
+error-invitation_over-text = Sie wurde schon verwendet oder zurückgenommen, oder sie ist abgelaufen, oder ihr Link ist nicht vollständig.
+error-invitation_over-next = Wenn Sie schon beigetreten sind, öffnen Sie die Anwendung. Sonst bitten Sie die Person, die Sie eingeladen hat, um eine neue Einladung.
+
+error-invitation_for_another-title = Diese Einladung gilt für eine andere E-Mail-Adresse
+error-invitation_for_another-text = Sie haben sich mit einem Konto angemeldet, dessen E-Mail-Adresse nicht die eingeladene oder nicht nachgewiesen ist. Die Einladung ist nicht verbraucht.
+error-invitation_for_another-next = Melden Sie sich mit dem Konto der eingeladenen Adresse an, oder bitten Sie darum, die Adresse dieses Kontos einzuladen.
+
+error-invitation_void-title = Diese Einladung gilt nicht mehr
+error-invitation_void-text = Die Person, die Sie eingeladen hat, darf nicht mehr geben, was die Einladung gibt.
+error-invitation_void-next = Bitten Sie die Verwaltung der Organisation um eine neue Einladung.
+
+error-belongs_elsewhere-title = Sie gehören zu einer anderen Organisation
+error-belongs_elsewhere-text = Hier gehört ein Konto zu einer einzigen Organisation, und Ihres hat schon eine.
+error-belongs_elsewhere-next = Bitten Sie darum, eine andere Adresse von Ihnen einzuladen.

@@ -69,6 +69,29 @@ signed-out-title = You are signed out
 signed-out-lead = You can close this page. On a shared computer, close all browser windows.
 signed-out-provider = You may still be signed in at { $provider }. Sign out there as well if others use this computer.
 
+## Trying a connection
+button-try = Try it
+trial-of = For { $organization }
+trial-title = Try the sign-in
+trial-lead = You have been asked to try whether people can sign in with { $connection }.
+trial-what-title = What happens
+trial-what = You sign in at your company as usual and come back here. What your company tells about you is shown, and kept for whoever asked you. You will not be signed in to anything.
+tried-well-title = It works
+tried-well-lead = People like you can sign in with { $connection }.
+tried-badly-title = It did not work
+tried-badly-lead = People like you cannot sign in with { $connection } yet. Whoever asked you to try it can see why.
+tried-reason = Reason
+tried-email = Email address
+tried-domain = Its domain
+tried-domain-verified = { $domain } is verified by this organization.
+tried-domain-not-verified = { $domain } is not verified by this organization, so its addresses cannot sign in.
+tried-domain-no-address = No email address was told. One is needed.
+tried-domain-unclaimed = No organization has claimed it.
+tried-claims = What your company told about you
+tried-not-read = told, but not used
+tried-nothing = You have not been signed in. You can close this page.
+tried-id = Reference of this trial:
+
 ## When it does not work out
 error-application = Signing in to { $application }
 error-what-next = What you can do
@@ -157,6 +180,10 @@ error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
 error-too_many_requests-next = Wait a few minutes and try again.
 
+error-trial_over-title = This link has done its work
+error-trial_over-text = The link to try a sign-in has been used, has run out, or is not complete.
+error-trial_over-next = Ask whoever gave it to you for a new one.
+
 error-not_found-title = There is nothing here
 error-not_found-text = The address may be mistyped or the page may have gone.
 error-not_found-next = Go back to the application that you came from.
@@ -176,3 +203,98 @@ error-signed_out_elsewhere-next = Sign in again to go on.
 error-sign_out_unconfirmed-title = Signing out may be incomplete
 error-sign_out_unconfirmed-text = Your company’s identity provider answered with something that we cannot accept. You may still be signed in there.
 error-sign_out_unconfirmed-next = Sign out there as well, and close all browser windows if others use this computer.
+
+## Mails
+mail-person = From { $person }.
+mail-message = Their message:
+mail-button = Open the invitation
+mail-open = Or open this address in your browser:
+mail-until = This can be used until { $moment }.
+
+mail-invitation-subject = Invitation to { $organization }
+mail-invitation-title = You are invited to join { $organization }
+mail-invitation-text = Open the invitation and sign in with this email address. You will be a member then.
+mail-invitation-next = If you do not know why you are invited, do nothing: this mail alone changes nothing. Do not pass it on, the link is for you alone.
+
+mail-ownership_offered-subject = { $organization } is offered to you
+mail-ownership_offered-title = You are asked to own { $organization }
+mail-ownership_offered-text = Whoever owns the organization offers you to take it over. Nothing changes until you accept.
+mail-ownership_offered-next = Accept or decline where you manage the organization. If you do nothing, the offer runs out.
+
+mail-ownership_given-subject = You own { $organization }
+mail-ownership_given-title = You own { $organization } now
+mail-ownership_given-text = The ownership of the organization was handed over to you.
+mail-ownership_given-next = If you did not expect this, talk to whoever handed it over.
+
+mail-ownership_handed_over-subject = You have handed over { $organization }
+mail-ownership_handed_over-title = You do not own { $organization } any more
+mail-ownership_handed_over-text = The ownership was handed over; you are an administrator now.
+mail-ownership_handed_over-next = If this was not you, ask for help at once.
+
+mail-domain_missed-subject = The proof for { $thing } was not found
+mail-domain_missed-title = The proof that you own { $thing } was not found
+mail-domain_missed-text = { $organization } has proved this domain, but the record is gone. If it stays away, people cannot sign in by this domain any more.
+mail-domain_missed-next = Publish the record again within a week. Where you manage the domain you see what is expected.
+
+mail-domain_lost-subject = The domain { $thing } is lost
+mail-domain_lost-title = { $organization } does not hold { $thing } any more
+mail-domain_lost-text = The proof was missing for too long. Nobody is sent to your sign-in by this domain any more.
+mail-domain_lost-next = Start a new verification where you manage the domain.
+
+mail-domain_contested-subject = Somebody else can prove { $thing }
+mail-domain_contested-title = Two organizations can prove { $thing }
+mail-domain_contested-text = Somebody has published a proof for a domain that another organization holds. Nothing has changed by that.
+mail-domain_contested-next = If { $organization } owns the domain, look who may change its DNS records.
+
+mail-domain_challenge-subject = Prove { $thing } again
+mail-domain_challenge-title = A fresh proof for { $thing } is needed
+mail-domain_challenge-text = The proof of { $organization } is old, or the domain has moved to other name servers. A new record is expected within a week.
+mail-domain_challenge-next = Where you manage the domain you find the new record. Publish it before the week is over.
+
+mail-domain_unreachable-subject = { $thing } does not answer
+mail-domain_unreachable-title = The proof for { $thing } cannot be looked up
+mail-domain_unreachable-text = The servers of the domain have not answered for two days. { $organization } keeps it.
+mail-domain_unreachable-next = Ask whoever runs the domain to look after its servers.
+
+mail-auto_join_paused-subject = Nobody joins { $organization } by { $thing } for now
+mail-auto_join_paused-title = Joining by { $thing } is paused
+mail-auto_join_paused-text = More people than allowed have joined { $organization } within an hour. Nobody joins by this domain until you turn it on again.
+mail-auto_join_paused-next = Look who has joined, then turn it on again where you manage the domain.
+
+mail-connection_activated-subject = The sign-in of { $organization } has changed
+mail-connection_activated-title = The connection { $thing } is active
+mail-connection_activated-text = Somebody has activated settings of a connection by which people of { $organization } sign in.
+mail-connection_activated-next = If this was not one of your administrators, roll the connection back at once.
+
+mail-connection_rolled_back-subject = The sign-in of { $organization } was rolled back
+mail-connection_rolled_back-title = The connection { $thing } uses its former settings
+mail-connection_rolled_back-text = People could not sign in to { $organization } by the new settings, so the former ones count again.
+mail-connection_rolled_back-next = Look at the failures of the connection before you activate new settings.
+
+## Invitations
+invitation-eyebrow = Invitation
+invitation-title = Join { $organization }
+invitation-lead = You are invited to become a member.
+invitation-for = For
+invitation-until = Until
+invitation-next = Sign in with the account of this email address. You will be a member then.
+button-accept = Sign in and join
+accepted-title = You are a member of { $organization }
+accepted-title-bare = You are a member now
+accepted-lead = Open the application that you want to use, and sign in there.
+
+error-invitation_over-title = This invitation cannot be used
+error-invitation_over-text = It has been used or taken back, or has run out, or its link is not complete.
+error-invitation_over-next = If you have joined already, open the application. Otherwise ask whoever invited you for a new invitation.
+
+error-invitation_for_another-title = This invitation is for another email address
+error-invitation_for_another-text = You have signed in with an account whose email address is not the invited one, or is not proved. The invitation is not used up.
+error-invitation_for_another-next = Sign in with the account of the invited address, or ask whoever invited you to invite the address of this account.
+
+error-invitation_void-title = This invitation does not count any more
+error-invitation_void-text = Whoever invited you may not give any more what the invitation gives.
+error-invitation_void-next = Ask an administrator of the organization for a new invitation.
+
+error-belongs_elsewhere-title = You belong to another organization
+error-belongs_elsewhere-text = Here one account belongs to one organization, and yours has one already.
+error-belongs_elsewhere-next = Ask whoever invited you to invite another address of yours.

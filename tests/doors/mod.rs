@@ -3,7 +3,9 @@
 mod api;
 mod by_hand;
 mod configuration;
+mod connection_return;
 mod keys;
+mod mails;
 mod operation;
 mod provisioning;
 mod saml_connections;

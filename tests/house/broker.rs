@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum_server::Handle;
 use behalf::broker::Broker;
 use behalf::broker::domain_look as proofs;
 use behalf::cli::serve;
-use behalf::config::Config;
+use behalf::config::{self, Config};
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
@@ -59,6 +59,8 @@ pub struct Plan {
     pub unproved: Vec<&'static str>,
     /// Whether it speaks TLS itself, with a certificate of its own making.
     pub tls: bool,
+    /// Where mails are handed over, and by which certificate authority that server is known; nowhere unless it is said.
+    pub mail: Option<(config::Mail, Option<PathBuf>)>,
     /// Changes of the operator's own settings.
     pub settings: fn(&mut Config),
 }
@@ -74,6 +76,7 @@ impl Default for Plan {
             saml: BTreeMap::new(),
             unproved: Vec::new(),
             tls: false,
+            mail: None,
             settings: |_| {},
         }
     }
@@ -166,6 +169,11 @@ impl Plan {
         config.server.public_url = Some(format!("http://{}", config.server.listen).parse().unwrap());
         if self.tls {
             speak_tls(&mut config, folder.path());
+        }
+        // Mails, too, go when a story says so.
+        config.mail.interval = 3_600;
+        if let Some((mail, authority)) = self.mail {
+            (config.mail, config.egress.extra_ca) = (mail, authority);
         }
         (self.settings)(&mut config);
 
@@ -452,7 +460,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 25] = [
+const TABLES: [(&str, &str, &str); 27] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -484,9 +492,20 @@ const TABLES: [(&str, &str, &str); 25] = [
     ("ownership_transfers", "id", "id, from_user, to_user, accepted_at, cancelled_at, pending"),
     ("user_terms", "user_id, term", "user_id"),
     ("invitations", "id", "id, email, roles, accepted_at, accepted_by, revoked_at, expires_at, pending"),
+    ("mails", "id", "id, recipient, kind, tries, next_try_at, sent_at, failed_at"),
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
     ("roles", "id", "id, organization_id, scope, name, display_name, permissions, updated_at"),
-    ("connections", "id", "id, organization_id, state, version, settings, updated_at"),
+    (
+        "connections",
+        "id",
+        "id, organization_id, display_name, state, version, settings, updated_at, previous_version, activated_at, \
+         primary_since",
+    ),
+    (
+        "connection_versions",
+        "connection_id, version",
+        "connection_id, version, state, settings, created_by, activated_at, ended_at, reason",
+    ),
     ("api_key_secrets", "api_key_id, created_at, expires_at", "api_key_id, created_at, expires_at"),
     (
         "delegations",

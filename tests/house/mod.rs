@@ -6,6 +6,7 @@
 //! - [`simplesamlphp`]: a customer's SAML identity provider, by other authors
 //! - [`oracles`]: what other authors think of our XML, signatures and SAML messages
 //! - [`postgres`]: an empty database
+//! - [`smtp`]: a mail server, by another author
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
 //! - [`api`]: a caller of the administration API
@@ -31,7 +32,9 @@ pub mod people;
 pub mod postgres;
 pub mod publisher;
 pub mod simplesamlphp;
+pub mod smtp;
 pub mod surgery;
+pub mod trial;
 pub mod visitor;
 
 mod introduction;

@@ -179,9 +179,10 @@ async fn provision(
 /// Serves Behalf, with its chores, for as long as the program runs.
 fn open_doors(broker: &Broker, listener: TcpListener) -> Result<(), Error> {
     let templates = Arc::new(Templates::new(None)?);
-    let doors = router::house(broker, templates).into_make_service_with_connect_info::<SocketAddr>();
+    let doors =
+        router::house(broker, Arc::clone(&templates)).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, doors).await });
-    tokio::spawn(chores::run(broker.clone()));
+    tokio::spawn(chores::run(broker.clone(), templates));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 pub mod oidc;
 pub mod pages;
 pub mod saml;
+pub mod trial;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use tower_sessions::Session;
 
 use super::{Found, sign_in};
 use crate::foundation::id::SessionId;
-use crate::login::Stop;
+use crate::login::{Stop, counted};
 use crate::model::login::{Asked, Proof};
 use crate::web::browser::{self, Turn};
 use crate::web::visitor::Visitor;
@@ -19,8 +19,10 @@ pub async fn complete(
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let silent = asked.filter(|asked| asked.prompt.none).cloned();
     let turn = Turn::of(browser, &visitor.broker().random);
+    let (connection, version) = (proof.connection, proof.version);
     let found = Found { proof, standing, turn, silent };
     let session = sign_in(visitor.broker(), &visitor.project, visitor.request, found).await?;
+    counted::worked(visitor, connection, version).await;
     turn.tell(browser, visitor.project.id, session).await?;
     Ok(session)
 }

@@ -8,7 +8,7 @@ pub mod routes;
 mod serve;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 
 use crate::web::front::Front;
@@ -28,6 +28,10 @@ pub fn doors() -> Router<Front> {
                 serve(front.0, request).await
             }),
             Err(_) => MethodRouter::new(),
+        };
+        let door = match route.largest {
+            Some(most) => door.layer(DefaultBodyLimit::max(most)),
+            None => door,
         };
         router.route(&format!("{BASE}{}", route.path), door)
     })

@@ -184,6 +184,7 @@ fn described(name: &str) -> &'static str {
     match name {
         "organization_id" => "`org_` and 26 characters, a UUID, or the slug.",
         "token" => "What the link ends with.",
+        "version" => "The number of a version.",
         _ => "As it was answered, or its UUID.",
     }
 }

@@ -78,6 +78,8 @@ pub trait Operation: Send + Sync + 'static {
     const ETAG: bool = false;
     /// For a person: within what time they must have proved who they are.
     const FRESH: Option<Duration> = None;
+    /// The largest body that is read, in bytes; absent: as of every request.
+    const LARGEST: Option<usize> = None;
     /// What it answers as. Anything but JSON is a text.
     const KIND: &'static str = "application/json";
 
@@ -167,6 +169,7 @@ pub struct Route {
     pub codes: &'static [Code],
     pub etag: bool,
     pub fresh: Option<Duration>,
+    pub largest: Option<usize>,
     pub kind: &'static str,
     pub kinds: &'static [&'static str],
     pub body_required: bool,
@@ -189,6 +192,7 @@ impl Route {
             codes: O::CODES,
             etag: O::ETAG,
             fresh: O::FRESH,
+            largest: O::LARGEST,
             kind: O::KIND,
             kinds: O::Body::KINDS,
             body_required: O::Body::REQUIRED,

@@ -3,8 +3,10 @@
 use super::route::Route;
 use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
+use crate::manage::connections::{api as connections, sso_provider};
 use crate::manage::delegations::api as delegations;
 use crate::manage::domains::api as domains;
+use crate::manage::health::api as health;
 use crate::manage::invitations::api as invitations;
 use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
@@ -13,6 +15,7 @@ use crate::manage::policy::api as policy;
 use crate::manage::roles::api as roles;
 use crate::manage::routing::api as routing;
 use crate::manage::session::api as session;
+use crate::manage::trials::api as trials;
 
 pub const ROUTES: &[Route] = &[
     Route::of::<organizations::List>(),
@@ -102,6 +105,30 @@ pub const ROUTES: &[Route] = &[
     Route::of::<applications::Patch>(),
     Route::of::<applications::Disable>(),
     Route::of::<applications::Rotate>(),
+    // how connections do
+    Route::of::<health::Read>(),
+    Route::of::<health::Failures>(),
+    Route::of::<health::Reviewed>(),
+    Route::of::<trials::Create>(),
+    Route::of::<trials::List>(),
+    Route::of::<trials::Read>(),
+    // connections
+    Route::of::<connections::List>(),
+    Route::of::<connections::Create>(),
+    Route::of::<connections::Read>(),
+    Route::of::<connections::Replace>(),
+    Route::of::<connections::Patch>(),
+    Route::of::<connections::Delete>(),
+    Route::of::<connections::Versions>(),
+    Route::of::<connections::ReadVersion>(),
+    Route::of::<connections::Activate>(),
+    Route::of::<connections::RollBack>(),
+    Route::of::<connections::Disable>(),
+    Route::of::<connections::Enable>(),
+    Route::of::<connections::MakePrimary>(),
+    Route::of::<sso_provider::Read>(),
+    Route::of::<sso_provider::Put>(),
+    Route::of::<sso_provider::Delete>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];

@@ -12,7 +12,7 @@ use super::{HouseFile, Reading};
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
-use crate::model::connection::metadata::{Described, describe, withdrawn};
+use crate::model::connection::metadata::{Described, describe, kept};
 use crate::model::connection::{Metadata, MetadataSource, SamlSettings};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{connections, projects};
@@ -96,19 +96,11 @@ impl<'p> Wanted<'p> {
 
     /// The description, as it is kept in the place of what was known: whoever applies the file answers for it.
     pub fn metadata(&self, described: &Described, known: Option<&SamlSettings>, now: Moment) -> Metadata {
-        Metadata {
-            source: match &self.from {
-                From::Document(_) => MetadataSource::Document,
-                From::Address(url) => MetadataSource::Address((*url).clone()),
-            },
-            entity_id: self.entity_id.map(str::to_owned),
-            signer: self.signer.map(str::to_owned),
-            digest: described.digest.clone(),
-            read_at: now,
-            valid_until: described.valid_until,
-            signed_until: described.valid_until.filter(|_| described.signed),
-            withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
-        }
+        let source = match &self.from {
+            From::Document(_) => MetadataSource::Document,
+            From::Address(url) => MetadataSource::Address((*url).clone()),
+        };
+        kept(described, source, (self.entity_id, self.signer), known, now)
     }
 
     async fn read(&self, broker: &Broker) -> Result<Described, String> {

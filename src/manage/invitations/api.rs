@@ -9,6 +9,8 @@ use serde::Deserialize;
 use super::body::{Invite, InviteMany, SendAgain, refuse_mail};
 use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, RowResult, RowResults};
 use super::{Wanted, inviter, refuse, renew, revoke, write};
+use crate::broker::Broker;
+use crate::foundation::email::Email;
 use crate::foundation::id::{InvitationId, OrganizationId};
 use crate::foundation::secret::Digest;
 use crate::join::invited;
@@ -120,6 +122,24 @@ async fn limit(desk: &Desk, organization: OrganizationId, many: usize) -> Result
     Ok(())
 }
 
+/// Mails of invitations that one mailbox is sent in an hour, whoever writes them (threats M19).
+const AN_HOUR: u64 = 5;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Counts the mails to a mailbox, under whichever of its names.
+async fn limit_mails(desk: &Desk, to: &Email) -> Result<(), Refused> {
+    let what = format!("mails {} {}", desk.project().id, to.mailbox());
+    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, HOUR).await? > AN_HOUR {
+        return Err(Refused::new(Code::RateLimited, format!("{AN_HOUR} mails an hour to one mailbox")));
+    }
+    Ok(())
+}
+
+/// Whether the house sends mails.
+fn mails(desk: &Desk) -> bool {
+    desk.visitor.broker().post.is_some()
+}
+
 /// `POST /organizations/{organization_id}/invitations` (S1-R20, S1-L3, S3-33)
 pub struct Create;
 
@@ -138,13 +158,18 @@ impl Operation for Create {
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
         let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
-        let wanted = body.0.checked(desk.caller.is_system())?;
+        let wanted = body.0.checked(desk.caller.is_system(), mails(&desk))?;
         limit(&desk, organization, 1).await?;
+        if wanted.send {
+            limit_mails(&desk, &wanted.email).await?;
+        }
+        let at = desk.visitor.broker().clone();
         desk.change(async move |change| {
             refuse(change, organization, &wanted).await?;
             let made = write(change, organization, by, &wanted).await?;
             let location = format!("{BASE}/organizations/{organization}/invitations/{}", made.invitation.id);
-            Ok(Answer::new(201, &InvitationMade::of(&made, change.keep.now))?.location(location))
+            let view = InvitationMade::of(&made, &at, &change.keep.project, change.keep.now);
+            Ok(Answer::new(201, &view)?.location(location))
         })
         .await
     }
@@ -170,18 +195,27 @@ impl Operation for Bulk {
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<RowResults>, Refused> {
         let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
         let any_kind = desk.caller.is_system();
-        let rows: Vec<Row> = body
+        let mails = mails(&desk);
+        let mut rows: Vec<Row> = body
             .0
-            .rows()?
+            .rows(mails)?
             .into_iter()
-            .map(|row| (row.email.clone(), row.checked(any_kind).map_err(code_of)))
+            .map(|row| (row.email.clone(), row.checked(any_kind, mails).map_err(code_of)))
             .collect();
         limit(&desk, organization, rows.len()).await?;
+        for (_, row) in &mut rows {
+            let Some(wanted) = row.as_ref().ok().filter(|wanted| wanted.send) else { continue };
+            match limit_mails(&desk, &wanted.email).await {
+                Err(told @ Refused::Told(_)) => *row = Err(told.code()),
+                other => other?,
+            }
+        }
+        let at = desk.visitor.broker().clone();
         desk.change(async move |change| {
             let mut results = Vec::with_capacity(rows.len());
             for (place, (email, wanted)) in rows.iter().enumerate() {
                 let earlier = &rows[..place];
-                results.push(row(change, (organization, by), email, wanted, earlier).await?);
+                results.push(row(change, (organization, by), (email, wanted), earlier, &at).await?);
             }
             Answer::new(200, &RowResults { results })
         })
@@ -200,16 +234,17 @@ fn code_of(refused: Refused) -> Code {
 async fn row(
     change: &mut Change<'_, '_>,
     (organization, by): (OrganizationId, Inviter),
-    email: &str,
-    wanted: &Result<Wanted, Code>,
+    (email, wanted): (&str, &Result<Wanted, Code>),
     earlier: &[Row],
+    at: &Broker,
 ) -> Result<RowResult, Refused> {
     let refused = |status, code: Option<Code>| {
         let (email, code) = (email.to_owned(), code.map(Code::word));
-        Ok(RowResult { email, status, id: None, token: None, code })
+        Ok(RowResult { email, status, id: None, token: None, link: None, code })
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
+        Err(code @ Code::RateLimited) => return refused("limited", Some(*code)),
         Err(code) => return refused("invalid", Some(*code)),
     };
     let same = |(_, other): &Row| other.as_ref().is_ok_and(|other| other.email == wanted.email);
@@ -230,8 +265,10 @@ async fn row(
         Err(other) => return Err(other),
     }
     let made = write(change, organization, by, wanted).await?;
-    let (id, token) = (Some(made.invitation.id.to_string()), Some(made.token.expose().to_owned()));
-    Ok(RowResult { email: email.to_owned(), status: "created", id, token, code: None })
+    let made = InvitationMade::of(&made, at, &change.keep.project, change.keep.now);
+    let InvitationMade { invitation, token, link } = made;
+    let (id, email) = (Some(invitation.id), email.to_owned());
+    Ok(RowResult { email, status: "created", id, token, link, code: None })
 }
 
 /// `POST /organizations/{organization_id}/invitations/{invitation_id}/resend`
@@ -260,11 +297,16 @@ impl Operation for Renew {
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<InvitationMade>, Refused> {
         let (organization, by) = (desk.organization()?.id, inviter(&desk.caller)?);
         let id = desk.params.id("invitation_id")?;
-        refuse_mail(body.0.send)?;
+        let send = body.0.send;
+        refuse_mail(send, mails(&desk))?;
         limit(&desk, organization, 1).await?;
+        if send && let Some(found) = invitations::by_id(&mut desk.db(), organization, id).await? {
+            limit_mails(&desk, &found.email).await?;
+        }
+        let at = desk.visitor.broker().clone();
         desk.change(async move |change| {
-            let made = renew(change, organization, id, by).await?;
-            Answer::new(200, &InvitationMade::of(&made, change.keep.now))
+            let made = renew(change, organization, id, (by, send)).await?;
+            Answer::new(200, &InvitationMade::of(&made, &at, &change.keep.project, change.keep.now))
         })
         .await
     }

@@ -11,9 +11,11 @@ use crate::foundation::text::is_text;
 use crate::manage::people::{AskedRoles, kind_of};
 use crate::manage::refused::{Code, Refused};
 use crate::model::membership::MembershipKind;
+use crate::web::language::Language;
 
 pub const MOST_ROWS: usize = 50;
 const LONGEST_MESSAGE: usize = 500;
+const LONGEST_LANGUAGE: usize = 35;
 const SHORTEST_LIFE: u64 = 3_600;
 const USUAL_LIFE: u64 = 7 * 24 * 3_600;
 const LONGEST_LIFE: u64 = 30 * 24 * 3_600;
@@ -35,7 +37,15 @@ pub struct Invite {
     /// Plain text of at most 500 characters for whoever is invited.
     #[schemars(extend("maxLength" = LONGEST_MESSAGE))]
     pub message: Option<String>,
-    /// Whether a mail is sent; otherwise the answer holds the token, once.
+    /// The application, by `client_id` or id, that who has accepted is led to.
+    #[schemars(extend("minLength" = 1, "maxLength" = 255))]
+    pub application: Option<String>,
+    /// Where it is to receive them: one of its redirect URIs. Absent: where its logins begin.
+    pub redirect_uri: Option<String>,
+    /// The language of the mail and of the pages, as a BCP 47 tag. Absent: English, or what the browser says.
+    #[schemars(extend("maxLength" = LONGEST_LANGUAGE))]
+    pub language: Option<String>,
+    /// Whether a mail is sent; otherwise the answer holds the link, once.
     #[serde(default = "yes")]
     pub send: bool,
 }
@@ -45,8 +55,9 @@ fn yes() -> bool {
 }
 
 impl Invite {
-    pub fn checked(self, any_kind: bool) -> Result<Wanted, Refused> {
-        refuse_mail(self.send)?;
+    /// `mails`: whether the house sends any.
+    pub fn checked(self, any_kind: bool, mails: bool) -> Result<Wanted, Refused> {
+        refuse_mail(self.send, mails)?;
         let email = Email::parse(&self.email).map_err(|why| Refused::value("/email", why.to_string()))?;
         let roles = AskedRoles { role: self.role, roles: self.roles }.checked()?;
         let kind = self.kind.map(|kind| kind_of(kind, any_kind)).transpose()?;
@@ -58,15 +69,27 @@ impl Invite {
             let rule = format!("must be plain text of at most {LONGEST_MESSAGE} characters");
             return Err(Refused::value("/message", rule));
         }
+        if self.redirect_uri.is_some() && self.application.is_none() {
+            return Err(Refused::value("/application", "must be said with redirect_uri"));
+        }
+        let language = self.language.as_deref().map(language).transpose()?;
         let (kind, lives) = (kind.unwrap_or(MembershipKind::Member), Duration::from_secs(lives));
-        Ok(Wanted { email, roles, kind, message: self.message, lives })
+        let Self { message, application, redirect_uri, send, .. } = self;
+        Ok(Wanted { email, roles, kind, message, lives, application, redirect_uri, language, send })
     }
 }
 
+fn language(tag: &str) -> Result<String, Refused> {
+    let read = Some(tag).filter(|tag| tag.len() <= LONGEST_LANGUAGE).and_then(|tag| tag.parse().ok());
+    let read: Language =
+        read.ok_or_else(|| Refused::value("/language", "must be a language tag, such as de"))?;
+    Ok(read.to_string())
+}
+
 /// Nothing is said to be sent that is not.
-pub fn refuse_mail(send: bool) -> Result<(), Refused> {
-    match send {
-        true => Err(Refused::new(Code::MailNotConfigured, "say \"send\": false, and hand the token over")),
+pub fn refuse_mail(send: bool, mails: bool) -> Result<(), Refused> {
+    match send && !mails {
+        true => Err(Refused::new(Code::MailNotConfigured, "say \"send\": false, and hand the link over")),
         false => Ok(()),
     }
 }
@@ -80,14 +103,14 @@ pub struct InviteMany {
 }
 
 impl InviteMany {
-    pub fn rows(self) -> Result<Vec<Invite>, Refused> {
+    pub fn rows(self, mails: bool) -> Result<Vec<Invite>, Refused> {
         if self.invitations.len() > MOST_ROWS {
             return Err(Refused::new(Code::TooManyRows, format!("{MOST_ROWS} at once")));
         }
         if self.invitations.is_empty() {
             return Err(Refused::value("/invitations", "must have a row"));
         }
-        self.invitations.iter().try_for_each(|row| refuse_mail(row.send))?;
+        self.invitations.iter().try_for_each(|row| refuse_mail(row.send, mails))?;
         Ok(self.invitations)
     }
 }
@@ -96,7 +119,7 @@ impl InviteMany {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendAgain {
-    /// Whether a mail is sent; otherwise the answer holds the new token, once.
+    /// Whether a mail is sent; otherwise the answer holds the new link, once.
     #[serde(default = "yes")]
     pub send: bool,
 }

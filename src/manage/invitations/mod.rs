@@ -11,12 +11,16 @@ use super::desk::Change;
 use super::people::refuse_roles;
 use super::refused::{Code, Refused};
 use crate::foundation::email::Email;
-use crate::foundation::id::{InvitationId, OrganizationId};
+use crate::foundation::id::{ApplicationId, InvitationId, MailId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::join::invited::NotAccepted;
+use crate::keys::mail_secret;
 use crate::model::invitation::{Invitation, Inviter, State};
+use crate::model::mail::{self, Fate, Letter, Mail};
 use crate::model::membership::{MembershipKind, MembershipStatus};
-use crate::store::durable::{domains, invitations, memberships, people};
+use crate::store::durable::{
+    applications, domains, invitations, mails, memberships, organizations, people, users,
+};
 
 /// Who is invited, and as what.
 #[derive(Clone, Debug)]
@@ -26,12 +30,18 @@ pub struct Wanted {
     pub kind: MembershipKind,
     pub message: Option<String>,
     pub lives: Duration,
+    /// By `client_id` or id.
+    pub application: Option<String>,
+    pub redirect_uri: Option<String>,
+    pub language: Option<String>,
+    /// Whether a mail is sent.
+    pub send: bool,
 }
 
-/// A new invitation, and the only copy of its token.
+/// A new invitation, and its token where nobody is sent it.
 struct Made {
     invitation: Invitation,
-    token: Secret,
+    token: Option<Secret>,
 }
 
 /// The caller, if they can answer for what they give when it is accepted: a delegate's rights are another
@@ -59,7 +69,36 @@ async fn refuse(
     if invitations::waits(change.tx, organization, &wanted.email, change.keep.now).await? {
         return told(Code::InvitationPending);
     }
-    Ok(())
+    application(change, organization, wanted).await.map(drop)
+}
+
+/// The application that who has accepted is led to. One that the organization may not use reads like one that there is
+/// not.
+async fn application(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    wanted: &Wanted,
+) -> Result<Option<ApplicationId>, Refused> {
+    let Some(name) = &wanted.application else { return Ok(None) };
+    let project = change.keep.project.id;
+    let found = match applications::by_client_id(change.tx, project, name).await? {
+        None => match name.parse() {
+            Ok(id) => applications::by_id(change.tx, project, id).await?,
+            Err(_) => None,
+        },
+        found => found,
+    };
+    let unknown = || Refused::value("/application", "names none that people of the organization may use");
+    let found = found.filter(|found| found.disabled_at.is_none()).ok_or_else(unknown)?;
+    let limited = found.settings.organizations_limited;
+    if limited && !applications::is_listed(change.tx, found.id, organization).await? {
+        return Err(unknown());
+    }
+    let registered = |uri: &String| found.settings.redirect_uris.iter().any(|known| known.as_str() == uri);
+    if wanted.redirect_uri.as_ref().is_some_and(|uri| !registered(uri)) {
+        return Err(Refused::value("/redirect_uri", "must be a redirect URI of the application"));
+    }
+    Ok(Some(found.id))
 }
 
 /// Whether the proved address is that of a member.
@@ -82,8 +121,10 @@ async fn write(
     inviter: Inviter,
     wanted: &Wanted,
 ) -> Result<Made, Refused> {
+    let application_id = application(change, organization, wanted).await?;
     let keep = change.keep;
     let token = keep.random.token();
+    let mail = wanted.send.then(|| MailId::new(&keep.random, keep.now));
     let invitation = Invitation {
         id: InvitationId::new(&keep.random, keep.now),
         project_id: keep.project.id,
@@ -92,6 +133,11 @@ async fn write(
         kind: wanted.kind,
         roles: wanted.roles.clone(),
         message: wanted.message.clone(),
+        application_id,
+        redirect_uri: wanted.redirect_uri.clone(),
+        language: wanted.language.clone(),
+        mail,
+        fate: mail.map(|_| Fate::Queued),
         invited_by: inviter,
         created_at: keep.now,
         expires_at: keep.now.plus(wanted.lives),
@@ -102,8 +148,39 @@ async fn write(
     invitations::insert(change.tx, &invitation, token.digest()).await?;
     let event = keep.event("organization.invitation.created", organization).subject(invitation.id);
     let event = event.with("email", invitation.email.as_str()).with("roles", invitation.roles.clone());
-    change.record(&event).await?;
-    Ok(Made { invitation, token })
+    change.record(&event.with("mailed", mail.is_some())).await?;
+    handed(change, invitation, token).await
+}
+
+/// Queues the mail that holds the token, if there is to be one; otherwise it goes back to who invited.
+async fn handed(change: &mut Change<'_, '_>, invitation: Invitation, token: Secret) -> Result<Made, Refused> {
+    let Some(id) = invitation.mail else { return Ok(Made { invitation, token: Some(token) }) };
+    let keep = change.keep;
+    let (project, organization) = (keep.project.id, invitation.organization_id);
+    let found = organizations::by_id(change.tx, project, organization).await?.ok_or_else(Refused::hidden)?;
+    let person = match invitation.invited_by {
+        Inviter::User(id) => users::by_id(change.tx, project, id).await?.and_then(|user| user.profile.name),
+        Inviter::Operator | Inviter::Key(_) => None,
+    };
+    let letter = Letter {
+        person,
+        message: invitation.message.clone(),
+        counts_until: Some(invitation.expires_at),
+        ..Letter::new(mail::Kind::Invitation, &found.display_name)
+    };
+    let mail = Mail {
+        id,
+        project_id: project,
+        organization_id: Some(organization),
+        to: invitation.email.clone(),
+        language: invitation.language.clone(),
+        letter,
+        created_at: keep.now,
+        expires_at: invitation.expires_at.min(keep.now.plus(Mail::TRIED_FOR)),
+    };
+    let sealed = mail_secret::seal(change.keyring, &keep.random, id, &token);
+    mails::queue(change.tx, &mail, Some(&sealed)).await?;
+    Ok(Made { invitation, token: None })
 }
 
 /// Gives it another token, under the rights of who does so (threats H01); the token before is dead.
@@ -111,19 +188,24 @@ async fn renew(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     id: InvitationId,
-    inviter: Inviter,
+    (inviter, send): (Inviter, bool),
 ) -> Result<Made, Refused> {
     let before = waiting(change, organization, id).await?;
     refuse_roles(change, organization, &before.roles).await?;
     let (keep, token) = (change.keep, change.keep.random.token());
+    if let Some(old) = before.mail {
+        mails::take_back(change.tx, old).await?;
+    }
     let lives = before.expires_at.since(before.created_at);
-    let expires_at = keep.now.plus(lives);
-    if !invitations::renew(change.tx, id, token.digest(), (inviter, expires_at)).await? {
+    let mail = send.then(|| MailId::new(&keep.random, keep.now));
+    let (expires_at, fate) = (keep.now.plus(lives), mail.map(|_| Fate::Queued));
+    let after = Invitation { invited_by: inviter, expires_at, mail, fate, ..before };
+    if !invitations::renew(change.tx, &after, token.digest()).await? {
         return Err(Refused::hidden());
     }
     let event = keep.event("organization.invitation.renewed", organization).subject(id);
-    change.record(&event).await?;
-    Ok(Made { invitation: Invitation { invited_by: inviter, expires_at, ..before }, token })
+    change.record(&event.with("mailed", send)).await?;
+    handed(change, after, token).await
 }
 
 /// Takes it back (S1-R22).
@@ -132,8 +214,11 @@ async fn revoke(
     organization: OrganizationId,
     id: InvitationId,
 ) -> Result<(), Refused> {
-    waiting(change, organization, id).await?;
+    let before = waiting(change, organization, id).await?;
     let keep = change.keep;
+    if let Some(mail) = before.mail {
+        mails::take_back(change.tx, mail).await?;
+    }
     if !invitations::revoke(change.tx, id, &keep.actor.to_string(), keep.now).await? {
         return Err(Refused::new(Code::InvitationAccepted, Code::InvitationAccepted.title()));
     }

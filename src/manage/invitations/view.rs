@@ -4,11 +4,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Made;
+use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::model::invitation::Invitation;
+use crate::model::mail::Fate;
 use crate::model::membership::Membership;
 use crate::model::organization::Organization;
+use crate::model::project::Project;
 
 /// An invitation. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -21,6 +24,12 @@ pub struct InvitationView {
     pub message: Option<String>,
     #[schemars(extend("enum" = ["pending", "accepted", "revoked", "expired"]))]
     pub status: &'static str,
+    /// What has become of its mail, as long as that is known; nothing where none is sent.
+    #[schemars(extend("enum" = ["queued", "sent", "failed", null]))]
+    pub mail: Option<&'static str>,
+    pub application_id: Option<String>,
+    pub redirect_uri: Option<String>,
+    pub language: Option<String>,
     /// A user, a key, or `operator`.
     pub invited_by: String,
     #[schemars(extend("format" = "date-time"))]
@@ -43,6 +52,10 @@ impl InvitationView {
             kind: it.kind.word(),
             message: it.message.clone(),
             status: it.state(now).word(),
+            mail: it.fate.map(Fate::word),
+            application_id: it.application_id.map(|id| id.to_string()),
+            redirect_uri: it.redirect_uri.clone(),
+            language: it.language.clone(),
             invited_by: it.invited_by.text(),
             created_at: it.created_at.rfc3339(),
             expires_at: it.expires_at.rfc3339(),
@@ -57,14 +70,17 @@ impl InvitationView {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InvitationMade {
     pub invitation: InvitationView,
-    /// What whoever is invited shows to accept it. Told once, here.
-    pub token: String,
+    /// What whoever is invited shows to accept it, and the page on which they do. Told once, here, and only where no
+    /// mail is sent.
+    pub token: Option<String>,
+    pub link: Option<String>,
 }
 
 impl InvitationMade {
-    pub(super) fn of(made: &Made, now: Moment) -> Self {
-        let token = made.token.expose().to_owned();
-        Self { invitation: InvitationView::of(&made.invitation, now), token }
+    pub(super) fn of(made: &Made, at: &Broker, project: &Project, now: Moment) -> Self {
+        let link = made.token.as_ref().map(|token| at.invitation_link(project, token));
+        let token = made.token.as_ref().map(|token| token.expose().to_owned());
+        Self { invitation: InvitationView::of(&made.invitation, now), token, link }
     }
 }
 
@@ -72,11 +88,12 @@ impl InvitationMade {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RowResult {
     pub email: String,
-    #[schemars(extend("enum" = ["created", "duplicate", "already_member", "pending", "invalid", "forbidden"]))]
+    #[schemars(extend("enum" = ["created", "duplicate", "already_member", "pending", "invalid", "forbidden", "limited"]))]
     pub status: &'static str,
     pub id: Option<String>,
-    /// Told once, here.
+    /// Told once, here, where no mail is sent.
     pub token: Option<String>,
+    pub link: Option<String>,
     /// Why not, as it is told of a single one.
     pub code: Option<&'static str>,
 }

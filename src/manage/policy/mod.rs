@@ -16,6 +16,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::organization::{DelegationAcceptance, Enforcement, Organization, Policy};
 use crate::model::policy::{MemberList, Switch, Switches};
 use crate::model::project::{Organizations, Project};
+use crate::model::readiness::Missing;
 use crate::model::role;
 use crate::store::durable::{delegations, organizations, projects, roles};
 use body::Turned;
@@ -94,11 +95,14 @@ async fn change(
     refuse_unknown(change, before.id, wanted).await?;
     let enforces =
         policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;
-    let missing =
-        if enforces { gate::missing(change.tx, before.id, &policy, &project).await? } else { Vec::new() };
+    let missing = match enforces {
+        true => gate::missing(change.tx, before.id, &policy, &project, change.keep.now).await?,
+        false => Vec::new(),
+    };
+    let missing: Vec<_> = missing.into_iter().map(Missing::word).collect();
     if !missing.is_empty() && !forced {
         let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
-        return Err(Refused::listing(Code::EnforcementNotReady, all));
+        return Err(Refused::listing(Code::EnforcementNotReady, all).with("missing", missing));
     }
     let after = Organization { policy, updated_at: change.keep.now, ..before.clone() };
     organizations::update(change.tx, &after).await?;

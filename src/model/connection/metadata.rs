@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::saml::{IdentityProvider, SamlSettings, ServiceEndpoint, ServiceEndpoints};
+use super::saml::{
+    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints,
+};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
 use crate::protocol::saml::keys::Certificate;
@@ -77,6 +79,27 @@ pub fn describe_again(
             describe(document, entity_id, None, now)
         }
         read => described(document, read?, now),
+    }
+}
+
+/// Where a description was read, as it is kept in the place of what was known: whoever gave it answers for it.
+/// `entity_id` and `signer` are what it was read by.
+pub fn kept(
+    described: &Described,
+    source: MetadataSource,
+    (entity_id, signer): (Option<&str>, Option<&str>),
+    known: Option<&SamlSettings>,
+    now: Moment,
+) -> Metadata {
+    Metadata {
+        source,
+        entity_id: entity_id.map(str::to_owned),
+        signer: signer.map(str::to_owned),
+        digest: described.digest.clone(),
+        read_at: now,
+        valid_until: described.valid_until,
+        signed_until: described.valid_until.filter(|_| described.signed),
+        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
     }
 }
 

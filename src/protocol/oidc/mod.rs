@@ -1,3 +1,4 @@
 //! OpenID Connect: what it adds to OAuth.
 
 pub mod discovery;
+pub mod provider;

@@ -5,7 +5,7 @@ use super::known::Known;
 use super::{parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
-use crate::model::connection::{Connection, ConnectionState, Settings};
+use crate::model::connection::{Connection, ConnectionState, Lifecycle, Settings, primary};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -125,13 +125,177 @@ pub async fn update(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Stor
     Ok(())
 }
 
-/// Switches every connection of an organization off; a login that is under way by one of them does not complete.
+/// Switches every connection of an organization off; a login that is under way by one of them does not complete. Numbers
+/// that drafts have are never given again.
 pub async fn disable_all(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     now: Moment,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE connections SET state = $2, version = version + 1, updated_at = $3
+    let sql = "UPDATE connections
+               SET state = $2, updated_at = $3, version = 1 + (
+                   SELECT CASE WHEN MAX(v.version) > connections.version THEN MAX(v.version)
+                               ELSE connections.version END
+                   FROM connection_versions v WHERE v.connection_id = connections.id)
                WHERE organization_id = $1 AND state <> $2";
     tx.execute(sql, params![organization, ConnectionState::Disabled.word(), now]).await
+}
+
+fn lifecycle(row: &Row, at: usize) -> Result<Lifecycle, StoreError> {
+    Ok(Lifecycle {
+        previous_version: row.get(at)?,
+        activated_at: row.get(at + 1)?,
+        primary_since: row.get(at + 2)?,
+    })
+}
+
+/// What a login needs to know nothing of.
+pub async fn lifecycle_of(db: &mut impl Read, id: ConnectionId) -> Result<Lifecycle, StoreError> {
+    let sql = "SELECT previous_version, activated_at, primary_since FROM connections WHERE id = $1";
+    let row = db.one(sql, params![id]).await?;
+    row.as_ref().map(|row| lifecycle(row, 0)).transpose().map(Option::unwrap_or_default)
+}
+
+pub async fn set_lifecycle(
+    tx: &mut Tx<'_>,
+    id: ConnectionId,
+    lifecycle: &Lifecycle,
+) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE connections SET previous_version = $2, activated_at = $3, primary_since = $4 WHERE id = $1";
+    let Lifecycle { previous_version, activated_at, primary_since } = lifecycle;
+    tx.execute(sql, params![id, *previous_version, *activated_at, *primary_since]).await?;
+    Ok(())
+}
+
+/// Those whose live version went live since then, never worked, and has failed so often; with where they belong.
+pub async fn failing(
+    db: &mut impl Read,
+    failures: i64,
+    since: Moment,
+) -> Result<Vec<(ProjectId, Option<OrganizationId>, ConnectionId)>, StoreError> {
+    let sql = "SELECT c.project_id, c.organization_id, c.id FROM connection_runs r
+               JOIN connections c ON c.id = r.connection_id AND c.version = r.version
+               WHERE r.failures >= $1 AND r.worked_at IS NULL AND c.state = 'active' AND c.activated_at >= $2
+                 AND c.previous_version IS NOT NULL
+               ORDER BY c.id LIMIT 100";
+    let rows = db.all(sql, params![failures, since]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
+/// Says that somebody should look a connection over, or that somebody has.
+pub async fn set_review(tx: &mut Tx<'_>, id: ConnectionId, since: Option<Moment>) -> Result<u64, StoreError> {
+    let sql = "UPDATE connections SET review_since = $2
+               WHERE id = $1 AND (review_since IS NULL) <> (CAST($2 AS BIGINT) IS NULL)";
+    tx.execute(sql, params![id, since]).await
+}
+
+/// Since when somebody should look a connection over.
+pub async fn review_since(db: &mut impl Read, id: ConnectionId) -> Result<Option<Moment>, StoreError> {
+    let row = db.one("SELECT review_since FROM connections WHERE id = $1", params![id]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
+/// Those of an organization that somebody should look over, the longest waiting first.
+pub async fn to_review(
+    db: &mut impl Read,
+    organization: OrganizationId,
+) -> Result<Vec<(String, Moment)>, StoreError> {
+    let sql = "SELECT slug, review_since FROM connections
+               WHERE organization_id = $1 AND review_since IS NOT NULL AND state <> 'disabled'
+               ORDER BY review_since, id LIMIT 20";
+    let rows = db.all(sql, params![organization]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+macro_rules! whole {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, project_id, organization_id, slug, display_name, state, version, settings, secret, created_at,
+                    updated_at, previous_version, activated_at, primary_since
+             FROM connections ",
+            $rest
+        )
+    };
+}
+
+type Whole = (Connection, Lifecycle);
+
+fn whole(row: &Row) -> Result<Whole, StoreError> {
+    Ok((connection(row, 0)?, lifecycle(row, 11)?))
+}
+
+/// Those of an organization, or else those that are the project's own, by their ids after `after`.
+pub async fn page(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Whole>, StoreError> {
+    let rows = match organization {
+        Some(organization) => {
+            let sql = whole!("WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+            db.all(sql, params![organization, after, limit]).await?
+        }
+        None => {
+            let sql =
+                whole!("WHERE project_id = $1 AND organization_id IS NULL AND id > $2 ORDER BY id LIMIT $3");
+            db.all(sql, params![project, after, limit]).await?
+        }
+    };
+    rows.iter().map(whole).collect()
+}
+
+/// Those of every organization and of the project.
+pub async fn page_of_all(
+    db: &mut impl Read,
+    project: ProjectId,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Whole>, StoreError> {
+    let sql = whole!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    db.all(sql, params![project, after, limit]).await?.iter().map(whole).collect()
+}
+
+/// The one of an organization that is meant where no other is named (S1-O6, S3-11).
+pub async fn primary_of(
+    db: &mut impl Read,
+    organization: OrganizationId,
+) -> Result<Option<Connection>, StoreError> {
+    let sql = select!("WHERE organization_id = $1 AND primary_since IS NOT NULL AND state <> 'disabled'");
+    db.one(sql, params![organization]).await?.as_ref().map(|row| connection(row, 0)).transpose()
+}
+
+/// Sees to it that an organization has exactly one primary connection as long as it has any that is not disabled. Whoever
+/// calls this holds up everybody else who could. Tells which one it is now.
+pub async fn settle_primary(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<Option<ConnectionId>, StoreError> {
+    let sql = whole!("WHERE organization_id = $1 ORDER BY created_at, id");
+    let rows = tx.all(sql, params![organization]).await?;
+    let all: Vec<_> = rows.iter().map(whole).collect::<Result<_, _>>()?;
+    let (is, wanted) = (all.iter().find(|(_, lifecycle)| lifecycle.is_primary()), primary(&all));
+    if is.map(|(is, _)| is.id) != wanted {
+        make_primary(tx, organization, wanted, now).await?;
+    }
+    Ok(wanted)
+}
+
+/// Makes this one primary, and no other.
+pub async fn make_primary(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    id: Option<ConnectionId>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE connections SET primary_since = NULL WHERE organization_id = $1 AND primary_since IS NOT NULL";
+    tx.execute(sql, params![organization]).await?;
+    if let Some(id) = id {
+        let sql = "UPDATE connections SET primary_since = $3 WHERE organization_id = $1 AND id = $2";
+        tx.execute(sql, params![organization, id, now]).await?;
+    }
+    Ok(())
 }

@@ -7,14 +7,18 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{InvitationId, OrganizationId, ProjectId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::invitation::{Invitation, Inviter, State};
+use crate::model::mail::Fate;
 use crate::model::membership::MembershipKind;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, project_id, organization_id, email, kind, roles, message, invited_by, created_at, expires_at,
-                    accepted_at, accepted_by, revoked_at
-             FROM invitations ",
+            "SELECT i.id, i.project_id, i.organization_id, i.email, i.kind, i.roles, i.message, i.invited_by, i.created_at,
+                    i.expires_at, i.accepted_at, i.accepted_by, i.revoked_at, i.application_id, i.redirect_uri,
+                    i.language, i.mail_id,
+                    CASE WHEN m.sent_at IS NOT NULL THEN 'sent' WHEN m.failed_at IS NOT NULL THEN 'failed'
+                         WHEN m.next_try_at IS NOT NULL THEN 'queued' END
+             FROM invitations i LEFT JOIN mails m ON m.id = i.mail_id ",
             $rest
         )
     };
@@ -29,6 +33,11 @@ fn invitation(row: &Row) -> Result<Invitation, StoreError> {
         kind: parsed(row, 4, MembershipKind::from_word)?,
         roles: json(row, 5)?,
         message: row.get(6)?,
+        application_id: row.get(13)?,
+        redirect_uri: row.get(14)?,
+        language: row.get(15)?,
+        mail: row.get(16)?,
+        fate: row.get::<Option<String>>(17)?.as_deref().and_then(Fate::from_word),
         invited_by: parsed(row, 7, Inviter::parse)?,
         created_at: row.get(8)?,
         expires_at: row.get(9)?,
@@ -43,7 +52,7 @@ pub async fn by_id(
     organization: OrganizationId,
     id: InvitationId,
 ) -> Result<Option<Invitation>, StoreError> {
-    let sql = select!("WHERE id = $2 AND organization_id = $1");
+    let sql = select!("WHERE i.id = $2 AND i.organization_id = $1");
     db.one(sql, params![organization, id]).await?.as_ref().map(invitation).transpose()
 }
 
@@ -53,7 +62,7 @@ pub async fn by_token(
     project: ProjectId,
     token: Digest,
 ) -> Result<Option<Invitation>, StoreError> {
-    let sql = select!("WHERE digest = $2 AND project_id = $1");
+    let sql = select!("WHERE i.digest = $2 AND i.project_id = $1");
     db.one(sql, params![project, token]).await?.as_ref().map(invitation).transpose()
 }
 
@@ -77,12 +86,12 @@ pub async fn page(
     (most, now): (u32, Moment),
 ) -> Result<Vec<Invitation>, StoreError> {
     let sql = select!(
-        "WHERE organization_id = $1 AND id > $2
+        "WHERE i.organization_id = $1 AND i.id > $2
            AND (CAST($3 AS TEXT) IS NULL
-                OR CAST($3 AS TEXT) = CASE WHEN accepted_at IS NOT NULL THEN 'accepted'
-                                           WHEN revoked_at IS NOT NULL THEN 'revoked'
-                                           WHEN expires_at <= $4 THEN 'expired' ELSE 'pending' END)
-         ORDER BY id LIMIT $5"
+                OR CAST($3 AS TEXT) = CASE WHEN i.accepted_at IS NOT NULL THEN 'accepted'
+                                           WHEN i.revoked_at IS NOT NULL THEN 'revoked'
+                                           WHEN i.expires_at <= $4 THEN 'expired' ELSE 'pending' END)
+         ORDER BY i.id LIMIT $5"
     );
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let rows = db.all(sql, params![organization, after, state.map(State::word), now, most]).await?;
@@ -95,8 +104,8 @@ pub async fn insert(tx: &mut Tx<'_>, made: &Invitation, token: Digest) -> Result
     tx.execute(sql, params![made.organization_id, made.email.as_str(), made.created_at]).await?;
     tx.execute(
         "INSERT INTO invitations (id, project_id, organization_id, email, kind, roles, message, invited_by, digest,
-                                  created_at, expires_at, pending)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4)",
+                                  created_at, expires_at, pending, application_id, redirect_uri, language, mail_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4, $12, $13, $14, $15)",
         params![
             made.id,
             made.project_id,
@@ -108,24 +117,25 @@ pub async fn insert(tx: &mut Tx<'_>, made: &Invitation, token: Digest) -> Result
             made.invited_by.text(),
             token,
             made.created_at,
-            made.expires_at
+            made.expires_at,
+            made.application_id,
+            made.redirect_uri.as_deref(),
+            made.language.as_deref(),
+            made.mail
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Gives another token in place of the one before, which is dead from now on. False: it waits no more. Fails with
-/// [`StoreError::Unique`] where it has run out, and another one waits for the same address.
-pub async fn renew(
-    tx: &mut Tx<'_>,
-    id: InvitationId,
-    token: Digest,
-    (by, expires_at): (Inviter, Moment),
-) -> Result<bool, StoreError> {
-    let sql = "UPDATE invitations SET digest = $2, invited_by = $3, expires_at = $4, pending = email
+/// Gives another token in place of the one before, which is dead from now on, as `after` says. False: it waits no more.
+/// Fails with [`StoreError::Unique`] where it has run out, and another one waits for the same address.
+pub async fn renew(tx: &mut Tx<'_>, after: &Invitation, token: Digest) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE invitations SET digest = $2, invited_by = $3, expires_at = $4, pending = email, mail_id = $5
                WHERE id = $1 AND accepted_at IS NULL AND revoked_at IS NULL";
-    Ok(tx.execute(sql, params![id, token, by.text(), expires_at]).await? == 1)
+    let by = after.invited_by.text();
+    Ok(tx.execute(sql, params![after.id, token, by, after.expires_at, after.mail]).await? == 1)
 }
 
 /// False: it is accepted or revoked already.

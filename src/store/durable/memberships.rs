@@ -96,6 +96,19 @@ pub async fn active_owners(
     Ok(db.all(sql, params![organization, role::OWNER, most]).await?.len())
 }
 
+/// How many active owners and administrators the organization has who are no disabled users, counted as far as `most`.
+pub async fn active_administrators(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    most: u32,
+) -> Result<usize, StoreError> {
+    let sql = "SELECT DISTINCT m.user_id FROM membership_roles r JOIN memberships m ON m.id = r.membership_id
+               JOIN users u ON u.id = m.user_id
+               WHERE r.organization_id = $1 AND r.role IN ($2, $3) AND m.status = 'active' AND u.disabled_at IS NULL
+               LIMIT $4";
+    Ok(db.all(sql, params![organization, role::OWNER, role::ADMIN, most]).await?.len())
+}
+
 /// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
 pub async fn insert(
     tx: &mut Tx<'_>,

@@ -63,10 +63,17 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
         "DELETE FROM expected_members WHERE organization_id = $1",
         "DELETE FROM invitations WHERE organization_id = $1",
         "DELETE FROM ownership_transfers WHERE organization_id = $1",
+        "DELETE FROM mails WHERE organization_id = $1",
         "DELETE FROM roles WHERE organization_id = $1",
         "DELETE FROM application_organizations WHERE organization_id = $1",
         "DELETE FROM api_key_secrets WHERE api_key_id IN (SELECT id FROM api_keys WHERE organization_id = $1)",
+        "DELETE FROM connection_tests WHERE organization_id = $1",
+        "DELETE FROM connection_run_failures
+         WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",
+        "DELETE FROM break_glass WHERE organization_id = $1",
         "UPDATE connections SET secret = NULL WHERE organization_id = $1",
+        "UPDATE connection_versions SET secret = NULL
+         WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",
     ] {
         tx.execute(sql, params![id]).await?;
     }

@@ -20,6 +20,8 @@ pub enum Kind {
     LoginFlow,
     /// What an identity provider proved of that visitor, until their own browser asks for it.
     Proof,
+    /// A visitor who tries a connection, and what came of it until their own browser asks for it.
+    Trial,
     /// A sign-out on the way to an identity provider and back.
     SignOut,
     /// How often somebody tried something.
@@ -49,7 +51,7 @@ const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::LoginFlow, Self::Proof, Self::SignOut, Self::RateCounter];
+    const ALL: [Self; 5] = [Self::LoginFlow, Self::Proof, Self::Trial, Self::SignOut, Self::RateCounter];
 
     const fn limits(self) -> Limits {
         match self {
@@ -58,6 +60,9 @@ impl Kind {
             }
             Self::Proof => {
                 Limits { entries: 50_000, value: 32 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
+            }
+            Self::Trial => {
+                Limits { entries: 10_000, value: 48 * KIB, total: 32 * MIB, when_full: WhenFull::Refuse }
             }
             Self::SignOut => {
                 Limits { entries: 20_000, value: KIB, total: 16 * MIB, when_full: WhenFull::Forget }

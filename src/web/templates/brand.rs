@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::page::ImagePath;
 use super::{Asset, Href};
+use crate::model::project::Project;
 
 /// Whose pages these are.
 #[derive(Clone, Debug)]
@@ -23,6 +24,17 @@ impl Brand {
     pub fn named(project: impl Into<String>, name: impl Into<String>) -> Self {
         let (project, name) = (project.into(), name.into());
         Self { project, name, logo: None, accent: None, support: None, privacy: None }
+    }
+
+    /// That of a project.
+    pub fn of(project: &Project) -> Self {
+        let settings = &project.settings.brand;
+        let logo = settings.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", project.id));
+        Self {
+            accent: settings.accent.as_deref().and_then(|text| text.parse().ok()),
+            logo: logo.and_then(|path| ImagePath::parse(&path)),
+            ..Self::named(project.id.to_string(), project.brand_name())
+        }
     }
 
     /// What `/assets/brand/<project>.css` answers: custom properties and nothing else. `None` if the project
@@ -94,6 +106,8 @@ pub struct NotAColour;
 impl Colour {
     pub const BLACK: Self = Self(0, 0, 0);
     pub const WHITE: Self = Self(255, 255, 255);
+    /// `--accent` of `assets/style.css`.
+    pub const HOUSE: Self = Self(0x14, 0x70, 0x5d);
 
     /// Black or white, whichever reads better on this colour: never less than 4.5 to 1.
     pub fn best_ink(self) -> Self {
@@ -201,6 +215,7 @@ mod tests {
                 assert!(part.contains(&format!("--{name}: {surface};")), "--{name} is not {surface}");
             }
         }
+        assert!(light.contains(&format!("--accent: {};", Colour::HOUSE)));
     }
 
     #[test]

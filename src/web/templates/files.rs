@@ -30,7 +30,11 @@ embedded![
     "login/organizations.html",
     "login/sign_out.html",
     "login/signed_out.html",
+    "login/trial.html",
+    "login/tried.html",
     "login/ways_out.html",
+    "mail/letter.html",
+    "mail/letter.txt",
     "messages/de.ftl",
     "messages/en.ftl",
     "welcome.html",
@@ -137,8 +141,13 @@ fn every_name(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<String>
     Ok(())
 }
 
+/// Whether it is a template of plain text, in which nothing is escaped: the texts of mails are, and nothing else.
+pub(super) fn is_text(name: &str) -> bool {
+    name.starts_with("mail/") && name.ends_with(".txt")
+}
+
 fn counts(name: &str) -> bool {
-    name.ends_with(".html") || name.starts_with("assets/") || language_tag(name).is_some()
+    name.ends_with(".html") || is_text(name) || name.starts_with("assets/") || language_tag(name).is_some()
 }
 
 /// `de-AT` for `messages/de-AT.ftl`.

@@ -53,6 +53,16 @@ impl Messages {
         }
     }
 
+    /// The message with these values, not escaped: for what is no HTML.
+    pub(super) fn line(&self, key: &str, values: &[(&str, &str)]) -> Result<String, TemplateError> {
+        let mut args = FluentArgs::new();
+        for (name, value) in values {
+            args.set((*name).to_owned(), FluentValue::from(self.fitted(value)));
+        }
+        let said = self.say(key, &args)?;
+        said.ok_or_else(|| self.fault(key, "no such message"))
+    }
+
     /// Names the file that says `key` last, and the line.
     fn fault(&self, key: &str, why: &str) -> TemplateError {
         let defines =
@@ -180,7 +190,8 @@ mod tests {
     /// The keys that templates name whole, and the beginnings of those they put together.
     fn used() -> (Vec<String>, Vec<String>) {
         let (mut whole, mut begun) = (vec![], vec![]);
-        for (_, source) in super::super::files::EMBEDDED.iter().filter(|(name, _)| name.ends_with(".html")) {
+        let is_template = |name: &str| name.ends_with(".html") || name.ends_with(".txt");
+        for (_, source) in super::super::files::EMBEDDED.iter().filter(|(name, _)| is_template(name)) {
             for part in source.split("t(\"").skip(1) {
                 let (key, rest) = part.split_once('"').unwrap();
                 let list = if rest.trim_start().starts_with('~') { &mut begun } else { &mut whole };
@@ -198,13 +209,20 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_exists() {
         let (whole, begun) = used();
-        assert!(begun.iter().all(|key| key == "error-"), "{begun:?}");
+        assert!(begun.iter().all(|key| key == "error-" || key == "mail-"), "{begun:?}");
         let of_problems = super::super::page::Problem::ALL
             .iter()
             .flat_map(|p| ["title", "text", "next"].map(|part| format!("error-{}-{part}", p.name())));
+        let of_letters = crate::model::mail::Kind::ALL.iter().flat_map(|kind| {
+            ["subject", "title", "text", "next"].map(|part| format!("mail-{}-{part}", kind.word()))
+        });
         let assets = ["mark.svg", "onward.js", "style.css"];
-        let mut expected: Vec<String> =
-            whole.into_iter().filter(|k| !assets.contains(&k.as_str())).chain(of_problems).collect();
+        let mut expected: Vec<String> = whole
+            .into_iter()
+            .filter(|k| !assets.contains(&k.as_str()))
+            .chain(of_problems)
+            .chain(of_letters)
+            .collect();
         expected.sort();
         expected.dedup();
         assert_eq!(variables(ENGLISH).into_keys().collect::<Vec<_>>(), expected);

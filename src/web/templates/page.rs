@@ -16,6 +16,8 @@ pub enum Page {
     SignOut(SignOutPage),
     Welcome(WelcomePage),
     SignedOut(SignedOutPage),
+    Trial(TrialPage),
+    Tried(TriedPage),
 }
 
 impl Page {
@@ -29,6 +31,8 @@ impl Page {
             Self::Welcome(_) => "welcome.html",
             Self::SignOut(_) => "login/sign_out.html",
             Self::SignedOut(_) => "login/signed_out.html",
+            Self::Trial(_) => "login/trial.html",
+            Self::Tried(_) => "login/tried.html",
         }
     }
 
@@ -180,6 +184,40 @@ pub struct SignedOutPage {
     pub provider: Option<String>,
 }
 
+/// Asks somebody to try a connection. Posts `csrf`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TrialPage {
+    pub connection: String,
+    /// Whose it is; absent: no organization's.
+    pub organization: Option<String>,
+    pub action: String,
+    pub csrf: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TriedPage {
+    pub worked: bool,
+    pub connection: String,
+    pub organization: Option<String>,
+    pub email: Option<String>,
+    pub domain: Option<String>,
+    /// `verified`, `not_verified`, `unclaimed` or `no_address`; absent: it did not come to that.
+    pub domain_rule: Option<&'static str>,
+    /// Why it failed, in the words of the audit trail.
+    pub reason: Option<String>,
+    /// What the provider told of the person.
+    pub claims: Vec<Told>,
+    pub id: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    pub name: String,
+    /// None: it was told, and is not read.
+    pub values: Vec<String>,
+}
+
 macro_rules! problems {
     ($($(#[$doc:meta])* $name:ident = $key:literal),* $(,)?) => {
         /// What a person can be told that went wrong. Each has three messages: `error-<name>-title`, what
@@ -223,6 +261,8 @@ problems! {
     UserDisabled = "user_disabled",
     EmailInUse = "email_in_use",
     TooManyRequests = "too_many_requests",
+    /// A link to try a connection has been used, has run out, or is none.
+    TrialOver = "trial_over",
     NotFound = "not_found",
     /// Asked for by a name that is not ours.
     WrongAddress = "wrong_address",

@@ -24,13 +24,15 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::Organizations(OrganizationsPage::default()),
         Page::SignOut(SignOutPage::default()),
         Page::SignedOut(SignedOutPage::default()),
+        Page::Trial(TrialPage::default()),
+        Page::Tried(TriedPage::default()),
     ];
     let problems = Problem::ALL.iter().map(|problem| Page::Error(ErrorPage::new(*problem)));
     full.into_iter().chain(bare).chain(problems)
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 8] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 12] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -48,7 +50,33 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 8] {
             back: Href::parse("https://app.test/"),
             provider: Some(text.to_owned()),
         }),
+        Page::Trial(TrialPage {
+            connection: at(text),
+            organization: Some(at(text)),
+            action: at("/trial"),
+            csrf: at("c"),
+        }),
+        Page::Tried(tried(text, email, true, "verified")),
+        Page::Tried(tried(text, email, false, "not_verified")),
+        Page::Tried(tried(text, email, false, "no_address")),
     ]
+}
+
+fn tried(text: &str, email: &str, worked: bool, rule: &'static str) -> TriedPage {
+    TriedPage {
+        worked,
+        connection: at(text),
+        organization: Some(at(text)),
+        email: Some(at(email)),
+        domain: Some(at(text)),
+        domain_rule: Some(rule),
+        reason: (!worked).then(|| at(text)),
+        claims: vec![
+            Told { name: at(text), values: vec![at(text), at(text)] },
+            Told { name: at(text), values: vec![] },
+        ],
+        id: at(text),
+    }
 }
 
 fn at(text: &str) -> String {

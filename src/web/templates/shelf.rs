@@ -9,9 +9,10 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, co
 use serde_json::Value as Json;
 
 use super::files::{self, EMBEDDED, Files};
+use super::letters::{self, LetterPage, Written};
 use super::messages::{Messages, tame};
 use super::monogram::{hue, monogram};
-use super::{Asset, Brand, Language, Page, TemplateError, sample};
+use super::{Asset, Brand, Colour, Language, Page, TemplateError, sample};
 
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -71,23 +72,53 @@ impl Shelf {
         language: &Language,
         brand: &Brand,
     ) -> Result<String, TemplateError> {
+        self.made(page.template(), tamed(page), language, brand)
+    }
+
+    /// A mail: its subject, its text, and the same as HTML.
+    pub(super) fn write(
+        &self,
+        letter: &LetterPage,
+        language: &Language,
+        brand: &Brand,
+    ) -> Result<Written, TemplateError> {
+        let messages = self.languages.get(language).unwrap_or(&self.english);
+        let subject = messages.line(&format!("mail-{}-subject", letter.kind.word()), &letter.words())?;
+        let page = || Value::from(Serde(serde_json::to_value(letter).unwrap_or_default()));
+        let text = self.made(letters::TEXT, page(), language, brand)?;
+        let html = self.made(letters::HTML, page(), language, brand)?;
+        Ok(Written { subject, text, html })
+    }
+
+    fn made(
+        &self,
+        template: &str,
+        page: Value,
+        language: &Language,
+        brand: &Brand,
+    ) -> Result<String, TemplateError> {
         let messages = self.languages.get(language).unwrap_or(&self.english);
         let said = messages.language();
         let context = context! {
-            page => tamed(page),
+            page => page,
             brand => brand_context(brand),
             lang => said.to_string(),
             dir => said.direction(),
             t => Value::from_dyn_object(Arc::clone(messages)),
         };
-        let template = self.environment.get_template(page.template());
-        template.and_then(|t| t.render(context)).map_err(|e| broken(&e, page.template()))
+        let found = self.environment.get_template(template);
+        found.and_then(|found| found.render(context)).map_err(|error| broken(&error, template))
     }
 
     fn try_every_page(&self) -> Result<(), TemplateError> {
         let brand = sample::brand();
         for (language, page) in self.languages.keys().flat_map(|l| sample::pages().map(move |p| (l, p))) {
             self.render(&page, language, &brand)?;
+        }
+        for (language, letter) in
+            self.languages.keys().flat_map(|l| letters::samples().map(move |letter| (l, letter)))
+        {
+            self.write(&letter, language, &brand)?;
         }
         Ok(())
     }
@@ -127,6 +158,8 @@ fn brand_context(brand: &Brand) -> Value {
         name => tame(&brand.name),
         logo => Value::from(Serde(&brand.logo)),
         stylesheet => brand.stylesheet_path(),
+        accent => brand.accent.unwrap_or(Colour::HOUSE).to_string(),
+        on_accent => brand.accent.unwrap_or(Colour::HOUSE).best_ink().to_string(),
         support => Value::from(Serde(&brand.support)),
         privacy => Value::from(Serde(&brand.privacy)),
     }
@@ -137,7 +170,10 @@ fn environment(
     assets: Arc<BTreeMap<String, Asset>>,
 ) -> Result<Environment<'static>, TemplateError> {
     let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_auto_escape_callback(|name| match files::is_text(name) {
+        true => AutoEscape::None,
+        false => AutoEscape::Html,
+    });
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.remove_filter("safe");
     environment.add_filter("monogram", |name: &str| monogram(name));
@@ -146,7 +182,7 @@ fn environment(
         Some(asset) => Ok(format!("/assets/{}/{name}", asset.version())),
         None => Err(Error::new(ErrorKind::InvalidOperation, format!("no asset {name}"))),
     });
-    for (name, source) in merged(overrides, |name| name.ends_with(".html"))? {
+    for (name, source) in merged(overrides, |name| name.ends_with(".html") || files::is_text(name))? {
         let added = environment.add_template_owned(name.clone(), source);
         added.map_err(|error| broken(&error, &name))?;
     }

@@ -47,10 +47,20 @@ impl Ids {
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
         let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
         let made = key.post("/organizations/org-a/invitations", body).await.json();
+        let test = "test_00000000000000000000000009";
+        house
+            .execute(&format!(
+                "INSERT INTO connection_tests (id, project_id, organization_id, connection_id, version, digest, created_by,
+                                               created_at, expires_at, claims)
+                 VALUES ('{test}', '{project}', '{organization}', '{connection}', 1, x'61', 'operator', 1, 2,
+                         '{{}}')"
+            ))
+            .await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let all = [
             ("organization_id", organization),
             ("connection_id", connection),
+            ("version", "1".to_owned()),
             ("domain_id", domain),
             ("user_id", user),
             ("role_id", role.to_owned()),
@@ -58,6 +68,7 @@ impl Ids {
             ("delegation_id", delegation),
             ("application_id", application),
             ("invitation_id", text(&made["invitation"]["id"])),
+            ("test_id", test.to_owned()),
             ("token", text(&made["token"])),
         ];
         Self(all.into())
@@ -69,6 +80,7 @@ impl Ids {
         let all = [
             ("organization_id", format!("org_{none}")),
             ("connection_id", format!("conn_{none}")),
+            ("version", "1".to_owned()),
             ("domain_id", format!("dom_{none}")),
             ("role_id", format!("role_{none}")),
             ("user_id", format!("user_{none}")),
@@ -76,6 +88,7 @@ impl Ids {
             ("delegation_id", format!("dlg_{none}")),
             ("application_id", format!("app_{none}")),
             ("invitation_id", format!("inv_{none}")),
+            ("test_id", format!("test_{none}")),
             ("token", none.to_owned()),
         ];
         Self(all.into())

@@ -3,11 +3,13 @@
 mod applications;
 mod audit;
 mod callers;
+mod connections;
 mod delegations;
 mod document;
 mod domains;
 mod everyone;
 mod explain;
+mod health;
 mod invitations;
 mod keys;
 mod lifecycle;
@@ -20,3 +22,4 @@ mod search;
 mod session;
 mod strangers;
 mod transfer;
+mod trials;

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::visitor::Answer;
+use crate::house::lying_idp::Says;
+use crate::house::trial::Link;
+use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const POLICY: &str = "/organizations/org-a/policy";
@@ -158,6 +160,90 @@ async fn s1_t1_enforcement_waits_for_what_keeps_people_from_being_locked_out() {
     let event = trail.iter().find(|event| event.action == "organization.policy_changed").unwrap();
     assert!(event.detail["forced_without"].as_array().unwrap().contains(&json!("second_owner_missing")));
     assert_eq!(operator.patch(POLICY, json!({"enforcement": "off"})).await.status, 200);
+}
+
+#[tokio::test]
+async fn s1_t1_s1_t2_s1_p8_each_thing_that_is_seen_to_is_missing_no_more() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let required = json!({"enforcement": "required"});
+        let missing = async || {
+            let before = house.before().await;
+            let refused = owner.patch(POLICY, required.clone()).await;
+            assert_eq!(told(&refused), (409, "enforcement_not_ready".into()), "{}", refused.body);
+            house.refused(&before, "enforcement_not_ready").await;
+            let list = refused.json()["missing"].as_array().unwrap().clone();
+            list.iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(missing().await, ["second_owner_missing", "test_missing", "break_glass_missing"]);
+        let second = house.has_member("ada@a.test", "org-a", &["owner"]).await;
+        assert_eq!(missing().await, ["test_missing", "break_glass_missing"]);
+        // Her own trial shows nothing: she may be set up by hand at the provider.
+        let tries = async |subject: &str, email: &str| {
+            let link = Link::to(&owner, &house, "ca").await;
+            house.idp_a.says(Says::that(subject, email));
+            Visitor::arrives().tries(&link).await;
+        };
+        tries("sub-ann@a.test", "ann@a.test").await;
+        tries("sub-eve", "eve@b.test").await;
+        assert_eq!(missing().await, ["test_missing", "break_glass_missing"]);
+        tries("sub-con@a.test", "con@a.test").await;
+        assert_eq!(missing().await, ["break_glass_missing"]);
+        // A way in that has never been walked, or has no second factor, is none.
+        let a = house.organization("org-a").await;
+        let sql = format!(
+            "INSERT INTO break_glass (organization_id, user_id, created_at) VALUES ('{a}', '{second}', 1)"
+        );
+        house.execute(&sql).await;
+        assert_eq!(missing().await, ["break_glass_missing"]);
+        let now = house.clock.now().millis();
+        let day = 86_400_000;
+        house.execute(&format!("UPDATE break_glass SET last_used_at = {now}")).await;
+        assert_eq!(missing().await, ["break_glass_missing"]);
+        house
+            .execute(&format!(
+                "UPDATE break_glass SET factor_verified_at = 1, last_used_at = {}",
+                now - 91 * day
+            ))
+            .await;
+        assert_eq!(missing().await, ["break_glass_missing"]);
+        house.execute(&format!("UPDATE break_glass SET last_used_at = {}", now - 89 * day)).await;
+        // Each of the others counts as it is now.
+        house.execute(&format!("UPDATE connection_tests SET ended_at = {}", now - 8 * day)).await;
+        assert_eq!(missing().await, ["test_missing"]);
+        house.execute(&format!("UPDATE connection_tests SET ended_at = {now}, version = version - 1")).await;
+        assert_eq!(missing().await, ["test_missing"], "of another version");
+        house.execute("UPDATE connection_tests SET version = version + 1").await;
+        house
+            .execute(
+                "INSERT INTO connection_runs (connection_id, version, failures, failing_since)
+                 SELECT id, version, 5, 1 FROM connections WHERE slug = 'ca'
+                 ON CONFLICT (connection_id, version) DO UPDATE SET failures = 5",
+            )
+            .await;
+        assert_eq!(missing().await, ["health_failing"]);
+        house.execute("UPDATE connection_runs SET failures = 0").await;
+        house.execute("UPDATE domains SET routing_since = NULL WHERE name = 'a.test'").await;
+        assert_eq!(missing().await, ["domain_not_verified"], "the trial of any of them shows something");
+        house.execute("UPDATE domains SET routing_since = 1, state = 'lapsed' WHERE name = 'a.test'").await;
+        assert_eq!(missing().await, ["domain_not_verified"]);
+        house.execute("UPDATE domains SET state = 'verified' WHERE name = 'a.test'").await;
+        let done = owner.patch(POLICY, required.clone()).await;
+        assert_eq!((done.status.as_u16(), &done.json()["enforcement"]), (200, &json!("required")));
+    }
+}
+
+#[tokio::test]
+async fn m17_who_switches_enforcement_on_has_just_proved_who_they_are() {
+    let house = House::opens().await;
+    let owner = Api::person(&house, "ann@a.test", "org-a").await;
+    // As if the sign-in had been longer ago than the token.
+    house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 901000").await;
+    let before = house.before().await;
+    let refused = owner.patch(POLICY, json!({"enforcement": "required"})).await;
+    assert_eq!(told(&refused), (403, "reauthentication_required".into()));
+    house.refused(&before, "reauthentication_required").await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 pub mod pages;
 mod provider;
-mod returned;
+pub mod returned;
 
 use std::time::Duration;
 

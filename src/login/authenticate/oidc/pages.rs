@@ -6,6 +6,8 @@ use tower_sessions::Session;
 
 use super::returned;
 use crate::foundation::id::ConnectionId;
+use crate::login::authenticate::trial;
+use crate::login::counted::{Evidence, Heard};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next};
@@ -21,11 +23,16 @@ pub async fn callback(
     Path(connection): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let (params, mut journey) = match taken(&visitor, &query.unwrap_or_default()).await {
+    let query = query.unwrap_or_default();
+    if let Some(page) = trial::pages::came_back(&visitor, &connection, &query).await {
+        return page;
+    }
+    let (params, mut journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
-    match complete(&visitor, &browser, &journey, &connection, &params).await {
+    let mut said = returned::Said::default();
+    match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
         Ok(authenticated) => {
             journey.login.stage = Stage::Authenticated(authenticated);
             next::proceed_at_home(&visitor, &browser, journey).await
@@ -33,11 +40,22 @@ pub async fn callback(
         Err(Stop::Refused(Refusal::IdpRefused(why))) if journey.login.asked.prompt.none && asks(&why) => {
             next::refused(&visitor, journey, Refusal::LoginRequired).await
         }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(Stop::Refused(refusal)) => {
+            let evidence = evidence(&visitor, &journey, &refusal, &said.heard);
+            next::refused_showing(&visitor, journey, refusal, evidence).await
+        }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();
             next::failed(&visitor, journey, fault).await
         }
+    }
+}
+
+/// What the refusal shows of the connection that the person was sent to.
+fn evidence(visitor: &Visitor, journey: &Journey, refusal: &Refusal, heard: &Heard) -> Option<Evidence> {
+    match &journey.login.stage {
+        Stage::Away(away) => Evidence::of(visitor, (away.connection, away.version), refusal, heard),
+        _ => None,
     }
 }
 
@@ -71,6 +89,7 @@ async fn complete(
     journey: &Journey,
     connection: &str,
     params: &Params,
+    said: &mut returned::Said,
 ) -> Result<Authenticated, Stop> {
     let broker = visitor.broker();
     let mismatch = Refusal::IdpAnswerInvalid("connection_mismatch");
@@ -84,7 +103,7 @@ async fn complete(
     let connection = found.filter(|found| found.is_active() && found.version == away.version);
     let connection = connection.ok_or(Refusal::ConnectionChanged)?;
     let connection = connection.oidc().ok_or(Refusal::ConnectionChanged)?;
-    let proof = returned::proof(visitor, connection, away, awaited, params).await?;
+    let proof = returned::proof(visitor, connection, (away, awaited), params, said).await?;
     let session = authenticate::pages::complete(visitor, browser, proof, Some(&journey.login.asked)).await?;
     Ok(Authenticated { session })
 }

@@ -1,7 +1,6 @@
 //! What a provider says of itself (OpenID Connect Discovery), or what was typed in its place.
 
 use openidconnect::AuthUrl;
-use serde::Deserialize;
 use url::Url;
 
 use crate::broker::Broker;
@@ -12,6 +11,7 @@ use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::OidcConnection;
 use crate::protocol::jose::{JwkSet, Jws};
+use crate::protocol::oidc::provider::{self, ProviderMetadata};
 
 pub struct Provider {
     connection: ConnectionId,
@@ -21,17 +21,6 @@ pub struct Provider {
     pub jwks: Url,
     /// Whether it promises `iss` in its authorization responses (RFC 9207, section 3).
     pub promises_iss: bool,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    authorization_endpoint: Url,
-    token_endpoint: Url,
-    userinfo_endpoint: Option<Url>,
-    jwks_uri: Url,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
 }
 
 /// Why nobody can be sent to a provider. `Display` is for the operator.
@@ -100,9 +89,7 @@ impl Provider {
 
     async fn discovered(broker: &Broker, connection: OidcConnection<'_>) -> Result<Self, Unusable> {
         let issuer = connection.oidc.issuer.as_str();
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        let url = Url::parse(&format!("{base}/.well-known/openid-configuration"));
-        let url = url.map_err(|_| Unusable::NoUrl(issuer.to_owned()))?;
+        let url = provider::address(issuer).ok_or_else(|| Unusable::NoUrl(issuer.to_owned()))?;
         let wanted = Wanted::new(Kind::Discovery, connection.id, &url);
         let body = broker.documents.get(&wanted, |body| read(broker, issuer, body).map(drop)).await;
         let found = body.and_then(|body| read(broker, issuer, &body).map_err(DocumentError::Unfit));
@@ -148,8 +135,8 @@ impl Provider {
 
 /// What a provider says of itself, if it can be believed: the issuer byte for byte (OpenID Connect Discovery, section
 /// 4.3; threats H17).
-fn read(broker: &Broker, issuer: &str, body: &[u8]) -> Result<Metadata, Unfit> {
-    let found: Metadata = serde_json::from_slice(body).map_err(|error| Unfit {
+fn read(broker: &Broker, issuer: &str, body: &[u8]) -> Result<ProviderMetadata, Unfit> {
+    let found: ProviderMetadata = serde_json::from_slice(body).map_err(|error| Unfit {
         reason: "idp_discovery_malformed",
         explained: format!("no discovery document: {}", lacks(&error)),
     })?;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use openidconnect::core::{
-    CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet, CoreTokenResponse,
+    CoreErrorResponseType, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet,
+    CoreTokenResponse,
 };
 use openidconnect::{
     AccessTokenHash, AuthType, AuthorizationCode, ClientId, IssuerUrl, Nonce, OAuth2TokenResponse,
@@ -16,6 +17,7 @@ use crate::egress::http::Request;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
+use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
@@ -35,17 +37,26 @@ const OLDEST: Duration = Duration::from_secs(600);
 /// For all that is asked of a provider after the return: whoever is slower is refused.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// Turns the answer into a proof, or says what was wrong with it.
+/// What the provider itself has said, believed as far as it is here.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub heard: Heard,
+    /// Of the ID token, verified.
+    pub id_token: Option<Claims>,
+    pub userinfo: Option<Claims>,
+}
+
+/// Turns the answer into a proof, or says what was wrong with it. `said`: what the provider itself has said by then.
 pub async fn proof(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
-    away: &Away,
-    awaited: &AwaitedOidc,
+    (away, awaited): (&Away, &AwaitedOidc),
     params: &Params,
+    said: &mut Said,
 ) -> Result<Proof, Stop> {
     let clock = &visitor.broker().clock;
     let started = clock.now();
-    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, away, awaited, params)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask(visitor, connection, (away, awaited), params, said)).await;
     let (label, outcome) = match asked {
         Err(_) => (Outcome::TimedOut, Err(Refusal::IdpUnreachable("too_slow").into())),
         Ok(Ok(proof)) => (Outcome::Answered, Ok(proof)),
@@ -61,10 +72,11 @@ pub async fn proof(
 async fn ask(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
-    away: &Away,
-    awaited: &AwaitedOidc,
+    (away, awaited): (&Away, &AwaitedOidc),
     params: &Params,
+    said: &mut Said,
 ) -> Result<Proof, Stop> {
+    let Said { heard, id_token: kept, userinfo: further } = said;
     let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
     let provider = Provider::of(visitor.broker(), connection).await?;
     check_issuer(connection, &provider, get("iss")?)?;
@@ -72,28 +84,32 @@ async fn ask(
         return Err(Refusal::IdpRefused(printable(error)).into());
     }
     let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
-    let answer = redeem(visitor, connection, &provider, awaited, code).await?;
+    let answer = redeem(visitor, connection, &provider, awaited, code, heard).await?;
+    // It has given us what it gives for a code of its own alone.
+    *heard = Heard::Answer;
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
-    let (claims, key) = verified(visitor, connection, &provider, awaited, id_token).await?;
+    let (claims, key) = verified(visitor, connection, (&provider, awaited), id_token, heard).await?;
+    let claims = &*kept.insert(claims);
     by_the_other_reader(visitor, connection, awaited, &answer, id_token, &key)?;
     let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
-    let userinfo = userinfo(visitor, connection, &provider, &answer, &claims, &subject).await?;
+    *further = userinfo(visitor, connection, &provider, &answer, claims, &subject).await?;
+    let userinfo = further.as_ref();
     let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
     Ok(Proof {
         connection: connection.id,
         version: away.version,
         issuer: connection.oidc.issuer.clone(),
-        email: email(connection, &claims, userinfo.as_ref())?,
+        email: email(connection, claims, userinfo)?,
         named_by: None,
-        vouched: is_vouched_for(&claims, userinfo.as_ref()),
-        profile: profile(&claims, userinfo.as_ref()),
+        vouched: is_vouched_for(claims, userinfo),
+        profile: profile(claims, userinfo),
         assurance: Assurance::from_upstream(&amr),
-        authenticated_at: authenticated_at(visitor, connection, away, &claims)?,
+        authenticated_at: authenticated_at(visitor, connection, away, claims)?,
         issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
-        facts: facts(&claims),
+        facts: facts(claims),
         upstream_session: None,
         left_out: Vec::new(),
         subject,
@@ -119,6 +135,7 @@ async fn redeem(
     provider: &Provider,
     awaited: &AwaitedOidc,
     code: &str,
+    heard: &mut Heard,
 ) -> Result<CoreTokenResponse, Stop> {
     let broker = visitor.broker();
     let redirect = RedirectUrl::new(callback(visitor, &connection));
@@ -148,7 +165,13 @@ async fn redeem(
     // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
     request.request_async(&broker.http).await.map_err(|error| {
         Stop::Refused(match error {
-            RequestTokenError::ServerResponse(_) => Refusal::IdpAnswerInvalid("token_endpoint_refused"),
+            RequestTokenError::ServerResponse(answer) => {
+                // It says of us that we are not who we say: no code that somebody makes up brings it to that.
+                if matches!(answer.error(), CoreErrorResponseType::InvalidClient) {
+                    *heard = Heard::Answer;
+                }
+                Refusal::IdpAnswerInvalid("token_endpoint_refused")
+            }
             RequestTokenError::Request(error) => {
                 names::egress_refused(error.reason());
                 Refusal::IdpUnreachable("token_endpoint")
@@ -162,9 +185,9 @@ async fn redeem(
 async fn verified(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
-    provider: &Provider,
-    awaited: &AwaitedOidc,
+    (provider, awaited): (&Provider, &AwaitedOidc),
     id_token: &CoreIdToken,
+    heard: &mut Heard,
 ) -> Result<(Claims, VerifyingKey), Stop> {
     let broker = visitor.broker();
     let settings = connection.oidc;
@@ -180,6 +203,7 @@ async fn verified(
         None => signed_by_one_of(&raw, &provider.keys_anew(broker).await?, settings),
     };
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
+    *heard = claims.sub().map_or(Heard::Answer, |subject| Heard::Person(subject.to_owned()));
 
     let leeway = Duration::from_secs(connection.settings.leeway);
     let times = claims.check_times(broker.now(), leeway).and_then(|()| claims.iat());

@@ -6,6 +6,7 @@ use super::attributes::Attributes;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::login::authenticate;
+use crate::login::counted::Heard;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject};
@@ -69,6 +70,23 @@ pub fn upstream_name(name: &NameId) -> UpstreamName {
         format: name.format.clone(),
         name_qualifier: name.name_qualifier.clone(),
         sp_name_qualifier: name.sp_name_qualifier.clone(),
+    }
+}
+
+/// For whom the provider has answered; a name that is another one each time tells nobody apart.
+pub fn heard(assertion: &Assertion) -> Heard {
+    named(&upstream_name(&assertion.name_id))
+}
+
+/// The same of what was made of an assertion.
+pub fn heard_of(proof: &Proof) -> Heard {
+    proof.upstream_session.as_ref().map_or(Heard::Answer, |session| named(&session.name))
+}
+
+fn named(name: &UpstreamName) -> Heard {
+    match name.format.as_deref() {
+        Some(name_id::TRANSIENT) => Heard::Answer,
+        _ => Heard::Person(name.value.clone()),
     }
 }
 

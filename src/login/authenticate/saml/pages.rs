@@ -8,16 +8,19 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{answered, unasked};
+use crate::broker::connection_return;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
+use crate::login::authenticate::trial;
+use crate::login::counted::Evidence;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, authenticate, next};
-use crate::model::connection::SamlConnection;
-use crate::model::login::{Authenticated, Login, Proof, PutAside, Stage, Vouched};
+use crate::model::connection::{Connection, SamlConnection};
+use crate::model::login::{Authenticated, Away, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::binding::post;
@@ -42,10 +45,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
 pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
-        Ok(connection) => connection,
-        Err(page) => return page,
-    };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
     // Parsed once: what it claims finds the flow, and what it proves is read from the same tree.
@@ -53,6 +52,16 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     let claimed = match &read {
         Ok((_, Ok(document))) => document.claimed_in_response_to(),
         _ => None,
+    };
+    if let Ok((xml, Ok(document))) = &read {
+        let answer = trial::saml::Posted { params: &params, xml, document, claimed };
+        if let Some(onward) = trial::saml::came_back(&visitor, &connection, &answer).await {
+            return onward;
+        }
+    }
+    let connection = match doorstep::named(&visitor, &connection, "login.refused", |_| None).await {
+        Ok(connection) => connection,
+        Err(page) => return page,
     };
     let login = match awaiting(&visitor, connection.id, claimed).await {
         Ok(login) => login,
@@ -163,17 +172,66 @@ impl<'a> Deref for Answered<'a> {
 impl Answered<'_> {
     async fn take(&self) -> Result<String, Told> {
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
-        let assertion = self.verified_within_limits().await?;
+        let assertion = match self.verified_within_limits().await {
+            Err(Told::Diagnosis(diagnosis)) => return Err(self.held_against_former(diagnosis).await),
+            verified => verified?,
+        };
         let Some(claimed) = self.claimed else {
             return unasked::led(self.visitor, self.connection, &assertion).await;
         };
         let nothing = || Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let login = self.login.ok_or_else(nothing)?;
-        let (away, awaited) = login.awaits_saml(self.connection.id).map_err(|_| nothing())?;
-        check_relay_state(self.params, |state| awaited.relay_state.matches(state))?;
-        let now = self.visitor.broker().now();
-        let proof = answered::proof(self.connection, Some(away), &assertion, now)?;
+        let proof =
+            self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
         self.put_aside(login, proof).await
+    }
+
+    /// What the assertion proves in the flow that waits for it.
+    fn proof(
+        &self,
+        login: &Login,
+        claimed: &str,
+        assertion: &Verified<Assertion>,
+    ) -> Result<Proof, Diagnosis> {
+        let nothing = |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
+        let (away, awaited) = login.awaits_saml(self.connection.id).map_err(nothing)?;
+        check_relay_state(self.posted.params, |state| awaited.relay_state.matches(state))?;
+        answered::proof(self.connection, Some(away), assertion, self.visitor.broker().now())
+    }
+
+    /// With what it says of the connection's settings that they do not fit what the provider vouches for.
+    fn showing(&self, diagnosis: Diagnosis, assertion: &Verified<Assertion>) -> Diagnosis {
+        let of = (self.connection.id, self.connection.version);
+        let heard = answered::heard(assertion.get());
+        let evidence = Evidence::of(self.visitor, of, &diagnosis.refusal, &heard);
+        diagnosis.showing(evidence)
+    }
+
+    /// What cannot be verified may be anybody's. But if this version has never worked, and the one before it would have
+    /// taken the very same answer to the very same question, then it is the version that is wrong.
+    async fn held_against_former(&self, diagnosis: Diagnosis) -> Told {
+        match self.former().await {
+            Ok(Some(former)) => match former.saml() {
+                Some(connection) => match (Answered { posted: self.posted, connection }).verified().await {
+                    Ok(assertion) => self.showing(diagnosis, &assertion).into(),
+                    Err(_) => diagnosis.into(),
+                },
+                None => diagnosis.into(),
+            },
+            Ok(None) => diagnosis.into(),
+            Err(stop) => Told::Stop(stop),
+        }
+    }
+
+    /// The connection as it was before, if it is still watched whether it should be so again.
+    async fn former(&self) -> Result<Option<Connection>, Stop> {
+        let Some(login) = self.login else { return Ok(None) };
+        let is_of_this = |away: &Away| away.version == self.connection.version;
+        if !login.awaits_saml(self.connection.id).is_ok_and(|(away, _)| is_of_this(away)) {
+            return Ok(None);
+        }
+        let broker = self.visitor.broker();
+        Ok(connection_return::former(&mut &broker.db, &self.connection, broker.now()).await?)
     }
 
     /// Opening what is encrypted to us is the dearest thing that a stranger can make us do, and whoever may try often
@@ -262,6 +320,26 @@ impl Answered<'_> {
     }
 }
 
+/// What an answer to a flow that only tries a connection would prove, by this connection as it is tried; and what it says,
+/// if it could be verified. Nothing is kept of it here.
+pub(in crate::login::authenticate) async fn tried(
+    visitor: &Visitor,
+    connection: SamlConnection<'_>,
+    answer: &trial::saml::Posted<'_>,
+    login: &Login,
+) -> (Result<Proof, Told>, Option<Verified<Assertion>>) {
+    let trial::saml::Posted { params, xml, document, claimed } = *answer;
+    let posted = Posted { visitor, params, xml, document: Ok(document), claimed, login: Some(login) };
+    let answered = Answered { posted: &posted, connection };
+    match answered.verified_within_limits().await {
+        Ok(assertion) => {
+            let proof = answered.proof(login, claimed.unwrap_or_default(), &assertion);
+            (proof.map_err(Told::from), Some(assertion))
+        }
+        Err(told) => (Err(told), None),
+    }
+}
+
 /// The message in the form, decoded.
 fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
     let malformed = |found: String| {
@@ -332,14 +410,17 @@ pub async fn returned(
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
     let found = said(&proof);
+    let (of, heard) = ((proof.connection, proof.version), answered::heard_of(&proof));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => {
-            let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
-            next::diagnosed(&visitor, journey, refusal, Some(&diagnosis)).await
+            let evidence = Evidence::of(&visitor, of, &refusal, &heard);
+            let wanted = refusal.wanted();
+            let diagnosis = Diagnosis::new(refusal, wanted, found).showing(evidence);
+            next::diagnosed(&visitor, journey, &diagnosis).await
         }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();

@@ -1,20 +1,20 @@
 //! Connections. A change that matters to people who are on their way counts as a new version (threats H04).
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Found, Plan, names_of, saml};
+use super::{Found, Plan, names_of};
+use crate::broker::connection_swap::{ended, was_live};
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
 use crate::manage::house_file::change::Field;
 use crate::manage::house_file::parts::{ConnectionPart, Name, OidcPart, UpstreamPart};
-use crate::model::connection::{Connection, ConnectionState, OidcSettings, Settings, Upstream};
-use crate::store::durable::connections;
+use crate::model::connection::shown::shown;
+use crate::model::connection::{
+    Connection, ConnectionState, Lifecycle, OidcSettings, Settings, Upstream, VersionState,
+};
 use crate::store::durable::engine::{Lock, StoreError};
+use crate::store::durable::{connection_versions, connections};
 
 impl Plan<'_, '_> {
     pub(super) async fn put_connections(&mut self) -> Result<(), StoreError> {
@@ -108,6 +108,7 @@ impl Plan<'_, '_> {
         };
         self.check_use(part, &connection, None);
         connections::insert(self.tx, &connection).await?;
+        self.settle(&connection, Lifecycle::default()).await?;
         self.schedule(&connection, None).await?;
         self.created("connection", &part.slug.value);
         self.introduce(&connection);
@@ -160,9 +161,19 @@ impl Plan<'_, '_> {
             return Ok(Some(id));
         }
         self.check_use(part, &after, Some(&before));
-        after.version += i64::from(fields.iter().any(|field| field.name != "display_name"));
+        if fields.iter().any(|field| field.name != "display_name") {
+            after.version = connection_versions::next(self.tx, &before).await?;
+        }
         after.updated_at = self.tools.now;
+        let mut lifecycle = connections::lifecycle_of(self.tx, id).await?;
+        if (&before.settings, &before.secret) != (&after.settings, &after.secret)
+            && was_live(&before, &lifecycle)
+        {
+            let why = (VersionState::Superseded, None);
+            lifecycle.previous_version = Some(ended(self.tx, &before, self.tools.now, why).await?);
+        }
         connections::update(self.tx, &after).await?;
+        self.settle(&after, lifecycle).await?;
         self.schedule(&after, Some(&before)).await?;
         let action = match (before.state, after.state) {
             (old, ConnectionState::Active) if old != ConnectionState::Active => {
@@ -176,6 +187,18 @@ impl Plan<'_, '_> {
         self.record_connection(action, &after, names_of(&fields)).await?;
         self.changed("connection", &part.slug.value, fields);
         Ok(Some(id))
+    }
+
+    /// Keeps what else is known of it, and which one of the organization's is primary.
+    async fn settle(&mut self, after: &Connection, mut lifecycle: Lifecycle) -> Result<(), StoreError> {
+        if after.is_active() && lifecycle.activated_at.is_none() {
+            lifecycle.activated_at = Some(self.tools.now);
+        }
+        connections::set_lifecycle(self.tx, after.id, &lifecycle).await?;
+        match after.organization_id {
+            Some(id) => connections::settle_primary(self.tx, id, self.tools.now).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Keeps what was just read and says nothing new: until when it counts, and when it is read again.
@@ -229,41 +252,5 @@ fn oidc_settings(part: &OidcPart) -> OidcSettings {
         domain_hint_parameter: part.domain_hint_parameter.clone(),
         required_claims: part.required_claims.clone(),
         always_userinfo: part.always_userinfo,
-    }
-}
-
-/// As flat as the file.
-fn shown(connection: &Connection) -> Value {
-    let settings = &connection.settings;
-    let mut shown = match &settings.upstream {
-        Upstream::Oidc(oidc) => {
-            let mut shown = object(oidc.as_ref());
-            shown.insert(
-                "required_claims".into(),
-                object(oidc.required_claims.iter().cloned().collect::<BTreeMap<_, _>>()).into(),
-            );
-            shown
-        }
-        Upstream::Saml(saml) => saml::shown(saml),
-    };
-    for (name, value) in [
-        ("type", json!(settings.upstream.word())),
-        ("display_name", json!(connection.display_name)),
-        ("state", json!(connection.state)),
-        ("jit", json!(settings.jit)),
-        ("assign_organizations", json!(settings.assign_organizations)),
-        ("default_roles", json!(settings.default_roles)),
-        ("leeway", json!(settings.leeway)),
-        ("silent_sign_in", json!(settings.silent_sign_in)),
-    ] {
-        shown.insert(name.into(), value);
-    }
-    Value::Object(shown)
-}
-
-fn object(value: impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(object)) => object,
-        _ => Map::new(),
     }
 }

@@ -1,19 +1,15 @@
 //! `[connection.…]`
 
 mod oidc;
-mod presets;
 mod saml;
 
 use super::keys::Keys;
 use super::values;
 use crate::foundation::id::ConnectionId;
+use crate::manage::connections::wanted::{LEEWAY, MOST_LEEWAY};
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::{ConnectionPart, UpstreamPart};
 use crate::model::connection::{ConnectionState, Jit};
-
-/// Most seconds of clock difference that are forgiven.
-const MOST_LEEWAY: u64 = 120;
-const LEEWAY: u64 = 60;
 
 pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
     let reader = keys.reader;

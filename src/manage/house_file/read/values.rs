@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::keys::{Keys, Reader};
+use crate::manage::connections::wanted;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::model::organization::is_slug;
 use crate::protocol::jose::Algorithm;
@@ -36,30 +37,9 @@ pub fn label(keys: &mut Keys<'_>, key: &str) -> Option<String> {
     Some(text.value)
 }
 
-/// An address of the web: https, or http on this computer, without user, password or fragment.
+/// An address of the web.
 pub fn web_address(reader: &Reader<'_>, text: &Placed<String>) -> Option<Url> {
-    let url = Url::parse(&text.value).ok();
-    let fine = url.as_ref().is_some_and(|url| {
-        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_here(url));
-        let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        secure && bare && url.has_host() && text.value.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    if !fine {
-        reader.refuse(
-            text.at,
-            "must be an https address (http only on this computer) without user, password and fragment",
-        );
-    }
-    url.filter(|_| fine)
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    reader.accept(text.at, wanted::web_address(&text.value))
 }
 
 /// As [`web_address`], as it was written.
@@ -72,22 +52,9 @@ pub fn method(keys: &mut Keys<'_>, default: Method) -> Method {
     keys.word("token_endpoint_auth_method", &METHODS).map_or(default, |method| method.value)
 }
 
-/// An algorithm that signs; `none` and the symmetric ones have no word (threats C13).
+/// An algorithm that signs.
 pub fn algorithm(reader: &Reader<'_>, name: &Placed<String>, allowed: &[Algorithm]) -> Option<Algorithm> {
-    let found = Algorithm::from_name(&name.value).filter(|algorithm| allowed.contains(algorithm));
-    if found.is_none() {
-        let known: Vec<_> = allowed.iter().map(|algorithm| algorithm.name()).collect();
-        let why = match name.value.to_ascii_uppercase().as_str() {
-            "NONE" => " (nothing unsigned is ever accepted)",
-            text if text.starts_with("HS") => " (a secret that both sides hold proves no issuer)",
-            _ => "",
-        };
-        reader.refuse(
-            name.at,
-            format!("{:?} is no algorithm for this{why}; it may be {}", name.value, known.join(", ")),
-        );
-    }
-    found
+    reader.accept(name.at, wanted::algorithm(&name.value, allowed))
 }
 
 /// Names of roles, `default` where none are given.

@@ -63,10 +63,76 @@ CREATE TABLE connections (
     -- Client secret or private key, sealed.
     secret          BYTEA,
     created_at      BIGINT NOT NULL,
-    updated_at      BIGINT NOT NULL
+    updated_at      BIGINT NOT NULL,
+    -- Since when somebody should look it over, because the provider says something else of itself.
+    review_since    BIGINT,
+    -- Where a roll back leads.
+    previous_version BIGINT,
+    -- When the settings went live that are live, or were last; absent: none ever were.
+    activated_at    BIGINT,
+    -- Since when it is the one of its organization that is meant where no other is named.
+    primary_since   BIGINT
 );
 CREATE UNIQUE INDEX connections_project_id_slug_key ON connections (project_id, slug);
 CREATE INDEX connections_by_organization ON connections (organization_id);
+CREATE UNIQUE INDEX connections_primary_key ON connections (organization_id) WHERE primary_since IS NOT NULL;
+
+-- What was made of a connection: the draft, what is live (as it was when it went live; the row above is what counts), and
+-- what was live before.
+CREATE TABLE connection_versions (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    -- draft, live, superseded, rolled_back
+    state         TEXT NOT NULL,
+    settings      TEXT NOT NULL,
+    -- Sealed, as in the row of the connection.
+    secret        BYTEA,
+    created_by    TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    activated_at  BIGINT,
+    -- The first login by it that succeeded.
+    worked_at     BIGINT,
+    ended_at      BIGINT,
+    reason        TEXT,
+    PRIMARY KEY (connection_id, version)
+);
+CREATE UNIQUE INDEX connection_versions_draft_key ON connection_versions (connection_id) WHERE state = 'draft';
+CREATE UNIQUE INDEX connection_versions_live_key ON connection_versions (connection_id) WHERE state = 'live';
+
+-- How a version of a connection does: of which nothing is known is not here.
+CREATE TABLE connection_runs (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    -- When somebody first signed in by it.
+    worked_at     BIGINT,
+    -- In a row, since somebody last did: those alone that nobody can feign.
+    failures      BIGINT NOT NULL,
+    failing_since BIGINT,
+    PRIMARY KEY (connection_id, version)
+);
+CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
+
+-- Whom they befell, each once.
+CREATE TABLE connection_run_failures (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    version       BIGINT NOT NULL,
+    who           BYTEA NOT NULL,
+    failed_at     BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, version, who)
+);
+CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);
+
+-- How many sign-ins ended how, by the hour. The list of failures is the audit trail.
+CREATE TABLE connection_hours (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    hour          BIGINT NOT NULL,
+    version       BIGINT NOT NULL,
+    -- Empty: somebody signed in.
+    reason        TEXT NOT NULL,
+    many          BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, hour, version, reason)
+);
+CREATE INDEX connection_hours_by_hour ON connection_hours (hour);
 
 CREATE TABLE domains (
     id              TEXT PRIMARY KEY,
@@ -198,6 +264,48 @@ CREATE UNIQUE INDEX memberships_exclusive_user_key ON memberships (exclusive_use
 CREATE INDEX memberships_by_user ON memberships (user_id, organization_id);
 CREATE INDEX memberships_by_source ON memberships (organization_id, source, created_at);
 
+-- Sign-ins on trial: they end in what is written here, and in nothing else.
+CREATE TABLE connection_tests (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT REFERENCES organizations (id),
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    version         BIGINT NOT NULL,
+    -- Of the token in the link.
+    digest          BYTEA NOT NULL,
+    created_by      TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    began_at        BIGINT,
+    ended_at        BIGINT,
+    outcome         TEXT,
+    reason          TEXT,
+    -- What would have been taken, and what came.
+    expected        TEXT,
+    found           TEXT,
+    subject         TEXT,
+    email           TEXT,
+    user_id         TEXT REFERENCES users (id),
+    -- Whether an administrator tried it: who may do more finds less.
+    tester          TEXT,
+    domain_rule     TEXT,
+    claims          TEXT NOT NULL
+);
+CREATE UNIQUE INDEX connection_tests_digest_key ON connection_tests (digest);
+CREATE INDEX connection_tests_by_connection ON connection_tests (connection_id, id);
+CREATE INDEX connection_tests_by_organization ON connection_tests (organization_id, outcome, ended_at);
+
+-- People who get in when their organization's own sign-in is down.
+CREATE TABLE break_glass (
+    organization_id    TEXT NOT NULL REFERENCES organizations (id),
+    user_id            TEXT NOT NULL REFERENCES users (id),
+    -- When they last showed that they hold their second factor.
+    factor_verified_at BIGINT,
+    last_used_at       BIGINT,
+    created_at         BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, user_id)
+);
+
 -- An index of memberships.roles, which stays the truth: who holds a role is found without reading every member.
 CREATE TABLE membership_roles (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
@@ -237,7 +345,13 @@ CREATE TABLE invitations (
     revoked_at      BIGINT,
     revoked_by      TEXT,
     -- The address, while it waits: one for each in an organization.
-    pending         TEXT
+    pending         TEXT,
+    -- Where who has accepted it is led to: an application, and an address that is registered there.
+    application_id  TEXT REFERENCES applications (id),
+    redirect_uri    TEXT,
+    language        TEXT,
+    -- The mail that holds its link; absent: the link was handed over.
+    mail_id         TEXT
 );
 CREATE UNIQUE INDEX invitations_digest_key ON invitations (digest);
 CREATE UNIQUE INDEX invitations_organization_id_pending_key ON invitations (organization_id, pending);
@@ -258,6 +372,32 @@ CREATE TABLE ownership_transfers (
     pending         TEXT
 );
 CREATE UNIQUE INDEX ownership_transfers_pending_key ON ownership_transfers (pending);
+
+-- Mails that wait to be sent, and what became of them. What is in one is forgotten when it is sent or given up.
+CREATE TABLE mails (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT REFERENCES organizations (id),
+    recipient       TEXT NOT NULL,
+    language        TEXT,
+    kind            TEXT NOT NULL,
+    letter          TEXT,
+    -- The secret part of its link, sealed.
+    secret          BYTEA,
+    created_at      BIGINT NOT NULL,
+    -- After this it helps nobody.
+    expires_at      BIGINT NOT NULL,
+    tries           BIGINT NOT NULL,
+    -- Absent: it is sent, given up or taken back.
+    next_try_at     BIGINT,
+    -- A node is sending it.
+    claimed_until   BIGINT,
+    sent_at         BIGINT,
+    failed_at       BIGINT,
+    failure         TEXT
+);
+CREATE INDEX mails_due ON mails (next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX mails_by_age ON mails (created_at);
 
 -- Who is expected: memberships given to an address before its owner has signed in through the connection of
 -- that address's verified domain. Used once.

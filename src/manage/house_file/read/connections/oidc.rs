@@ -2,9 +2,8 @@
 
 use url::Url;
 
-use super::presets;
 use crate::foundation::secret::Secret;
-use crate::keys::connection_secret::private_key;
+use crate::manage::connections::{presets, wanted};
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::OidcPart;
 use crate::manage::house_file::read::keys::Keys;
@@ -12,11 +11,6 @@ use crate::manage::house_file::read::values;
 use crate::model::connection::{Endpoints, Preset};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
-use crate::protocol::oauth::scope;
-
-/// Signatures that are accepted where the file says nothing (threats C13).
-const DEFAULT_ALGORITHMS: [Algorithm; 4] =
-    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 pub fn read(keys: &mut Keys<'_>) -> OidcPart {
     let preset = keys.word("preset", &["generic", "okta", "entra", "google", "keycloak"]);
@@ -58,8 +52,7 @@ fn issuer(keys: &mut Keys<'_>, preset: Preset) -> Option<Placed<(Url, String)>> 
             Placed { value: known.to_owned(), at: keys.at }
         }
     };
-    let url = values::web_address(keys.reader, &text)?;
-    keys.reader.accept(text.at, presets::check_issuer(preset, &url, &text.value))?;
+    let url = keys.reader.accept(text.at, wanted::issuer(preset, &text.value))?;
     Some(text.map(|text| (url, text)))
 }
 
@@ -67,30 +60,18 @@ fn issuer(keys: &mut Keys<'_>, preset: Preset) -> Option<Placed<(Url, String)>> 
 fn proof(keys: &mut Keys<'_>) -> (Method, Option<Secret>) {
     let reader = keys.reader;
     let (secret, key) = (keys.secret("client_secret"), keys.secret("private_key"));
-    let default = if key.is_some() && secret.is_none() { Method::PrivateKeyJwt } else { Method::SecretBasic };
-    let method = values::method(keys, default);
-    let (wanted, name, other) = match method {
-        Method::SecretBasic | Method::SecretPost => (secret, "client_secret", key),
-        Method::PrivateKeyJwt => (key, "private_key", secret),
-        Method::None => {
-            for none in [secret, key].into_iter().flatten() {
-                reader.refuse(none.at, "the method \"none\" has no secret");
-            }
-            return (method, None);
-        }
-    };
-    if let Some(other) = other {
-        reader.refuse(other.at, format!("this method of authentication takes a {name} only"));
+    let method = values::method(keys, wanted::usual_method(secret.is_some(), key.is_some()));
+    let value = |given: &Option<Placed<Secret>>| given.as_ref().map(|given| given.value.clone());
+    let place = |name| if name == "client_secret" { secret.as_ref() } else { key.as_ref() };
+    for (name, why) in wanted::proof(method, value(&secret).as_ref(), value(&key).as_ref()) {
+        reader.refuse(place(name).map_or(keys.at, |given| given.at), why);
     }
-    match &wanted {
-        None => keys.missing(name),
-        Some(key) if method == Method::PrivateKeyJwt && private_key(&key.value).is_none() => {
-            reader
-                .refuse(key.at, "must be a private key in PEM (PKCS#8): RSA of 2048 bits, P-256 or Ed25519");
-        }
-        Some(_) => {}
+    let Some(name) = wanted::proof_of(method) else { return (method, None) };
+    let given = place(name).map(|given| given.value.clone());
+    if given.is_none() {
+        keys.missing(name);
     }
-    (method, wanted.map(|secret| secret.value))
+    (method, given)
 }
 
 fn endpoints(keys: &mut Keys<'_>) -> Option<Placed<Endpoints>> {
@@ -109,21 +90,17 @@ fn endpoints(keys: &mut Keys<'_>) -> Option<Placed<Endpoints>> {
 
 fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
     let Some(list) = keys.texts("scopes") else {
-        return [scope::OPENID, scope::EMAIL, scope::PROFILE].map(str::to_owned).to_vec();
+        return wanted::SCOPES.map(str::to_owned).to_vec();
     };
     for item in &list.value {
-        if scope::split(&item.value).is_none_or(|scopes| scopes.len() != 1) {
-            keys.reader.refuse(item.at, format!("{:?} is no scope", item.value));
-        }
+        keys.reader.accept(item.at, wanted::one_scope(&item.value));
     }
-    if !list.value.iter().any(|item| item.value == scope::OPENID) {
-        keys.reader.refuse(list.at, "must name openid: without it the provider says nobody's name");
-    }
+    keys.reader.accept(list.at, wanted::all_scopes(list.value.iter().map(|item| item.value.as_str())));
     list.value.into_iter().map(|item| item.value).collect()
 }
 
 fn algorithms(keys: &mut Keys<'_>) -> Vec<Algorithm> {
-    let Some(list) = keys.texts("algorithms") else { return DEFAULT_ALGORITHMS.to_vec() };
+    let Some(list) = keys.texts("algorithms") else { return wanted::ALGORITHMS.to_vec() };
     if list.value.is_empty() {
         keys.reader.refuse(list.at, "must name at least one algorithm");
     }

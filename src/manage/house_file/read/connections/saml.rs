@@ -1,10 +1,11 @@
 //! A connection whose provider speaks SAML. The typed fields are named as elsewhere in the field (S3-34).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::foundation::secret::Secret;
 use crate::keys::brought::{self, Brought};
+use crate::manage::connections::wanted;
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::{DescribedBy, SamlPart};
 use crate::manage::house_file::read::keys::Keys;
@@ -17,8 +18,7 @@ use crate::model::connection::{
     ServiceEndpoints, Subject, WantedSignature, Wants,
 };
 use crate::model::saml_key::Purpose;
-use crate::model::user;
-use crate::protocol::saml::keys::{Certificate, SigningKey, VerifyingKey};
+use crate::protocol::saml::keys::{SigningKey, VerifyingKey};
 
 const PRESETS: [&str; 10] = [
     "generic",
@@ -33,10 +33,6 @@ const PRESETS: [&str; 10] = [
     "onelogin",
 ];
 const SIGNATURES: [&str; 5] = ["rsa-sha256", "rsa-sha384", "rsa-sha512", "ecdsa-sha256", "ecdsa-sha384"];
-/// What the binding itself puts into the query (SAML Bindings, section 3.4.4.1).
-const OF_THE_BINDING: [&str; 6] =
-    ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"];
-const MOST_ENTITY_ID: usize = 1_024;
 
 pub fn read(keys: &mut Keys<'_>) -> SamlPart {
     let preset = keys.word("preset", &PRESETS).map_or(SamlPreset::Generic, |word| word.value);
@@ -75,7 +71,7 @@ fn idp_initiated(keys: &mut Keys<'_>) -> (IdpInitiated, Option<Placed<String>>) 
     if let Some(word) = word.as_ref().filter(|word| word.value != IdpInitiated::Off)
         && !keys.is_written("default_application")
     {
-        keys.reader.refuse(word.at, "needs default_application: the application that such logins are for");
+        keys.reader.refuse(word.at, wanted::NEEDS_APPLICATION);
     }
     (word.map_or(IdpInitiated::Off, |word| word.value), application)
 }
@@ -143,13 +139,7 @@ fn typed(keys: &mut Keys<'_>) -> Typed {
     let entity_id = keys.text("idp_entity_id");
     if let Some(text) = &entity_id {
         at = at.or(Some(text.at));
-        let plain = text.value.trim() == text.value && !text.value.contains(char::is_control);
-        if !plain || text.value.chars().count() > MOST_ENTITY_ID {
-            reader.refuse(
-                text.at,
-                format!("must be an entity id: at most {MOST_ENTITY_ID} characters in one line"),
-            );
-        }
+        reader.accept(text.at, wanted::entity_id(&text.value));
     }
     let mut endpoint = |key: &str| {
         let text = keys.text(key)?;
@@ -172,8 +162,7 @@ fn typed(keys: &mut Keys<'_>) -> Typed {
 fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
     let list = keys.texts_or_references(key)?;
     let read = |text: Placed<String>| {
-        let read = Certificate::from_base64(text.value.trim());
-        keys.reader.accept(text.at, read).map(|certificate| certificate.base64())
+        keys.reader.accept(text.at, wanted::certificate(&text.value))
     };
     let mut read: Vec<_> = list.value.into_iter().filter_map(read).collect();
     read.dedup();
@@ -220,8 +209,7 @@ fn own_key(
 ) -> OwnKey {
     let pem = keys.secret(&format!("{name}_key"));
     let public = pem.as_ref().and_then(|pem| {
-        let public = public_key(&pem.value, purpose);
-        keys.reader.accept(pem.at, public.ok_or(wanted(purpose)))
+        keys.reader.accept(pem.at, wanted::own_key(&pem.value, purpose))
     });
     let certificate = own_certificate(keys, name, pem.as_ref(), public.as_ref());
     if let (Some(pem), Some(public)) = (&pem, public) {
@@ -231,20 +219,6 @@ fn own_key(
         seen.push((name.to_owned(), public));
     }
     OwnKey { pem: pem.map(|pem| pem.value), certificate }
-}
-
-fn public_key(pem: &Secret, purpose: Purpose) -> Option<VerifyingKey> {
-    if purpose == Purpose::Decryption {
-        brought::decrypting_key(pem)?;
-    }
-    brought::signing_key(pem).map(|key| key.verifying_key().clone())
-}
-
-const fn wanted(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Signing => "must be a private key in PEM (PKCS#8): RSA of 2048 to 4096 bits, P-256 or P-384",
-        Purpose::Decryption => "must be a private key in PEM (PKCS#8): RSA of 2048 to 4096 bits",
-    }
 }
 
 fn own_certificate(
@@ -267,9 +241,8 @@ fn own_certificate(
         }
         return None;
     };
-    let certificate = Certificate::from_base64(text).ok()?;
-    if key.is_some_and(|key| key != certificate.verifying_key()) {
-        keys.reader.refuse(found.at, format!("is no certificate of {purpose}_key"));
+    if let Some(key) = key {
+        keys.reader.accept(found.at, wanted::certifies(text, key, &format!("{purpose}_key")));
     }
     Some(text.clone())
 }
@@ -292,15 +265,8 @@ fn request(keys: &mut Keys<'_>, facts: &Facts, own: Option<&SigningKey>) -> Requ
 
 fn name_id_format(keys: &mut Keys<'_>, facts: &Facts) -> Option<NameIdFormat> {
     let Some(text) = keys.text("name_id_format") else { return facts.name_id_format };
-    if text.value == "none" {
-        return None;
-    }
-    let formats = ["none", "unspecified", "email_address", "persistent", "transient"];
-    let read = NameIdFormat::from_word(&text.value);
-    if read == Some(NameIdFormat::Transient) && !keys.is_written("subject_attribute") {
-        keys.reader.refuse(text.at, "needs subject_attribute: a transient name names nobody for good");
-    }
-    keys.reader.accept(text.at, read.ok_or_else(|| format!("must be one of {}", formats.join(", "))))
+    let has_subject_attribute = keys.is_written("subject_attribute");
+    keys.reader.accept(text.at, wanted::name_id_format(&text.value, has_subject_attribute)).flatten()
 }
 
 fn authn_context(keys: &mut Keys<'_>) -> Option<RequestedAuthnContext> {
@@ -319,31 +285,12 @@ fn authn_context(keys: &mut Keys<'_>) -> Option<RequestedAuthnContext> {
 
 fn login_hint(keys: &mut Keys<'_>, facts: &Facts) -> LoginHint {
     let Some(text) = keys.text("login_hint") else { return facts.login_hint() };
-    let plain = text.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    match text.value.as_str() {
-        "none" => LoginHint::None,
-        "subject" => LoginHint::Subject,
-        name if plain && name.len() <= 64 && !OF_THE_BINDING.contains(&name) => {
-            LoginHint::Parameter(text.value)
-        }
-        _ => {
-            keys.reader
-                .refuse(text.at, "must be none, subject, or the name of a parameter such as login_hint");
-            LoginHint::None
-        }
-    }
+    keys.reader.accept(text.at, wanted::login_hint(&text.value)).unwrap_or(LoginHint::None)
 }
 
 fn signature(keys: &mut Keys<'_>, own: Option<&SigningKey>) -> Option<SamlSignature> {
     let word = keys.word::<SamlSignature>("signature_algorithm", &SIGNATURES)?;
-    // The project's key is RSA.
-    let fits = match own {
-        None => word.value.is_rsa(),
-        Some(key) => key.sign(word.value.method(), b"").is_ok(),
-    };
-    if !fits {
-        keys.reader.refuse(word.at, "is not an algorithm of the key that signs");
-    }
+    keys.reader.accept(word.at, wanted::signature(word.value, own));
     Some(word.value)
 }
 
@@ -365,7 +312,7 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
         }
         table.finish();
     }
-    let mut taken = BTreeSet::new();
+    let mut taken = wanted::Claims::default();
     for (key, claims) in [("claims", &mut mapping.claims), ("claim_lists", &mut mapping.claim_lists)] {
         if let Some(table) = keys.table(key) {
             check_claims(&table, &mut taken);
@@ -375,20 +322,12 @@ fn attributes(keys: &mut Keys<'_>, facts: &Facts) -> AttributeMapping {
     mapping
 }
 
-/// What would never be told is refused here, and not left out at each login. `taken`: those that are mapped already.
-fn check_claims(table: &Keys<'_>, taken: &mut BTreeSet<String>) {
+/// `taken`: those that are mapped already.
+fn check_claims(table: &Keys<'_>, taken: &mut wanted::Claims) {
     for name in table.names() {
-        if let Err(why) = user::check_claim(&name.value) {
-            table.reader.refuse(name.at, format!("{:?} is no claim that can be mapped: {why}", name.value));
+        for why in taken.take(&name.value) {
+            table.reader.refuse(name.at, why);
         }
-        if taken.len() == user::MOST_CLAIMS {
-            table.reader.refuse(name.at, format!("a connection maps at most {} claims", user::MOST_CLAIMS));
-        }
-        if taken.contains(&name.value) {
-            let why = "is among the claims, too: a claim has one value or is a list";
-            table.reader.refuse(name.at, format!("{:?} {why}", name.value));
-        }
-        taken.insert(name.value);
     }
 }
 

@@ -1,0 +1,89 @@
+//! A connection goes back by itself to what worked before (demands 4.2): its new version has never let anybody in, and
+//! several people have failed by its fault and not by theirs.
+
+use std::time::Duration;
+
+use crate::audit::Keep;
+use crate::broker::connection_swap::{NotSwapped, Swapped, swap};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
+use crate::model::connection::{Connection, Lifecycle, Version, VersionState};
+use crate::model::readiness::FAILING;
+use crate::store::durable::connection_runs::{self, Run};
+use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
+use crate::store::durable::{connection_versions, connections};
+
+/// How long after it went live a version is watched. Later, what it took the place of may be what nobody should trust
+/// any more.
+pub const WATCHED: Duration = Duration::from_secs(86_400);
+/// How many different people it must have befallen, or networks where nobody knows who it was.
+pub const BEFELL: usize = 3;
+/// What the trail and the owners are told.
+pub const REASON: &str = "people could not sign in by the new settings";
+
+/// A version that may be in need of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspect {
+    pub project: ProjectId,
+    pub organization: Option<OrganizationId>,
+    pub connection: ConnectionId,
+}
+
+/// Those whose live version fails and never worked.
+pub async fn suspects(db: &mut impl Read, now: Moment) -> Result<Vec<Suspect>, StoreError> {
+    let found = connections::failing(db, FAILING, now.minus(WATCHED)).await?;
+    let suspect = |(project, organization, connection)| Suspect { project, organization, connection };
+    Ok(found.into_iter().map(suspect).collect())
+}
+
+/// Whether a version that went live then is still watched, and never worked.
+fn is_on_watch(lifecycle: &Lifecycle, run: &Run, now: Moment) -> bool {
+    run.worked_at.is_none() && lifecycle.activated_at.is_some_and(|at| now.since(at) <= WATCHED)
+}
+
+/// The version that a connection would return to: what was live before, if it worked.
+async fn version(
+    db: &mut impl Read,
+    connection: &Connection,
+    now: Moment,
+) -> Result<Option<Version>, StoreError> {
+    let lifecycle = connections::lifecycle_of(db, connection.id).await?;
+    let Some(previous) = lifecycle.previous_version else { return Ok(None) };
+    let run = connection_runs::of(db, connection.id, connection.version).await?;
+    if !connection.is_active() || !is_on_watch(&lifecycle, &run, now) {
+        return Ok(None);
+    }
+    let found = connection_versions::by_number(db, connection.id, previous).await?;
+    let worked = connection_runs::of(db, connection.id, previous).await?.worked_at.is_some();
+    let can_return = |found: &Version| found.state == VersionState::Superseded;
+    Ok(found.filter(|found| can_return(found) && (worked || found.worked_at.is_some())))
+}
+
+/// The connection as it was before, while it is watched whether it must be so again.
+pub async fn former(
+    db: &mut impl Read,
+    connection: &Connection,
+    now: Moment,
+) -> Result<Option<Connection>, StoreError> {
+    let found = version(db, connection, now).await?;
+    Ok(found.map(|found| Connection { settings: found.settings, secret: found.secret, ..connection.clone() }))
+}
+
+/// Takes a connection back, if that is still called for in this transaction.
+pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<Option<Swapped>, NotSwapped> {
+    if let Some(organization) = suspect.organization {
+        tx.lock(Lock::Exclusive, "organizations", &organization.to_string()).await?;
+    }
+    let id = suspect.connection;
+    tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
+    let Some(connection) = connections::by_id(tx, suspect.project, id).await? else { return Ok(None) };
+    let run = connection_runs::of(tx, id, connection.version).await?;
+    let most = i64::try_from(BEFELL).unwrap_or(i64::MAX);
+    if run.failures < FAILING || connection_runs::befell(tx, id, connection.version, most).await? < BEFELL {
+        return Ok(None);
+    }
+    match version(tx, &connection, keep.now).await? {
+        Some(previous) => swap(tx, keep, id, previous.number, Some(REASON)).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,207 @@
+//! One version of a connection takes the place of another: a draft goes live, or what was live before comes back. Whoever
+//! does it, it is one transaction, and a login that is under way by the other version begins anew (threats H04).
+
+use serde_json::Value;
+
+use crate::audit::{self, Keep};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::ConnectionId;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::connection::shown;
+use crate::model::connection::{Connection, ConnectionState, Lifecycle, Unready, Version, VersionState};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::metadata_reads::{self, MetadataRead};
+use crate::store::durable::{connection_versions, connections};
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Swapped {
+    pub before: Connection,
+    pub after: Connection,
+    /// Whether something came back that had been live before.
+    pub is_return: bool,
+}
+
+/// Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSwapped {
+    #[error("there is no such connection or version, or it is live")]
+    Unknown,
+    #[error("{0}")]
+    Unready(#[from] Unready),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Makes a version live: the draft, which keeps its number, or one that was live before, which comes back under a new one.
+/// The event says who did it, from where to where, and, if there is one, the `reason`.
+///
+/// The organization, if the connection has one, is locked by the caller, before anything else of it.
+pub async fn swap(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    id: ConnectionId,
+    to: i64,
+    reason: Option<&str>,
+) -> Result<Swapped, NotSwapped> {
+    tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
+    let before = connections::by_id(tx, keep.project.id, id).await?.ok_or(NotSwapped::Unknown)?;
+    let lifecycle = connections::lifecycle_of(tx, id).await?;
+    let to = wanted(tx, &before, &lifecycle, to).await?.ok_or(NotSwapped::Unknown)?;
+    to.settings.may_be_live(to.secret.is_some(), keep.now)?;
+    let is_return = to.state != VersionState::Draft;
+    let number = match to.number {
+        number if !is_return && number >= before.version => number,
+        _ => connection_versions::next(tx, &before).await?,
+    };
+    let previous = if was_live(&before, &lifecycle) {
+        let state = if is_return { VersionState::RolledBack } else { VersionState::Superseded };
+        Some(ended(tx, &before, keep.now, (state, reason)).await?)
+    } else {
+        None
+    };
+    let after = begun(tx, keep, &before, &to, (number, reason)).await?;
+    // What failed is nothing to return to.
+    let previous_version = previous.filter(|_| !is_return);
+    let lifecycle = Lifecycle { previous_version, activated_at: Some(keep.now), ..lifecycle };
+    connections::set_lifecycle(tx, id, &lifecycle).await?;
+    if let Some(organization) = after.organization_id {
+        connections::settle_primary(tx, organization, keep.now).await?;
+    }
+    schedule(tx, &before, &after, keep.now).await?;
+    keep.record(tx, &event(keep, &before, &after, (is_return, reason))).await?;
+    Ok(Swapped { before, after, is_return })
+}
+
+/// Whether what a connection is like now was ever live.
+pub fn was_live(connection: &Connection, lifecycle: &Lifecycle) -> bool {
+    connection.is_active() || lifecycle.activated_at.is_some()
+}
+
+/// The version of this number that may be made live. A connection that never was is its own draft.
+async fn wanted(
+    tx: &mut Tx<'_>,
+    before: &Connection,
+    lifecycle: &Lifecycle,
+    number: i64,
+) -> Result<Option<Version>, StoreError> {
+    let found = connection_versions::by_number(tx, before.id, number).await?;
+    let found = found.filter(|found| found.state != VersionState::Live);
+    let is_draft = !was_live(before, lifecycle) && number == before.version;
+    Ok(found.or_else(|| is_draft.then(|| Version::of(before, VersionState::Draft))))
+}
+
+/// Keeps what a connection is like now as something that was live, and tells under which number.
+pub async fn ended(
+    tx: &mut Tx<'_>,
+    before: &Connection,
+    now: Moment,
+    (state, reason): (VersionState, Option<&str>),
+) -> Result<i64, StoreError> {
+    let lifecycle = connections::lifecycle_of(tx, before.id).await?;
+    let known = connection_versions::live(tx, before.id).await?;
+    let known = known.unwrap_or_else(|| Version {
+        activated_at: lifecycle.activated_at,
+        ..Version::of(before, VersionState::Live)
+    });
+    let version = Version {
+        state,
+        settings: before.settings.clone(),
+        secret: before.secret.clone(),
+        ended_at: Some(now),
+        reason: reason.map(str::to_owned).or(known.reason),
+        ..known
+    };
+    connection_versions::put(tx, &version).await?;
+    Ok(version.number)
+}
+
+async fn begun(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    before: &Connection,
+    to: &Version,
+    (number, reason): (i64, Option<&str>),
+) -> Result<Connection, StoreError> {
+    let after = Connection {
+        state: ConnectionState::Active,
+        version: number,
+        settings: to.settings.clone(),
+        secret: to.secret.clone(),
+        updated_at: keep.now,
+        ..before.clone()
+    };
+    let mut live = Version {
+        number,
+        state: VersionState::Live,
+        activated_at: Some(keep.now),
+        worked_at: None,
+        ended_at: None,
+        ..to.clone()
+    };
+    if to.state == VersionState::Draft {
+        connection_versions::remove_draft(tx, before.id).await?;
+    } else {
+        let what = format!("version {} again", to.number);
+        live.created_by = keep.actor.to_string();
+        live.created_at = keep.now;
+        live.reason = Some(reason.map_or(what.clone(), |reason| format!("{what}: {reason}")));
+    }
+    connection_versions::put(tx, &live).await?;
+    connections::update(tx, &after).await?;
+    Ok(after)
+}
+
+/// What is at an address is read again soon, and what is at none no more.
+async fn schedule(
+    tx: &mut Tx<'_>,
+    before: &Connection,
+    after: &Connection,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let metadata = |connection: &Connection| connection.saml().and_then(|saml| saml.saml.metadata.clone());
+    let address =
+        |connection: &Connection| connection.saml().and_then(|saml| saml.saml.metadata_address().cloned());
+    let Some(read) = metadata(after).filter(|_| address(after).is_some()) else {
+        return metadata_reads::remove(tx, after.id).await;
+    };
+    let known = metadata_reads::find(tx, after.id).await?;
+    if known.is_some() && address(before) == address(after) {
+        return Ok(());
+    }
+    let turn = MetadataRead {
+        connection_id: after.id,
+        next_read_at: now,
+        read_at: read.read_at,
+        failures: 0,
+        failure: None,
+        offered: None,
+    };
+    metadata_reads::put(tx, &turn).await
+}
+
+fn event(
+    keep: &Keep,
+    before: &Connection,
+    after: &Connection,
+    (is_return, reason): (bool, Option<&str>),
+) -> AuditEvent {
+    let facts = |connection: &Connection| Value::Object(shown::settings(&connection.settings));
+    let (was, is) = audit::differing(&facts(before), &facts(after));
+    let action =
+        if is_return { "organization.connection.rolled_back" } else { "organization.connection.activated" };
+    let event = AuditEvent::new(keep.project.id, action, Outcome::Changed)
+        .organization(after.organization_id)
+        .actor(keep.actor)
+        .request(keep.request)
+        .subject(after.id)
+        .changing(Some(was), Some(is))
+        .with("slug", after.slug.as_str())
+        .with("version", after.version)
+        .with("version_before", before.version)
+        .with("secret_changed", before.secret != after.secret);
+    match reason {
+        Some(reason) => event.with("why", reason),
+        None => event,
+    }
+}

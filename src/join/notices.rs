@@ -1,0 +1,67 @@
+//! What an organization's people are told by mail because something has happened to it, in the transaction in which it
+//! happens: what is taken back is told to nobody.
+
+use crate::audit::Keep;
+use crate::foundation::email::Email;
+use crate::foundation::id::{MailId, OrganizationId, UserId};
+use crate::model::mail::{Kind, Letter, Mail};
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{mails, organizations, users};
+
+/// Owners of one organization that are written to.
+const MOST_OWNERS: u32 = 20;
+
+/// Tells every active owner whose address is proved. `thing` is the domain or the name of the connection that it is
+/// about.
+///
+/// ```ignore
+/// notices::owners(change.tx, change.keep, organization, Kind::ConnectionActivated, &connection.display_name).await?;
+/// ```
+pub async fn owners(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    organization: OrganizationId,
+    kind: Kind,
+    thing: &str,
+) -> Result<(), StoreError> {
+    for owner in mails::owners(tx, organization, MOST_OWNERS).await? {
+        write(tx, keep, organization, owner, |name| Letter::new(kind, name).about(thing)).await?;
+    }
+    Ok(())
+}
+
+/// Tells one person, if their address is proved; `by` is the name of whoever did it.
+pub async fn person(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    organization: OrganizationId,
+    to: UserId,
+    (kind, by): (Kind, UserId),
+) -> Result<(), StoreError> {
+    let project = keep.project.id;
+    let Some(to) = users::by_id(tx, project, to).await? else { return Ok(()) };
+    let Some(address) = to.proved_email().cloned() else { return Ok(()) };
+    let by = users::by_id(tx, project, by).await?.and_then(|user| user.profile.name);
+    write(tx, keep, organization, address, |name| Letter { person: by, ..Letter::new(kind, name) }).await
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    organization: OrganizationId,
+    to: Email,
+    letter: impl FnOnce(&str) -> Letter,
+) -> Result<(), StoreError> {
+    let Some(found) = organizations::by_id(tx, keep.project.id, organization).await? else { return Ok(()) };
+    let mail = Mail {
+        id: MailId::new(&keep.random, keep.now),
+        project_id: keep.project.id,
+        organization_id: Some(organization),
+        to,
+        language: None,
+        letter: letter(&found.display_name),
+        created_at: keep.now,
+        expires_at: keep.now.plus(Mail::TRIED_FOR),
+    };
+    mails::queue(tx, &mail, None).await
+}

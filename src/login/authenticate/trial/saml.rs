@@ -1,0 +1,95 @@
+//! The answer of a SAML identity provider to a trial: posted by another site, so without cookies. It is judged, put
+//! aside, and taken up by the browser that holds the flow and has brought it.
+
+use super::{Came, Failure, Trial, connection, pages, shown};
+use crate::foundation::id::ConnectionId;
+use crate::login::authenticate;
+use crate::login::diagnosis::Diagnosis;
+use crate::login::doorstep::Told;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer};
+use crate::model::connection_test::Claims;
+use crate::model::login::{AwaitedSaml, Login};
+use crate::protocol::oauth::params::Params;
+use crate::protocol::saml::response;
+use crate::store::ephemeral::Kind;
+use crate::web::reply::{self, Response};
+use crate::web::visitor::Visitor;
+
+/// An answer as it came.
+#[derive(Clone, Copy)]
+pub struct Posted<'a> {
+    pub params: &'a Params,
+    pub xml: &'a [u8],
+    pub document: &'a response::Posted<'a>,
+    /// The request that it says it answers.
+    pub claimed: Option<&'a str>,
+}
+
+/// Where the browser goes on that brought an answer to a trial; nothing, if it answers none.
+pub async fn came_back(visitor: &Visitor, connection: &str, posted: &Posted<'_>) -> Option<Response> {
+    let trial = match awaiting(visitor, connection, posted.claimed).await {
+        Ok(found) => found?,
+        Err(stop) => return Some(answer(visitor, Err(stop)).await),
+    };
+    let onward = put_aside(visitor, trial, posted).await;
+    Some(answer(visitor, onward).await)
+}
+
+/// The trial that waits for an answer to exactly this request, from this provider.
+async fn awaiting(visitor: &Visitor, connection: &str, claimed: Option<&str>) -> Result<Option<Trial>, Stop> {
+    let (Ok(id), Some(claimed)) = (connection.parse::<ConnectionId>(), claimed) else { return Ok(None) };
+    let Some(flow) = Login::of_request(claimed) else { return Ok(None) };
+    let found = Trial::of(visitor, flow).await?;
+    let awaits =
+        |trial: &Trial| trial.login.awaits_saml(id).is_ok_and(|(_, awaited)| awaited.request == claimed);
+    Ok(found.filter(awaits))
+}
+
+async fn put_aside(visitor: &Visitor, trial: Trial, posted: &Posted<'_>) -> Result<Response, Stop> {
+    let came = judged(visitor, &trial, posted).await?;
+    let ticket = visitor.broker().random.token();
+    let left = pages::WAITS.min(crate::login::flow::time_left(visitor, &trial.login));
+    let key = ticket.digest().text();
+    visitor.broker().ephemeral.put(Kind::Trial, &key, serde_json::to_vec(&came)?, left).await?;
+    // Of two answers to one request, one is taken.
+    let mut taken = trial.taken(visitor).await?;
+    let answers = |(_, awaited): (_, &AwaitedSaml)| Some(awaited.request.as_str()) == posted.claimed;
+    let is_same = taken.login.awaits_saml(taken.connection).is_ok_and(answers) && taken.ticket.is_none();
+    if is_same {
+        taken.ticket = Some(ticket.digest());
+    }
+    taken.keep(visitor).await?;
+    if !is_same {
+        return Err(Refusal::FlowExpired.into());
+    }
+    Ok(reply::see_other(&trial.path(visitor, &format!("/returned?ticket={}", ticket.expose()))))
+}
+
+async fn judged(visitor: &Visitor, trial: &Trial, posted: &Posted<'_>) -> Result<Came, Stop> {
+    let broker = visitor.broker();
+    let tried = match connection(&mut &broker.db, visitor, (trial.connection, trial.version)).await {
+        Ok(tried) => tried,
+        Err(Stop::Refused(refusal)) => return Ok(failed(&refusal)),
+        Err(stop) => return Err(stop),
+    };
+    let Some(tried) = tried.saml() else { return Ok(failed(&Refusal::ConnectionChanged)) };
+    let (proof, assertion) = authenticate::saml::pages::tried(visitor, tried, posted, &trial.login).await;
+    let claims = assertion.map_or_else(Claims::default, |assertion| shown::of_saml(tried, assertion.get()));
+    let outcome = match proof {
+        Ok(proof) => Ok(proof),
+        Err(Told::Diagnosis(diagnosis)) => Err(of(diagnosis)),
+        Err(Told::Stop(Stop::Refused(refusal))) => Err(Failure::of(&refusal)),
+        Err(Told::Stop(stop)) => return Err(stop),
+    };
+    Ok(Came { outcome, claims })
+}
+
+fn failed(refusal: &Refusal) -> Came {
+    Came { outcome: Err(Failure::of(refusal)), claims: Claims::default() }
+}
+
+fn of(diagnosis: Diagnosis) -> Failure {
+    let reason = diagnosis.refusal.name().to_owned();
+    Failure { reason, expected: Some(diagnosis.expected), found: Some(diagnosis.found) }
+}

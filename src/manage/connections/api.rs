@@ -1,0 +1,714 @@
+//! `/connections`
+
+use std::time::Duration;
+
+use http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::body::{ConnectionBody, Kind, Meta, Part, Rest, Said, Scope, Whole};
+use super::checked::{Checked, checked};
+use super::relied_on::{Force, released};
+use super::view::{ConnectionListed, ConnectionView, Teller, VersionView, tag};
+use super::{
+    Held, Named, activate, assigned, beside, create, disable, enable, held, make_primary, redraft, roll_back,
+};
+use crate::foundation::id::ConnectionId;
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::connection::{Connection, Lifecycle, Version};
+use crate::model::permission::Permission;
+use crate::store::durable::{connection_versions, connections, organizations};
+
+pub(super) const READ: Need = Need::Permitted(Permission::ConnectionsRead);
+pub(super) const WRITE: Need = Need::Permitted(Permission::ConnectionsWrite);
+/// A stolen session leads nobody to another identity provider (threats C02).
+pub(super) const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
+/// Metadata comes along.
+pub(super) const LARGEST: Option<usize> = Some(1 << 20);
+/// What a body is refused for.
+pub(super) const OF_BODIES: [Code; 10] = [
+    Code::InvalidValue,
+    Code::DiscoveryFailed,
+    Code::IssuerMismatch,
+    Code::MetadataInvalid,
+    Code::AddressNotAllowed,
+    Code::RoleUnknown,
+    Code::RoleNotAllowed,
+    Code::RoleCeiling,
+    Code::OperatorRequired,
+    Code::Busy,
+];
+
+pub(super) fn teller(desk: &Desk) -> Teller {
+    Teller { issuer: desk.visitor.issuer(), keyring: desk.visitor.broker().keyring.clone() }
+}
+
+pub(super) fn shown(
+    status: u16,
+    teller: &Teller,
+    held: &Held,
+) -> Result<Answer<ConnectionView>, Refused> {
+    Ok(Answer::new(status, &teller.connection(held))?.etag(tag(held)))
+}
+
+/// `GET /connections` (S1-O6)
+pub struct List;
+
+/// Whose connections, and the place in the list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// By id, UUID or slug. Absent: the caller's own; for the operator, all.
+    pub organization_id: Option<String>,
+    /// `project`: the project's own, for the operator.
+    #[schemars(with = "Option<String>", extend("enum" = ["organization", "project"]))]
+    pub scope: Option<Scope>,
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections";
+    const NAME: &'static str = "list_connections";
+    const SUMMARY: &'static str = "Connections to identity providers, disabled ones too.";
+    const NEED: Need = READ;
+    const AT: At = At::AskedOrProjects;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid, Code::OperatorRequired];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<ConnectionListed>;
+
+    fn organization<'a>(query: &'a ListQuery, _: &'a NoBody) -> Option<&'a str> {
+        query.organization_id.as_deref()
+    }
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let scope = query.scope.unwrap_or_default();
+        refuse_scope(&desk, scope)?;
+        let (limit, project) = (page::limit(query.limit)?, desk.project().id);
+        let of = desk.organization.as_ref().map(|organization| organization.id);
+        let list = format!("connections {of:?} {scope:?}");
+        let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
+        let db = &mut desk.db();
+        let found = match (of, scope) {
+            (None, Scope::Organization) => {
+                connections::page_of_all(db, project, &after, limit + 1).await?
+            }
+            (of, _) => connections::page(db, project, of, &after, limit + 1).await?,
+        };
+        let (found, next_cursor) =
+            page::of(found, limit, &list, |last: &(Connection, _)| vec![last.0.id.to_string()]);
+        let drafts = drafts(&desk, &found).await?;
+        let view = |(connection, lifecycle): &(Connection, Lifecycle)| {
+            let draft = drafts.iter().find(|(id, _)| *id == connection.id).map(|(_, number)| *number);
+            ConnectionListed::of(connection, lifecycle, draft)
+        };
+        Answer::new(200, &Page { items: found.iter().map(view).collect(), next_cursor })
+    }
+}
+
+/// The drafts of one page.
+async fn drafts(
+    desk: &Desk,
+    found: &[(Connection, Lifecycle)],
+) -> Result<Vec<(ConnectionId, i64)>, Refused> {
+    match (found.first(), found.last()) {
+        (Some((first, _)), Some((last, _))) => {
+            Ok(connection_versions::drafts_between(&mut desk.db(), first.id, last.id).await?)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What is the project's own is the operator's alone.
+fn refuse_scope(desk: &Desk, scope: Scope) -> Result<(), Refused> {
+    if scope == Scope::Project && !desk.caller.is_operator() {
+        return Err(Refused::new(Code::OperatorRequired, "connections of the project are the operator's"));
+    }
+    Ok(())
+}
+
+/// `POST /connections` (S1-P1 to S1-P4)
+pub struct Create;
+
+impl Operation for Create {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections";
+    const NAME: &'static str = "create_connection";
+    const SUMMARY: &'static str = "Makes a connection: a draft, unless it is to be active at once.";
+    const NEED: Need = WRITE;
+    const AT: At = At::AskedOrProjects;
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] = &of_bodies([
+        Code::OrganizationRequired,
+        Code::LimitReached,
+        Code::ConnectionExists,
+        Code::ConnectionIncomplete,
+        Code::NoVersion,
+        Code::Untested,
+    ]);
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    const LARGEST: Option<usize> = LARGEST;
+    type Query = NoQuery;
+    type Body = Whole;
+    type Answer = ConnectionView;
+
+    fn organization<'a>(_: &'a NoQuery, body: &'a Whole) -> Option<&'a str> {
+        body.0.meta.organization_id.as_deref()
+    }
+
+    async fn run(desk: Desk, _: NoQuery, body: Whole) -> Result<Answer<Self::Answer>, Refused> {
+        let scope = body.0.meta.scope.unwrap_or_default();
+        refuse_scope(&desk, scope)?;
+        match (&desk.organization, scope) {
+            (Some(_), Scope::Project) => {
+                return Err(Refused::value("/scope", "a connection of the project is no organization's"));
+            }
+            (None, Scope::Organization) => {
+                let detail = "name it as organization_id, or say scope project";
+                return Err(Refused::new(Code::OrganizationRequired, detail));
+            }
+            _ => {}
+        }
+        made(desk, body.0, false).await
+    }
+}
+
+/// Codes of an operation that takes a connection.
+pub(super) const fn of_bodies(more: [Code; 6]) -> [Code; 16] {
+    let mut all = [Code::InvalidValue; 16];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = if place < OF_BODIES.len() { OF_BODIES[place] } else { more[place - OF_BODIES.len()] };
+        place += 1;
+    }
+    all
+}
+
+/// Makes a new connection of what was sent; `only`: where there is no primary one yet.
+pub(super) async fn made(
+    desk: Desk,
+    body: ConnectionBody,
+    only: bool,
+) -> Result<Answer<ConnectionView>, Refused> {
+    let ConnectionBody { meta, rest } = body;
+    let kind = meta.kind.ok_or_else(|| Refused::value("/type", "must be oidc or saml"))?;
+    if meta.slug.is_some() && !desk.caller.is_operator() {
+        return Err(Refused::new(Code::OperatorRequired, "slugs of connections are the operator's to give"));
+    }
+    let checked = judged(&desk, None, rest.said(kind)?).await?;
+    let (teller, keyring) = (teller(&desk), desk.visitor.broker().keyring.clone());
+    let of = desk.organization.as_ref().map(|organization| organization.id);
+    let (goes_live, forced) = (meta.activate == Some(true), meta.force == Some(true));
+    let (slug, display_name) = (meta.slug, meta.display_name);
+    desk.change(async move |change| {
+        let organization = match of {
+            Some(of) => Some(change.organization(of).await?),
+            None => None,
+        };
+        if let Some(of) = of.filter(|_| only)
+            && connections::primary_of(change.tx, of).await?.is_some()
+        {
+            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+        }
+        let named = Named { slug: slug.clone(), display_name: display_name.clone() };
+        let mut made = create(change, organization.as_ref(), named, (&checked, &keyring)).await?;
+        if goes_live {
+            made = activate(change, made, None, forced).await?;
+        }
+        let location = format!("{BASE}/connections/{}", made.connection.id);
+        Ok(shown(201, &teller, &made)?.location(location))
+    })
+    .await
+}
+
+/// What was said, with what can be known of it before the transaction.
+pub(super) async fn judged(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Checked, Refused> {
+    let known = base.map_or(&[][..], |base| &base.head().0.assign_organizations);
+    let names = &said.assign_organizations;
+    // Of others' organizations nobody learns here whether they exist, and what the operator has said of them stays.
+    let stays = names.iter().eq(known.iter().map(ToString::to_string).collect::<Vec<_>>().iter());
+    let assigned = match desk.caller.is_operator() {
+        _ if stays => known.to_vec(),
+        true => assigned(&mut desk.db(), desk.project().id, names).await?,
+        false if names.is_empty() => known.to_vec(),
+        false => return Err(Refused::new(Code::OperatorRequired, "assign_organizations is the operator's")),
+    };
+    let mut checked = checked(desk, base, said).await?;
+    checked.settings.assign_organizations = assigned;
+    Ok(checked)
+}
+
+/// `GET /connections/{connection_id}`
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}";
+    const NAME: &'static str = "read_connection";
+    const SUMMARY: &'static str = "One connection, with its draft and our own addresses, without secrets.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        shown(200, &teller(&desk), &asked(&desk).await?)
+    }
+}
+
+/// The connection of the path, for who only looks.
+async fn asked(desk: &Desk) -> Result<Held, Refused> {
+    let id: ConnectionId = desk.params.id("connection_id")?;
+    let db = &mut desk.db();
+    let found = connections::by_id(db, desk.project().id, id).await?.ok_or_else(Refused::hidden)?;
+    Ok(beside(db, found).await?)
+}
+
+/// `PUT /connections/{connection_id}`
+pub struct Replace;
+
+impl Operation for Replace {
+    const METHOD: Method = Method::PUT;
+    const PATH: &'static str = "/connections/{connection_id}";
+    const NAME: &'static str = "replace_connection";
+    const SUMMARY: &'static str =
+        "Makes what is sent the draft; secrets, and who a SAML provider is, stay where nothing is said of them.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &CHANGES;
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    const LARGEST: Option<usize> = LARGEST;
+    type Query = NoQuery;
+    type Body = Whole;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Whole) -> Result<Answer<Self::Answer>, Refused> {
+        let base = asked(&desk).await?;
+        let goes_live = Goes::only_if(body.0.meta.activate);
+        changed(desk, base, (body.0, false), goes_live).await
+    }
+}
+
+/// What a change of a connection is refused for.
+pub(super) const CHANGES: [Code; 16] = of_bodies([
+    Code::NotMovable,
+    Code::ConnectionIncomplete,
+    Code::NoVersion,
+    Code::Untested,
+    Code::PreconditionFailed,
+    Code::ConnectionNotActive,
+]);
+
+/// `PATCH /connections/{connection_id}`
+pub struct Patch;
+
+impl Operation for Patch {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/connections/{connection_id}";
+    const NAME: &'static str = "patch_connection";
+    const SUMMARY: &'static str = "Makes a draft of what there is with what is sent.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &CHANGES;
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    const LARGEST: Option<usize> = LARGEST;
+    type Query = NoQuery;
+    type Body = Part;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Part) -> Result<Answer<Self::Answer>, Refused> {
+        let base = asked(&desk).await?;
+        let goes_live = Goes::only_if(body.0.meta.activate);
+        changed(desk, base, (body.0, true), goes_live).await
+    }
+}
+
+/// Whether a draft goes on to be live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    Live,
+    /// If nobody signs in by what is live now.
+    LiveUnlessDependedOn,
+    Nowhere,
+}
+
+impl Goes {
+    const fn only_if(said: Option<bool>) -> Self {
+        match said {
+            Some(true) => Self::Live,
+            _ => Self::Nowhere,
+        }
+    }
+}
+
+/// Makes a draft of what was sent; `is_part`: what is not said stays as it is.
+pub(super) async fn changed(
+    desk: Desk,
+    base: Held,
+    (body, is_part): (ConnectionBody, bool),
+    goes: Goes,
+) -> Result<Answer<ConnectionView>, Refused> {
+    let ConnectionBody { meta, rest } = body;
+    stays(&desk, &base.connection, &meta).await?;
+    let checked = match (is_part, rest.is_empty()) {
+        // A name alone asks no provider.
+        (true, true) => None,
+        _ => Some(judged(&desk, Some(&base), said(&base, rest, is_part)?).await?),
+    };
+    let (teller, keyring) = (teller(&desk), desk.visitor.broker().keyring.clone());
+    let (display_name, forced) = (meta.display_name, meta.force == Some(true));
+    desk.change(async move |change| {
+        let before = held(change, base.connection.id).await?;
+        change.matches(&tag(&before))?;
+        if before.head() != base.head() {
+            return Err(Refused::new(Code::Busy, "somebody else was faster: read it again"));
+        }
+        let mut after = match &checked {
+            Some(checked) => redraft(change, before, display_name.clone(), (checked, &keyring)).await?,
+            None => super::renamed(change, before, display_name.clone()).await?,
+        };
+        if goes_on(change, &after, goes).await? {
+            after = activate(change, after, None, forced).await?;
+        }
+        shown(200, &teller, &after)
+    })
+    .await
+}
+
+fn said(base: &Held, rest: Rest, is_part: bool) -> Result<Said, Refused> {
+    let (settings, _) = base.head();
+    let kind = Kind::of(&settings.upstream);
+    if is_part { rest.over(settings).said(kind) } else { rest.said(kind) }
+}
+
+async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Result<bool, Refused> {
+    match goes {
+        Goes::Live => Ok(after.draft_number().is_some()),
+        Goes::LiveUnlessDependedOn if after.connection.is_active() && after.draft.is_some() => {
+            Ok(!super::is_depended_on(change, after.connection.id).await?)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// A connection stays where it is, and what it is (S0-04). Of whatever else there is nobody learns here.
+pub(super) async fn stays(
+    desk: &Desk,
+    connection: &Connection,
+    meta: &Meta,
+) -> Result<(), Refused> {
+    let elsewhere = match &meta.organization_id {
+        Some(name) => {
+            let found = organizations::named(&mut desk.db(), desk.project().id, name).await?;
+            found.map(|found| found.id) != connection.organization_id || connection.organization_id.is_none()
+        }
+        None => false,
+    };
+    let other_scope = match meta.scope {
+        Some(Scope::Project) => connection.organization_id.is_some(),
+        Some(Scope::Organization) => connection.organization_id.is_none(),
+        None => false,
+    };
+    let other_kind = meta.kind.is_some_and(|kind| kind != Kind::of(&connection.settings.upstream));
+    let other_slug = meta.slug.as_ref().is_some_and(|slug| *slug != connection.slug);
+    if elsewhere || other_scope || other_kind || other_slug {
+        let detail = "organization, type and slug of a connection are given once: make another connection";
+        return Err(Refused::new(Code::NotMovable, detail));
+    }
+    Ok(())
+}
+
+/// `DELETE /connections/{connection_id}` (S1-R25)
+pub struct Delete;
+
+impl Operation for Delete {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/connections/{connection_id}";
+    const NAME: &'static str = "delete_connection";
+    const SUMMARY: &'static str = "Disables the connection and drops its draft; who came by it stays known.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[204];
+    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const FRESH: Option<Duration> = FRESH;
+    type Query = Force;
+    type Body = NoBody;
+    type Answer = ();
+
+    async fn run(desk: Desk, query: Force, _: NoBody) -> Result<Answer<()>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        desk.change(async move |change| {
+            let before = held(change, id).await?;
+            removed(change, before, query).await
+        })
+        .await
+    }
+}
+
+pub(super) async fn removed(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    force: Force,
+) -> Result<Answer<()>, Refused> {
+    change.matches(&tag(&before))?;
+    released(change, &before, force).await?;
+    let id = before.connection.id;
+    disable(change, before).await?;
+    connection_versions::remove_draft(change.tx, id).await?;
+    Answer::new(204, &())
+}
+
+/// `GET /connections/{connection_id}/versions`
+pub struct Versions;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionsQuery {
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for Versions {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/versions";
+    const NAME: &'static str = "list_connection_versions";
+    const SUMMARY: &'static str = "What was made of the connection, the newest first.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = VersionsQuery;
+    type Body = NoBody;
+    type Answer = Page<VersionView>;
+
+    async fn run(desk: Desk, query: VersionsQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (limit, id) = (page::limit(query.limit)?, desk.params.id::<ConnectionId>("connection_id")?);
+        let list = format!("versions {id}");
+        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
+        let before = page::after::<1>(&list, query.cursor.as_deref())?;
+        let before = before.map(|[number]| number.parse::<i64>().map_err(wrong)).transpose()?;
+        let found = connection_versions::page(&mut desk.db(), id, before.unwrap_or(i64::MAX), limit + 1).await?;
+        let (found, next_cursor) =
+            page::of(found, limit, &list, |last: &Version| vec![last.number.to_string()]);
+        Answer::new(200, &Page { items: found.iter().map(VersionView::of).collect(), next_cursor })
+    }
+}
+
+/// `GET /connections/{connection_id}/versions/{version}`
+pub struct ReadVersion;
+
+impl Operation for ReadVersion {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/versions/{version}";
+    const NAME: &'static str = "read_connection_version";
+    const SUMMARY: &'static str = "What the connection was, or is to be, under this number.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = VersionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, number) = (desk.params.id::<ConnectionId>("connection_id")?, desk.params.id("version")?);
+        let found = connection_versions::by_number(&mut desk.db(), id, number).await?;
+        Answer::new(200, &VersionView::of(&found.ok_or_else(Refused::hidden)?))
+    }
+}
+
+/// `POST /connections/{connection_id}/activate`
+pub struct Activate;
+
+/// What is to be live.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateBody {
+    /// The draft's number, for who wants no other; absent: whatever the draft is now.
+    pub version: Option<i64>,
+    /// Also where people sign in by the connection, and nobody has tried the draft.
+    pub force: Option<bool>,
+}
+
+impl Operation for Activate {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/activate";
+    const NAME: &'static str = "activate_connection";
+    const SUMMARY: &'static str = "Makes the draft live. Whoever is on the way by the connection begins anew.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::NoVersion, Code::Untested, Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = Json<ActivateBody>;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let ActivateBody { version, force } = body.0;
+        acted(desk, Act::Activate(version, force == Some(true))).await
+    }
+}
+
+/// What is done with a connection that is there.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Activate(Option<i64>, bool),
+    RollBack(Option<i64>),
+    Disable(Force),
+    Enable,
+    MakePrimary,
+}
+
+impl Act {
+    async fn on(self, change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+        match self {
+            Self::Activate(version, forced) => activate(change, before, version, forced).await,
+            Self::RollBack(version) => roll_back(change, before, version).await,
+            Self::Disable(force) => {
+                released(change, &before, force).await?;
+                disable(change, before).await
+            }
+            Self::Enable => enable(change, before).await,
+            Self::MakePrimary => make_primary(change, before).await,
+        }
+    }
+}
+
+/// Does it with the connection of the path, and shows what that is then.
+async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> {
+    let (id, teller) = (desk.params.id::<ConnectionId>("connection_id")?, teller(&desk));
+    desk.change(async move |change| {
+        let before = held(change, id).await?;
+        change.matches(&tag(&before))?;
+        shown(200, &teller, &act.on(change, before).await?)
+    })
+    .await
+}
+
+/// `POST /connections/{connection_id}/rollback`
+pub struct RollBack;
+
+/// What is to be live again.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollBackBody {
+    /// One that was live; absent: what was live before.
+    pub version: Option<i64>,
+}
+
+impl Operation for RollBack {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/rollback";
+    const NAME: &'static str = "roll_connection_back";
+    const SUMMARY: &'static str = "Brings back what was live before, under a new number.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::NoVersion, Code::ConnectionNotActive, Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = Json<RollBackBody>;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::RollBack(body.0.version)).await
+    }
+}
+
+/// `POST /connections/{connection_id}/disable`
+pub struct Disable;
+
+impl Operation for Disable {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/disable";
+    const NAME: &'static str = "disable_connection";
+    const SUMMARY: &'static str = "Nobody signs in by it from now on.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = Force;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, query: Force, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::Disable(query)).await
+    }
+}
+
+/// `POST /connections/{connection_id}/enable`
+pub struct Enable;
+
+impl Operation for Enable {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/enable";
+    const NAME: &'static str = "enable_connection";
+    const SUMMARY: &'static str = "What was disabled is as it was before.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::Enable).await
+    }
+}
+
+/// `POST /connections/{connection_id}/primary` (S3-11)
+pub struct MakePrimary;
+
+impl Operation for MakePrimary {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/primary";
+    const NAME: &'static str = "make_connection_primary";
+    const SUMMARY: &'static str = "It is the one that is meant where no other is named; the other is no more.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] =
+        &[Code::NotMovable, Code::ConnectionNotActive, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ConnectionView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        acted(desk, Act::MakePrimary).await
+    }
+}

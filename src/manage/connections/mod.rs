@@ -1,0 +1,434 @@
+//! Connections to identity providers: drafted, made live, taken back, switched off. What is live is the row of the
+//! connection; whatever is made of it meanwhile is a version beside it, so that nobody who signs in meets it.
+
+pub mod api;
+mod body;
+mod checked;
+pub mod presets;
+mod relied_on;
+pub mod sso_provider;
+mod tested;
+mod view;
+pub mod wanted;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::authority::may_grant;
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::broker::connection_swap::{self, NotSwapped, was_live};
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ConnectionId, OrganizationId};
+use crate::join::auto::may_be_given;
+use crate::keys::connection_secret;
+use crate::keys::keyring::Keyring;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::connection::shown;
+use crate::model::connection::{
+    Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
+};
+use crate::model::organization::Organization;
+use crate::model::role;
+use crate::store::durable::engine::{Lock, Read, StoreError};
+use crate::store::durable::{applications, connection_versions, connections, organizations, roles};
+
+use checked::{Checked, NewSecret};
+pub use tested::tested;
+
+/// Connections that an organization may have.
+const MOST: u32 = 100;
+/// Whoever signed in longer ago than this does not depend on a connection.
+const DEPENDS_FOR: Duration = Duration::from_secs(90 * 86_400);
+
+/// A connection with what stands beside its row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    pub connection: Connection,
+    pub lifecycle: Lifecycle,
+    pub draft: Option<Version>,
+}
+
+impl Held {
+    /// What is worked on: the draft, or else what is live. With its secret, sealed.
+    pub fn head(&self) -> (&Settings, Option<&Vec<u8>>) {
+        match &self.draft {
+            Some(draft) => (&draft.settings, draft.secret.as_ref()),
+            None => (&self.connection.settings, self.connection.secret.as_ref()),
+        }
+    }
+
+    fn was_live(&self) -> bool {
+        was_live(&self.connection, &self.lifecycle)
+    }
+
+    /// The number of what is to be live next, if there is anything.
+    pub fn draft_number(&self) -> Option<i64> {
+        let own = (!self.was_live()).then_some(self.connection.version);
+        self.draft.as_ref().map(|draft| draft.number).or(own)
+    }
+}
+
+/// What is said of a new connection beside its settings.
+#[derive(Clone, Debug)]
+struct Named {
+    slug: Option<String>,
+    display_name: Option<String>,
+}
+
+async fn beside(db: &mut impl Read, connection: Connection) -> Result<Held, StoreError> {
+    let lifecycle = connections::lifecycle_of(db, connection.id).await?;
+    let draft = connection_versions::draft(db, connection.id).await?;
+    Ok(Held { connection, lifecycle, draft })
+}
+
+/// The connection as it is in this transaction, locked against whoever else changes it.
+async fn held(change: &mut Change<'_, '_>, id: ConnectionId) -> Result<Held, Refused> {
+    change.tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
+    let found = connections::by_id(change.tx, change.keep.project.id, id).await?;
+    Ok(beside(change.tx, found.ok_or_else(Refused::hidden)?).await?)
+}
+
+/// Makes a connection: a draft, whatever is said of it.
+async fn create(
+    change: &mut Change<'_, '_>,
+    organization: Option<&Organization>,
+    named: Named,
+    (checked, keyring): (&Checked, &Keyring),
+) -> Result<Held, Refused> {
+    let keep = change.keep;
+    let of = organization.map(|organization| organization.id);
+    let many = connections::page(change.tx, keep.project.id, of, "", MOST).await?.len();
+    if many >= MOST as usize {
+        return Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}")));
+    }
+    let settings = checked.settings.clone();
+    fits(change, of, None, &settings).await?;
+    let id = ConnectionId::new(&keep.random, keep.now);
+    let slug = named.slug.unwrap_or_else(|| usual_slug(organization, id));
+    let connection = Connection {
+        id,
+        project_id: keep.project.id,
+        organization_id: of,
+        display_name: named.display_name.unwrap_or_else(|| slug.clone()),
+        slug,
+        state: ConnectionState::Draft,
+        version: 1,
+        settings,
+        secret: sealed(change, id, &checked.secret, keyring),
+        created_at: keep.now,
+        updated_at: keep.now,
+    };
+    connections::insert(change.tx, &connection).await?;
+    let draft = Version {
+        created_by: keep.actor.to_string(),
+        created_at: keep.now,
+        ..Version::of(&connection, VersionState::Draft)
+    };
+    connection_versions::put(change.tx, &draft).await?;
+    settle_primary(change, of).await?;
+    let event = event(change, "organization.connection.created", &connection);
+    let facts = Value::Object(shown::settings(&connection.settings));
+    change.record(&event.with("version", 1).changing(None, Some(facts))).await?;
+    Ok(beside(change.tx, connection).await?)
+}
+
+/// Of the organization's name, and none that was ever given: who asks for one learns of no other one's.
+fn usual_slug(organization: Option<&Organization>, id: ConnectionId) -> String {
+    let name = organization.map_or("project", |organization| organization.slug.as_str());
+    let start: String = name.chars().take(50).collect();
+    let id = id.to_string();
+    let end: String = id.chars().skip(id.len().saturating_sub(8)).collect();
+    format!("{}-{end}", start.trim_end_matches('-'))
+}
+
+/// Makes what was said the draft, in the place of any other one. What is live stays as it is; a connection that never was
+/// live is what its draft is.
+async fn redraft(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    display_name: Option<String>,
+    (checked, keyring): (&Checked, &Keyring),
+) -> Result<Held, Refused> {
+    let keep = change.keep;
+    let connection = &before.connection;
+    rename(change, connection, display_name).await?;
+    let (known, known_secret) = before.head();
+    let secret = sealed(change, connection.id, &checked.secret, keyring);
+    let is_same_secret = secret.as_ref() == known_secret;
+    if *known == checked.settings && is_same_secret {
+        return held(change, connection.id).await;
+    }
+    fits(change, connection.organization_id, Some(known), &checked.settings).await?;
+    let draft = Version {
+        connection_id: connection.id,
+        number: connection_versions::next(change.tx, connection).await?,
+        state: VersionState::Draft,
+        settings: checked.settings.clone(),
+        secret: secret.clone(),
+        created_by: keep.actor.to_string(),
+        created_at: keep.now,
+        activated_at: None,
+        worked_at: None,
+        ended_at: None,
+        reason: None,
+    };
+    connection_versions::remove_draft(change.tx, connection.id).await?;
+    connection_versions::put(change.tx, &draft).await?;
+    let facts = |settings| Value::Object(shown::settings(settings));
+    let (was, is) = audit::differing(&facts(known), &facts(&checked.settings));
+    let event = event(change, "organization.connection.drafted", connection)
+        .with("version", draft.number)
+        .with("secret_changed", !is_same_secret)
+        .changing(Some(was), Some(is));
+    if !before.was_live() {
+        let now = held(change, connection.id).await?.connection;
+        let mirror = Connection {
+            version: draft.number,
+            settings: draft.settings,
+            secret,
+            updated_at: keep.now,
+            ..now
+        };
+        connections::update(change.tx, &mirror).await?;
+    }
+    change.record(&event).await?;
+    held(change, connection.id).await
+}
+
+/// Gives a connection another name for people, and nothing else.
+async fn renamed(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    name: Option<String>,
+) -> Result<Held, Refused> {
+    rename(change, &before.connection, name).await?;
+    held(change, before.connection.id).await
+}
+
+/// A name for people is no version: it changes at once.
+async fn rename(
+    change: &mut Change<'_, '_>,
+    before: &Connection,
+    name: Option<String>,
+) -> Result<(), Refused> {
+    let Some(display_name) = name.filter(|name| *name != before.display_name) else { return Ok(()) };
+    let (was, is) = (json!({"display_name": before.display_name}), json!({"display_name": display_name}));
+    let after = Connection { display_name, updated_at: change.keep.now, ..before.clone() };
+    connections::update(change.tx, &after).await?;
+    let event = event(change, "organization.connection.renamed", before);
+    change.record(&event.changing(Some(was), Some(is))).await
+}
+
+/// Makes the draft live. Where people sign in by the connection, somebody must have tried the draft, unless `forced`.
+async fn activate(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    version: Option<i64>,
+    forced: bool,
+) -> Result<Held, Refused> {
+    let none = || Refused::new(Code::NoVersion, "there is no draft of this number");
+    let draft = before.draft_number().filter(|draft| version.is_none_or(|wanted| wanted == *draft));
+    let draft = draft.ok_or_else(none)?;
+    let id = before.connection.id;
+    if before.connection.is_active()
+        && !forced
+        && !tested(change.tx, id, draft).await?
+        && is_depended_on(change, id).await?
+    {
+        return Err(Refused::new(Code::Untested, Code::Untested.title()));
+    }
+    swapped(change, id, draft).await
+}
+
+/// Brings back what was live before, under a new number.
+async fn roll_back(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    version: Option<i64>,
+) -> Result<Held, Refused> {
+    if !before.connection.is_active() {
+        return Err(Refused::new(Code::ConnectionNotActive, "there is nothing live to be taken back"));
+    }
+    let none = || Refused::new(Code::NoVersion, "nothing was live before, or not under this number");
+    let id = before.connection.id;
+    let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
+    let known = connection_versions::by_number(change.tx, id, to).await?;
+    let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
+    swapped(change, id, known.ok_or_else(none)?.number).await
+}
+
+async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
+    match connection_swap::swap(change.tx, change.keep, id, to, None).await {
+        Ok(_) => held(change, id).await,
+        Err(NotSwapped::Unready(why)) => Err(Refused::new(Code::ConnectionIncomplete, why.to_string())),
+        Err(NotSwapped::Unknown) => Err(Refused::new(Code::NoVersion, Code::NoVersion.title())),
+        Err(NotSwapped::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Whether people sign in by it.
+async fn is_depended_on(change: &mut Change<'_, '_>, id: ConnectionId) -> Result<bool, Refused> {
+    let since: Moment = change.keep.now.minus(DEPENDS_FOR);
+    Ok(connection_versions::is_used_since(change.tx, id, since).await?)
+}
+
+/// Switches it off. Whoever is on the way by it does not arrive; who they are stays known (S1-R25).
+async fn disable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+    if before.connection.state == ConnectionState::Disabled {
+        return Ok(before);
+    }
+    switched(change, &before, ConnectionState::Disabled, "organization.connection.deactivated").await
+}
+
+/// Switches it on again as it was; one that never was live is a draft again.
+async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+    if before.connection.state != ConnectionState::Disabled {
+        return Ok(before);
+    }
+    if before.lifecycle.activated_at.is_none() {
+        return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
+    }
+    let (settings, secret) = (&before.connection.settings, &before.connection.secret);
+    settings
+        .may_be_live(secret.is_some(), change.keep.now)
+        .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
+    switched(change, &before, ConnectionState::Active, "organization.connection.activated").await
+}
+
+async fn switched(
+    change: &mut Change<'_, '_>,
+    before: &Held,
+    state: ConnectionState,
+    action: &'static str,
+) -> Result<Held, Refused> {
+    let old = &before.connection;
+    let after = Connection {
+        state,
+        version: connection_versions::next(change.tx, old).await?,
+        updated_at: change.keep.now,
+        ..old.clone()
+    };
+    connections::update(change.tx, &after).await?;
+    settle_primary(change, after.organization_id).await?;
+    let event = event(change, action, &after)
+        .with("version", after.version)
+        .changing(Some(json!({"state": old.state})), Some(json!({"state": state})));
+    change.record(&event).await?;
+    held(change, after.id).await
+}
+
+/// Makes it the one that is meant where no other is named (S3-11).
+async fn make_primary(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+    let (id, of) = (before.connection.id, before.connection.organization_id);
+    let Some(of) = of else {
+        return Err(Refused::new(Code::NotMovable, "a connection of the project is no organization's primary one"));
+    };
+    if before.connection.state == ConnectionState::Disabled {
+        return Err(Refused::new(Code::ConnectionNotActive, "one that is disabled is never primary"));
+    }
+    if before.lifecycle.is_primary() {
+        return Ok(before);
+    }
+    let was = connections::primary_of(change.tx, of).await?.map(|was| was.id);
+    connections::make_primary(change.tx, of, Some(id), change.keep.now).await?;
+    let event = event(change, "organization.connection.made_primary", &before.connection)
+        .changing(Some(json!({"primary": was})), Some(json!({"primary": id})));
+    change.record(&event).await?;
+    held(change, id).await
+}
+
+async fn settle_primary(change: &mut Change<'_, '_>, of: Option<OrganizationId>) -> Result<(), Refused> {
+    if let Some(of) = of {
+        connections::settle_primary(change.tx, of, change.keep.now).await?;
+    }
+    Ok(())
+}
+
+/// Whether what new settings name is there, and the caller's to give; `known`: what they take the place of.
+async fn fits(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+    known: Option<&Settings>,
+    new: &Settings,
+) -> Result<(), Refused> {
+    let project = change.keep.project.id;
+    let custom = match of {
+        Some(of) => roles::permissions(change.tx, project, of).await?,
+        None => roles::own(change.tx, project, None).await?,
+    };
+    for (place, name) in new.default_roles.iter().enumerate() {
+        if known.is_none_or(|known| !known.default_roles.contains(name)) {
+            may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
+        }
+    }
+    let (Upstream::Saml(saml), pointer) = (&new.upstream, "/default_application") else { return Ok(()) };
+    if let Some(name) = &saml.default_application
+        && applications::by_client_id(change.tx, project, name).await?.is_none()
+    {
+        return Err(Refused::value(pointer, "there is no such application"));
+    }
+    Ok(())
+}
+
+/// Nobody whom a provider sends for the first time is given what administers an organization, or more than who says so
+/// may give (threats H01).
+fn may_come_as(
+    change: &Change<'_, '_>,
+    pointer: &str,
+    role: &str,
+    custom: &BTreeMap<String, Vec<String>>,
+) -> Result<(), Refused> {
+    use crate::protocol::problem::Place;
+    let at = |code: Code| Refused::at(code, Place::Pointer(pointer.into()), code.title());
+    if role::built_in(role).is_none() && !custom.contains_key(role) {
+        return Err(at(Code::RoleUnknown));
+    }
+    if !may_be_given(role, custom) {
+        return Err(at(Code::RoleNotAllowed));
+    }
+    may_grant(&change.standing, role, custom).map_err(at)
+}
+
+/// The organizations of these names, for the operator.
+async fn assigned(
+    db: &mut impl Read,
+    project: crate::foundation::id::ProjectId,
+    names: &[String],
+) -> Result<Vec<OrganizationId>, Refused> {
+    let mut ids = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        let found = organizations::named(db, project, name).await?.filter(|found| found.deleted_at.is_none());
+        let pointer = format!("/assign_organizations/{place}");
+        let found = found.ok_or_else(|| Refused::value(&pointer, "there is no such organization"))?;
+        ids.push(found.id);
+    }
+    Ok(ids)
+}
+
+fn sealed(
+    change: &Change<'_, '_>,
+    id: ConnectionId,
+    secret: &NewSecret,
+    keyring: &Keyring,
+) -> Option<Vec<u8>> {
+    match secret {
+        NewSecret::Nothing => None,
+        NewSecret::Kept(sealed) => Some(sealed.clone()),
+        NewSecret::Given(secret) => {
+            Some(connection_secret::seal(keyring, &change.keep.random, id, secret))
+        }
+    }
+}
+
+fn event(change: &Change<'_, '_>, action: &'static str, connection: &Connection) -> AuditEvent {
+    AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+        .organization(connection.organization_id)
+        .actor(change.keep.actor)
+        .request(change.keep.request)
+        .subject(connection.id)
+        .with("slug", connection.slug.as_str())
+}

@@ -1,0 +1,322 @@
+//! How a connection is shown: as it would be written, with what its provider's administrator needs of us, and never with
+//! a secret.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Held;
+use super::body::{self, Kind, OidcBody, SamlBody};
+use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Secret;
+use crate::keys::connection_secret;
+use crate::keys::keyring::Keyring;
+use crate::manage::desk::etag;
+use crate::model::connection::{
+    Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version,
+    fingerprint,
+};
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::saml::keys::Certificate;
+
+/// The end of a secret is shown of those that are long enough to stay secret.
+const SHORTEST_SHOWN: usize = 16;
+
+/// What a view needs besides the connection.
+#[derive(Clone)]
+pub struct Teller {
+    pub issuer: String,
+    pub keyring: Keyring,
+}
+
+/// What a list shows of one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ConnectionListed {
+    pub id: String,
+    /// `null`: it is the project's own.
+    pub organization_id: Option<String>,
+    pub slug: String,
+    pub display_name: String,
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["oidc", "saml"]))]
+    pub kind: &'static str,
+    #[schemars(extend("enum" = ["draft", "testing", "active", "disabled"]))]
+    pub state: &'static str,
+    pub primary: bool,
+    pub version: i64,
+    /// What may be made live; `null`: nothing.
+    pub draft_version: Option<i64>,
+    #[schemars(extend("format" = "date-time"))]
+    pub activated_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+}
+
+/// An identity provider, as an organization or the project has set it up.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ConnectionView {
+    pub id: String,
+    /// `null`: it is the project's own.
+    pub organization_id: Option<String>,
+    pub slug: String,
+    pub display_name: String,
+    #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["oidc", "saml"]))]
+    pub kind: &'static str,
+    #[schemars(extend("enum" = ["draft", "testing", "active", "disabled"]))]
+    pub state: &'static str,
+    /// Whether it is the one of the organization that is meant where no other is named.
+    pub primary: bool,
+    pub version: i64,
+    /// Where a roll back leads; `null`: nowhere.
+    pub previous_version: Option<i64>,
+    /// As it is set now, as it would be sent.
+    #[schemars(with = "SettingsView")]
+    pub settings: Map<String, Value>,
+    pub secret_set: bool,
+    /// The end of a client secret.
+    pub secret_last4: Option<String>,
+    /// Of SAML: what is known of the provider.
+    pub idp: Option<IdpView>,
+    /// What may be made live in its place; `null`: nothing, or the connection as it is.
+    pub draft: Option<DraftView>,
+    pub addresses: AddressesView,
+    #[schemars(extend("format" = "date-time"))]
+    pub activated_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+}
+
+/// As it would be sent, without secrets.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its shape is told")]
+pub enum SettingsView {
+    Oidc(Box<OidcBody>),
+    Saml(Box<SamlBody>),
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DraftView {
+    pub version: i64,
+    #[schemars(with = "SettingsView")]
+    pub settings: Map<String, Value>,
+    pub secret_set: bool,
+    pub secret_last4: Option<String>,
+    pub idp: Option<IdpView>,
+    /// An id, or the kind of who has none.
+    pub created_by: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+}
+
+/// What the provider's administrator needs of us (S1-P4).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AddressesView {
+    /// Of OpenID Connect.
+    pub redirect_uri: Option<String>,
+    /// Of SAML: our entity id.
+    pub sp_entity_id: Option<String>,
+    /// The assertion consumer service, by HTTP-POST.
+    pub sp_acs_url: Option<String>,
+    pub sp_metadata_url: Option<String>,
+    pub sp_slo_url: Option<String>,
+}
+
+/// A SAML identity provider, as it is known: typed, or read in its metadata.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct IdpView {
+    pub idp_entity_id: Option<String>,
+    pub idp_redirect_url: Option<String>,
+    pub idp_post_url: Option<String>,
+    pub idp_slo_url: Option<String>,
+    pub idp_slo_post_url: Option<String>,
+    pub certificates: Vec<CertificateView>,
+    /// When its metadata was read; `null`: it was typed.
+    #[schemars(extend("format" = "date-time"))]
+    pub metadata_read_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub metadata_valid_until: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CertificateView {
+    /// Base64 of DER.
+    pub x509: String,
+    /// SHA-256, in hexadecimal digits.
+    pub fingerprint: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub not_after: Option<String>,
+}
+
+/// What a connection was, or is to be.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct VersionView {
+    pub version: i64,
+    #[schemars(extend("enum" = ["draft", "live", "superseded", "rolled_back"]))]
+    pub state: &'static str,
+    #[schemars(with = "SettingsView")]
+    pub settings: Map<String, Value>,
+    pub secret_set: bool,
+    /// An id, or the kind of who has none.
+    pub created_by: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub activated_at: Option<String>,
+    /// When the first sign-in by it succeeded.
+    #[schemars(extend("format" = "date-time"))]
+    pub worked_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    pub ended_at: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl ConnectionListed {
+    pub fn of(it: &Connection, lifecycle: &Lifecycle, draft: Option<i64>) -> Self {
+        Self {
+            id: it.id.to_string(),
+            organization_id: it.organization_id.map(|id| id.to_string()),
+            slug: it.slug.clone(),
+            display_name: it.display_name.clone(),
+            kind: it.settings.upstream.word(),
+            state: it.state.word(),
+            primary: lifecycle.is_primary(),
+            version: it.version,
+            draft_version: draft,
+            activated_at: lifecycle.activated_at.map(|at| at.rfc3339()),
+            created_at: it.created_at.rfc3339(),
+            updated_at: it.updated_at.rfc3339(),
+        }
+    }
+}
+
+impl Teller {
+    pub fn connection(&self, held: &Held) -> ConnectionView {
+        let (it, lifecycle) = (&held.connection, &held.lifecycle);
+        let (secret_set, secret_last4) = self.secret(it.id, &it.settings, it.secret.as_ref());
+        ConnectionView {
+            id: it.id.to_string(),
+            organization_id: it.organization_id.map(|id| id.to_string()),
+            slug: it.slug.clone(),
+            display_name: it.display_name.clone(),
+            kind: it.settings.upstream.word(),
+            state: it.state.word(),
+            primary: lifecycle.is_primary(),
+            version: it.version,
+            previous_version: lifecycle.previous_version,
+            settings: body::written(&it.settings),
+            secret_set,
+            secret_last4,
+            idp: idp(&it.settings),
+            draft: held.draft.as_ref().map(|draft| self.draft(draft)),
+            addresses: self.addresses(it),
+            activated_at: lifecycle.activated_at.map(|at| at.rfc3339()),
+            created_at: it.created_at.rfc3339(),
+            updated_at: it.updated_at.rfc3339(),
+        }
+    }
+
+    fn draft(&self, it: &Version) -> DraftView {
+        let (secret_set, secret_last4) = self.secret(it.connection_id, &it.settings, it.secret.as_ref());
+        DraftView {
+            version: it.number,
+            settings: body::written(&it.settings),
+            secret_set,
+            secret_last4,
+            idp: idp(&it.settings),
+            created_by: it.created_by.clone(),
+            created_at: it.created_at.rfc3339(),
+        }
+    }
+
+    /// Whether there is one, and the end of it where it is a client secret (S1-P3).
+    fn secret(&self, id: ConnectionId, settings: &Settings, sealed: Option<&Vec<u8>>) -> (bool, Option<String>) {
+        let is_secret = match &settings.upstream {
+            Upstream::Oidc(oidc) => {
+                matches!(oidc.authentication, Method::SecretBasic | Method::SecretPost)
+            }
+            Upstream::Saml(_) => false,
+        };
+        let opened = sealed
+            .filter(|_| is_secret)
+            .and_then(|sealed| connection_secret::open(&self.keyring, id, sealed).ok());
+        (sealed.is_some(), opened.as_ref().and_then(last4))
+    }
+
+    fn addresses(&self, it: &Connection) -> AddressesView {
+        let sp = SpAddresses::of(&self.issuer, it.id);
+        let is_saml = Kind::of(&it.settings.upstream) == Kind::Saml;
+        AddressesView {
+            redirect_uri: (!is_saml).then(|| format!("{}/oidc/{}/callback", self.issuer, it.id)),
+            sp_metadata_url: is_saml.then(|| sp.entity_id.clone()),
+            sp_entity_id: is_saml.then_some(sp.entity_id),
+            sp_acs_url: is_saml.then_some(sp.acs),
+            sp_slo_url: is_saml.then_some(sp.slo),
+        }
+    }
+}
+
+fn last4(secret: &Secret) -> Option<String> {
+    let all: Vec<char> = secret.expose().chars().collect();
+    (all.len() >= SHORTEST_SHOWN).then(|| all[all.len() - 4..].iter().collect())
+}
+
+fn idp(settings: &Settings) -> Option<IdpView> {
+    let Upstream::Saml(saml) = &settings.upstream else { return None };
+    let SamlSettings { idp, metadata, .. } = saml.as_ref();
+    let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
+    let location = |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);
+    Some(IdpView {
+        idp_entity_id: entity_id,
+        idp_redirect_url: location(sso.redirect),
+        idp_post_url: location(sso.post),
+        idp_slo_url: location(slo.redirect),
+        idp_slo_post_url: location(slo.post),
+        certificates: certificates.into_iter().map(certificate).collect(),
+        metadata_read_at: metadata.as_ref().map(|metadata| metadata.read_at.rfc3339()),
+        metadata_valid_until: metadata.as_ref().and_then(|metadata| metadata.valid_until).map(|at| at.rfc3339()),
+    })
+}
+
+fn certificate(x509: String) -> CertificateView {
+    let not_after = Certificate::from_base64(&x509).ok().map(|read| read.not_after().rfc3339());
+    CertificateView { fingerprint: fingerprint(&x509), not_after, x509 }
+}
+
+impl VersionView {
+    pub fn of(it: &Version) -> Self {
+        let at = |at: Option<crate::foundation::clock::Moment>| at.map(|at| at.rfc3339());
+        Self {
+            version: it.number,
+            state: it.state.word(),
+            settings: body::written(&it.settings),
+            secret_set: it.secret.is_some(),
+            created_by: it.created_by.clone(),
+            created_at: it.created_at.rfc3339(),
+            activated_at: at(it.activated_at),
+            worked_at: at(it.worked_at),
+            ended_at: at(it.ended_at),
+            reason: it.reason.clone(),
+        }
+    }
+}
+
+/// Of what somebody may have decided by. What a provider's metadata says moves by itself.
+pub fn tag(held: &Held) -> String {
+    let Held { connection: it, lifecycle, draft } = held;
+    let draft = draft.as_ref().map(|draft| draft.number);
+    etag(&json!([
+        it.id,
+        it.display_name,
+        it.state.word(),
+        it.version,
+        draft,
+        lifecycle.previous_version,
+        lifecycle.is_primary()
+    ]))
+}

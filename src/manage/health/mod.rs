@@ -1,0 +1,208 @@
+//! How an organization is kept (S1-A1 to S1-A8): what somebody should see to, in words that say what to do, and how
+//! sign-ins through a connection end.
+
+pub mod api;
+mod view;
+
+use std::time::Duration;
+
+use super::refused::Refused;
+use crate::foundation::clock::Moment;
+use crate::model::domain::{Domain, DomainState};
+use crate::model::organization::{Enforcement, Organization};
+use crate::model::project::Project;
+use crate::model::readiness::{FAILING, Facts};
+use crate::model::role::{ADMIN, OWNER};
+use crate::model::words;
+use crate::store::durable::engine::{Read, StoreError};
+use crate::store::durable::{connection_runs, connections, domains, memberships, readiness};
+
+/// What such an organization calls itself where one person is all there is (S3-07).
+const PERSONAL: &str = "personal";
+const HOUR: Duration = Duration::from_secs(3_600);
+/// Of so many sign-ins of two hours that one in five fails is worth a look.
+const FEW: i64 = 5;
+/// Claims of one organization are few.
+const MOST: u32 = 1_000;
+
+words! {
+    Status {
+        Ok = "ok",
+        Warn = "warn",
+        Fail = "fail",
+        /// Nobody can say yet.
+        NotAvailable = "not_available",
+    }
+}
+
+/// One thing that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub id: &'static str,
+    /// In the list of requirements.
+    pub row: &'static str,
+    pub status: Status,
+    /// What to do, or that there is nothing to do.
+    pub advice: String,
+    /// Since when it is so, where that is known.
+    pub since: Option<Moment>,
+}
+
+impl Check {
+    fn new(id: &'static str, row: &'static str, status: Status, advice: impl Into<String>) -> Self {
+        Self { id, row, status, advice: advice.into(), since: None }
+    }
+}
+
+/// What is known of an organization.
+struct Known<'a> {
+    organization: &'a Organization,
+    facts: Facts,
+    /// Active owners and administrators, as far as two.
+    administrators: usize,
+    domains: Vec<Domain>,
+    to_review: Vec<(String, Moment)>,
+    failing_since: Option<Moment>,
+    /// Sign-ins of this hour and the last that ended well, and those that did not.
+    ended: (i64, i64),
+}
+
+/// Every check, in the order of the requirements. As many statements whatever the organization has.
+pub async fn checks(
+    db: &mut impl Read,
+    project: &Project,
+    organization: &Organization,
+    now: Moment,
+) -> Result<Vec<Check>, Refused> {
+    let known = known(db, project, organization, now).await?;
+    Ok(vec![
+        administrators(&known),
+        second_factor(&known),
+        of_domains(&known),
+        break_glass(&known),
+        Check::new("audit", "S1-A5", Status::Ok, "Roles and ownership are recorded with every change."),
+        Check::new(
+            "deprovisioning_test",
+            "S1-A6",
+            Status::NotAvailable,
+            "No directory can be connected yet, so nothing can be tried.",
+        ),
+        review(&known),
+        sign_ins(&known),
+    ])
+}
+
+async fn known<'a>(
+    db: &mut impl Read,
+    project: &Project,
+    organization: &'a Organization,
+    now: Moment,
+) -> Result<Known<'a>, StoreError> {
+    let (id, switches) = (organization.id, &project.settings.switches);
+    let runs = connection_runs::of_organization(db, id).await?;
+    let failing = runs.iter().filter(|(_, run)| run.failures >= FAILING);
+    Ok(Known {
+        organization,
+        facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
+        administrators: memberships::active_administrators(db, id, 2).await?,
+        domains: domains::page(db, id, None, MOST).await?,
+        to_review: connections::to_review(db, id).await?,
+        failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
+        ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
+    })
+}
+
+fn administrators(known: &Known<'_>) -> Check {
+    let is_personal = known.organization.kind.as_deref() == Some(PERSONAL);
+    let (status, advice) = match known.administrators {
+        2.. => (Status::Ok, "At least two people administer the organization."),
+        _ if is_personal => (Status::Ok, "It is one person's own organization."),
+        1 => (Status::Warn, "Give a second trusted person the role owner or admin: one can fall ill."),
+        0 => (Status::Fail, "Nobody administers the organization: ask the operator for an owner."),
+    };
+    Check::new("two_administrators", "S1-A1", status, advice)
+}
+
+fn second_factor(known: &Known<'_>) -> Check {
+    let policy = &known.organization.policy;
+    let wanted = [OWNER, ADMIN].iter().all(|role| policy.wants_mfa_of(&[(*role).to_owned()]));
+    let (status, advice) = match wanted {
+        true => (Status::Ok, "Owners and administrators need a second factor."),
+        false => (Status::Warn, "Set mfa_required_for to owner and admin in the policy."),
+    };
+    Check::new("administrators_mfa", "S1-A2", status, advice)
+}
+
+fn of_domains(known: &Known<'_>) -> Check {
+    let make = |status, advice: String| Check::new("domains_verified", "S1-A3", status, advice);
+    let enforced = known.organization.policy.enforcement == Enforcement::Required;
+    if enforced && !known.facts.domain {
+        let advice = "Members must come through the organization's own connection, and no verified domain leads there.";
+        return make(Status::Fail, advice.into());
+    }
+    if let Some(lapsed) = known.domains.iter().find(|domain| domain.state == DomainState::Lapsed) {
+        let advice = format!("Verify {} again, or give it up: its proof is gone.", lapsed.name);
+        return Check { since: lapsed.lapsed_at, ..make(Status::Warn, advice) };
+    }
+    let renews = |domain: &&Domain| domain.next_challenge.is_some() || domain.misses > 0;
+    if let Some(domain) = known.domains.iter().find(renews) {
+        let advice = format!("Publish the proof of {} that is asked for now, before it lapses.", domain.name);
+        return make(Status::Warn, advice);
+    }
+    make(Status::Ok, "Only verified domains lead anywhere or let anybody join.".into())
+}
+
+fn break_glass(known: &Known<'_>) -> Check {
+    let (status, advice) = match known.facts.break_glass {
+        true => (Status::Ok, "Somebody has shown within 90 days that they get in without the provider."),
+        // Whoever enforces is to know it (S1-A4).
+        false => (
+            Status::Fail,
+            "Nobody has shown within 90 days that they get in, with a second factor, while the provider is down.",
+        ),
+    };
+    Check::new("break_glass", "S1-A4", status, advice)
+}
+
+fn review(known: &Known<'_>) -> Check {
+    let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
+    match known.to_review.first() {
+        None => {
+            make(Status::Ok, "No provider has changed what it says of itself since you last looked.".into())
+        }
+        Some((slug, since)) => {
+            let others = known.to_review.len() - 1;
+            let more = if others == 0 { String::new() } else { format!(" and {others} more") };
+            let advice = format!(
+                "The provider of {slug}{more} has changed what it says of itself: see the audit trail, try a sign-in, \
+                 and say that you have looked."
+            );
+            Check { since: Some(*since), ..make(Status::Warn, advice) }
+        }
+    }
+}
+
+fn sign_ins(known: &Known<'_>) -> Check {
+    let make = |status, advice: String| Check::new("sign_in_failures", "S1-A8", status, advice);
+    let (well, badly) = known.ended;
+    if known.facts.failing {
+        let advice =
+            "People cannot sign in by a connection: look at its failures, and mend it or go back a version.";
+        return Check { since: known.failing_since, ..make(Status::Fail, advice.into()) };
+    }
+    if badly >= FEW && badly.saturating_mul(5) > well.saturating_add(badly) {
+        let advice = format!("{badly} of the last {} sign-ins failed: look at the failures.", well + badly);
+        return make(Status::Warn, advice);
+    }
+    make(Status::Ok, "Sign-ins go well.".into())
+}
+
+/// The worst of them.
+pub fn overall(checks: &[Check]) -> Status {
+    let is = |status| checks.iter().any(|check| check.status == status);
+    match (is(Status::Fail), is(Status::Warn)) {
+        (true, _) => Status::Fail,
+        (false, true) => Status::Warn,
+        (false, false) => Status::Ok,
+    }
+}

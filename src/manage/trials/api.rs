@@ -1,0 +1,148 @@
+//! `/connections/{connection_id}/tests`
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::make;
+use super::view::{TestMade, TestView};
+use crate::foundation::id::{ConnectionId, TestId};
+use crate::manage::api::BASE;
+use crate::manage::api::page::{self, Page};
+use crate::manage::api::route::{At, Body, Json, NoBody, NoQuery, Operation, Thing};
+use crate::manage::authority::Need;
+use crate::manage::desk::{Answer, Desk};
+use crate::manage::refused::{Code, Refused};
+use crate::model::permission::Permission;
+use crate::store::durable::connection_tests;
+use crate::store::ephemeral::Kind;
+
+const READ: Need = Need::Permitted(Permission::ConnectionsRead);
+/// Links that an organization may make in an hour.
+const LINKS: u64 = 30;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What is to be tried. The body may be left out.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTest {
+    /// Absent: the draft, or what is live where there is none.
+    #[schemars(range(min = 1))]
+    pub version: Option<i64>,
+}
+
+impl Body for CreateTest {
+    const KINDS: &'static [&'static str] = <Json<Self> as Body>::KINDS;
+    const REQUIRED: bool = false;
+    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
+        if bytes.is_empty() { Ok(Self::default()) } else { Ok(Json::read(headers, bytes)?.0) }
+    }
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Json::<Self>::schema(generator)
+    }
+}
+
+/// `POST /connections/{connection_id}/tests` (S1-P6)
+pub struct Create;
+
+impl Operation for Create {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/connections/{connection_id}/tests";
+    const NAME: &'static str = "create_connection_test";
+    const SUMMARY: &'static str =
+        "Makes a link by which somebody tries the connection as it is now, or as its draft has it.";
+    const NEED: Need = Need::Permitted(Permission::ConnectionsTest);
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[201];
+    const CODES: &'static [Code] = &[Code::InvalidValue];
+    type Query = NoQuery;
+    type Body = CreateTest;
+    type Answer = TestMade;
+
+    async fn run(desk: Desk, _: NoQuery, body: CreateTest) -> Result<Answer<Self::Answer>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let of =
+            desk.organization.as_ref().map_or_else(|| desk.project().id.to_string(), |of| of.id.to_string());
+        let counted =
+            desk.visitor.broker().ephemeral.count(Kind::RateCounter, &format!("tests {of}"), HOUR).await?;
+        if counted > LINKS {
+            return Err(Refused::new(Code::RateLimited, format!("{LINKS} links in an hour are enough")));
+        }
+        let issuer = desk.visitor.issuer();
+        desk.change(async move |change| {
+            let (test, token) = make(change, id, body.version).await?;
+            let link = format!("{issuer}/try/{}", token.expose());
+            let location = format!("{BASE}/connections/{id}/tests/{}", test.id);
+            let made = TestMade { test: TestView::of(&test, change.keep.now), link };
+            Ok(Answer::new(201, &made)?.location(location))
+        })
+        .await
+    }
+}
+
+/// `GET /connections/{connection_id}/tests`
+pub struct List;
+
+/// The place in the list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// 1 to 200; absent: 50.
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
+    pub cursor: Option<String>,
+}
+
+impl Operation for List {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/tests";
+    const NAME: &'static str = "list_connection_tests";
+    const SUMMARY: &'static str = "Sign-ins on trial, newest first, with what came of each.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = ListQuery;
+    type Body = NoBody;
+    type Answer = Page<TestView>;
+
+    async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let limit = page::limit(query.limit)?;
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let list = format!("tests {id}");
+        let before = page::after::<1>(&list, query.cursor.as_deref())?;
+        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
+        let before = before.map(|[id]| id.parse::<TestId>().map_err(wrong)).transpose()?;
+        let found = connection_tests::page(&mut desk.db(), id, before, limit + 1).await?;
+        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let items = found.iter().map(|test| TestView::of(test, desk.now)).collect();
+        Answer::new(200, &Page { items, next_cursor })
+    }
+}
+
+/// `GET /connections/{connection_id}/tests/{test_id}`
+pub struct Read;
+
+impl Operation for Read {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/connections/{connection_id}/tests/{test_id}";
+    const NAME: &'static str = "read_connection_test";
+    const SUMMARY: &'static str = "One sign-in on trial, with what came of it.";
+    const NEED: Need = READ;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[200];
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = TestView;
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let (connection, id) = (desk.params.id("connection_id")?, desk.params.id("test_id")?);
+        let found = connection_tests::of(&mut desk.db(), connection, id).await?;
+        Answer::new(200, &TestView::of(&found.ok_or_else(Refused::hidden)?, desk.now))
+    }
+}

@@ -1,0 +1,107 @@
+//! A mail that waits to be sent. What it says is put together when it is sent, in the words and colours of its project.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
+use crate::foundation::id::{MailId, OrganizationId, ProjectId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    pub id: MailId,
+    pub project_id: ProjectId,
+    pub organization_id: Option<OrganizationId>,
+    pub to: Email,
+    /// A language tag; absent: the first that there are messages in.
+    pub language: Option<String>,
+    pub letter: Letter,
+    pub created_at: Moment,
+    /// After this it helps nobody.
+    pub expires_at: Moment,
+}
+
+/// What a mail tells. Names and texts are those of strangers; a link's secret part is no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    pub kind: Kind,
+    /// The organization's name.
+    pub organization: String,
+    /// Who invites or offers, as they call themselves.
+    pub person: Option<String>,
+    /// The domain or the connection that it is about.
+    pub thing: Option<String>,
+    /// What whoever invites wants to say.
+    pub message: Option<String>,
+    /// Until when its link or offer counts.
+    pub counts_until: Option<Moment>,
+}
+
+words! {
+    /// What it is about. Each has four messages: `mail-<kind>-subject`, `-title`, `-text` and `-next`.
+    Kind {
+        Invitation = "invitation",
+        OwnershipOffered = "ownership_offered",
+        OwnershipGiven = "ownership_given",
+        OwnershipHandedOver = "ownership_handed_over",
+        /// The proof of a verified domain was not found.
+        DomainMissed = "domain_missed",
+        DomainLost = "domain_lost",
+        /// Somebody else can prove it, too.
+        DomainContested = "domain_contested",
+        /// It is to be proved anew.
+        DomainChallenge = "domain_challenge",
+        /// Nobody can say whether its proof is there.
+        DomainUnreachable = "domain_unreachable",
+        AutoJoinPaused = "auto_join_paused",
+        ConnectionActivated = "connection_activated",
+        ConnectionRolledBack = "connection_rolled_back",
+    }
+}
+
+words! {
+    /// What has become of a mail.
+    Fate { Queued = "queued", Sent = "sent", Failed = "failed" }
+}
+
+impl Mail {
+    /// How long a mail is tried.
+    pub const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
+    /// How often.
+    pub const MOST_TRIES: i64 = 12;
+
+    /// How long it waits after so many tries: longer each time, up to six hours.
+    pub fn pause(tries: i64) -> Duration {
+        let doublings = u32::try_from(tries.clamp(1, 16) - 1).unwrap_or(0);
+        Duration::from_secs((60_u64 << doublings).min(6 * 3_600))
+    }
+}
+
+impl Letter {
+    pub fn new(kind: Kind, organization: &str) -> Self {
+        let organization = organization.to_owned();
+        Self { kind, organization, person: None, thing: None, message: None, counts_until: None }
+    }
+
+    /// The same about something.
+    #[must_use]
+    pub fn about(self, thing: &str) -> Self {
+        Self { thing: Some(thing.to_owned()), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_tried_less_and_less_often() {
+        let minutes: Vec<_> = (0..=16).map(|tries| Mail::pause(tries).as_secs() / 60).collect();
+        assert_eq!(minutes[..5], [1, 1, 2, 4, 8]);
+        assert_eq!(minutes[16], 360);
+        let all: u64 = (1..Mail::MOST_TRIES).map(|tries| Mail::pause(tries).as_secs()).sum();
+        assert!(all < Mail::TRIED_FOR.as_secs(), "the last try comes within the day: {all}");
+    }
+}

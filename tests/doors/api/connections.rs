@@ -1,0 +1,853 @@
+//! Connections over the API: made, drafted, made live, taken back, switched off (S1-O6, S1-P0 to P5, S1-R23 to R25).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::house::api::{Api, access_token};
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::{Engine, House, Node, Plan};
+use crate::house::lying_idp::{Door, LyingIdp};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says, posts};
+use crate::house::visitor::{Answer, Visitor};
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const EVERYTHING: [&str; 5] =
+    ["connections:read", "connections:write", "domains:read", "domains:write", "policy:read"];
+const PROVIDER: &str = "/organizations/org-a/sso-provider";
+
+fn told(answer: &Answer) -> (u16, Value) {
+    (answer.status.as_u16(), answer.json()["code"].clone())
+}
+
+fn refusal(status: u16, code: &str) -> (u16, Value) {
+    (status, json!(code))
+}
+
+fn fine(answer: Answer) -> Value {
+    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
+    answer.json()
+}
+
+async fn act(api: &Api, path: &str, what: &str) -> Answer {
+    api.send(Method::POST, &format!("{path}/{what}"), |ask| ask).await
+}
+
+async fn delete(api: &Api, path: &str) -> Answer {
+    api.send(Method::DELETE, path, |ask| ask).await
+}
+
+/// What an OpenID provider is set up by.
+fn oidc(idp: &LyingIdp) -> Value {
+    json!({
+        "type": "oidc", "issuer": idp.issuer, "client_id": "behalf", "client_secret": idp.secret,
+    })
+}
+
+/// A connection that the API made: its path.
+async fn makes(api: &Api, body: Value) -> (String, Value) {
+    let made = api.post("/connections", body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = made.header("location").unwrap().strip_prefix("/api/v1").unwrap().to_owned();
+    (path, made.json())
+}
+
+/// The path of a connection that the file made.
+async fn path_of(house: &House, slug: &str) -> String {
+    format!("/connections/{}", house.connection(slug).await)
+}
+
+/// Leads the people of a domain to connections, and nowhere else.
+async fn routes(api: &Api, house: &House, domain: &str, connections: &[&Value]) {
+    let sql = format!("SELECT id FROM domains WHERE name = '{domain}'");
+    let id = house.text(&sql).await.unwrap();
+    let body = json!({"connection_ids": connections, "use_for_routing": true});
+    let organization = if domain == "a.test" { "org-a" } else { "org-b" };
+    fine(api.patch(&format!("/organizations/{organization}/domains/{id}"), body).await);
+}
+
+/// Somebody signs in, and the application is told who they are.
+async fn comes(house: &House, email: &str) -> bool {
+    let ask = Application::rp1(house).asks().with("login_hint", email);
+    let arrival = Person::new(email).follows(&ask).await;
+    if arrival.told_application("code").is_none() {
+        return false;
+    }
+    ask.redeems(&arrival).await.id["email"] == json!(email)
+}
+
+#[tokio::test]
+async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_the_api_made_signs_people_in() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let (path, view) = makes(&key, oidc(&house.idp_b)).await;
+        assert_eq!((&view["state"], &view["version"]), (&json!("draft"), &json!(1)));
+        let callback = format!("{}/oidc/{}/callback", house.url, view["id"].as_str().unwrap());
+        assert_eq!(view["addresses"]["redirect_uri"], json!(callback), "S1-P4");
+        assert_eq!(view["settings"]["issuer"], json!(house.idp_b.issuer));
+        assert_eq!(key.get(&path).await.json(), view);
+
+        // Nobody is led there yet, and nobody is told otherwise.
+        let hits = house.idp_b.hits("/authorize");
+        assert!(comes(&house, "ann@a.test").await);
+        assert_eq!(house.idp_b.hits("/authorize"), hits);
+
+        let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+        assert_eq!((&live["state"], &live["version"], &live["draft"]), (&json!("active"), &json!(1), &Value::Null));
+        routes(&key, &house, "a.test", &[&view["id"]]).await;
+        assert!(comes(&house, "new@a.test").await);
+        assert_eq!(house.idp_b.was_asked("redirect_uri"), Some(callback), "S1-P4");
+        assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
+        assert_eq!(house.events_of("organization.connection.created").await, 3);
+    }
+}
+
+#[tokio::test]
+async fn s1_p0_s1_p4_s3_34_a_saml_connection_that_the_api_made_signs_people_in() {
+    for by_metadata in [true, false] {
+        let mut plan = Plan::default();
+        let idp = LyingSamlIdp::new("new", plan.clock.clone());
+        let (metadata, entity_id, sso) = (idp.metadata(), idp.entity_id.clone(), idp.sso.clone());
+        let certificate = idp.signer.certificate.base64();
+        plan.saml.insert("new-idp".into(), idp);
+        let house = plan.build().await;
+        let operator = Api::operator(&house).await;
+        let mut body = json!({"type": "saml", "organization_id": "org-b", "slug": "new-idp", "display_name": "New"});
+        let described = match by_metadata {
+            true => json!({"metadata_xml": metadata}),
+            false => json!({
+                "idp_entity_id": entity_id, "idp_redirect_url": sso, "idp_x509_certificate": certificate,
+            }),
+        };
+        body.as_object_mut().unwrap().extend(described.as_object().unwrap().clone());
+        let (path, view) = makes(&operator, body).await;
+        let sp = format!("{}/saml/{}", house.url, view["id"].as_str().unwrap());
+        let addresses = &view["addresses"];
+        assert_eq!(addresses["sp_entity_id"], json!(format!("{sp}/metadata")));
+        assert_eq!(addresses["sp_acs_url"], json!(format!("{sp}/acs")));
+        assert_eq!(addresses["sp_metadata_url"], json!(format!("{sp}/metadata")));
+        assert_eq!((&view["idp"]["idp_entity_id"], &view["idp"]["idp_redirect_url"]), (&json!(entity_id), &json!(sso)));
+        assert_eq!(view["idp"]["certificates"][0]["x509"], json!(certificate));
+        assert_eq!(view["settings"]["idp_entity_id"], if by_metadata { Value::Null } else { json!(entity_id) });
+        // What is shown may be sent again, and is no change.
+        let mut again = view["settings"].clone();
+        again["type"] = json!("saml");
+        assert_eq!(fine(operator.put(&path, again).await), view);
+
+        fine(operator.post(&format!("{path}/activate"), json!({})).await);
+        routes(&operator, &house, "b.test", &[&view["id"]]).await;
+        let (ask, mut eve) = (Application::rp1(&house).asks(), Person::new("eve@b.test"));
+        let arrival = eve.signs_in_by(&house, "new-idp", &ask, &Says::that("eve@b.test")).await;
+        assert_eq!(ask.redeems(&arrival).await.id["email"], json!("eve@b.test"));
+    }
+}
+
+#[tokio::test]
+async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_back() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        assert!(comes(&house, "ann@a.test").await);
+        let path = path_of(&house, "ca").await;
+        let drafted = fine(key.put(&path, oidc(&house.idp_b)).await);
+        assert_eq!((&drafted["version"], &drafted["draft"]["version"]), (&json!(1), &json!(2)));
+        assert_eq!(drafted["settings"]["issuer"], json!(house.idp_a.issuer));
+        assert_eq!(drafted["draft"]["settings"]["issuer"], json!(house.idp_b.issuer));
+
+        let hits = house.idp_b.hits("/authorize");
+        assert!(comes(&house, "dan@a.test").await);
+        assert_eq!(house.idp_b.hits("/authorize"), hits, "the draft is nobody's provider");
+
+        // Ann and Dan come by it: somebody must have tried the draft.
+        let before = house.before().await;
+        let untested = key.post(&format!("{path}/activate"), json!({})).await;
+        assert_eq!(told(&untested), refusal(409, "untested"));
+        house.unchanged(&before).await;
+        let live = fine(key.post(&format!("{path}/activate"), json!({"force": true})).await);
+        assert_eq!((&live["version"], &live["previous_version"]), (&json!(2), &json!(1)));
+        assert_eq!((&live["draft"], &live["settings"]["issuer"]), (&Value::Null, &json!(house.idp_b.issuer)));
+        assert!(comes(&house, "new@a.test").await);
+        assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
+        // C02: the same subject of another issuer is nobody that is known.
+        assert!(!comes(&house, "ann@a.test").await);
+
+        let back = fine(key.post(&format!("{path}/rollback"), json!({})).await);
+        assert_eq!((&back["version"], &back["previous_version"]), (&json!(3), &Value::Null), "H04");
+        assert_eq!(back["settings"]["issuer"], json!(house.idp_a.issuer));
+        assert!(comes(&house, "ann@a.test").await);
+        let nowhere = key.post(&format!("{path}/rollback"), json!({})).await;
+        assert_eq!(told(&nowhere), refusal(409, "no_version"));
+
+        let versions = key.get(&format!("{path}/versions")).await.json()["items"].clone();
+        let all: Vec<_> = versions.as_array().unwrap().iter().map(|it| (&it["version"], &it["state"])).collect();
+        let expected = [(3, "live"), (2, "rolled_back"), (1, "superseded")].map(|(n, s)| (json!(n), json!(s)));
+        assert_eq!(all, expected.iter().map(|(n, s)| (n, s)).collect::<Vec<_>>());
+        let first = key.get(&format!("{path}/versions/1")).await.json();
+        assert_eq!((&first["settings"]["issuer"], &first["secret_set"]), (&json!(house.idp_a.issuer), &json!(true)));
+        assert_eq!(told(&key.get(&format!("{path}/versions/9")).await), refusal(404, "not_found"));
+        // One that is not the last one is brought back by its number.
+        fine(key.post(&format!("{path}/rollback"), json!({"version": 2})).await);
+        assert!(comes(&house, "new@a.test").await);
+        let page = key.get(&format!("{path}/versions?limit=2")).await.json();
+        let cursor = page["next_cursor"].as_str().unwrap();
+        let rest = key.get(&format!("{path}/versions?limit=2&cursor={cursor}")).await.json();
+        assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_cursor"]), (2, &Value::Null));
+
+        let trail = house.audit().await;
+        let done = |action: &str| trail.iter().filter(|entry| entry.action == action).count();
+        assert_eq!((done("organization.connection.drafted"), done("organization.connection.rolled_back")), (1, 2));
+        assert!(trail.iter().all(|entry| !entry.detail.to_string().contains(&house.idp_b.secret)));
+    }
+}
+
+#[tokio::test]
+async fn h04_whoever_is_away_while_a_draft_goes_live_or_is_taken_back_begins_anew() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let path = path_of(&house, "ca").await;
+        let same = json!({"leeway": 30});
+        fine(key.patch(&path, same).await);
+        for (what, body) in [("activate", json!({"force": true})), ("rollback", json!({}))] {
+            let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+            let mut ann = Person::new("ann@a.test");
+            let back = ann.is_sent_back(&ask).await;
+            fine(key.post(&format!("{path}/{what}"), body).await);
+            let hits = house.idp_a.hits("/token");
+            let before = house.before().await;
+            let answer = ann.browser.get(back.as_str()).await;
+            assert_eq!(answer.status, 403, "{what}: {}", answer.body);
+            house.refused(&before, "connection_changed").await;
+            assert_eq!(house.idp_a.hits("/token"), hits, "no code was sent anywhere");
+            assert!(comes(&house, "ann@a.test").await, "{what}: anew");
+        }
+        for what in ["disable", "enable"] {
+            let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+            let mut ann = Person::new("ann@a.test");
+            if what == "enable" {
+                fine(act(&key, &path, "enable").await);
+                continue;
+            }
+            let back = ann.is_sent_back(&ask).await;
+            fine(act(&key, &path, what).await);
+            let before = house.before().await;
+            assert_eq!(ann.browser.get(back.as_str()).await.status, 403);
+            house.refused(&before, "connection_changed").await;
+            assert!(!comes(&house, "ann@a.test").await);
+        }
+        assert!(comes(&house, "ann@a.test").await);
+    }
+}
+
+#[tokio::test]
+async fn h04_a_saml_answer_to_what_was_live_before_is_refused() {
+    let house = Plan::saml().build().await;
+    let operator = Api::operator(&house).await;
+    let path = path_of(&house, "cb").await;
+    fine(operator.patch(&path, json!({"leeway": 30})).await);
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+    fine(operator.post(&format!("{path}/activate"), json!({})).await);
+    let before = house.before().await;
+    let posted = posts(&mut bob.browser, &asked, &xml).await;
+    let arrival = bob.goes_on(&ask, posted).await;
+    assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    house.refused_for_one_of(&before, &["connection_changed", "connection"]).await;
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await;
+    ask.redeems(&arrival).await;
+}
+
+/// A browser all of whose requests meet one node.
+async fn comes_by(node: &Node, house: &House, email: &str) -> bool {
+    let ask: Ask = Application::rp1(house).asks().with("login_hint", email);
+    let (mut browser, mut next) = (Visitor::arrives(), ask.url());
+    let name = house.url.strip_prefix("http://").unwrap().to_owned();
+    for _ in 0..12 {
+        if next.starts_with("https://rp1.test/") {
+            return Url::parse(&next).unwrap().query_pairs().any(|(name, _)| name == "code");
+        }
+        let ours = next.strip_prefix(&house.url).map(|rest| format!("{}{rest}", node.url()));
+        let answer = match &ours {
+            Some(url) => {
+                browser.request(Method::GET, url, |request| request.header("host", name.as_str())).await
+            }
+            None => browser.get(&next).await,
+        };
+        let Some(to) = answer.location() else { return false };
+        next = to.to_string().replace(&node.url(), &house.url);
+    }
+    false
+}
+
+#[tokio::test]
+async fn s1_p2e_every_node_minds_at_once_what_was_activated_at_another() {
+    let house = House::on(Engine::Postgres).await;
+    let other = house.second_node().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let path = path_of(&house, "ca").await;
+    // Both know the provider, and its keys.
+    assert!(comes(&house, "ann@a.test").await && comes_by(&other, &house, "ann@a.test").await);
+    fine(key.put(&path, oidc(&house.idp_b)).await);
+    assert!(comes_by(&other, &house, "ann@a.test").await);
+    fine(key.post(&format!("{path}/activate"), json!({"force": true})).await);
+    let hits = (house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize"));
+    assert!(comes_by(&other, &house, "new@a.test").await && comes(&house, "new@a.test").await);
+    assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (hits.0, hits.1 + 2));
+    fine(key.post(&format!("{path}/rollback"), json!({})).await);
+    assert!(comes_by(&other, &house, "ann@a.test").await && comes(&house, "ann@a.test").await);
+    assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (hits.0 + 2, hits.1 + 2));
+}
+
+#[tokio::test]
+async fn s1_p3_a_secret_is_kept_and_told_to_nobody_but_where_it_was_told_before() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let mut body = oidc(&house.idp_a);
+    body["client_secret"] = json!("a secret of 32 characters, ends.1234");
+    let (path, view) = makes(&key, body.clone()).await;
+    assert_eq!((&view["secret_set"], &view["secret_last4"]), (&json!(true), &json!("1234")));
+    let all = [key.get(&path).await, key.get("/connections").await, key.get(&format!("{path}/versions")).await];
+    assert!(all.iter().all(|answer| answer.status == 200 && !answer.body.contains("of 32 characters")));
+    let stored = house.text("SELECT settings FROM connections ORDER BY created_at DESC, id DESC LIMIT 1").await;
+    assert!(!stored.unwrap().contains("of 32 characters"));
+
+    // Left out, it stays; of a short one, not even the end is shown.
+    body.as_object_mut().unwrap().remove("client_secret");
+    body["leeway"] = json!(10);
+    let kept = fine(key.put(&path, body.clone()).await);
+    assert_eq!((&kept["secret_set"], &kept["secret_last4"], &kept["version"]), (&json!(true), &json!("1234"), &json!(2)));
+    let short = fine(key.patch(&path, json!({"client_secret": "hunter2"})).await);
+    assert_eq!((&short["secret_set"], &short["secret_last4"]), (&json!(true), &Value::Null));
+
+    // Another provider is not told what the old one was: the new one has given another secret, or none.
+    body["issuer"] = json!(house.idp_b.issuer);
+    let moved = fine(key.put(&path, body.clone()).await);
+    assert_eq!(moved["secret_set"], json!(false));
+    let incomplete = key.post(&format!("{path}/activate"), json!({})).await;
+    assert_eq!(told(&incomplete), refusal(409, "connection_incomplete"));
+    let own = json!({"endpoints": {"authorization": format!("{}/authorize", house.idp_b.issuer),
+        "token": format!("{}/token", house.idp_b.issuer), "jwks": format!("{}/jwks", house.idp_b.issuer)}});
+    let ca = path_of(&house, "ca").await;
+    assert_eq!(fine(key.patch(&ca, own).await)["draft"]["secret_set"], json!(false));
+    // Each method has its own proof.
+    let odd = key.patch(&path, json!({"token_endpoint_auth_method": "none", "client_secret": "hunter2"})).await;
+    assert_eq!((told(&odd), &odd.json()["errors"][0]["pointer"]), (refusal(422, "invalid_value"), &json!("/client_secret")));
+    let odd = key.patch(&path, json!({"token_endpoint_auth_method": "private_key_jwt", "private_key": "no key"})).await;
+    assert_eq!((told(&odd), &odd.json()["errors"][0]["pointer"]), (refusal(422, "invalid_value"), &json!("/private_key")));
+}
+
+#[tokio::test]
+async fn s1_r23_s1_r24_s1_r25_the_sso_provider_is_the_primary_connection() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let of_c = "/organizations/org-c/sso-provider";
+        assert_eq!(told(&operator.get(of_c).await), refusal(404, "not_found"));
+        let first = operator.put(of_c, oidc(&house.idp_a)).await;
+        assert_eq!((first.status.as_u16(), &first.json()["state"]), (201, &json!("draft")), "{}", first.body);
+        let (id, tag) = (first.json()["id"].clone(), first.header("etag").unwrap().to_owned());
+        let read = operator.get(of_c).await;
+        assert_eq!((&read.json(), read.header("etag")), (&first.json(), Some(tag.as_str())));
+        fine(operator.put(of_c, json!({"type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf",
+            "activate": true})).await);
+
+        // Live, and nobody comes by it: what is put is live at once.
+        let swapped = fine(operator.put(of_c, oidc(&house.idp_b)).await);
+        assert_eq!((&swapped["id"], &swapped["state"], &swapped["draft"]), (&id, &json!("active"), &Value::Null));
+        assert_eq!(swapped["settings"]["issuer"], json!(house.idp_b.issuer));
+        let stale = operator
+            .send(Method::PUT, of_c, |ask| {
+                ask.header("if-match", &tag).header("content-type", "application/json").body(oidc(&house.idp_a).to_string())
+            })
+            .await;
+        assert_eq!(told(&stale), refusal(412, "precondition_failed"));
+
+        // Where people come by it, a draft is made, unless it is said otherwise.
+        assert!(comes(&house, "ann@a.test").await);
+        let drafted = fine(operator.put(PROVIDER, oidc(&house.idp_b)).await);
+        assert_eq!((&drafted["version"], &drafted["draft"]["version"]), (&json!(1), &json!(2)));
+        let before = house.before().await;
+        let mut body = oidc(&house.idp_b);
+        (body["activate"], body["leeway"]) = (json!(true), json!(20));
+        assert_eq!(told(&operator.put(PROVIDER, body.clone()).await), refusal(409, "untested"));
+        house.unchanged(&before).await;
+        body["force"] = json!(true);
+        assert_eq!(fine(operator.put(PROVIDER, body).await)["version"], json!(3));
+        assert!(comes(&house, "new@a.test").await);
+
+        assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+        assert_eq!(told(&operator.get(PROVIDER).await), refusal(404, "not_found"));
+        assert_eq!(told(&delete(&operator, PROVIDER).await), refusal(404, "not_found"));
+        assert!(!comes(&house, "new@a.test").await);
+        // Who came by it is known as before once it is on again.
+        let path = path_of(&house, "ca").await;
+        fine(act(&operator, &path, "enable").await);
+        assert!(comes(&house, "new@a.test").await);
+        assert_eq!(house.count("identities WHERE email = 'new@a.test'").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn s1_r25_what_members_depend_on_is_not_taken_away_unless_they_have_another_way() {
+    let google = "\n[connection.google]\ntype = \"oidc\"\npreset = \"google\"\nclient_id = \"behalf\"\n\
+                  client_secret = { env = \"CA_SECRET\" }\n";
+    let house = Plan::default().and(google).build().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let path = path_of(&house, "ca").await;
+    house
+        .execute(r#"UPDATE organizations SET policy = replace(policy, '"enforcement":"off"', '"enforcement":"required"') WHERE slug = 'org-a'"#)
+        .await;
+    let before = house.before().await;
+    for refused in [
+        delete(&key, &path).await,
+        delete(&key, PROVIDER).await,
+        act(&key, &path, "disable").await,
+        delete(&key, &format!("{path}?force=true")).await,
+        delete(&key, &format!("{path}?fallback=log_in_with_google")).await,
+        // By neither could anybody come.
+        delete(&key, &format!("{path}?force=true&fallback=log_in_with_microsoft")).await,
+        delete(&key, &format!("{path}?force=true&fallback=log_in_with_oidc")).await,
+        delete(&key, &format!("{path}?force=true&fallback=log_in_with_password")).await,
+    ] {
+        assert_eq!(told(&refused), refusal(409, "enforcement_depends"));
+    }
+    house.unchanged(&before).await;
+    let done = delete(&key, &format!("{path}?force=true&fallback=log_in_with_google")).await;
+    assert_eq!(done.status, 204, "{}", done.body);
+    let policy = key.get("/organizations/org-a/policy").await;
+    assert_eq!(policy.json()["enforcement"], json!("off"), "{}", policy.body);
+    assert_eq!(house.events_of("organization.policy_changed").await, 1);
+}
+
+#[tokio::test]
+async fn s1_p8_a_live_connection_routes_nobody_and_binds_nobody_until_each_is_said() {
+    let house = House::opens().await;
+    let permissions = ["connections:write", "connections:read", "domains:write", "policy:read", "policy:write"];
+    let key = Api::key(&house, "org-a", &permissions).await;
+    let (path, view) = makes(&key, oidc(&house.idp_b)).await;
+    fine(key.post(&format!("{path}/activate"), json!({})).await);
+    let hits = house.idp_b.hits("/authorize");
+    assert!(comes(&house, "ann@a.test").await);
+    assert_eq!(house.idp_b.hits("/authorize"), hits, "live, and nobody is led there");
+    routes(&key, &house, "a.test", &[&view["id"]]).await;
+    assert!(comes(&house, "new@a.test").await);
+    assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
+    // Led there, and not bound to it; to bind them takes more than a connection.
+    assert_eq!(key.get("/organizations/org-a/policy").await.json()["enforcement"], json!("off"));
+    let before = house.before().await;
+    let refused = key.patch("/organizations/org-a/policy", json!({"enforcement": "required"})).await;
+    assert_eq!(told(&refused), refusal(409, "enforcement_not_ready"));
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let ca = path_of(&house, "ca").await;
+        assert_eq!(key.get(&ca).await.json()["primary"], json!(true), "what the file made is");
+        house.turn_clock(1);
+        let (second, view) = makes(&key, oidc(&house.idp_b)).await;
+        assert_eq!(view["primary"], json!(false));
+        house.turn_clock(1);
+        let (third, _) = makes(&key, oidc(&house.idp_b)).await;
+        fine(key.post(&format!("{third}/activate"), json!({})).await);
+        let primaries = async || {
+            let all = key.get("/connections").await.json()["items"].clone();
+            let all = all.as_array().unwrap().clone();
+            all.into_iter().filter(|it| it["primary"] == json!(true)).map(|it| it["id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(fine(act(&key, &second, "primary").await)["primary"], json!(true));
+        assert_eq!(primaries().await, [view["id"].clone()]);
+        // The oldest active one takes its place; a draft only where there is none.
+        fine(act(&key, &second, "disable").await);
+        assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
+        let off = act(&key, &second, "primary").await;
+        assert_eq!(told(&off), refusal(409, "connection_not_active"));
+        fine(act(&key, &second, "enable").await);
+        assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
+        let (second_id, third_id) = (view["id"].as_str().unwrap(), third.strip_prefix("/connections/").unwrap());
+        fine(act(&key, &ca, "disable").await);
+        assert_eq!(primaries().await, [json!(third_id)]);
+        fine(act(&key, &third, "disable").await);
+        assert_eq!(primaries().await, [json!(second_id)]);
+        fine(act(&key, &second, "disable").await);
+        assert!(primaries().await.is_empty());
+        fine(act(&key, &ca, "enable").await);
+        assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
+
+        // Of many at once, one.
+        fine(act(&key, &second, "enable").await);
+        fine(act(&key, &third, "enable").await);
+        let all = [&ca, &second, &third, &ca, &second, &third];
+        let done = futures_util::future::join_all(all.map(|path| act(&key, path, "primary"))).await;
+        assert!(done.iter().all(|answer| answer.status == 200));
+        assert_eq!(primaries().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn s0_04_a_connection_stays_with_its_organization_and_is_what_it_is() {
+    let house = House::opens().await;
+    let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
+    let path = path_of(&house, "ca").await;
+    let before = house.before().await;
+    for change in [
+        json!({"organization_id": "org-b"}),
+        json!({"organization_id": "org-nowhere"}),
+        json!({"organization_id": house.organization("org-b").await}),
+        json!({"scope": "project"}),
+        json!({"type": "saml"}),
+        json!({"slug": "other"}),
+    ] {
+        for api in [&operator, &key] {
+            let refused = api.patch(&path, change.clone()).await;
+            assert_eq!(told(&refused), refusal(409, "not_movable"), "{change}");
+        }
+        if change.get("slug").is_none() {
+            let mut whole = oidc(&house.idp_b);
+            whole.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            assert_eq!(told(&operator.put(PROVIDER, whole).await), refusal(409, "not_movable"), "{change}");
+        }
+    }
+    house.unchanged(&before).await;
+    let stays = json!({"organization_id": "org-a", "type": "oidc", "slug": "ca", "display_name": "Renamed"});
+    let renamed = fine(key.patch(&path, stays).await);
+    assert_eq!((&renamed["display_name"], &renamed["version"]), (&json!("Renamed"), &json!(1)));
+    assert_eq!(renamed["draft"], Value::Null);
+}
+
+#[tokio::test]
+async fn s1_o6_s1_l5_an_organization_sees_and_changes_its_own_connections_alone() {
+    let google = "\n[connection.google]\ntype = \"oidc\"\npreset = \"google\"\nclient_id = \"behalf\"\n\
+                  client_secret = { env = \"CA_SECRET\" }\n";
+    let house = Plan::default().and(google).build().await;
+    let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
+    let ids = async |api: &Api, query: &str| {
+        let all = fine(api.get(&format!("/connections{query}")).await)["items"].clone();
+        let mut all: Vec<_> = all.as_array().unwrap().iter().map(|it| it["slug"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(ids(&key, "").await, ["ca"]);
+    assert_eq!(ids(&key, "?organization_id=org-a").await, ["ca"]);
+    assert_eq!(ids(&operator, "?organization_id=org-b").await, ["cb"]);
+    assert_eq!(ids(&operator, "?scope=project").await, ["google"]);
+    assert_eq!(ids(&operator, "").await, ["ca", "cb", "google"]);
+    assert_eq!(told(&key.get("/connections?organization_id=org-b").await), refusal(404, "not_found"));
+    assert_eq!(told(&key.get("/connections?scope=project").await), refusal(403, "operator_required"));
+
+    let before = house.before().await;
+    let (cb, of_project) = (path_of(&house, "cb").await, path_of(&house, "google").await);
+    let unknown = "/connections/conn_00000000000000000000000007";
+    for hidden in [cb.as_str(), of_project.as_str(), unknown] {
+        let answers = [
+            key.get(hidden).await,
+            key.put(hidden, oidc(&house.idp_a)).await,
+            key.patch(hidden, json!({"leeway": 1})).await,
+            delete(&key, hidden).await,
+            key.get(&format!("{hidden}/versions")).await,
+            key.post(&format!("{hidden}/activate"), json!({})).await,
+            key.post(&format!("{hidden}/rollback"), json!({})).await,
+            act(&key, hidden, "disable").await,
+            act(&key, hidden, "enable").await,
+            act(&key, hidden, "primary").await,
+        ];
+        for answer in answers {
+            let mut body = answer.json();
+            assert!(body.as_object_mut().unwrap().remove("request_id").is_some());
+            let mut nothing = key.get(unknown).await.json();
+            nothing.as_object_mut().unwrap().remove("request_id");
+            assert_eq!((answer.status.as_u16(), body), (404, nothing));
+        }
+    }
+    let mut body = oidc(&house.idp_a);
+    body["organization_id"] = json!("org-b");
+    assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(404, "not_found"));
+    body.as_object_mut().unwrap().remove("organization_id");
+    body["scope"] = json!("project");
+    assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(403, "operator_required"));
+    body.as_object_mut().unwrap().remove("scope");
+    assert_eq!(told(&operator.post("/connections", body.clone()).await), refusal(400, "organization_required"));
+    // What only the operator gives.
+    body["slug"] = json!("cb");
+    assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(403, "operator_required"));
+    body.as_object_mut().unwrap().remove("slug");
+    for name in ["org-b", "org-nowhere"] {
+        body["assign_organizations"] = json!([name]);
+        assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(403, "operator_required"));
+    }
+    house.unchanged(&before).await;
+    body["assign_organizations"] = json!([]);
+    (body["scope"], body["slug"]) = (json!("project"), json!("cb"));
+    assert_eq!(told(&operator.post("/connections", body.clone()).await), refusal(409, "connection_exists"));
+    body["slug"] = json!("partner");
+    let (path, view) = makes(&operator, body).await;
+    assert_eq!((&view["organization_id"], &view["slug"]), (&Value::Null, &json!("partner")));
+    assert_eq!(told(&act(&operator, &path, "primary").await), refusal(409, "not_movable"));
+    assert_eq!(fine(operator.post(&format!("{path}/activate"), json!({})).await)["state"], json!("active"));
+}
+
+#[tokio::test]
+async fn c02_who_has_not_signed_in_lately_changes_no_connection() {
+    let house = House::opens().await;
+    let token = access_token(&house, "ann@a.test", "org-a").await;
+    let ann = Api::with(&house, Some(token)).await;
+    let path = path_of(&house, "ca").await;
+    fine(ann.patch(&path, json!({"leeway": 30})).await);
+    let old = "UPDATE sessions SET authenticated_at = authenticated_at - 900001";
+    assert!(house.execute(old).await >= 1);
+    let before = house.before().await;
+    let refused = [
+        ann.post("/connections", oidc(&house.idp_b)).await,
+        ann.put(&path, oidc(&house.idp_b)).await,
+        ann.patch(&path, json!({"leeway": 1})).await,
+        delete(&ann, &path).await,
+        ann.post(&format!("{path}/activate"), json!({})).await,
+        ann.post(&format!("{path}/rollback"), json!({})).await,
+        act(&ann, &path, "disable").await,
+        act(&ann, &path, "enable").await,
+        act(&ann, &path, "primary").await,
+        ann.put(PROVIDER, oidc(&house.idp_b)).await,
+        delete(&ann, PROVIDER).await,
+    ];
+    for answer in refused {
+        assert_eq!(told(&answer), refusal(403, "reauthentication_required"));
+    }
+    house.unchanged(&before).await;
+    assert_eq!(ann.get(&path).await.status, 200);
+}
+
+#[tokio::test]
+async fn h01_nobody_whom_a_provider_sends_first_is_given_what_administers() {
+    let house = House::opens().await;
+    let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
+    let path = path_of(&house, "ca").await;
+    let before = house.before().await;
+    for (role, code) in [("owner", "role_not_allowed"), ("admin", "role_not_allowed"), ("nobody", "role_unknown")] {
+        for api in [&operator, &key] {
+            let refused = api.patch(&path, json!({"default_roles": [role]})).await;
+            assert_eq!(told(&refused), refusal(422, code), "{role}");
+        }
+    }
+    // A key that may not give a role does not give it by the way either.
+    let refused = key.patch(&path, json!({"default_roles": ["member"]})).await;
+    assert_eq!(told(&refused), refusal(403, "role_ceiling"));
+    house.unchanged(&before).await;
+    let drafted = fine(operator.patch(&path, json!({"default_roles": ["member"]})).await);
+    assert_eq!(drafted["draft"]["settings"]["default_roles"], json!(["member"]));
+}
+
+#[tokio::test]
+async fn s1_p2a_s1_p2e_h17_a_provider_that_is_not_who_it_was_said_to_be_is_refused() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let path = path_of(&house, "ca").await;
+    let before = house.before().await;
+    let tries = async |what: &str, code: &str| {
+        for refused in [
+            key.post("/connections", oidc(&house.idp_b)).await,
+            key.put(&path, oidc(&house.idp_b)).await,
+            key.put(PROVIDER, oidc(&house.idp_b)).await,
+        ] {
+            assert_eq!(told(&refused), refusal(422, code), "{what}");
+        }
+        house.unchanged(&before).await;
+        house.turn_clock(61);
+    };
+    house.idp_b.publishes("{\"keys\": []}");
+    tries("no key", "discovery_failed").await;
+    house.idp_b.publishes("{\"keys\": [{\"kty\": \"oct\", \"k\": \"AAAA\"}]}");
+    tries("no key of an issuer", "discovery_failed").await;
+    house.idp_b.publishes("nonsense");
+    tries("no keys", "discovery_failed").await;
+    for (what, door) in [
+        ("closed", Door::Status(404)),
+        ("no document", Door::Body("<!doctype html>".into())),
+        ("elsewhere", Door::Redirect(format!("{}/.well-known/openid-configuration", house.idp_a.issuer))),
+        ("too large", Door::Huge(5_000_000)),
+    ] {
+        house.idp_b.door("/.well-known/openid-configuration", Some(door));
+        tries(what, "discovery_failed").await;
+    }
+    house.idp_b.door("/.well-known/openid-configuration", None);
+    house.idp_b.discovery("issuer", json!(format!("{}/", house.idp_b.issuer)));
+    tries("another issuer", "issuer_mismatch").await;
+}
+
+#[tokio::test]
+async fn c05_metadata_without_a_key_that_counts_makes_no_connection() {
+    let mut plan = Plan::default();
+    let idp = LyingSamlIdp::new("new", plan.clock.clone());
+    let metadata = idp.metadata();
+    let certificate = idp.signer.certificate.base64();
+    plan.saml.insert("new-idp".into(), idp);
+    let house = plan.build().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let start = metadata.find("<md:KeyDescriptor").unwrap();
+    let end = metadata.find("</md:KeyDescriptor>").unwrap() + "</md:KeyDescriptor>".len();
+    let before = house.before().await;
+    for (what, document) in [
+        ("no key", format!("{}{}", &metadata[..start], &metadata[end..])),
+        ("a key for encryption", metadata.replace("use=\"signing\"", "use=\"encryption\"")),
+        ("no metadata", "<a/>".to_owned()),
+        ("no XML", "nonsense".to_owned()),
+        ("a doctype", format!("<!DOCTYPE a [<!ENTITY x \"y\">]>{metadata}")),
+    ] {
+        let body = json!({"type": "saml", "metadata_xml": document});
+        for refused in [key.post("/connections", body.clone()).await, key.post("/connections", json!({"type": "saml", "metadata_xml": document, "activate": true})).await] {
+            assert_eq!(told(&refused), refusal(422, "metadata_invalid"), "{what}: {}", refused.body);
+        }
+    }
+    // Whose certificates have all expired says nothing that could be verified.
+    house.turn_clock(30 * 365 * 86_400);
+    let typed = json!({"type": "saml", "idp_entity_id": "https://idp.test", "idp_redirect_url": "https://idp.test/sso",
+        "idp_x509_certificate": [certificate]});
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let refused = key.post("/connections", json!({"type": "saml", "metadata_xml": metadata})).await;
+    assert_eq!(told(&refused), refusal(422, "metadata_invalid"), "{}", refused.body);
+    let refused = key.post("/connections", typed).await;
+    assert_eq!(told(&refused), refusal(422, "invalid_value"), "{}", refused.body);
+    assert_eq!(house.facts().await.rows("connections"), 2);
+    drop(before);
+
+    // Before there is a provider, there is a draft with our own addresses, and no way to make it live.
+    let (path, view) = makes(&key, json!({"type": "saml"})).await;
+    assert!(view["addresses"]["sp_acs_url"].is_string());
+    let incomplete = key.post(&format!("{path}/activate"), json!({})).await;
+    assert_eq!(told(&incomplete), refusal(409, "connection_incomplete"));
+}
+
+#[tokio::test]
+async fn c27_addresses_inside_are_refused_alike_and_nobody_is_asked() {
+    let plan = Plan { settings: |config| config.egress.allow_loopback_and_http = false, ..Plan::default() };
+    let plan = plan.with("\"{idp_a}\"", "\"https://idp-a.test\"").with("\"{idp_b}\"", "\"https://idp-b.test\"");
+    let house = plan.build().await;
+    let canary = LyingIdp::opens(house.clock.clone()).await;
+    let port = Url::parse(&canary.issuer).unwrap().port().unwrap();
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let mut bodies = Vec::new();
+    for host in ["127.0.0.1", "[::1]", "[::ffff:7f00:1]", "2130706433", "10.0.0.1", "169.254.169.254", "0"] {
+        for port in [port, 9, 443] {
+            let url = format!("https://{host}:{port}");
+            for body in [
+                json!({"type": "oidc", "issuer": url, "client_id": "x", "client_secret": "x"}),
+                json!({"type": "saml", "metadata_url": format!("{url}/metadata")}),
+            ] {
+                let refused = key.post("/connections", body).await;
+                assert_eq!(told(&refused), refusal(422, "address_not_allowed"), "{url}");
+                bodies.push(refused.json()["title"].clone());
+            }
+        }
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1);
+    for name in ["authorization", "token", "userinfo", "jwks"] {
+        let mut endpoints = json!({"authorization": "https://idp.test/a", "token": "https://idp.test/t",
+            "userinfo": "https://idp.test/u", "jwks": "https://idp.test/k"});
+        endpoints[name] = json!("https://10.0.0.1/x");
+        let body = json!({"type": "oidc", "issuer": "https://idp.test", "client_id": "x", "client_secret": "x",
+            "endpoints": endpoints});
+        let refused = key.post("/connections", body).await;
+        assert_eq!(told(&refused), refusal(422, "address_not_allowed"), "{name}");
+    }
+    assert_eq!(canary.hits("/.well-known/openid-configuration"), 0);
+}
+
+#[tokio::test]
+async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let issuer = house.idp_a.issuer.clone();
+    let cases = [
+        (json!({}), 422, "invalid_value", "/type"),
+        (json!({"type": "ldap"}), 400, "invalid_body", "/type"),
+        (json!({"type": "oidc", "issuer": issuer, "isuer": 1}), 400, "unknown_field", "/isuer"),
+        (json!({"type": "oidc", "issuer": issuer, "idp_entity_id": "x"}), 400, "unknown_field", "/idp_entity_id"),
+        (json!({"type": "oidc", "issuer": {"file": "/etc/passwd"}}), 400, "invalid_body", "/issuer"),
+        (json!({"type": "oidc", "issuer": issuer, "client_secret": {"env": "HOME"}}), 400, "invalid_body", "/client_secret"),
+        (json!({"type": "saml", "metadata_file": "/etc/passwd"}), 400, "unknown_field", "/metadata_file"),
+        (json!({"type": "saml", "signing_key": {"file": "x"}}), 400, "invalid_body", "/signing_key"),
+        (json!({"type": "oidc"}), 422, "invalid_value", "/issuer"),
+        (json!({"type": "oidc", "issuer": "http://idp.test"}), 422, "invalid_value", "/issuer"),
+        (json!({"type": "oidc", "issuer": "https://login.microsoftonline.com/common/v2.0"}), 422, "invalid_value", "/issuer"),
+        (json!({"type": "oidc", "preset": "google", "issuer": issuer}), 422, "invalid_value", "/issuer"),
+        (json!({"type": "oidc", "issuer": issuer, "scopes": ["email"]}), 422, "invalid_value", "/scopes"),
+        (json!({"type": "oidc", "issuer": issuer, "scopes": ["openid", "a b"]}), 422, "invalid_value", "/scopes/1"),
+        (json!({"type": "oidc", "issuer": issuer, "algorithms": ["HS256"]}), 422, "invalid_value", "/algorithms/0"),
+        (json!({"type": "oidc", "issuer": issuer, "leeway": 121}), 422, "invalid_value", "/leeway"),
+        (json!({"type": "oidc", "issuer": issuer, "endpoints": {"token": 1}}), 400, "invalid_body", "/endpoints/token"),
+        (json!({"type": "oidc", "issuer": issuer, "display_name": "a\u{202e}b"}), 422, "invalid_value", "/display_name"),
+        (json!({"type": "saml", "metadata_xml": "<a/>", "idp_entity_id": "x"}), 422, "invalid_value", "/idp_entity_id"),
+        (json!({"type": "saml", "metadata_entity_id": "x"}), 422, "invalid_value", "/metadata_entity_id"),
+        (json!({"type": "saml", "idp_x509_certificate": "nonsense"}), 422, "invalid_value", "/idp_x509_certificate/0"),
+        (json!({"type": "saml", "idp_redirect_url": "javascript:alert(1)"}), 422, "invalid_value", "/idp_redirect_url"),
+        (json!({"type": "saml", "name_id_format": "transient"}), 422, "invalid_value", "/name_id_format"),
+        (json!({"type": "saml", "idp_initiated": "accept"}), 422, "invalid_value", "/idp_initiated"),
+        (json!({"type": "saml", "claims": {"sub": "x"}}), 422, "invalid_value", "/claims/sub"),
+        (json!({"type": "saml", "signing_key": "nonsense"}), 422, "invalid_value", "/signing_certificate"),
+        (json!({"type": "saml", "signature_algorithm": "ecdsa-sha256"}), 422, "invalid_value", "/signature_algorithm"),
+        (json!({"type": "saml", "default_application": "nobody"}), 422, "invalid_value", "/default_application"),
+        (json!({"type": "saml", "login_hint": "RelayState"}), 422, "invalid_value", "/login_hint"),
+        (json!({"type": "saml", "subject_attribute": "a".repeat(5_000)}), 422, "invalid_value", "/subject_attribute"),
+    ];
+    let before = house.before().await;
+    for (body, status, code, pointer) in cases {
+        let refused = key.post("/connections", body.clone()).await;
+        assert_eq!(told(&refused), refusal(status, code), "{body}: {}", refused.body);
+        assert_eq!(refused.json()["errors"][0]["pointer"], json!(pointer), "{body}: {}", refused.body);
+        house.turn_clock(2);
+    }
+    house.unchanged(&before).await;
+    // Metadata is larger than what is taken elsewhere, and not without end.
+    let large = json!({"type": "saml", "metadata_xml": format!("<a>{}</a>", "x".repeat(300_000))});
+    assert_eq!(told(&key.post("/connections", large).await), refusal(422, "metadata_invalid"));
+    let huge = json!({"type": "saml", "metadata_xml": "x".repeat(1_100_000)});
+    assert_eq!(told(&key.post("/connections", huge).await), refusal(413, "too_large"));
+}
+
+#[tokio::test]
+async fn s1_p0_a_change_of_some_members_lets_the_others_be() {
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let path = path_of(&house, "ca").await;
+    let patched = fine(key.patch(&path, json!({"scopes": ["openid", "email"], "required_claims": {"hd": "a.test"}})).await);
+    let draft = &patched["draft"]["settings"];
+    assert_eq!((&draft["scopes"], &draft["required_claims"]), (&json!(["openid", "email"]), &json!({"hd": "a.test"})));
+    assert_eq!((&draft["issuer"], &patched["draft"]["secret_set"]), (&json!(house.idp_a.issuer), &json!(true)));
+    // The next one is laid over the draft; null sets back.
+    let again = fine(key.patch(&path, json!({"scopes": null, "required_claims": {"tid": "x", "hd": null}})).await);
+    let draft = &again["draft"]["settings"];
+    assert_eq!((&draft["scopes"], &draft["required_claims"]), (&json!(["openid", "email", "profile"]), &json!({"tid": "x"})));
+    assert_eq!((&again["version"], &again["draft"]["version"]), (&json!(1), &json!(3)), "no number is given twice");
+    let same = fine(key.patch(&path, json!({"required_claims": {"tid": "x"}})).await);
+    assert_eq!(same, again, "what changes nothing is no version");
+}
+
+#[tokio::test]
+async fn h04_of_two_who_change_a_connection_at_once_both_are_told_what_is_so() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let path = path_of(&house, "ca").await;
+        for _ in 0..4 {
+            let change = |leeway: u64| key.patch(&path, json!({"leeway": leeway}));
+            let live = format!("{path}/activate");
+            let activate = || key.post(&live, json!({}));
+            let (one, two) = (change(10), change(20));
+            let (one, two, three, four) = tokio::join!(one, two, activate(), activate());
+            for answer in [one, two, three, four] {
+                let fine = [200, 409, 503].contains(&answer.status.as_u16());
+                assert!(fine, "{}: {}", answer.status, answer.body);
+            }
+            let live = "connection_versions WHERE state = 'live'";
+            assert!(house.count(live).await <= 1 && house.count("connection_versions WHERE state = 'draft'").await <= 1);
+            house.turn_clock(61);
+        }
+        assert!(comes(&house, "ann@a.test").await);
+    }
+}

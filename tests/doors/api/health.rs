@@ -1,0 +1,208 @@
+//! What somebody should see to, and how sign-ins end (S1-A1 to S1-A8).
+
+use behalf::chores;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Arrival, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp::Says;
+use crate::house::lying_saml_idp::{Says as SamlSays, posts_to};
+use crate::house::visitor::Visitor;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+async fn check(api: &Api, organization: &str, id: &str) -> (String, String) {
+    let read = api.get(&format!("/organizations/{organization}/health")).await;
+    assert_eq!(read.status, 200, "{}", read.body);
+    let checks = read.json()["checks"].as_array().unwrap().clone();
+    assert_eq!(checks.len(), 8);
+    let found = checks.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no check {id}"));
+    let text = |name: &str| found[name].as_str().unwrap().to_owned();
+    (text("status"), text("advice"))
+}
+
+async fn status(api: &Api, organization: &str, id: &str) -> String {
+    check(api, organization, id).await.0
+}
+
+/// Somebody goes the whole way by the OpenID provider of A.
+async fn comes(house: &House, says: Says) -> Arrival {
+    house.idp_a.says(says);
+    let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
+    Person::new("ann@a.test").follows(&ask).await
+}
+
+#[tokio::test]
+async fn s1_a1_s3_07_one_administrator_is_too_few_unless_there_is_one_person() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let of_a = "two_administrators";
+        assert_eq!(status(&operator, "org-a", of_a).await, "fail", "nobody has come yet");
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        assert_eq!(status(&owner, "org-a", of_a).await, "warn");
+        operator.patch("/organizations/org-a", json!({"kind": "personal"})).await;
+        assert_eq!(status(&owner, "org-a", of_a).await, "ok", "one person is all there is");
+        operator.patch("/organizations/org-a", json!({"kind": "company"})).await;
+        let second = house.has_member("ada@a.test", "org-a", &["admin"]).await;
+        assert_eq!(status(&owner, "org-a", of_a).await, "ok");
+        house.execute(&format!("UPDATE users SET disabled_at = 1 WHERE id = '{second}'")).await;
+        assert_eq!(status(&owner, "org-a", of_a).await, "warn", "who cannot come administers nothing");
+    }
+}
+
+#[tokio::test]
+async fn s1_a2_s1_a3_each_check_says_what_to_do() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    assert_eq!(status(&operator, "org-a", "administrators_mfa").await, "warn");
+    operator.patch("/organizations/org-a/policy", json!({"mfa_required_for": ["owner", "admin"]})).await;
+    assert_eq!(status(&operator, "org-a", "administrators_mfa").await, "ok");
+    assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
+    house.execute("UPDATE domains SET state = 'lapsed', lapsed_at = 5 WHERE name = 'a.test'").await;
+    let (told, advice) = check(&operator, "org-a", "domains_verified").await;
+    assert_eq!(told, "warn");
+    assert!(advice.contains("a.test"), "{advice}");
+    assert_eq!(status(&operator, "org-a", "break_glass").await, "fail", "nobody enforces unknowingly");
+    assert_eq!(status(&operator, "org-a", "deprovisioning_test").await, "not_available");
+    assert_eq!(status(&operator, "org-a", "audit").await, "ok");
+    let read = operator.get("/organizations/org-a/health").await.json();
+    assert_eq!(read["status"], json!("fail"));
+    let rows: Vec<_> = read["checks"].as_array().unwrap().iter().map(|check| check["row"].clone()).collect();
+    let all = ["S1-A1", "S1-A2", "S1-A3", "S1-A4", "S1-A5", "S1-A6", "S1-A7", "S1-A8"];
+    assert_eq!(rows, all.map(|row| json!(row)));
+}
+
+#[tokio::test]
+async fn s1_a7_a_provider_that_changes_is_to_be_looked_at_until_somebody_has() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let id = house.connection("ca").await;
+    assert_eq!(status(&operator, "org-a", "upstream_review").await, "ok");
+    house.execute("UPDATE connections SET review_since = 5 WHERE slug = 'ca'").await;
+    let (told, advice) = check(&operator, "org-a", "upstream_review").await;
+    assert_eq!(told, "warn");
+    assert!(advice.contains("ca"), "{advice}");
+    let failures = operator.get(&format!("/connections/{id}/failures")).await.json();
+    assert!(failures["review_since"].is_string(), "{failures}");
+    let key = Api::key(&house, "org-a", &["connections:read", "health:read"]).await;
+    let before = house.before().await;
+    let path = format!("/connections/{id}/review");
+    let refused = key.send(reqwest::Method::DELETE, &path, |request| request).await;
+    assert_eq!(refused.status, 403);
+    house.refused(&before, "permission_missing").await;
+    for times in [1, 1] {
+        let looked = operator.send(reqwest::Method::DELETE, &path, |request| request).await;
+        assert_eq!(looked.status, 204, "{}", looked.body);
+        assert_eq!(house.events_of("organization.connection.reviewed").await, times);
+    }
+    assert_eq!(status(&operator, "org-a", "upstream_review").await, "ok");
+}
+
+#[tokio::test]
+async fn s1_a8_sign_ins_are_counted_by_the_hour_with_the_reason_of_each_that_failed() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}/failures", house.connection("ca").await);
+        let read = async |query: &str| {
+            let read = operator.get(&format!("{path}{query}")).await;
+            assert_eq!(read.status, 200, "{}", read.body);
+            read.json()
+        };
+        assert_eq!(read("").await["hours"], json!([]));
+        for _ in 0..3 {
+            comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        }
+        assert_eq!(read("").await["hours"], json!([]), "a login pays no write for it");
+        assert!(read("").await["worked_at"].is_string(), "but for the first");
+        chores::connections::settle(&house.broker).await.unwrap();
+        let one = |succeeded: i64, failed: i64, reasons: Value| {
+            json!([{"begins": "2026-06-01T09:00:00.000Z", "succeeded": succeeded, "failed": failed,
+                    "reasons": reasons}])
+        };
+        assert_eq!(read("").await["hours"], one(3, 0, json!({})));
+        let arrival = comes(&house, Says::that("sub-eve", "eve@b.test")).await;
+        assert_eq!(arrival.status(), 403, "{}", arrival.told());
+        comes(&house, Says::that("sub-eve", "eve@a.test").claim("aud", "\"other\"")).await;
+        let told = read("").await;
+        let reasons = json!({"email_domain_not_allowed": 1, "id_token_audience": 1});
+        assert_eq!(told["hours"], one(3, 2, reasons));
+        assert_eq!((&told["failures"], told["failing_since"].is_string()), (&json!(2), true));
+        let listed: Vec<_> =
+            told["items"].as_array().unwrap().iter().map(|item| item["reason"].clone()).collect();
+        assert_eq!(listed.len(), 2);
+        assert!(listed.contains(&json!("id_token_audience")), "{told}");
+        let first = read("?limit=1").await;
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let second = read(&format!("?limit=1&cursor={cursor}")).await;
+        assert_ne!(first["items"][0]["id"], second["items"][0]["id"]);
+        // Somebody who gets in ends what failed in a row.
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        let told = read("").await;
+        assert_eq!((&told["failures"], &told["failing_since"]), (&json!(0), &json!(null)));
+        // The next day it is another hour's.
+        house.turn_clock(86_400);
+        let operator = Api::operator(&house).await;
+        let later = operator.get(&format!("{path}?hours=1")).await.json();
+        assert_eq!(later["hours"], json!([]));
+        let bad = operator.get(&format!("{path}?hours=721")).await;
+        assert_eq!((bad.status.as_u16(), &bad.json()["code"]), (400, &json!("invalid_parameter")));
+    }
+}
+
+#[tokio::test]
+async fn s1_a8_what_is_counted_is_written_down_at_the_stop() {
+    let mut house = House::opens().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    house.restart().await;
+    let sql = "SELECT CAST(many AS TEXT) FROM connection_hours WHERE reason = ''";
+    assert_eq!(house.text(sql).await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn s1_a8_health_says_when_sign_ins_fail() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let id = "sign_in_failures";
+    assert_eq!(status(&operator, "org-a", id).await, "ok");
+    // A stranger breaks off logins: that is worth a look, and shows nothing of the connection.
+    for _ in 0..5 {
+        let arrival = comes(&house, Says::truth().response("error", Some("access_denied"))).await;
+        assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    }
+    assert_eq!(status(&operator, "org-a", id).await, "warn");
+    assert_eq!(house.count("connection_runs").await, 0);
+    for number in 0..5 {
+        comes(&house, Says::that(&format!("sub-{number}"), "ann@elsewhere.test")).await;
+    }
+    let (told, advice) = check(&operator, "org-a", id).await;
+    assert_eq!(told, "fail", "{advice}");
+    assert_eq!(status(&operator, "org-b", id).await, "ok");
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    assert_ne!(status(&operator, "org-a", id).await, "fail");
+}
+
+#[tokio::test]
+async fn s1_a8_what_strangers_post_at_a_saml_connection_is_counted_and_is_no_failure_of_it() {
+    let house = Plan::saml().build().await;
+    let operator = Api::operator(&house).await;
+    let idp = house.saml("cb");
+    let asked = idp.unasked(&house, "cb").await;
+    let xml = idp.answers(&asked, &SamlSays::that("bob@b.test"));
+    let refused = posts_to(&mut Visitor::arrives(), &asked.acs, None, &xml).await;
+    assert_eq!(refused.status, 403);
+    let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
+    Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &SamlSays::that("bob@b.test")).await.code();
+    chores::connections::settle(&house.broker).await.unwrap();
+    let path = format!("/connections/{}/failures", house.connection("cb").await);
+    let told = operator.get(&path).await.json();
+    assert_eq!(
+        (&told["hours"][0]["succeeded"], &told["hours"][0]["failed"]),
+        (&json!(1), &json!(1)),
+        "{told}"
+    );
+    assert_eq!(told["failures"], json!(0));
+    assert!(told["items"][0]["expected"].is_string() && told["items"][0]["found"].is_string(), "{told}");
+}

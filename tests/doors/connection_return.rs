@@ -1,0 +1,197 @@
+//! A new version of a connection that lets nobody in is taken back, and nobody can bring that about who is not let in by
+//! the provider (demands 4.2, threats H04).
+
+use behalf::chores;
+use behalf::config::Config;
+use serde_json::json;
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Arrival, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp::Says;
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says as SamlSays, posts};
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+async fn version(house: &House, slug: &str) -> i64 {
+    let sql = format!("SELECT CAST(version AS TEXT) FROM connections WHERE slug = '{slug}'");
+    house.text(&sql).await.unwrap().parse().unwrap()
+}
+
+async fn look(house: &House) {
+    chores::connections::look(&house.broker).await.unwrap();
+}
+
+async fn runs(house: &House, slug: &str) -> i64 {
+    let sql = format!(
+        "SELECT CAST(r.failures AS TEXT) FROM connection_runs r JOIN connections c
+         ON c.id = r.connection_id AND c.version = r.version WHERE c.slug = '{slug}'"
+    );
+    house.text(&sql).await.map_or(0, |text| text.parse().unwrap())
+}
+
+/// Makes other settings live, tried by nobody.
+async fn activates(house: &House, slug: &str, body: serde_json::Value) {
+    let operator = Api::operator(house).await;
+    let path = format!("/connections/{}", house.connection(slug).await);
+    let drafted = operator.patch(&path, body).await;
+    assert_eq!(drafted.status, 200, "{}", drafted.body);
+    let live = operator.post(&format!("{path}/activate"), json!({"force": true})).await;
+    assert_eq!(live.status, 200, "{}", live.body);
+}
+
+async fn comes(house: &House, says: Says) -> Arrival {
+    house.idp_a.says(says);
+    let ask = Application::rp1(house).asks().with("login_hint", "ann@a.test");
+    Person::new("ann@a.test").follows(&ask).await
+}
+
+async fn comes_by_saml(house: &House, email: &str) -> Arrival {
+    let ask = Application::rp1(house).asks().with("login_hint", email);
+    Person::new(email).signs_in_by(house, "cb", &ask, &SamlSays::that(email)).await
+}
+
+#[tokio::test]
+async fn h04_a_version_with_a_wrong_certificate_goes_back_to_what_worked() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        comes_by_saml(&house, "bob@b.test").await.code();
+        let before = version(&house, "cb").await;
+        let wrong = LyingSamlIdp::new("cb", house.clock.clone());
+        activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
+        let bad = version(&house, "cb").await;
+        assert!(bad > before);
+        for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test"] {
+            assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+            look(&house).await;
+            assert_eq!(version(&house, "cb").await, bad, "not yet");
+        }
+        assert_eq!(comes_by_saml(&house, "bea@b.test").await.status(), 403);
+        look(&house).await;
+        let back = version(&house, "cb").await;
+        assert!(back > bad, "numbers only grow");
+        comes_by_saml(&house, "bob@b.test").await.code();
+        let trail = house.audit().await;
+        let event = trail.iter().find(|event| event.action == "organization.connection.rolled_back").unwrap();
+        assert_eq!((event.actor.as_str(), &event.detail["version_before"]), ("house", &json!(bad)));
+        assert!(event.detail["why"].as_str().unwrap().contains("could not sign in"), "{event:?}");
+        let told = "SELECT recipient FROM mails WHERE kind = 'connection_rolled_back'";
+        assert_eq!(house.text(told).await.as_deref(), Some("bob@b.test"), "its owner is told");
+        // Once: what came back has nothing to go back to.
+        look(&house).await;
+        assert_eq!(version(&house, "cb").await, back);
+    }
+}
+
+#[tokio::test]
+async fn h04_a_version_with_a_wrong_secret_goes_back_to_what_worked() {
+    let behind_a_proxy: fn(&mut Config) =
+        |config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let house = Plan { settings: behind_a_proxy, ..Plan::default() }.build().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    activates(&house, "ca", json!({"client_secret": "of somebody else, and quite long enough"})).await;
+    let bad = version(&house, "ca").await;
+    // Nobody knows who they are, for the provider does not say: so it is networks that count.
+    let comes_from = async |address: &str| {
+        house.idp_a.says(Says::that("sub-ann", "ann@a.test"));
+        let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+        let mut person = Person::new("ann@a.test");
+        let back = person.is_sent_back(&ask).await;
+        let forwarded = |request: reqwest::RequestBuilder| request.header("x-forwarded-for", address);
+        let refused = person.browser.request(reqwest::Method::GET, back.as_str(), forwarded).await;
+        assert_eq!(refused.status, 401, "{}", refused.body);
+    };
+    for number in 1..=6 {
+        comes_from(&format!("192.0.2.{number}")).await;
+    }
+    comes_from("198.51.100.7").await;
+    assert_eq!(runs(&house, "ca").await, 7);
+    look(&house).await;
+    assert_eq!(version(&house, "ca").await, bad, "two networks may be one person");
+    comes_from("203.0.113.7").await;
+    look(&house).await;
+    assert!(version(&house, "ca").await > bad);
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+}
+
+#[tokio::test]
+async fn h04_nobody_takes_a_version_back_with_what_they_make_up() {
+    let house = Plan::saml().build().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    comes_by_saml(&house, "bob@b.test").await.code();
+    activates(&house, "ca", json!({"leeway": 90})).await;
+    activates(&house, "cb", json!({"leeway": 90})).await;
+    let (ca, cb) = (version(&house, "ca").await, version(&house, "cb").await);
+    let stranger = LyingSamlIdp::new("cb", house.clock.clone());
+    for number in 0..8 {
+        // Codes that nobody gave out, answers without one, errors, and states of one's own.
+        for says in [
+            Says::truth().response("code", Some("made-up")),
+            Says::truth().response("code", None),
+            Says::truth().response("error", Some("server_error")),
+            Says::truth().response("iss", Some("https://evil.test")),
+        ] {
+            assert!(comes(&house, says).await.status() >= 400);
+        }
+        // Answers to questions of ours, signed by somebody else, by nobody, or of no sense.
+        let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
+        let mut eve = Person::new("bob@b.test");
+        let asked = eve.leaves_for(&house, "cb", &ask).await;
+        let says = SamlSays::that(&format!("eve{number}@b.test"));
+        for xml in [stranger.answers(&asked, &says), house.saml("cb").plain(&asked, &says), "<x/>".into()] {
+            assert!(posts(&mut eve.browser, &asked, xml).await.status.is_client_error());
+        }
+    }
+    assert_eq!((runs(&house, "ca").await, runs(&house, "cb").await), (0, 0), "none of it counts");
+    look(&house).await;
+    assert_eq!((version(&house, "ca").await, version(&house, "cb").await), (ca, cb));
+}
+
+#[tokio::test]
+async fn h04_one_person_alone_takes_nothing_back_however_often_they_come() {
+    let house = Plan::saml().build().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    comes_by_saml(&house, "bob@b.test").await.code();
+    activates(&house, "ca", json!({"leeway": 90})).await;
+    activates(&house, "cb", json!({"leeway": 90})).await;
+    let (ca, cb) = (version(&house, "ca").await, version(&house, "cb").await);
+    for _ in 0..9 {
+        assert_eq!(comes(&house, Says::that("sub-eve", "eve@elsewhere.test")).await.status(), 403);
+        let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
+        let says = SamlSays::that("eve@b.test").attribute("mail", &["eve@elsewhere.test"]);
+        let arrival = Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &says).await;
+        assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    }
+    assert_eq!((runs(&house, "ca").await, runs(&house, "cb").await), (9, 9));
+    look(&house).await;
+    assert_eq!((version(&house, "ca").await, version(&house, "cb").await), (ca, cb));
+}
+
+#[tokio::test]
+async fn h04_a_version_that_has_worked_or_is_a_day_old_stays() {
+    let house = House::opens().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    let fail = async |house: &House| {
+        for number in 0..6 {
+            comes(house, Says::that(&format!("sub-{number}"), "x@elsewhere.test")).await;
+        }
+    };
+    activates(&house, "ca", json!({"leeway": 90})).await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    let worked = version(&house, "ca").await;
+    fail(&house).await;
+    look(&house).await;
+    assert_eq!(version(&house, "ca").await, worked, "somebody got in by it");
+    activates(&house, "ca", json!({"leeway": 91})).await;
+    let old = version(&house, "ca").await;
+    fail(&house).await;
+    house.turn_clock(86_401);
+    look(&house).await;
+    assert_eq!(version(&house, "ca").await, old, "nobody watches it any more");
+    // And what never worked is nothing to go back to.
+    activates(&house, "ca", json!({"leeway": 92})).await;
+    let new = version(&house, "ca").await;
+    fail(&house).await;
+    look(&house).await;
+    assert_eq!(version(&house, "ca").await, new);
+}

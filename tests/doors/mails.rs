@@ -1,0 +1,392 @@
+//! Mails: queued with the change that wants them, handed over to a real server, tried again, given up, and never sent
+//! for what did not happen.
+
+use behalf::chores::post;
+use behalf::config::MailSecurity;
+use behalf::egress::mail::Post;
+use behalf::web::templates::Templates;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::smtp::{Certified, Sink};
+use crate::house::visitor::Answer;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const PATH: &str = "/organizations/org-a/invitations";
+const DAY: u64 = 86_400;
+
+fn ask(email: &str) -> Value {
+    json!({"email": email, "role": "member"})
+}
+
+fn told(answer: &Answer) -> (u16, String) {
+    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+    (answer.status.as_u16(), code)
+}
+
+async fn invites(api: &Api, email: &str) -> String {
+    let made = api.post(PATH, ask(email)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!((&made.json()["token"], &made.json()["link"]), (&Value::Null, &Value::Null), "C18 c");
+    made.json()["invitation"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn mail_of(api: &Api, invitation: &str) -> Value {
+    api.get(&format!("{PATH}/{invitation}")).await.json()["mail"].clone()
+}
+
+#[tokio::test]
+async fn s1_r20_an_invitation_is_mailed_with_a_link_that_nobody_else_sees() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let body =
+            json!({"email": "bob@b.test", "role": "member", "message": "See you.\nAnn", "language": "de-AT"});
+        let made = ann.post(PATH, body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let id = made.json()["invitation"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(mail_of(&ann, &id).await, "queued");
+        assert_eq!(house.posts().await, 1);
+        let mail = sink.mail().await;
+        assert_eq!(mail.says("to"), &json!(["bob@b.test"]));
+        assert_eq!(mail.says("from"), "no-reply@acme.test");
+        assert_eq!(mail.subject(), "Einladung zu A Corporation");
+        assert_eq!(mail.headers("From"), ["Acme Cloud <no-reply@acme.test>"]);
+        assert_eq!(mail.headers("Auto-Submitted"), ["auto-generated"]);
+        assert_eq!(mail.headers("Date"), ["Mon, 01 Jun 2026 09:00:00 +0000"], "by the clock of the house");
+        for said in ["Sie sind zu A Corporation eingeladen", "> See you.", "> Ann", "2026-06-08 09:00 UTC"] {
+            assert!(mail.text().contains(said), "{said}: {}", mail.text());
+        }
+        assert!(mail.html().contains("#14705d") && mail.html().contains("lang=\"de\""), "{}", mail.html());
+        let link = mail.link();
+        assert!(link.starts_with(&format!("{}/invitations/", house.url)), "{link}");
+
+        assert_eq!(mail_of(&ann, &id).await, "sent");
+        let kept = "SELECT CAST(COUNT(*) AS TEXT) FROM mails WHERE letter IS NOT NULL OR secret IS NOT NULL";
+        assert_eq!(house.text(kept).await.as_deref(), Some("0"), "what is sent is forgotten");
+        let token = link.rsplit('/').next().unwrap();
+        for path in [PATH.to_owned(), format!("{PATH}/{id}")] {
+            assert!(!ann.get(&path).await.body.contains(token), "C18 c");
+        }
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        let path = format!("/invitations/{token}/accept");
+        assert_eq!(bob.send(Method::POST, &path, |request| request).await.status, 200);
+        assert_eq!(house.posts().await, 0);
+        assert_eq!(sink.mails().await.len(), 1, "once");
+    }
+}
+
+#[tokio::test]
+async fn c29_what_waits_to_be_mailed_does_not_show_its_link() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    invites(&ann, "bob@b.test").await;
+    invites(&ann, "eve@c.test").await;
+    let rows = house.broker.db.all("SELECT letter, secret FROM mails", &[]).await.unwrap();
+    let (letters, secrets): (Vec<String>, Vec<Vec<u8>>) =
+        rows.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).unzip();
+    // Sealed in one row, it does not open in another.
+    let swap = "UPDATE mails SET secret = (SELECT m.secret FROM mails m WHERE m.recipient = 'eve@c.test')
+                WHERE recipient = 'bob@b.test'";
+    house.execute(swap).await;
+    assert_eq!(house.posts().await, 1);
+    let mail = sink.mail().await;
+    assert_eq!(mail.says("to"), &json!(["eve@c.test"]));
+    let link = mail.link();
+    let token = link.rsplit('/').next().unwrap();
+    assert!(letters.iter().all(|letter| !letter.contains(token)));
+    assert!(secrets.iter().all(|secret| !String::from_utf8_lossy(secret).contains(token)));
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_handed_over_waits_and_goes_out_later() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let id = invites(&ann, "bob@b.test").await;
+        sink.closes().await;
+        assert_eq!(house.posts().await, 0);
+        assert_eq!(mail_of(&ann, &id).await, "queued");
+        sink.reopens().await;
+        assert_eq!(house.posts().await, 0, "not before its time");
+        for how in [
+            json!({"rcpt": "451 4.3.0 later"}),
+            json!({"data": "452 4.2.2 full"}),
+            json!({"hang_up": "rcpt"}),
+            json!({"hang_up": "data"}),
+        ] {
+            sink.behaves(how.clone()).await;
+            house.turn_clock(3_600);
+            assert_eq!(house.posts().await, 0, "{how}");
+            assert_eq!(mail_of(&ann, &id).await, "queued", "{how}");
+        }
+        sink.behaves(json!({})).await;
+        house.turn_clock(3_600);
+        assert_eq!(house.posts().await, 1);
+        assert_eq!(mail_of(&ann, &id).await, "sent");
+        sink.mail().await;
+        assert_eq!(house.events_of("mail.given_up").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_given_up_at_once_and_told() {
+    for (how, failure) in [
+        (json!({"rcpt": "550 5.1.1 unknown"}), "refused_550"),
+        (json!({"data": "554 5.7.1 spam"}), "refused_554"),
+    ] {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::default()).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let id = invites(&ann, "bob@b.test").await;
+        sink.behaves(how).await;
+        assert_eq!(house.posts().await, 0);
+        assert_eq!(mail_of(&ann, &id).await, "failed");
+        let events = house.audit().await;
+        let event = events.iter().find(|event| event.action == "mail.given_up").unwrap();
+        assert_eq!(event.organization, Some(house.organization("org-a").await));
+        assert_eq!(
+            (&event.detail["failure"], &event.detail["kind"]),
+            (&json!(failure), &json!("invitation"))
+        );
+        sink.behaves(json!({})).await;
+        house.turn_clock(DAY);
+        assert_eq!(house.posts().await, 0, "not again");
+        assert!(sink.mails().await.is_empty());
+        // It can be sent again by who invited.
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let again = ann.post(&format!("{PATH}/{id}/resend"), json!({})).await;
+        assert_eq!(again.status, 200, "{}", again.body);
+        assert_eq!(again.json()["invitation"]["mail"], "queued");
+        assert_eq!(house.posts().await, 1);
+        assert_eq!(mail_of(&ann, &id).await, "sent");
+    }
+}
+
+#[tokio::test]
+async fn after_a_day_without_the_server_a_mail_is_given_up_and_told() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let id = invites(&ann, "bob@b.test").await;
+    sink.closes().await;
+    for hours in 0..24 {
+        assert_eq!(house.posts().await, 0);
+        assert!(house.events_of("mail.given_up").await <= usize::from(hours > 12));
+        house.turn_clock(3_600);
+    }
+    house.posts().await;
+    assert_eq!(house.events_of("mail.given_up").await, 1);
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    assert_eq!(mail_of(&ann, &id).await, "failed");
+    let event = house.audit().await.into_iter().find(|event| event.action == "mail.given_up").unwrap();
+    assert_eq!(event.detail["failure"], "server_unavailable");
+    assert!(!event.detail.to_string().contains("127.0.0.1"), "the operator's network is nobody's business");
+}
+
+#[tokio::test]
+async fn two_nodes_hand_a_mail_over_once() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        // Nodes share a database; one file of SQLite is served by one.
+        let other = match engine {
+            Engine::Postgres => Some(house.second_node().await),
+            Engine::Sqlite => None,
+        };
+        let second = other.as_ref().map_or(&house.broker, |node| &node.broker);
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        for number in 0..12 {
+            invites(&ann, &format!("m{number}@c.test")).await;
+        }
+        let templates = Templates::new(None).unwrap();
+        let (one, two) = tokio::join!(post::send(&house.broker, &templates), post::send(second, &templates));
+        assert_eq!(one.unwrap() + two.unwrap(), 12);
+        let mut to: Vec<_> = sink.mails().await.iter().map(|mail| mail.says("to").to_string()).collect();
+        to.sort();
+        to.dedup();
+        assert_eq!((to.len(), sink.mails().await.len()), (12, 12));
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_or_taken_back_is_mailed_to_nobody() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let before = house.before().await;
+    for body in [
+        json!({"email": "ann@a.test", "role": "member"}),
+        json!({"email": "x@c.test", "role": "unknown"}),
+        json!({"email": "x@c.test", "role": "member", "application": "unknown"}),
+        json!({"email": "x@c.test", "role": "member", "application": "rp1", "redirect_uri": "https://evil.test/"}),
+        json!({"email": "x@c.test", "role": "member", "redirect_uri": "https://rp1.test/callback"}),
+        json!({"email": "x@c.test", "role": "member", "language": "no language"}),
+    ] {
+        assert!(matches!(ann.post(PATH, body.clone()).await.status.as_u16(), 409 | 422), "{body}");
+    }
+    house.unchanged(&before).await;
+    // The trail fails, and so does all that it would tell of (threats M08).
+    let trail = "CREATE TRIGGER closed BEFORE INSERT ON audit_events WHEN NEW.action = 'organization.invitation.created'
+                 BEGIN SELECT RAISE(ABORT, 'closed'); END";
+    house.execute(trail).await;
+    assert_eq!(told(&ann.post(PATH, ask("x@c.test")).await).1, "audit_unavailable");
+    house.execute("DROP TRIGGER closed").await;
+    assert_eq!(house.count("mails").await, 0);
+    let revoked = invites(&ann, "one@c.test").await;
+    let path = format!("{PATH}/{revoked}");
+    assert_eq!(ann.send(Method::DELETE, &path, |request| request).await.status, 204);
+    let renewed = invites(&ann, "two@c.test").await;
+    let again = ann.post(&format!("{PATH}/{renewed}/resend"), json!({"send": false})).await;
+    assert!(again.json()["link"].as_str().unwrap().starts_with(&house.url), "{}", again.body);
+    assert_eq!(house.posts().await, 0);
+    assert!(sink.mails().await.is_empty());
+    assert_eq!(sink.seen().await, 0, "nobody has even knocked");
+}
+
+#[tokio::test]
+async fn m19_one_mailbox_gets_five_mails_an_hour_under_all_its_names() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let rows: Vec<_> = (0..50).map(|number| ask(&format!("j.oe+{number}@c.test"))).collect();
+    let answer = ann.post(&format!("{PATH}/bulk"), json!({"invitations": rows})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let results = answer.json()["results"].as_array().unwrap().clone();
+    let of = |status: &str| results.iter().filter(|row| row["status"] == status).count();
+    assert_eq!((of("created"), of("limited")), (5, 45));
+    assert!(results.iter().all(|row| (row["code"] == "rate_limited") == (row["status"] == "limited")));
+    let before = house.before().await;
+    assert_eq!(told(&ann.post(PATH, ask("joe@c.test")).await), (429, "rate_limited".to_owned()));
+    let bob = Api::person(&house, "bob@b.test", "org-b").await;
+    let elsewhere = bob.post("/organizations/org-b/invitations", ask("J.O.E@c.test")).await;
+    assert_eq!(told(&elsewhere), (429, "rate_limited".to_owned()), "whoever writes");
+    let first = results[0]["id"].as_str().unwrap();
+    let again = ann.post(&format!("{PATH}/{first}/resend"), json!({})).await;
+    assert_eq!(told(&again), (429, "rate_limited".to_owned()));
+    let mails = house.count("mails").await;
+    assert_eq!(house.facts().await.rows("mails"), usize::try_from(mails).unwrap());
+    drop(before);
+    assert_eq!(ann.post(PATH, ask("jane@c.test")).await.status, 201, "others are not held up");
+    assert_eq!(house.posts().await, 6);
+    assert_eq!(sink.mails().await.len(), 6);
+    house.turn_clock(3_601);
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    assert_eq!(ann.post(PATH, ask("joe@c.test")).await.status, 201);
+}
+
+#[tokio::test]
+async fn h26_m20_no_name_becomes_a_header_a_link_or_an_element() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let hostile = [
+        "Evil\r\nBcc: everybody@c.test\r\n\r\nHello",
+        "<script>alert(1)</script>",
+        "http://evil.test Click",
+        "\u{202e}tset.live",
+        "=?utf-8?q?=0d=0aBcc:_x@c.test?=",
+        "\"Quoted\" <boss@c.test>",
+        "Straße Ω 株式会社 🙂",
+    ];
+    for (number, name) in hostile.iter().enumerate() {
+        let text = name.replace('\'', "''");
+        // Behind the back of the API, which lets few of these in.
+        house
+            .execute(&format!("UPDATE organizations SET display_name = '{text}' WHERE slug = 'org-a'"))
+            .await;
+        house.execute(&format!("UPDATE projects SET display_name = '{text}'")).await;
+        invites(&ann, &format!("m{number}@c.test")).await;
+    }
+    assert_eq!(house.posts().await, hostile.len());
+    let mails = sink.mails().await;
+    let usual =
+        ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"];
+    for mail in &mails {
+        let mut names = mail.names();
+        names.retain(|name| !name.starts_with("X-"));
+        let (mut names, mut expected) = (names, usual.to_vec());
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected, "{}", mail.raw());
+        assert_eq!(mail.says("to").as_array().unwrap().len(), 1);
+        assert!(mail.headers("From")[0].ends_with("no-reply@acme.test>"), "{:?}", mail.headers("From"));
+        assert!(!mail.html().contains("<script"), "{}", mail.html());
+        for text in [mail.text(), mail.html(), mail.subject()] {
+            assert!(!text.contains("evil.test") && !text.contains('\u{202e}'), "{text}");
+        }
+        mail.link();
+    }
+    assert!(mails.iter().any(|mail| mail.subject() == "Invitation to Straße Ω 株式会社 🙂"));
+}
+
+#[tokio::test]
+async fn a_line_to_the_server_is_kept_from_others_or_not_used() {
+    let certified = Certified::new();
+    for implicit in [false, true] {
+        let mut sink = Sink::guarded(&certified, implicit).await;
+        let mut settings = sink.settings();
+        settings.security = if implicit { MailSecurity::Tls } else { MailSecurity::Starttls };
+        settings.username = Some("behalf".into());
+        settings.password_file = Some(certified.path("password"));
+        std::fs::write(certified.path("password"), "of the mail server\n").unwrap();
+        let mail = Some((settings.clone(), Some(certified.path("ca.pem"))));
+        let house = Plan { mail, ..Plan::default() }.build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        invites(&ann, "bob@b.test").await;
+        assert_eq!(house.posts().await, 1, "implicit: {implicit}");
+        let mail = sink.mail().await;
+        assert_eq!((mail.says("tls"), mail.says("user")), (&json!(true), &json!("behalf")));
+
+        // Another password, and a server that nobody vouches for.
+        std::fs::write(certified.path("password"), "of another").unwrap();
+        let greeted = async |authority| {
+            let mut config = house.broker.config.clone();
+            config.egress.extra_ca = authority;
+            Post::new(&config).unwrap().unwrap().greet().await
+        };
+        assert!(greeted(Some(certified.path("ca.pem"))).await.is_err());
+        std::fs::write(certified.path("password"), "of the mail server").unwrap();
+        assert_eq!(greeted(Some(certified.path("ca.pem"))).await, Ok(()));
+        assert!(greeted(Some(Certified::new().path("ca.pem"))).await.is_err(), "another authority");
+        assert_eq!(sink.mails().await.len(), 1, "who greets sends nothing");
+    }
+    // One that cannot speak TLS is sent nothing.
+    let mut plain = Sink::opens().await;
+    let mut settings = plain.settings();
+    settings.security = MailSecurity::Starttls;
+    let mail = Some((settings, Some(certified.path("ca.pem"))));
+    let house = Plan { mail, ..Plan::default() }.build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let id = invites(&ann, "bob@b.test").await;
+    assert_eq!(house.posts().await, 0);
+    assert_eq!(mail_of(&ann, &id).await, "queued");
+    assert!(plain.mails().await.is_empty());
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_waits_and_nobody_is_told_otherwise() {
+    let house = House::opens().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let before = house.before().await;
+    for (path, body) in [
+        (PATH.to_owned(), ask("x@c.test")),
+        (format!("{PATH}/bulk"), json!({"invitations": [ask("x@c.test")]})),
+    ] {
+        assert_eq!(told(&ann.post(&path, body).await), (409, "mail_not_configured".to_owned()));
+    }
+    house.unchanged(&before).await;
+    let made = ann.post(PATH, json!({"email": "x@c.test", "role": "member", "send": false})).await;
+    assert_eq!(made.json()["invitation"]["mail"], Value::Null);
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(made.json()["link"], format!("{}/invitations/{token}", house.url));
+    let id = made.json()["invitation"]["id"].as_str().unwrap().to_owned();
+    let again = ann.post(&format!("{PATH}/{id}/resend"), json!({})).await;
+    assert_eq!(told(&again), (409, "mail_not_configured".to_owned()));
+    assert_eq!((house.posts().await, house.count("mails").await), (0, 0));
+}
