@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::broker::Broker;
-use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
+use crate::login::{arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::api;
 use crate::publish::{assets, health, home, logos, metadata, saml};
 use crate::web::front::Front;
@@ -73,6 +73,8 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
         .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
         .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::pages::accepted)))
+        .route("/invitations/{token}", get(invited::pages::look).post(invited::pages::begin))
+        .route(invited::ACCEPTED, by(GET, get(invited::pages::accepted)))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))

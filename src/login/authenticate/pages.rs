@@ -19,7 +19,8 @@ pub async fn complete(
     let standing = browser::session_of(browser, visitor.project.id).await?;
     let silent = asked.filter(|asked| asked.prompt.none).cloned();
     let turn = Turn::of(browser, &visitor.broker().random);
-    let found = Found { proof, standing, turn, silent };
+    let invitation = asked.and_then(|asked| asked.invitation);
+    let found = Found { proof, standing, turn, silent, invitation };
     let session = sign_in(visitor.broker(), &visitor.project, visitor.request, found).await?;
     turn.tell(browser, visitor.project.id, session).await?;
     Ok(session)
