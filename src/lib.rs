@@ -15,17 +15,17 @@
 //! | [`model`] | the nouns, and what is always true of them; [`model::login`] is a login's way as types |
 //! | [`config`] | what the operator writes; unknown keys are refused with their line |
 //! | [`telemetry`] | logs, metrics, traces |
-//! | [`egress`] | the only way out: HTTP that cannot be turned against us, DNS that no one resolver can bend |
+//! | [`egress`] | the only way out: HTTP that cannot be turned against us, DNS that no one resolver can bend, the operator's mail server |
 //! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
 //! | [`keys`] | signing keys and their calendar, SAML keys and their certificates; what is secret at rest is sealed |
 //! | [`audit`] | one function, within the transaction that it tells of |
 //! | [`join`] | how somebody becomes a member or stops being one, and who owns an organization, whoever asks for it |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
-//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave |
+//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]) |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply` |
-//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, forget what ran out |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
 //!
@@ -44,7 +44,7 @@
 //! 6. A write of the API is authorised, done, recorded and kept for who sends it again in one transaction:
 //!    [`manage::desk::Desk::change`] is the only way to write.
 //!
-//! ## Five walkthroughs
+//! ## Six walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -67,6 +67,12 @@
 //! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
 //! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
+//!
+//! **Somebody is invited.** The operation in `manage::invitations` writes the invitation with the digest of its token, and
+//! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,
+//! writes it by the templates of the pages and hands it over ([`egress::mail`]). Its link leads to [`login::invited`],
+//! where looking uses nothing up; the button begins a journey that knows the digest alone. Whoever signs in accepts the
+//! invitation in the transaction that makes their session ([`join::invited`]), if it is for them.
 //!
 //! **An organization is renamed.** `PATCH /api/v1/organizations/{id}` is a line of [`manage::api::routes`], the one table
 //! that router, authority and document are made of. [`manage::caller`] finds out who calls: an operator token, an

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 use crate::login::authenticate::trial;
-use crate::login::{arrive, authenticate, choose, issue, leave, resolve};
+use crate::login::{arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::api;
 use crate::publish::{assets, health, home, logos, metadata, saml};
 use crate::web::front::Front;
@@ -72,6 +72,8 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/try/{token}", by(GET, get(trial::pages::open)))
         .route("/trial/{flow}", get(trial::pages::stand).post(trial::pages::begin))
         .route("/trial/{flow}/returned", by(GET, get(trial::pages::take_up)))
+        .route("/invitations/{token}", get(invited::pages::look).post(invited::pages::begin))
+        .route(invited::ACCEPTED, by(GET, get(invited::pages::accepted)))
         .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))

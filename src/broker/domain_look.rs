@@ -16,8 +16,10 @@ use crate::egress::http::{Http, Request};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::RequestId;
 use crate::foundation::public_suffix;
+use crate::join::notices;
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::domain::{Domain, DomainState, Method};
+use crate::model::mail::Kind;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{domains, projects};
@@ -189,6 +191,9 @@ pub async fn settle(
     for action in &judged.events {
         let event = keep.event(action, present.organization_id).subject(present.id);
         keep.record(tx, &event.with("domain", present.name.as_str())).await?;
+        if let Some(kind) = notice(action) {
+            notices::owners(tx, keep, present.organization_id, kind, present.name.as_str()).await?;
+        }
     }
     if judged.domain.state != present.state {
         tracing::info!(domain = %present.name, state = %judged.domain.state, "a domain changed");
@@ -211,9 +216,22 @@ pub async fn contested(tx: &mut Tx<'_>, keep: &Keep, asked: &Domain) -> Result<D
     if is_news {
         for claim in [&contested, &holder] {
             keep.record(tx, &told_of_contest(keep, claim)).await?;
+            let (owner, name) = (claim.organization_id, claim.name.as_str());
+            notices::owners(tx, keep, owner, Kind::DomainContested, name).await?;
         }
     }
     Ok(contested)
+}
+
+/// What the owners are told by mail: what they must do something about, or it gets worse.
+fn notice(action: &str) -> Option<Kind> {
+    match action {
+        "organization.domain.missed" => Some(Kind::DomainMissed),
+        "organization.domain.lost" => Some(Kind::DomainLost),
+        "organization.domain.renewal_due" => Some(Kind::DomainChallenge),
+        "organization.domain.unreachable" => Some(Kind::DomainUnreachable),
+        _ => None,
+    }
 }
 
 /// The holder is not told who it was, by whichever name.

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Joined, Joining, join};
+use super::{Joined, Joining, join, notices};
 use crate::audit::Keep;
 use crate::foundation::email::Email;
 use crate::foundation::id::{DomainId, OrganizationId, UserId};
 use crate::model::domain::{AutoJoin, Domain, DomainState};
+use crate::model::mail::Kind;
 use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::permission::Permission;
 use crate::model::{role, words};
@@ -135,7 +136,8 @@ async fn pause(tx: &mut Tx<'_>, keep: &Keep, mut domain: Domain) -> Result<(), S
     domains::update(tx, &domain).await?;
     let event = keep.event("organization.auto_join.paused", domain.organization_id).subject(domain.id);
     keep.record(tx, &event.with("domain", domain.name.as_str()).with("cap_per_hour", domain.auto_join.cap()))
-        .await
+        .await?;
+    notices::owners(tx, keep, domain.organization_id, Kind::AutoJoinPaused, domain.name.as_str()).await
 }
 
 /// Whether a role may be given to whoever comes: it administers nothing.

@@ -30,18 +30,21 @@ pub async fn owners(
     Ok(())
 }
 
-/// Tells one person, if their address is proved; `by` is the name of whoever did it.
+/// Tells one person, if their address is proved; `by`: whom it comes from.
 pub async fn person(
     tx: &mut Tx<'_>,
     keep: &Keep,
     organization: OrganizationId,
     to: UserId,
-    (kind, by): (Kind, UserId),
+    (kind, by): (Kind, Option<UserId>),
 ) -> Result<(), StoreError> {
     let project = keep.project.id;
     let Some(to) = users::by_id(tx, project, to).await? else { return Ok(()) };
     let Some(address) = to.proved_email().cloned() else { return Ok(()) };
-    let by = users::by_id(tx, project, by).await?.and_then(|user| user.profile.name);
+    let by = match by {
+        Some(by) => users::by_id(tx, project, by).await?.and_then(|user| user.profile.name),
+        None => None,
+    };
     write(tx, keep, organization, address, |name| Letter { person: by, ..Letter::new(kind, name) }).await
 }
 

@@ -8,8 +8,11 @@ use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::id::FlowId;
 use crate::foundation::secret::Secret;
+use crate::model::application::Application;
 use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::cookies;
 use crate::web::reply::{self, Fault, Response};
@@ -185,6 +188,27 @@ impl Journey {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    /// The application that the person came from; who is invited to none came from the house itself.
+    pub async fn application(&self, visitor: &Visitor) -> Result<Option<Application>, StoreError> {
+        let (mut db, project) = (&visitor.broker().db, &visitor.project);
+        if self.login.asked.application != Application::HOUSE {
+            return applications::by_id(&mut db, project.id, self.login.asked.application).await;
+        }
+        let own = connections::of_nobody(&mut db, project.id).await?;
+        let active = own.iter().filter(|one| one.is_active()).map(|one| one.id);
+        Ok(Some(Application::of_house(project, active.collect())))
+    }
+
+    /// Whether somebody came by an invitation: then there is no application that waits for an answer.
+    pub fn is_invited(&self) -> bool {
+        self.login.asked.invitation.is_some()
+    }
+
+    /// Where "Cancel" leads back to the application, if one waits.
+    pub fn cancel(&self, visitor: &Visitor) -> Option<String> {
+        (!self.is_invited()).then(|| self.path(visitor, "/cancel"))
     }
 
     /// Whether the browser does not hold it yet.

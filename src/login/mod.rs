@@ -7,6 +7,8 @@
 //! 5. [`issue`]: we vouch for them.
 //! 6. [`leave`]: they sign out.
 //!
+//! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5.
+//!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
 //! [`counted`].
@@ -19,6 +21,7 @@ pub mod departure;
 pub mod diagnosis;
 pub mod doorstep;
 pub mod flow;
+pub mod invited;
 pub mod issue;
 pub mod leave;
 pub mod next;

@@ -7,13 +7,13 @@ use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, answer, arrive, authenticate, choose, issue, note_failure, resolve};
+use super::{Stop, answer, arrive, authenticate, choose, invited, issue, note_event, note_failure, resolve};
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
-use crate::store::durable::{applications, connections, sessions};
+use crate::store::durable::{connections, sessions};
 use crate::telemetry::names;
 use crate::web::reply::{self, Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page};
@@ -67,7 +67,7 @@ async fn go_on(
     };
     let silent = Silent::of(&journey.login.asked);
     // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
-    let begun = journey.is_new().then(|| Silent::asked_by(&journey.login.asked));
+    let begun = (journey.is_new() && !journey.is_invited()).then(|| Silent::asked_by(&journey.login.asked));
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
@@ -160,9 +160,7 @@ enum Step {
 }
 
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Fault> {
-    let id = journey.login.asked.application;
-    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    found.ok_or(Fault::Other("the application of a running login is gone"))
+    journey.application(visitor).await?.ok_or(Fault::Other("the application of a running login is gone"))
 }
 
 async fn walk(
@@ -213,6 +211,11 @@ async fn walk(
             // They came back to our page without having come back from there: they may go again.
             Stage::Away(_) | Stage::Vouched(_) => {
                 journey.login.stage = Stage::Arrived(Arrived { another_account: true })
+            }
+            Stage::Authenticated(Authenticated { session }) if journey.is_invited() => {
+                let onward = invited::conclude(visitor, &journey.login.asked, session).await?;
+                names::login_succeeded();
+                return Ok(Step::End(reply::see_other(&onward)));
             }
             Stage::Authenticated(Authenticated { session }) => {
                 is_who_was_meant(visitor, journey, session).await?;
@@ -385,7 +388,7 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
                 | Refusal::TooManyRequests
                 | Refusal::Crowded
         );
-    journey.login.asked.prompt.none || !(visitor_can_act || by_hand)
+    journey.login.asked.prompt.none || !(visitor_can_act || by_hand || journey.is_invited())
 }
 
 /// Sends the protocol's own error to the application.
@@ -407,7 +410,7 @@ fn error_page(
         again: Href::parse(&journey.path(visitor, "")),
         csrf: journey.login.csrf.clone(),
         another_account: Some(journey.path(visitor, "/restart")),
-        cancel: Some(journey.path(visitor, "/cancel")),
+        cancel: journey.cancel(visitor),
         ..ErrorPage::new(problem)
     };
     let targets = journey.form_targets(visitor);

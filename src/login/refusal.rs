@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::join::invited::NotAccepted;
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::templates::Problem;
 
@@ -46,6 +47,15 @@ pub enum Refusal {
     EmailInUse,
     NotExpected,
     ConnectionChanged,
+    // By an invitation.
+    InvitationUnknown,
+    /// Used, taken back or run out, or its organization is not active.
+    InvitationOver,
+    InvitationForAnother,
+    InviterLostRights,
+    InvitationBlocked,
+    /// In an exclusive project.
+    BelongsElsewhere,
     // The ten checks of the mint pipeline.
     ProjectDisabled,
     ApplicationDisabled,
@@ -95,6 +105,12 @@ impl Refusal {
             Self::EmailInUse => "email_in_use_by_other_identity",
             Self::NotExpected => "not_expected",
             Self::ConnectionChanged => "connection_changed",
+            Self::InvitationUnknown => "invitation_unknown",
+            Self::InvitationOver => "invitation_over",
+            Self::InvitationForAnother => "wrong_account",
+            Self::InviterLostRights => "inviter_lost_rights",
+            Self::InvitationBlocked => "membership_blocked",
+            Self::BelongsElsewhere => "membership_exclusive",
             Self::ProjectDisabled => "project_disabled",
             Self::ApplicationDisabled => "application_disabled",
             Self::UserDisabled => "user_disabled",
@@ -185,6 +201,12 @@ impl Refusal {
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
+            Self::InvitationUnknown => (StatusCode::NOT_FOUND, P::InvitationOver),
+            Self::InvitationOver => (StatusCode::GONE, P::InvitationOver),
+            Self::InvitationForAnother => (StatusCode::FORBIDDEN, P::InvitationForAnother),
+            Self::InviterLostRights => (StatusCode::FORBIDDEN, P::InvitationVoid),
+            Self::InvitationBlocked => (StatusCode::FORBIDDEN, P::MembershipBlocked),
+            Self::BelongsElsewhere => (StatusCode::CONFLICT, P::BelongsElsewhere),
             Self::ConnectionChanged | Self::ConnectionInactive => {
                 (StatusCode::FORBIDDEN, P::ConnectionChanged)
             }
@@ -214,6 +236,12 @@ impl Refusal {
             | Self::BadRequest(_)
             | Self::FlowExpired
             | Self::ForeignForm
+            | Self::InvitationUnknown
+            | Self::InvitationOver
+            | Self::InvitationForAnother
+            | Self::InviterLostRights
+            | Self::InvitationBlocked
+            | Self::BelongsElsewhere
             | Self::TrialOver => {
                 return None;
             }
@@ -257,6 +285,22 @@ impl Refusal {
             | Self::DelegationNotAccepted
             | Self::MfaRequired => OAuthError::access_denied(self.name()),
         })
+    }
+}
+
+/// Why somebody who came by an invitation is none the richer.
+impl From<NotAccepted> for Refusal {
+    fn from(why: NotAccepted) -> Self {
+        match why {
+            NotAccepted::Unknown => Self::InvitationUnknown,
+            NotAccepted::Gone => Self::InvitationOver,
+            NotAccepted::WrongAccount => Self::InvitationForAnother,
+            NotAccepted::InviterLostRights => Self::InviterLostRights,
+            NotAccepted::Blocked => Self::InvitationBlocked,
+            NotAccepted::Elsewhere => Self::BelongsElsewhere,
+            // Whoever asks has looked at these two before.
+            NotAccepted::AlreadyMember | NotAccepted::Store(_) => Self::TooManyRequests,
+        }
     }
 }
 

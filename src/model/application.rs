@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
@@ -115,6 +116,41 @@ words! {
 
 words! {
     OrgName { Slug = "slug", DisplayName = "display_name" }
+}
+
+impl Application {
+    /// The house itself, where nobody else sends somebody: who is invited to no application.
+    pub const HOUSE: ApplicationId = ApplicationId::from_u128(0);
+
+    /// The same as an application: by whatever way of signing in there is. It is in no table, and is given no code.
+    pub fn of_house(project: &Project, connections: Vec<ConnectionId>) -> Self {
+        let settings = ApplicationSettings {
+            kind: ApplicationKind::Web,
+            authentication: Method::None,
+            jwks: None,
+            redirect_uris: Vec::new(),
+            initiate_login_uri: None,
+            scopes: Vec::new(),
+            algorithm: Algorithm::RS256,
+            audiences: Vec::new(),
+            organization_prompt: OrganizationPrompt::None,
+            organization_usage: OrganizationUsage::Allow,
+            domain_based: true,
+            connections,
+            organizations_limited: false,
+            claims: ClaimShape::default(),
+        };
+        Self {
+            id: Self::HOUSE,
+            project_id: project.id,
+            client_id: String::new(),
+            display_name: project.brand_name().to_owned(),
+            settings,
+            created_at: project.created_at,
+            updated_at: project.updated_at,
+            disabled_at: None,
+        }
+    }
 }
 
 impl ApplicationSettings {

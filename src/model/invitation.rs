@@ -49,6 +49,12 @@ words! {
 }
 
 impl Invitation {
+    /// As much of the address as its owner knows it by: `a•••@a.test`.
+    pub fn masked_email(&self) -> String {
+        let first = self.email.as_str().chars().next().unwrap_or_default();
+        format!("{first}•••@{}", self.email.domain())
+    }
+
     pub fn state(&self, now: Moment) -> State {
         match (self.accepted_at, self.revoked_at) {
             (Some(_), _) => State::Accepted,

@@ -50,6 +50,9 @@ pub struct Asked {
     pub connection: Option<String>,
     pub organization: OrganizationAsked,
     pub ui_locales: Option<String>,
+    /// Of the link that they came by, if they are invited: then they become a member, and nobody is given a code.
+    #[serde(default)]
+    pub invitation: Option<Digest>,
 }
 
 impl Asked {
@@ -317,10 +320,10 @@ impl Login {
         request.strip_prefix('_')?.split_once('.')?.0.parse().ok()
     }
 
-    /// Only a login whose organization is chosen is ready.
+    /// Only a login whose organization is chosen is ready, and only one that an application wants.
     pub fn ready(self) -> Result<Ready, WrongStage> {
         match self.stage.clone() {
-            Stage::Acting(acting) => Ok(Ready { login: self, acting }),
+            Stage::Acting(acting) if self.asked.invitation.is_none() => Ok(Ready { login: self, acting }),
             _ => Err(WrongStage),
         }
     }

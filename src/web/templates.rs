@@ -22,11 +22,11 @@ use super::language::Language;
 use shelf::Shelf;
 
 pub use brand::{Brand, Colour, NotAColour};
-pub use letters::{LetterPage, Written};
+pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
-    Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, MethodButton, OnwardPage,
-    OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
+    AcceptedPage, Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, MethodButton,
+    OnwardPage, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
     TriedPage, WelcomePage,
 };
 

@@ -20,6 +20,7 @@ use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
 use crate::house::dns::free_port;
 use crate::house::lying_idp::LyingIdp;
+use crate::house::smtp::Sink;
 use crate::house::visitor::{Answer, Visitor};
 
 /// What browsers accept when they go to an address.
@@ -398,6 +399,31 @@ fn a_start_that_fails_names_what_it_fails_on() {
         let checked = told(&behalf(folder, &["check"], &environment));
         assert!(checked.contains(expected), "{checked}");
     }
+}
+
+#[tokio::test]
+async fn check_greets_the_mail_server_and_sends_nothing() {
+    let (room, mut sink) = (tempfile::tempdir().unwrap(), Sink::opens().await);
+    let port = sink.port.to_string();
+    let environment = [
+        ("BEHALF_LISTEN", "127.0.0.1:0"),
+        ("BEHALF_MAIL_SERVER", "127.0.0.1"),
+        ("BEHALF_MAIL_PORT", &port),
+        ("BEHALF_MAIL_SECURITY", "none"),
+        ("BEHALF_MAIL_FROM", "no-reply@acme.test"),
+    ];
+    let checked = behalf(room.path(), &["check"], &environment);
+    let said = told(&checked);
+    assert!(checked.status.success() && said.contains("✓ mail: 127.0.0.1:"), "{said}");
+    assert_eq!((sink.seen().await, sink.mails().await.len()), (1, 0));
+    sink.closes().await;
+    let checked = behalf(room.path(), &["check"], &environment);
+    assert!(!checked.status.success() && told(&checked).contains("✗ mail: 127.0.0.1:"), "{}", told(&checked));
+    let secured = environment
+        .map(|(name, value)| if name == "BEHALF_MAIL_SECURITY" { (name, "starttls") } else { (name, value) });
+    sink.reopens().await;
+    let checked = behalf(room.path(), &["check"], &secured);
+    assert!(told(&checked).contains("STARTTLS is not supported"), "{}", told(&checked));
 }
 
 #[test]

@@ -398,3 +398,45 @@ fn the_development_switch_never_reaches_production() {
     let (key, problem) = the_fault("", &[switch, ("BEHALF_PUBLIC_URL", "https://login.a.test")]);
     assert_eq!((key.as_str(), problem), ("egress.allow_loopback_and_http", Problem::DevelopmentSwitch));
 }
+
+#[test]
+fn mail_settings_that_cannot_work_are_named() {
+    let mail = |more: &str| format!("[mail]\nserver = \"mail.a.test\"\nfrom = \"no-reply@a.test\"\n{more}");
+    assert!(load(&mail(""), &[]).is_ok());
+    for (file, key) in [
+        ("[mail]\nserver = \"mail.a.test\"\n".to_owned(), "mail.from"),
+        ("[mail]\nserver = \"mail.a.test:25\"\nfrom = \"x@a.test\"\n".to_owned(), "mail.server"),
+        ("[mail]\nserver = \"smtp://mail.a.test\"\nfrom = \"x@a.test\"\n".to_owned(), "mail.server"),
+        ("[mail]\nserver = \"mail.a.test\"\nfrom = \"Acme <x@a.test>\"\n".to_owned(), "mail.from"),
+        (mail("username = \"behalf\"\n"), "mail.username"),
+        (mail("password_file = \"/tmp/x\"\n"), "mail.password_file"),
+        (mail("security = \"none\"\n"), "mail.security"),
+        (mail("timeout = 61\n"), "mail.timeout"),
+        (mail("port = 0\n"), "mail.port"),
+    ] {
+        let (named, problem) = the_fault(&file, &[]);
+        let named =
+            if matches!(problem, Problem::Half("mail.from")) { "mail.from".to_owned() } else { named };
+        assert_eq!(named, key, "{file}: {problem}");
+    }
+    // In the clear on this machine, or where the operator has said so.
+    let here = mail("security = \"none\"\n").replace("mail.a.test", "127.0.0.1");
+    assert!(load(&here, &[]).is_ok());
+    let development = format!("{}[egress]\nallow_loopback_and_http = true\n", mail("security = \"none\"\n"));
+    assert!(load(&development, &[]).is_ok());
+}
+
+#[test]
+fn c29_the_password_of_the_mail_server_is_one_and_is_never_shown() {
+    let file = "[mail]\nserver = \"mail.a.test\"\nfrom = \"no-reply@a.test\"\nusername = \"behalf\"\n";
+    let word = ("BEHALF_MAIL_PASSWORD", "very secret");
+    let config = load(file, &[word]).unwrap();
+    assert_eq!(config.mail.password.as_ref().unwrap().expose(), "very secret");
+    assert!(!format!("{config:?}").contains("very secret"));
+    assert!(config.describe().iter().all(|setting| !setting.value.contains("very secret")));
+    let twice = format!("{file}password_file = \"/tmp/x\"\n");
+    assert_eq!(the_fault(&twice, &[word]), ("mail.password_file".to_owned(), Problem::TwoPasswords));
+    assert!(matches!(the_fault(file, &[("BEHALF_MAIL_PASSWORD", "")]).1, Problem::Empty));
+    let (key, _) = the_fault(&format!("{file}password = \"in the file\"\n"), &[word]);
+    assert_eq!(key, "mail.password", "never in the file");
+}

@@ -1,7 +1,7 @@
 //! Mails: queued with the change that wants them, handed over to a real server, tried again, given up, and never sent
 //! for what did not happen.
 
-use behalf::chores::post;
+use behalf::chores::{domains, post};
 use behalf::config::MailSecurity;
 use behalf::egress::mail::Post;
 use behalf::web::templates::Templates;
@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::smtp::{Certified, Sink};
 use crate::house::visitor::Answer;
@@ -389,4 +390,89 @@ async fn without_a_server_nothing_waits_and_nobody_is_told_otherwise() {
     let again = ann.post(&format!("{PATH}/{id}/resend"), json!({})).await;
     assert_eq!(told(&again), (409, "mail_not_configured".to_owned()));
     assert_eq!((house.posts().await, house.count("mails").await), (0, 0));
+}
+
+async fn subjects(house: &House, sink: &mut Sink) -> Vec<(String, String)> {
+    while house.posts().await > 0 {}
+    let mut all: Vec<_> = sink
+        .mails()
+        .await
+        .iter()
+        .map(|mail| (mail.says("to")[0].as_str().unwrap().to_owned(), mail.subject().to_owned()))
+        .collect();
+    all.sort();
+    all
+}
+
+fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.iter().map(|(to, subject)| ((*to).to_owned(), (*subject).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn s1_r11_who_is_offered_an_organization_and_both_when_it_has_changed_hands_are_written_to() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let con = Api::person(&house, "con@a.test", "org-a").await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let path = "/organizations/org-a/transfer-ownership";
+    let body = json!({"user_id": house.user("con@a.test").await});
+    assert_eq!(ann.post(path, body.clone()).await.status, 202);
+    assert_eq!(ann.post(path, body).await.status, 409, "a second offer");
+    assert_eq!(
+        subjects(&house, &mut sink).await,
+        pairs(&[("con@a.test", "A Corporation is offered to you")])
+    );
+    let mail = sink.mail().await;
+    assert!(mail.text().contains("From ann."), "{}", mail.text());
+    let accept = format!("{path}/accept");
+    assert_eq!(con.send(Method::POST, &accept, |request| request).await.status, 200);
+    assert_eq!(con.send(Method::POST, &accept, |request| request).await.status, 404);
+    assert_eq!(
+        subjects(&house, &mut sink).await,
+        pairs(&[
+            ("ann@a.test", "You have handed over A Corporation"),
+            ("con@a.test", "A Corporation is offered to you"),
+            ("con@a.test", "You own A Corporation"),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn c16_owners_are_told_what_becomes_of_their_domain_and_nobody_else_is() {
+    let mut sink = Sink::opens().await;
+    let mut house = sink.of(Plan::default()).build().await;
+    for email in ["ann@a.test", "con@a.test"] {
+        Person::new(email).follows(&Application::rp1(&house).asks()).await;
+    }
+    house.has_member("unproved@c.test", "org-a", &["owner"]).await;
+    house.dns.restart_with_txt(&[]);
+    for _ in 0..7 {
+        house.turn_clock(DAY + 1);
+        domains::look(&house.broker).await.unwrap();
+    }
+    // Nobody of B has been here, so nobody's address is proved there.
+    assert_eq!(
+        subjects(&house, &mut sink).await,
+        pairs(&[
+            ("ann@a.test", "The domain a.test is lost"),
+            ("ann@a.test", "The proof for a.test was not found"),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn h07_owners_are_told_that_nobody_joins_any_more() {
+    let mut sink = Sink::opens().await;
+    let plan = Plan::default().with("jit = \"create_and_join\"", "jit = \"expected_only\"");
+    let house = sink.of(plan).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let found = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+    let rule = json!({"auto_join": {"enabled": true, "role": "member", "cap_per_hour": 1}});
+    let set = ann.patch(&format!("/organizations/org-a/domains/{found}"), rule).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    Person::new("new@a.test").follows(&Application::rp1(&house).asks()).await;
+    assert_eq!(
+        subjects(&house, &mut sink).await,
+        pairs(&[("ann@a.test", "Nobody joins A Corporation by a.test for now")])
+    );
 }

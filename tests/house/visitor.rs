@@ -120,6 +120,13 @@ impl Answer {
         found.unwrap_or_else(|| panic!("{} has no field {field}: {}", self.url, self.body))
     }
 
+    /// The form that has a button of this name.
+    pub fn form_with_button(&self, button: &str) -> Form {
+        let has = |form: &Form| form.buttons.iter().any(|(name, _)| name == button);
+        let found = self.forms().into_iter().find(has);
+        found.unwrap_or_else(|| panic!("{} has no button {button}: {}", self.url, self.body))
+    }
+
     /// The only form of the page.
     pub fn form(&self) -> Form {
         let mut forms = self.forms();

@@ -3,6 +3,7 @@
 mod demo;
 mod first_login;
 mod in_a_browser;
+mod invitations;
 mod saml;
 mod saml_counterparts;
 mod saml_in_a_browser;

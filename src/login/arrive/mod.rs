@@ -75,6 +75,7 @@ pub fn asked(
         hinted_user: None,
         organization,
         ui_locales: request.ui_locales,
+        invitation: None,
     })
 }
 

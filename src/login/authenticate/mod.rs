@@ -17,7 +17,9 @@ use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, DomainId, IdentityId, RequestId, SessionId, UserId};
+use crate::foundation::secret::Digest;
 use crate::join::auto::{self, Considered, Proved, WhyNot};
+use crate::join::invited::NotAccepted;
 use crate::join::{self, Joining};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
@@ -115,6 +117,8 @@ pub struct Found {
     pub turn: Turn,
     /// What was asked, if nobody may be asked anything: then nobody else is signed in, or out, than who was meant.
     pub silent: Option<Asked>,
+    /// Of the link that they came by.
+    pub invitation: Option<Digest>,
 }
 
 /// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
@@ -295,6 +299,7 @@ impl SignIn {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
                 self.refresh(tx, user, &identity, claimed).await?;
+                self.invited(tx, identity.user_id).await?;
                 self.expected(tx, connection, identity.user_id, claimed, false).await?;
                 let (_, why) = self.auto_join(tx, connection, identity.user_id, claimed).await?;
                 Ok((identity.user_id, identity.id, why))
@@ -355,15 +360,30 @@ impl SignIn {
         identities::insert(tx, self.keep.project.id, &identity, email, &self.found.proof.facts).await?;
         let created = self.event("user.created", connection).actor("house").subject(user.id);
         self.keep.record(tx, &created).await?;
+        // What somebody has been invited to as comes before what anybody becomes.
+        let invited = self.invited(tx, user.id).await?;
         let expected = self.expected(tx, connection, user.id, claimed, true).await?;
         if connection.settings.jit == Jit::CreateAndJoin {
             self.join_by_jit(tx, connection, user.id).await?;
         }
         let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
-        if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined {
+        if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined && !invited {
             return Err(Refusal::NotExpected.into());
         }
         Ok((user.id, identity.id, why))
+    }
+
+    /// Accepts the invitation by which they came, if there is one and it is theirs; otherwise nobody signs in by it
+    /// (threats C18). Whether they became a member now.
+    async fn invited(&self, tx: &mut Tx<'_>, user: UserId) -> Result<bool, Undone> {
+        let Some(token) = self.found.invitation else { return Ok(false) };
+        let keep = Keep { actor: Actor::User(user), ..self.keep.clone() };
+        match join::invited::accept(tx, &keep, token, user).await {
+            Ok(_) => Ok(true),
+            Err(NotAccepted::AlreadyMember) => Ok(false),
+            Err(NotAccepted::Store(error)) => Err(error.into()),
+            Err(why) => Err(Refusal::from(why).into()),
+        }
     }
 
     /// Lets them join by their domain, if its organization wants that; whether they did, or why not (threats H07).

@@ -20,7 +20,8 @@ pub async fn complete(
     let silent = asked.filter(|asked| asked.prompt.none).cloned();
     let turn = Turn::of(browser, &visitor.broker().random);
     let (connection, version) = (proof.connection, proof.version);
-    let found = Found { proof, standing, turn, silent };
+    let invitation = asked.and_then(|asked| asked.invitation);
+    let found = Found { proof, standing, turn, silent, invitation };
     let session = sign_in(visitor.broker(), &visitor.project, visitor.request, found).await?;
     counted::worked(visitor, connection, version).await;
     turn.tell(browser, visitor.project.id, session).await?;

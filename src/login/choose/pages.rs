@@ -14,7 +14,7 @@ use crate::model::application::Application;
 use crate::model::login::{Acting, Authenticated, Stage};
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::Choice as Available;
-use crate::store::durable::{applications, connections, sessions};
+use crate::store::durable::{connections, sessions};
 use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::templates::{Choice, Href, ImagePath, OrganizationsPage, Page, SEARCH_ABOVE, Search};
@@ -113,9 +113,7 @@ async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response
 }
 
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
-    let id = journey.login.asked.application;
-    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    found.ok_or(Refusal::UnknownApplication.into())
+    journey.application(visitor).await?.ok_or(Refusal::UnknownApplication.into())
 }
 
 /// What a choice posts: the delegation's id, or the organization's.

@@ -17,7 +17,7 @@ use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Resolved, Stage};
 use crate::protocol::oauth::params::Params;
-use crate::store::durable::{applications, connections};
+use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
 use crate::web::reply;
@@ -163,9 +163,7 @@ async fn budget(visitor: &Visitor) -> Result<(), Stop> {
 }
 
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
-    let id = journey.login.asked.application;
-    let found = applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?;
-    found.ok_or(Refusal::UnknownApplication.into())
+    journey.application(visitor).await?.ok_or(Refusal::UnknownApplication.into())
 }
 
 async fn ask_again(
@@ -198,7 +196,7 @@ pub async fn email_page(
         email: typed.map(str::to_owned).or(hint),
         problem,
         methods: buttons(&offered(visitor, application, asked).await?),
-        cancel: Some(journey.path(visitor, "/cancel")),
+        cancel: journey.cancel(visitor),
         another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -224,7 +222,7 @@ pub async fn chooser_page(
         csrf: journey.login.csrf.clone(),
         methods: buttons(&found),
         another_account: Some(journey.path(visitor, "/restart")),
-        cancel: Some(journey.path(visitor, "/cancel")),
+        cancel: journey.cancel(visitor),
     };
     let locales = journey.login.asked.ui_locales.as_deref();
     Ok(visitor.page(StatusCode::OK, &Page::Chooser(page), locales, &journey.form_targets(visitor)))

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::Made;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
-use crate::foundation::email::Email;
 use crate::model::invitation::Invitation;
 use crate::model::mail::Fate;
 use crate::model::membership::Membership;
@@ -121,17 +120,11 @@ impl InvitationShown {
         Self {
             organization_name: organization.display_name.clone(),
             organization_logo_uri: organization.logo_uri.clone(),
-            email: masked(&it.email),
+            email: it.masked_email(),
             roles: it.roles.clone(),
             expires_at: it.expires_at.rfc3339(),
         }
     }
-}
-
-/// `a•••@a.test`
-fn masked(email: &Email) -> String {
-    let first = email.as_str().chars().next().unwrap_or_default();
-    format!("{first}•••@{}", email.domain())
 }
 
 /// What somebody has become.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::{present, put};
 use crate::foundation::id::{OrganizationId, TransferId, UserId};
+use crate::join::notices;
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
+use crate::model::mail::Kind;
 use crate::model::membership::{Membership, MembershipStatus};
 use crate::model::permission::Permission;
 use crate::model::role;
@@ -33,6 +35,7 @@ pub async fn offer(
     transfers::insert(change.tx, keep.project.id, &offered).await?;
     let event = keep.event("organization.ownership_offered", organization).subject(to);
     change.record(&event.with("transfer", id.to_string()).with("from", from.to_string())).await?;
+    notices::person(change.tx, keep, organization, to, (Kind::OwnershipOffered, Some(from))).await?;
     Ok(offered)
 }
 
@@ -122,8 +125,11 @@ async fn hand_over(
     put(change, action, &heir, &after).await?;
     let after = Membership { roles: with(role::ADMIN, &old.roles), ..old.clone() };
     put(change, action, &old, &after).await?;
-    let event = change.keep.event("organization.ownership_transferred", organization).subject(to);
-    change.record(&event.with("from", from.to_string())).await
+    let keep = change.keep;
+    let event = keep.event("organization.ownership_transferred", organization).subject(to);
+    change.record(&event.with("from", from.to_string())).await?;
+    notices::person(change.tx, keep, organization, to, (Kind::OwnershipGiven, Some(from))).await?;
+    Ok(notices::person(change.tx, keep, organization, from, (Kind::OwnershipHandedOver, None)).await?)
 }
 
 /// A built-in role, and whatever other roles they have.

@@ -83,6 +83,12 @@ pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Co
         .collect()
 }
 
+/// Those that no organization has.
+pub async fn of_nobody(db: &mut impl Read, project: ProjectId) -> Result<Vec<Connection>, StoreError> {
+    let sql = select!("WHERE project_id = $1 AND organization_id IS NULL ORDER BY id");
+    db.all(sql, params![project]).await?.iter().map(|row| connection(row, 0)).collect()
+}
+
 pub async fn insert(tx: &mut Tx<'_>, connection: &Connection) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connections (id, project_id, organization_id, slug, display_name, state, version, settings,

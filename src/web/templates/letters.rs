@@ -67,7 +67,7 @@ fn is_of_a_domain(kind: Kind) -> bool {
 }
 
 /// `2026-06-08 09:00 UTC`
-fn minute(moment: Moment) -> String {
+pub fn minute(moment: Moment) -> String {
     let text = moment.rfc3339();
     match (text.get(..10), text.get(11..16)) {
         (Some(day), Some(time)) => format!("{day} {time} UTC"),

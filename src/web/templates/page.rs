@@ -15,6 +15,8 @@ pub enum Page {
     Error(ErrorPage),
     SignOut(SignOutPage),
     Welcome(WelcomePage),
+    Invitation(InvitationPage),
+    Accepted(AcceptedPage),
     SignedOut(SignedOutPage),
     Trial(TrialPage),
     Tried(TriedPage),
@@ -29,6 +31,8 @@ impl Page {
             Self::Organizations(_) => "login/organizations.html",
             Self::Error(_) => "login/error.html",
             Self::Welcome(_) => "welcome.html",
+            Self::Invitation(_) => "login/invitation.html",
+            Self::Accepted(_) => "login/accepted.html",
             Self::SignOut(_) => "login/sign_out.html",
             Self::SignedOut(_) => "login/signed_out.html",
             Self::Trial(_) => "login/trial.html",
@@ -167,6 +171,27 @@ pub struct WelcomePage {
     pub discovery: String,
 }
 
+/// Somebody is invited. Posts nothing: what counts is in the address.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InvitationPage {
+    /// To whom.
+    pub organization: String,
+    pub logo: Option<ImagePath>,
+    /// As much of the invited address as its owner knows it by.
+    pub email: String,
+    /// `2026-06-08 09:00 UTC`
+    pub until: String,
+    pub action: String,
+}
+
+/// They have become a member.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AcceptedPage {
+    /// Of what, if the browser shows who they are.
+    pub organization: Option<String>,
+    pub email: Option<String>,
+}
+
 /// Asks before a sign-out that another site may have started. Posts `csrf` and `sign_out`, `yes` or `no`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignOutPage {
@@ -260,6 +285,12 @@ problems! {
     ConnectionChanged = "connection_changed",
     UserDisabled = "user_disabled",
     EmailInUse = "email_in_use",
+    /// Used, taken back, run out, or not whole.
+    InvitationOver = "invitation_over",
+    InvitationForAnother = "invitation_for_another",
+    /// Who invited may not do so any more.
+    InvitationVoid = "invitation_void",
+    BelongsElsewhere = "belongs_elsewhere",
     TooManyRequests = "too_many_requests",
     /// A link to try a connection has been used, has run out, or is none.
     TrialOver = "trial_over",

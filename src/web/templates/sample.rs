@@ -23,6 +23,8 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::Onward(OnwardPage::default()),
         Page::Organizations(OrganizationsPage::default()),
         Page::SignOut(SignOutPage::default()),
+        Page::Invitation(InvitationPage::default()),
+        Page::Accepted(AcceptedPage::default()),
         Page::SignedOut(SignedOutPage::default()),
         Page::Trial(TrialPage::default()),
         Page::Tried(TriedPage::default()),
@@ -32,7 +34,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 12] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -45,6 +47,14 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 12] {
         Page::Error(error(text)),
         Page::SignOut(SignOutPage { action: at("/logout"), csrf: at("c"), email: Some(email.to_owned()) }),
         Page::Welcome(WelcomePage { discovery: at("/.well-known/openid-configuration") }),
+        Page::Invitation(InvitationPage {
+            organization: at(text),
+            logo: ImagePath::parse("/logos/org_1.png"),
+            email: at(email),
+            until: at(text),
+            action: at("/invitations/x"),
+        }),
+        Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
