@@ -17,6 +17,7 @@ pub mod permission;
 pub mod policy;
 pub mod project;
 pub mod role;
+pub mod role_rule;
 pub mod routing;
 pub mod saml_key;
 pub mod session;

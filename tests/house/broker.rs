@@ -452,7 +452,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 25] = [
+const TABLES: [(&str, &str, &str); 26] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -486,6 +486,11 @@ const TABLES: [(&str, &str, &str); 25] = [
     ("invitations", "id", "id, email, roles, accepted_at, accepted_by, revoked_at, expires_at, pending"),
     ("api_keys", "id", "id, organization_id, name, permissions, networks, expires_at, revoked_at"),
     ("roles", "id", "id, organization_id, scope, name, display_name, permissions, updated_at"),
+    (
+        "role_rules",
+        "id",
+        "id, organization_id, connection_id, claim, matching, value, role, approved_by, updated_at",
+    ),
     ("connections", "id", "id, organization_id, state, version, settings, updated_at"),
     ("api_key_secrets", "api_key_id, created_at, expires_at", "api_key_id, created_at, expires_at"),
     (

@@ -16,7 +16,10 @@ use crate::foundation::secret::Secret;
 use crate::join::invited::NotAccepted;
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::membership::{MembershipKind, MembershipStatus};
+use crate::model::role;
 use crate::store::durable::{domains, invitations, memberships, people};
+
+pub use view::InvitationMade;
 
 /// Who is invited, and as what.
 #[derive(Clone, Debug)]
@@ -104,6 +107,24 @@ async fn write(
     let event = event.with("email", invitation.email.as_str()).with("roles", invitation.roles.clone());
     change.record(&event).await?;
     Ok(Made { invitation, token })
+}
+
+/// Invites somebody to own an organization that has just been made, as the operator (S1-L2): the token is theirs to hand
+/// over.
+pub async fn invite_owner(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    email: &Email,
+) -> Result<InvitationMade, Refused> {
+    let wanted = Wanted {
+        email: email.clone(),
+        roles: vec![role::OWNER.to_owned()],
+        kind: MembershipKind::Member,
+        message: None,
+        lives: body::USUAL_LIFE,
+    };
+    let made = write(change, organization, Inviter::Operator, &wanted).await?;
+    Ok(InvitationMade::of(&made, change.keep.now))
 }
 
 /// Gives it another token, under the rights of who does so (threats H01); the token before is dead.

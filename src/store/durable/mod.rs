@@ -22,6 +22,7 @@ pub mod organizations;
 pub mod people;
 pub mod projects;
 pub mod purge;
+pub mod role_rules;
 pub mod roles;
 pub mod routing;
 pub mod saml_keys;

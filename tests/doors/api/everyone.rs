@@ -32,11 +32,22 @@ impl Ids {
                  VALUES ('{role}', '{project}', '{organization}', 'organization', 'one', 'One', '[]', 1, 1)"
             ))
             .await;
+        let rule = "rule_00000000000000000000000009";
+        house
+            .execute(&format!(
+                "INSERT INTO role_rules (id, project_id, organization_id, connection_id, claim, matching, value, role,
+                                         created_at, updated_at)
+                 VALUES ('{rule}', '{project}', '{organization}', '{connection}', 'groups', 'contains', 'x', 'one', 1, 1)"
+            ))
+            .await;
         let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
         plant(house, "default", holder).await;
         let one = async |sql: &str| house.text(sql).await.unwrap();
-        let api_key =
-            one("SELECT id FROM api_keys WHERE organization_id IS NOT NULL ORDER BY id LIMIT 1").await;
+        // Ids of one moment are in any order: org-a's.
+        let api_key = one(&format!(
+            "SELECT id FROM api_keys WHERE organization_id = '{organization}' ORDER BY id LIMIT 1"
+        ))
+        .await;
         // Of org-a and org-b: both may.
         let delegation = one("SELECT id FROM delegations").await;
         let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
@@ -52,6 +63,7 @@ impl Ids {
             ("domain_id", domain),
             ("user_id", user),
             ("role_id", role.to_owned()),
+            ("rule_id", rule.to_owned()),
             ("api_key_id", api_key),
             ("delegation_id", delegation),
             ("application_id", application),
@@ -69,6 +81,7 @@ impl Ids {
             ("connection_id", format!("conn_{none}")),
             ("domain_id", format!("dom_{none}")),
             ("role_id", format!("role_{none}")),
+            ("rule_id", format!("rule_{none}")),
             ("user_id", format!("user_{none}")),
             ("api_key_id", format!("apk_{none}")),
             ("delegation_id", format!("dlg_{none}")),
