@@ -57,6 +57,11 @@ const DOORS: &[(&str, &str)] = &[
     ("manage::invitations", "manage::people"),
     // What may be said of a connection has one set of rules.
     ("manage::house_file", "manage::connections"),
+    // What an operator writes down is done by the operations of the rooms, and judged by their rules.
+    ("manage::house_file", "manage::policy"),
+    ("manage::house_file", "manage::role_rules"),
+    // Who is to own a new organization may still have to be invited.
+    ("manage::organizations", "manage::invitations"),
 ];
 
 /// Foreign names, and the only modules that may say them. `*::pages` is a module of that name in any room.

@@ -125,6 +125,7 @@ identifiers! {
     IdentityId = "idn_";
     MembershipId = "mem_";
     RoleId = "role_";
+    RoleRuleId = "rule_";
     DomainId = "dom_";
     ConnectionId = "conn_";
     /// Of a sign-in on trial.

@@ -7,7 +7,7 @@ use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, answer, arrive, authenticate, choose, invited, issue, note_event, note_failure, resolve};
+use super::{Stop, answer, arrive, authenticate, choose, invited, issue, note_failure, resolve};
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};

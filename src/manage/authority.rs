@@ -24,6 +24,8 @@ pub enum Need {
     Permitted(Permission),
     /// This permission, and nobody but the operator has it.
     Operator(Permission),
+    /// The same, or a person for themselves, where the project lets them.
+    OperatorOrPerson(Permission),
 }
 
 /// What a caller has.
@@ -95,7 +97,8 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
             Need::Person if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
             Need::Public | Need::Any | Need::Person => Verdict::Granted,
             Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
-            Need::Operator(_) => Verdict::Refused(Code::OperatorRequired),
+            Need::OperatorOrPerson(_) if proved_at.is_some() => Verdict::Granted,
+            Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
         },
         (Standing::Within { organization, .. }, Target::Organization(one)) if *organization != Some(one) => {
             Verdict::Hidden
@@ -155,7 +158,9 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
     let permission = match need {
         Need::Public | Need::Any => return Verdict::Granted,
         Need::Person => return Verdict::Refused(Code::PersonRequired),
-        Need::Permitted(permission) | Need::Operator(permission) => permission,
+        Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
+            permission
+        }
     };
     let may = match role {
         OperatorRole::System => true,
@@ -172,7 +177,7 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
 fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> Verdict {
     match need {
         Need::Public | Need::Any | Need::Person => Verdict::Granted,
-        Need::Operator(_) => Verdict::Refused(Code::OperatorRequired),
+        Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
         Need::Permitted(permission) if masked.contains(permission.word()) => Verdict::Granted,
         Need::Permitted(permission) if granted.contains(permission.word()) => {
             Verdict::Refused(Code::OrganizationFunctionMissing)

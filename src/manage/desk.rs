@@ -19,6 +19,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
+use crate::model::api_key::OperatorRole;
 use crate::model::audit_event::AuditEvent;
 use crate::model::organization::Organization;
 use crate::model::project::Project;
@@ -235,6 +236,13 @@ pub struct Change<'a, 'c> {
     /// What the caller may do, as things are in this transaction: ceilings are judged by it.
     pub standing: Standing,
     if_match: Option<&'a str>,
+}
+
+impl<'a, 'c> Change<'a, 'c> {
+    /// Of the operator's own file: it may everything, and expects nothing to be as it was read.
+    pub fn of_operator(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring) -> Self {
+        Self { tx, keep, keyring, standing: Standing::Operator(OperatorRole::System), if_match: None }
+    }
 }
 
 impl Change<'_, '_> {

@@ -83,6 +83,7 @@ codes! {
     MethodNotAvailable = 409 "method_not_available" "There is no such method yet";
     RoleExists = 409 "role_exists" "There is a role of this name";
     LimitReached = 409 "limit_reached" "There are as many as there may be";
+    RoleRuleExists = 409 "role_rule_exists" "There is such a rule already";
     RoleInUse = 409 "role_in_use" "Somebody has this role";
     NotMovable = 409 "not_movable" "What belongs to an organization stays with it, and a connection keeps its type";
     ConnectionExists = 409 "connection_exists" "There is a connection of this slug";
@@ -108,6 +109,7 @@ codes! {
     FreeMailDomain = 422 "free_mail_domain" "Anybody may have a mailbox in this domain";
     ProofNotFound = 422 "proof_not_found" "What is expected was not found";
     RoleNotAllowed = 422 "role_not_allowed" "Nobody is given this role unasked";
+    RoleNotMappable = 422 "role_not_mappable" "Nobody has this role by what a provider says";
     MfaImpossible = 422 "mfa_impossible" "No method that is on could ever give a second factor";
     RoleUnknown = 422 "role_unknown" "There is no role of this name";
     DiscoveryFailed = 422 "discovery_failed" "What the provider says of itself could not be had, or cannot be used";

@@ -1,9 +1,12 @@
 //! An identity: what one upstream calls the user. `(connection, issuer, subject)` is unique.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
+use crate::model::user::Told;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -15,7 +18,8 @@ pub struct Identity {
     pub last_login_at: Moment,
 }
 
-/// What an identity's last login said beyond the profile, for the pins of organizations (S3-32).
+/// What an identity's last login said beyond the profile, for the pins (S3-32) and the role rules (S1-P7) of organizations.
+/// It is told to nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IdentityFacts {
@@ -25,4 +29,26 @@ pub struct IdentityFacts {
     /// The person's Microsoft tenant (`tid`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The groups that the provider puts the person into.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// What else it said, by claim.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Told>,
+}
+
+impl IdentityFacts {
+    /// The values of a claim, as a rule names it.
+    pub fn values(&self, claim: &str) -> Vec<&str> {
+        match claim {
+            "groups" => self.groups.iter().map(String::as_str).collect(),
+            "hd" => self.hosted_domain.as_deref().into_iter().collect(),
+            "tid" => self.tenant.as_deref().into_iter().collect(),
+            claim => match self.claims.get(claim) {
+                Some(Told::Text(text)) => vec![text],
+                Some(Told::List(list)) => list.iter().map(String::as_str).collect(),
+                None => Vec::new(),
+            },
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod project;
 pub mod readiness;
 pub mod role;
+pub mod role_rule;
 pub mod routing;
 pub mod saml_key;
 pub mod session;

@@ -34,6 +34,9 @@ pub struct ProjectSettings {
     #[serde(skip_serializing_if = "Switches::is_empty")]
     pub switches: Switches,
     pub organizations: Organizations,
+    /// Whether people make organizations of their own (S1-R02).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub organizations_by_members: bool,
 }
 
 words! {

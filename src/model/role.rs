@@ -93,6 +93,16 @@ pub fn built_in(name: &str) -> Option<Vec<Permission>> {
     })
 }
 
+/// Whether it lets somebody change something of the organization itself, and not only look, or use an application.
+pub fn may_change(name: &str, custom: &BTreeMap<String, Vec<String>>) -> bool {
+    let own =
+        |permission: &String| Permission::from_word(permission).is_some_and(|known| !known.only_reads());
+    match built_in(name) {
+        Some(permissions) => permissions.iter().any(|permission| !permission.only_reads()),
+        None => custom.get(name).is_some_and(|permissions| permissions.iter().any(own)),
+    }
+}
+
 /// Roles that a delegate keeps: those that both the membership and the ceiling name.
 pub fn cut(roles: &[String], ceiling: &[String]) -> Vec<String> {
     roles.iter().filter(|role| ceiling.contains(role)).cloned().collect()

@@ -29,6 +29,8 @@ pub struct Holder {
     pub delegation: Option<DelegationId>,
     /// The roles that they have there.
     pub roles: Vec<String>,
+    /// Those of them that rules give by what their identity provider says.
+    pub by_rule: Vec<String>,
     /// Whether they own it themselves, and act for nobody else there.
     pub is_owner: bool,
     /// What their roles allow there.

@@ -7,7 +7,7 @@ use crate::house::broker::Plan;
 use crate::house::lying_saml_idp::{Says, attribute};
 
 #[tokio::test]
-async fn c01_a_saml_provider_asserts_only_addresses_of_its_own_domain_wherever_it_says_them() {
+async fn c01_s3_31_a_saml_provider_asserts_only_addresses_of_its_own_domain_wherever_it_says_them() {
     let house = Plan::default().with_saml("ca", "").build().await;
     let rp1 = Application::rp1(&house);
     // Bob is known before.

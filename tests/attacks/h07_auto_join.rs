@@ -188,3 +188,33 @@ async fn h07_s1_d5_what_the_operator_s_file_turns_on_makes_members_and_no_more()
     assert_eq!(membership(&house, "new@a.test").await.as_deref(), Some("auto_join active [\"member\"]"));
     assert!(!comes(&house, "info@a.test").await);
 }
+
+#[tokio::test]
+async fn s1_d11_only_a_sign_in_through_the_domains_own_provider_lets_somebody_join() {
+    for engine in ENGINES {
+        let more = "\n[connection.social]\ntype = \"oidc\"\nissuer = \"{idp_b}\"\nclient_id = \"behalf\"\n\
+                    client_secret = { env = \"CB_SECRET\" }\n";
+        let house = Plan::on(engine)
+            .with("jit = \"create_and_join\"", "jit = \"expected_only\"")
+            .with("claims = { idp = true }", "claims = { idp = true }\nconnections = [\"social\"]")
+            .and(more)
+            .build()
+            .await;
+        let operator = lets_join(&house, json!({"requires": "sso"})).await;
+        let path = domain_of_a(&house).await;
+        assert_eq!(operator.get(&path).await.json()["auto_join"]["requires"], json!("sso"));
+        // A mail that may have been forwarded to somebody else is no proof, and cannot be made one.
+        for (body, status) in [(json!("email"), 400), (json!("mail"), 400), (Value::Null, 400)] {
+            let before = house.before().await;
+            let refused = operator.patch(&path, json!({"auto_join": {"requires": body}})).await;
+            assert_eq!(refused.status, status, "{}", refused.body);
+            house.unchanged(&before).await;
+        }
+        house.idp_b.says(Says::that("77", "new@a.test").claim("email_verified", "true"));
+        let ask = Application::rp1(&house).asks().with("connection", "social");
+        assert_eq!(Person::new("new@a.test").follows(&ask).await.status(), 403);
+        assert_eq!(membership(&house, "new@a.test").await, None);
+        assert!(comes(&house, "new@a.test").await, "through the provider");
+        assert!(membership(&house, "new@a.test").await.is_some());
+    }
+}

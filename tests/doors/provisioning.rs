@@ -292,6 +292,7 @@ async fn the_example_creates_everything_and_a_second_time_nothing() {
             "+ application spa",
             "+ member con@contractor.test of contractor",
             "+ delegation contractor → my-corp",
+            "+ role_rule my-corp: groups contains finance → auditor",
         ] {
             assert!(planned.iter().any(|line| line == made), "{made} is not in {planned:?}");
         }
@@ -398,6 +399,28 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "approved_by = [\"home\"]",
         "~ delegation contractor → my-corp: approved_by_target true → false",
     ),
+    ("organizations = \"optional\"", "organizations = \"required\"", "~ project default: organizations"),
+    (
+        "organizations_by_members = false",
+        "organizations_by_members = true",
+        "~ project default: organizations_by_members",
+    ),
+    (
+        "api_keys_enabled = true",
+        "api_keys_enabled = false",
+        "~ project default: policy.api_keys_enabled true → false",
+    ),
+    (
+        "mfa_required_for = [\"owner\", \"admin\"]",
+        "mfa_required_for = []",
+        "~ organization my-corp: policy.mfa_required_for",
+    ),
+    (
+        "log_in_with_google = false",
+        "log_in_with_google = true",
+        "~ organization my-corp: policy.switches.log_in_with_google",
+    ),
+    ("member_list = \"names\"", "member_list = \"hidden\"", "~ organization my-corp: policy.member_list"),
     ("revoked = false", "revoked = true", "~ delegation contractor → my-corp: revoked false → true"),
 ];
 
@@ -517,6 +540,23 @@ const WRONG: &[(&str, &str)] = &[
     ("D starts_at = \"tomorrow\" # !", "a moment"),
     ("D roles = [\"boss\"] # !", "no role boss"),
     ("D only = [\"nobody\"] # !", "email"),
+    ("D roles = [\"owner\"] # !", "by a delegation"),
+    ("[project]\norganizations = \"some\" # !", "off, optional"),
+    ("[project.policy] # !\nlog_in_with_password = true", "no such method"),
+    ("[organization.a.policy] # !\nscim_enabled = true", "no such method"),
+    ("[organization.a.policy]\nmfa_required_for = [\"boss\"] # !", "no role boss"),
+    ("[organization.a.policy]\ngoogle_hosted_domains = [\"not a domain\"] # !", "google_hosted_domains"),
+    ("[organization.a.policy]\nmicrosoft_tenant_ids = [\"common\"] # !", "microsoft_tenant_ids"),
+    ("[organization.a.policy]\nmember_list = \"all\" # !", "hidden, names"),
+    (
+        "[organization.a] # !\n[organization.a.policy]\nrequire_mfa = true\nlog_in_with_google = false\n\
+         log_in_with_microsoft = false\nlog_in_with_saml = false\nlog_in_with_oidc = false",
+        "second factor",
+    ),
+    ("R role = \"owner\" # !", "nobody owns anything"),
+    ("R role = \"boss\" # !", "no role of this name"),
+    ("R role = \"member\"\nclaim = \"a b\" # !", "visible ASCII"),
+    ("R role = \"member\"\noperator = \"like\" # !", "equals, contains"),
 ];
 
 /// Spells out the short beginnings of [`WRONG`].
@@ -525,6 +565,12 @@ fn spelt_out(text: &str) -> String {
         ("C ", "[connection.c]\nclient_id = \"x\"\nclient_secret = { env = \"MY_CORP_CLIENT_SECRET\" }\n"),
         ("K ", "[connection.c]\nclient_id = \"x\"\nissuer = \"https://c.test\"\n"),
         ("S ", "[application.a]\ntype = \"spa\"\n"),
+        (
+            "R ",
+            "[organization.a]\n[connection.c]\norganization = \"a\"\nissuer = \"https://c.test\"\nclient_id = \"x\"\n\
+             client_secret = { env = \"MY_CORP_CLIENT_SECRET\" }\n[[role_rule]]\norganization = \"a\"\n\
+             connection = \"c\"\nvalue = \"x\"\n",
+        ),
         ("D ", "[organization.a]\n[organization.b]\n[[delegation]]\nhome = \"a\"\ntarget = \"b\"\n"),
     ];
     let short = beginnings.iter().find_map(|(short, long)| Some((long, text.strip_prefix(short)?)));

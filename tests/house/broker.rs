@@ -460,7 +460,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 27] = [
+const TABLES: [(&str, &str, &str); 28] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -505,6 +505,11 @@ const TABLES: [(&str, &str, &str); 27] = [
         "connection_versions",
         "connection_id, version",
         "connection_id, version, state, settings, created_by, activated_at, ended_at, reason",
+    ),
+    (
+        "role_rules",
+        "id",
+        "id, organization_id, connection_id, claim, matching, value, role, approved_by, updated_at",
     ),
     ("api_key_secrets", "api_key_id, created_at, expires_at", "api_key_id, created_at, expires_at"),
     (

@@ -8,8 +8,9 @@ use behalf::foundation::id::UserId;
 use behalf::protocol::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Ask, Person, Proof};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
 use crate::house::visitor::Visitor;
 
@@ -728,4 +729,136 @@ scopes = ["openid"]
     assert_eq!(house.facts().await.rows("sessions"), 1);
     let issued = house.audit().await.iter().filter(|event| event.action == "token.issued").count();
     assert_eq!(issued, 1);
+}
+
+const METHODS: &str = r#"
+[connection.club]
+type = "oidc"
+display_name = "The Club"
+issuer = "{idp_a}"
+client_id = "behalf"
+client_secret = { env = "CA_SECRET" }
+
+[connection.social]
+type = "oidc"
+display_name = "Social"
+issuer = "{idp_b}"
+client_id = "behalf"
+client_secret = { env = "CB_SECRET" }
+"#;
+
+#[tokio::test]
+async fn s2_16_an_application_offers_providers_of_no_domain_by_name() {
+    let offers = "claims = { idp = true }\nconnections = [\"social\", \"club\"]\ndomain_based = false";
+    let house = Plan::default().with("claims = { idp = true }", offers).and(METHODS).build().await;
+    let rp1 = Application::rp1(&house);
+    for (place, name, email) in [(0, "social", "dan@mail.test"), (1, "club", "eve@mail.test")] {
+        let (ask, mut person) = (rp1.asks(), Person::new(email));
+        let first = person.browser.get(&ask.url()).await;
+        let page = person.walks(&ask, first, |_| false).await;
+        let form = page.form_with("connection");
+        let values: Vec<_> = form.buttons.iter().map(|(_, value)| value.clone()).collect();
+        assert_eq!(
+            values,
+            [house.connection("social").await, house.connection("club").await],
+            "in its order"
+        );
+        for label in ["Social", "The Club"] {
+            assert!(page.answer.body.contains(label), "{}", page.answer.body);
+        }
+        let idp = if name == "social" { &house.idp_b } else { &house.idp_a };
+        idp.says(Says::that(email, email));
+        let next = person.browser.submit(&form.with("connection", &values[place])).await;
+        let arrival = person.goes_on(&ask, next).await;
+        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(house.connection(name).await), "{name}");
+        // By name in the request, nobody needs to choose.
+        let named = rp1.asks().with("connection", name);
+        let arrival = Person::new(email).follows(&named).await;
+        assert_eq!(named.redeems(&arrival).await.id["idp"], json!(house.connection(name).await));
+    }
+    // A domain leads nowhere here, and what is not offered is no way in.
+    let facts = house.facts().await;
+    let typed = Person::new("ann@a.test").follows(&rp1.asks()).await;
+    assert_eq!(typed.status(), 422, "{}", typed.told());
+    for name in ["ca", "cb", "none"] {
+        let refused = Person::new("ann@a.test").follows(&rp1.asks().with("connection", name)).await;
+        assert!(refused.told_application("code").is_none(), "{name}: {}", refused.told());
+    }
+    assert_eq!(house.facts().await, facts);
+}
+
+#[tokio::test]
+async fn s1_w3_what_one_organization_sets_up_changes_nothing_for_the_people_of_others() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let rp1 = Application::rp1(&house);
+        let come = async |email: &str| {
+            let arrival = Person::new(email).follows(&rp1.asks()).await;
+            (arrival.told_application("code").is_some(), arrival.status(), arrival.pages.len())
+        };
+        let (ann, bob, stranger) =
+            (come("ann@a.test").await, come("bob@b.test").await, come("x@c.test").await);
+        assert!(ann.0 && bob.0 && !stranger.0);
+        let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let domain = format!("/organizations/org-a/domains/{domain}");
+        let policy = "/organizations/org-a/policy";
+        for (path, body) in [
+            (policy, json!({"enforcement": "required"})),
+            (policy, json!({"max_age": 60, "require_mfa": true})),
+            (
+                policy,
+                json!({"enforcement": "off", "max_age": null, "require_mfa": false, "log_in_with_oidc": false}),
+            ),
+            (policy, json!({"log_in_with_oidc": null})),
+            (&domain, json!({"use_for_routing": false})),
+        ] {
+            let query = if path == policy { "?force=true" } else { "" };
+            let changed = operator.patch(&format!("{path}{query}"), body.clone()).await;
+            assert_eq!(changed.status, 200, "{body}: {}", changed.body);
+            assert_eq!((come("bob@b.test").await, come("x@c.test").await), (bob, stranger), "{body}");
+        }
+        assert!(!come("ann@a.test").await.0, "her own way is switched off");
+        assert_eq!(operator.patch(&domain, json!({"use_for_routing": true})).await.status, 200);
+        assert_eq!(come("ann@a.test").await, ann);
+    }
+}
+
+#[tokio::test]
+async fn s3_35_an_address_is_one_users_in_an_organization_and_may_be_anothers_in_another() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let own = "display_name = \"Acme Cloud\"\nmembership_mode = \"exclusive\"\n";
+        let mut house = Plan::on(engine).with("display_name = \"Acme Cloud\"\n", own).build().await;
+        let rp1 = Application::rp1(&house);
+        let come = async |email: &str| {
+            let ask = rp1.asks();
+            let arrival = Person::new(email).follows(&ask).await;
+            match arrival.told_application("code") {
+                Some(_) => Ok(ask.redeems(&arrival).await.id),
+                None => Err(arrival.status()),
+            }
+        };
+        let first = come("ann@a.test").await.unwrap();
+        // Another subject of the same provider with her address is nobody.
+        house.idp_a.says(Says::that("somebody-else", "ann@a.test"));
+        let before = house.before().await;
+        assert_eq!(come("ann@a.test").await.unwrap_err(), 409);
+        house.refused(&before, "email_in_use_by_other_identity").await;
+        // The domain passes to B: whoever has the address there is another person.
+        house.execute("UPDATE domains SET state = 'removed', routing_since = NULL, trust_since = NULL WHERE name = 'a.test'").await;
+        let claims = "[project]\nslug = \"default\"\n\n[[domain]]\nname = \"a.test\"\norganization = \"org-b\"\nconnections = [\"cb\"]\n\
+                      use_for_routing = true\ntrust_email = true\n";
+        house.provision(claims).await;
+        house.prove_domains().await;
+        house.idp_b.says(Says::that("ann-of-b", "ann@a.test"));
+        let second = come("ann@a.test").await.unwrap();
+        assert_ne!(second["sub"], first["sub"]);
+        assert_eq!(second["org_id"], json!(house.organization("org-b").await));
+        for claims in [&first, &second] {
+            assert_eq!((&claims["email"], &claims["email_verified"]), (&json!("ann@a.test"), &json!(true)));
+        }
+        let both = house.text("SELECT CAST(COUNT(*) AS TEXT) FROM users WHERE email = 'ann@a.test'").await;
+        assert_eq!(both.as_deref(), Some("2"));
+        assert_eq!(house.count("memberships").await, 2, "one each");
+    }
 }

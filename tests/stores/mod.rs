@@ -3,3 +3,4 @@
 
 pub mod engine;
 mod nouns;
+mod tables;

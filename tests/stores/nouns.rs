@@ -190,7 +190,7 @@ fn street() -> Street {
 }
 
 fn facts() -> IdentityFacts {
-    IdentityFacts { hosted_domain: Some("a.test".into()), tenant: None }
+    IdentityFacts { hosted_domain: Some("a.test".into()), ..IdentityFacts::default() }
 }
 
 fn identity(user: UserId) -> Identity {

@@ -73,6 +73,7 @@ async fn stands(
         proved_at: minted.session.authenticated_at,
         delegation: acting.and_then(|acting| acting.on_behalf.as_ref()).map(|(_, delegation)| delegation.id),
         roles: acting.map(|acting| acting.roles.clone()).unwrap_or_default(),
+        by_rule: acting.map(|acting| acting.by_rule.clone()).unwrap_or_default(),
         organization: grant.organization,
         is_owner,
         granted: acting.map(|acting| role::granted(&acting.roles, &custom)).unwrap_or_default(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, ProjectId, SessionId};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId};
 use crate::login::refusal::Refusal;
 use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::AuditEvent;
@@ -26,7 +26,9 @@ use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::standing;
-use crate::store::durable::{applications, delegations, memberships, organizations, projects, roles};
+use crate::store::durable::{
+    applications, delegations, memberships, organizations, projects, role_rules, roles,
+};
 
 /// What is to be minted.
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ pub struct Minted {
 pub struct ActingFor {
     pub organization: Organization,
     pub roles: Vec<String>,
+    /// Those of them that no membership holds, but what the identity provider says gives (S1-P7).
+    pub by_rule: Vec<String>,
     pub permissions: BTreeSet<String>,
     /// The home organization and the delegation, where it is not the person's own.
     pub on_behalf: Option<(Organization, Delegation)>,
@@ -110,6 +114,8 @@ struct Facts {
     still_provided: bool,
     /// What that connection's provider said of the person.
     identity: IdentityFacts,
+    /// The roles that rules of the provider's organization give by that, there and nowhere else.
+    by_rule: Vec<String>,
     organization: Option<Organization>,
     membership: Option<Membership>,
     delegation: Option<Delegation>,
@@ -155,6 +161,9 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         organizations = None;
     }
     for choice in organizations.iter_mut().flatten() {
+        if choice.delegation.is_none() {
+            choice.roles.extend(by_rule(&facts, choice.organization, &choice.roles));
+        }
         if !lets_in(choice, &session, &project, &facts) {
             choice.roles.clear();
         }
@@ -194,6 +203,7 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         provider: None,
         still_provided: false,
         identity: IdentityFacts::default(),
+        by_rule: Vec::new(),
         organization: None,
         membership: None,
         delegation: None,
@@ -202,6 +212,7 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         is_listed: true,
     };
     if let Some(standing) = standing::of(tx, request.project, request.session).await? {
+        facts.by_rule = role_rules::given(tx, request.project, &standing).await?;
         (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
         (facts.connection, facts.provider) = (Some(standing.connection), standing.provider);
         (facts.still_provided, facts.identity) = (standing.still_provided, standing.facts);
@@ -312,7 +323,7 @@ fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
 
 /// The delegation is in force, for this target, and the person is the home's own: an active member of an active
 /// organization, and one of those it names.
-fn delegates(facts: &Facts, target: crate::foundation::id::OrganizationId) -> bool {
+fn delegates(facts: &Facts, target: OrganizationId) -> bool {
     let (Some(delegation), Some(user)) = (&facts.delegation, &facts.user) else { return false };
     let home_is_active = |home: &Organization| {
         home.is_active() && facts.epochs.is_none_or(|epochs| epochs.home == Some(home.epoch))
@@ -380,21 +391,33 @@ fn method_is_on(facts: &Facts, connection: &Connection) -> Result<(), Refusal> {
 fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
     let (Some(session), Some(organization)) = (&facts.session, &facts.organization) else { return Ok(()) };
     let delegated = facts.delegation.as_ref().is_some_and(|delegation| delegation.settings.require_mfa);
-    let roles = roles_of(facts.membership.as_ref(), facts.delegation.as_ref());
+    let roles = roles_in(facts, organization.id).0;
     let needs_mfa = organization.policy.wants_mfa_of(&roles) || delegated;
     refuse_unless(!needs_mfa || session.assurance.is_multi_factor(), Refusal::MfaRequired)?;
     let young = is_young_enough(&organization.policy, session, facts.now);
     refuse_unless(young, Refusal::AuthenticationTooOld)
 }
 
-/// Their own, or what the ceiling of a delegation leaves of them.
-fn roles_of(member: Option<&Membership>, delegation: Option<&Delegation>) -> Vec<String> {
-    match (delegation, member) {
-        (Some(delegation), Some(member)) => role::cut(&member.roles, &delegation.settings.roles),
-        (Some(delegation), None) => delegation.settings.roles.clone(),
-        (None, Some(member)) => member.roles.clone(),
-        (None, None) => Vec::new(),
+/// Their own with those that rules give, or what the ceiling of a delegation leaves of their own; and which are by rule.
+/// A delegate brings nothing along that their home says of them.
+fn roles_in(facts: &Facts, organization: OrganizationId) -> (Vec<String>, Vec<String>) {
+    match (&facts.delegation, &facts.membership) {
+        (Some(delegation), Some(member)) => {
+            (role::cut(&member.roles, &delegation.settings.roles), Vec::new())
+        }
+        (Some(delegation), None) => (delegation.settings.roles.clone(), Vec::new()),
+        (None, Some(member)) => {
+            let by_rule = by_rule(facts, organization, &member.roles);
+            ([member.roles.as_slice(), &by_rule].concat(), by_rule)
+        }
+        (None, None) => (Vec::new(), Vec::new()),
     }
+}
+
+/// What rules give somebody in this organization beyond what they hold there.
+fn by_rule(facts: &Facts, organization: OrganizationId, held: &[String]) -> Vec<String> {
+    let own = facts.provider.as_ref().is_some_and(|provider| provider.id == organization);
+    facts.by_rule.iter().filter(|role| own && !held.contains(role)).cloned().collect()
 }
 
 fn is_young_enough(policy: &Policy, session: &Session, now: Moment) -> bool {
@@ -410,9 +433,8 @@ async fn acting_for(
     organization: Organization,
     facts: &mut Facts,
 ) -> Result<ActingFor, StoreError> {
+    let (roles, by_rule) = roles_in(facts, organization.id);
     let on_behalf = facts.home.take().zip(facts.delegation.take());
-    let delegation = on_behalf.as_ref().map(|(_, delegation)| delegation);
-    let roles = roles_of(facts.membership.as_ref(), delegation);
     let permissions = if request.wants(scope::PERMISSIONS) {
         let custom = roles::permissions(tx, request.project, organization.id).await?;
         let functional = organization.functional_roles.as_deref();
@@ -420,5 +442,5 @@ async fn acting_for(
     } else {
         BTreeSet::new()
     };
-    Ok(ActingFor { organization, roles, permissions, on_behalf })
+    Ok(ActingFor { organization, roles, by_rule, permissions, on_behalf })
 }

@@ -137,6 +137,9 @@ fn needed(route: &Route) -> String {
         Need::Person => "For a person, with their own access token.".into(),
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
         Need::Operator(permission) => format!("Needs `{permission}`; for the operator alone."),
+        Need::OperatorOrPerson(permission) => {
+            format!("Needs `{permission}`; for the operator, and for people where the project lets them.")
+        }
     }
 }
 
@@ -235,7 +238,7 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),
         Need::Permitted(_) => codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]),
-        Need::Operator(_) => {
+        Need::Operator(_) | Need::OperatorOrPerson(_) => {
             codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing, Code::OperatorRequired])
         }
     }

@@ -12,6 +12,7 @@ use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
 use crate::manage::people::api::{members, review, transfer, users};
 use crate::manage::policy::api as policy;
+use crate::manage::role_rules::api as role_rules;
 use crate::manage::roles::api as roles;
 use crate::manage::routing::api as routing;
 use crate::manage::session::api as session;
@@ -39,12 +40,20 @@ pub const ROUTES: &[Route] = &[
     Route::of::<policy::Replace>(),
     Route::of::<policy::Patch>(),
     Route::of::<policy::ReadProject>(),
+    Route::of::<policy::ReplaceProject>(),
     Route::of::<policy::PatchProject>(),
     Route::of::<roles::List>(),
     Route::of::<roles::Create>(),
     Route::of::<roles::Read>(),
     Route::of::<roles::Patch>(),
     Route::of::<roles::Delete>(),
+    // Roles by what an identity provider says.
+    Route::of::<role_rules::List>(),
+    Route::of::<role_rules::Create>(),
+    Route::of::<role_rules::Preview>(),
+    Route::of::<role_rules::Read>(),
+    Route::of::<role_rules::Patch>(),
+    Route::of::<role_rules::Delete>(),
     Route::of::<session::Me>(),
     Route::of::<session::MyOrganizations>(),
     Route::of::<session::MyPermissions>(),

@@ -32,6 +32,7 @@ pub struct HouseFile {
     connections: Vec<parts::ConnectionPart>,
     applications: Vec<parts::ApplicationPart>,
     delegations: Vec<parts::DelegationPart>,
+    role_rules: Vec<parts::RoleRulePart>,
 }
 
 /// Everything that is wrong in the file, in its order.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::fault::Placed;
+use super::fault::{Place, Placed};
 use crate::foundation::clock::Moment;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::{Digest, Secret};
+use crate::manage::role_rules::Wanted;
 use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -19,7 +20,8 @@ use crate::model::connection::{
 };
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Enforcement;
-use crate::model::project::{Brand, MembershipMode};
+use crate::model::policy::{MemberList, Switch};
+use crate::model::project::{Brand, MembershipMode, Organizations};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
@@ -33,6 +35,9 @@ pub struct ProjectPart {
     pub display_name: Option<String>,
     pub membership_mode: Option<Placed<MembershipMode>>,
     pub brand: Option<Brand>,
+    pub organizations: Option<Placed<Organizations>>,
+    pub organizations_by_members: Option<bool>,
+    pub switches: Vec<(Switch, bool)>,
     /// Added to those that the project has.
     pub functional_roles: BTreeMap<String, Vec<String>>,
 }
@@ -57,6 +62,12 @@ pub struct PolicyPart {
     pub require_mfa: bool,
     pub max_age: Option<u64>,
     pub delegations: AcceptancePart,
+    /// From here on: what is absent stays as it is.
+    pub mfa_required_for: Option<Vec<Name>>,
+    pub switches: Vec<(Switch, bool)>,
+    pub google_hosted_domains: Option<Vec<String>>,
+    pub microsoft_tenant_ids: Option<Vec<String>>,
+    pub member_list: Option<MemberList>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -208,4 +219,13 @@ pub struct DelegationPart {
     pub approved_by_target: bool,
     pub paused: bool,
     pub revoked: bool,
+}
+
+/// What a provider says, and the role that it gives.
+#[derive(Clone, Debug)]
+pub struct RoleRulePart {
+    pub organization: Name,
+    pub connection: Name,
+    pub wanted: Wanted,
+    pub at: Place,
 }

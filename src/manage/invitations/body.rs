@@ -17,7 +17,7 @@ pub const MOST_ROWS: usize = 50;
 const LONGEST_MESSAGE: usize = 500;
 const LONGEST_LANGUAGE: usize = 35;
 const SHORTEST_LIFE: u64 = 3_600;
-const USUAL_LIFE: u64 = 7 * 24 * 3_600;
+pub const USUAL_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 const LONGEST_LIFE: u64 = 30 * 24 * 3_600;
 
 /// Who is invited: with one of `role` and `roles`.
@@ -61,7 +61,7 @@ impl Invite {
         let email = Email::parse(&self.email).map_err(|why| Refused::value("/email", why.to_string()))?;
         let roles = AskedRoles { role: self.role, roles: self.roles }.checked()?;
         let kind = self.kind.map(|kind| kind_of(kind, any_kind)).transpose()?;
-        let lives = self.expires_in.unwrap_or(USUAL_LIFE);
+        let lives = self.expires_in.unwrap_or(USUAL_LIFE.as_secs());
         if !(SHORTEST_LIFE..=LONGEST_LIFE).contains(&lives) {
             return Err(Refused::value("/expires_in", "must be from an hour to 30 days, in seconds"));
         }

@@ -10,6 +10,7 @@ use super::caller::{Caller, Who};
 use super::desk::Change;
 use super::people::refuse_roles;
 use super::refused::{Code, Refused};
+use crate::broker::Broker;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ApplicationId, InvitationId, MailId, OrganizationId};
 use crate::foundation::secret::Secret;
@@ -18,9 +19,12 @@ use crate::keys::mail_secret;
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::mail::{self, Fate, Letter, Mail};
 use crate::model::membership::{MembershipKind, MembershipStatus};
+use crate::model::role;
 use crate::store::durable::{
     applications, domains, invitations, mails, memberships, organizations, people, users,
 };
+
+pub use view::InvitationMade;
 
 /// Who is invited, and as what.
 #[derive(Clone, Debug)]
@@ -181,6 +185,29 @@ async fn handed(change: &mut Change<'_, '_>, invitation: Invitation, token: Secr
     let sealed = mail_secret::seal(change.keyring, &keep.random, id, &token);
     mails::queue(change.tx, &mail, Some(&sealed)).await?;
     Ok(Made { invitation, token: None })
+}
+
+/// Invites somebody to own an organization that has just been made, as the operator (S1-L2): the token is theirs to hand
+/// over.
+pub async fn invite_owner(
+    change: &mut Change<'_, '_>,
+    at: &Broker,
+    organization: OrganizationId,
+    email: &Email,
+) -> Result<InvitationMade, Refused> {
+    let wanted = Wanted {
+        email: email.clone(),
+        roles: vec![role::OWNER.to_owned()],
+        kind: MembershipKind::Member,
+        message: None,
+        lives: body::USUAL_LIFE,
+        application: None,
+        redirect_uri: None,
+        language: None,
+        send: false,
+    };
+    let made = write(change, organization, Inviter::Operator, &wanted).await?;
+    Ok(InvitationMade::of(&made, at, &change.keep.project, change.keep.now))
 }
 
 /// Gives it another token, under the rights of who does so (threats H01); the token before is dead.

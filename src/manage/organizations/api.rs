@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::body::{CreateOrganization, PatchOrganization, ReplaceOrganization};
 use super::view::{OrganizationListed, OrganizationNames};
-use super::{OrganizationView, Wanted, create, lifecycle, update, view};
-use crate::foundation::id::OrganizationId;
+use super::{OrganizationView, Owner, Wanted, create, lifecycle, owner, update, view};
+use crate::foundation::id::{OrganizationId, UserId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
@@ -19,8 +19,10 @@ use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::{Organization, Status};
 use crate::model::permission::Permission;
-use crate::store::durable::memberships;
+use crate::protocol::problem::Place;
 use crate::store::durable::organizations::{self, Listing, Visible};
+use crate::store::durable::{memberships, projects};
+use crate::store::ephemeral::Kind;
 
 /// `GET /organizations` (S1-R01, S0-12)
 pub struct List;
@@ -122,33 +124,86 @@ impl Operation for Create {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/organizations";
     const NAME: &'static str = "create_organization";
-    const SUMMARY: &'static str = "Makes an organization, with the id that is given or one of its own.";
-    const NEED: Need = Need::Operator(Permission::OrganizationWrite);
+    const SUMMARY: &'static str = "Makes an organization, with the id that is given or one of its own. Whoever makes it for themselves owns it.";
+    const NEED: Need = Need::OperatorOrPerson(Permission::OrganizationWrite);
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = &[Code::OrganizationExists, Code::SlugTaken, Code::InvalidValue];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::MembershipExclusive,
+        Code::OperatorRequired,
+        Code::OrganizationExists,
+        Code::SlugTaken,
+        Code::UserNotFound,
+    ];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<CreateOrganization>;
     type Answer = OrganizationView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let owner = match desk.caller.who {
+            Who::Person(acting) => {
+                of_person(&desk, acting.user, body.0.operators()).await?;
+                Some(Owner::User(acting.user))
+            }
+            _ => body.0.owner()?,
+        };
         let written = body.0.id.clone();
         let id = written.as_deref().map(str::parse).transpose();
         let id =
             id.map_err(|_| Refused::value("/id", "must be a UUID with hyphens, or org_ and 26 characters"))?;
         let wanted = body.0.checked()?;
+        let at = desk.visitor.broker().clone();
         desk.change_alone(async move |change| {
+            refuse_unwanted(change).await?;
             let made = create(change, id, written.as_deref(), &wanted).await?;
-            created(&made)
+            let mut view = OrganizationView::of(&made, false, true);
+            if let Some(owner) = &owner {
+                view.owner_invitation = owner::give(change, &at, made.id, owner).await?;
+                view.has_owner = view.owner_invitation.is_none();
+            }
+            created(&made, view)
         })
         .await
     }
 }
 
-fn created(made: &Organization) -> Result<Answer<OrganizationView>, Refused> {
-    // Only the operator makes organizations, and sees all of them; the new one has no members.
-    let view = OrganizationView::of(made, false, true);
+/// Organizations that one person makes in a day.
+const A_DAY: u64 = 20;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A person makes organizations for themselves, and not without end.
+async fn of_person(desk: &Desk, user: UserId, operators: Option<&'static str>) -> Result<(), Refused> {
+    if let Some(pointer) = operators {
+        let detail = "is the operator's to say";
+        return Err(Refused::at(Code::OperatorRequired, Place::Pointer(pointer.into()), detail));
+    }
+    if !desk.project().settings.organizations_by_members {
+        return Err(Refused::new(Code::OperatorRequired, OPERATORS));
+    }
+    let what = format!("organizations of {user}");
+    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, DAY).await? > A_DAY {
+        return Err(Refused::new(Code::RateLimited, format!("{A_DAY} organizations a day")));
+    }
+    Ok(())
+}
+
+const OPERATORS: &str = "people make no organizations in this project";
+
+/// As the project is now, and not as it was when the request came in.
+async fn refuse_unwanted(change: &mut Change<'_, '_>) -> Result<(), Refused> {
+    if matches!(change.standing, Standing::Operator(_)) {
+        return Ok(());
+    }
+    let project = projects::by_id(change.tx, change.keep.project.id).await?;
+    match project.is_some_and(|project| project.settings.organizations_by_members) {
+        true => Ok(()),
+        false => Err(Refused::new(Code::OperatorRequired, OPERATORS)),
+    }
+}
+
+fn created(made: &Organization, view: OrganizationView) -> Result<Answer<OrganizationView>, Refused> {
     let location = format!("{BASE}/organizations/{}", made.id);
     Ok(Answer::new(201, &view)?.etag(view::tag(made)).location(location))
 }
@@ -225,7 +280,10 @@ async fn upsert(
     }
     change.matches_nothing()?;
     let made = create(change, Some(id), None, wanted).await?;
-    created(&lifecycle::wanted(change, made, wanted.deactivate).await?)
+    let made = lifecycle::wanted(change, made, wanted.deactivate).await?;
+    // Only the operator makes one like this, and sees all of it; it has no members.
+    let view = OrganizationView::of(&made, false, true);
+    created(&made, view)
 }
 
 /// `PATCH /organizations/{organization_id}` (S2-29, S2-34)

@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Wanted;
+use super::{Owner, Wanted};
+use crate::foundation::email::Email;
 use crate::foundation::text::{is_https_url, is_line, is_text};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::is_slug;
+use crate::protocol::problem::Place;
 
 const LONGEST_NAME: usize = 200;
 const LONGEST_KIND: usize = 64;
@@ -46,6 +48,10 @@ pub struct CreateOrganization {
     /// What the organization may do at all, by the project's functional roles. Absent: no boundary.
     #[schemars(extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Vec<String>>,
+    /// Who owns it. Absent: the person who makes it; of the operator's, nobody yet.
+    pub owner_user_id: Option<String>,
+    /// The same by their address: who has not proved it yet is invited.
+    pub owner_email: Option<String>,
 }
 
 /// An organization as it shall be: what is absent stays, `null` clears.
@@ -112,6 +118,36 @@ pub struct PatchOrganization {
 }
 
 impl CreateOrganization {
+    /// What is the operator's to say, if anything of it is said.
+    pub fn operators(&self) -> Option<&'static str> {
+        let said = [
+            ("/id", self.id.is_some()),
+            ("/functional_roles", self.functional_roles.is_some()),
+            ("/owner_user_id", self.owner_user_id.is_some()),
+            ("/owner_email", self.owner_email.is_some()),
+        ];
+        said.into_iter().find(|(_, said)| *said).map(|(pointer, _)| pointer)
+    }
+
+    pub fn owner(&self) -> Result<Option<Owner>, Refused> {
+        match (&self.owner_user_id, &self.owner_email) {
+            (None, None) => Ok(None),
+            (Some(id), None) => {
+                let at = || Place::Pointer("/owner_user_id".into());
+                let nobody = |_| Refused::at(Code::UserNotFound, at(), "there is nobody who could own it");
+                Ok(Some(Owner::User(id.parse().map_err(nobody)?)))
+            }
+            (None, Some(email)) => {
+                let email =
+                    Email::parse(email).map_err(|why| Refused::value("/owner_email", why.to_string()))?;
+                Ok(Some(Owner::Email(email)))
+            }
+            _ => {
+                Err(Refused::new(Code::InvalidBody, "give owner_user_id, or owner_email, and one of the two"))
+            }
+        }
+    }
+
     pub fn checked(self) -> Result<Wanted, Refused> {
         let wanted = Wanted {
             display_name: one_name(self.name, self.display_name)?,

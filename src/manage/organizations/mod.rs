@@ -3,6 +3,7 @@
 pub mod api;
 mod body;
 mod lifecycle;
+mod owner;
 mod view;
 
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::model::role;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 
+pub use owner::Owner;
 pub use view::OrganizationView;
 
 /// What is wanted of an organization. What is absent stays as it is; an inner `None` clears.

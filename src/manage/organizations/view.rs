@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::foundation::clock::Moment;
 use crate::manage::desk::etag;
+use crate::manage::invitations::InvitationMade;
 use crate::model::organization::Organization;
 
 /// A customer company. Times are RFC 3339 in UTC.
@@ -40,6 +41,9 @@ pub struct OrganizationView {
     pub purge_at: Option<String>,
     /// Whether it has an active owner.
     pub has_owner: bool,
+    /// Of a new one whose owner is still to come: to be handed over to them. Told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_invitation: Option<InvitationMade>,
 }
 
 /// What a list shows of one.
@@ -87,6 +91,7 @@ impl OrganizationView {
             deactivated_at: it.deactivated_at.map(Moment::rfc3339),
             purge_at: it.purge_at.map(Moment::rfc3339),
             has_owner,
+            owner_invitation: None,
         }
     }
 }

@@ -64,6 +64,34 @@ impl MemberView {
     }
 }
 
+/// What a list shows of one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MemberListed {
+    /// To who may read it.
+    Whole(Box<MemberView>),
+    /// To other members.
+    Named(MemberName),
+}
+
+/// By what other members know one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MemberName {
+    pub user_id: String,
+    pub name: Option<String>,
+}
+
+impl MemberListed {
+    pub fn whole(member: &Member) -> Self {
+        Self::Whole(Box::new(MemberView::of(member)))
+    }
+
+    pub fn named(member: &Member) -> Self {
+        let (user_id, name) = (member.membership.user_id.to_string(), member.person.name.clone());
+        Self::Named(MemberName { user_id, name })
+    }
+}
+
 /// Of what somebody may have decided by; not of what the person does, which moves by itself.
 pub fn tag_of(it: &Membership) -> String {
     etag(&json!([it.id, it.roles, it.kind, it.status, it.source]))

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{ChangePolicy, ChangeProjectPolicy};
-use super::view::{PolicyView, ProjectPolicyView, facts, switches};
-use super::{Wanted, change, change_project};
+use super::view::{PolicyView, ProjectPolicyView, facts, project_facts};
+use super::{Wanted, WantedOfProject, change, change_project};
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk, etag};
@@ -157,7 +157,7 @@ fn shown_project(project: &Project) -> Result<Answer<ProjectPolicyView>, Refused
 }
 
 fn project_tag(project: &Project) -> String {
-    etag(&(project.id, switches(&project.settings.switches), project.settings.organizations))
+    etag(&(project.id, project_facts(&project.settings)))
 }
 
 /// `PATCH /project/policy`
@@ -178,13 +178,39 @@ impl Operation for PatchProject {
     type Answer = ProjectPolicyView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let wanted = body.0.checked();
-        desk.change_alone(async move |running| {
-            let found = projects::by_id(running.tx, running.keep.project.id).await?;
-            let before = found.ok_or_else(Refused::hidden)?;
-            running.matches(&project_tag(&before))?;
-            shown_project(&change_project(running, before, &wanted).await?)
-        })
-        .await
+        changed_project(&desk, body.0.checked()).await
+    }
+}
+
+async fn changed_project(desk: &Desk, wanted: WantedOfProject) -> Result<Answer<ProjectPolicyView>, Refused> {
+    desk.change_alone(async move |running| {
+        let found = projects::by_id(running.tx, running.keep.project.id).await?;
+        let before = found.ok_or_else(Refused::hidden)?;
+        running.matches(&project_tag(&before))?;
+        shown_project(&change_project(running, before, &wanted).await?)
+    })
+    .await
+}
+
+/// `PUT /project/policy`
+pub struct ReplaceProject;
+
+impl Operation for ReplaceProject {
+    const METHOD: Method = Method::PUT;
+    const PATH: &'static str = "/project/policy";
+    const NAME: &'static str = "replace_project_policy";
+    const SUMMARY: &'static str =
+        "Changes the project's half of every organization's policy: what is absent stays.";
+    const NEED: Need = Need::Operator(Permission::PolicyWrite);
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::MethodNotAvailable, Code::PreconditionFailed];
+    const ETAG: bool = true;
+    type Query = NoQuery;
+    type Body = Json<ChangeProjectPolicy>;
+    type Answer = ProjectPolicyView;
+
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        changed_project(&desk, body.0.checked()).await
     }
 }

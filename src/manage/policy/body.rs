@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Wanted;
+use super::{Wanted, WantedOfProject};
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::id::DelegationId;
 use crate::manage::refused::Refused;
@@ -120,6 +120,10 @@ with_switches! {
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<String>", extend("enum" = ["off", "optional", "required", null]))]
         pub organizations: Option<Option<Organizations>>,
+        /// Whether people make organizations of their own, and own them.
+        #[serde(default, deserialize_with = "given")]
+        #[schemars(with = "Option<bool>")]
+        pub organizations_by_members: Option<Option<bool>>,
     }
 }
 
@@ -148,7 +152,7 @@ impl ChangePolicy {
             mfa_required_for: self.mfa_required_for.map(Option::unwrap_or_default),
             max_age: self.max_age,
             delegations: self.delegations.map(acceptance).transpose()?,
-            google_hosted_domains: pins("/google_hosted_domains", self.google_hosted_domains, domain)?,
+            google_hosted_domains: pins("/google_hosted_domains", self.google_hosted_domains, hosted_domain)?,
             microsoft_tenant_ids: pins("/microsoft_tenant_ids", self.microsoft_tenant_ids, tenant)?,
             member_list: self.member_list.map(Option::unwrap_or_default),
         })
@@ -156,8 +160,12 @@ impl ChangePolicy {
 }
 
 impl ChangeProjectPolicy {
-    pub fn checked(self) -> (Turned, Option<Organizations>) {
-        (self.turned(), self.organizations.map(Option::unwrap_or_default))
+    pub fn checked(self) -> WantedOfProject {
+        WantedOfProject {
+            turned: self.turned(),
+            organizations: self.organizations.map(Option::unwrap_or_default),
+            organizations_by_members: self.organizations_by_members.map(Option::unwrap_or_default),
+        }
     }
 }
 
@@ -202,12 +210,13 @@ fn pins(
     Ok(Some(pins))
 }
 
-fn domain(text: &str) -> Option<String> {
+/// A Workspace domain in its one spelling.
+pub fn hosted_domain(text: &str) -> Option<String> {
     DomainName::parse(text).ok().map(|name| name.as_str().to_owned())
 }
 
 /// A UUID as Microsoft writes it.
-fn tenant(text: &str) -> Option<String> {
+pub fn tenant(text: &str) -> Option<String> {
     let parts: Vec<_> = text.split('-').map(str::len).collect();
     let hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
     (parts == [8, 4, 4, 4, 12] && hex).then(|| text.to_ascii_lowercase())

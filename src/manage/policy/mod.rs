@@ -6,8 +6,6 @@ mod body;
 mod gate;
 mod view;
 
-use serde_json::{Value, json};
-
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
@@ -20,6 +18,8 @@ use crate::model::readiness::Missing;
 use crate::model::role;
 use crate::store::durable::{delegations, organizations, projects, roles};
 use body::Turned;
+
+pub use body::{hosted_domain, tenant};
 
 /// What is wanted of a policy. What is absent stays as it is.
 #[derive(Clone, Debug)]
@@ -65,11 +65,15 @@ fn refuse_unavailable(turned: &Turned) -> Result<(), Refused> {
     }
 }
 
-/// A second factor comes with the proof of another provider, or not at all (S3-27).
-fn refuse_impossible(policy: &Policy, project: &Switches) -> Result<(), Refused> {
+/// Whether it wants a second factor where nobody could ever show one: that comes with the proof of another provider, or
+/// not at all (S3-27).
+pub fn is_impossible(policy: &Policy, project: &Switches) -> bool {
     let wants = policy.require_mfa || !policy.mfa_required_for.is_empty();
-    let any = Switch::UPSTREAM.iter().any(|switch| project.effective(&policy.switches, *switch));
-    if wants && !any {
+    wants && !Switch::UPSTREAM.iter().any(|switch| project.effective(&policy.switches, *switch))
+}
+
+fn refuse_impossible(policy: &Policy, project: &Switches) -> Result<(), Refused> {
+    if is_impossible(policy, project) {
         let pointer = if policy.require_mfa { "/require_mfa" } else { "/mfa_required_for" };
         let detail = "no method is on that could tell of a second factor".to_owned();
         return Err(Refused::listing(Code::MfaImpossible, [(pointer.to_owned(), detail)]));
@@ -143,27 +147,34 @@ async fn refuse_unknown(
     Ok(())
 }
 
+/// What is wanted of the project's half. What is absent stays as it is.
+#[derive(Clone, Debug)]
+pub struct WantedOfProject {
+    turned: Turned,
+    organizations: Option<Organizations>,
+    organizations_by_members: Option<bool>,
+}
+
 /// Writes what differs of the project's half, in a change that is alone.
 async fn change_project(
     change: &mut Change<'_, '_>,
     before: Project,
-    (turned, organizations): &(Turned, Option<Organizations>),
+    wanted: &WantedOfProject,
 ) -> Result<Project, Refused> {
-    refuse_unavailable(turned)?;
+    refuse_unavailable(&wanted.turned)?;
     let mut after = before.clone();
-    turned.iter().for_each(|(switch, on)| after.settings.switches.set(*switch, *on));
-    after.settings.organizations = organizations.unwrap_or(before.settings.organizations);
+    wanted.turned.iter().for_each(|(switch, on)| after.settings.switches.set(*switch, *on));
+    let settings = &mut after.settings;
+    settings.organizations = wanted.organizations.unwrap_or(settings.organizations);
+    settings.organizations_by_members =
+        wanted.organizations_by_members.unwrap_or(settings.organizations_by_members);
     if after == before {
         return Ok(after);
     }
     after.updated_at = change.keep.now;
     projects::update(change.tx, &after).await?;
-    let facts = |project: &Project| {
-        let mut facts = view::switches(&project.settings.switches);
-        facts.insert("organizations".into(), json!(project.settings.organizations));
-        Value::Object(facts)
-    };
-    let (was, is) = audit::differing(&facts(&before), &facts(&after));
+    let (was, is) =
+        audit::differing(&view::project_facts(&before.settings), &view::project_facts(&after.settings));
     let event = AuditEvent::new(before.id, "project.policy_changed", Outcome::Changed)
         .actor(change.keep.actor)
         .subject(before.id)

@@ -100,6 +100,8 @@ view! {
     } and {
         #[schemars(extend("enum" = ["off", "optional", "required"]))]
         pub organizations: &'static str,
+        /// Whether people make organizations of their own.
+        pub organizations_by_members: bool,
     }
 }
 
@@ -141,7 +143,10 @@ impl PolicyView {
 impl ProjectPolicyView {
     pub fn of(settings: &ProjectSettings) -> Self {
         let switch = |switch| settings.switches.is_on(switch);
-        switches!(Self, switch, { organizations: settings.organizations.word(), })
+        switches!(Self, switch, {
+            organizations: settings.organizations.word(),
+            organizations_by_members: settings.organizations_by_members,
+        })
     }
 }
 
@@ -161,6 +166,14 @@ pub fn facts(policy: &Policy) -> Value {
         facts.extend(switches(&policy.switches));
     }
     facts
+}
+
+/// The same of a project's half.
+pub fn project_facts(settings: &ProjectSettings) -> Value {
+    let mut facts = switches(&settings.switches);
+    facts.insert("organizations".into(), json!(settings.organizations));
+    facts.insert("organizations_by_members".into(), json!(settings.organizations_by_members));
+    Value::Object(facts)
 }
 
 pub fn switches(switches: &Switches) -> Map<String, Value> {

@@ -200,7 +200,7 @@ pub struct Delete;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteQuery {
-    /// Deletes it even where somebody has it.
+    /// Deletes it even where somebody has it, and takes it from them.
     pub force: Option<bool>,
 }
 

@@ -17,6 +17,7 @@ use crate::foundation::id::{OrganizationId, RoleId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::policy::Switch;
 use crate::model::role::{self, Role, RoleScope};
+use crate::store::durable::roles::GivenBy;
 use crate::store::durable::{organizations, projects, roles};
 
 /// Roles of its own that an organization has at most: every token reads them.
@@ -91,16 +92,39 @@ async fn update(
     Ok(after)
 }
 
-/// Whoever holds it holds a name that gives nothing from now on; `forced`: that is known.
+/// A role that somebody has is deleted only where that is said, and taken from them with it: whoever makes another one of
+/// this name gives it to nobody by that.
 async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Result<(), Refused> {
-    let project = change.keep.project.id;
-    let held = role.scope == RoleScope::Organization
-        && roles::in_use(change.tx, project, role.organization, &role.name).await?;
-    if held && !forced {
-        return Err(Refused::new(Code::RoleInUse, "somebody has this role; force=true takes it from them"));
+    let (project, now) = (change.keep.project.id, change.keep.now);
+    let in_use = |detail: &str| Err(Refused::new(Code::RoleInUse, detail));
+    let mut taken = None;
+    if role.scope == RoleScope::Organization {
+        match roles::given_by(change.tx, project, role.organization, &role.name).await? {
+            Some(GivenBy::Delegation) => return in_use("a delegation gives it: change that first"),
+            Some(GivenBy::Connection) => return in_use("a connection gives it: change that first"),
+            None => {}
+        }
+        let held = roles::in_use(change.tx, project, role.organization, &role.name).await?;
+        match held {
+            true if !forced => return in_use("somebody has this role; force=true takes it from them"),
+            true if !roles::is_plain(&role.name) => return in_use("take it from whoever has it first"),
+            true => {
+                let places = roles::take_away(change.tx, project, role.organization, &role.name, now).await?;
+                taken = Some(places);
+            }
+            false => {}
+        }
     }
     roles::delete(change.tx, role.id).await?;
-    told(change, "role.deleted", role, Some(json!(view::facts(role))), None).await
+    let event = event_of(change, "role.deleted", role).changing(Some(json!(view::facts(role))), None);
+    let event = match taken {
+        Some(taken) => event
+            .with("memberships", taken.memberships)
+            .with("expected_members", taken.expected)
+            .with("role_rules", taken.rules),
+        None => event,
+    };
+    change.record(&event).await
 }
 
 /// Nobody puts more into a role than they may themselves (threats H01).
@@ -130,12 +154,15 @@ async fn told(
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
 ) -> Result<(), Refused> {
-    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+    let event = event_of(change, action, role).changing(before, after);
+    change.record(&event).await
+}
+
+fn event_of(change: &Change<'_, '_>, action: &'static str, role: &Role) -> AuditEvent {
+    AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
         .organization(role.organization)
         .actor(change.keep.actor)
         .subject(role.id)
         .request(change.keep.request)
         .with("name", role.name.as_str())
-        .changing(before, after);
-    change.record(&event).await
 }

@@ -15,7 +15,7 @@ use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
-use crate::store::durable::{choices, organizations, roles};
+use crate::store::durable::{choices, organizations, role_rules, roles};
 
 /// `GET /me`
 pub struct Me;
@@ -57,10 +57,12 @@ impl Operation for Me {
 /// `GET /me/organizations` (threats 4.19)
 pub struct MyOrganizations;
 
-/// The place in the list.
+/// What is looked for, and the place in the list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MineQuery {
+    /// What the name begins with, in any case.
+    pub search: Option<String>,
     /// 1 to 200; absent: 50.
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
@@ -89,12 +91,18 @@ impl Operation for MyOrganizations {
 
     async fn run(desk: Desk, query: MineQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let limit = page::limit(query.limit)?;
-        let list = format!("my organizations {}", person(&desk)?.user);
+        let search = query.search.unwrap_or_default();
+        if search.contains('\0') {
+            return Err(Refused::parameter("search", "holds a NUL"));
+        }
+        let list = format!("my organizations {} {search:?}", person(&desk)?.user);
         let after = page::after::<2>(&list, query.cursor.as_deref())?;
         let [part, after] = after.unwrap_or([OWN.to_owned(), String::new()]);
-        let user = standing_of(&desk).await?.user;
+        let standing = standing_of(&desk).await?;
+        let (provider, user) = (standing.provider.as_ref().map(|provider| provider.id), &standing.user);
         if part == OWN {
-            let found = choices::own_page(&mut desk.db(), user.id, &after, limit + 1).await?;
+            let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
+            let found = choices::own_page(&mut desk.db(), user.id, &search, &after, limit + 1).await?;
             let keys = |last: &choices::Choice| vec![OWN.to_owned(), last.organization.to_string()];
             let (found, next) = page::of(found, limit, &list, keys);
             // Where their own end, the others begin, on a page of their own.
@@ -102,7 +110,7 @@ impl Operation for MyOrganizations {
                 || Some(crate::foundation::page::cursor(&list, &[DELEGATED.to_owned(), String::new()]));
             let next_cursor = match next {
                 Some(next) => Some(next),
-                None if !choices::delegated_page(&mut desk.db(), &user, desk.now, "", 1)
+                None if !choices::delegated_page(&mut desk.db(), (user, desk.now), &search, "", 1)
                     .await?
                     .is_empty() =>
                 {
@@ -110,19 +118,21 @@ impl Operation for MyOrganizations {
                 }
                 None => None,
             };
-            return Answer::new(
-                200,
-                &Page { items: found.iter().map(MyOrganization::of).collect(), next_cursor },
-            );
+            let shown = |choice: &choices::Choice| {
+                let own = provider == Some(choice.organization);
+                MyOrganization::of(choice, if own { &by_rule } else { &[] })
+            };
+            return Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor });
         }
-        let found = choices::delegated_page(&mut desk.db(), &user, desk.now, &after, limit + 1).await?;
+        let person = (user, desk.now);
+        let found = choices::delegated_page(&mut desk.db(), person, &search, &after, limit + 1).await?;
         let keys = |(last, _): &(choices::Choice, bool)| {
             let id = last.delegation.as_ref().map(|delegated| delegated.id.to_string());
             vec![DELEGATED.to_owned(), id.unwrap_or_default()]
         };
         let (found, next_cursor) = page::of(found, limit, &list, keys);
         let meant = found.iter().filter(|(_, meant)| *meant);
-        let items = meant.map(|(choice, _)| MyOrganization::of(choice)).collect();
+        let items = meant.map(|(choice, _)| MyOrganization::of(choice, &[])).collect();
         Answer::new(200, &Page { items, next_cursor })
     }
 }
@@ -169,7 +179,8 @@ impl Operation for MyPermissions {
                     Some(id) => roles::permissions(&mut desk.db(), project, id).await?,
                     None => Default::default(),
                 };
-                reasons::of_roles(&holder(&desk).await?.roles, &custom, masked)
+                let holder = holder(&desk).await?;
+                reasons::of_roles((&holder.roles, &holder.by_rule), &custom, masked)
             }
             _ => Vec::new(),
         };

@@ -7,22 +7,25 @@ use crate::manage::authority::{Need, Standing, Target, Verdict, judge};
 use crate::model::permission::Permission;
 use crate::model::role;
 
-/// By their roles; `custom`: what the organization's further ones mean.
+/// By their roles, of which rules give some; `custom`: what the organization's further ones mean.
 pub fn of_roles(
-    roles: &[String],
+    (roles, by_rule): (&[String], &[String]),
     custom: &BTreeMap<String, Vec<String>>,
     masked: &BTreeSet<String>,
 ) -> Vec<PermissionView> {
     let mut why: BTreeMap<String, Vec<Reason>> = BTreeMap::new();
     for name in roles {
+        let layer = |layer| if by_rule.contains(name) { "rule" } else { layer };
         let built_in = role::built_in(name).unwrap_or_default();
         for permission in built_in {
             why.entry(permission.to_string())
                 .or_default()
-                .push(Reason { layer: "built_in", name: name.clone() });
+                .push(Reason { layer: layer("built_in"), name: name.clone() });
         }
         for permission in custom.get(name).into_iter().flatten() {
-            why.entry(permission.clone()).or_default().push(Reason { layer: "custom", name: name.clone() });
+            why.entry(permission.clone())
+                .or_default()
+                .push(Reason { layer: layer("custom"), name: name.clone() });
         }
     }
     shown(why, masked)

@@ -83,13 +83,15 @@ pub struct MyOrganization {
 }
 
 impl MyOrganization {
-    pub fn of(choice: &Choice) -> Self {
+    /// `by_rule`: roles that rules give them there.
+    pub fn of(choice: &Choice, by_rule: &[String]) -> Self {
         let delegated = choice.delegation.as_ref();
+        let more = by_rule.iter().filter(|role| !choice.roles.contains(role));
         Self {
             id: choice.organization.to_string(),
             slug: choice.slug.clone(),
             name: choice.display_name.clone(),
-            roles: choice.roles.clone(),
+            roles: choice.roles.iter().chain(more).cloned().collect(),
             via: if delegated.is_some() { "delegation" } else { "membership" },
             delegation_id: delegated.map(|delegated| delegated.id.to_string()),
             home_organization_id: delegated.map(|delegated| delegated.home.to_string()),
@@ -119,7 +121,7 @@ pub struct PermissionView {
 /// By what somebody has a permission.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Reason {
-    #[schemars(extend("enum" = ["built_in", "custom", "key", "operator"]))]
+    #[schemars(extend("enum" = ["built_in", "custom", "rule", "key", "operator"]))]
     pub layer: &'static str,
     /// Of the role, or the id of the key.
     pub name: String,

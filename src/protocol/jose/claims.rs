@@ -116,6 +116,10 @@ impl Claims {
         self.0.contains_key(name).then(|| self.moment(name)).transpose()
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Any claim, as it is.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -1,7 +1,7 @@
 //! For which organizations a person may act: as a member, or by a delegation of their home organization.
 
 use super::engine::{Read, Row, StoreError, params};
-use super::{applications, json};
+use super::{applications, json, organizations};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
@@ -99,27 +99,34 @@ fn is_meant(choice: &Choice, user: &User) -> bool {
     })
 }
 
-/// Some of the person's own, in the order of the ids.
+/// Some of the person's own, in the order of the ids, whose names begin so in any case.
 pub async fn own_page(
     db: &mut impl Read,
     user: UserId,
+    name: &str,
     after: &str,
     most: u32,
 ) -> Result<Vec<Choice>, StoreError> {
-    let sql = concat!(member!(), " AND o.id > $2 ORDER BY o.id LIMIT $3");
-    db.all(sql, params![user, after, most]).await?.iter().map(member).collect()
+    let sql =
+        concat!(member!(), " AND o.id > $2 AND o.name_key >= $4 AND o.name_key < $5 ORDER BY o.id LIMIT $3");
+    let (low, high) = organizations::name_range(name);
+    db.all(sql, params![user, after, most, low, high]).await?.iter().map(member).collect()
 }
 
 /// Some of those that they are no member of, in the order of the delegations; with whether it is for this person.
 pub async fn delegated_page(
     db: &mut impl Read,
-    user: &User,
-    now: Moment,
+    (user, now): (&User, Moment),
+    name: &str,
     after: &str,
     most: u32,
 ) -> Result<Vec<(Choice, bool)>, StoreError> {
-    let sql = concat!(delegated!(), " AND own.status IS NULL AND d.id > $3 ORDER BY d.id LIMIT $4");
-    let rows = db.all(sql, params![user.id, now, after, most]).await?;
+    let sql = concat!(
+        delegated!(),
+        " AND own.status IS NULL AND d.id > $3 AND t.name_key >= $5 AND t.name_key < $6 ORDER BY d.id LIMIT $4"
+    );
+    let (low, high) = organizations::name_range(name);
+    let rows = db.all(sql, params![user.id, now, after, most, low, high]).await?;
     rows.iter()
         .map(delegated)
         .map(|choice| {

@@ -62,7 +62,10 @@ pub async fn touch(
     facts: &IdentityFacts,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE identities SET email = $2, last_login_at = $3, facts = $4 WHERE id = $1";
+    // Long facts stay where they are as long as they say the same.
+    let sql = "UPDATE identities SET email = $2, last_login_at = $3,
+                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END
+               WHERE id = $1";
     tx.execute(sql, params![id, email, now, to_json(facts)]).await?;
     Ok(())
 }

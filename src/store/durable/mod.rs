@@ -28,6 +28,7 @@ pub mod people;
 pub mod projects;
 pub mod purge;
 pub mod readiness;
+pub mod role_rules;
 pub mod roles;
 pub mod routing;
 pub mod saml_keys;

@@ -288,6 +288,11 @@ macro_rules! of_member {
     };
 }
 
+/// Between what and what the keys of names lie that begin so in any case: no byte of UTF-8 is 0xFF.
+pub(super) fn name_range(name: &str) -> (Vec<u8>, Vec<u8>) {
+    (name_key(name), [name_key(name), vec![0xff]].concat())
+}
+
 /// One page, in the order of the ids, or of the names where a name is asked for.
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, StoreError> {
     let status = listing.status.map(Status::word);
@@ -312,8 +317,7 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, 
             db.all(sql, params![listing.project, status, has_owner, viewer, id, listing.most]).await?
         }
         Some(name) => {
-            // No byte of UTF-8 is 0xFF, so this is above everything that begins so.
-            let (low, high) = (name_key(name), [name_key(name), vec![0xff]].concat());
+            let (low, high) = name_range(name);
             let sql = if of_member {
                 of_member!(
                     "AND o.name_key >= $7 AND o.name_key < $8 AND (o.name_key > $9 OR (o.name_key = $9 AND o.id > $5))

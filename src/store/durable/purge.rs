@@ -64,6 +64,7 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
         "DELETE FROM invitations WHERE organization_id = $1",
         "DELETE FROM ownership_transfers WHERE organization_id = $1",
         "DELETE FROM mails WHERE organization_id = $1",
+        "DELETE FROM role_rules WHERE organization_id = $1",
         "DELETE FROM roles WHERE organization_id = $1",
         "DELETE FROM application_organizations WHERE organization_id = $1",
         "DELETE FROM api_key_secrets WHERE api_key_id IN (SELECT id FROM api_keys WHERE organization_id = $1)",

@@ -20,6 +20,8 @@ pub struct Standing {
     pub still_provided: bool,
     /// What its provider said of the person at their last login.
     pub facts: IdentityFacts,
+    /// Whether any rule gives roles by that connection.
+    pub has_rules: bool,
     /// What they have switched to, and in which of its epochs.
     pub current: Option<(OrganizationId, i64)>,
 }
@@ -62,7 +64,8 @@ pub async fn of(
                 c.created_at, c.updated_at,
                 o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
                 o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
-                s.provider_epoch, i.facts, s.current_epoch
+                s.provider_epoch, i.facts, s.current_epoch,
+                CASE WHEN EXISTS (SELECT 1 FROM role_rules r WHERE r.connection_id = c.id) THEN 1 ELSE 0 END
          FROM sessions s
          JOIN users u ON u.id = s.user_id
          JOIN connections c ON c.id = s.connection_id
@@ -84,5 +87,6 @@ pub async fn of(
             .is_none_or(|provider| provider.is_active() && epoch == Some(provider.epoch)),
         provider,
         facts: json(&row, 47)?,
+        has_rules: row.get::<i64>(49)? != 0,
     }))
 }

@@ -33,6 +33,14 @@ impl Ids {
                  VALUES ('{role}', '{project}', '{organization}', 'organization', 'one', 'One', '[]', 1, 1)"
             ))
             .await;
+        let rule = "rule_00000000000000000000000009";
+        house
+            .execute(&format!(
+                "INSERT INTO role_rules (id, project_id, organization_id, connection_id, claim, matching, value, role,
+                                         created_at, updated_at)
+                 VALUES ('{rule}', '{project}', '{organization}', '{connection}', 'groups', 'contains', 'x', 'one', 1, 1)"
+            ))
+            .await;
         let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
         plant(house, "default", holder).await;
         let one = async |sql: &str| house.text(sql).await.unwrap();
@@ -64,6 +72,7 @@ impl Ids {
             ("domain_id", domain),
             ("user_id", user),
             ("role_id", role.to_owned()),
+            ("rule_id", rule.to_owned()),
             ("api_key_id", api_key),
             ("delegation_id", delegation),
             ("application_id", application),
@@ -83,6 +92,7 @@ impl Ids {
             ("version", "1".to_owned()),
             ("domain_id", format!("dom_{none}")),
             ("role_id", format!("role_{none}")),
+            ("rule_id", format!("rule_{none}")),
             ("user_id", format!("user_{none}")),
             ("api_key_id", format!("apk_{none}")),
             ("delegation_id", format!("dlg_{none}")),

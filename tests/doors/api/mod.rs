@@ -2,6 +2,7 @@
 
 mod applications;
 mod audit;
+mod built_in;
 mod callers;
 mod connections;
 mod delegations;
@@ -10,13 +11,16 @@ mod domains;
 mod everyone;
 mod explain;
 mod health;
+mod first_steps;
 mod invitations;
 mod keys;
 mod lifecycle;
 mod members;
 mod organizations;
+mod ownership;
 mod policy;
 mod requests;
+mod role_rules;
 mod roles;
 mod search;
 mod session;

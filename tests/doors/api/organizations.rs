@@ -296,3 +296,52 @@ async fn s0_28_s2_32_s3_01_what_breaks_a_rule_is_named_and_changes_nothing() {
     let both = operator.patch("/organizations/org-a", json!({"name": "x", "display_name": "y"})).await;
     assert_eq!((both.status.as_u16(), &both.json()["code"]), (400, &json!("invalid_body")));
 }
+
+#[tokio::test]
+async fn s2_30_s2_31_s3_16_s3_17_s3_18_its_names_and_times_are_what_was_said_and_when() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let path = "/organizations/org-a";
+        let made = operator.get(path).await.json();
+        house.turn_clock(60);
+        let body = json!({"display_name": "A & Söhne", "description": "Makes\nthings"});
+        let changed = operator.patch(path, body).await.json();
+        assert_eq!(
+            (&changed["display_name"], &changed["description"]),
+            (&json!("A & Söhne"), &json!("Makes\nthings"))
+        );
+        assert_eq!(changed["created_at"], made["created_at"]);
+        let at = |view: &Value, name: &str| {
+            behalf::foundation::clock::Moment::parse_rfc3339(view[name].as_str().unwrap()).unwrap()
+        };
+        assert_eq!(at(&changed, "updated_at").since(at(&made, "updated_at")).as_secs(), 60);
+        assert!(at(&made, "created_at") <= at(&made, "updated_at"));
+        // Two may be called the same; each property moves the time, and members do not.
+        house.turn_clock(60);
+        let twin = operator.patch("/organizations/org-b", json!({"display_name": "A & Söhne"})).await;
+        assert_eq!(twin.status, 200, "{}", twin.body);
+        house.has_member("dan@a.test", "org-a", &["member"]).await;
+        let key = json!({"organization_id": "org-a", "name": "k", "permissions": ["organization:read"]});
+        assert_eq!(operator.post("/api-keys", key).await.status, 201);
+        assert_eq!(operator.get(path).await.json()["updated_at"], changed["updated_at"]);
+        for (field, value) in [
+            ("description", Value::Null),
+            ("kind", json!("school")),
+            ("logo_uri", json!("https://cdn.a.test/logo.png")),
+            ("slug", json!("a-and-sons")),
+            ("functional_roles", json!(["administration"])),
+        ] {
+            let id = changed["id"].as_str().unwrap();
+            let before = operator.get(&format!("/organizations/{id}")).await.json();
+            house.turn_clock(60);
+            let after = operator.patch(&format!("/organizations/{id}"), json!({field: value})).await.json();
+            assert_eq!(at(&after, "updated_at").since(at(&before, "updated_at")).as_secs() % 60, 0);
+            assert!(at(&after, "updated_at") > at(&before, "updated_at"), "{field}");
+            assert_eq!(after["created_at"], made["created_at"], "{field}");
+        }
+        let none =
+            operator.patch("/organizations/a-and-sons", json!({"created_at": "2020-01-01T00:00:00Z"})).await;
+        assert_eq!((none.status.as_u16(), &none.json()["code"]), (400, &json!("unknown_field")));
+    }
+}

@@ -258,3 +258,111 @@ async fn s0_25_a_project_gives_functions_names_and_meanings_of_its_own() {
         assert_eq!(left().await, expected, "{functions}");
     }
 }
+
+#[tokio::test]
+async fn h01_a_role_that_is_deleted_is_taken_from_everybody_and_another_of_its_name_is_nobodys() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let of_a = json!({"organization_id": "org-a", "name": "helper", "permissions": ["members:read"]});
+        let own = make(&operator, of_a.clone()).await.json()["id"].as_str().unwrap().to_owned();
+        let project =
+            make(&operator, json!({"name": "helper", "permissions": ["tickets:read"]})).await.json();
+        let project = project["id"].as_str().unwrap().to_owned();
+        let mut members = Vec::new();
+        for (email, organization, roles) in [
+            ("one@a.test", "org-a", &["helper"][..]),
+            ("two@a.test", "org-a", &["helper", "member"]),
+            ("three@a.test", "org-a", &["member", "helper", "admin"]),
+            ("four@a.test", "org-a", &["member", "helper-in-chief"]),
+            ("five@b.test", "org-b", &["member", "helper"]),
+        ] {
+            members.push(house.has_member(email, organization, roles).await);
+        }
+        let file = house.file.replace(
+            r#"{ email = "con@a.test", roles = ["member"] }"#,
+            r#"{ email = "con@a.test", roles = ["member", "helper"] }"#,
+        );
+        house.provision(&file).await;
+        let rule = json!({"connection_id": house.connection("ca").await, "claim": "groups", "operator": "contains", "value": "x", "role": "helper"});
+        assert_eq!(operator.post("/organizations/org-a/role-rules", rule).await.status, 201);
+        let held = async || {
+            let mut all = Vec::new();
+            for user in &members {
+                let sql = format!("SELECT roles FROM memberships WHERE user_id = '{user}'");
+                all.push(house.text(&sql).await.unwrap());
+            }
+            all
+        };
+        let before = house.before().await;
+        assert_eq!(told(&delete(&operator, &format!("/roles/{own}")).await), (409, "role_in_use".into()));
+        house.refused(&before, "role_in_use").await;
+        assert_eq!(delete(&operator, &format!("/roles/{own}?force=true")).await.status, 204);
+        let left = ["[]", r#"["member"]"#, r#"["member","admin"]"#, r#"["member","helper-in-chief"]"#];
+        assert_eq!(held().await, [&left[..], &[r#"["member","helper"]"#]].concat());
+        let expected = house.text("SELECT roles FROM expected_members WHERE email = 'con@a.test'").await;
+        assert_eq!(expected.as_deref(), Some(r#"["member"]"#));
+        assert_eq!(house.count("role_rules").await, 0);
+        // Nobody finds them by it, and a new one of the name, which may more, is nobody's.
+        let page = operator.get("/organizations/org-a/members?role=helper").await.json();
+        assert_eq!(page["items"], json!([]));
+        assert_eq!(make(&operator, of_a).await.status, 201);
+        assert_eq!(operator.get("/organizations/org-a/members?role=helper").await.json()["items"], json!([]));
+        assert_eq!(
+            operator.get("/organizations/org-a/members?role=admin").await.json()["items"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+        let trail = house.audit().await;
+        let event = trail.iter().find(|event| event.action == "role.deleted").unwrap();
+        assert_eq!((&event.detail["memberships"], &event.detail["expected_members"]), (&json!(3), &json!(1)));
+        // The project's is taken from those who have the project's, and not where there is an own one.
+        house.joins(members[4], "org-a", &["helper"]).await;
+        assert_eq!(delete(&operator, &format!("/roles/{project}?force=true")).await.status, 204);
+        let of = async |organization: &str| {
+            let id = house.organization(organization).await;
+            let sql = format!(
+                "SELECT roles FROM memberships WHERE organization_id = '{id}' AND user_id = '{}'",
+                members[4]
+            );
+            house.text(&sql).await.unwrap()
+        };
+        assert_eq!((of("org-a").await, of("org-b").await), (r#"["helper"]"#.into(), r#"["member"]"#.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_a_delegation_or_a_connection_gives_is_not_deleted() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    for (name, organization) in [("helper", "org-b"), ("newcomer", "org-a"), ("home", "org-b")] {
+        let body = json!({"organization_id": organization, "name": name, "permissions": []});
+        assert_eq!(make(&operator, body).await.status, 201);
+    }
+    let file = house.file.replace(
+        "target = \"org-b\"\nroles = [\"member\"]",
+        "target = \"org-b\"\nroles = [\"member\", \"helper\"]",
+    );
+    let file = file.replace(
+        "client_secret = { env = \"CA_SECRET\" }",
+        "client_secret = { env = \"CA_SECRET\" }\ndefault_roles = [\"newcomer\"]",
+    );
+    house.provision(&file).await;
+    for name in ["helper", "newcomer"] {
+        let id = house.text(&format!("SELECT id FROM roles WHERE name = '{name}'")).await.unwrap();
+        for force in ["", "?force=true"] {
+            let before = house.before().await;
+            let refused = delete(&operator, &format!("/roles/{id}{force}")).await;
+            assert_eq!(told(&refused), (409, "role_in_use".into()), "{name}");
+            house.refused(&before, "role_in_use").await;
+        }
+    }
+    let id = house.text("SELECT id FROM roles WHERE name = 'home'").await.unwrap();
+    assert_eq!(
+        delete(&operator, &format!("/roles/{id}")).await.status,
+        204,
+        "a word of the settings is no role"
+    );
+}

@@ -12,7 +12,7 @@ use openidconnect::{
 };
 
 use super::provider::Provider;
-use super::{Authentication, authentication, callback, client};
+use super::{Authentication, authentication, callback, client, facts};
 use crate::egress::http::Request;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
@@ -21,7 +21,6 @@ use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
-use crate::model::identity::IdentityFacts;
 use crate::model::login::{AwaitedOidc, Away, Proof};
 use crate::model::session::Assurance;
 use crate::model::user::Profile;
@@ -96,6 +95,7 @@ async fn ask(
     let userinfo = further.as_ref();
     let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let (facts, left_out) = facts::read(claims);
     Ok(Proof {
         connection: connection.id,
         version: away.version,
@@ -109,9 +109,9 @@ async fn ask(
         issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
-        facts: facts(claims),
+        facts,
         upstream_session: None,
-        left_out: Vec::new(),
+        left_out,
         subject,
     })
 }
@@ -337,18 +337,6 @@ fn email(
 fn is_vouched_for(claims: &Claims, userinfo: Option<&Claims>) -> bool {
     let said = [Some(claims), userinfo].into_iter().flatten().filter_map(|from| from.get("email_verified"));
     said.filter(|said| !said.is_null()).all(|said| *said == true || *said == "true")
-}
-
-/// Longest value that is kept of a fact.
-const LONGEST_FACT: usize = 255;
-
-/// Of the ID token alone: it is signed, and these claims decide who is let in where.
-fn facts(claims: &Claims) -> IdentityFacts {
-    let read = |name: &str| {
-        let text = claims.optional_string(name).ok().flatten()?;
-        (text.len() <= LONGEST_FACT && !text.contains(char::is_control)).then(|| text.to_lowercase())
-    };
-    IdentityFacts { hosted_domain: read("hd"), tenant: read("tid") }
 }
 
 fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {

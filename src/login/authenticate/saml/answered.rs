@@ -10,8 +10,10 @@ use crate::login::counted::Heard;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject};
+use crate::model::identity::IdentityFacts;
 use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
+use crate::model::user::Profile;
 use crate::protocol::saml::assertion::{Assertion, NameId};
 use crate::protocol::saml::names::name_id;
 use crate::protocol::saml::signature::Verified;
@@ -48,16 +50,22 @@ pub fn proof(
         named_by,
         // It is the organization's own directory that says so; the domain rule decides whether it may.
         vouched: true,
+        facts: facts(&profile),
         profile,
         assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
         authenticated_at,
         issued_at: assertion.issued,
         session_until,
-        facts: Default::default(),
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
         upstream_session: Some(upstream_session(assertion)),
         left_out,
     })
+}
+
+/// By what the connection's mapping names: rules give roles by it.
+fn facts(profile: &Profile) -> IdentityFacts {
+    let (groups, claims) = (profile.groups.clone(), profile.claims.clone());
+    IdentityFacts { groups, claims, ..IdentityFacts::default() }
 }
 
 fn upstream_session(assertion: &Assertion) -> UpstreamSession {

@@ -154,6 +154,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         connection: None,
         organization: OrganizationAsked::Unsaid,
         ui_locales,
+        invitation: None,
     }
 }
 

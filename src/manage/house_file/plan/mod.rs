@@ -8,6 +8,7 @@ mod members;
 mod organizations;
 mod project;
 mod references;
+mod role_rules;
 mod roles;
 mod saml;
 
@@ -20,16 +21,18 @@ use super::change::{Change, Field, Kind, Report, difference};
 use super::describe::Descriptions;
 use super::fault::{Fault, Place};
 use super::{HouseFile, Mode};
-use crate::audit;
+use crate::audit::{self, Keep};
 use crate::broker::Broker;
 use crate::egress::guard::Guard;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, DelegationId, OrganizationId};
 use crate::foundation::random::Random;
 use crate::keys::keyring::Keyring;
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::manage::refused::Refused;
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::project::Project;
 use crate::store::durable::engine::{StoreError, Tx};
+use crate::web::reply;
 
 /// Why the transaction is taken back.
 pub enum Undone {
@@ -104,6 +107,8 @@ impl Work {
         plan.put_applications().await?;
         plan.check_default_applications().await?;
         plan.put_members().await?;
+        plan.put_role_rules().await?;
+        plan.check_policies().await?;
         plan.put_delegations(delegations).await?;
         let (report, mut faults) = (plan.report, plan.faults);
         faults.sort();
@@ -145,6 +150,32 @@ struct Plan<'p, 'c> {
 impl Plan<'_, '_> {
     fn refuse(&mut self, at: Place, message: impl Into<String>) {
         self.faults.push(Fault { at, message: message.into() });
+    }
+
+    /// What a room says no to, at the place of the file that wanted it.
+    fn refused(&mut self, at: Place, refused: Refused) -> Result<(), StoreError> {
+        match refused {
+            Refused::Told(told) => {
+                self.refuse(at, told.detail);
+                Ok(())
+            }
+            Refused::Conflict => Err(StoreError::Conflict),
+            Refused::Failed(fault) => match *fault {
+                reply::Fault::Store(error) => Err(error),
+                other => Err(StoreError::Unavailable(other.to_string())),
+            },
+        }
+    }
+
+    /// As the rooms keep their changes.
+    fn keep(&self) -> Keep {
+        Keep {
+            random: self.tools.random.clone(),
+            project: self.project.clone(),
+            actor: Actor::Operator,
+            request: None,
+            now: self.tools.now,
+        }
     }
 
     fn created(&mut self, noun: &'static str, name: impl Into<String>) {

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Plan, names_of};
 use crate::foundation::id::OrganizationId;
-use crate::manage::house_file::parts::{AcceptancePart, OrganizationPart};
+use crate::manage::house_file::parts::{AcceptancePart, Name, OrganizationPart};
+use crate::manage::policy;
 use crate::model::organization::{DelegationAcceptance, Organization, Policy};
 use crate::model::role;
 use crate::store::durable::engine::{Lock, StoreError};
@@ -137,9 +138,41 @@ impl<'p> Plan<'p, '_> {
             }
         };
         let (enforcement, require_mfa, max_age) = (part.enforcement, part.require_mfa, part.max_age);
-        // What the file has no words for stays.
+        // What the file says nothing of stays.
         let kept = place.before.as_ref().map(|before| before.policy.clone()).unwrap_or_default();
-        Ok(Some(Policy { enforcement, require_mfa, max_age, delegations, ..kept }))
+        let mut switches = kept.switches.clone();
+        part.switches.iter().for_each(|(switch, on)| switches.set(*switch, Some(*on)));
+        let names = |list: &Vec<Name>| list.iter().map(|name| name.value.clone()).collect();
+        let policy = Policy {
+            enforcement,
+            require_mfa,
+            max_age,
+            delegations,
+            switches,
+            mfa_required_for: part.mfa_required_for.as_ref().map_or(kept.mfa_required_for, names),
+            google_hosted_domains: part.google_hosted_domains.clone().unwrap_or(kept.google_hosted_domains),
+            microsoft_tenant_ids: part.microsoft_tenant_ids.clone().unwrap_or(kept.microsoft_tenant_ids),
+            member_list: part.member_list.unwrap_or(kept.member_list),
+        };
+        if policy::is_impossible(&policy, &self.project.settings.switches) {
+            let message = "no method is on that could tell of a second factor";
+            self.refuse(place.part.slug.at, message);
+        }
+        Ok(Some(policy))
+    }
+
+    /// Roles that a policy names are the organization's; they are there by now.
+    pub(super) async fn check_policies(&mut self) -> Result<(), StoreError> {
+        let file = self.file;
+        for part in &file.organizations {
+            let (Some(names), Some(id)) =
+                (&part.policy.mfa_required_for, self.organizations.get(&part.slug.value).copied())
+            else {
+                continue;
+            };
+            self.check_roles(names, Some(id)).await?;
+        }
+        Ok(())
     }
 
     async fn create(
@@ -199,8 +232,7 @@ impl<'p> Plan<'p, '_> {
     }
 
     fn wanted(&self, part: &OrganizationPart, policy: Policy, before: Organization) -> Organization {
-        let names =
-            |list: &Vec<super::super::parts::Name>| list.iter().map(|name| name.value.clone()).collect();
+        let names = |list: &Vec<Name>| list.iter().map(|name| name.value.clone()).collect();
         Organization {
             slug: part.slug.value.clone(),
             display_name: part.display_name.clone(),

@@ -81,6 +81,11 @@ fn wanted(part: &ProjectPart, mut project: Project) -> Project {
     if let Some(brand) = &part.brand {
         project.settings.brand.clone_from(brand);
     }
+    let settings = &mut project.settings;
+    settings.organizations = part.organizations.as_ref().map_or(settings.organizations, |word| word.value);
+    settings.organizations_by_members =
+        part.organizations_by_members.unwrap_or(settings.organizations_by_members);
+    part.switches.iter().for_each(|(switch, on)| settings.switches.set(*switch, Some(*on)));
     project.settings.functional_roles.extend(part.functional_roles.clone());
     project
 }
@@ -91,6 +96,9 @@ fn shown(project: &Project) -> Value {
         "display_name": project.display_name,
         "membership_mode": settings.membership_mode,
         "brand": settings.brand,
+        "organizations": settings.organizations,
+        "organizations_by_members": settings.organizations_by_members,
+        "policy": settings.switches,
         "functional_roles": settings.functional_roles,
     })
 }

@@ -26,6 +26,9 @@ fn one(mut keys: Keys<'_>) -> Option<DelegationPart> {
     let reader = keys.reader;
     let (home, target) = (keys.required("home"), keys.required("target"));
     let roles = values::roles(&mut keys, "roles", &[role::MEMBER]);
+    for name in roles.iter().filter(|name| name.value == role::OWNER) {
+        reader.refuse(name.at, "nobody owns anything by a delegation");
+    }
     let require_mfa = keys.flag("require_mfa", false);
     let only = keys.texts("only").map(|list| {
         let emails = list.value.iter().filter_map(|text| reader.accept(text.at, Email::parse(&text.value)));

@@ -178,6 +178,13 @@ impl<'r> Keys<'r> {
         }
     }
 
+    /// The same, where nothing said is no answer.
+    pub fn optional_flag(&mut self, key: &str) -> Option<bool> {
+        let said = self.is_written(key);
+        let on = self.flag(key, false);
+        said.then_some(on)
+    }
+
     pub fn number(&mut self, key: &str, most: u64) -> Option<u64> {
         let value = self.take(key)?;
         let DeValue::Integer(number) = &value.value else {

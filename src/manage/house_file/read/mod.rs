@@ -7,6 +7,7 @@ mod domains;
 pub mod keys;
 mod organizations;
 mod project;
+mod role_rules;
 mod values;
 
 use std::cell::RefCell;
@@ -44,6 +45,7 @@ pub fn read(
         connections: root.named_tables("connection").into_iter().map(connections::read).collect(),
         applications: root.named_tables("application").into_iter().map(applications::read).collect(),
         delegations: delegations::read(&reader, root.listed_tables("delegation")),
+        role_rules: role_rules::read(&reader, root.listed_tables("role_rule")),
     };
     root.finish();
     let mut faults = reader.faults.into_inner();

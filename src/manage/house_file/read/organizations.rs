@@ -5,6 +5,7 @@ use super::values;
 use crate::foundation::email::Email;
 use crate::manage::house_file::fault::Placed;
 use crate::manage::house_file::parts::{AcceptancePart, MemberPart, OrganizationPart, PolicyPart};
+use crate::manage::policy;
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Enforcement;
 use crate::model::role;
@@ -28,7 +29,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> OrganizationPart {
         logo_uri: values::address(&mut keys, "logo_uri"),
         active: keys.flag("active", true),
         functional_roles: keys.texts("functional_roles").map(|list| list.value),
-        policy: keys.table("policy").map(policy).unwrap_or_default(),
+        policy: keys.table("policy").map(read_policy).unwrap_or_default(),
         members: members(keys.listed_tables("members")),
         slug,
     };
@@ -36,13 +37,34 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> OrganizationPart {
     part
 }
 
-fn policy(mut keys: Keys<'_>) -> PolicyPart {
+/// In the one spelling in which providers' words are kept.
+fn pins(keys: &mut Keys<'_>, key: &str, read: fn(&str) -> Option<String>) -> Option<Vec<String>> {
+    let reader = keys.reader;
+    let one = |text: &Placed<String>| {
+        let found = read(&text.value);
+        if found.is_none() {
+            reader.refuse(text.at, format!("{:?} is none of {key}", text.value));
+        }
+        found
+    };
+    let mut pins: Vec<_> = keys.texts(key)?.value.iter().filter_map(one).collect();
+    pins.sort();
+    pins.dedup();
+    Some(pins)
+}
+
+fn read_policy(mut keys: Keys<'_>) -> PolicyPart {
     let enforcement = keys.word("enforcement", &["off", "required"]);
     let part = PolicyPart {
         enforcement: enforcement.map_or(Enforcement::Off, |word| word.value),
         require_mfa: keys.flag("require_mfa", false),
         max_age: keys.number("max_age", LONGEST_AGE),
         delegations: acceptance(&mut keys),
+        mfa_required_for: keys.texts("mfa_required_for").map(|list| list.value),
+        switches: values::switches(&mut keys),
+        google_hosted_domains: pins(&mut keys, "google_hosted_domains", policy::hosted_domain),
+        microsoft_tenant_ids: pins(&mut keys, "microsoft_tenant_ids", policy::tenant),
+        member_list: keys.word("member_list", &["hidden", "names"]).map(|word| word.value),
     };
     keys.finish();
     part

@@ -14,6 +14,9 @@ pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
         display_name: None,
         membership_mode: None,
         brand: None,
+        organizations: None,
+        organizations_by_members: None,
+        switches: Vec::new(),
         functional_roles: std::collections::BTreeMap::new(),
     };
     let Some(mut keys) = table else { return part };
@@ -24,6 +27,12 @@ pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
     part.display_name = values::label(&mut keys, "display_name");
     part.membership_mode = keys.word("membership_mode", &["shared", "exclusive"]);
     part.brand = keys.table("brand").map(brand);
+    part.organizations = keys.word("organizations", &["off", "optional", "required"]);
+    part.organizations_by_members = keys.optional_flag("organizations_by_members");
+    if let Some(mut policy) = keys.table("policy") {
+        part.switches = values::switches(&mut policy);
+        policy.finish();
+    }
     if let Some(roles) = keys.table("functional_roles") {
         for (name, list) in roles.all_lists() {
             values::role_name(reader, &name.value, name.at);

@@ -8,6 +8,7 @@ use super::keys::{Keys, Reader};
 use crate::manage::connections::wanted;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::model::organization::is_slug;
+use crate::model::policy::Switch;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 
@@ -98,4 +99,17 @@ pub fn role_name(reader: &Reader<'_>, name: &str, at: Place) {
     if name.is_empty() || name.len() > 63 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(at, format!("{name:?} is no name of a role: 1 to 63 visible characters"));
     }
+}
+
+/// What is switched on and off. Nothing is switched on that there is not.
+pub fn switches(keys: &mut Keys<'_>) -> Vec<(Switch, bool)> {
+    let mut turned = Vec::new();
+    for switch in Switch::ALL.iter().copied() {
+        let Some(on) = keys.optional_flag(switch.word()) else { continue };
+        if on && !switch.is_available() {
+            keys.reader.refuse(keys.at, format!("{switch}: there is no such method yet"));
+        }
+        turned.push((switch, on));
+    }
+    turned
 }

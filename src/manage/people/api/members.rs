@@ -8,15 +8,16 @@ use crate::foundation::id::{MembershipId, UserId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
-use crate::manage::authority::Need;
+use crate::manage::authority::{Need, Target};
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Desk, Wanted};
 use crate::manage::people::body::{AddMember, AskedRoles, GiveRole, PatchMember};
-use crate::manage::people::view::{MemberView, tag_of};
+use crate::manage::people::view::{MemberListed, MemberView, tag_of};
 use crate::manage::people::{Going, add, csv, give_roles, one, patch, remove};
 use crate::manage::refused::{Code, Refused};
 use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::permission::Permission;
+use crate::model::policy::MemberList;
 use crate::store::durable::people::{self, Listing, Member};
 
 const READ: Need = Need::Permitted(Permission::MembersRead);
@@ -108,16 +109,25 @@ impl Operation for List {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/members";
     const NAME: &'static str = "list_members";
-    const SUMMARY: &'static str = "Members, in the order in which they joined.";
-    const NEED: Need = READ;
+    const SUMMARY: &'static str = "Members, in the order in which they joined. Other members see who is active by name, where the policy says so.";
+    const NEED: Need = Need::Permitted(Permission::OrganizationRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid, Code::SearchTooShort];
     type Query = Filters;
     type Body = NoBody;
-    type Answer = Page<MemberView>;
+    type Answer = Page<MemberListed>;
 
-    async fn run(desk: Desk, query: Filters, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, mut query: Filters, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let shown = match may_read(&desk) {
+            Ok(()) => MemberListed::whole,
+            Err(why) if sees_names(&desk, &query)? => {
+                drop(why);
+                query.status = Some(MembershipStatus::Active);
+                MemberListed::named
+            }
+            Err(why) => return Err(why),
+        };
         let (limit, list) = (page::limit(query.limit)?, query.list(&desk)?);
         let after = page::after::<1>(&list, query.cursor.as_deref())?;
         let after = after.map(|[id]| place(&id)).transpose()?;
@@ -125,8 +135,24 @@ impl Operation for List {
         let found = people::page(&mut desk.db(), &listing).await?;
         let keys = |last: &Member| vec![last.membership.id.to_string()];
         let (found, next_cursor) = page::of(found, limit, &list, keys);
-        Answer::new(200, &Page { items: found.iter().map(MemberView::of).collect(), next_cursor })
+        Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
     }
+}
+
+/// Whether all of it is for this caller.
+fn may_read(desk: &Desk) -> Result<(), Refused> {
+    let target = Target::Organization(desk.organization()?.id);
+    Wanted { need: READ, fresh: None, target }.of(&desk.caller.standing, desk.now)
+}
+
+/// Whether they are one of its own people, and the organization lets those see each other's names; no filter tells them
+/// more than that.
+fn sees_names(desk: &Desk, query: &Filters) -> Result<bool, Refused> {
+    let own = matches!(desk.caller.who, Who::Person(acting) if acting.delegation.is_none());
+    let Filters { status, source, kind, role, search, .. } = query;
+    let filters =
+        status.is_some() || source.is_some() || kind.is_some() || role.is_some() || search.is_some();
+    Ok(own && !filters && desk.organization()?.policy.member_list == MemberList::Names)
 }
 
 fn place(id: &str) -> Result<MembershipId, Refused> {

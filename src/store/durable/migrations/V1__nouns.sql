@@ -430,6 +430,24 @@ CREATE TABLE roles (
 CREATE INDEX roles_by_organization ON roles (organization_id);
 CREATE UNIQUE INDEX roles_by_name ON roles (project_id, name, COALESCE(organization_id, ''));
 
+-- What an identity provider says of somebody, and the role that gives them: judged when a token is minted (threats H01).
+CREATE TABLE role_rules (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    claim           TEXT NOT NULL,
+    matching        TEXT NOT NULL,
+    value           TEXT NOT NULL,
+    role            TEXT NOT NULL,
+    -- The owner, or whoever ran the project, that wanted a role which may change something.
+    approved_by     TEXT,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL
+);
+CREATE INDEX role_rules_by_page ON role_rules (organization_id, id);
+CREATE INDEX role_rules_by_connection ON role_rules (connection_id, organization_id, id);
+
 CREATE TABLE delegations (
     id                   TEXT PRIMARY KEY,
     project_id           TEXT NOT NULL REFERENCES projects (id),

@@ -1,0 +1,174 @@
+//! What is said of a role rule in a body, and the rules of it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Wanted;
+use crate::foundation::id::ConnectionId;
+use crate::manage::refused::{Code, Refused};
+use crate::model::identity::IdentityFacts;
+use crate::model::role_rule::Matching;
+use crate::model::user::Told;
+
+const LONGEST_CLAIM: usize = 255;
+const LONGEST_VALUE: usize = 1_024;
+const LONGEST_ROLE: usize = 100;
+const MOST_CLAIMS: usize = 64;
+pub const MOST_RULES: usize = 200;
+
+/// A new rule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRoleRule {
+    /// One of the organization's own connections.
+    pub connection_id: String,
+    /// `groups`, or another claim of the ID token; of SAML, one that the connection's mapping names.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_CLAIM))]
+    pub claim: String,
+    /// `equals`: it has this value and no other. `contains`: this is one of its values. `prefix`: one of them begins so.
+    /// Upper and lower case differ.
+    #[schemars(with = "String", extend("enum" = ["equals", "contains", "prefix"]))]
+    pub operator: Matching,
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_VALUE))]
+    pub value: String,
+    /// Any but `owner`; one that may change something of the organization is an owner's to name.
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_ROLE))]
+    pub role: String,
+}
+
+/// What shall change: what is absent stays.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchRoleRule {
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_CLAIM))]
+    pub claim: Option<String>,
+    #[schemars(with = "Option<String>", extend("enum" = ["equals", "contains", "prefix", null]))]
+    pub operator: Option<Matching>,
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_VALUE))]
+    pub value: Option<String>,
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_ROLE))]
+    pub role: Option<String>,
+}
+
+/// A rule that is tried, and not kept.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TriedRule {
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_CLAIM))]
+    pub claim: String,
+    #[schemars(with = "String", extend("enum" = ["equals", "contains", "prefix"]))]
+    pub operator: Matching,
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_VALUE))]
+    pub value: String,
+    #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_ROLE))]
+    pub role: String,
+}
+
+/// What a provider may say of somebody, and by which rules.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TryRules {
+    pub connection_id: String,
+    /// Claims by name, each a text or a list of texts; of SAML, by the names that the mapping gives them.
+    #[schemars(extend("maxProperties" = MOST_CLAIMS))]
+    pub claims: BTreeMap<String, Sample>,
+    /// Absent: those that the connection has.
+    #[schemars(extend("maxItems" = MOST_RULES))]
+    pub rules: Option<Vec<TriedRule>>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Sample {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl CreateRoleRule {
+    pub fn checked(self) -> Result<(ConnectionId, Wanted), Refused> {
+        let connection = connection(&self.connection_id)?;
+        let Self { claim, operator: matching, value, role, .. } = self;
+        Ok((connection, Wanted { claim, matching, value, role }.checked("")?))
+    }
+}
+
+impl PatchRoleRule {
+    pub fn over(self, before: Wanted) -> Result<Wanted, Refused> {
+        Wanted {
+            claim: self.claim.unwrap_or(before.claim),
+            matching: self.operator.unwrap_or(before.matching),
+            value: self.value.unwrap_or(before.value),
+            role: self.role.unwrap_or(before.role),
+        }
+        .checked("")
+    }
+}
+
+/// What is to be tried.
+pub struct Trial {
+    pub connection: ConnectionId,
+    pub facts: IdentityFacts,
+    pub rules: Option<Vec<Wanted>>,
+}
+
+impl TryRules {
+    pub fn checked(self) -> Result<Trial, Refused> {
+        if self.claims.len() > MOST_CLAIMS {
+            return Err(Refused::value("/claims", format!("must be at most {MOST_CLAIMS}")));
+        }
+        if self.rules.iter().any(|rules| rules.len() > MOST_RULES) {
+            return Err(Refused::value("/rules", format!("must be at most {MOST_RULES}")));
+        }
+        let one = |(place, rule): (usize, TriedRule)| {
+            let TriedRule { claim, operator: matching, value, role } = rule;
+            Wanted { claim, matching, value, role }.checked(&format!("/rules/{place}"))
+        };
+        let rules = self.rules.map(|rules| rules.into_iter().enumerate().map(one).collect()).transpose()?;
+        let (connection, facts) = (connection(&self.connection_id)?, facts(self.claims));
+        Ok(Trial { connection, facts, rules })
+    }
+}
+
+/// What is no id is no connection of anybody's.
+fn connection(text: &str) -> Result<ConnectionId, Refused> {
+    text.parse().map_err(|_| Refused::value("/connection_id", super::NO_CONNECTION))
+}
+
+/// As a login would keep them.
+fn facts(claims: BTreeMap<String, Sample>) -> IdentityFacts {
+    let mut facts = IdentityFacts::default();
+    for (name, said) in claims {
+        match (name.as_str(), said) {
+            ("groups", Sample::Text(text)) => facts.groups = vec![text],
+            ("groups", Sample::List(list)) => facts.groups = list,
+            ("hd", Sample::Text(text)) => facts.hosted_domain = Some(text.to_lowercase()),
+            ("tid", Sample::Text(text)) => facts.tenant = Some(text.to_lowercase()),
+            (_, Sample::Text(text)) => drop(facts.claims.insert(name, Told::Text(text))),
+            (_, Sample::List(list)) => drop(facts.claims.insert(name, Told::List(list))),
+        }
+    }
+    facts
+}
+
+impl Wanted {
+    /// `at`: the pointer of the object that says it.
+    pub fn checked(self, at: &str) -> Result<Self, Refused> {
+        let fine = |text: &str, most: usize| {
+            (1..=most).contains(&text.chars().count()) && !text.contains(char::is_control)
+        };
+        if !fine(&self.claim, LONGEST_CLAIM) || !self.claim.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let rule = format!("must be 1 to {LONGEST_CLAIM} visible ASCII characters");
+            return Err(Refused::value(&format!("{at}/claim"), rule));
+        }
+        if !fine(&self.value, LONGEST_VALUE) {
+            let rule = format!("must be 1 to {LONGEST_VALUE} characters, none of them a control");
+            return Err(Refused::value(&format!("{at}/value"), rule));
+        }
+        if !fine(&self.role, LONGEST_ROLE) {
+            return Err(Refused::new(Code::RoleUnknown, Code::RoleUnknown.title()));
+        }
+        Ok(self)
+    }
+}

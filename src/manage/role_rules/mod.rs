@@ -1,0 +1,160 @@
+//! Role rules: what an identity provider says of somebody gives them a role, for as long as it says so (S1-P7). Nothing is
+//! given here: tokens are judged when they are made.
+
+pub mod api;
+mod body;
+mod view;
+
+use super::authority::{Standing, may_grant};
+use super::desk::Change;
+use super::refused::{Code, Refused};
+use crate::audit;
+use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
+use crate::model::api_key::OperatorRole;
+use crate::model::role;
+use crate::model::role_rule::{Matching, RoleRule};
+use crate::protocol::problem::Place;
+use crate::store::durable::{connections, role_rules, roles};
+
+/// Rules of one organization.
+const MOST: usize = 200;
+
+/// What is wanted of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub claim: String,
+    pub matching: Matching,
+    pub value: String,
+    pub role: String,
+}
+
+impl Wanted {
+    pub fn of(rule: &RoleRule) -> Self {
+        let rule = rule.clone();
+        Self { claim: rule.claim, matching: rule.matching, value: rule.value, role: rule.role }
+    }
+
+    fn over(self, before: &RoleRule) -> RoleRule {
+        let Self { claim, matching, value, role } = self;
+        RoleRule { claim, matching, value, role, ..before.clone() }
+    }
+}
+
+/// Writes a new one; the organization is locked.
+pub async fn create(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    connection: ConnectionId,
+    wanted: Wanted,
+) -> Result<RoleRule, Refused> {
+    let keep = change.keep;
+    refuse_foreign(change, organization, connection).await?;
+    let known = role_rules::of_organization(change.tx, organization).await?;
+    refuse_twice(&known, connection, &wanted)?;
+    if known.len() >= MOST {
+        let detail = format!("there are {MOST} rules: that is all there may be");
+        return Err(Refused::new(Code::LimitReached, detail));
+    }
+    let blank = RoleRule {
+        id: RoleRuleId::new(&keep.random, keep.now),
+        organization,
+        connection,
+        claim: String::new(),
+        matching: Matching::Equals,
+        value: String::new(),
+        role: String::new(),
+        approved_by: None,
+        created_at: keep.now,
+        updated_at: keep.now,
+    };
+    let mut rule = wanted.over(&blank);
+    rule.approved_by = approval(change, &rule).await?;
+    role_rules::insert(change.tx, keep.project.id, &rule).await?;
+    let event = keep.event("role_rule.created", organization).subject(rule.id);
+    change.record(&event.changing(None, Some(view::facts(&rule)))).await?;
+    Ok(rule)
+}
+
+/// Writes what differs: whoever does so answers for all of it, as if it were new.
+pub async fn update(
+    change: &mut Change<'_, '_>,
+    before: &RoleRule,
+    wanted: Wanted,
+) -> Result<RoleRule, Refused> {
+    let mut after = wanted.over(before);
+    let approved_by = approval(change, &after).await?;
+    if after == *before && approved_by.is_some() == before.approved_by.is_some() {
+        return Ok(after);
+    }
+    if after != *before {
+        let known = role_rules::of_organization(change.tx, before.organization).await?;
+        refuse_twice(&known, before.connection, &Wanted::of(&after))?;
+    }
+    (after.approved_by, after.updated_at) = (approved_by, change.keep.now);
+    role_rules::update(change.tx, &after).await?;
+    let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
+    let event = change.keep.event("role_rule.updated", after.organization).subject(after.id);
+    change.record(&event.changing(Some(was), Some(is))).await?;
+    Ok(after)
+}
+
+async fn delete(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<(), Refused> {
+    role_rules::delete(change.tx, rule.id).await?;
+    let event = change.keep.event("role_rule.deleted", rule.organization).subject(rule.id);
+    change.record(&event.changing(Some(view::facts(rule)), None)).await
+}
+
+/// Only an organization's own connections say something of its people.
+async fn refuse_foreign(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    connection: ConnectionId,
+) -> Result<(), Refused> {
+    let found = connections::by_id(change.tx, change.keep.project.id, connection).await?;
+    match found.filter(|found| found.organization_id == Some(organization)) {
+        Some(_) => Ok(()),
+        None => Err(Refused::value("/connection_id", NO_CONNECTION)),
+    }
+}
+
+const NO_CONNECTION: &str = "is no connection of this organization";
+
+fn refuse_twice(known: &[RoleRule], connection: ConnectionId, wanted: &Wanted) -> Result<(), Refused> {
+    let same = |rule: &RoleRule| rule.connection == connection && Wanted::of(rule) == *wanted;
+    match known.iter().any(same) {
+        true => Err(Refused::new(Code::RoleRuleExists, Code::RoleRuleExists.title())),
+        false => Ok(()),
+    }
+}
+
+/// Who has approved a rule, where it needs an owner to: nobody lets a provider give what they could not give themselves,
+/// an owner's place is given by nobody's word, and what may change the organization by an owner's alone (threats H01).
+async fn approval(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<Option<String>, Refused> {
+    refuse_unmappable(&rule.role)?;
+    let custom = roles::permissions(change.tx, change.keep.project.id, rule.organization).await?;
+    let at = |code: Code| Refused::at(code, Place::Pointer("/role".into()), code.title());
+    may_grant(&change.standing, &rule.role, &custom).map_err(at)?;
+    if !role::may_change(&rule.role, &custom) {
+        return Ok(None);
+    }
+    if !may_approve(&change.standing) {
+        let detail = "only an owner lets a rule give what may change the organization";
+        return Err(Refused::at(Code::RoleCeiling, Place::Pointer("/role".into()), detail));
+    }
+    Ok(Some(change.keep.actor.to_string()))
+}
+
+fn refuse_unmappable(role: &str) -> Result<(), Refused> {
+    match role == role::OWNER {
+        true => {
+            let at = Place::Pointer("/role".into());
+            Err(Refused::at(Code::RoleNotMappable, at, "nobody owns anything by what a provider says"))
+        }
+        false => Ok(()),
+    }
+}
+
+/// An owner in person, or who runs the project.
+fn may_approve(standing: &Standing) -> bool {
+    matches!(standing, Standing::Operator(OperatorRole::System) | Standing::Within { is_owner: true, .. })
+}
