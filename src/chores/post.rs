@@ -31,12 +31,12 @@ const NOT_CONFIGURED: &str = "mail_not_configured";
 
 /// Hands over whatever is due; how many were sent.
 pub async fn send(broker: &Broker, templates: &Templates) -> Result<usize, StoreError> {
-    // Nothing is written where nothing waits.
-    if !mails::any_waits(&mut &broker.db).await? {
+    let now = broker.now();
+    // Nothing is written where nothing is due.
+    if !mails::any_due(&mut &broker.db, now).await? {
         return Ok(0);
     }
     let Some(post) = &broker.post else { return drop_all(broker).await };
-    let now = broker.now();
     let claimed = broker.db.write(async move |tx| mails::claim(tx, now, now.plus(TURN), MOST).await).await?;
     let each = iter(claimed).map(async |claim| one(broker, post, templates, claim).await);
     let all: Vec<_> = each.buffer_unordered(AT_ONCE).collect().await;
@@ -81,7 +81,7 @@ async fn hand_over(
         .map_err(|error| PostError::NotNow(error.to_string()))?;
     post.send(Outgoing {
         id: &mail.id.to_string(),
-        from: &brand.name,
+        from: &written.from,
         to: &mail.to,
         subject: &written.subject,
         text: written.text,

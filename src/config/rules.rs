@@ -80,7 +80,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 24] {
         // A login whose provider does not answer is refused within ten seconds.
         ("egress.total_timeout", egress.total_timeout, 1, 9),
         ("egress.max_response", wide(egress.max_response), 16 * KIB, 16 * MIB),
-        ("mail.port", u64::from(mail.port), 1, 65_535),
+        ("mail.port", mail.port, 1, u64::from(u16::MAX)),
         ("mail.timeout", mail.timeout, 1, MINUTE),
         ("mail.interval", mail.interval, 1, HOUR),
         ("manage.deletion_grace", manage.deletion_grace, HOUR, 10 * YEAR),

@@ -201,7 +201,7 @@ pub struct Pages {
 pub struct Mail {
     /// The name of the mail server; its certificate must be for it.
     pub server: Option<String>,
-    pub port: u16,
+    pub port: u64,
     pub security: MailSecurity,
     /// Who we are at the server. With a password, or not at all.
     pub username: Option<String>,

@@ -112,7 +112,8 @@ impl Post {
             .map(|(username, password)| Credentials::new(username, password.expose().to_owned()));
         Ok(Some(Self {
             tls: tls(&server, config.egress.extra_ca.as_deref())?,
-            port: settings.port,
+            // The rules of the settings let no other in.
+            port: u16::try_from(settings.port).unwrap_or_default(),
             security: settings.security,
             credentials,
             from,

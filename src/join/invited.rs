@@ -73,7 +73,10 @@ pub async fn accept(
     // Before anything is written: who signs in by an invitation that they do not need goes on.
     let before = memberships::find(tx, found.organization_id, user).await?;
     if before.is_some_and(|before| before.status == MembershipStatus::Active) {
-        return Err(NotAccepted::AlreadyMember);
+        // Of many who come at once, those who were late are members by this very invitation.
+        let now = invitations::by_token(tx, project, token).await?;
+        let waits = now.is_some_and(|now| now.state(keep.now) == State::Pending);
+        return Err(if waits { NotAccepted::AlreadyMember } else { NotAccepted::Gone });
     }
     if !may_still_give(tx, keep, &found).await? {
         return Err(NotAccepted::InviterLostRights);

@@ -99,6 +99,8 @@ def opened(port):
         more |= {"tls_context": tls(), "require_starttls": True}
     post = Post(Sink(), hostname="127.0.0.1", port=port, **more)
     post.start()
+    # It has knocked at its own door.
+    connections[0] = 0
     return post
 
 

@@ -108,7 +108,7 @@ async fn a_mail_that_cannot_be_handed_over_waits_and_goes_out_later() {
     for engine in ENGINES {
         let mut sink = Sink::opens().await;
         let house = sink.of(Plan::on(engine)).build().await;
-        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let ann = Api::operator(&house).await;
         let id = invites(&ann, "bob@b.test").await;
         sink.closes().await;
         assert_eq!(house.posts().await, 0);
@@ -301,7 +301,8 @@ async fn h26_m20_no_name_becomes_a_header_a_link_or_an_element() {
         house
             .execute(&format!("UPDATE organizations SET display_name = '{text}' WHERE slug = 'org-a'"))
             .await;
-        house.execute(&format!("UPDATE projects SET display_name = '{text}'")).await;
+        let project = text.replace("evil.test", "acme.test");
+        house.execute(&format!("UPDATE projects SET display_name = '{project}'")).await;
         invites(&ann, &format!("m{number}@c.test")).await;
     }
     assert_eq!(house.posts().await, hostile.len());
@@ -415,6 +416,7 @@ async fn s1_r11_who_is_offered_an_organization_and_both_when_it_has_changed_hand
     let con = Api::person(&house, "con@a.test", "org-a").await;
     let ann = Api::person(&house, "ann@a.test", "org-a").await;
     let path = "/organizations/org-a/transfer-ownership";
+    house.execute("UPDATE users SET profile = '{\"name\":\"Ann\"}' WHERE email = 'ann@a.test'").await;
     let body = json!({"user_id": house.user("con@a.test").await});
     assert_eq!(ann.post(path, body.clone()).await.status, 202);
     assert_eq!(ann.post(path, body).await.status, 409, "a second offer");
@@ -423,7 +425,7 @@ async fn s1_r11_who_is_offered_an_organization_and_both_when_it_has_changed_hand
         pairs(&[("con@a.test", "A Corporation is offered to you")])
     );
     let mail = sink.mail().await;
-    assert!(mail.text().contains("From ann."), "{}", mail.text());
+    assert!(mail.text().contains("From Ann."), "{}", mail.text());
     let accept = format!("{path}/accept");
     assert_eq!(con.send(Method::POST, &accept, |request| request).await.status, 200);
     assert_eq!(con.send(Method::POST, &accept, |request| request).await.status, 404);

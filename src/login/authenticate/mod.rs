@@ -34,7 +34,7 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, grants, identities, memberships, sessions, used, user_terms, users,
+    connections, domains, grants, identities, invitations, memberships, sessions, used, user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -381,9 +381,16 @@ impl SignIn {
         match join::invited::accept(tx, &keep, token, user).await {
             Ok(_) => Ok(true),
             Err(NotAccepted::AlreadyMember) => Ok(false),
+            Err(NotAccepted::Gone) if self.has_accepted(tx, token, user).await? => Ok(false),
             Err(NotAccepted::Store(error)) => Err(error.into()),
             Err(why) => Err(Refusal::from(why).into()),
         }
+    }
+
+    /// Whether they came twice, and have become a member in another tab.
+    async fn has_accepted(&self, tx: &mut Tx<'_>, token: Digest, user: UserId) -> Result<bool, StoreError> {
+        let found = invitations::by_token(tx, self.keep.project.id, token).await?;
+        Ok(found.is_some_and(|found| found.accepted_by == Some(user)))
     }
 
     /// Lets them join by their domain, if its organization wants that; whether they did, or why not (threats H07).

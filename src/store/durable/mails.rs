@@ -122,9 +122,10 @@ pub async fn none_is_sent(tx: &mut Tx<'_>, now: Moment, failure: &str) -> Result
     Ok(())
 }
 
-/// Whether any is waiting.
-pub async fn any_waits(db: &mut impl Read) -> Result<bool, StoreError> {
-    Ok(db.one("SELECT 1 FROM mails WHERE next_try_at IS NOT NULL LIMIT 1", params![]).await?.is_some())
+/// Whether it is the turn of any.
+pub async fn any_due(db: &mut impl Read, now: Moment) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM mails WHERE next_try_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) LIMIT 1";
+    Ok(db.one(sql, params![now]).await?.is_some())
 }
 
 /// Forgets what became of mails of long ago.

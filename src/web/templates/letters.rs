@@ -27,6 +27,8 @@ pub struct LetterPage {
 /// A letter in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
+    /// The name that it comes from.
+    pub from: String,
     pub subject: String,
     pub text: String,
     pub html: String,
@@ -83,7 +85,10 @@ fn unlinked(text: &str) -> String {
     while let Some(letter) = letters.next() {
         out.push(letter);
         let joins = matches!(letter, '.' | '@' | ':' | '/' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
-        if joins && letters.peek().is_some_and(|next| !next.is_whitespace()) {
+        let next = letters.peek();
+        // An encoded word (RFC 2047) would be read as another one in a header.
+        let encodes = letter == '=' && next == Some(&'?');
+        if encodes || (joins && next.is_some_and(|next| !next.is_whitespace())) {
             out.push(' ');
         }
     }
@@ -114,6 +119,7 @@ mod tests {
         assert_eq!(unlinked("http://evil Click"), "http: / / evil Click");
         assert_eq!(unlinked("www.evil.test"), "www. evil. test");
         assert_eq!(unlinked("ann@evil.test"), "ann@ evil. test");
+        assert_eq!(unlinked("=?utf-8?q?Bank?="), "= ?utf-8?q?Bank?=");
         assert_eq!(unlinked("My Corporation, Inc."), "My Corporation, Inc.");
         assert_eq!(unlinked("a\u{202e}b\r\nBcc: x"), "abBcc: x");
     }

@@ -87,7 +87,7 @@ impl Shelf {
         let page = || Value::from(Serde(serde_json::to_value(letter).unwrap_or_default()));
         let text = self.made(letters::TEXT, page(), language, brand)?;
         let html = self.made(letters::HTML, page(), language, brand)?;
-        Ok(Written { subject, text, html })
+        Ok(Written { from: tame(&brand.name), subject, text, html })
     }
 
     fn made(
