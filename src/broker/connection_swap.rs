@@ -8,9 +8,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
-use crate::model::connection::{
-    Connection, ConnectionState, Lifecycle, Unready, Version, VersionState,
-};
+use crate::model::connection::{Connection, ConnectionState, Lifecycle, Unready, Version, VersionState};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
 use crate::store::durable::{connection_versions, connections};
@@ -162,9 +160,8 @@ async fn schedule(
     now: Moment,
 ) -> Result<(), StoreError> {
     let metadata = |connection: &Connection| connection.saml().and_then(|saml| saml.saml.metadata.clone());
-    let address = |connection: &Connection| {
-        connection.saml().and_then(|saml| saml.saml.metadata_address().cloned())
-    };
+    let address =
+        |connection: &Connection| connection.saml().and_then(|saml| saml.saml.metadata_address().cloned());
     let Some(read) = metadata(after).filter(|_| address(after).is_some()) else {
         return metadata_reads::remove(tx, after.id).await;
     };

@@ -161,7 +161,8 @@ pub async fn set_lifecycle(
     id: ConnectionId,
     lifecycle: &Lifecycle,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE connections SET previous_version = $2, activated_at = $3, primary_since = $4 WHERE id = $1";
+    let sql =
+        "UPDATE connections SET previous_version = $2, activated_at = $3, primary_since = $4 WHERE id = $1";
     let Lifecycle { previous_version, activated_at, primary_since } = lifecycle;
     tx.execute(sql, params![id, *previous_version, *activated_at, *primary_since]).await?;
     Ok(())
@@ -198,9 +199,8 @@ pub async fn page(
             db.all(sql, params![organization, after, limit]).await?
         }
         None => {
-            let sql = whole!(
-                "WHERE project_id = $1 AND organization_id IS NULL AND id > $2 ORDER BY id LIMIT $3"
-            );
+            let sql =
+                whole!("WHERE project_id = $1 AND organization_id IS NULL AND id > $2 ORDER BY id LIMIT $3");
             db.all(sql, params![project, after, limit]).await?
         }
     };
