@@ -48,11 +48,7 @@ pub(super) fn teller(desk: &Desk) -> Teller {
     Teller { issuer: desk.visitor.issuer(), keyring: desk.visitor.broker().keyring.clone() }
 }
 
-pub(super) fn shown(
-    status: u16,
-    teller: &Teller,
-    held: &Held,
-) -> Result<Answer<ConnectionView>, Refused> {
+pub(super) fn shown(status: u16, teller: &Teller, held: &Held) -> Result<Answer<ConnectionView>, Refused> {
     Ok(Answer::new(status, &teller.connection(held))?.etag(tag(held)))
 }
 
@@ -102,9 +98,7 @@ impl Operation for List {
         let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
         let db = &mut desk.db();
         let found = match (of, scope) {
-            (None, Scope::Organization) => {
-                connections::page_of_all(db, project, &after, limit + 1).await?
-            }
+            (None, Scope::Organization) => connections::page_of_all(db, project, &after, limit + 1).await?,
             (of, _) => connections::page(db, project, of, &after, limit + 1).await?,
         };
         let (found, next_cursor) =
@@ -119,10 +113,7 @@ impl Operation for List {
 }
 
 /// The drafts of one page.
-async fn drafts(
-    desk: &Desk,
-    found: &[(Connection, Lifecycle)],
-) -> Result<Vec<(ConnectionId, i64)>, Refused> {
+async fn drafts(desk: &Desk, found: &[(Connection, Lifecycle)]) -> Result<Vec<(ConnectionId, i64)>, Refused> {
     match (found.first(), found.last()) {
         (Some((first, _)), Some((last, _))) => {
             Ok(connection_versions::drafts_between(&mut desk.db(), first.id, last.id).await?)
@@ -287,8 +278,7 @@ impl Operation for Replace {
     const METHOD: Method = Method::PUT;
     const PATH: &'static str = "/connections/{connection_id}";
     const NAME: &'static str = "replace_connection";
-    const SUMMARY: &'static str =
-        "Makes what is sent the draft; secrets, and who a SAML provider is, stay where nothing is said of them.";
+    const SUMMARY: &'static str = "Makes what is sent the draft; secrets, and who a SAML provider is, stay where nothing is said of them.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
@@ -412,11 +402,7 @@ async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Resul
 }
 
 /// A connection stays where it is, and what it is (S0-04). Of whatever else there is nobody learns here.
-pub(super) async fn stays(
-    desk: &Desk,
-    connection: &Connection,
-    meta: &Meta,
-) -> Result<(), Refused> {
+pub(super) async fn stays(desk: &Desk, connection: &Connection, meta: &Meta) -> Result<(), Refused> {
     let elsewhere = match &meta.organization_id {
         Some(name) => {
             let found = organizations::named(&mut desk.db(), desk.project().id, name).await?;
@@ -511,7 +497,8 @@ impl Operation for Versions {
         let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
         let before = page::after::<1>(&list, query.cursor.as_deref())?;
         let before = before.map(|[number]| number.parse::<i64>().map_err(wrong)).transpose()?;
-        let found = connection_versions::page(&mut desk.db(), id, before.unwrap_or(i64::MAX), limit + 1).await?;
+        let found =
+            connection_versions::page(&mut desk.db(), id, before.unwrap_or(i64::MAX), limit + 1).await?;
         let (found, next_cursor) =
             page::of(found, limit, &list, |last: &Version| vec![last.number.to_string()]);
         Answer::new(200, &Page { items: found.iter().map(VersionView::of).collect(), next_cursor })
@@ -557,7 +544,8 @@ impl Operation for Activate {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/connections/{connection_id}/activate";
     const NAME: &'static str = "activate_connection";
-    const SUMMARY: &'static str = "Makes the draft live. Whoever is on the way by the connection begins anew.";
+    const SUMMARY: &'static str =
+        "Makes the draft live. Whoever is on the way by the connection begins anew.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
@@ -696,12 +684,12 @@ impl Operation for MakePrimary {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/connections/{connection_id}/primary";
     const NAME: &'static str = "make_connection_primary";
-    const SUMMARY: &'static str = "It is the one that is meant where no other is named; the other is no more.";
+    const SUMMARY: &'static str =
+        "It is the one that is meant where no other is named; the other is no more.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::NotMovable, Code::ConnectionNotActive, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[Code::NotMovable, Code::ConnectionNotActive, Code::PreconditionFailed];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;

@@ -134,8 +134,10 @@ fn both(generator: &mut SchemaGenerator) -> Schema {
     let shapes = [("oidc", OidcBody::json_schema(generator)), ("saml", SamlBody::json_schema(generator))];
     let shapes = shapes.map(|(word, shape)| {
         let mut shape = shape.to_value();
-        let properties = shape["properties"].as_object_mut();
-        if let (Some(properties), Some(more)) = (properties, meta.get("properties").and_then(Value::as_object)) {
+        let properties = shape.get_mut("properties").and_then(Value::as_object_mut);
+        if let (Some(properties), Some(more)) =
+            (properties, meta.get("properties").and_then(Value::as_object))
+        {
             properties.extend(more.clone());
             properties.insert("type".into(), json!({"type": "string", "const": word}));
         }
@@ -215,11 +217,7 @@ impl Faults {
         self.0.push((pointer.into(), why.into()));
     }
 
-    pub fn accept<T, E: ToString>(
-        &mut self,
-        pointer: impl Into<String>,
-        result: Result<T, E>,
-    ) -> Option<T> {
+    pub fn accept<T, E: ToString>(&mut self, pointer: impl Into<String>, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.refuse(pointer, error.to_string())).ok()
     }
 
@@ -244,8 +242,16 @@ pub enum DescribedBy {
     /// As it is known.
     Known,
     Typed(IdentityProvider),
-    Document { document: String, entity_id: Option<String>, signer: Option<String> },
-    Address { url: Url, entity_id: Option<String>, signer: Option<String> },
+    Document {
+        document: String,
+        entity_id: Option<String>,
+        signer: Option<String>,
+    },
+    Address {
+        url: Url,
+        entity_id: Option<String>,
+        signer: Option<String>,
+    },
 }
 
 /// By what we prove to the provider who we are.

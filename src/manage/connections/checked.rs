@@ -19,7 +19,8 @@ use crate::manage::desk::Desk;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::metadata::{Described, DescriptionError, describe, kept};
 use crate::model::connection::{
-    IdentityProvider, Metadata, MetadataSource, OidcSettings, OwnCertificates, SamlSettings, Settings, Upstream,
+    IdentityProvider, Metadata, MetadataSource, OidcSettings, OwnCertificates, SamlSettings, Settings,
+    Upstream,
 };
 use crate::model::saml_key::Purpose;
 use crate::protocol::jose::JwkSet;
@@ -157,8 +158,7 @@ async fn look_at(desk: &Desk, oidc: &OidcSettings) -> Result<(), Refused> {
 /// The document at an address; why there is none, nobody is told.
 async fn asked(broker: &Broker, url: Url) -> Option<Vec<u8>> {
     let accept = HeaderValue::from_static("application/json");
-    let request =
-        Request::get(url).limit(LARGEST).timeout(WAIT).header(http::header::ACCEPT, accept);
+    let request = Request::get(url).limit(LARGEST).timeout(WAIT).header(http::header::ACCEPT, accept);
     let answer = broker.http.send(request).await.ok()?;
     (answer.status == 200).then_some(answer.body)
 }
@@ -179,7 +179,9 @@ async fn identity_provider(
     let (broker, now) = (desk.visitor.broker(), desk.now);
     let (read, source, entity_id, signer) = match described {
         DescribedBy::Known => {
-            return Ok(known.map_or_else(Default::default, |known| (known.idp.clone(), known.metadata.clone())));
+            return Ok(
+                known.map_or_else(Default::default, |known| (known.idp.clone(), known.metadata.clone()))
+            );
         }
         DescribedBy::Typed(idp) => {
             if !idp.certificates.is_empty() && !may_be_believed(desk, &idp) {
@@ -190,11 +192,7 @@ async fn identity_provider(
         DescribedBy::Document { document, entity_id, signer } => {
             let read = describe(document.as_bytes(), entity_id.as_deref(), signer.as_deref(), now);
             let invalid = |error: DescriptionError| {
-                Refused::at(
-                    Code::MetadataInvalid,
-                    Place::Pointer("/metadata_xml".into()),
-                    error.to_string(),
-                )
+                Refused::at(Code::MetadataInvalid, Place::Pointer("/metadata_xml".into()), error.to_string())
             };
             (read.map_err(invalid)?, MetadataSource::Document, entity_id, signer)
         }
@@ -245,22 +243,23 @@ fn own_keys(
 ) -> Result<NewSecret, Refused> {
     let mut faults = Faults::default();
     let mut seen: Vec<(&str, VerifyingKey)> = Vec::new();
-    let mut key = |name: &'static str, given: OwnKey, known: Option<Secret>, was: Option<&String>, purpose| {
-        let certificate = given.certificate?;
-        let pem = given.pem.or_else(|| known.filter(|_| was == Some(&certificate)));
-        let Some(pem) = pem else {
-            faults.refuse(format!("/{name}_certificate"), format!("needs {name}_key"));
-            return None;
+    let mut key =
+        |name: &'static str, given: OwnKey, known: Option<Secret>, was: Option<&String>, purpose| {
+            let certificate = given.certificate?;
+            let pem = given.pem.or_else(|| known.filter(|_| was == Some(&certificate)));
+            let Some(pem) = pem else {
+                faults.refuse(format!("/{name}_certificate"), format!("needs {name}_key"));
+                return None;
+            };
+            let public = faults.accept(format!("/{name}_key"), wanted::own_key(&pem, purpose))?;
+            let fits = wanted::certifies(&certificate, &public, &format!("{name}_key"));
+            faults.accept(format!("/{name}_certificate"), fits);
+            if let Some((other, _)) = seen.iter().find(|(_, known)| *known == public) {
+                faults.refuse(format!("/{name}_key"), format!("must be another key than {other}_key"));
+            }
+            seen.push((name, public));
+            Some(pem)
         };
-        let public = faults.accept(format!("/{name}_key"), wanted::own_key(&pem, purpose))?;
-        let fits = wanted::certifies(&certificate, &public, &format!("{name}_key"));
-        faults.accept(format!("/{name}_certificate"), fits);
-        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == public) {
-            faults.refuse(format!("/{name}_key"), format!("must be another key than {other}_key"));
-        }
-        seen.push((name, public));
-        Some(pem)
-    };
     let (signs, opens) = (Purpose::Signing, Purpose::Decryption);
     let brought = Brought {
         signing: key("signing", own.signing, known.signing, was.signing.as_ref(), signs),

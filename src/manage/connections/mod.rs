@@ -200,11 +200,7 @@ async fn redraft(
 }
 
 /// Gives a connection another name for people, and nothing else.
-async fn renamed(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    name: Option<String>,
-) -> Result<Held, Refused> {
+async fn renamed(change: &mut Change<'_, '_>, before: Held, name: Option<String>) -> Result<Held, Refused> {
     rename(change, &before.connection, name).await?;
     held(change, before.connection.id).await
 }
@@ -245,11 +241,7 @@ async fn activate(
 }
 
 /// Brings back what was live before, under a new number.
-async fn roll_back(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    version: Option<i64>,
-) -> Result<Held, Refused> {
+async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i64>) -> Result<Held, Refused> {
     if !before.connection.is_active() {
         return Err(Refused::new(Code::ConnectionNotActive, "there is nothing live to be taken back"));
     }
@@ -325,7 +317,10 @@ async fn switched(
 async fn make_primary(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (id, of) = (before.connection.id, before.connection.organization_id);
     let Some(of) = of else {
-        return Err(Refused::new(Code::NotMovable, "a connection of the project is no organization's primary one"));
+        return Err(Refused::new(
+            Code::NotMovable,
+            "a connection of the project is no organization's primary one",
+        ));
     };
     if before.connection.state == ConnectionState::Disabled {
         return Err(Refused::new(Code::ConnectionNotActive, "one that is disabled is never primary"));
@@ -418,9 +413,7 @@ fn sealed(
     match secret {
         NewSecret::Nothing => None,
         NewSecret::Kept(sealed) => Some(sealed.clone()),
-        NewSecret::Given(secret) => {
-            Some(connection_secret::seal(keyring, &change.keep.random, id, secret))
-        }
+        NewSecret::Given(secret) => Some(connection_secret::seal(keyring, &change.keep.random, id, secret)),
     }
 }
 

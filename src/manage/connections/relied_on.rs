@@ -28,11 +28,7 @@ pub struct Force {
 
 /// Refuses where members could not sign in any more. With `force` and another method that they can sign in by, they need
 /// not come through the organization's own connection any more.
-pub(super) async fn released(
-    change: &mut Change<'_, '_>,
-    held: &Held,
-    force: Force,
-) -> Result<(), Refused> {
+pub(super) async fn released(change: &mut Change<'_, '_>, held: &Held, force: Force) -> Result<(), Refused> {
     let Some(of) = held.connection.organization_id else { return Ok(()) };
     let organization = change.organization(of).await?;
     if !is_relied_on(change, &organization, &held.connection).await? {

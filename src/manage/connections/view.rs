@@ -235,7 +235,12 @@ impl Teller {
     }
 
     /// Whether there is one, and the end of it where it is a client secret (S1-P3).
-    fn secret(&self, id: ConnectionId, settings: &Settings, sealed: Option<&Vec<u8>>) -> (bool, Option<String>) {
+    fn secret(
+        &self,
+        id: ConnectionId,
+        settings: &Settings,
+        sealed: Option<&Vec<u8>>,
+    ) -> (bool, Option<String>) {
         let is_secret = match &settings.upstream {
             Upstream::Oidc(oidc) => {
                 matches!(oidc.authentication, Method::SecretBasic | Method::SecretPost)
@@ -270,7 +275,8 @@ fn idp(settings: &Settings) -> Option<IdpView> {
     let Upstream::Saml(saml) = &settings.upstream else { return None };
     let SamlSettings { idp, metadata, .. } = saml.as_ref();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
-    let location = |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);
+    let location =
+        |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);
     Some(IdpView {
         idp_entity_id: entity_id,
         idp_redirect_url: location(sso.redirect),
@@ -279,7 +285,10 @@ fn idp(settings: &Settings) -> Option<IdpView> {
         idp_slo_post_url: location(slo.post),
         certificates: certificates.into_iter().map(certificate).collect(),
         metadata_read_at: metadata.as_ref().map(|metadata| metadata.read_at.rfc3339()),
-        metadata_valid_until: metadata.as_ref().and_then(|metadata| metadata.valid_until).map(|at| at.rfc3339()),
+        metadata_valid_until: metadata
+            .as_ref()
+            .and_then(|metadata| metadata.valid_until)
+            .map(|at| at.rfc3339()),
     })
 }
 

@@ -107,11 +107,7 @@ pub fn proof_of(method: Method) -> Option<&'static str> {
 }
 
 /// What is wrong with what was given for a method: each has what it needs, and nothing else. By the key that is wrong.
-pub fn proof(
-    method: Method,
-    secret: Option<&Secret>,
-    key: Option<&Secret>,
-) -> Vec<(&'static str, String)> {
+pub fn proof(method: Method, secret: Option<&Secret>, key: Option<&Secret>) -> Vec<(&'static str, String)> {
     let wanted = proof_of(method);
     let mut faults = Vec::new();
     for (name, given) in [("client_secret", secret), ("private_key", key)] {
@@ -199,8 +195,7 @@ pub fn signature(algorithm: SamlSignature, own: Option<&SigningKey>) -> Result<(
 }
 
 /// What a login that the provider begins needs, unless it is off.
-pub const NEEDS_APPLICATION: &str =
-    "needs default_application: the application that such logins are for";
+pub const NEEDS_APPLICATION: &str = "needs default_application: the application that such logins are for";
 
 /// Claims that are mapped, one after the other: what would never be told is refused here, and not left out at each login.
 #[derive(Debug, Default)]

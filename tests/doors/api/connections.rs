@@ -1,5 +1,6 @@
 //! Connections over the API: made, drafted, made live, taken back, switched off (S1-O6, S1-P0 to P5, S1-R23 to R25).
 
+use behalf::store::durable::connections;
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -8,7 +9,8 @@ use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Node, Plan};
 use crate::house::lying_idp::{Door, LyingIdp};
-use crate::house::lying_saml_idp::{LyingSamlIdp, Says, posts};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, posts};
+use crate::house::publisher::Publisher;
 use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -77,7 +79,8 @@ async fn comes(house: &House, email: &str) -> bool {
 }
 
 #[tokio::test]
-async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_the_api_made_signs_people_in() {
+async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_the_api_made_signs_people_in()
+{
     for engine in ENGINES {
         let house = House::on(engine).await;
         let key = Api::key(&house, "org-a", &EVERYTHING).await;
@@ -94,7 +97,10 @@ async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_t
         assert_eq!(house.idp_b.hits("/authorize"), hits);
 
         let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
-        assert_eq!((&live["state"], &live["version"], &live["draft"]), (&json!("active"), &json!(1), &Value::Null));
+        assert_eq!(
+            (&live["state"], &live["version"], &live["draft"]),
+            (&json!("active"), &json!(1), &Value::Null)
+        );
         routes(&key, &house, "a.test", &[&view["id"]]).await;
         assert!(comes(&house, "new@a.test").await);
         assert_eq!(house.idp_b.was_asked("redirect_uri"), Some(callback), "S1-P4");
@@ -113,7 +119,8 @@ async fn s1_p0_s1_p4_s3_34_a_saml_connection_that_the_api_made_signs_people_in()
         plan.saml.insert("new-idp".into(), idp);
         let house = plan.build().await;
         let operator = Api::operator(&house).await;
-        let mut body = json!({"type": "saml", "organization_id": "org-b", "slug": "new-idp", "display_name": "New"});
+        let mut body =
+            json!({"type": "saml", "organization_id": "org-b", "slug": "new-idp", "display_name": "New"});
         let described = match by_metadata {
             true => json!({"metadata_xml": metadata}),
             false => json!({
@@ -127,9 +134,15 @@ async fn s1_p0_s1_p4_s3_34_a_saml_connection_that_the_api_made_signs_people_in()
         assert_eq!(addresses["sp_entity_id"], json!(format!("{sp}/metadata")));
         assert_eq!(addresses["sp_acs_url"], json!(format!("{sp}/acs")));
         assert_eq!(addresses["sp_metadata_url"], json!(format!("{sp}/metadata")));
-        assert_eq!((&view["idp"]["idp_entity_id"], &view["idp"]["idp_redirect_url"]), (&json!(entity_id), &json!(sso)));
+        assert_eq!(
+            (&view["idp"]["idp_entity_id"], &view["idp"]["idp_redirect_url"]),
+            (&json!(entity_id), &json!(sso))
+        );
         assert_eq!(view["idp"]["certificates"][0]["x509"], json!(certificate));
-        assert_eq!(view["settings"]["idp_entity_id"], if by_metadata { Value::Null } else { json!(entity_id) });
+        assert_eq!(
+            view["settings"]["idp_entity_id"],
+            if by_metadata { Value::Null } else { json!(entity_id) }
+        );
         // What is shown may be sent again, and is no change.
         let mut again = view["settings"].clone();
         again["type"] = json!("saml");
@@ -180,11 +193,16 @@ async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_b
         assert_eq!(told(&nowhere), refusal(409, "no_version"));
 
         let versions = key.get(&format!("{path}/versions")).await.json()["items"].clone();
-        let all: Vec<_> = versions.as_array().unwrap().iter().map(|it| (&it["version"], &it["state"])).collect();
-        let expected = [(3, "live"), (2, "rolled_back"), (1, "superseded")].map(|(n, s)| (json!(n), json!(s)));
+        let all: Vec<_> =
+            versions.as_array().unwrap().iter().map(|it| (&it["version"], &it["state"])).collect();
+        let expected =
+            [(3, "live"), (2, "rolled_back"), (1, "superseded")].map(|(n, s)| (json!(n), json!(s)));
         assert_eq!(all, expected.iter().map(|(n, s)| (n, s)).collect::<Vec<_>>());
         let first = key.get(&format!("{path}/versions/1")).await.json();
-        assert_eq!((&first["settings"]["issuer"], &first["secret_set"]), (&json!(house.idp_a.issuer), &json!(true)));
+        assert_eq!(
+            (&first["settings"]["issuer"], &first["secret_set"]),
+            (&json!(house.idp_a.issuer), &json!(true))
+        );
         assert_eq!(told(&key.get(&format!("{path}/versions/9")).await), refusal(404, "not_found"));
         // One that is not the last one is brought back by its number.
         fine(key.post(&format!("{path}/rollback"), json!({"version": 2})).await);
@@ -196,7 +214,10 @@ async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_b
 
         let trail = house.audit().await;
         let done = |action: &str| trail.iter().filter(|entry| entry.action == action).count();
-        assert_eq!((done("organization.connection.drafted"), done("organization.connection.rolled_back")), (1, 2));
+        assert_eq!(
+            (done("organization.connection.drafted"), done("organization.connection.rolled_back")),
+            (1, 2)
+        );
         assert!(trail.iter().all(|entry| !entry.detail.to_string().contains(&house.idp_b.secret)));
     }
 }
@@ -309,16 +330,21 @@ async fn s1_p3_a_secret_is_kept_and_told_to_nobody_but_where_it_was_told_before(
     body["client_secret"] = json!("a secret of 32 characters, ends.1234");
     let (path, view) = makes(&key, body.clone()).await;
     assert_eq!((&view["secret_set"], &view["secret_last4"]), (&json!(true), &json!("1234")));
-    let all = [key.get(&path).await, key.get("/connections").await, key.get(&format!("{path}/versions")).await];
+    let all =
+        [key.get(&path).await, key.get("/connections").await, key.get(&format!("{path}/versions")).await];
     assert!(all.iter().all(|answer| answer.status == 200 && !answer.body.contains("of 32 characters")));
-    let stored = house.text("SELECT settings FROM connections ORDER BY created_at DESC, id DESC LIMIT 1").await;
+    let stored =
+        house.text("SELECT settings FROM connections ORDER BY created_at DESC, id DESC LIMIT 1").await;
     assert!(!stored.unwrap().contains("of 32 characters"));
 
     // Left out, it stays; of a short one, not even the end is shown.
     body.as_object_mut().unwrap().remove("client_secret");
     body["leeway"] = json!(10);
     let kept = fine(key.put(&path, body.clone()).await);
-    assert_eq!((&kept["secret_set"], &kept["secret_last4"], &kept["version"]), (&json!(true), &json!("1234"), &json!(2)));
+    assert_eq!(
+        (&kept["secret_set"], &kept["secret_last4"], &kept["version"]),
+        (&json!(true), &json!("1234"), &json!(2))
+    );
     let short = fine(key.patch(&path, json!({"client_secret": "hunter2"})).await);
     assert_eq!((&short["secret_set"], &short["secret_last4"]), (&json!(true), &Value::Null));
 
@@ -333,10 +359,19 @@ async fn s1_p3_a_secret_is_kept_and_told_to_nobody_but_where_it_was_told_before(
     let ca = path_of(&house, "ca").await;
     assert_eq!(fine(key.patch(&ca, own).await)["draft"]["secret_set"], json!(false));
     // Each method has its own proof.
-    let odd = key.patch(&path, json!({"token_endpoint_auth_method": "none", "client_secret": "hunter2"})).await;
-    assert_eq!((told(&odd), &odd.json()["errors"][0]["pointer"]), (refusal(422, "invalid_value"), &json!("/client_secret")));
-    let odd = key.patch(&path, json!({"token_endpoint_auth_method": "private_key_jwt", "private_key": "no key"})).await;
-    assert_eq!((told(&odd), &odd.json()["errors"][0]["pointer"]), (refusal(422, "invalid_value"), &json!("/private_key")));
+    let odd =
+        key.patch(&path, json!({"token_endpoint_auth_method": "none", "client_secret": "hunter2"})).await;
+    assert_eq!(
+        (told(&odd), &odd.json()["errors"][0]["pointer"]),
+        (refusal(422, "invalid_value"), &json!("/client_secret"))
+    );
+    let odd = key
+        .patch(&path, json!({"token_endpoint_auth_method": "private_key_jwt", "private_key": "no key"}))
+        .await;
+    assert_eq!(
+        (told(&odd), &odd.json()["errors"][0]["pointer"]),
+        (refusal(422, "invalid_value"), &json!("/private_key"))
+    );
 }
 
 #[tokio::test]
@@ -351,16 +386,28 @@ async fn s1_r23_s1_r24_s1_r25_the_sso_provider_is_the_primary_connection() {
         let (id, tag) = (first.json()["id"].clone(), first.header("etag").unwrap().to_owned());
         let read = operator.get(of_c).await;
         assert_eq!((&read.json(), read.header("etag")), (&first.json(), Some(tag.as_str())));
-        fine(operator.put(of_c, json!({"type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf",
-            "activate": true})).await);
+        fine(
+            operator
+                .put(
+                    of_c,
+                    json!({"type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf",
+            "activate": true}),
+                )
+                .await,
+        );
 
         // Live, and nobody comes by it: what is put is live at once.
         let swapped = fine(operator.put(of_c, oidc(&house.idp_b)).await);
-        assert_eq!((&swapped["id"], &swapped["state"], &swapped["draft"]), (&id, &json!("active"), &Value::Null));
+        assert_eq!(
+            (&swapped["id"], &swapped["state"], &swapped["draft"]),
+            (&id, &json!("active"), &Value::Null)
+        );
         assert_eq!(swapped["settings"]["issuer"], json!(house.idp_b.issuer));
         let stale = operator
             .send(Method::PUT, of_c, |ask| {
-                ask.header("if-match", &tag).header("content-type", "application/json").body(oidc(&house.idp_a).to_string())
+                ask.header("if-match", &tag)
+                    .header("content-type", "application/json")
+                    .body(oidc(&house.idp_a).to_string())
             })
             .await;
         assert_eq!(told(&stale), refusal(412, "precondition_failed"));
@@ -425,7 +472,8 @@ async fn s1_r25_what_members_depend_on_is_not_taken_away_unless_they_have_anothe
 #[tokio::test]
 async fn s1_p8_a_live_connection_routes_nobody_and_binds_nobody_until_each_is_said() {
     let house = House::opens().await;
-    let permissions = ["connections:write", "connections:read", "domains:write", "policy:read", "policy:write"];
+    let permissions =
+        ["connections:write", "connections:read", "domains:write", "policy:read", "policy:write"];
     let key = Api::key(&house, "org-a", &permissions).await;
     let (path, view) = makes(&key, oidc(&house.idp_b)).await;
     fine(key.post(&format!("{path}/activate"), json!({})).await);
@@ -459,7 +507,10 @@ async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any(
         let primaries = async || {
             let all = key.get("/connections").await.json()["items"].clone();
             let all = all.as_array().unwrap().clone();
-            all.into_iter().filter(|it| it["primary"] == json!(true)).map(|it| it["id"].clone()).collect::<Vec<_>>()
+            all.into_iter()
+                .filter(|it| it["primary"] == json!(true))
+                .map(|it| it["id"].clone())
+                .collect::<Vec<_>>()
         };
         assert_eq!(fine(act(&key, &second, "primary").await)["primary"], json!(true));
         assert_eq!(primaries().await, [view["id"].clone()]);
@@ -470,7 +521,8 @@ async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any(
         assert_eq!(told(&off), refusal(409, "connection_not_active"));
         fine(act(&key, &second, "enable").await);
         assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
-        let (second_id, third_id) = (view["id"].as_str().unwrap(), third.strip_prefix("/connections/").unwrap());
+        let (second_id, third_id) =
+            (view["id"].as_str().unwrap(), third.strip_prefix("/connections/").unwrap());
         fine(act(&key, &ca, "disable").await);
         assert_eq!(primaries().await, [json!(third_id)]);
         fine(act(&key, &third, "disable").await);
@@ -529,7 +581,8 @@ async fn s1_o6_s1_l5_an_organization_sees_and_changes_its_own_connections_alone(
     let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
     let ids = async |api: &Api, query: &str| {
         let all = fine(api.get(&format!("/connections{query}")).await)["items"].clone();
-        let mut all: Vec<_> = all.as_array().unwrap().iter().map(|it| it["slug"].as_str().unwrap().to_owned()).collect();
+        let mut all: Vec<_> =
+            all.as_array().unwrap().iter().map(|it| it["slug"].as_str().unwrap().to_owned()).collect();
         all.sort();
         all
     };
@@ -572,7 +625,10 @@ async fn s1_o6_s1_l5_an_organization_sees_and_changes_its_own_connections_alone(
     body["scope"] = json!("project");
     assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(403, "operator_required"));
     body.as_object_mut().unwrap().remove("scope");
-    assert_eq!(told(&operator.post("/connections", body.clone()).await), refusal(400, "organization_required"));
+    assert_eq!(
+        told(&operator.post("/connections", body.clone()).await),
+        refusal(400, "organization_required")
+    );
     // What only the operator gives.
     body["slug"] = json!("cb");
     assert_eq!(told(&key.post("/connections", body.clone()).await), refusal(403, "operator_required"));
@@ -628,7 +684,9 @@ async fn h01_nobody_whom_a_provider_sends_first_is_given_what_administers() {
     let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
     let path = path_of(&house, "ca").await;
     let before = house.before().await;
-    for (role, code) in [("owner", "role_not_allowed"), ("admin", "role_not_allowed"), ("nobody", "role_unknown")] {
+    for (role, code) in
+        [("owner", "role_not_allowed"), ("admin", "role_not_allowed"), ("nobody", "role_unknown")]
+    {
         for api in [&operator, &key] {
             let refused = api.patch(&path, json!({"default_roles": [role]})).await;
             assert_eq!(told(&refused), refusal(422, code), "{role}");
@@ -699,7 +757,11 @@ async fn c05_metadata_without_a_key_that_counts_makes_no_connection() {
         ("a doctype", format!("<!DOCTYPE a [<!ENTITY x \"y\">]>{metadata}")),
     ] {
         let body = json!({"type": "saml", "metadata_xml": document});
-        for refused in [key.post("/connections", body.clone()).await, key.post("/connections", json!({"type": "saml", "metadata_xml": document, "activate": true})).await] {
+        for refused in [
+            key.post("/connections", body.clone()).await,
+            key.post("/connections", json!({"type": "saml", "metadata_xml": document, "activate": true}))
+                .await,
+        ] {
             assert_eq!(told(&refused), refusal(422, "metadata_invalid"), "{what}: {}", refused.body);
         }
     }
@@ -725,7 +787,8 @@ async fn c05_metadata_without_a_key_that_counts_makes_no_connection() {
 #[tokio::test]
 async fn c27_addresses_inside_are_refused_alike_and_nobody_is_asked() {
     let plan = Plan { settings: |config| config.egress.allow_loopback_and_http = false, ..Plan::default() };
-    let plan = plan.with("\"{idp_a}\"", "\"https://idp-a.test\"").with("\"{idp_b}\"", "\"https://idp-b.test\"");
+    let plan =
+        plan.with("\"{idp_a}\"", "\"https://idp-a.test\"").with("\"{idp_b}\"", "\"https://idp-b.test\"");
     let house = plan.build().await;
     let canary = LyingIdp::opens(house.clock.clone()).await;
     let port = Url::parse(&canary.issuer).unwrap().port().unwrap();
@@ -767,33 +830,98 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
         (json!({}), 422, "invalid_value", "/type"),
         (json!({"type": "ldap"}), 400, "invalid_body", "/type"),
         (json!({"type": "oidc", "issuer": issuer, "isuer": 1}), 400, "unknown_field", "/isuer"),
-        (json!({"type": "oidc", "issuer": issuer, "idp_entity_id": "x"}), 400, "unknown_field", "/idp_entity_id"),
+        (
+            json!({"type": "oidc", "issuer": issuer, "idp_entity_id": "x"}),
+            400,
+            "unknown_field",
+            "/idp_entity_id",
+        ),
         (json!({"type": "oidc", "issuer": {"file": "/etc/passwd"}}), 400, "invalid_body", "/issuer"),
-        (json!({"type": "oidc", "issuer": issuer, "client_secret": {"env": "HOME"}}), 400, "invalid_body", "/client_secret"),
+        (
+            json!({"type": "oidc", "issuer": issuer, "client_secret": {"env": "HOME"}}),
+            400,
+            "invalid_body",
+            "/client_secret",
+        ),
         (json!({"type": "saml", "metadata_file": "/etc/passwd"}), 400, "unknown_field", "/metadata_file"),
         (json!({"type": "saml", "signing_key": {"file": "x"}}), 400, "invalid_body", "/signing_key"),
         (json!({"type": "oidc"}), 422, "invalid_value", "/issuer"),
         (json!({"type": "oidc", "issuer": "http://idp.test"}), 422, "invalid_value", "/issuer"),
-        (json!({"type": "oidc", "issuer": "https://login.microsoftonline.com/common/v2.0"}), 422, "invalid_value", "/issuer"),
+        (
+            json!({"type": "oidc", "issuer": "https://login.microsoftonline.com/common/v2.0"}),
+            422,
+            "invalid_value",
+            "/issuer",
+        ),
         (json!({"type": "oidc", "preset": "google", "issuer": issuer}), 422, "invalid_value", "/issuer"),
         (json!({"type": "oidc", "issuer": issuer, "scopes": ["email"]}), 422, "invalid_value", "/scopes"),
-        (json!({"type": "oidc", "issuer": issuer, "scopes": ["openid", "a b"]}), 422, "invalid_value", "/scopes/1"),
-        (json!({"type": "oidc", "issuer": issuer, "algorithms": ["HS256"]}), 422, "invalid_value", "/algorithms/0"),
+        (
+            json!({"type": "oidc", "issuer": issuer, "scopes": ["openid", "a b"]}),
+            422,
+            "invalid_value",
+            "/scopes/1",
+        ),
+        (
+            json!({"type": "oidc", "issuer": issuer, "algorithms": ["HS256"]}),
+            422,
+            "invalid_value",
+            "/algorithms/0",
+        ),
         (json!({"type": "oidc", "issuer": issuer, "leeway": 121}), 422, "invalid_value", "/leeway"),
-        (json!({"type": "oidc", "issuer": issuer, "endpoints": {"token": 1}}), 400, "invalid_body", "/endpoints/token"),
-        (json!({"type": "oidc", "issuer": issuer, "display_name": "a\u{202e}b"}), 422, "invalid_value", "/display_name"),
-        (json!({"type": "saml", "metadata_xml": "<a/>", "idp_entity_id": "x"}), 422, "invalid_value", "/idp_entity_id"),
+        (
+            json!({"type": "oidc", "issuer": issuer, "endpoints": {"token": 1}}),
+            400,
+            "invalid_body",
+            "/endpoints/token",
+        ),
+        (
+            json!({"type": "oidc", "issuer": issuer, "display_name": "a\u{202e}b"}),
+            422,
+            "invalid_value",
+            "/display_name",
+        ),
+        (
+            json!({"type": "saml", "metadata_xml": "<a/>", "idp_entity_id": "x"}),
+            422,
+            "invalid_value",
+            "/idp_entity_id",
+        ),
         (json!({"type": "saml", "metadata_entity_id": "x"}), 422, "invalid_value", "/metadata_entity_id"),
-        (json!({"type": "saml", "idp_x509_certificate": "nonsense"}), 422, "invalid_value", "/idp_x509_certificate/0"),
-        (json!({"type": "saml", "idp_redirect_url": "javascript:alert(1)"}), 422, "invalid_value", "/idp_redirect_url"),
+        (
+            json!({"type": "saml", "idp_x509_certificate": "nonsense"}),
+            422,
+            "invalid_value",
+            "/idp_x509_certificate/0",
+        ),
+        (
+            json!({"type": "saml", "idp_redirect_url": "javascript:alert(1)"}),
+            422,
+            "invalid_value",
+            "/idp_redirect_url",
+        ),
         (json!({"type": "saml", "name_id_format": "transient"}), 422, "invalid_value", "/name_id_format"),
         (json!({"type": "saml", "idp_initiated": "accept"}), 422, "invalid_value", "/idp_initiated"),
         (json!({"type": "saml", "claims": {"sub": "x"}}), 422, "invalid_value", "/claims/sub"),
         (json!({"type": "saml", "signing_key": "nonsense"}), 422, "invalid_value", "/signing_certificate"),
-        (json!({"type": "saml", "signature_algorithm": "ecdsa-sha256"}), 422, "invalid_value", "/signature_algorithm"),
-        (json!({"type": "saml", "default_application": "nobody"}), 422, "invalid_value", "/default_application"),
+        (
+            json!({"type": "saml", "signature_algorithm": "ecdsa-sha256"}),
+            422,
+            "invalid_value",
+            "/signature_algorithm",
+        ),
+        (
+            json!({"type": "saml", "default_application": "nobody"}),
+            422,
+            "invalid_value",
+            "/default_application",
+        ),
         (json!({"type": "saml", "login_hint": "RelayState"}), 422, "invalid_value", "/login_hint"),
-        (json!({"type": "saml", "subject_attribute": "a".repeat(5_000)}), 422, "invalid_value", "/subject_attribute"),
+        (
+            json!({"type": "saml", "subject_attribute": "a".repeat(5_000)}),
+            422,
+            "invalid_value",
+            "/subject_attribute",
+        ),
     ];
     let before = house.before().await;
     for (body, status, code, pointer) in cases {
@@ -811,19 +939,163 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
 }
 
 #[tokio::test]
+async fn s3_34_metadata_at_an_address_is_read_when_it_is_given_and_counts_when_it_goes_live() {
+    let mut plan = Plan::default();
+    let idp = LyingSamlIdp::new("new", plan.clock.clone());
+    let publisher = Publisher::of(idp.metadata()).await;
+    let (document, entity_id) = (idp.metadata(), idp.entity_id.clone());
+    plan.saml.insert("new-idp".into(), idp);
+    let house = plan.build().await;
+    let operator = Api::operator(&house).await;
+    let body =
+        json!({"type": "saml", "organization_id": "org-b", "slug": "new-idp", "metadata_url": publisher.url});
+    publisher.fails();
+    let before = house.before().await;
+    assert_eq!(told(&operator.post("/connections", body.clone()).await), refusal(422, "discovery_failed"));
+    publisher.says("nonsense".into());
+    assert_eq!(told(&operator.post("/connections", body.clone()).await), refusal(422, "metadata_invalid"));
+    house.unchanged(&before).await;
+    publisher.says(document.clone());
+    let (path, view) = makes(&operator, body.clone()).await;
+    assert_eq!(view["settings"]["metadata_url"], json!(publisher.url));
+    assert_eq!(view["idp"]["idp_entity_id"], json!(entity_id));
+    assert_eq!(house.count("metadata_reads").await, 0, "a draft is nobody's to look after");
+    // The same address with the same document is no change; nothing said of it asks nobody.
+    let hits = publisher.hits();
+    assert_eq!(fine(operator.patch(&path, json!({"metadata_url": publisher.url})).await), view);
+    assert_eq!(publisher.hits(), hits + 1);
+    let patched = fine(operator.patch(&path, json!({"force_authn": true})).await);
+    assert_eq!((publisher.hits(), &patched["idp"]), (hits + 1, &view["idp"]));
+    assert_eq!(patched["settings"]["metadata_url"], json!(publisher.url));
+
+    fine(operator.post(&format!("{path}/activate"), json!({})).await);
+    assert_eq!(house.count("metadata_reads").await, 1);
+    routes(&operator, &house, "b.test", &[&view["id"]]).await;
+    let (ask, mut eve) = (Application::rp1(&house).asks(), Person::new("eve@b.test"));
+    let arrival = eve.signs_in_by(&house, "new-idp", &ask, &Says::that("eve@b.test")).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], json!("eve@b.test"));
+    // Typed from now on: nobody looks at the address any more.
+    let typed = json!({"idp_entity_id": entity_id, "idp_redirect_url": house.saml("new-idp").sso,
+        "idp_x509_certificate": [house.saml("new-idp").signer.certificate.base64()]});
+    let typed = fine(operator.patch(&path, typed).await);
+    assert_eq!(typed["draft"]["settings"]["metadata_url"], Value::Null);
+    fine(operator.post(&format!("{path}/activate"), json!({"force": true})).await);
+    assert_eq!(house.count("metadata_reads").await, 0);
+    fine(operator.post(&format!("{path}/rollback"), json!({})).await);
+    assert_eq!(house.count("metadata_reads").await, 1);
+}
+
+#[tokio::test]
+async fn s1_p3_keys_that_were_brought_stay_as_long_as_their_certificate_does() {
+    let house = Plan::saml().build().await;
+    let operator = Api::operator(&house).await;
+    let path = path_of(&house, "cb").await;
+    let (own, other) = (Signer::new("own", house.clock.now()), Signer::new("other", house.clock.now()));
+    let key = pem(&own);
+    let certificate = own.certificate.base64();
+    let brought = json!({"signing_key": key, "signing_certificate": certificate});
+    let drafted = operator.patch(&path, brought).await;
+    assert!(!drafted.body.contains("PRIVATE KEY"));
+    let draft = fine(drafted)["draft"].clone();
+    assert_eq!((&draft["secret_set"], &draft["secret_last4"]), (&json!(true), &Value::Null));
+    assert_eq!(draft["settings"]["signing_certificate"], json!(certificate));
+    let kept = fine(operator.patch(&path, json!({"force_authn": true})).await)["draft"].clone();
+    assert_eq!(
+        (&kept["secret_set"], &kept["settings"]["signing_certificate"]),
+        (&json!(true), &json!(certificate))
+    );
+    let before = house.before().await;
+    for (change, pointer) in [
+        (json!({"signing_certificate": other.certificate.base64()}), "/signing_certificate"),
+        (json!({"signing_key": pem(&other)}), "/signing_certificate"),
+        (json!({"next_signing_key": key, "next_signing_certificate": certificate}), "/next_signing_key"),
+        (json!({"signature_algorithm": "ecdsa-sha256"}), "/signature_algorithm"),
+    ] {
+        let refused = operator.patch(&path, change.clone()).await;
+        assert_eq!(told(&refused), refusal(422, "invalid_value"), "{change}: {}", refused.body);
+        assert_eq!(refused.json()["errors"][0]["pointer"], json!(pointer), "{change}");
+    }
+    house.unchanged(&before).await;
+    fine(operator.post(&format!("{path}/activate"), json!({"force": true})).await);
+    assert!(house.sp_metadata("cb").await.contains(&certificate));
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await;
+    ask.redeems(&arrival).await;
+    let without = fine(operator.patch(&path, json!({"signing_certificate": null})).await);
+    assert_eq!(without["draft"]["secret_set"], json!(false));
+}
+
+fn pem(signer: &Signer) -> String {
+    let der = data_encoding::BASE64_MIME.encode(&signer.key.to_pkcs8().unwrap());
+    format!("-----BEGIN PRIVATE KEY-----\n{der}-----END PRIVATE KEY-----\n")
+}
+
+#[tokio::test]
+async fn h04_what_the_operator_s_file_changes_is_a_version_too_and_no_number_is_given_twice() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let path = path_of(&house, "ca").await;
+        let drafted = fine(key.patch(&path, json!({"always_userinfo": true})).await);
+        assert_eq!(drafted["draft"]["version"], json!(2));
+        let changed =
+            house.file.replacen("jit = \"create_and_join\"", "jit = \"create_and_join\"\nleeway = 20", 1);
+        house.provision(&changed).await;
+        let view = key.get(&path).await.json();
+        assert_eq!((&view["version"], &view["previous_version"]), (&json!(3), &json!(1)));
+        assert_eq!((&view["settings"]["leeway"], &view["draft"]["version"]), (&json!(20), &json!(2)));
+        house.provision(&changed).await;
+        assert_eq!(key.get(&path).await.json(), view, "once more is no change");
+        // What is older than what is live goes live under a number of its own.
+        let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+        assert_eq!((&live["version"], &live["previous_version"]), (&json!(4), &json!(3)));
+        assert_eq!(
+            (&live["settings"]["always_userinfo"], &live["settings"]["leeway"]),
+            (&json!(true), &json!(60))
+        );
+        let back = fine(key.post(&format!("{path}/rollback"), json!({"version": 3})).await);
+        assert_eq!((&back["version"], &back["settings"]["leeway"]), (&json!(5), &json!(20)));
+        assert!(comes(&house, "ann@a.test").await);
+        // Nor where all are switched off at once.
+        fine(key.patch(&path, json!({"leeway": 50})).await);
+        let (db, now) = (&house.broker.db, house.clock.now());
+        let organization = house.organization("org-a").await.parse().unwrap();
+        let off = db.write(async move |tx| connections::disable_all(tx, organization, now).await).await;
+        assert_eq!(off.unwrap(), 1);
+        assert_eq!(key.get(&path).await.json()["version"], json!(7));
+    }
+}
+
+#[tokio::test]
 async fn s1_p0_a_change_of_some_members_lets_the_others_be() {
     let house = House::opens().await;
     let key = Api::key(&house, "org-a", &EVERYTHING).await;
     let path = path_of(&house, "ca").await;
-    let patched = fine(key.patch(&path, json!({"scopes": ["openid", "email"], "required_claims": {"hd": "a.test"}})).await);
+    let patched = fine(
+        key.patch(&path, json!({"scopes": ["openid", "email"], "required_claims": {"hd": "a.test"}})).await,
+    );
     let draft = &patched["draft"]["settings"];
-    assert_eq!((&draft["scopes"], &draft["required_claims"]), (&json!(["openid", "email"]), &json!({"hd": "a.test"})));
-    assert_eq!((&draft["issuer"], &patched["draft"]["secret_set"]), (&json!(house.idp_a.issuer), &json!(true)));
+    assert_eq!(
+        (&draft["scopes"], &draft["required_claims"]),
+        (&json!(["openid", "email"]), &json!({"hd": "a.test"}))
+    );
+    assert_eq!(
+        (&draft["issuer"], &patched["draft"]["secret_set"]),
+        (&json!(house.idp_a.issuer), &json!(true))
+    );
     // The next one is laid over the draft; null sets back.
-    let again = fine(key.patch(&path, json!({"scopes": null, "required_claims": {"tid": "x", "hd": null}})).await);
+    let again =
+        fine(key.patch(&path, json!({"scopes": null, "required_claims": {"tid": "x", "hd": null}})).await);
     let draft = &again["draft"]["settings"];
-    assert_eq!((&draft["scopes"], &draft["required_claims"]), (&json!(["openid", "email", "profile"]), &json!({"tid": "x"})));
-    assert_eq!((&again["version"], &again["draft"]["version"]), (&json!(1), &json!(3)), "no number is given twice");
+    assert_eq!(
+        (&draft["scopes"], &draft["required_claims"]),
+        (&json!(["openid", "email", "profile"]), &json!({"tid": "x"}))
+    );
+    assert_eq!(
+        (&again["version"], &again["draft"]["version"]),
+        (&json!(1), &json!(3)),
+        "no number is given twice"
+    );
     let same = fine(key.patch(&path, json!({"required_claims": {"tid": "x"}})).await);
     assert_eq!(same, again, "what changes nothing is no version");
 }
@@ -845,7 +1117,10 @@ async fn h04_of_two_who_change_a_connection_at_once_both_are_told_what_is_so() {
                 assert!(fine, "{}: {}", answer.status, answer.body);
             }
             let live = "connection_versions WHERE state = 'live'";
-            assert!(house.count(live).await <= 1 && house.count("connection_versions WHERE state = 'draft'").await <= 1);
+            assert!(
+                house.count(live).await <= 1
+                    && house.count("connection_versions WHERE state = 'draft'").await <= 1
+            );
             house.turn_clock(61);
         }
         assert!(comes(&house, "ann@a.test").await);

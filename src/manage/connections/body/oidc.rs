@@ -223,7 +223,8 @@ pub fn undo_preset(base: &mut Map<String, Value>, oidc: &OidcSettings) {
 fn endpoints(typed: &EndpointsBody, faults: &mut Faults) -> Option<Endpoints> {
     let mut address =
         |name: &str, text: &str| faults.accept(format!("/endpoints/{name}"), wanted::web_address(text));
-    let (authorization, token) = (address("authorization", &typed.authorization), address("token", &typed.token));
+    let (authorization, token) =
+        (address("authorization", &typed.authorization), address("token", &typed.token));
     let jwks = address("jwks", &typed.jwks);
     let userinfo = typed.userinfo.as_ref().and_then(|text| address("userinfo", text));
     Some(Endpoints { authorization: authorization?, token: token?, userinfo, jwks: jwks? })

@@ -218,8 +218,7 @@ pub struct OwnKey {
     pub pem: Option<Secret>,
 }
 
-const OF_METADATA: [&str; 4] =
-    ["metadata_url", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
+const OF_METADATA: [&str; 4] = ["metadata_url", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
 const TYPED: [&str; 6] = [
     "idp_entity_id",
     "idp_redirect_url",
@@ -263,7 +262,8 @@ impl SamlBody {
         let saml = saml.clone();
         let (metadata, request, own) = (saml.metadata, saml.request, saml.own);
         let is_typed = metadata.is_none();
-        let location = |endpoint: Option<ServiceEndpoint>| endpoint.filter(|_| is_typed).map(|it| it.location);
+        let location =
+            |endpoint: Option<ServiceEndpoint>| endpoint.filter(|_| is_typed).map(|it| it.location);
         let by_name = |names: BTreeMap<String, Vec<String>>| {
             names.into_iter().map(|(name, texts)| (name, Texts::Many(texts))).collect::<Names>()
         };

@@ -161,9 +161,7 @@ fn typed(keys: &mut Keys<'_>) -> Typed {
 /// One certificate or several, as base64 of DER.
 fn certificates(keys: &mut Keys<'_>, key: &str) -> Option<Placed<Vec<String>>> {
     let list = keys.texts_or_references(key)?;
-    let read = |text: Placed<String>| {
-        keys.reader.accept(text.at, wanted::certificate(&text.value))
-    };
+    let read = |text: Placed<String>| keys.reader.accept(text.at, wanted::certificate(&text.value));
     let mut read: Vec<_> = list.value.into_iter().filter_map(read).collect();
     read.dedup();
     Some(Placed { value: read, at: list.at })
@@ -208,9 +206,8 @@ fn own_key(
     seen: &mut Vec<(String, VerifyingKey)>,
 ) -> OwnKey {
     let pem = keys.secret(&format!("{name}_key"));
-    let public = pem.as_ref().and_then(|pem| {
-        keys.reader.accept(pem.at, wanted::own_key(&pem.value, purpose))
-    });
+    let public =
+        pem.as_ref().and_then(|pem| keys.reader.accept(pem.at, wanted::own_key(&pem.value, purpose)));
     let certificate = own_certificate(keys, name, pem.as_ref(), public.as_ref());
     if let (Some(pem), Some(public)) = (&pem, public) {
         if let Some((other, _)) = seen.iter().find(|(_, known)| *known == public) {
