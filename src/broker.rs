@@ -6,6 +6,7 @@ pub mod domain_look;
 mod saml_metadata;
 mod tally;
 mod turns;
+pub mod upstream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -51,6 +52,8 @@ pub struct Inner {
     pub inflating: Turns,
     /// Of sign-ins that ended well.
     pub tally: Tally,
+    /// What providers last said of themselves.
+    pub upstream: upstream::Upstream,
     pub dns: Dns,
     /// Where mails are handed over; absent: none is sent.
     pub post: Option<Post>,
@@ -124,6 +127,7 @@ impl Broker {
             saml_metadata: SamlMetadata::new(http.clone(), db.clone(), clock.clone(), random.clone()),
             inflating: Turns::default(),
             tally: Tally::default(),
+            upstream: upstream::Upstream::default(),
             documents: Documents::new(http.clone(), clock.clone()),
             config,
             db,

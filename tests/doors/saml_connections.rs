@@ -16,7 +16,7 @@ use behalf::model::connection::{
 use behalf::protocol::saml::keys::{Certificate, DecryptingKey, KeyKind, SigningKey, self_signed};
 use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::store::durable::engine::{StoreError, params};
-use behalf::store::durable::metadata_reads;
+use behalf::store::durable::{connections, metadata_reads};
 use data_encoding::{BASE64, HEXLOWER};
 
 use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, told};
@@ -619,13 +619,16 @@ async fn actions(house: &House, action: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn h04_certificates_that_roll_over_are_taken_over_and_break_no_login() {
+async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login() {
     for engine in ENGINES {
         let house = House::open_to_here(engine).await;
         let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
         house.apply(&publisher.file("")).await;
         looks(&house).await;
         assert_eq!(actions(&house, "metadata_").await.len(), 0, "nothing new, nothing told");
+        let db = &house.broker.db;
+        let id = house.connection("p").await.id;
+        assert_eq!(connections::review_since(&mut &*db, id).await.unwrap(), None);
 
         let both = listing(&[&IDP, &OTHER_IDP], None);
         publisher.says(signed(&both, &IDP));
@@ -635,6 +638,8 @@ async fn h04_certificates_that_roll_over_are_taken_over_and_break_no_login() {
         assert_eq!(made.version, 1, "whoever is on their way arrives");
         let told = actions(&house, "metadata_changed").await;
         assert_eq!(told.len(), 1);
+        let review = connections::review_since(&mut &*db, id).await.unwrap();
+        assert_eq!(review, Some(house.broker.now()), "somebody should look it over");
         assert!(
             told[0].contains(&IDP.fingerprint()) && told[0].contains(&OTHER_IDP.fingerprint()),
             "{told:?}"

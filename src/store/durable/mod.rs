@@ -9,6 +9,7 @@ pub mod browsers;
 pub mod choices;
 pub mod connection_runs;
 pub mod connection_tests;
+pub mod connection_upstreams;
 pub mod connection_versions;
 pub mod connections;
 pub mod delegations;

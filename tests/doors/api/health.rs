@@ -101,6 +101,37 @@ async fn s1_a7_a_provider_that_changes_is_to_be_looked_at_until_somebody_has() {
 }
 
 #[tokio::test]
+async fn s1_a7_endpoints_that_a_provider_moves_are_written_down_once() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let changed = "organization.connection.upstream_changed";
+        for _ in 0..2 {
+            comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        }
+        assert_eq!(status(&operator, "org-a", "upstream_review").await, "ok", "nobody was heard before");
+        house.idp_a.discovery("userinfo_endpoint", json!(format!("{}/elsewhere", house.idp_a.issuer)));
+        for _ in 0..2 {
+            // What is known of a provider is an hour old at most.
+            house.turn_clock(3_601);
+            comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+            assert_eq!(house.events_of(changed).await, 1);
+        }
+        let operator = Api::operator(&house).await;
+        assert_eq!(status(&operator, "org-a", "upstream_review").await, "warn");
+        assert_eq!(status(&operator, "org-b", "upstream_review").await, "ok");
+        let trail = house.audit().await;
+        let event = trail.iter().find(|event| event.action == changed).unwrap();
+        assert!(event.detail["endpoints"].to_string().contains("/elsewhere"), "{event:?}");
+        // Another process knows it, too.
+        let mut house = house;
+        house.restart().await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        assert_eq!(house.events_of(changed).await, 1);
+    }
+}
+
+#[tokio::test]
 async fn s1_a8_sign_ins_are_counted_by_the_hour_with_the_reason_of_each_that_failed() {
     for engine in ENGINES {
         let house = House::on(engine).await;

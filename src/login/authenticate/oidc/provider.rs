@@ -3,7 +3,7 @@
 use openidconnect::AuthUrl;
 use url::Url;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, upstream};
 use crate::egress::documents::{DocumentError, Kind, Unfit, Wanted};
 use crate::egress::guard::{self, Guard};
 use crate::foundation::id::ConnectionId;
@@ -94,6 +94,10 @@ impl Provider {
         let body = broker.documents.get(&wanted, |body| read(broker, issuer, body).map(drop)).await;
         let found = body.and_then(|body| read(broker, issuer, &body).map_err(DocumentError::Unfit));
         let found = found.map_err(|why| Unusable::Document { url: url.into(), why })?;
+        let userinfo = found.userinfo_endpoint.as_ref().map_or("", |url| url.as_str());
+        let (authorization, jwks) = (found.authorization_endpoint.as_str(), found.jwks_uri.as_str());
+        let endpoints = [authorization, found.token_endpoint.as_str(), userinfo, jwks];
+        upstream::seen(broker, &connection, issuer, &endpoints).await;
         Ok(Self {
             connection: connection.id,
             authorization: AuthUrl::from_url(found.authorization_endpoint),

@@ -122,6 +122,15 @@ CREATE TABLE connection_run_failures (
 );
 CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);
 
+-- By its digest, what the provider of a connection last said of its own endpoints.
+CREATE TABLE connection_upstreams (
+    connection_id TEXT NOT NULL REFERENCES connections (id),
+    issuer        TEXT NOT NULL,
+    digest        BYTEA NOT NULL,
+    seen_at       BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, issuer)
+);
+
 -- How many sign-ins ended how, by the hour. The list of failures is the audit trail.
 CREATE TABLE connection_hours (
     connection_id TEXT NOT NULL REFERENCES connections (id),
