@@ -391,7 +391,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "~ application crm: organizations [\"my-corp\", \"contractor\"] → none",
     ),
     ("connections = [\"google\"]", "connections = []", "~ application crm: connections [\"google\"] → []"),
-    ("enabled = true", "enabled = false", "~ application crm: enabled true → false"),
+    ("\nenabled = true", "\nenabled = false", "~ application crm: enabled true → false"),
     ("idp = false", "idp = true", "~ application crm: claims.idp false → true"),
     ("ends_at = \"2036", "ends_at = \"2037", "~ delegation contractor → my-corp: ends_at"),
     (

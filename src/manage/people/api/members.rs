@@ -110,10 +110,16 @@ impl Operation for List {
     const PATH: &'static str = "/organizations/{organization_id}/members";
     const NAME: &'static str = "list_members";
     const SUMMARY: &'static str = "Members, in the order in which they joined. Other members see who is active by name, where the policy says so.";
-    const NEED: Need = Need::Permitted(Permission::OrganizationRead);
+    // Who may see nothing of it is told so below.
+    const NEED: Need = Need::Any;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::CursorInvalid, Code::SearchTooShort];
+    const CODES: &'static [Code] = &[
+        Code::CursorInvalid,
+        Code::OrganizationFunctionMissing,
+        Code::PermissionMissing,
+        Code::SearchTooShort,
+    ];
     type Query = Filters;
     type Body = NoBody;
     type Answer = Page<MemberListed>;
@@ -148,7 +154,9 @@ fn may_read(desk: &Desk) -> Result<(), Refused> {
 /// Whether they are one of its own people, and the organization lets those see each other's names; no filter tells them
 /// more than that.
 fn sees_names(desk: &Desk, query: &Filters) -> Result<bool, Refused> {
-    let own = matches!(desk.caller.who, Who::Person(acting) if acting.delegation.is_none());
+    let id = desk.organization()?.id;
+    let own = matches!(desk.caller.who, Who::Person(acting) if acting.delegation.is_none())
+        && desk.caller.standing.may(Permission::OrganizationRead, id);
     let Filters { status, source, kind, role, search, .. } = query;
     let filters =
         status.is_some() || source.is_some() || kind.is_some() || role.is_some() || search.is_some();
