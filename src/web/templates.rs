@@ -25,9 +25,9 @@ pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
-    AcceptedPage, Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, MethodButton,
-    OnwardPage, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
-    TriedPage, WelcomePage,
+    AcceptedPage, Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage,
+    MethodButton, OnwardPage, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage,
+    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.
