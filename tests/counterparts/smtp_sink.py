@@ -38,6 +38,7 @@ class Sink:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if manners.get("hang_up") == "rcpt":
             server.transport.abort()
+            return "451 gone"
         if manners.get("rcpt"):
             return manners["rcpt"]
         envelope.rcpt_tos.append(address)
@@ -46,6 +47,7 @@ class Sink:
     async def handle_DATA(self, server, session, envelope):
         if manners.get("hang_up") == "data":
             server.transport.abort()
+            return "451 gone"
         if manners.get("data"):
             return manners["data"]
         with lock:

@@ -97,7 +97,8 @@ fn h26_m20_hostile_names_stay_texts_in_mails() {
     let letter = |text: &str| {
         let letter = Letter {
             person: Some(text.to_owned()),
-            message: Some(text.to_owned()),
+            // A paragraph more for each line, as it was written.
+            message: Some(text.replace(['\r', '\n'], " ")),
             ..Letter::new(Kind::Invitation, text).about(text)
         };
         LetterPage::new(&letter, Some("https://login.example.com/invitations/x".to_owned()))
