@@ -20,7 +20,7 @@ pub struct Diagnosis {
     pub expected: String,
     pub found: String,
     /// What it says of the connection's settings.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 impl Diagnosis {
@@ -37,7 +37,7 @@ impl Diagnosis {
 
     #[must_use]
     pub fn showing(self, evidence: Option<Evidence>) -> Self {
-        Self { evidence, ..self }
+        Self { evidence: evidence.map(Box::new), ..self }
     }
 
     /// Of what stands in no message.

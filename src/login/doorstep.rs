@@ -191,7 +191,7 @@ impl Came<'_> {
         let xml = self.xml.filter(|_| is_shown);
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
-        let told = (event, diagnosis.evidence.as_ref());
+        let told = (event, diagnosis.evidence.as_deref());
         turn_away_to(self.visitor, &diagnosis.refusal, told, self.again).await
     }
 }

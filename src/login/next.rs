@@ -136,7 +136,7 @@ pub async fn refused_showing(
 
 /// As [`refused`], with what the connection's administrator is told of it.
 pub async fn diagnosed(visitor: &Visitor, journey: Journey, diagnosis: &Diagnosis) -> Response {
-    told(visitor, journey, (&diagnosis.refusal, Some(diagnosis), diagnosis.evidence.as_ref())).await
+    told(visitor, journey, (&diagnosis.refusal, Some(diagnosis), diagnosis.evidence.as_deref())).await
 }
 
 /// A refusal, what the connection's administrator is told of it, and what it says of the connection's settings.

@@ -103,7 +103,7 @@ fn read_by(connection: SamlConnection<'_>) -> BTreeSet<&str> {
     ];
     let further = mapping.claims.values().chain(mapping.claim_lists.values());
     let named = lists.into_iter().chain(further).flatten().map(String::as_str);
-    let required = connection.saml.required_attributes.iter().map(|(name, _)| name.as_str());
+    let required = connection.saml.required_attributes.keys().map(String::as_str);
     let subject = match &connection.saml.subject {
         Subject::Attribute(name) => Some(name.as_str()),
         Subject::NameId => None,
