@@ -18,18 +18,18 @@ enum Of {
     /// It names its project; it is of the project as a whole.
     Project(&'static str),
     /// It is part of a row of another table, which it names.
-    PartOf(&'static str, &'static str),
+    Part(&'static str, &'static str),
     /// It is of nobody: why.
     Nobody(&'static str),
 }
 
-use Of::{Nobody, Organization, OrganizationOrProject, Organizations, PartOf, Project};
+use Of::{Nobody, Organization, OrganizationOrProject, Organizations, Part, Project};
 
 const TABLES: &[(&str, Of)] = &[
-    ("api_key_secrets", PartOf("api_keys", "api_key_id")),
+    ("api_key_secrets", Part("api_keys", "api_key_id")),
     ("api_keys", OrganizationOrProject),
     ("application_organizations", Organization),
-    ("application_secrets", PartOf("applications", "application_id")),
+    ("application_secrets", Part("applications", "application_id")),
     (
         "applications",
         Project("applications are the project's; which organizations may use them is a table of its own"),
@@ -42,17 +42,17 @@ const TABLES: &[(&str, Of)] = &[
     ("browsers", Nobody("a browser may be signed in to several projects, and its record holds ids alone")),
     ("connections", OrganizationOrProject),
     ("delegations", Organizations),
-    ("domain_connections", PartOf("domains", "domain_id")),
+    ("domain_connections", Part("domains", "domain_id")),
     ("domains", Organization),
     ("expected_members", Organization),
     ("grants", OrganizationOrProject),
     ("house", Nobody("what the installation as a whole knows of itself")),
     ("idempotency_keys", Project("of a caller, whose name holds the organization that they act for")),
-    ("identities", PartOf("connections", "connection_id")),
+    ("identities", Part("connections", "connection_id")),
     ("invitations", Organization),
     ("membership_roles", Organization),
     ("memberships", Organization),
-    ("metadata_reads", PartOf("connections", "connection_id")),
+    ("metadata_reads", Part("connections", "connection_id")),
     ("organization_slugs", Organization),
     ("organizations", Project("it is the organization")),
     ("ownership_transfers", Organization),
@@ -62,9 +62,9 @@ const TABLES: &[(&str, Of)] = &[
     ("saml_keys", Project("one certificate towards all identity providers of a project")),
     ("sessions", Project("a browser of a person, who may belong to several organizations")),
     ("signing_keys", Project("one issuer for all organizations of a project")),
-    ("upstream_sessions", PartOf("connections", "connection_id")),
+    ("upstream_sessions", Part("connections", "connection_id")),
     ("used", Nobody("what was used once: its scope names the connection or the application")),
-    ("user_terms", PartOf("users", "user_id")),
+    ("user_terms", Part("users", "user_id")),
     ("users", Project("a person may belong to several organizations")),
 ];
 
@@ -109,7 +109,7 @@ fn holds(schema: &Schema) {
                 assert!(!why.is_empty() && required("organization_id").is_none(), "{name}");
                 assert_eq!(required("project_id"), Some(true), "{name}");
             }
-            PartOf(whole, column) => {
+            Part(whole, column) => {
                 assert!(schema.contains_key(*whole), "{name}");
                 assert_eq!(required(column), Some(true), "{name}");
                 assert_eq!(required("organization_id"), None, "{name}");

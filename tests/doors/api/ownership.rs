@@ -141,7 +141,7 @@ async fn s1_r02_s0_06_people_make_organizations_of_their_own_where_the_project_l
         }
         let user = json!(house.user("con@a.test").await);
         for slug in ["con-production", "con-test"] {
-            assert_eq!(owners(&operator, slug).await, [user.clone()]);
+            assert_eq!(owners(&operator, slug).await, std::slice::from_ref(&user));
             // The token is of A: what it made is another organization.
             assert_eq!(told(&con.get(&format!("/organizations/{slug}")).await), (404, "not_found".into()));
         }
