@@ -24,6 +24,7 @@ use crate::broker::connection_swap::{self, NotSwapped, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::join::auto::may_be_given;
+use crate::join::notices;
 use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -31,6 +32,7 @@ use crate::model::connection::shown;
 use crate::model::connection::{
     Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
 };
+use crate::model::mail::Kind;
 use crate::model::organization::Organization;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
@@ -237,7 +239,7 @@ async fn activate(
     {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
     }
-    swapped(change, id, draft).await
+    swapped(change, id, draft, Kind::ConnectionActivated).await
 }
 
 /// Brings back what was live before, under a new number.
@@ -250,16 +252,36 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    swapped(change, id, known.ok_or_else(none)?.number).await
+    swapped(change, id, known.ok_or_else(none)?.number, Kind::ConnectionRolledBack).await
 }
 
-async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
+async fn swapped(
+    change: &mut Change<'_, '_>,
+    id: ConnectionId,
+    to: i64,
+    kind: Kind,
+) -> Result<Held, Refused> {
     match connection_swap::swap(change.tx, change.keep, id, to, None).await {
-        Ok(_) => held(change, id).await,
+        Ok(_) => {
+            let after = held(change, id).await?;
+            tell_owners(change, &after.connection, kind).await?;
+            Ok(after)
+        }
         Err(NotSwapped::Unready(why)) => Err(Refused::new(Code::ConnectionIncomplete, why.to_string())),
         Err(NotSwapped::Unknown) => Err(Refused::new(Code::NoVersion, Code::NoVersion.title())),
         Err(NotSwapped::Store(error)) => Err(error.into()),
     }
+}
+
+/// Whoever may sign everybody in is changed: owners hear of it, whoever did it (threats C02).
+async fn tell_owners(
+    change: &mut Change<'_, '_>,
+    connection: &Connection,
+    kind: Kind,
+) -> Result<(), Refused> {
+    let Some(organization) = connection.organization_id else { return Ok(()) };
+    notices::owners(change.tx, change.keep, organization, kind, &connection.display_name).await?;
+    Ok(())
 }
 
 /// Whether people sign in by it.
@@ -288,7 +310,10 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
     settings
         .may_be_live(secret.is_some(), change.keep.now)
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
-    switched(change, &before, ConnectionState::Active, "organization.connection.activated").await
+    let after =
+        switched(change, &before, ConnectionState::Active, "organization.connection.activated").await?;
+    tell_owners(change, &after.connection, Kind::ConnectionActivated).await?;
+    Ok(after)
 }
 
 async fn switched(

@@ -157,7 +157,7 @@ async fn s1_p0_s1_p4_s3_34_a_saml_connection_that_the_api_made_signs_people_in()
 }
 
 #[tokio::test]
-async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_back() {
+async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_back() {
     for engine in ENGINES {
         let house = House::on(engine).await;
         let key = Api::key(&house, "org-a", &EVERYTHING).await;
@@ -179,6 +179,10 @@ async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_b
         house.unchanged(&before).await;
         let live = fine(key.post(&format!("{path}/activate"), json!({"force": true})).await);
         assert_eq!((&live["version"], &live["previous_version"]), (&json!(2), &json!(1)));
+        let told_to =
+            async |kind| house.text(&format!("SELECT recipient FROM mails WHERE kind = '{kind}'")).await;
+        assert_eq!(told_to("connection_activated").await.as_deref(), Some("ann@a.test"), "who owns it");
+        assert_eq!(told_to("connection_rolled_back").await, None);
         assert_eq!((&live["draft"], &live["settings"]["issuer"]), (&Value::Null, &json!(house.idp_b.issuer)));
         assert!(comes(&house, "new@a.test").await);
         assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
@@ -188,6 +192,7 @@ async fn s1_r24_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provider_b
         let back = fine(key.post(&format!("{path}/rollback"), json!({})).await);
         assert_eq!((&back["version"], &back["previous_version"]), (&json!(3), &Value::Null), "H04");
         assert_eq!(back["settings"]["issuer"], json!(house.idp_a.issuer));
+        assert_eq!(told_to("connection_rolled_back").await.as_deref(), Some("ann@a.test"));
         assert!(comes(&house, "ann@a.test").await);
         let nowhere = key.post(&format!("{path}/rollback"), json!({})).await;
         assert_eq!(told(&nowhere), refusal(409, "no_version"));
