@@ -7,6 +7,7 @@ use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, TestId, UserId};
+use crate::model::identity::IdentityFacts;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionTest {
@@ -44,6 +45,8 @@ pub struct TestResult {
     pub domain_rule: Option<DomainRule>,
     /// What the provider said, as far as it is shown.
     pub claims: Claims,
+    /// What a sign-in would have kept of it, for role rules (S1-P7).
+    pub facts: IdentityFacts,
 }
 
 /// By name; of what has more values, each.

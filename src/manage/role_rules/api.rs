@@ -4,9 +4,9 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{CreateRoleRule, PatchRoleRule, Trial, TryRules};
+use super::body::{CreateRoleRule, PatchRoleRule, Said, Trial, TryRules};
 use super::view::{self, MatchedView, RoleRuleView, TriedView};
-use super::{NO_CONNECTION, Wanted, create, delete, may_approve, refuse_unmappable, update};
+use super::{NO_CONNECTION, NO_TEST, Wanted, create, delete, may_approve, refuse_unmappable, update};
 use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
@@ -16,7 +16,7 @@ use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::model::role_rule::{self, RoleRule};
-use crate::store::durable::{connections, role_rules, roles};
+use crate::store::durable::{connection_tests, connections, role_rules, roles};
 
 const READ: Need = Need::Permitted(Permission::RolesRead);
 const WRITE: Need = Need::Permitted(Permission::RolesWrite);
@@ -231,6 +231,14 @@ impl Operation for Preview {
         if connection.is_none_or(|connection| connection.organization_id != Some(organization)) {
             return Err(Refused::value("/connection_id", NO_CONNECTION));
         }
+        let facts = match trial.said {
+            Said::Now(ref facts) => facts.clone(),
+            Said::Then(test) => {
+                let found = connection_tests::of(db, trial.connection, test).await?;
+                let result = found.and_then(|test| test.result).filter(|result| result.reason.is_none());
+                result.ok_or_else(|| Refused::value("/test_id", NO_TEST))?.facts
+            }
+        };
         let is_kept = trial.rules.is_none();
         let rules = match &trial.rules {
             None => role_rules::of_connection(db, organization, trial.connection).await?,
@@ -238,12 +246,12 @@ impl Operation for Preview {
         };
         let custom = roles::permissions(db, project, organization).await?;
         let matched = |rule: &RoleRule| {
-            let because = rule.because(&trial.facts)?;
+            let because = rule.because(&facts)?;
             Some(MatchedView::of(rule, rule.standing(&custom), because, is_kept))
         };
         let view = TriedView {
             matched: rules.iter().filter_map(matched).collect(),
-            roles: role_rule::given(&rules, &trial.facts, &custom),
+            roles: role_rule::given(&rules, &facts, &custom),
         };
         Answer::new(200, &view)
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Wanted;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, TestId};
 use crate::manage::refused::{Code, Refused};
 use crate::model::identity::IdentityFacts;
 use crate::model::role_rule::Matching;
@@ -73,7 +73,9 @@ pub struct TryRules {
     pub connection_id: String,
     /// Claims by name, each a text or a list of texts; of SAML, by the names that the mapping gives them.
     #[schemars(extend("maxProperties" = MOST_CLAIMS))]
-    pub claims: BTreeMap<String, Sample>,
+    pub claims: Option<BTreeMap<String, Sample>>,
+    /// A sign-in on trial by the connection, in place of claims: what came then.
+    pub test_id: Option<String>,
     /// Absent: those that the connection has.
     #[schemars(extend("maxItems" = MOST_RULES))]
     pub rules: Option<Vec<TriedRule>>,
@@ -106,18 +108,21 @@ impl PatchRoleRule {
     }
 }
 
+/// What a provider says: as it is written, or as it came in a sign-in on trial.
+pub enum Said {
+    Now(IdentityFacts),
+    Then(TestId),
+}
+
 /// What is to be tried.
 pub struct Trial {
     pub connection: ConnectionId,
-    pub facts: IdentityFacts,
+    pub said: Said,
     pub rules: Option<Vec<Wanted>>,
 }
 
 impl TryRules {
     pub fn checked(self) -> Result<Trial, Refused> {
-        if self.claims.len() > MOST_CLAIMS {
-            return Err(Refused::value("/claims", format!("must be at most {MOST_CLAIMS}")));
-        }
         if self.rules.iter().any(|rules| rules.len() > MOST_RULES) {
             return Err(Refused::value("/rules", format!("must be at most {MOST_RULES}")));
         }
@@ -126,8 +131,24 @@ impl TryRules {
             Wanted { claim, matching, value, role }.checked(&format!("/rules/{place}"))
         };
         let rules = self.rules.map(|rules| rules.into_iter().enumerate().map(one).collect()).transpose()?;
-        let (connection, facts) = (connection(&self.connection_id)?, facts(self.claims));
-        Ok(Trial { connection, facts, rules })
+        Ok(Trial {
+            connection: connection(&self.connection_id)?,
+            said: said(self.claims, self.test_id)?,
+            rules,
+        })
+    }
+}
+
+fn said(claims: Option<BTreeMap<String, Sample>>, test: Option<String>) -> Result<Said, Refused> {
+    match (claims, test) {
+        (Some(claims), None) if claims.len() > MOST_CLAIMS => {
+            Err(Refused::value("/claims", format!("must be at most {MOST_CLAIMS}")))
+        }
+        (Some(claims), None) => Ok(Said::Now(facts(claims))),
+        (None, Some(test)) => {
+            test.parse().map(Said::Then).map_err(|_| Refused::value("/test_id", super::NO_TEST))
+        }
+        _ => Err(Refused::new(Code::InvalidBody, "give claims, or test_id, and one of the two")),
     }
 }
 

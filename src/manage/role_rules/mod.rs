@@ -118,6 +118,7 @@ async fn refuse_foreign(
 }
 
 const NO_CONNECTION: &str = "is no connection of this organization";
+const NO_TEST: &str = "is no sign-in on trial by this connection that has succeeded";
 
 fn refuse_twice(known: &[RoleRule], connection: ConnectionId, wanted: &Wanted) -> Result<(), Refused> {
     let same = |rule: &RoleRule| rule.connection == connection && Wanted::of(rule) == *wanted;

@@ -14,7 +14,7 @@ macro_rules! select {
         concat!(
             "SELECT id, project_id, organization_id, connection_id, version, created_by, created_at, expires_at,
                     began_at, ended_at, outcome, reason, expected, found, subject, email, user_id, tester, domain_rule,
-                    claims
+                    claims, facts
              FROM connection_tests ",
             $rest
         )
@@ -54,14 +54,15 @@ fn result(row: &Row, ended_at: Moment) -> Result<TestResult, StoreError> {
         tester: parsed(row, 17, Tester::from_word)?,
         domain_rule: rule,
         claims: json(row, 19)?,
+        facts: json(row, 20)?,
     })
 }
 
 pub async fn insert(tx: &mut Tx<'_>, test: &ConnectionTest, link: Digest) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO connection_tests (id, project_id, organization_id, connection_id, version, digest, created_by,
-                                       created_at, expires_at, claims)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}')",
+                                       created_at, expires_at, claims, facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', '{}')",
         params![
             test.id,
             test.project_id,
@@ -124,7 +125,7 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
         .execute(
             "UPDATE connection_tests
              SET ended_at = $2, outcome = $3, reason = $4, subject = $5, email = $6, user_id = $7, tester = $8,
-                 domain_rule = $9, claims = $10, expected = $11, found = $12
+                 domain_rule = $9, claims = $10, expected = $11, found = $12, facts = $13
              WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
             params![
                 id,
@@ -138,7 +139,8 @@ pub async fn end(tx: &mut Tx<'_>, id: TestId, result: &TestResult) -> Result<boo
                 result.domain_rule.map(DomainRule::word),
                 to_json(&result.claims),
                 result.expected.as_deref(),
-                result.found.as_deref()
+                result.found.as_deref(),
+                to_json(&result.facts)
             ],
         )
         .await?;

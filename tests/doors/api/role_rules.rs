@@ -8,7 +8,8 @@ use crate::house::application::{Application, Ask, Person, Tokens};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Says;
 use crate::house::lying_saml_idp;
-use crate::house::visitor::Answer;
+use crate::house::trial::Link;
+use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const RULES: &str = "/organizations/org-a/role-rules";
@@ -331,13 +332,48 @@ async fn s1_p7_rules_are_tried_on_what_a_provider_would_say() {
         (json!({"connection_id": house.connection("cb").await, "claims": {}}), 422, "invalid_value"),
         (json!({"connection_id": ca, "claims": {"groups": 7}}), 400, "invalid_body"),
         (json!({"connection_id": ca}), 400, "invalid_body"),
-        (json!({"connection_id": ca, "claims": {}, "test_id": "x"}), 400, "unknown_field"),
+        (json!({"connection_id": ca, "claims": {}, "test_id": "x"}), 400, "invalid_body"),
+        (json!({"connection_id": ca, "test_id": "x"}), 422, "invalid_value"),
     ] {
         assert_eq!(told(&owner.post(&preview, body.clone()).await), (status, code.into()), "{body}");
     }
     let refused = member.post(&preview, json!({"connection_id": ca, "claims": {}})).await;
     assert_eq!(told(&refused), (403, "permission_missing".into()));
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn s1_p7_s1_p6_rules_are_tried_on_what_came_in_a_sign_in_on_trial() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (operator, owner) =
+            (Api::operator(&house).await, Api::person(&house, "ann@a.test", "org-a").await);
+        role(&operator, "helper", &["members:read"]).await;
+        let ca = house.connection("ca").await;
+        ruled(&owner, of_group(&ca, "desk", "helper")).await;
+        let preview = format!("{RULES}/preview");
+        let tried = async |says: Says| {
+            let link = Link::to(&owner, &house, "ca").await;
+            house.idp_a.says(says);
+            Visitor::arrives().tries(&link).await;
+            let test = link.path.rsplit('/').next().unwrap().to_owned();
+            owner.post(&preview, json!({"connection_id": ca, "test_id": test})).await
+        };
+        let desk = Says::that("sub-of-cleo", "cleo@a.test").claim("groups", "[\"desk\",\"staff\"]");
+        let kept = tried(desk).await;
+        assert_eq!((kept.status.as_u16(), &kept.json()["roles"]), (200, &json!(["helper"])), "{}", kept.body);
+        let staff = Says::that("sub-of-cleo", "cleo@a.test").claim("groups", "[\"staff\"]");
+        assert_eq!(tried(staff).await.json()["roles"], json!([]));
+        // One that failed says nothing; another connection's is none of this one's.
+        let foreign = Says::that("x", "con@b.test").claim("groups", "[\"desk\"]");
+        assert_eq!(told(&tried(foreign).await), (422, "invalid_value".into()));
+        let open = Link::to(&owner, &house, "ca").await.path;
+        let open = open.rsplit('/').next().unwrap();
+        let before = house.before().await;
+        let body = json!({"connection_id": ca, "test_id": open});
+        assert_eq!(told(&owner.post(&preview, body).await), (422, "invalid_value".into()));
+        house.unchanged(&before).await;
+    }
 }
 
 #[tokio::test]

@@ -345,6 +345,7 @@ impl Conclusion {
             tester: judged.tester,
             domain_rule: judged.rule,
             claims: self.came.claims.clone(),
+            facts: proof.map(|proof| proof.facts.clone()).unwrap_or_default(),
         }
     }
 

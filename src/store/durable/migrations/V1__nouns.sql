@@ -298,7 +298,9 @@ CREATE TABLE connection_tests (
     -- Whether an administrator tried it: who may do more finds less.
     tester          TEXT,
     domain_rule     TEXT,
-    claims          TEXT NOT NULL
+    claims          TEXT NOT NULL,
+    -- As a sign-in would have kept them: role rules are tried by them.
+    facts           TEXT NOT NULL
 );
 CREATE UNIQUE INDEX connection_tests_digest_key ON connection_tests (digest);
 CREATE INDEX connection_tests_by_connection ON connection_tests (connection_id, id);
