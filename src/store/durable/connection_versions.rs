@@ -79,7 +79,10 @@ pub async fn drafts_between(
 
 /// A number that no version of the connection ever had: they only grow (threats H04).
 pub async fn next(db: &mut impl Read, connection: &Connection) -> Result<i64, StoreError> {
-    let sql = "SELECT MAX(version) FROM connection_versions WHERE connection_id = $1";
+    // A draft that was given up may have been tried: that must not speak for another one.
+    let sql = "SELECT MAX(version) FROM (
+                   SELECT MAX(version) AS version FROM connection_versions WHERE connection_id = $1
+                   UNION ALL SELECT MAX(version) FROM connection_tests WHERE connection_id = $1) AS known";
     let row = db.one(sql, params![connection.id]).await?;
     let highest = row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(0);
     Ok(connection.version.max(highest) + 1)

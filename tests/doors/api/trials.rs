@@ -138,6 +138,34 @@ async fn s1_p6_why_a_trial_failed_is_told() {
 }
 
 #[tokio::test]
+async fn s1_p6_h04_what_was_tried_of_a_draft_that_was_given_up_speaks_for_no_other() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let drafted = async |leeway: u64| {
+            let answer = operator.patch(&path, json!({ "leeway": leeway })).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            answer.json()["draft"]["version"].as_i64().unwrap()
+        };
+        let first = drafted(30).await;
+        let link = Link::to(&operator, &house, "ca").await;
+        house.idp_a.says(Says::that("sub-of-cleo", "cleo@a.test"));
+        Visitor::arrives().tries(&link).await;
+        assert_eq!(link.told(&operator).await["status"], json!("succeeded"));
+        let gone = operator.send(reqwest::Method::DELETE, &path, |ask| ask).await;
+        assert_eq!(gone.status, 204, "{}", gone.body);
+        // Numbers of versions, without those of trials, as if the draft had never been.
+        house.execute("DELETE FROM connection_versions").await;
+        house.execute("UPDATE connections SET version = 1 WHERE slug = 'ca'").await;
+        let on = operator.post(&format!("{path}/enable"), json!({})).await;
+        assert_eq!(on.status, 200, "{}", on.body);
+        assert!(on.json()["version"].as_i64().unwrap() > first, "{}", on.body);
+        assert!(drafted(31).await > first);
+    }
+}
+
+#[tokio::test]
 async fn s1_p6_h04_a_draft_is_tried_and_no_login_ever_uses_it() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
