@@ -75,14 +75,60 @@ async fn h12_every_class_of_failure_is_answered_alike() {
 
 /// What administrators are told of a refusal, too: they may be somebody else's than the one whose message it was.
 async fn diagnosed(scene: &mut Scene, xml: &str) -> (Vec<String>, (u16, String, Vec<String>)) {
-    let before = scene.house.before().await;
-    let answer = posts(&mut scene.bob.browser, &scene.asked, xml).await;
-    scene.house.unchanged(&before).await;
-    let events = scene.house.events_since(&before).await;
+    diagnosed_at(&scene.house, &mut scene.bob, &scene.asked, xml).await
+}
+
+async fn diagnosed_at(
+    house: &House,
+    person: &mut Person,
+    asked: &Asked,
+    xml: &str,
+) -> (Vec<String>, (u16, String, Vec<String>)) {
+    let before = house.before().await;
+    let answer = posts(&mut person.browser, asked, xml).await;
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
     let facts = ["check", "expected", "found"].map(|name| events[0].detail[name].to_string());
     let (status, body, headers) = told(&answer);
-    let flow = scene.asked.id.trim_start_matches('_').split('.').next().unwrap();
+    let flow = asked.id.trim_start_matches('_').split('.').next().unwrap();
     (facts.to_vec(), (status, body.replace(flow, ""), headers))
+}
+
+#[tokio::test]
+async fn h12_who_can_sign_a_response_learns_nothing_of_an_assertion_that_is_somebody_elses() {
+    let house = Plan::default().with_saml("ca", "").with_saml("cb", "").build().await;
+    let (ours, theirs, rp1) = (house.saml("ca"), house.saml("cb"), Application::rp1(&house));
+    let bobs = Person::new("bob@b.test").leaves_for(&house, "cb", &rp1.asks()).await;
+    let mut first = None;
+    for (signs, cipher) in [
+        (Signs::Response, Cipher::Aes256Gcm),
+        (Signs::Response, Cipher::Aes128Cbc),
+        (Signs::Response, Cipher::Aes256Cbc),
+        (Signs::Nothing, Cipher::Aes256Gcm),
+    ] {
+        let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+        let asked = ann.leaves_for(&house, "ca", &ask).await;
+        // What their provider said of Bob, signed and not; the same with a changed nonce; and what is no assertion.
+        let caught = |signed| {
+            let says = Says::that("bob@b.test").signing(signed).encrypting(cipher);
+            element(&theirs.answers(&bobs, &says), "EncryptedAssertion").to_owned()
+        };
+        let noise = encrypted_to(&asked.encryption, "no XML at all", cipher, Oaep::Mgf1p);
+        let signed = caught(Signs::Assertion);
+        let unsigned = caught(Signs::Nothing);
+        for hidden in [&noise, &signed, &unsigned, &bent(&signed, "CipherValue", 1), &bent(&unsigned, "CipherValue", 1)] {
+            let xml = ours.answers_after(&asked, &Says::that("ann@a.test").signing(signs), |xml| {
+                xml.replacen(&element(&xml, "Assertion").to_owned(), hidden, 1)
+            });
+            let told = diagnosed_at(&house, &mut ann, &asked, &xml).await;
+            assert!(told.0[0].contains("undecryptable") && !told.0.concat().contains("idp-cb"), "{told:?}");
+            assert_eq!(*first.get_or_insert_with(|| told.clone()), told, "{signs:?} {cipher:?}");
+        }
+        // None of it was in vain for Ann.
+        let own = Says::that("ann@a.test").encrypting(Cipher::Aes256Gcm);
+        let arrival = ann.returns(&ask, &asked, ours.answers(&asked, &own)).await;
+        assert_eq!(ask.redeems(&arrival).await.id["email"], "ann@a.test");
+    }
 }
 
 #[tokio::test]
