@@ -357,3 +357,49 @@ async fn m09_nobody_hides_from_the_administrator_why_an_answer_was_refused() {
     let shown = message(&house, &before).await.unwrap_or_else(|| panic!("not shown"));
     assert!(shown.contains("<Response ") && !shown.contains("bob"), "{shown}");
 }
+
+#[tokio::test]
+async fn m08_m09_nobody_switches_the_audit_trail_off_for_their_network() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let mut stranger = Person::new("mallory@b.test").browser;
+    let unasked = Asked { id: new_id(), ..idp.unasked(&house, "cb").await };
+    for _ in 0..600 {
+        posts(&mut stranger, &unasked, "<a/>").await;
+    }
+    // More is not written down, which is told once.
+    let before = house.before().await;
+    for _ in 0..3 {
+        assert_eq!(posts(&mut stranger, &unasked, "<a/>").await.status, 403);
+    }
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
+    let told: Vec<_> = events.iter().map(|event| (event.action.as_str(), event.reason.as_deref())).collect();
+    assert_eq!(told, [("audit.left_out", Some("too_many_events"))]);
+    assert!(events[0].organization.is_some() && events[0].detail["action"] == "login.refused", "{events:?}");
+    // What somebody waits for is written down all the same, as often as one login needs it.
+    let ask = Application::rp1(&house).asks();
+    let mut bob = Person::new("bob@b.test");
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = idp.answers_after(&asked, &Says::that("bob@b.test"), |xml| {
+        xml.replace("</saml:Audience>", "x</saml:Audience>")
+    });
+    for number in 0..12 {
+        let before = house.before().await;
+        assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
+        let events = house.events_since(&before).await;
+        let reasons: Vec<_> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
+        assert_eq!(reasons == ["audience"], number < 10, "{number}: {events:?}");
+    }
+    // So is what is found when they are back, by their own browser.
+    let (ask, mut ann) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let before = house.before().await;
+    let arrival = ann.signs_in_by(&house, "cb", &ask, &Says::that("ceo@a.test")).await;
+    assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    house.refused(&before, "email_domain_not_allowed").await;
+    // After a minute there is room again, and it is told again.
+    house.turn_clock(61);
+    let before = house.before().await;
+    posts(&mut stranger, &unasked, "<a/>").await;
+    house.told_refusal(&before, &["malformed_saml", "structure"]).await;
+}

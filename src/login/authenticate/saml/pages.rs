@@ -69,9 +69,9 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     };
     let again =
         flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
-    let is_awaited = login.is_some();
+    let awaited = login.as_ref().map(|login| login.id);
     let came =
-        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, is_awaited, again };
+        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, awaited, again };
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -106,8 +106,8 @@ pub async fn consume_nothing(
         Err(page) => return page,
     };
     let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
-    let (action, xml, is_awaited, again) = ("login.refused", None, false, None);
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, is_awaited, again };
+    let (action, xml, awaited, again) = ("login.refused", None, None, None);
+    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, again };
     came.turned_away(diagnosis.into()).await
 }
 

@@ -97,8 +97,8 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
     };
     let arrived = arrived(visitor, params, came).await;
     let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
-    let (action, is_awaited, again) = ("logout.refused", false, None);
-    let came = Came { visitor, connection: &connection, action, xml, is_awaited, again };
+    let (action, awaited, again) = ("logout.refused", None, None);
+    let came = Came { visitor, connection: &connection, action, xml, awaited, again };
     let outcome = match &arrived {
         Ok((which, arrived)) => came.served(&Message { visitor, params, which: *which, arrived }).await,
         Err(diagnosis) => Err(diagnosis.clone().into()),
