@@ -11,6 +11,7 @@ use tower_sessions::Session;
 
 use super::answered;
 use super::pages::{keep, said, take, ticket};
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
@@ -29,6 +30,9 @@ use crate::store::durable::{applications, connections, sessions, used};
 use crate::web::browser;
 use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
+
+/// How long ago a sign-in may have been at the provider that is to be a new one, clocks aside.
+const NEW: Duration = Duration::from_secs(300);
 
 /// Where an unasked answer leads, if this connection takes any.
 pub async fn led(
@@ -51,6 +55,7 @@ pub async fn led(
     if mode == IdpInitiated::RoundTrip {
         return Ok(login_begun(visitor, &application, proof.email.as_ref()));
     }
+    is_new_where_it_must_be(connection, assertion, now)?;
     // Used up here and not at the sign-in: the same answer, posted again and again, keeps no proofs. Kept before, so that
     // an answer for which there is no room may come again.
     let once = proof.single_use.take();
@@ -72,6 +77,21 @@ pub async fn led(
         }
     }
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
+}
+
+/// A connection that asks for a new sign-in each time asked for none here: so it must be one.
+fn is_new_where_it_must_be(
+    connection: SamlConnection<'_>,
+    assertion: &Verified<Assertion>,
+    now: Moment,
+) -> Result<(), Diagnosis> {
+    let at = assertion.get().authn_instant;
+    let leeway = Duration::from_secs(connection.settings.leeway);
+    if !connection.saml.request.force_authn || now.since(at) <= NEW.saturating_add(leeway) {
+        return Ok(());
+    }
+    let expected = "a new sign-in, as force_authn wants: within the last five minutes";
+    Err(Diagnosis::new(Refusal::AuthenticationTooOld, expected, at.rfc3339()))
 }
 
 /// Signs in the browser that posted such an answer, which is here now with its cookies.
