@@ -203,6 +203,39 @@ async fn h09_h11_where_a_sign_in_must_be_a_new_one_an_old_one_that_nobody_asked_
 }
 
 #[tokio::test]
+async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_signs_in() {
+    let mut house = accepting().await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    // Of another organization's domain: refused, and nothing is left of it.
+    let foreign = unsolicited(&house, &unasked, &Says::that("ceo@a.test"));
+    let mut mallory = Person::new("bob@b.test");
+    let before = house.before().await;
+    let posted = posts(&mut mallory.browser, &unasked, &foreign).await;
+    assert_eq!(mallory.browser.follow(&posted).await.status, 403);
+    house.refused(&before, "email_domain_not_allowed").await;
+    // Nor does it keep a second proof.
+    let before = house.before().await;
+    assert_eq!(posts(&mut mallory.browser, &unasked, &foreign).await.status, 403);
+    house.refused(&before, "replayed").await;
+    // Bob's is good once: even where all that is short-lived was lost.
+    let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let mut bob = Person::new("bob@b.test");
+    let posted = posts(&mut bob.browser, &unasked, &xml).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303);
+    assert_eq!(house.count("used").await, 1);
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &unasked, &xml).await.status, 403);
+    house.refused(&before, "replayed").await;
+    house.restart().await;
+    let mut other = Person::new("bob@b.test");
+    let before = house.before().await;
+    let posted = posts(&mut other.browser, &unasked, &xml).await;
+    assert_eq!(other.browser.follow(&posted).await.status, 403);
+    house.refused(&before, "replayed").await;
+    assert_eq!(house.count("sessions").await, 1);
+}
+
+#[tokio::test]
 async fn h09_the_ticket_of_an_answer_that_nobody_asked_for_ends_no_flow() {
     let house = accepting().await;
     let idp = house.saml("cb");
