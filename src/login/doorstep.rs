@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::diagnosis::Diagnosis;
 use super::refusal::Refusal;
 use super::{Stop, answer, refused, turn_away_to};
@@ -13,6 +15,7 @@ use crate::model::connection::{Connection, SamlConnection, Unusable};
 use crate::protocol::saml::refused::Check;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
+use crate::web::form::Unreadable;
 use crate::web::reply::Response;
 use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
@@ -75,6 +78,29 @@ pub async fn named(
             Err(came.turned_away(told).await)
         }
     }
+}
+
+/// The page for what is no form with a message. It is written down as `action`, for the connection's administrator.
+pub async fn unread(
+    visitor: &Visitor,
+    id: &str,
+    action: &'static str,
+    unreadable: &Unreadable,
+) -> Response {
+    let connection = match named(visitor, id, action, |_| None).await {
+        Ok(connection) => connection,
+        Err(page) => return page,
+    };
+    let refusal = Refusal::AssertionRefused("malformed_saml");
+    let expected = "a form of 1 MiB at most, with one message in it";
+    let diagnosis = Diagnosis::new(refusal, expected, unreadable.why.as_ref());
+    let (connection, xml, awaited, again) = (&connection, None, None, None);
+    let came = Came { visitor, connection, action, xml, awaited, again };
+    let mut page = came.turned_away(diagnosis.into()).await;
+    if page.status() == StatusCode::BAD_REQUEST {
+        *page.status_mut() = unreadable.status;
+    }
+    page
 }
 
 async fn known_saml(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {

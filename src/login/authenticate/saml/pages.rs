@@ -29,7 +29,7 @@ use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::response::{self, Answers, Expected};
 use crate::protocol::saml::signature::Verified;
 use crate::store::ephemeral::{EphemeralError, Kind};
-use crate::web::form::Form;
+use crate::web::form::MessageForm;
 use crate::web::reply;
 use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
@@ -44,7 +44,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
-pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
+pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
+    let params = match carried.0 {
+        Ok(params) => params,
+        Err(unreadable) => {
+            return doorstep::unread(&visitor, &connection, "login.refused", &unreadable).await;
+        }
+    };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
     // Parsed once: what it claims finds the flow, and what it proves is read from the same tree.
