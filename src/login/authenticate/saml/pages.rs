@@ -89,9 +89,9 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: 
         (Ok(onward), _) => reply::see_other(&onward),
         // Nobody looks at a page: the flow itself tells the application.
         (Err(told), Some(silent)) => {
-            if !is_login_required(&told) {
-                came.turned_away(told).await;
-            }
+            // That the provider would have to ask is no failure of the connection, and anybody can say it: it is told apart.
+            let action = if is_login_required(&told) { "login.provider_would_ask" } else { came.action };
+            Came { action, ..came }.turned_away(told).await;
             reply::see_other(&visitor.path(&format!("/login/{}", silent.id)))
         }
         (Err(told), None) => came.turned_away(told).await,
@@ -139,7 +139,7 @@ fn flow_of(params: &Params, claimed: Option<&str>) -> Option<FlowId> {
 
 /// The provider was told not to ask anybody, and could not do without.
 fn is_login_required(told: &Told) -> bool {
-    matches!(told, Told::Stop(Stop::Refused(Refusal::LoginRequired)))
+    matches!(told, Told::Diagnosis(diagnosis) if diagnosis.refusal == Refusal::LoginRequired)
 }
 
 /// An answer as it came.
@@ -303,7 +303,7 @@ impl Answered<'_> {
         let read = self.document.map_err(Clone::clone).and_then(|document| document.read(&expected));
         let is_silent = self.login.is_some_and(|login| login.asked.prompt.none);
         read.map_err(|refused| match refused.is_no_passive() && is_silent {
-            true => stop(Refusal::LoginRequired),
+            true => Diagnosis::new(Refusal::LoginRequired, refused.expected, refused.found).into(),
             false => refused.into(),
         })
     }
