@@ -1,7 +1,8 @@
 //! The metadata of SAML identity providers at an address: read within limits, and read again without being turned
 //! against us (threats M15). Whoever comes to hold the address can say what they like there. So, with nobody there to
-//! ask, certificates are added and addresses moved only by a document that a key signed which the connection trusts
-//! already, or the pinned signer; any other one is an offer, which is told of once and waits for an operator.
+//! ask, certificates are added or taken away and addresses moved only by a document that a key signed which the
+//! connection trusts already, or the pinned signer; any other one is an offer, which is told of once and waits for an
+//! operator. Until then what was known stays trusted (threats H17, H18).
 
 mod judge;
 
@@ -243,6 +244,12 @@ impl Keep {
                 self.done(tx, next, Some(offer)).await?;
                 if !is_told {
                     self.tell(tx, &before, &saml.idp, &described.idp, why).await?;
+                }
+                // It says of everything that it lists what is known, so what it lists has not run out.
+                if why == Why::Fewer {
+                    let idp = saml.idp.clone();
+                    let listed = Described { idp, digest: metadata.digest.clone(), ..described };
+                    self.update(tx, &before, saml, metadata, listed).await?;
                 }
                 Ok(Look::Offered(why))
             }

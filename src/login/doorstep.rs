@@ -4,15 +4,18 @@
 use std::future::Future;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::diagnosis::Diagnosis;
 use super::refusal::Refusal;
 use super::{Stop, answer, refused, turn_away_to};
 use crate::broker::Look;
-use crate::foundation::id::ConnectionId;
+use crate::foundation::id::{ConnectionId, FlowId};
 use crate::model::connection::{Connection, SamlConnection, Unusable};
 use crate::protocol::saml::refused::Check;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
+use crate::web::form::Unreadable;
 use crate::web::reply::Response;
 use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
@@ -70,11 +73,34 @@ pub async fn named(
     match outcome {
         Ok(current) => Ok(current),
         Err(told) => {
-            let (connection, is_awaited) = (&found, false);
-            let came = Came { visitor, connection, action, xml: None, is_awaited, again: None };
+            let (connection, awaited) = (&found, None);
+            let came = Came { visitor, connection, action, xml: None, awaited, again: None };
             Err(came.turned_away(told).await)
         }
     }
+}
+
+/// The page for what is no form with a message. It is written down as `action`, for the connection's administrator.
+pub async fn unread(
+    visitor: &Visitor,
+    id: &str,
+    action: &'static str,
+    unreadable: &Unreadable,
+) -> Response {
+    let connection = match named(visitor, id, action, |_| None).await {
+        Ok(connection) => connection,
+        Err(page) => return page,
+    };
+    let refusal = Refusal::AssertionRefused("malformed_saml");
+    let expected = "a form of 1 MiB at most, with one message in it";
+    let diagnosis = Diagnosis::new(refusal, expected, unreadable.why.as_ref());
+    let (connection, xml, awaited, again) = (&connection, None, None, None);
+    let came = Came { visitor, connection, action, xml, awaited, again };
+    let mut page = came.turned_away(diagnosis.into()).await;
+    if page.status() == StatusCode::BAD_REQUEST {
+        *page.status_mut() = unreadable.status;
+    }
+    page
 }
 
 async fn known_saml(visitor: &Visitor, id: &str) -> Result<Connection, Stop> {
@@ -133,8 +159,8 @@ pub struct Came<'a> {
     pub action: &'static str,
     /// Decoded, if it could be.
     pub xml: Option<&'a [u8]>,
-    /// Whether it answers a question of ours that is still open.
-    pub is_awaited: bool,
+    /// The login whose question it answers, which is still open.
+    pub awaited: Option<FlowId>,
     /// Where its bearer may try again.
     pub again: Option<Href>,
 }
@@ -167,7 +193,7 @@ impl Came<'_> {
 
     async fn may_be_shown(&self) -> bool {
         let (id, network) = (self.connection.id, self.visitor.network());
-        let limits = match self.is_awaited {
+        let limits = match self.awaited.is_some() {
             true => vec![(format!("diagnosis awaited {id} {network}"), SHOWN_A_MINUTE)],
             // Networks are cheap, and what is kept is kept for long.
             false => vec![
@@ -192,6 +218,6 @@ impl Came<'_> {
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
         let told = (event, diagnosis.evidence.as_deref());
-        turn_away_to(self.visitor, &diagnosis.refusal, told, self.again).await
+        turn_away_to(self.visitor, &diagnosis.refusal, told, self.awaited, self.again).await
     }
 }

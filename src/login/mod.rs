@@ -31,7 +31,7 @@ pub mod resolve;
 use counted::Evidence;
 
 use crate::audit;
-use crate::foundation::id::{ApplicationId, OrganizationId};
+use crate::foundation::id::{ApplicationId, FlowId, OrganizationId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::telemetry::names;
 use crate::web::reply::{Fault, Response};
@@ -84,17 +84,19 @@ pub async fn answer_to(
 
 /// Writes the refusal down and shows the page of it, which says nothing else.
 pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
-    turn_away_to(visitor, refusal, (event, None), None).await
+    turn_away_to(visitor, refusal, (event, None), None, None).await
 }
 
-/// As [`turn_away`], with what it says of the connection's settings, and with a link to where the visitor may try again.
+/// As [`turn_away`], with what it says of the connection's settings, of the login that waits for what is refused, and with
+/// a link to where the visitor may try again.
 pub async fn turn_away_to(
     visitor: &Visitor,
     refusal: &Refusal,
     (event, evidence): (AuditEvent, Option<&Evidence>),
+    flow: Option<FlowId>,
     again: Option<Href>,
 ) -> Response {
-    if let Err(fault) = note_failure(visitor, refusal, event, evidence).await {
+    if let Err(fault) = note_failure(visitor, refusal, event, evidence, flow).await {
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
@@ -150,15 +152,17 @@ pub async fn note(
 
 /// As [`note`], where more is known.
 pub async fn note_event(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Result<(), Fault> {
-    note_failure(visitor, refusal, event, None).await
+    note_failure(visitor, refusal, event, None, None).await
 }
 
-/// As [`note_event`], with what it says of the connection's settings.
+/// As [`note_event`], with what it says of the connection's settings, and of the login in which it happens if that was
+/// kept before: those are written down on its own account, for nobody else is to hide them.
 pub async fn note_failure(
     visitor: &Visitor,
     refusal: &Refusal,
     event: AuditEvent,
     evidence: Option<&Evidence>,
+    flow: Option<FlowId>,
 ) -> Result<(), Fault> {
     names::login_refused(refusal.name());
     tracing::info!(
@@ -170,8 +174,12 @@ pub async fn note_failure(
         organization = event.organization_id.map(tracing::field::display),
         "refused"
     );
-    if !visitor.may_be_noted().await? {
-        return Ok(());
+    let may_be_noted = match flow {
+        Some(flow) => visitor.may_be_noted_of(flow).await?,
+        None => visitor.may_be_noted().await?,
+    };
+    if !may_be_noted {
+        return tell_of_more(visitor, &event).await;
     }
     counted::told(visitor, evidence);
     let (broker, evidence) = (visitor.broker(), evidence.cloned());
@@ -181,5 +189,20 @@ pub async fn note_failure(
         counted::failed(tx, &event, evidence.as_ref(), now).await
     });
     written.await.inspect_err(|_| names::audit_failed())?;
+    Ok(())
+}
+
+/// Says in the trail of whom it concerns, once a minute, that more is refused than is written down.
+async fn tell_of_more(visitor: &Visitor, event: &AuditEvent) -> Result<(), Fault> {
+    if !visitor.may_tell_of_more(event.organization_id).await? {
+        return Ok(());
+    }
+    let more = AuditEvent::new(visitor.project.id, "audit.left_out", Outcome::Refused)
+        .organization(event.organization_id)
+        .reason("too_many_events")
+        .request(Some(visitor.request))
+        .with("address", visitor.address.to_string())
+        .with("action", event.action);
+    visitor.broker().record(more).await.inspect_err(|_| names::audit_failed())?;
     Ok(())
 }

@@ -303,7 +303,9 @@ async fn refuse(
     if let Some(diagnosis) = diagnosis {
         event = diagnosis.facts(event);
     }
-    note_failure(visitor, refusal, event, evidence).await?;
+    // One that was never kept is as cheap as any request.
+    let flow = (!journey.is_new()).then_some(journey.login.id);
+    note_failure(visitor, refusal, event, evidence, flow).await?;
     let by_hand = chosen_by_hand(&journey);
     match refusal.application() {
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {

@@ -1,6 +1,7 @@
 //! The body of a form, read with the protocol's strictness: the right content type, no parameter twice.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -51,6 +52,26 @@ impl FromRequest<Front> for MachineForm {
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
         read(request, front).await.map(Self).map_err(|(status, why)| refused(status, why))
+    }
+}
+
+/// The same of a message that an identity provider makes a browser post. What is wrong with it is for the room to tell: a
+/// person waits, and the connection's administrator wants to know.
+#[derive(Debug)]
+pub struct MessageForm(pub Result<Params, Unreadable>);
+
+/// Why what was posted is no form.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub status: StatusCode,
+    pub why: Cow<'static, str>,
+}
+
+impl FromRequest<Front> for MessageForm {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, front: &Front) -> Result<Self, Infallible> {
+        Ok(Self(read(request, front).await.map_err(|(status, why)| Unreadable { status, why })))
     }
 }
 

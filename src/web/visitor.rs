@@ -15,7 +15,7 @@ use super::lost::{self, Told};
 use super::reply::{self, Fault};
 use super::templates::{Brand, ErrorPage, Page, Problem};
 use crate::broker::Broker;
-use crate::foundation::id::{ConnectionId, RequestId};
+use crate::foundation::id::{ConnectionId, FlowId, OrganizationId, RequestId};
 use crate::keys::keyring::KeyError;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::SpAddresses;
@@ -27,6 +27,10 @@ use crate::telemetry::names;
 
 /// Audit events that one network may cause at will in a minute.
 const NOTED_A_MINUTE: u64 = 600;
+/// Those of one login that was sent away from here, whatever its network causes besides.
+const NOTED_OF_A_FLOW: u64 = 10;
+/// Organizations that are told in a minute that a network has caused more.
+const TOLD_A_MINUTE: u64 = 60;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The project that the path named, put there by [`super::layers::project_from_path`].
@@ -166,6 +170,29 @@ impl Visitor {
         let key = format!("note {}", self.network());
         let noted = self.broker().ephemeral.count(Kind::RateCounter, &key, MINUTE).await?;
         Ok(noted <= NOTED_A_MINUTE)
+    }
+
+    /// The same of what happens in a login that waits to be gone on with: it has room of its own, so that nobody else
+    /// hides why it is refused.
+    pub async fn may_be_noted_of(&self, flow: FlowId) -> Result<bool, EphemeralError> {
+        let broker = self.broker();
+        let lifetime = Duration::from_secs(broker.config.login.flow_lifetime);
+        let noted = broker.ephemeral.count(Kind::RateCounter, &format!("note {flow}"), lifetime).await?;
+        if noted <= NOTED_OF_A_FLOW { Ok(true) } else { self.may_be_noted().await }
+    }
+
+    /// Whether this organization has not been told yet in this minute that this network causes more than is written down.
+    pub async fn may_tell_of_more(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<bool, EphemeralError> {
+        let whose = organization.map_or_else(String::new, |id| id.to_string());
+        let of_one = format!("note more {} {whose}", self.network());
+        if self.broker().ephemeral.count(Kind::RateCounter, &of_one, MINUTE).await? > 1 {
+            return Ok(false);
+        }
+        let of_all = format!("note more {}", self.network());
+        Ok(self.broker().ephemeral.count(Kind::RateCounter, &of_all, MINUTE).await? <= TOLD_A_MINUTE)
     }
 
     /// Whether a form was posted from another site, as far as the browser tells (threats H24).

@@ -21,7 +21,15 @@ async fn c01_s3_31_a_saml_provider_asserts_only_addresses_of_its_own_domain_wher
         says.attributes.push(attribute("mail", &["bob@b.test"]));
         says
     };
+    let beside = |mail: &str, email: &str| ann().attribute("mail", &[mail]).attribute("email", &[email]);
     for (name, says) in [
+        ("as her name for good", ann().named("ceo@b.test", name_id::PERSISTENT)),
+        ("as her name for good, in capitals", ann().named("CEO@B.TEST", name_id::PERSISTENT)),
+        ("as her name for good alone", ann().named("ann@a.test", name_id::PERSISTENT).without("mail")),
+        ("in another attribute", beside("bob@b.test", "ann@a.test")),
+        ("in another attribute that comes first", beside("ann@a.test", "bob@b.test")),
+        ("in another attribute, of her own domain", beside("ann@a.test", "owner@a.test")),
+        ("in another attribute, as no address", beside("ann@a.test", "ann")),
         ("as her address", Says::that("ceo@b.test")),
         ("as her name", ann().named("ceo@b.test", name_id::EMAIL_ADDRESS)),
         ("as her name of no format", ann().named("ceo@b.test", name_id::UNSPECIFIED)),
@@ -54,6 +62,13 @@ async fn c01_s3_31_a_saml_provider_asserts_only_addresses_of_its_own_domain_wher
         for fact in ["connection", "check", "expected", "found"] {
             assert!(told[fact].is_string(), "{name}: {told}");
         }
+    }
+    // The same address, said more than once.
+    for says in [beside("ann@a.test", "Ann@A.test"), ann().named("ann@a.test", name_id::PERSISTENT)] {
+        let house = Plan::default().with_saml("ca", "").build().await;
+        let ask = Application::rp1(&house).asks();
+        let arrival = Person::new("ann@a.test").signs_in_by(&house, "ca", &ask, &says).await;
+        assert_eq!(ask.redeems(&arrival).await.id["email"], "ann@a.test");
     }
     // Under her name at the provider she is nobody else, whatever that is.
     let ask = rp1.asks();

@@ -109,7 +109,10 @@ pub fn wrapped(scene: &Scene) -> Vec<Forgery> {
     for (kind, made) in kinds {
         for (number, xml) in made.into_iter().enumerate() {
             let name = format!("XSW{} of {kind}", number + 1);
-            files.push(Forgery::new(name, xml, "structure").fooling(OWNER));
+            // What is wrong within is not told of what a shared key opened.
+            let is_within = kind == "encrypted" && [3, 5, 7].contains(&number);
+            let reason = if is_within { "undecryptable" } else { "structure" };
+            files.push(Forgery::new(name, xml, reason).fooling(OWNER));
         }
     }
     files

@@ -38,8 +38,6 @@ fn strangers(scene: &Scene) -> Vec<(String, String, Option<&'static str>)> {
             Some(OWNER),
         ));
     }
-    let to = Some((&scene.asked.encryption, super::CIPHER, Oaep::Mgf1p));
-    made.push(("within what is encrypted".into(), sealed(&plain(), own, Signs::Assertion, to), Some(OWNER)));
     let modulus = BASE64.encode(&own.certificate.verifying_key().spki()[33..289]);
     let value = format!(
         "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
@@ -70,6 +68,14 @@ fn strangers(scene: &Scene) -> Vec<(String, String, Option<&'static str>)> {
         None,
     ));
     made
+}
+
+/// By a stranger, too, within what is encrypted to a key that connections share: of that nothing is told.
+fn hidden(scene: &Scene) -> Forgery {
+    let plain = evil(&scene.idp().plain(&scene.asked, &scene.says()));
+    let to = Some((&scene.asked.encryption, super::CIPHER, Oaep::Mgf1p));
+    let xml = sealed(&plain, &scene.stranger, Signs::Assertion, to);
+    Forgery::new("a key of one's own: within what is encrypted", xml, "undecryptable").fooling(OWNER)
 }
 
 /// The certificate is public, and a shared secret to whoever lets the message choose how it is verified.
@@ -163,6 +169,7 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         ..Forgery::new(format!("a key of one's own: {name}"), xml, reason)
     });
     let borrowed = borrowed(scene).into_iter();
+    let keys = keys.chain([hidden(scene)]);
     keys.chain(borrowed.map(|(name, xml, reason)| Forgery::new(format!("a signature {name}"), xml, reason)))
         .collect()
 }

@@ -22,7 +22,7 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
     let its_own = element(&whole, "EncryptedAssertion").to_owned();
     let file = |name: &str, xml: String, reason| Forgery::new(format!("encrypted: {name}"), xml, reason);
     vec![
-        file("in an unsigned response", holding(&signed, &sealed), "signature_missing"),
+        file("in an unsigned response", holding(&signed, &sealed), "undecryptable"),
         file("in the place of the signed one", swap(&whole, &its_own, &sealed), "digest"),
         file("beside the signed one", swap(&whole, &its_own, &(its_own.clone() + &sealed)), "structure"),
         file("before the signed one", swap(&whole, &its_own, &(sealed.clone() + &its_own)), "structure"),
@@ -40,8 +40,8 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
             after(&whole, "</ds:Signature>", &format!("<samlp:Extensions>{sealed}</samlp:Extensions>")),
             "structure",
         ),
-        file("encrypted once more", holding(&signed, &scene.encrypted(&sealed)), "structure"),
-        file("a whole response", holding(&signed, &scene.encrypted(&signed)), "structure"),
+        file("encrypted once more", holding(&signed, &scene.encrypted(&sealed)), "undecryptable"),
+        file("a whole response", holding(&signed, &scene.encrypted(&signed)), "undecryptable"),
         file("no XML", holding(&signed, &scene.encrypted("assertion")), "undecryptable"),
         file("nothing", holding(&signed, &scene.encrypted("")), "undecryptable"),
         file("two assertions", holding(&signed, &scene.encrypted(&(good.clone() + &evil))), "undecryptable"),
@@ -61,7 +61,7 @@ fn injected(scene: &Scene) -> Vec<Forgery> {
                 let plain = sealed_by(&scene.evil(), &scene.stranger, Signs::Assertion, None);
                 scene.encrypted(element(&plain, "Assertion"))
             }),
-            "signature_invalid",
+            "undecryptable",
         )
         .fooling(OWNER),
     ]

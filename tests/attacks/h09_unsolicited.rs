@@ -3,7 +3,7 @@
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
-use crate::house::lying_saml_idp::{Says, posts, posts_to};
+use crate::house::lying_saml_idp::{Asked, Says, posts, posts_to};
 use crate::house::surgery::{attr, swap_all, within};
 
 pub fn files(scene: &Scene) -> Vec<Forgery> {
@@ -127,8 +127,13 @@ async fn h09_whoever_begins_a_flow_does_not_get_the_answer_that_another_browser_
 
 /// A house whose connection takes answers that nobody had asked for.
 async fn accepting() -> House {
-    let keys = "idp_initiated = \"accept\"\ndefault_application = \"rp1\"\n";
-    let mut plan = Plan::default().with_saml("cb", keys);
+    initiated("accept", "").await
+}
+
+/// The same, which does with them what is said here, with further keys.
+async fn initiated(mode: &str, more: &str) -> House {
+    let keys = format!("idp_initiated = \"{mode}\"\ndefault_application = \"rp1\"\n{more}");
+    let mut plan = Plan::default().with_saml("cb", &keys);
     let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
     assert!(plan.file.contains(uris));
     plan.file = plan.file.replace(uris, &format!("{uris}initiate_login_uri = \"https://rp1.test/login\"\n"));
@@ -157,16 +162,85 @@ async fn h09_the_ticket_of_an_answer_that_was_asked_for_opens_no_door_without_th
     house.refused(&before, "flow_expired").await;
 }
 
+/// What the provider says to somebody who had asked nothing.
+fn unsolicited(house: &House, unasked: &Asked, says: &Says) -> String {
+    house.saml("cb").answers_after(unasked, says, |plain| {
+        let data = |data: &str| attr(data, "InResponseTo", None);
+        attr(&within(&plain, "SubjectConfirmationData", data), "InResponseTo", None)
+    })
+}
+
+#[tokio::test]
+async fn h09_h11_where_a_sign_in_must_be_a_new_one_an_old_one_that_nobody_asked_for_is_none() {
+    let old = Says { authenticated: 90 * 86_400, ..Says::that("bob@b.test") };
+    let later = Says { authenticated: 301 + 61, ..Says::that("bob@b.test") };
+    let house = initiated("accept", "force_authn = true\n").await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    for says in [&old, &later] {
+        let before = house.before().await;
+        let mut bob = Person::new("bob@b.test");
+        let answer = posts(&mut bob.browser, &unasked, unsolicited(&house, &unasked, says)).await;
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        house.refused(&before, "authentication_too_old").await;
+        let told = house.events_since(&before).await.remove(0).detail;
+        assert!(told["expected"].as_str().is_some_and(|text| text.contains("force_authn")), "{told}");
+    }
+    let signs_in = async |house: &House, says: &Says| {
+        let unasked = house.saml("cb").unasked(house, "cb").await;
+        let mut bob = Person::new("bob@b.test");
+        let answer = posts(&mut bob.browser, &unasked, unsolicited(house, &unasked, says)).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        answer.location().unwrap().path().ends_with("/accepted")
+            && bob.browser.follow(&answer).await.status == 303
+    };
+    assert!(signs_in(&house, &Says { authenticated: 200, ..Says::that("bob@b.test") }).await);
+    assert_eq!(house.count("sessions").await, 1);
+    // Where it need not be new, it need not; and where it only leads here, the provider is asked anew.
+    assert!(signs_in(&accepting().await, &old).await);
+    let house = initiated("round_trip", "force_authn = true\n").await;
+    assert!(!signs_in(&house, &old).await);
+    assert_eq!(house.count("sessions").await, 0);
+}
+
+#[tokio::test]
+async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_signs_in() {
+    let mut house = accepting().await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    // Of another organization's domain: refused, and nothing is left of it.
+    let foreign = unsolicited(&house, &unasked, &Says::that("ceo@a.test"));
+    let mut mallory = Person::new("bob@b.test");
+    let before = house.before().await;
+    let posted = posts(&mut mallory.browser, &unasked, &foreign).await;
+    assert_eq!(mallory.browser.follow(&posted).await.status, 403);
+    house.refused(&before, "email_domain_not_allowed").await;
+    // Nor does it keep a second proof.
+    let before = house.before().await;
+    assert_eq!(posts(&mut mallory.browser, &unasked, &foreign).await.status, 403);
+    house.refused(&before, "replayed").await;
+    // Bob's is good once: even where all that is short-lived was lost.
+    let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let mut bob = Person::new("bob@b.test");
+    let posted = posts(&mut bob.browser, &unasked, &xml).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303);
+    assert_eq!(house.count("used").await, 1);
+    let before = house.before().await;
+    assert_eq!(posts(&mut bob.browser, &unasked, &xml).await.status, 403);
+    house.refused(&before, "replayed").await;
+    house.restart().await;
+    let mut other = Person::new("bob@b.test");
+    let before = house.before().await;
+    let posted = posts(&mut other.browser, &unasked, &xml).await;
+    assert_eq!(other.browser.follow(&posted).await.status, 403);
+    house.refused(&before, "replayed").await;
+    assert_eq!(house.count("sessions").await, 1);
+}
+
 #[tokio::test]
 async fn h09_the_ticket_of_an_answer_that_nobody_asked_for_ends_no_flow() {
     let house = accepting().await;
     let idp = house.saml("cb");
     let unasked = idp.unasked(&house, "cb").await;
-    let says = Says::that("owner@b.test");
-    let xml = idp.answers_after(&unasked, &says, |plain| {
-        let data = |data: &str| attr(data, "InResponseTo", None);
-        attr(&within(&plain, "SubjectConfirmationData", data), "InResponseTo", None)
-    });
+    let xml = unsolicited(&house, &unasked, &Says::that("owner@b.test"));
     let mut mallory = Person::new("bob@b.test");
     let posted = posts(&mut mallory.browser, &unasked, &xml).await;
     let accepted = posted.location().unwrap();

@@ -75,14 +75,60 @@ async fn h12_every_class_of_failure_is_answered_alike() {
 
 /// What administrators are told of a refusal, too: they may be somebody else's than the one whose message it was.
 async fn diagnosed(scene: &mut Scene, xml: &str) -> (Vec<String>, (u16, String, Vec<String>)) {
-    let before = scene.house.before().await;
-    let answer = posts(&mut scene.bob.browser, &scene.asked, xml).await;
-    scene.house.unchanged(&before).await;
-    let events = scene.house.events_since(&before).await;
+    diagnosed_at(&scene.house, &mut scene.bob, &scene.asked, xml).await
+}
+
+async fn diagnosed_at(
+    house: &House,
+    person: &mut Person,
+    asked: &Asked,
+    xml: &str,
+) -> (Vec<String>, (u16, String, Vec<String>)) {
+    let before = house.before().await;
+    let answer = posts(&mut person.browser, asked, xml).await;
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
     let facts = ["check", "expected", "found"].map(|name| events[0].detail[name].to_string());
     let (status, body, headers) = told(&answer);
-    let flow = scene.asked.id.trim_start_matches('_').split('.').next().unwrap();
+    let flow = asked.id.trim_start_matches('_').split('.').next().unwrap();
     (facts.to_vec(), (status, body.replace(flow, ""), headers))
+}
+
+#[tokio::test]
+async fn h12_who_can_sign_a_response_learns_nothing_of_an_assertion_that_is_somebody_elses() {
+    let house = Plan::default().with_saml("ca", "").with_saml("cb", "").build().await;
+    let (ours, theirs, rp1) = (house.saml("ca"), house.saml("cb"), Application::rp1(&house));
+    let bobs = Person::new("bob@b.test").leaves_for(&house, "cb", &rp1.asks()).await;
+    let mut first = None;
+    for (signs, cipher) in [
+        (Signs::Response, Cipher::Aes256Gcm),
+        (Signs::Response, Cipher::Aes128Cbc),
+        (Signs::Response, Cipher::Aes256Cbc),
+        (Signs::Nothing, Cipher::Aes256Gcm),
+    ] {
+        let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+        let asked = ann.leaves_for(&house, "ca", &ask).await;
+        // What their provider said of Bob, signed and not; the same with a changed nonce; and what is no assertion.
+        let caught = |signed| {
+            let says = Says::that("bob@b.test").signing(signed).encrypting(cipher);
+            element(&theirs.answers(&bobs, &says), "EncryptedAssertion").to_owned()
+        };
+        let noise = encrypted_to(&asked.encryption, "no XML at all", cipher, Oaep::Mgf1p);
+        let signed = caught(Signs::Assertion);
+        let unsigned = caught(Signs::Nothing);
+        for hidden in [&noise, &signed, &unsigned, &bent(&signed, "CipherValue", 1), &bent(&unsigned, "CipherValue", 1)] {
+            let xml = ours.answers_after(&asked, &Says::that("ann@a.test").signing(signs), |xml| {
+                xml.replacen(&element(&xml, "Assertion").to_owned(), hidden, 1)
+            });
+            let told = diagnosed_at(&house, &mut ann, &asked, &xml).await;
+            assert!(told.0[0].contains("undecryptable") && !told.0.concat().contains("idp-cb"), "{told:?}");
+            assert_eq!(*first.get_or_insert_with(|| told.clone()), told, "{signs:?} {cipher:?}");
+        }
+        // None of it was in vain for Ann.
+        let own = Says::that("ann@a.test").encrypting(Cipher::Aes256Gcm);
+        let arrival = ann.returns(&ask, &asked, ours.answers(&asked, &own)).await;
+        assert_eq!(ask.redeems(&arrival).await.id["email"], "ann@a.test");
+    }
 }
 
 #[tokio::test]
@@ -310,4 +356,50 @@ async fn m09_nobody_hides_from_the_administrator_why_an_answer_was_refused() {
     assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
     let shown = message(&house, &before).await.unwrap_or_else(|| panic!("not shown"));
     assert!(shown.contains("<Response ") && !shown.contains("bob"), "{shown}");
+}
+
+#[tokio::test]
+async fn m08_m09_nobody_switches_the_audit_trail_off_for_their_network() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let mut stranger = Person::new("mallory@b.test").browser;
+    let unasked = Asked { id: new_id(), ..idp.unasked(&house, "cb").await };
+    for _ in 0..600 {
+        posts(&mut stranger, &unasked, "<a/>").await;
+    }
+    // More is not written down, which is told once.
+    let before = house.before().await;
+    for _ in 0..3 {
+        assert_eq!(posts(&mut stranger, &unasked, "<a/>").await.status, 403);
+    }
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
+    let told: Vec<_> = events.iter().map(|event| (event.action.as_str(), event.reason.as_deref())).collect();
+    assert_eq!(told, [("audit.left_out", Some("too_many_events"))]);
+    assert!(events[0].organization.is_some() && events[0].detail["action"] == "login.refused", "{events:?}");
+    // What somebody waits for is written down all the same, as often as one login needs it.
+    let ask = Application::rp1(&house).asks();
+    let mut bob = Person::new("bob@b.test");
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let xml = idp.answers_after(&asked, &Says::that("bob@b.test"), |xml| {
+        xml.replace("</saml:Audience>", "x</saml:Audience>")
+    });
+    for number in 0..12 {
+        let before = house.before().await;
+        assert_eq!(posts(&mut bob.browser, &asked, &xml).await.status, 403);
+        let events = house.events_since(&before).await;
+        let reasons: Vec<_> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
+        assert_eq!(reasons == ["audience"], number < 10, "{number}: {events:?}");
+    }
+    // So is what is found when they are back, by their own browser.
+    let (ask, mut ann) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let before = house.before().await;
+    let arrival = ann.signs_in_by(&house, "cb", &ask, &Says::that("ceo@a.test")).await;
+    assert_eq!(arrival.status(), 403, "{}", arrival.told());
+    house.refused(&before, "email_domain_not_allowed").await;
+    // After a minute there is room again, and it is told again.
+    house.turn_clock(61);
+    let before = house.before().await;
+    posts(&mut stranger, &unasked, "<a/>").await;
+    house.told_refusal(&before, &["malformed_saml", "structure"]).await;
 }

@@ -160,6 +160,33 @@ async fn m11_every_parameter_of_an_authorization_request_stands_once() {
 }
 
 #[tokio::test]
+async fn m09_m10_a_provider_that_posts_no_form_or_too_large_a_one_is_told_on_a_page_and_in_the_trail() {
+    let house = Plan::saml().build().await;
+    let asked = house.saml("cb").unasked(&house, "cb").await;
+    let (acs, slo) = (asked.acs.clone(), asked.acs.replace("/acs", "/slo"));
+    let large = format!("SAMLResponse={}", "y".repeat(1_048_577));
+    for (address, action) in [(acs, "login.refused"), (slo, "logout.refused")] {
+        for (kind, body, status) in [
+            (FORM, large.as_str(), 413),
+            ("application/json", "{}", 400),
+            ("text/xml", "<a/>", 400),
+            (FORM, "SAMLResponse=%ff", 400),
+        ] {
+            let before = house.before().await;
+            let sent = |request: RequestBuilder| request.header(CONTENT_TYPE, kind).body(body.to_owned());
+            let answer = Visitor::arrives().request(Method::POST, &address, sent).await;
+            assert_eq!(answer.status, status, "{address} {kind}: {}", answer.body);
+            assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{address} {kind}");
+            assert!(answer.body.contains(answer.header("x-request-id").unwrap()), "{}", answer.body);
+            house.refused(&before, "malformed_saml").await;
+            let event = house.events_since(&before).await.remove(0);
+            assert_eq!(event.action, action);
+            assert!(event.organization.is_some() && event.detail["found"].is_string(), "{event:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn m10_what_is_too_large_is_not_read() {
     let house = House::opens().await;
     let before = house.before().await;

@@ -646,8 +646,12 @@ async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login
         );
         assert_eq!(house.plan(&publisher.file("")).await, [""; 0], "the file does not take it back");
 
-        // Taking a certificate away needs no signature.
+        // Taking a certificate away needs a signature, too.
         publisher.says(listing(&[&OTHER_IDP], None));
+        looks(&house).await;
+        assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 1);
+        publisher.says(signed(&listing(&[&OTHER_IDP], None), &OTHER_IDP));
         looks(&house).await;
         let made = house.connection("p").await;
         assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
@@ -657,7 +661,7 @@ async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login
         publisher.says(signed(&moved, &OTHER_IDP));
         looks(&house).await;
         assert_eq!(house.connection("p").await.version, 2, "another address is another connection");
-        assert_eq!(actions(&house, "metadata_offered").await.len(), 0);
+        assert_eq!(actions(&house, "metadata_offered").await.len(), 1);
     }
 }
 
@@ -716,6 +720,61 @@ async fn m15_what_is_offered_without_a_known_signature_waits_for_an_operator() {
         assert_eq!(actions(&house, "metadata_changed").await.len(), 0);
         assert_eq!(house.broker.saml_keys.idp(before.saml().unwrap()).unwrap().keys().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn h17_h18_whoever_holds_the_address_alone_takes_no_certificate_away() {
+    for engine in ENGINES {
+        let house = House::open_to_here(engine).await;
+        let both = listing(&[&IDP, &OTHER_IDP], Some(NOW.plus(DAY * 10)));
+        let publisher = Publisher::of(both.clone()).await;
+        house.apply(&publisher.file("")).await;
+        let before = house.connection("p").await;
+        let look = async |document: String| {
+            publisher.says(document);
+            house.clock.turn(DAY);
+            house.broker.saml_metadata.look(before.project_id, before.id).await.unwrap()
+        };
+        for days in [12, 20] {
+            let fewer = look(listing(&[&OTHER_IDP], Some(NOW.plus(DAY * days)))).await;
+            assert!(matches!(&fewer, Look::Offered(why) if why.to_string().contains("away")), "{fewer:?}");
+            let made = house.connection("p").await;
+            let saml = made.saml().unwrap().saml;
+            assert_eq!(saml.idp, before.saml().unwrap().saml.idp);
+            let known = saml.metadata.as_ref().unwrap();
+            assert!(known.withdrawn.is_empty());
+            assert_eq!(known.valid_until, Some(NOW.plus(DAY * days)), "what it lists has not run out");
+            assert_eq!(house.broker.saml_keys.idp(made.saml().unwrap()).unwrap().keys().len(), 2);
+        }
+        let offers = actions(&house, "metadata_offered").await;
+        assert_eq!(offers.len(), 1, "told once");
+        assert!(offers[0].contains(&IDP.fingerprint()), "{offers:?}");
+        let review = connections::review_since(&mut &house.broker.db, before.id).await.unwrap();
+        assert!(review.is_some(), "somebody should look it over");
+        // The provider's own word that both count needs nobody: neither had been withdrawn.
+        let own = look(signed(&listing(&[&IDP, &OTHER_IDP], Some(NOW.plus(DAY * 30))), &OTHER_IDP)).await;
+        assert!(matches!(own, Look::Same | Look::Changed), "{own:?}");
+        assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
+        // So does its word that one does not.
+        let own = look(signed(&listing(&[&OTHER_IDP], Some(NOW.plus(DAY * 40))), &OTHER_IDP)).await;
+        assert!(matches!(own, Look::Changed), "{own:?}");
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn h17_an_operator_takes_away_what_a_document_without_a_signature_does_not_list() {
+    let house = House::open_to_here(Engine::Sqlite).await;
+    let publisher = Publisher::of(listing(&[&IDP, &OTHER_IDP], None)).await;
+    house.apply(&publisher.file("")).await;
+    publisher.says(listing(&[&OTHER_IDP], None));
+    looks(&house).await;
+    assert_eq!(house.connection("p").await.saml().unwrap().saml.idp.certificates.len(), 2);
+    let file = parse(&publisher.file("")).unwrap();
+    apply_reading(&house.broker, &file, Mode::Apply, Reading::Again).await.unwrap();
+    let made = house.connection("p").await;
+    assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
 }
 
 #[tokio::test]

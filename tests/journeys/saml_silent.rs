@@ -63,7 +63,31 @@ async fn s3_34_a_provider_that_would_have_to_ask_is_told_as_login_required() {
     assert_eq!(arrival.error().0, "login_required");
     assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"));
     assert!(arrival.pages.is_empty(), "{}", arrival.told());
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
+    let told: Vec<_> = events.iter().map(|event| (event.action.as_str(), event.reason.as_deref())).collect();
+    let reason = Some("login_required");
+    assert_eq!(told, [("login.provider_would_ask", reason), ("login.refused", reason)]);
+    assert!(events[0].organization.is_some() && events[0].detail["message"].is_string(), "{events:?}");
+    assert!(events[0].detail["found"].as_str().is_some_and(|text| text.contains("NoPassive")), "{events:?}");
+}
+
+#[tokio::test]
+async fn m09_a_no_that_anybody_can_say_leaves_a_trace_and_ends_nobodys_flow() {
+    let house = Plan::default().with_saml("cb", SILENT).build().await;
+    let (ask, mut bob) = (silently(&house), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let no = says_no(house.saml("cb"), &asked, Status::new(status::RESPONDER, Some(status::NO_PASSIVE)));
+    let mut stranger = Person::new("mallory@b.test");
+    let before = house.before().await;
+    let posted = posts(&mut stranger.browser, &asked, &no).await;
+    assert_eq!(posted.status, 303);
     house.refused(&before, "login_required").await;
+    // The stranger gets nowhere with it, and Bob's answer still counts.
+    assert_eq!(stranger.browser.follow(&posted).await.status, 403);
+    let xml = house.saml("cb").answers(&asked, &Says::that("bob@b.test"));
+    let arrival = bob.returns(&ask, &asked, xml).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], "bob@b.test");
 }
 
 #[tokio::test]

@@ -25,10 +25,12 @@ pub enum Why {
     Addresses,
     #[error("it brings a certificate back that had been withdrawn")]
     Withdrawn,
+    #[error("it takes certificates away, and is not signed by a key that is known")]
+    Fewer,
 }
 
-/// Whoever holds the address alone may take certificates away, though not the last one: new keys and other addresses
-/// are the word of a key that is trusted already, or of the pinned signer. A document may come again that was signed
+/// Whoever holds the address alone changes nothing: which keys count, these and no others, and where people are sent are
+/// the word of a key that is trusted already, or of the pinned signer. A document may come again that was signed
 /// long ago: it does not count if it says itself that it is older, and it never brings back what was withdrawn, unless
 /// a pinned signer has dated it.
 pub fn judge(known: &SamlSettings, described: &Described) -> Result<Verdict, MetadataReadError> {
@@ -53,6 +55,9 @@ pub fn judge(known: &SamlSettings, described: &Described) -> Result<Verdict, Met
         Verdict::Offered(Why::Certificates)
     } else if (&described.idp.sso, &described.idp.slo) != (&known.idp.sso, &known.idp.slo) {
         Verdict::Offered(Why::Addresses)
+    } else if present.len() > described.idp.certificates.iter().collect::<BTreeSet<_>>().len() {
+        // Nothing is gained, so what is less is missing.
+        Verdict::Offered(Why::Fewer)
     } else {
         Verdict::Taken
     };

@@ -155,7 +155,7 @@ pub async fn sign_in(
 }
 
 /// Ids of assertions, among what is used once.
-pub const ASSERTION: &str = "saml_assertion";
+const ASSERTION: &str = "saml_assertion";
 
 /// Why the transaction is rolled back.
 enum Undone {

@@ -29,8 +29,12 @@ pub enum Undecryptable {
     /// Decided by the elements alone, before any key is used.
     #[error("the encrypted element is malformed: {0}")]
     Malformed(#[from] Malformed),
-    /// Everything that depends on a key or on the encrypted bytes. It must not say more (threat H12).
-    #[error("the encrypted element cannot be decrypted")]
+    /// Everything that depends on a key or on the encrypted bytes; also what is wrong with the text, where a key opened it
+    /// that several connections share. It must not say more (threat H12).
+    #[error(
+        "the encrypted element cannot be decrypted, or its text does not count; more is told only of what a decryption \
+         key of the connection's own has opened"
+    )]
     Failed,
 }
 

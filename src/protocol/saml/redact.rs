@@ -1,10 +1,31 @@
 //! A message as an administrator may see it: its shape, and nothing that names a person.
 
+use super::names;
 use super::xml::{Document, Element, Limits};
 
-/// Elements of which nothing is shown but how much there is: they say who somebody is, or are long and tell nothing.
-const HIDDEN: [&str; 7] =
-    ["NameID", "AttributeValue", "BaseID", "CipherValue", "X509Certificate", "Modulus", "SessionIndex"];
+/// Elements whose text is shown as it is: names of providers and of classes, what is signed by, and the provider's own
+/// words about a failure. Of all others only the length is, and the domain of an address.
+const TEXTS: [(&str, &str); 10] = [
+    (names::ASSERTION, "Issuer"),
+    (names::ASSERTION, "Audience"),
+    (names::ASSERTION, "AuthnContextClassRef"),
+    (names::ASSERTION, "AuthnContextDeclRef"),
+    (names::ASSERTION, "AuthenticatingAuthority"),
+    (names::PROTOCOL, "StatusMessage"),
+    (names::PROTOCOL, "RequesterID"),
+    (names::SIGNATURE, "DigestValue"),
+    (names::SIGNATURE, "SignatureValue"),
+    (names::SIGNATURE, "X509SerialNumber"),
+];
+
+/// Elements of which not even the shape is shown: what is in them is a person's, or anything at all.
+const CLOSED: [&str; 4] = ["NameID", "AttributeValue", "BaseID", "CipherValue"];
+
+/// Elements in which there may be anything, by names that mean something elsewhere.
+const OPEN: [&str; 3] = ["Extensions", "StatusDetail", "Advice"];
+
+const KNOWN: [&str; 5] =
+    [names::ASSERTION, names::PROTOCOL, names::SIGNATURE, names::ENCRYPTION, names::ENCRYPTION_11];
 
 /// Attributes that are shown as they are; of others only the length.
 const SHOWN: [&str; 22] = [
@@ -32,38 +53,46 @@ const SHOWN: [&str; 22] = [
     "Value",
 ];
 
-/// The message with such texts replaced by their length, and by the domain where it is an address. `None` where it
-/// cannot even be read. A `StatusMessage` is the provider's own words and is shown.
+/// The message with all other texts replaced by their length, and by the domain where it is an address. `None` where it
+/// cannot even be read.
 pub fn redacted(xml: &[u8]) -> Option<String> {
     let document = Document::parse(xml, &Limits::MESSAGE).ok()?;
     let mut shown = String::with_capacity(xml.len());
-    write(document.root(), 0, &mut shown);
+    write(document.root(), 0, true, &mut shown);
     Some(shown)
 }
 
-fn write(element: Element<'_>, depth: usize, shown: &mut String) {
-    let indent = "  ".repeat(depth);
-    shown.push_str(&format!("{indent}<{}", element.local()));
+/// `is_ours`: what stands around it is all SAML's own.
+fn write(element: Element<'_>, depth: usize, is_ours: bool, shown: &mut String) {
+    let is_ours = is_ours && KNOWN.contains(&element.namespace());
+    let (indent, local) = ("  ".repeat(depth), element.local());
+    shown.push_str(&format!("{indent}<{local}"));
     for (name, value) in element.plain_attributes() {
-        let value = if SHOWN.contains(&name) || name == "Version" { escaped(value) } else { hidden(value) };
+        let is_shown = is_ours && (SHOWN.contains(&name) || name == "Version");
+        let value = if is_shown { escaped(value) } else { hidden(value) };
         shown.push_str(&format!(" {name}=\"{value}\""));
     }
-    if HIDDEN.contains(&element.local()) {
+    if CLOSED.contains(&local) {
         let texts = element.descendants().filter_map(|inner| inner.text().ok());
         let text: String = texts.collect();
-        shown.push_str(&format!(">{}</{}>\n", hidden(text.trim()), element.local()));
+        shown.push_str(&format!(">{}</{local}>\n", hidden(text.trim())));
         return;
     }
     if element.children().next().is_some() {
         shown.push_str(">\n");
         for child in element.children() {
-            write(child, depth + 1, shown);
+            write(child, depth + 1, is_ours && !OPEN.contains(&local), shown);
         }
-        shown.push_str(&format!("{indent}</{}>\n", element.local()));
+        shown.push_str(&format!("{indent}</{local}>\n"));
         return;
     }
     let text = element.text().unwrap_or_default();
-    shown.push_str(&format!(">{}</{}>\n", escaped(text.trim()), element.local()));
+    let text = match text.trim() {
+        "" => String::new(),
+        text if is_ours && TEXTS.contains(&(element.namespace(), local)) => escaped(text),
+        text => hidden(text),
+    };
+    shown.push_str(&format!(">{text}</{local}>\n"));
 }
 
 fn hidden(text: &str) -> String {
@@ -87,9 +116,17 @@ mod tests {
 
     #[test]
     fn m09_nobody_is_named() {
-        let xml = "<Response ID=\"_1\"><Assertion><Subject><NameID>ann@a.test</NameID></Subject>\
-                   <AttributeValue>Ann &amp; Co</AttributeValue><AttributeValue><Mail>ann@a.test</Mail></AttributeValue>\
-                   <SubjectConfirmationData Address=\"192.0.2.7\" Recipient=\"https://x.test/acs\"/><Audience>https://x.test</Audience></Assertion></Response>";
+        let xml = format!(
+            "<Response xmlns=\"{}\" ID=\"_1\"><Extensions><x:Person xmlns:x=\"urn:x\" Name=\"Ann\">Ann</x:Person>\
+             <Issuer xmlns=\"{saml}\">Ann</Issuer></Extensions>\
+             <Assertion xmlns=\"{saml}\"><Subject><NameID>ann@a.test</NameID></Subject>\
+             <AttributeValue>Ann &amp; Co</AttributeValue><AttributeValue><Mail>ann@a.test</Mail></AttributeValue>\
+             <SubjectConfirmationData Address=\"192.0.2.7\" Recipient=\"https://x.test/acs\"/>\
+             <Audience>https://x.test</Audience><Nickname>Annie</Nickname><SessionIndex>Ann</SessionIndex>\
+             <Audience xmlns=\"urn:x\">Ann</Audience></Assertion></Response>",
+            names::PROTOCOL,
+            saml = names::ASSERTION
+        );
         let shown = redacted(xml.as_bytes()).unwrap();
         assert!(shown.contains("<NameID>[10 characters, at a.test]</NameID>"), "{shown}");
         assert!(shown.contains("<AttributeValue>[8 characters]</AttributeValue>"), "{shown}");
@@ -101,6 +138,8 @@ mod tests {
             shown.contains("Recipient=\"https://x.test/acs\"") && !shown.contains("192.0.2.7"),
             "{shown}"
         );
+        assert!(shown.contains("<Nickname>[5 characters]</Nickname>"), "{shown}");
+        assert!(shown.contains("<Person Name=\"[3 characters]\">[3 characters]</Person>"), "{shown}");
         assert!(!shown.contains("ann") && !shown.contains("Ann"), "{shown}");
         assert_eq!(redacted(b"<Response"), None);
     }

@@ -212,14 +212,19 @@ impl Reading<'_> {
         }
     }
 
-    /// The address, and the one that the NameID is, if it is another: both must be within the connection's domains
-    /// (threats C01).
+    /// The address, and the one that the NameID is, if it is another: both must be within the connection's domains. All
+    /// that is mapped to the address must say the same one (threats C01).
     fn addresses(&self) -> Result<(Option<Email>, Option<Email>), Diagnosis> {
         let named = self.name_as_address()?;
-        let found = self.attributes.first_of(&self.connection.saml.attributes.email);
-        let mapped = match found.as_slice() {
-            [] => return Ok((named, None)),
-            [first, others @ ..] if others.iter().all(|other| other == first) => Email::parse(first).ok(),
+        let mapping = &self.connection.saml.attributes.email;
+        let found: Vec<_> = mapping.iter().flat_map(|name| self.attributes.values(name)).collect();
+        if found.is_empty() {
+            return Ok(if self.has_opaque_name() { (None, named) } else { (named, None) });
+        }
+        let mut read: Vec<_> = found.iter().map(|text| Email::parse(text).ok()).collect();
+        read.dedup();
+        let mapped = match read.as_mut_slice() {
+            [one] => one.take(),
             _ => None,
         };
         let mapped = mapped.ok_or_else(|| {
@@ -229,13 +234,18 @@ impl Reading<'_> {
         Ok((Some(mapped), named))
     }
 
+    /// Whether the NameID is of a format whose names mean nothing.
+    fn has_opaque_name(&self) -> bool {
+        matches!(self.assertion.name_id.format.as_deref(), Some(name_id::PERSISTENT | name_id::TRANSIENT))
+    }
+
+    /// One that reads as an address is held to be one, whatever its format says.
     fn name_as_address(&self) -> Result<Option<Email>, Diagnosis> {
         let name = &self.assertion.name_id;
-        let is_address = match name.format.as_deref() {
-            Some(name_id::EMAIL_ADDRESS) => true,
-            Some(name_id::PERSISTENT | name_id::TRANSIENT) => false,
-            _ => name.value.contains('@'),
-        };
+        if self.has_opaque_name() {
+            return Ok(Email::parse(&name.value).ok());
+        }
+        let is_address = name.format.as_deref() == Some(name_id::EMAIL_ADDRESS) || name.value.contains('@');
         if !is_address {
             return Ok(None);
         }

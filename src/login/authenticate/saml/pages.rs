@@ -29,7 +29,7 @@ use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::response::{self, Answers, Expected};
 use crate::protocol::saml::signature::Verified;
 use crate::store::ephemeral::{EphemeralError, Kind};
-use crate::web::form::Form;
+use crate::web::form::MessageForm;
 use crate::web::reply;
 use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
@@ -44,7 +44,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
-pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
+pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
+    let params = match carried.0 {
+        Ok(params) => params,
+        Err(unreadable) => {
+            return doorstep::unread(&visitor, &connection, "login.refused", &unreadable).await;
+        }
+    };
     let posted = posted(&params);
     let xml = posted.as_deref().ok();
     // Parsed once: what it claims finds the flow, and what it proves is read from the same tree.
@@ -69,9 +75,9 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
     };
     let again =
         flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
-    let is_awaited = login.is_some();
+    let awaited = login.as_ref().map(|login| login.id);
     let came =
-        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, is_awaited, again };
+        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, awaited, again };
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -83,9 +89,9 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, Form(para
         (Ok(onward), _) => reply::see_other(&onward),
         // Nobody looks at a page: the flow itself tells the application.
         (Err(told), Some(silent)) => {
-            if !is_login_required(&told) {
-                came.turned_away(told).await;
-            }
+            // That the provider would have to ask is no failure of the connection, and anybody can say it: it is told apart.
+            let action = if is_login_required(&told) { "login.provider_would_ask" } else { came.action };
+            Came { action, ..came }.turned_away(told).await;
             reply::see_other(&visitor.path(&format!("/login/{}", silent.id)))
         }
         (Err(told), None) => came.turned_away(told).await,
@@ -106,8 +112,8 @@ pub async fn consume_nothing(
         Err(page) => return page,
     };
     let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
-    let (action, xml, is_awaited, again) = ("login.refused", None, false, None);
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, is_awaited, again };
+    let (action, xml, awaited, again) = ("login.refused", None, None, None);
+    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, again };
     came.turned_away(diagnosis.into()).await
 }
 
@@ -133,7 +139,7 @@ fn flow_of(params: &Params, claimed: Option<&str>) -> Option<FlowId> {
 
 /// The provider was told not to ask anybody, and could not do without.
 fn is_login_required(told: &Told) -> bool {
-    matches!(told, Told::Stop(Stop::Refused(Refusal::LoginRequired)))
+    matches!(told, Told::Diagnosis(diagnosis) if diagnosis.refusal == Refusal::LoginRequired)
 }
 
 /// An answer as it came.
@@ -297,7 +303,7 @@ impl Answered<'_> {
         let read = self.document.map_err(Clone::clone).and_then(|document| document.read(&expected));
         let is_silent = self.login.is_some_and(|login| login.asked.prompt.none);
         read.map_err(|refused| match refused.is_no_passive() && is_silent {
-            true => stop(Refusal::LoginRequired),
+            true => Diagnosis::new(Refusal::LoginRequired, refused.expected, refused.found).into(),
             false => refused.into(),
         })
     }

@@ -11,7 +11,9 @@ use tower_sessions::Session;
 
 use super::answered;
 use super::pages::{keep, said, take, ticket};
+use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
+use crate::foundation::id::ConnectionId;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::Told;
@@ -19,16 +21,20 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, refused, turn_away};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
-use crate::model::login::PutAside;
+use crate::model::login::{PutAside, SingleUse};
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
-use crate::store::durable::{applications, connections, sessions, used};
+use crate::store::durable::{applications, connections, sessions};
+use crate::store::ephemeral::Kind;
 use crate::web::browser;
 use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
+
+/// How long ago a sign-in may have been at the provider that is to be a new one, clocks aside.
+const NEW: Duration = Duration::from_secs(300);
 
 /// Where an unasked answer leads, if this connection takes any.
 pub async fn led(
@@ -47,31 +53,50 @@ pub async fn led(
         let refusal = Refusal::AssertionRefused("default_application");
         return Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found).into());
     };
-    let mut proof = answered::proof(connection, None, assertion, now)?;
+    let proof = answered::proof(connection, None, assertion, now)?;
     if mode == IdpInitiated::RoundTrip {
         return Ok(login_begun(visitor, &application, proof.email.as_ref()));
     }
-    // Used up here and not at the sign-in: the same answer, posted again and again, keeps no proofs. Kept before, so that
-    // an answer for which there is no room may come again.
-    let once = proof.single_use.take();
+    is_new_where_it_must_be(connection, assertion, now)?;
+    // Used up for good with the sign-in, as any other one. Until then the same answer, posted again and again, keeps no
+    // proofs. Kept before, so that an answer for which there is no room may come again.
+    let once = proof.single_use.clone();
     let ticket = visitor.broker().random.token();
     keep(visitor, &ticket, &PutAside::of_nothing(proof), Duration::MAX).await?;
-    if let Some(once) = once {
-        let scope = connection.id.to_string();
-        let first = visitor.broker().db.write(async move |tx| {
-            used::first(tx, authenticate::ASSERTION, &scope, &once.id, once.until).await
-        });
-        let first = first.await;
-        if !matches!(first, Ok(true)) {
-            // It must not be had by the ticket, which nobody was told.
-            take(visitor, &ticket).await.map_err(Told::Stop)?;
-        }
-        if !first.map_err(|error| Told::Stop(error.into()))? {
-            let refusal = Refusal::AssertionRefused("replayed");
-            return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
-        }
+    if let Some(once) = once
+        && !is_first(visitor, connection.id, &once).await?
+    {
+        // It must not be had by the ticket, which nobody was told.
+        take(visitor, &ticket).await.map_err(Told::Stop)?;
+        let refusal = Refusal::AssertionRefused("replayed");
+        return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
     }
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
+}
+
+/// Whether it has not come before, as far as is remembered here: that it signs in once is kept for good by who is signed
+/// in by it.
+async fn is_first(visitor: &Visitor, connection: ConnectionId, once: &SingleUse) -> Result<bool, Told> {
+    let broker = visitor.broker();
+    let key = format!("unasked {connection} {}", once.id);
+    let good_for = once.until.since(broker.now());
+    let came = broker.ephemeral.count(Kind::RateCounter, &key, good_for).await;
+    Ok(came.map_err(|error| Told::Stop(error.into()))? == 1)
+}
+
+/// A connection that asks for a new sign-in each time asked for none here: so it must be one.
+fn is_new_where_it_must_be(
+    connection: SamlConnection<'_>,
+    assertion: &Verified<Assertion>,
+    now: Moment,
+) -> Result<(), Diagnosis> {
+    let at = assertion.get().authn_instant;
+    let leeway = Duration::from_secs(connection.settings.leeway);
+    if !connection.saml.request.force_authn || now.since(at) <= NEW.saturating_add(leeway) {
+        return Ok(());
+    }
+    let expected = "a new sign-in, as force_authn wants: within the last five minutes";
+    Err(Diagnosis::new(Refusal::AuthenticationTooOld, expected, at.rfc3339()))
 }
 
 /// Signs in the browser that posted such an answer, which is here now with its cookies.

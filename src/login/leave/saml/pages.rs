@@ -27,7 +27,7 @@ use crate::protocol::saml::status::Status;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{sessions, used};
 use crate::store::ephemeral::Kind;
-use crate::web::form::Form;
+use crate::web::form::MessageForm;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -54,8 +54,11 @@ pub async fn by_redirect(
 }
 
 /// `POST /saml/{connection}/slo`: in a form.
-pub async fn by_post(visitor: Visitor, Path(connection): Path<String>, Form(params): Form) -> Response {
-    serve(&visitor, &connection, &params, Way::Post).await
+pub async fn by_post(visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
+    match carried.0 {
+        Ok(params) => serve(&visitor, &connection, &params, Way::Post).await,
+        Err(unreadable) => doorstep::unread(&visitor, &connection, "logout.refused", &unreadable).await,
+    }
 }
 
 /// How a message came.
@@ -97,8 +100,8 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
     };
     let arrived = arrived(visitor, params, came).await;
     let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
-    let (action, is_awaited, again) = ("logout.refused", false, None);
-    let came = Came { visitor, connection: &connection, action, xml, is_awaited, again };
+    let (action, awaited, again) = ("logout.refused", None, None);
+    let came = Came { visitor, connection: &connection, action, xml, awaited, again };
     let outcome = match &arrived {
         Ok((which, arrived)) => came.served(&Message { visitor, params, which: *which, arrived }).await,
         Err(diagnosis) => Err(diagnosis.clone().into()),

@@ -69,6 +69,12 @@ impl Expected<'_> {
     pub(super) fn window(&self) -> Window {
         Window::new(self.now, self.skew)
     }
+
+    /// Whether what is encrypted may be somebody else's: a key that opens it is not the connection's own.
+    fn opens_for_others(&self) -> bool {
+        let is_own = |key: &DecryptingKey| self.naming.iter().any(|own| std::ptr::eq(*own, key));
+        !self.decrypting.iter().all(|key| is_own(key))
+    }
 }
 
 /// A response as it was posted, after its base64. It is a document, and nothing of it is believed.
@@ -103,14 +109,10 @@ impl<'x> Posted<'x> {
             None => head(root, expected)?,
         }
         let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
-        let signed = match part {
-            structure::Part::Plain(element) => plain(element, outer, expected)?,
-            structure::Part::Encrypted(element) => encrypted(element, outer, expected)?,
-        };
-        signed.try_map(|bytes| {
-            let document = Document::parse(bytes, &Limits::MESSAGE)?;
-            assertion::read(structure::assertion(document.root())?, expected)
-        })
+        match part {
+            structure::Part::Plain(element) => asserted(plain(element, outer, expected)?, expected),
+            structure::Part::Encrypted(element) => encrypted(element, outer, expected),
+        }
     }
 }
 
@@ -149,38 +151,82 @@ fn plain(
     own.or(outer).ok_or_else(|| unsigned(expected.wants.signed))
 }
 
-/// An encrypted assertion. Anybody can encrypt to us, so that alone proves nothing (threat C10): either its plain
-/// text is signed, or the encrypted bytes stand in a signed response. If the response is signed they are taken from
-/// what was signed, and only then may they be CBC, which tells something to whoever may try often enough.
+/// The assertion in signed bytes, if it passes every check.
+fn asserted(signed: Verified<Vec<u8>>, expected: &Expected<'_>) -> Result<Verified<Assertion>, Refused> {
+    signed.try_map(|bytes| {
+        let document = Document::parse(bytes, &Limits::MESSAGE)?;
+        assertion::read(structure::assertion(document.root())?, expected)
+    })
+}
+
+/// An encrypted assertion. Whoever can sign a response may have caught somebody else's, encrypted to a key that several
+/// connections share, and is told why it is refused. So of what such a key opened nothing is told, to administrators
+/// either: whatever is wrong with it, it cannot be opened (threats H12). What a connection's own key opened is its own.
 fn encrypted(
     element: Element<'_>,
     outer: Option<Verified<Vec<u8>>>,
     expected: &Expected<'_>,
-) -> Result<Verified<Vec<u8>>, Refused> {
+) -> Result<Verified<Assertion>, Refused> {
     if expected.decrypting.is_empty() {
         return Err(Refused::new(Check::Undecryptable, "a decrypting key at this connection", "none"));
     }
-    let Some(outer) = outer else {
+    if outer.is_none() {
         enough(expected.wants.signed, true, false)?;
-        let xml = encryption::decrypt(element, expected.decrypting, Ciphers::Gcm)?;
-        return own_of(&xml, expected)?.ok_or_else(|| unsigned(expected.wants.signed));
-    };
-    let inner = outer.try_map(|bytes| {
-        let document = Document::parse(bytes, &Limits::MESSAGE)?;
-        let element = structure::encrypted(document.root())?;
-        Ok::<_, Refused>(encryption::decrypt(element, expected.decrypting, Ciphers::GcmAndCbc)?)
-    })?;
-    let own = own_of(inner.get(), expected).map_err(|refused| match refused.check {
-        Check::Structure => Undecryptable::Failed.into(),
-        _ => refused,
-    })?;
-    enough(expected.wants.signed, own.is_some(), true)?;
-    Ok(own.unwrap_or(inner))
+    }
+    let opened = Opened::of(element, outer, expected)?;
+    opened.signed(expected).and_then(|signed| asserted(signed, expected)).map_err(|refused| {
+        match expected.opens_for_others() {
+            true => Undecryptable::Failed.into(),
+            false => refused,
+        }
+    })
+}
+
+/// The plain text of what was encrypted.
+enum Opened {
+    Unsigned(Vec<u8>),
+    /// Its ciphertext stood in a signed response.
+    Signed(Verified<Vec<u8>>),
+}
+
+impl Opened {
+    /// If the response is signed the encrypted bytes are taken from what was signed, and only then may they be CBC, which
+    /// tells something to whoever may try often enough.
+    fn of(
+        element: Element<'_>,
+        outer: Option<Verified<Vec<u8>>>,
+        expected: &Expected<'_>,
+    ) -> Result<Self, Refused> {
+        let Some(outer) = outer else {
+            return Ok(Self::Unsigned(encryption::decrypt(element, expected.decrypting, Ciphers::Gcm)?));
+        };
+        let inner = outer.try_map(|bytes| {
+            let document = Document::parse(bytes, &Limits::MESSAGE)?;
+            let element = structure::encrypted(document.root())?;
+            Ok::<_, Refused>(encryption::decrypt(element, expected.decrypting, Ciphers::GcmAndCbc)?)
+        })?;
+        Ok(Self::Signed(inner))
+    }
+
+    /// What of it somebody has signed. Anybody can encrypt to us, so that alone proves nothing (threat C10): either the
+    /// plain text is signed, or the encrypted bytes stood in a signed response.
+    fn signed(self, expected: &Expected<'_>) -> Result<Verified<Vec<u8>>, Refused> {
+        match self {
+            Self::Unsigned(xml) => own_of(&xml, expected)?.ok_or_else(|| unsigned(expected.wants.signed)),
+            Self::Signed(inner) => {
+                let own = own_of(inner.get(), expected).map_err(|refused| match refused.check {
+                    Check::Structure => Undecryptable::Failed.into(),
+                    _ => refused,
+                })?;
+                enough(expected.wants.signed, own.is_some(), true)?;
+                Ok(own.unwrap_or(inner))
+            }
+        }
+    }
 }
 
 /// What a decrypted assertion signs itself, if it does. It is a document like any other that comes in, but one that is no
-/// assertion is told as one that cannot be opened, to the administrator as well: who can sign a response may have caught
-/// somebody else's assertion, and would learn from the difference what is in it (threats H12).
+/// XML is told as one that cannot be opened.
 fn own_of(xml: &[u8], expected: &Expected<'_>) -> Result<Option<Verified<Vec<u8>>>, Refused> {
     let document = Document::parse(xml, &Limits::MESSAGE).map_err(|_| Undecryptable::Failed)?;
     structure::lone_assertion(document.root())?;

@@ -285,7 +285,21 @@ fn c10_what_was_decrypted_is_held_against_every_rule() {
         // Whoever can sign around it is not told what it held.
         let within = if check == Check::Structure { Check::Undecryptable } else { check };
         assert_eq!(refused(&sealed(&plain, true), &wanted), within);
+        // By a key that others' messages are encrypted to, too, nobody is told anything (threats H12).
+        let shared = Expected { naming: &[], ..wanted };
+        for is_response_signed in [false, true] {
+            let told = read(sealed(&plain, is_response_signed).as_bytes(), &shared).unwrap_err();
+            assert_eq!(told, encryption::Undecryptable::Failed.into());
+        }
     }
+    let shared = Expected { naming: &[], ..expected_encrypted() };
+    for later in [Expected { idp_entity_id: "urn:x", ..shared }, Expected { sp_entity_id: "urn:x", ..shared }] {
+        let told = read(sealed(&assertion, false).as_bytes(), &later).unwrap_err();
+        let is_of_the_response = later.idp_entity_id == "urn:x";
+        let wanted = if is_of_the_response { Check::IssuerResponse } else { Check::Undecryptable };
+        assert_eq!(told.check, wanted);
+    }
+    assert!(read(sealed(&assertion, false).as_bytes(), &shared).is_ok());
 }
 
 #[test]
