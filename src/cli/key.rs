@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use data_encoding::HEXLOWER;
 
-use super::{Error, quiet_broker};
+use super::{Error, looking, quiet_broker};
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::foundation::clock::Moment;
-use crate::keys::keyring::ALGORITHMS;
 use crate::keys::saml_keyring::Begin;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::Project;
@@ -73,7 +72,10 @@ impl Name {
 }
 
 pub async fn run(config: Config, command: Command) -> Result<ExitCode, Error> {
-    let broker = quiet_broker(config).await?;
+    let (broker, _scratch) = match &command {
+        Command::List => looking::broker(config).await?,
+        _ => (quiet_broker(config).await?, None),
+    };
     match command {
         Command::List => list(&broker).await?,
         Command::Rotate { saml, from, project, algorithm, now } => {
