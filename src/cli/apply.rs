@@ -3,12 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::folder::Folder;
-use super::{Error, quiet_broker, said};
+use super::{Error, looking, quiet_broker, said};
 use crate::config::Config;
-use crate::foundation::random::Random;
 use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading};
-use crate::store::durable::engine::{Age, Database};
 
 pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -> Result<ExitCode, Error> {
     let text = std::fs::read_to_string(path)
@@ -18,7 +15,7 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
         Ok(file) => file,
         Err(error) => return Ok(refused(path, &error.faults)),
     };
-    let (config, _scratch) = if plan { planning(config).await? } else { (config, None) };
+    let (config, _scratch) = if plan { looking::settings(config).await? } else { (config, None) };
     let broker = quiet_broker(config).await?;
     let mode = if plan { Mode::Plan } else { Mode::Apply };
     let reading = if read_metadata { Reading::Again } else { Reading::Once };
@@ -29,27 +26,6 @@ pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -
         }
         Err(ApplyError::Refused(error)) => Ok(refused(path, &error.faults)),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// A plan changes nothing, so it makes no database either: where there is none yet, it is drawn up in another place,
-/// which goes with what is returned.
-async fn planning(mut config: Config) -> Result<(Config, Option<Folder>), Error> {
-    match Database::age(&config.database).await? {
-        Age::Present => Ok((config, None)),
-        Age::Earlier(_) => {
-            let text = "the database is of an earlier version, and a plan changes nothing: `behalf serve` or \
-                        `behalf apply` without --plan brings it up to date";
-            Err(text.into())
-        }
-        age @ (Age::Later(_) | Age::Foreign(_)) => Err(format!("database.url: {age}").into()),
-        Age::None => {
-            let folder = Folder::make(None, &Random::System)?;
-            config.database.url = format!("sqlite:{}", folder.path.join("plan.db").display());
-            config.keys.folder.clone_from(&folder.path);
-            config.keys.master_key = None;
-            Ok((config, Some(folder)))
-        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Error, quiet_broker};
+use super::Error;
+use super::looking::existing;
 use crate::broker::Broker;
 use crate::config::{Config, ConfigError};
 use crate::foundation::clock::Moment;
@@ -58,7 +59,7 @@ pub async fn run(
     let kept = kept(&options.checkpoint)?;
     match &options.file {
         Some(file) => of_file(file, &options, &kept),
-        None => of_database(&quiet_broker(config()?).await?, &options, &kept).await,
+        None => of_database(&existing(config()?).await?, &options, &kept).await,
     }
 }
 

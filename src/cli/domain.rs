@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Error, quiet_broker};
+use super::{Error, looking, quiet_broker};
 use crate::broker::Broker;
 use crate::broker::domain_look::{Asked, Published, Verdict, confirm};
 use crate::config::Config;
@@ -31,7 +31,10 @@ pub enum Command {
 }
 
 pub async fn run(config: Config, command: Command) -> Result<ExitCode, Error> {
-    let broker = quiet_broker(config).await?;
+    let (broker, _scratch) = match &command {
+        Command::List => looking::broker(config).await?,
+        _ => (quiet_broker(config).await?, None),
+    };
     match command {
         Command::List => list(&broker).await,
         Command::Confirm { name, organization, project } => {

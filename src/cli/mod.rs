@@ -11,6 +11,7 @@ mod domain;
 mod folder;
 mod key;
 mod limited;
+mod looking;
 mod saml;
 pub mod serve;
 mod token;

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Error, quiet_broker, said};
+use super::looking::existing;
+use super::{Error, said};
 use crate::config::{Config, ConfigError};
 use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::id::RequestId;
@@ -119,14 +120,4 @@ fn bytes_of(file: &std::path::Path) -> Result<Vec<u8>, Error> {
         return Err(format!("{}: larger than {MOST} bytes", file.display()).into());
     }
     Ok(bytes)
-}
-
-/// The house as it is. One that is not there yet has nothing to tell, and is not made.
-async fn existing(config: Config) -> Result<crate::broker::Broker, Error> {
-    if let Some(path) = super::check::sqlite_path(&config.database.url)
-        && !std::path::Path::new(path).exists()
-    {
-        return Err(format!("the database {path} does not exist").into());
-    }
-    quiet_broker(config).await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use ipnet::IpNet;
 
-use super::{Error, quiet_broker};
+use super::{Error, looking, quiet_broker};
 use crate::audit;
 use crate::broker::Broker;
 use crate::config::Config;
@@ -69,7 +69,10 @@ fn role(word: &str) -> Result<OperatorRole, &'static str> {
 }
 
 pub async fn run(config: Config, command: Command) -> Result<ExitCode, Error> {
-    let broker = quiet_broker(config).await?;
+    let (broker, _scratch) = match &command {
+        Command::List { .. } => looking::broker(config).await?,
+        _ => (quiet_broker(config).await?, None),
+    };
     match command {
         Command::Create { name, role, networks, expires_in, project } => {
             if !is_line(&name, 200) {

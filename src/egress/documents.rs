@@ -150,8 +150,8 @@ impl Documents {
         }
     }
 
-    /// The document as it is now, because what is kept did not have what was looked for; within the cooldown,
-    /// what is kept.
+    /// The document as it is now, because what is kept did not have what was looked for; within the cooldown, or where
+    /// something else stands in its place, what is kept. An error where whoever has it does not answer.
     pub async fn refreshed(
         &self,
         wanted: &Wanted,
@@ -162,6 +162,7 @@ impl Documents {
         let mut entry = slot.entry.lock().await;
         match self.fetch(wanted, &slot, &mut entry, now, fits).await {
             Ok(body) => Ok(body),
+            Err(error @ (DocumentError::Egress(_) | DocumentError::Status(_))) => Err(error),
             Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
         }
     }

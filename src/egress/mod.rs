@@ -13,4 +13,4 @@ pub mod http;
 mod logos;
 pub mod mail;
 pub mod names;
-mod openid;
+pub mod openid;

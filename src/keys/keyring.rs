@@ -144,14 +144,14 @@ impl Keyring {
         Ok(SigningKey::from_pkcs8(record.algorithm, row, &der)?)
     }
 
-    /// Makes what the calendar wants: a first key of each algorithm, and a successor in time before the
-    /// present one retires. Safe to be done by several nodes at once.
+    /// Makes what the calendar wants: a key of each algorithm that signs, and a successor in time before the present
+    /// one retires. Safe to be done by several nodes at once.
     pub async fn keep_calendar(&self, project: ProjectId) -> Result<usize, KeyError> {
         let now = self.0.clock.now();
         let mut made = 0;
         for algorithm in ALGORITHMS {
             let before = self.published(project, algorithm, now).await?;
-            let due = match before.last() {
+            let due = match before.last().filter(|_| one_signs(&before, now)) {
                 None => Some(now),
                 Some(key) => {
                     let retires = key.signs_from.plus(self.0.calendar.lifetime);
@@ -160,15 +160,17 @@ impl Keyring {
                 }
             };
             if let Some(signs_from) = due {
-                made += usize::from(self.succeed(project, algorithm, before, signs_from).await?);
+                let successor = self.successor(project, algorithm, before, signs_from).await?;
+                made += usize::from(self.write(vec![successor]).await?);
             }
         }
         Ok(made)
     }
 
     /// Publishes a successor of every key (or of one algorithm's), to sign after the time of publishing ahead,
-    /// or, for `at_once`, as soon as every node has read it: after two minutes. Returns what was made, and from when each signs; one
-    /// is missing where other nodes were quicker each time.
+    /// or, for `at_once`, as soon as every node has read it: after two minutes. Where no key signs there is nothing to
+    /// wait for: the new one signs from now on. Returns what was made, all of it or nothing, and from when each signs;
+    /// nothing is made where other nodes were quicker each time.
     pub async fn rotate(
         &self,
         project: ProjectId,
@@ -177,17 +179,20 @@ impl Keyring {
     ) -> Result<Vec<(Algorithm, Moment)>, KeyError> {
         let now = self.0.clock.now();
         let ahead = if at_once { READ_AGAIN * 2 } else { self.0.calendar.publish_ahead };
-        let signs_from = now.plus(ahead);
         let mut made = Vec::new();
-        for algorithm in ALGORITHMS.into_iter().filter(|algorithm| only.is_none_or(|only| only == *algorithm))
-        {
-            // The calendar may be kept in this very moment: what was asked for is done after it.
-            for _ in 0..3 {
+        // The calendar may be kept in this very moment: what was asked for is done after it.
+        for _ in 0..5 {
+            let mut successors = Vec::new();
+            for algorithm in ALGORITHMS.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
                 let before = self.published(project, algorithm, now).await?;
-                if self.succeed(project, algorithm, before, signs_from).await? {
-                    made.push((algorithm, signs_from));
-                    break;
-                }
+                let signs_from = if one_signs(&before, now) { now.plus(ahead) } else { now };
+                successors.push(self.successor(project, algorithm, before, signs_from).await?);
+            }
+            let begins: Vec<_> =
+                successors.iter().map(|one| (one.record.algorithm, one.record.signs_from)).collect();
+            if self.write(successors).await? {
+                made = begins;
+                break;
             }
         }
         self.0.read.write().unwrap_or_else(PoisonError::into_inner).remove(&project);
@@ -205,14 +210,14 @@ impl Keyring {
         Ok(records)
     }
 
-    /// Makes the key that follows `before`, all of which retire when it begins. False: another node was quicker.
-    async fn succeed(
+    /// The key that follows `before`, all of which retire when it begins. Nothing is written yet.
+    async fn successor(
         &self,
         project: ProjectId,
         algorithm: Algorithm,
         before: Vec<KeyRecord>,
         signs_from: Moment,
-    ) -> Result<bool, KeyError> {
+    ) -> Result<Successor, KeyError> {
         let now = self.0.clock.now();
         let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm.name()).await?;
         let generation = before.last().map_or(latest, |key| key.generation) + 1;
@@ -233,20 +238,40 @@ impl Keyring {
             signs_until: None,
             published_until: None,
         };
+        Ok(Successor { record, before })
+    }
+
+    /// Writes them all, or none. False: another node was quicker.
+    async fn write(&self, successors: Vec<Successor>) -> Result<bool, KeyError> {
         let written = self.0.db.write(async move |tx| {
-            signing_keys::insert(tx, &record).await?;
-            let published_until = signs_from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
-            for old in before.iter().filter(|old| old.signs_until.is_none_or(|until| until > signs_from)) {
-                signing_keys::retire(tx, old.id, signs_from, published_until).await?;
+            for Successor { record, before } in &successors {
+                signing_keys::insert(tx, record).await?;
+                let from = record.signs_from;
+                let published_until = from.plus(LONGEST_TOKEN).plus(READ_AGAIN);
+                for old in before.iter().filter(|old| old.signs_until.is_none_or(|until| until > from)) {
+                    signing_keys::retire(tx, old.id, from, published_until).await?;
+                }
             }
             Ok(())
         });
         match written.await {
             Ok(()) => Ok(true),
-            Err(StoreError::Unique { .. }) => Ok(false),
+            Err(StoreError::Unique { .. } | StoreError::Conflict) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A key that is made and not yet written, and those that it follows.
+struct Successor {
+    record: KeyRecord,
+    before: Vec<KeyRecord>,
+}
+
+/// Whether one of them signs now, or is about to: a node whose clock is behind must not take the other's first key for
+/// one that waits.
+fn one_signs(keys: &[KeyRecord], now: Moment) -> bool {
+    keys.iter().any(|key| !key.never_signs() && (key.signs_at(now) || key.signs_at(now.plus(READ_AGAIN))))
 }
 
 fn place(row: &str) -> Place<'_> {

@@ -110,8 +110,12 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
         .reason(refusal.name())
         .request(Some(visitor.request))
         .with("address", visitor.address.to_string());
-    match refusal.unreachable() {
+    let event = match refusal.unreachable() {
         Some(what) => event.with("unreachable", what),
+        None => event,
+    };
+    match refusal.idp_error() {
+        Some(error) => event.with("idp_error", error),
         None => event,
     }
 }
@@ -170,6 +174,7 @@ pub async fn note_failure(
         action = event.action,
         reason = refusal.name(),
         unreachable = refusal.unreachable(),
+        idp_error = refusal.idp_error(),
         connection = event.detail.get("connection").and_then(|id| id.as_str()),
         organization = event.organization_id.map(tracing::field::display),
         "refused"

@@ -370,6 +370,7 @@ fn is_about_the_person(refusal: &Refusal) -> bool {
     matches!(
         refusal,
         Refusal::IdpRefused(_)
+            | Refusal::TokenRefused(_)
             | Refusal::IdpAnswerInvalid(_)
             | Refusal::AssertionRefused(_)
             | Refusal::NoIdentityProvider

@@ -35,7 +35,10 @@ pub enum Refusal {
     IdpUnreachable(&'static str),
     /// It answers, and says of itself what cannot be believed. To everybody but its own trail that is the same.
     IdpUnusable(&'static str),
+    /// It sent the person back with this error (RFC 6749, section 4.1.2.1).
     IdpRefused(String),
+    /// Its token endpoint answered with this error (RFC 6749, section 5.2).
+    TokenRefused(String),
     IdpAnswerInvalid(&'static str),
     /// A SAML message came by a way that we do not speak.
     BindingUnsupported,
@@ -95,7 +98,13 @@ impl Refusal {
             Self::EmailInvalid => "email_invalid",
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
+            Self::IdpRefused(error) if is_outage(error) => "idp_failed",
             Self::IdpRefused(_) => "idp_refused",
+            Self::TokenRefused(error) => match error.as_str() {
+                "invalid_client" => "token_endpoint_invalid_client",
+                "invalid_grant" => "token_endpoint_invalid_grant",
+                _ => "token_endpoint_refused",
+            },
             Self::IdpUnusable(why)
             | Self::IdpAnswerInvalid(why)
             | Self::AssertionRefused(why)
@@ -140,7 +149,7 @@ impl Refusal {
                 "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing"
             ),
             Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
-            Self::EmailDomainNotAllowed => true,
+            Self::TokenRefused(_) | Self::EmailDomainNotAllowed => true,
             _ => false,
         }
     }
@@ -149,6 +158,14 @@ impl Refusal {
     pub fn unreachable(&self) -> Option<&'static str> {
         match self {
             Self::IdpUnreachable(what) => Some(what),
+            _ => None,
+        }
+    }
+
+    /// The error code by which the provider itself said no, for the audit event and the log; it is printable and short.
+    pub fn idp_error(&self) -> Option<&str> {
+        match self {
+            Self::IdpRefused(error) | Self::TokenRefused(error) => Some(error),
             _ => None,
         }
     }
@@ -189,7 +206,9 @@ impl Refusal {
             }
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
             Self::IdpUnreachable(_) | Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
+            Self::IdpRefused(error) if is_outage(error) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
+            Self::TokenRefused(_) => (StatusCode::UNAUTHORIZED, P::IdpAnswerInvalid),
             Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
             Self::BindingUnsupported => (StatusCode::BAD_REQUEST, P::BindingUnsupported),
             // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
@@ -254,6 +273,9 @@ impl Refusal {
                 OAuthError::temporarily_unavailable(self.name())
             }
             Self::IdpUnusable(_) => OAuthError::temporarily_unavailable(Self::IdpUnreachable("").name()),
+            Self::IdpRefused(error) if is_outage(error) => {
+                OAuthError::temporarily_unavailable(Self::IdpUnreachable("").name())
+            }
             Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
                 OAuthError::login_required(self.name())
             }
@@ -269,6 +291,7 @@ impl Refusal {
             | Self::EmailInvalid
             | Self::NoIdentityProvider
             | Self::IdpRefused(_)
+            | Self::TokenRefused(_)
             | Self::IdpAnswerInvalid(_)
             | Self::AssertionRefused(_)
             | Self::SignOutUnconfirmed(_)
@@ -302,6 +325,11 @@ impl From<NotAccepted> for Refusal {
             NotAccepted::AlreadyMember | NotAccepted::Store(_) => Self::TooManyRequests,
         }
     }
+}
+
+/// Whether the provider says of itself that it does not work, and nothing of the person.
+fn is_outage(error: &str) -> bool {
+    matches!(error, "server_error" | "temporarily_unavailable")
 }
 
 /// A message that says of itself that it is not meant for us is a bad request (threats C12); one that came to another

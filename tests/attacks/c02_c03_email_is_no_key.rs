@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::{DEFAULT, House, Plan};
+use crate::house::broker::{DEFAULT, Engine, House, Plan};
 use crate::house::lying_idp::Says;
 
 /// Ann, as the provider of A knows her.
@@ -39,6 +39,31 @@ async fn c02_another_subject_with_anns_address_is_not_ann() {
     is_refused(&house, Says::that("2", "ann@a.test"), 409, IN_USE).await;
     assert_eq!(ann_of(&house).await["sub"], ann["sub"]);
     assert_eq!(house.count("users").await, 2);
+}
+
+#[tokio::test]
+async fn c02_an_address_is_not_taken_from_its_owner_by_calling_it_unproved() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = Plan::on(engine).build().await;
+        let ann = ann_of(&house).await;
+        let evil = || Says::that("evil", "ann@a.test");
+        is_refused(&house, evil().claim("email_verified", "false"), 409, IN_USE).await;
+        is_refused(&house, evil().claim("email_verified", "\"false\""), 409, IN_USE).await;
+        let by_userinfo = || evil().without("email").userinfo("email_verified", "false");
+        is_refused(&house, by_userinfo(), 409, IN_USE).await;
+        // A colleague who is known already does not get it so either.
+        house.idp_a.says(Says::that("2", "eve@a.test"));
+        Person::new("eve@a.test").follows(&Application::rp1(&house).asks()).await.code();
+        let eve = Says::that("2", "ANN@a.test").claim("email_verified", "false");
+        is_refused(&house, eve, 409, IN_USE).await;
+        assert_eq!(house.count("users").await, 2);
+        // She is who she is, whatever her provider thinks of her address.
+        house.idp_a.says(Says::that("1", "ann@a.test").claim("email_verified", "false"));
+        let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        let again = ask.redeems(&arrival).await.id;
+        assert_eq!((&again["sub"], &again["email_verified"]), (&ann["sub"], &json!(false)));
+    }
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ async fn h19_state_belongs_to_one_browser_one_outing_and_one_use() {
     let injected = changed(&of_mallory, "code", Some(&code(&of_victim)));
     let before = house.before().await;
     assert_eq!(mallory.browser.get(injected.as_str()).await.status, 401);
-    house.refused(&before, "token_endpoint_refused").await;
+    house.refused(&before, "token_endpoint_invalid_grant").await;
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_provider_that_fails_is_no_way_in() {
     use crate::house::lying_idp::Door;
     let house = House::opens().await;
     for (path, door, status, reason) in [
-        ("/token", Door::Status(500), 401, "token_answer_malformed"),
+        ("/token", Door::Status(500), 502, "idp_unreachable"),
         ("/token", Door::Body("[]".into()), 401, "token_answer_malformed"),
         (
             "/token",

@@ -248,6 +248,8 @@ async fn c26_an_error_before_the_uri_is_known_is_a_page() {
         ("no client", rp1.asks().without("client_id"), "unknown_application"),
         ("two clients", rp1.asks().and("client_id", "rp2"), "bad_request"),
         ("another client's", rp1.asks().with("client_id", "rp2"), "bad_redirect_uri"),
+        ("none, though there is but one", rp1.asks().without("redirect_uri"), "bad_redirect_uri"),
+        ("an empty one", rp1.asks().with("redirect_uri", ""), "bad_redirect_uri"),
     ] {
         let before = house.before().await;
         let answer = Visitor::arrives().get(&ask.url()).await;

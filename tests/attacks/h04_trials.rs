@@ -54,7 +54,7 @@ async fn h04_answers_to_a_trial_and_to_a_login_are_not_to_be_swapped() {
     assert_eq!(link.told(&operator).await["status"], json!("open"));
     let ended = con.browser.get(of_trial.as_str()).await;
     assert_eq!(ended.status, 303, "{}", ended.body);
-    assert_eq!(link.told(&operator).await["reason"], json!("token_endpoint_refused"));
+    assert_eq!(link.told(&operator).await["reason"], json!("token_endpoint_invalid_grant"));
     house.unchanged(&before).await;
 }
 

@@ -34,8 +34,8 @@ async fn h20_whatever_the_token_endpoint_answers_is_refused() {
         (Door::Body("<!doctype html>".into()), 401, &["token_answer_malformed"]),
         (Door::Body("null".into()), 401, &["token_answer_malformed"]),
         (Door::Status(204), 401, &["token_answer_malformed"]),
-        (Door::Status(429), 401, &["token_endpoint_refused", "token_answer_malformed"]),
-        (Door::Status(503), 401, &["token_endpoint_refused", "token_answer_malformed"]),
+        (Door::Status(429), 502, &["idp_unreachable"]),
+        (Door::Status(503), 502, &["idp_unreachable"]),
     ];
     for (door, status, reasons) in cases {
         house.idp_a.door("/token", Some(door.clone()));
@@ -43,6 +43,65 @@ async fn h20_whatever_the_token_endpoint_answers_is_refused() {
         what.truncate(60);
         ann_is_refused(&house, status, reasons, &what).await;
     }
+}
+
+#[tokio::test]
+async fn h20_what_went_wrong_after_the_redirect_is_told_in_the_trail() {
+    let house = House::opens().await;
+    let error = |code: &str| json!({ "error": code, "error_description": "for nobody's log" }).to_string();
+    let answers = |status: u16, body: &str| Some(Door::Answer(status, body.to_owned()));
+    let (odd, cut) = (format!("no <b>\n{}", "x".repeat(100)), format!("nob{}", "x".repeat(37)));
+    let back = |code: &str| Says::truth().response("error", Some(code)).response("code", None);
+    let fine = Says::truth;
+    let away = ("unreachable", "token_endpoint_status");
+    for (door, says, status, reason, (name, told)) in [
+        (
+            answers(401, &error("invalid_client")),
+            fine(),
+            401,
+            "token_endpoint_invalid_client",
+            ("idp_error", "invalid_client"),
+        ),
+        (
+            answers(400, &error("invalid_grant")),
+            fine(),
+            401,
+            "token_endpoint_invalid_grant",
+            ("idp_error", "invalid_grant"),
+        ),
+        (answers(400, &error(&odd)), fine(), 401, "token_endpoint_refused", ("idp_error", &*cut)),
+        (answers(500, ""), fine(), 502, "idp_unreachable", away),
+        (answers(503, "<!doctype html>"), fine(), 502, "idp_unreachable", away),
+        (answers(503, &error("temporarily_unavailable")), fine(), 502, "idp_unreachable", away),
+        (None, back("access_denied"), 403, "idp_refused", ("idp_error", "access_denied")),
+        (None, back("server_error"), 502, "idp_failed", ("idp_error", "server_error")),
+        (None, back(&odd), 403, "idp_refused", ("idp_error", &cut)),
+    ] {
+        house.idp_a.door("/token", door);
+        house.idp_a.says(says);
+        is_told(&house, status, reason, name, told).await;
+    }
+    // Its keys are other ones now, and it does not say which.
+    house.idp_a.says(Says::truth());
+    house.idp_a.door("/token", None);
+    let ask = Application::rp1(&house).asks();
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    ask.redeems(&arrival).await;
+    house.idp_a.rotates(Key::new(Algorithm::RS256, "second"));
+    house.idp_a.door("/jwks", Some(Door::Status(500)));
+    house.turn_clock(61);
+    is_told(&house, 502, "idp_unreachable", "unreachable", "jwks_uri").await;
+}
+
+async fn is_told(house: &House, status: u16, reason: &str, name: &str, told: &str) {
+    let before = house.before().await;
+    let asks = Application::rp1(house).asks();
+    let arrival = Person::new("ann@a.test").follows(&asks).await;
+    assert_eq!(arrival.status(), status, "{reason}: {}", arrival.told());
+    house.refused(&before, reason).await;
+    let event = house.events_since(&before).await.remove(0);
+    assert_eq!(event.detail[name], json!(told), "{reason}: {:?}", event.detail);
+    assert!(!event.detail.to_string().contains("nobody's log"), "{:?}", event.detail);
 }
 
 #[tokio::test]

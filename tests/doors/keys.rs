@@ -10,8 +10,12 @@ use behalf::foundation::id::ProjectId;
 use behalf::foundation::random::Random;
 use behalf::keys::keyring::ALGORITHMS;
 use behalf::keys::proof::ProofError;
+use behalf::model::project::Project;
 use behalf::protocol::jose::{Algorithm, Jws, Typ};
+use behalf::store::durable::engine::StoreError;
 use behalf::store::durable::projects;
+
+use crate::house::postgres;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -24,6 +28,14 @@ fn settings(folder: &Path) -> Config {
 
 async fn open(folder: &Path, clock: &Clock) -> Result<Broker, StartError> {
     Broker::open(settings(folder), clock.clone(), Random::System).await
+}
+
+async fn open_on(folder: &Path, database: Option<&postgres::Database>, clock: &Clock) -> Broker {
+    let mut config = settings(folder);
+    if let Some(database) = database {
+        config.database.url = database.url();
+    }
+    Broker::open(config, clock.clone(), Random::System).await.unwrap()
 }
 
 async fn project(broker: &Broker) -> ProjectId {
@@ -97,6 +109,79 @@ async fn keys_rotate_on_demand_ahead_or_at_once() {
     assert_eq!(sign(&broker, project).await.0, third, "the announced one never signs");
     let published = broker.keyring.of(project).await.unwrap().public().keys().len();
     assert_eq!(published, 3, "and what was replaced is not believed for longer than a token lives");
+}
+
+#[tokio::test]
+async fn h18_where_no_key_signs_the_first_one_signs_at_once() {
+    for at_once in [false, true] {
+        for database in [None, Some(postgres::Database::empty().await)] {
+            let (home, clock) = (tempfile::tempdir().unwrap(), noon());
+            let broker = open_on(home.path(), database.as_ref(), &clock).await;
+            let project = project(&broker).await;
+            let made = broker.keyring.rotate(project, None, at_once).await.unwrap();
+            assert_eq!(made, ALGORITHMS.map(|algorithm| (algorithm, broker.now())), "before the first use");
+            let (first, token) = sign(&broker, project).await;
+            assert!(is_readable(&broker, project, &token).await);
+            let keys = broker.keyring.of(project).await.unwrap();
+            assert_eq!(keys.public().keys().len(), 3);
+            assert!(ALGORITHMS.iter().all(|algorithm| keys.signing(*algorithm, broker.now()).is_ok()));
+            // The next one is published ahead as ever.
+            let made = broker.keyring.rotate(project, None, at_once).await.unwrap();
+            let ahead = if at_once { Duration::from_secs(120) } else { DAY };
+            assert_eq!(made, ALGORITHMS.map(|algorithm| (algorithm, broker.now().plus(ahead))));
+            assert_eq!(sign(&broker, project).await.0, first);
+        }
+    }
+}
+
+#[tokio::test]
+async fn h18_a_key_of_one_algorithm_leaves_the_others_to_their_first_use() {
+    let (home, clock) = (tempfile::tempdir().unwrap(), noon());
+    let broker = open(home.path(), &clock).await.unwrap();
+    let project = project(&broker).await;
+    let made = broker.keyring.rotate(project, Some(Algorithm::ES256), false).await.unwrap();
+    assert_eq!(made, [(Algorithm::ES256, broker.now())]);
+    let keys = broker.keyring.of(project).await.unwrap();
+    assert!(ALGORITHMS.iter().all(|algorithm| keys.signing(*algorithm, broker.now()).is_ok()));
+    assert_eq!(keys.public().keys().len(), 3);
+}
+
+#[tokio::test]
+async fn h18_two_nodes_that_begin_at_once_sign_at_once_with_the_same_key() {
+    for database in [None, Some(postgres::Database::empty().await)] {
+        let (home, clock) = (tempfile::tempdir().unwrap(), noon());
+        let one = open_on(home.path(), database.as_ref(), &clock).await;
+        let other = open_on(home.path(), database.as_ref(), &clock).await;
+        let project = project(&one).await;
+        let (first, _) = tokio::join!(one.keyring.rotate(project, None, false), other.keyring.of(project));
+        assert_eq!(first.unwrap().len(), 3, "what was asked for is done");
+        let (here, there) = (sign(&one, project).await, sign(&other, project).await);
+        assert_eq!(here.0, there.0);
+        assert!(is_readable(&one, project, &there.1).await && is_readable(&other, project, &here.1).await);
+        for node in [&one, &other] {
+            let keys = node.keyring.of(project).await.unwrap();
+            assert!(ALGORITHMS.iter().all(|algorithm| keys.signing(*algorithm, node.now()).is_ok()));
+        }
+
+        // Two operators at once: each gets a key, and the second one's is announced.
+        let second = ProjectId::new(&Random::System, one.now());
+        make_project(&one, second).await;
+        let (here, there) =
+            tokio::join!(one.keyring.rotate(second, None, false), other.keyring.rotate(second, None, false));
+        let (here, there) = (here.unwrap(), there.unwrap());
+        assert_eq!((here.len(), there.len()), (3, 3));
+        let begun = here.iter().chain(&there).filter(|(_, signs_from)| *signs_from == one.now()).count();
+        assert_eq!(begun, 3, "{here:?} {there:?}");
+        assert_eq!(sign(&one, second).await.0, sign(&other, second).await.0);
+    }
+}
+
+async fn make_project(broker: &Broker, id: ProjectId) {
+    let found = projects::by_slug(&mut &broker.db, "default").await.unwrap().unwrap();
+    let another = Project { id, slug: "another".into(), ..found };
+    let written: Result<(), StoreError> =
+        broker.db.write(async move |tx| projects::insert(tx, &another).await).await;
+    written.unwrap();
 }
 
 #[tokio::test]

@@ -939,6 +939,28 @@ fn a_command_that_nobody_listens_to_does_what_it_was_told() {
     }
 }
 
+/// Every command that reads, where there is nothing yet to be read.
+fn only_looks(folder: &Path) {
+    for (arguments, success, told) in [
+        (["key", "list"].as_slice(), true, "default: none yet; the first use makes them"),
+        (&["domain", "list"], true, "No domain is claimed."),
+        (&["token", "list"], true, ""),
+        (&["audit", "verify"], false, "database"),
+        (&["saml", "refusals"], false, "database"),
+    ] {
+        let output = behalf(folder, arguments);
+        assert_eq!(output.status.success(), success, "{arguments:?}: {}", text(&output));
+        assert!(text(&output).contains(told), "{arguments:?}: {}", text(&output));
+    }
+}
+
+#[test]
+fn what_only_looks_makes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    only_looks(folder.path());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_makes_nothing_in_postgresql() {
     let database = postgres::Database::empty().await;
@@ -957,6 +979,7 @@ async fn a_check_makes_nothing_in_postgresql() {
     assert!(text(&checked).contains("nothing is in it yet; the first start makes it"), "{}", text(&checked));
     let planned = behalf(folder.path(), &["apply", "house.toml", "--plan"]);
     assert!(planned.status.success(), "{}", text(&planned));
+    only_looks(folder.path());
     assert_eq!(tables().await, 0);
     assert!(!folder.path().join("keys").exists());
 

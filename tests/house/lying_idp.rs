@@ -71,6 +71,8 @@ struct Outing {
 #[derive(Clone, Debug)]
 pub enum Door {
     Status(u16),
+    /// A status and a body, JSON by its label.
+    Answer(u16, String),
     /// A body of another making, as JSON by its label.
     Body(String),
     /// As many bytes, and a JSON object at first sight.
@@ -388,6 +390,9 @@ async fn knocked(State(me): Me, request: Request, next: Next) -> Response {
     match door {
         None => next.run(request).await,
         Some(Door::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Door::Answer(status, body)) => {
+            (StatusCode::from_u16(status).unwrap(), json_text(body)).into_response()
+        }
         Some(Door::Body(body)) => json_text(body),
         Some(Door::Huge(size)) => json_text(format!("{{\"padding\":\"{}\"}}", "x".repeat(size))),
         Some(Door::Redirect(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),

@@ -825,6 +825,47 @@ async fn s1_w3_what_one_organization_sets_up_changes_nothing_for_the_people_of_o
 }
 
 #[tokio::test]
+async fn s3_35_a_file_that_gives_somebody_two_organizations_of_an_exclusive_project_is_refused() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let own = "display_name = \"Acme Cloud\"\nmembership_mode = \"exclusive\"\n";
+        let house = Plan::on(engine).with("display_name = \"Acme Cloud\"\n", own).build().await;
+        let ask = Application::rp1(&house).asks();
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        ask.redeems(&arrival).await;
+        let head = "[project]\nslug = \"default\"\n\n";
+        let connection = |slug: &str, owner: &str, assigned: &str| {
+            format!(
+                "[connection.{slug}]\n{owner}type = \"oidc\"\nissuer = \"{{idp_a}}\"\nclient_id = \"behalf\"\n\
+                 client_secret = {{ env = \"CA_SECRET\" }}\njit = \"create_and_join\"\n\
+                 assign_organizations = [{assigned}]\n"
+            )
+        };
+        let of_a = "organization = \"org-a\"\n";
+        let twice = "[organization.org-b]\nmembers = [{ email = \"new@a.test\" }]\n[organization.org-c]\nmembers = \
+                     [{ email = \"NEW@a.test\" }]\n";
+        for (place, told, text) in [
+            (
+                "6:",
+                "ann@a.test has a membership of org-a already",
+                "[organization.org-c]\nmembers = [\n  { email = \"Ann@a.test\" },\n]\n".to_owned(),
+            ),
+            ("7:", "line 5 lists new@a.test in org-b", twice.to_owned()),
+            ("11:", "nobody can join org-c as well", connection("ca", of_a, "\"org-a\", \"org-c\"")),
+            ("10:", "nobody can join org-c as well", connection("social", "", "\"org-b\", \"org-c\"")),
+        ] {
+            let before = house.before().await;
+            let error = house.tries(&format!("{head}{text}")).await.unwrap_err();
+            let lines: Vec<_> = error.lines().collect();
+            assert!(lines.len() == 1 && lines[0].contains(place) && lines[0].contains(told), "{error}");
+            house.unchanged(&before).await;
+        }
+        // What may be, is taken.
+        house.provision(&house.file).await;
+        house.provision(&format!("{head}{}", connection("social", "", "\"org-c\""))).await;
+    }
+}
+
+#[tokio::test]
 async fn s3_35_an_address_is_one_users_in_an_organization_and_may_be_anothers_in_another() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let own = "display_name = \"Acme Cloud\"\nmembership_mode = \"exclusive\"\n";

@@ -21,14 +21,12 @@ use crate::web::browser;
 use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
 
-/// Where an answer may go: the redirect URI that the request names, if it is registered, or the only one there is.
+/// Where an answer may go: the redirect URI that the request names, if it is registered. One that names none is answered
+/// nowhere, however many there are (OpenID Connect Core, section 3.1.2.1).
 pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Result<String, Refusal> {
     let registered = &application.settings.redirect_uris;
-    match (requested, registered.as_slice()) {
-        (Some(uri), _) if registered.iter().any(|one| one.matches(uri)) => Ok(uri.to_owned()),
-        (None, [only]) => Ok(only.as_str().to_owned()),
-        _ => Err(Refusal::BadRedirectUri),
-    }
+    let named = requested.filter(|uri| registered.iter().any(|one| one.matches(uri)));
+    named.map(str::to_owned).ok_or(Refusal::BadRedirectUri)
 }
 
 /// What the application asks for, if it may.
@@ -36,7 +34,6 @@ pub fn asked(
     application: &Application,
     request: Request,
     redirect_uri: String,
-    redirect_uri_given: bool,
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
     let settings = &application.settings;
@@ -57,7 +54,7 @@ pub fn asked(
     Ok(Asked {
         application: application.id,
         redirect_uri,
-        redirect_uri_given,
+        redirect_uri_given: true,
         state,
         nonce: request.nonce.clone(),
         scopes,

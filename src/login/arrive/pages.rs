@@ -75,10 +75,9 @@ async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
         authorization::addressed(params).map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let application = enabled(visitor, addressed.client_id).await?;
     let uri = redirect_uri(&application, addressed.redirect_uri)?;
-    let given = addressed.redirect_uri.is_some();
     let state = state(params);
     let silent = is_silent(params).then(|| Silent::new(&uri, state.as_ref().ok().copied().flatten()));
-    match (welcomed(visitor, params, application, &uri, given, state).await, silent) {
+    match (welcomed(visitor, params, application, &uri, state).await, silent) {
         (Err(stop), Some(silent)) => Ok(Arrival::TurnedAway(silent.tell(visitor, stop).await)),
         (arrival, _) => arrival,
     }
@@ -94,13 +93,11 @@ async fn welcomed(
     params: &Params,
     application: Application,
     uri: &str,
-    given: bool,
     state: Result<Option<&str>, OAuthError>,
 ) -> Result<Arrival, Stop> {
     let checked = match &state {
-        Ok(state) => authorization::request(params).and_then(|request| {
-            asked(&application, request, uri.to_owned(), given, state.map(str::to_owned))
-        }),
+        Ok(state) => authorization::request(params)
+            .and_then(|request| asked(&application, request, uri.to_owned(), state.map(str::to_owned))),
         Err(error) => Err(error.clone()),
     };
     let checked = match checked {

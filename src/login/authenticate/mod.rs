@@ -182,9 +182,11 @@ struct SignIn {
 }
 
 /// By what right the connection asserts the address.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Claimed {
     domain: Option<DomainId>,
+    /// The domain of an address that the provider itself calls unproved.
+    unproved: Option<DomainId>,
     /// Whether the domain's owner wants the address to count as proved, and the provider does not deny it.
     trusted: bool,
     /// Whether somebody may join by it.
@@ -198,6 +200,7 @@ impl SignIn {
         self.use_up(tx, &connection).await?;
         let claimed = self.domain_rule(tx, &connection).await?;
         let (user, identity, not_joined) = self.user(tx, &connection, claimed).await?;
+        self.takes_no_address(tx, user, claimed).await?;
         self.is_who_was_meant(tx, user).await?;
         let session = self.session(tx, user, identity).await?;
         // Together: an answer that fails must not cost the person the session.
@@ -275,14 +278,27 @@ impl SignIn {
                 let trusted = domain.trust_since.is_some() && self.found.proof.vouched;
                 // What the provider calls unproved is nobody's, and keeps it from nobody.
                 let auto_join = trusted && domain.auto_join_since.is_some();
-                Ok(Claimed { domain: self.found.proof.vouched.then_some(domain.id), trusted, auto_join })
+                let vouched = self.found.proof.vouched;
+                let (proved, unproved) = (vouched.then_some(domain.id), (!vouched).then_some(domain.id));
+                Ok(Claimed { domain: proved, unproved, trusted, auto_join })
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::held(tx, self.keep.project.id, email.domain()).await? {
                 Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
-                None => Ok(Claimed { domain: None, trusted: false, auto_join: false }),
+                None => Ok(Claimed::default()),
             },
-            (None, None) => Ok(Claimed { domain: None, trusted: false, auto_join: false }),
+            (None, None) => Ok(Claimed::default()),
+        }
+    }
+
+    /// Nor does anybody come under an address that is proved to be somebody else's, by saying that it is unproved
+    /// (threats C02): applications would read it beside the organization of its domain. What was written until here is
+    /// undone.
+    async fn takes_no_address(&self, tx: &mut Tx<'_>, user: UserId, claimed: Claimed) -> Result<(), Undone> {
+        let (Some(domain), Some(email)) = (claimed.unproved, &self.found.proof.email) else { return Ok(()) };
+        match users::is_anothers(tx, self.keep.project.id, domain, email, user).await? {
+            true => Err(Refusal::EmailInUse.into()),
+            false => Ok(()),
         }
     }
 

@@ -46,6 +46,15 @@ pub async fn any_of(db: &mut impl Read, user: UserId) -> Result<bool, StoreError
     Ok(db.one("SELECT 1 FROM memberships WHERE user_id = $1 LIMIT 1", params![user]).await?.is_some())
 }
 
+/// An organization that the user has a membership of, of any status: in an exclusive project the only one.
+pub async fn an_organization_of(
+    db: &mut impl Read,
+    user: UserId,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let sql = "SELECT organization_id FROM memberships WHERE user_id = $1 ORDER BY organization_id LIMIT 1";
+    db.one(sql, params![user]).await?.map(|row| row.get(0)).transpose()
+}
+
 /// The same, locked against every other change of it.
 pub async fn locked(
     tx: &mut Tx<'_>,

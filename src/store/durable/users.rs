@@ -84,6 +84,18 @@ pub async fn disable(
     Ok(())
 }
 
+/// Whether this claim of its domain has proved the address to be another user's. It says nothing of who that is.
+pub async fn is_anothers(
+    db: &mut impl Read,
+    project: ProjectId,
+    domain: DomainId,
+    email: &Email,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM users WHERE project_id = $1 AND email_claim = $2 AND id <> $3";
+    Ok(db.one(sql, params![project, email_claim(domain, email), user]).await?.is_some())
+}
+
 fn claim(user: &User, proved_by: Option<DomainId>) -> Option<String> {
     Some(email_claim(proved_by?, user.email.as_ref()?))
 }

@@ -8,12 +8,13 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AuthType, AuthorizationCode, ClientId, IssuerUrl, Nonce, OAuth2TokenResponse,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenResponse, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, StandardErrorResponse, TokenResponse, TokenUrl,
 };
 
 use super::provider::Provider;
 use super::{Authentication, authentication, callback, client, facts};
-use crate::egress::http::Request;
+use crate::egress::http::{EgressError, Request};
+use crate::egress::openid::Watched;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
@@ -80,7 +81,9 @@ async fn ask(
     let provider = Provider::of(visitor.broker(), connection).await?;
     check_issuer(connection, &provider, get("iss")?)?;
     if let Some(error) = get("error")? {
-        return Err(Refusal::IdpRefused(printable(error)).into());
+        let error = printable(error);
+        tracing::warn!(connection = %connection.id, error, "an identity provider sent somebody back with an error");
+        return Err(Refusal::IdpRefused(error).into());
     }
     let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
     let answer = redeem(visitor, connection, &provider, awaited, code, heard).await?;
@@ -162,23 +165,51 @@ async fn redeem(
             .add_extra_param("client_assertion_type", JWT_BEARER)
             .add_extra_param("client_assertion", jwt);
     }
-    // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
-    request.request_async(&broker.http).await.map_err(|error| {
-        Stop::Refused(match error {
-            RequestTokenError::ServerResponse(answer) => {
-                // It says of us that we are not who we say: no code that somebody makes up brings it to that.
-                if matches!(answer.error(), CoreErrorResponseType::InvalidClient) {
-                    *heard = Heard::Answer;
-                }
-                Refusal::IdpAnswerInvalid("token_endpoint_refused")
-            }
-            RequestTokenError::Request(error) => {
-                names::egress_refused(error.reason());
-                Refusal::IdpUnreachable("token_endpoint")
-            }
-            _ => Refusal::IdpAnswerInvalid("token_answer_malformed"),
-        })
+    let http = Watched::new(broker.http.clone());
+    let answer = request.request_async(&http).await;
+    answer.map_err(|error| {
+        let status = http.status();
+        let refusal = no_tokens(status, &error, heard);
+        // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
+        tracing::warn!(
+            connection = %connection.id,
+            status,
+            reason = refusal.name(),
+            unreachable = refusal.unreachable(),
+            error = said(&error),
+            "an identity provider gave no tokens"
+        );
+        refusal.into()
     })
+}
+
+type TokenError = RequestTokenError<EgressError, StandardErrorResponse<CoreErrorResponseType>>;
+
+/// Why there are no tokens: nobody is there, somebody is who cannot now, who does not want to, or who cannot be read.
+fn no_tokens(status: u16, error: &TokenError, heard: &mut Heard) -> Refusal {
+    match error {
+        RequestTokenError::Request(error) => {
+            names::egress_refused(error.reason());
+            Refusal::IdpUnreachable("token_endpoint")
+        }
+        _ if status == 429 || status >= 500 => Refusal::IdpUnreachable("token_endpoint_status"),
+        RequestTokenError::ServerResponse(answer) => {
+            // It says of us that we are not who we say: no code that somebody makes up brings it to that.
+            if matches!(answer.error(), CoreErrorResponseType::InvalidClient) {
+                *heard = Heard::Answer;
+            }
+            Refusal::TokenRefused(printable(answer.error().as_ref()))
+        }
+        _ => Refusal::IdpAnswerInvalid("token_answer_malformed"),
+    }
+}
+
+/// The error code in the answer, if there is one.
+fn said(error: &TokenError) -> Option<String> {
+    match error {
+        RequestTokenError::ServerResponse(answer) => Some(printable(answer.error().as_ref())),
+        _ => None,
+    }
 }
 
 /// The ID token, by our own strict reader: algorithm, key, the type of every claim, times, issuer, audience, nonce.

@@ -61,7 +61,7 @@ struct Failure {
 
 impl Failure {
     fn of(refusal: &Refusal) -> Self {
-        let found = refusal.unreachable().map(str::to_owned);
+        let found = refusal.unreachable().or(refusal.idp_error()).map(str::to_owned);
         Self { reason: refusal.name().to_owned(), expected: None, found }
     }
 }

@@ -51,6 +51,7 @@ impl Plan<'_, '_> {
         let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
             return Ok(None);
         };
+        self.check_assigned(part, organization, &assign_organizations);
         let upstream = match &part.upstream {
             UpstreamPart::Oidc(oidc) => {
                 self.check_addresses(oidc);
@@ -66,6 +67,27 @@ impl Plan<'_, '_> {
             leeway: part.leeway,
             silent_sign_in: part.silent_sign_in,
         }))
+    }
+
+    /// In an exclusive project people join one organization, the connection's own if it has one: no further one would
+    /// ever be joined.
+    fn check_assigned(
+        &mut self,
+        part: &ConnectionPart,
+        own: Option<OrganizationId>,
+        assigned: &[OrganizationId],
+    ) {
+        let Some(only) = own.or(assigned.first().copied()).filter(|_| self.is_exclusive()) else { return };
+        for (name, id) in part.assign_organizations.iter().zip(assigned) {
+            if *id != only {
+                let joined = self.names.get(&only.to_string()).cloned().unwrap_or_default();
+                let message = format!(
+                    "nobody can join {} as well: the project is exclusive, and who comes by {} joins {joined}",
+                    name.value, part.slug.value
+                );
+                self.refuse(name.at, message);
+            }
+        }
     }
 
     /// Addresses that would never be asked are refused here, not at the first login (threats C27).

@@ -30,7 +30,7 @@ use crate::foundation::random::Random;
 use crate::keys::keyring::Keyring;
 use crate::manage::refused::Refused;
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
-use crate::model::project::Project;
+use crate::model::project::{MembershipMode, Project};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::web::reply;
 
@@ -176,6 +176,10 @@ impl Plan<'_, '_> {
             request: None,
             now: self.tools.now,
         }
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.project.settings.membership_mode == MembershipMode::Exclusive
     }
 
     fn created(&mut self, noun: &'static str, name: impl Into<String>) {
