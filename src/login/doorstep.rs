@@ -81,12 +81,7 @@ pub async fn named(
 }
 
 /// The page for what is no form with a message. It is written down as `action`, for the connection's administrator.
-pub async fn unread(
-    visitor: &Visitor,
-    id: &str,
-    action: &'static str,
-    unreadable: &Unreadable,
-) -> Response {
+pub async fn unread(visitor: &Visitor, id: &str, action: &'static str, unreadable: &Unreadable) -> Response {
     let connection = match named(visitor, id, action, |_| None).await {
         Ok(connection) => connection,
         Err(page) => return page,

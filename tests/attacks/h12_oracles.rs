@@ -116,7 +116,9 @@ async fn h12_who_can_sign_a_response_learns_nothing_of_an_assertion_that_is_some
         let noise = encrypted_to(&asked.encryption, "no XML at all", cipher, Oaep::Mgf1p);
         let signed = caught(Signs::Assertion);
         let unsigned = caught(Signs::Nothing);
-        for hidden in [&noise, &signed, &unsigned, &bent(&signed, "CipherValue", 1), &bent(&unsigned, "CipherValue", 1)] {
+        for hidden in
+            [&noise, &signed, &unsigned, &bent(&signed, "CipherValue", 1), &bent(&unsigned, "CipherValue", 1)]
+        {
             let xml = ours.answers_after(&asked, &Says::that("ann@a.test").signing(signs), |xml| {
                 xml.replacen(&element(&xml, "Assertion").to_owned(), hidden, 1)
             });

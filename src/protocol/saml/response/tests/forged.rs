@@ -293,7 +293,8 @@ fn c10_what_was_decrypted_is_held_against_every_rule() {
         }
     }
     let shared = Expected { naming: &[], ..expected_encrypted() };
-    for later in [Expected { idp_entity_id: "urn:x", ..shared }, Expected { sp_entity_id: "urn:x", ..shared }] {
+    for later in [Expected { idp_entity_id: "urn:x", ..shared }, Expected { sp_entity_id: "urn:x", ..shared }]
+    {
         let told = read(sealed(&assertion, false).as_bytes(), &later).unwrap_err();
         let is_of_the_response = later.idp_entity_id == "urn:x";
         let wanted = if is_of_the_response { Check::IssuerResponse } else { Check::Undecryptable };
