@@ -64,7 +64,8 @@ async fn s3_34_a_provider_that_would_have_to_ask_is_told_as_login_required() {
     assert_eq!(arrival.told_application("state").as_deref(), ask.value("state"));
     assert!(arrival.pages.is_empty(), "{}", arrival.told());
     house.unchanged(&before).await;
-    let events = house.events_since(&before).await;
+    let mut events = house.events_since(&before).await;
+    events.sort_by(|one, other| one.action.cmp(&other.action));
     let told: Vec<_> = events.iter().map(|event| (event.action.as_str(), event.reason.as_deref())).collect();
     let reason = Some("login_required");
     assert_eq!(told, [("login.provider_would_ask", reason), ("login.refused", reason)]);
