@@ -13,6 +13,7 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::Digest;
 use behalf::store::durable::engine::{Age, Database, Lock, StoreError, Tx, params};
 use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// An empty store that ends with its test.
 pub struct Empty {
@@ -527,6 +528,71 @@ pub async fn on_sqlite_a_writer_is_told_that_another_process_holds_the_file() {
     assert_eq!(parents(&db).await, 0, "readers go on");
     other.execute_batch("COMMIT").unwrap();
     parent(&db, "p").await;
+}
+
+/// A way to a server that can stand still without anybody's being told.
+async fn way_to(server: std::net::SocketAddr) -> (u16, tokio::sync::watch::Sender<bool>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stands_still, told) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = tokio::net::TcpStream::connect(server).await.unwrap();
+            let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+            tokio::spawn(carried(from_near, to_far, told.clone()));
+            tokio::spawn(carried(from_far, to_near, told.clone()));
+        }
+    });
+    (port, stands_still)
+}
+
+async fn carried(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut stands_still: tokio::sync::watch::Receiver<bool>,
+) {
+    let mut piece = [0; 4_096];
+    while let Ok(size @ 1..) = from.read(&mut piece).await {
+        if stands_still.wait_for(|still| !still).await.is_err() || to.write_all(&piece[..size]).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+pub async fn on_postgresql_a_server_that_says_nothing_is_not_waited_for() {
+    on_postgresql(|place| async move {
+        let mut url = url::Url::parse(&place.url).unwrap();
+        let server = (url.host_str().unwrap(), url.port().unwrap_or(5_432));
+        let server = tokio::net::lookup_host(server).await.unwrap().next().unwrap();
+        let (port, stands_still) = way_to(server).await;
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(port)).unwrap();
+        let store =
+            Empty::at(config::Database { url: url.into(), connections: 1, statement_timeout: 1 }).await;
+        tables(&store.db).await;
+        parent(&store.db, "p").await;
+
+        stands_still.send_replace(true);
+        let is_away = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+        assert!(is_away(&store.db.ping().await.unwrap_err()), "on a connection that there was");
+        assert!(is_away(&store.db.ping().await.unwrap_err()), "on a new one");
+        stands_still.send_replace(false);
+        assert_eq!(parents(&store.db).await, 1, "nobody else gets a connection that owes an answer");
+
+        let still = stands_still.clone();
+        let half_way = store.db.write(async move |tx| {
+            add_parent(tx, "q").await?;
+            still.send_replace(true);
+            add_parent(tx, "r").await
+        });
+        assert!(is_away(&half_way.await.unwrap_err()));
+        stands_still.send_replace(false);
+        assert_eq!(parents(&store.db).await, 1, "nothing of it happened");
+        parent(&store.db, "q").await;
+    })
+    .await;
 }
 
 #[tokio::test]

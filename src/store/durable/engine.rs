@@ -304,7 +304,11 @@ pub struct Tx<'c> {
 
 enum Session<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres { transaction: &'c deadpool_postgres::Transaction<'c>, writes: bool },
+    Postgres {
+        transaction: &'c deadpool_postgres::Transaction<'c>,
+        patience: &'c postgres::Patience,
+        writes: bool,
+    },
 }
 
 impl<'c> Tx<'c> {
@@ -312,8 +316,12 @@ impl<'c> Tx<'c> {
         Self { session: Session::Sqlite(connection), doomed: false }
     }
 
-    fn postgres(transaction: &'c deadpool_postgres::Transaction<'c>, writes: bool) -> Self {
-        Self { session: Session::Postgres { transaction, writes }, doomed: false }
+    fn postgres(
+        transaction: &'c deadpool_postgres::Transaction<'c>,
+        patience: &'c postgres::Patience,
+        writes: bool,
+    ) -> Self {
+        Self { session: Session::Postgres { transaction, patience, writes }, doomed: false }
     }
 
     /// The one row of a `SELECT`, or of an `INSERT`, `UPDATE` or `DELETE` with `RETURNING`.
@@ -327,7 +335,9 @@ impl<'c> Tx<'c> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let found = match &mut self.session {
             Session::Sqlite(connection) => sqlite::all(connection, sql, params),
-            Session::Postgres { transaction, .. } => postgres::all(*transaction, sql, params).await,
+            Session::Postgres { transaction, patience, .. } => {
+                postgres::all(*transaction, patience, sql, params).await
+            }
         };
         self.note(found)
     }
@@ -338,7 +348,9 @@ impl<'c> Tx<'c> {
         STATEMENTS.fetch_add(1, Ordering::Relaxed);
         let touched = match &mut self.session {
             Session::Sqlite(connection) => sqlite::execute(connection, sql, params),
-            Session::Postgres { transaction, .. } => postgres::execute(transaction, sql, params).await,
+            Session::Postgres { transaction, patience, .. } => {
+                postgres::execute(transaction, patience, sql, params).await
+            }
         };
         self.note(touched)
     }
@@ -347,11 +359,11 @@ impl<'c> Tx<'c> {
     /// no lock; neither does a transaction that only reads its snapshot.
     pub async fn lock(&mut self, lock: Lock, table: &'static str, id: &str) -> Result<(), StoreError> {
         self.may_go_on()?;
-        let Session::Postgres { transaction, writes: true } = &self.session else { return Ok(()) };
+        let Session::Postgres { transaction, patience, writes: true } = &self.session else { return Ok(()) };
         // Weaker than FOR UPDATE, which would hold up every insert that only refers to the row.
         let strength = if lock == Lock::Shared { "SHARE" } else { "NO KEY UPDATE" };
         let sql = format!("SELECT 1 FROM {table} WHERE id = $1 FOR {strength}");
-        let locked = postgres::lock(transaction, &sql, id).await;
+        let locked = postgres::lock(transaction, patience, &sql, id).await;
         self.note(locked)
     }
 

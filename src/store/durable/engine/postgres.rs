@@ -2,12 +2,13 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
     GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction,
 };
-use futures_util::TryStreamExt;
+use futures_util::{TryFutureExt, TryStreamExt};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::config::SslMode;
@@ -24,8 +25,37 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Held while the schema is brought up to date, so that two nodes can start at once. Any number of ours.
 const MIGRATION_LOCK: i64 = 0x6265_6861_6c66;
 
+/// What a statement may take on our side beyond what the server allows it: then the server is one that says nothing.
+const SILENCE: Duration = Duration::from_secs(2);
+
 pub(super) struct Postgres {
     pool: Pool,
+    /// How long the server lets a statement run.
+    statement_timeout: Duration,
+}
+
+/// How long is waited for the answers on one connection. A server that is there and does not answer (a machine that
+/// stands still, a network that drops what it is given) holds nobody up for longer than one that is slow.
+pub(super) struct Patience {
+    limit: Duration,
+    lost: AtomicBool,
+}
+
+impl Patience {
+    async fn with<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.limit, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.lost.store(true, Ordering::Relaxed);
+                Err(StoreError::Unavailable("PostgreSQL does not answer".into()))
+            }
+        }
+    }
+
+    /// Whether an answer is still owed, so that the connection serves nobody else.
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
 }
 
 /// What a transaction may do and see.
@@ -39,9 +69,17 @@ pub(super) enum Mode {
 impl Postgres {
     /// Connects, and brings the schema up to date.
     pub(super) async fn open(settings: &crate::config::Database) -> Result<Self, StoreError> {
-        let postgres = Self { pool: pool(settings)? };
+        let postgres = Self::new(settings)?;
         postgres.migrate().await?;
         Ok(postgres)
+    }
+
+    fn new(settings: &crate::config::Database) -> Result<Self, StoreError> {
+        Ok(Self { pool: pool(settings)?, statement_timeout: statement_timeout(settings) })
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { limit: self.statement_timeout + SILENCE, lost: AtomicBool::new(false) }
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -64,7 +102,10 @@ impl Postgres {
     }
 
     pub(super) async fn all(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        all(&self.client().await?, sql, params).await
+        let (client, patience) = (self.client().await?, self.patience());
+        let found = all(&client, &patience, sql, params).await;
+        throw_away_if_lost(client, &patience);
+        found
     }
 
     /// Dropped half-way, the transaction is rolled back before its connection serves anybody else.
@@ -73,21 +114,40 @@ impl Postgres {
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
         E: From<StoreError>,
     {
-        let mut client = self.client().await?;
+        let (mut client, patience) = (self.client().await?, self.patience());
+        let outcome = Self::transact_on(&mut client, &patience, mode, work).await;
+        throw_away_if_lost(client, &patience);
+        outcome
+    }
+
+    async fn transact_on<T, E, F>(
+        client: &mut Object,
+        patience: &Patience,
+        mode: Mode,
+        work: F,
+    ) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+        E: From<StoreError>,
+    {
         let (isolation, read_only) = match mode {
             Mode::Write => (IsolationLevel::ReadCommitted, false),
             Mode::WriteOnSnapshot => (IsolationLevel::RepeatableRead, false),
             Mode::Read => (IsolationLevel::RepeatableRead, true),
         };
         let begin = client.build_transaction().isolation_level(isolation).read_only(read_only);
-        let transaction = begin.start().await.map_err(refused)?;
-        let mut tx = Tx::postgres(&transaction, !read_only);
+        let transaction = patience.with(begin.start().map_err(refused)).await?;
+        let mut tx = Tx::postgres(&transaction, patience, !read_only);
         let outcome = work(&mut tx).await;
         match tx.settle(outcome) {
-            Ok(value) => transaction.commit().await.map_err(refused).map(|()| value).map_err(E::from),
+            Ok(value) => {
+                patience.with(transaction.commit().map_err(refused)).await.map(|()| value).map_err(E::from)
+            }
+            // Its connection ends, and the transaction with it.
+            Err(error) if patience.is_lost() => Err(error),
             Err(error) => {
                 // If even this fails the connection is broken, and the pool throws it away.
-                let _ = transaction.rollback().await;
+                let _ = patience.with(transaction.rollback().map_err(refused)).await;
                 Err(error)
             }
         }
@@ -96,43 +156,70 @@ impl Postgres {
 
 /// See [`super::Database::age`].
 pub(super) async fn steps(settings: &crate::config::Database) -> Result<Option<Vec<Step>>, StoreError> {
-    let client = Postgres { pool: pool(settings)? }.client().await?;
-    let rows = match client.query(super::STEPS, &[]).await {
-        Ok(rows) if rows.is_empty() => return Ok(None),
-        Ok(rows) => rows,
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
-        Err(error) => return Err(refused(error)),
+    let postgres = Postgres::new(settings)?;
+    let (client, patience) = (postgres.client().await?, postgres.patience());
+    let asked = async {
+        match client.query(super::STEPS, &[]).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
+            answer => answer.map_err(refused),
+        }
     };
+    let rows = patience.with(asked).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
     let step = |row: &tokio_postgres::Row| {
         Ok(Step { version: row.try_get(0)?, name: row.try_get(1)?, checksum: row.try_get(2)? })
     };
     rows.iter().map(step).collect::<Result<_, _>>().map(Some).map_err(refused)
 }
 
+fn throw_away_if_lost(client: Object, patience: &Patience) {
+    if patience.is_lost() {
+        drop(Object::take(client));
+    }
+}
+
 pub(super) async fn all(
     client: &impl GenericClient,
+    patience: &Patience,
     sql: &'static str,
     params: &[Param<'_>],
 ) -> Result<Vec<Row>, StoreError> {
-    let statement = prepare(client, sql, params).await?;
-    let stream = client.query_raw(&statement, params).await.map_err(refused)?;
-    let rows: Vec<_> = stream.try_collect().await.map_err(refused)?;
+    let asked = async {
+        let statement = prepare(client, sql, params).await?;
+        let stream = client.query_raw(&statement, params).await.map_err(refused)?;
+        stream.try_collect::<Vec<_>>().await.map_err(refused)
+    };
+    let rows = patience.with(asked).await?;
     rows.iter().map(|row| owned(row, sql)).collect()
 }
 
 pub(super) async fn execute(
     transaction: &Transaction<'_>,
+    patience: &Patience,
     sql: &'static str,
     params: &[Param<'_>],
 ) -> Result<u64, StoreError> {
-    let statement = prepare(transaction, sql, params).await?;
-    transaction.execute_raw(&statement, params).await.map_err(refused)
+    let asked = async {
+        let statement = prepare(transaction, sql, params).await?;
+        transaction.execute_raw(&statement, params).await.map_err(refused)
+    };
+    patience.with(asked).await
 }
 
 /// Locks a row until the transaction ends.
-pub(super) async fn lock(transaction: &Transaction<'_>, sql: &str, id: &str) -> Result<(), StoreError> {
-    let statement = transaction.prepare_cached(sql).await.map_err(refused)?;
-    transaction.execute(&statement, &[&id]).await.map(drop).map_err(refused)
+pub(super) async fn lock(
+    transaction: &Transaction<'_>,
+    patience: &Patience,
+    sql: &str,
+    id: &str,
+) -> Result<(), StoreError> {
+    let asked = async {
+        let statement = transaction.prepare_cached(sql).await.map_err(refused)?;
+        transaction.execute(&statement, &[&id]).await.map(drop).map_err(refused)
+    };
+    patience.with(asked).await
 }
 
 async fn prepare(
@@ -153,7 +240,7 @@ async fn prepare(
 fn pool(settings: &crate::config::Database) -> Result<Pool, StoreError> {
     let mut config: Config =
         settings.url.parse().map_err(|_| StoreError::Url("not a PostgreSQL URL that can be read"))?;
-    let patience = Duration::from_secs(settings.statement_timeout.max(1));
+    let patience = statement_timeout(settings);
     let limits = format!(
         "{} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
         config.get_options().unwrap_or_default(),
@@ -170,6 +257,10 @@ fn pool(settings: &crate::config::Database) -> Result<Pool, StoreError> {
     let pool = Pool::builder(manager).runtime(Runtime::Tokio1).max_size(settings.connections.max(1));
     let pool = pool.wait_timeout(Some(patience)).create_timeout(Some(patience));
     pool.build().map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn statement_timeout(settings: &crate::config::Database) -> Duration {
+    Duration::from_secs(settings.statement_timeout.max(1))
 }
 
 /// The certificate is always checked, against the authorities that this machine trusts.
