@@ -162,12 +162,15 @@ pub struct Came<'a> {
 
 impl Came<'_> {
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
-    /// once more: until the signature is found good, nothing has happened.
+    /// once more: until the signature is found good, nothing has happened. So it is with whatever cannot be opened: whether
+    /// such a key signed the inside is not to be told from anything else (threats H12).
     pub async fn served<S: Serves>(&self, by: &S) -> Result<S::Served, Told> {
         let unknown = || stop(Refusal::AssertionRefused("connection"));
         let connection = self.connection.saml().ok_or_else(unknown)?;
         match by.serve(connection).await {
-            Err(Told::Diagnosis(diagnosis)) if diagnosis.is_of(Check::SignatureInvalid) => {
+            Err(Told::Diagnosis(diagnosis))
+                if diagnosis.is_of(Check::SignatureInvalid) || diagnosis.is_of(Check::Undecryptable) =>
+            {
                 match with_new_keys(self.visitor, connection).await.map_err(Told::Stop)? {
                     Some(newer) => by.serve(newer.saml().ok_or_else(unknown)?).await,
                     None => Err(diagnosis.into()),

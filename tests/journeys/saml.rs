@@ -6,12 +6,17 @@ use behalf::keys::saml_keyring::Begin;
 use behalf::model::project::DEFAULT_SLUG;
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use behalf::protocol::saml::names::{Binding, authn_context};
+use behalf::protocol::saml::signature::sign_enveloped;
 use behalf::store::durable::projects;
 use serde_json::{Value, json};
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
-use crate::house::lying_saml_idp::{Asked, Says, Signer, Signs, posts, sealed, sp_keys};
+use crate::house::lying_saml_idp::{
+    Asked, LyingSamlIdp, Says, Signer, Signs, encrypted_to, posts, sealed, sp_keys,
+};
+use crate::house::publisher::Publisher;
+use crate::house::surgery::element;
 
 fn set(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
@@ -336,6 +341,43 @@ async fn s3_34_a_provider_that_rolls_its_key_over_signs_by_either() {
         let arrival = bob.returns(&ask, &asked, xml).await;
         ask.redeems(&arrival).await;
     }
+}
+
+#[tokio::test]
+async fn s3_34_h12_a_new_key_within_what_is_encrypted_is_looked_for_like_whatever_cannot_be_opened() {
+    let plan = Plan::default();
+    let idp = LyingSamlIdp::new("cb", plan.clock.clone());
+    let publisher = Publisher::of(idp.metadata()).await;
+    let mut plan = plan.with_saml_keys("cb", &format!("metadata_url = \"{}\"\n", publisher.url));
+    plan.saml.insert("cb".to_owned(), idp);
+    let house = plan.build().await;
+    let (idp, next, rp1) =
+        (house.saml("cb"), Signer::new("next", house.clock.now()), Application::rp1(&house));
+    let by_next = |asked: &Asked| {
+        let to = Some((&asked.encryption, Cipher::Aes256Gcm, Oaep::Mgf1p));
+        sealed(&idp.plain(asked, &Says::that("bob@b.test")), &next, Signs::Assertion, to)
+    };
+    let nonsense = |asked: &Asked| {
+        let from = by_next(asked);
+        let inner = element(&from, "EncryptedAssertion");
+        let other = encrypted_to(&asked.encryption, "<x/>", Cipher::Aes256Gcm, Oaep::Mgf1p);
+        from.replacen(inner, &other, 1)
+    };
+    for sealed in [&by_next as &dyn Fn(&Asked) -> String, &nonsense] {
+        let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+        let asked = bob.leaves_for(&house, "cb", &ask).await;
+        let (before, hits) = (house.before().await, publisher.hits());
+        assert_eq!(bob.returns(&ask, &asked, sealed(&asked)).await.status(), 403);
+        house.refused(&before, "undecryptable").await;
+        assert_eq!(publisher.hits(), hits + 1, "it looked");
+        house.turn_clock(61);
+    }
+    let both = idp.metadata_with(&[&next.certificate]);
+    publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
+    let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let arrival = bob.returns(&ask, &asked, by_next(&asked)).await;
+    ask.redeems(&arrival).await;
 }
 
 #[tokio::test]
