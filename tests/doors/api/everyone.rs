@@ -59,9 +59,9 @@ impl Ids {
         house
             .execute(&format!(
                 "INSERT INTO connection_tests (id, project_id, organization_id, connection_id, version, digest, created_by,
-                                               created_at, expires_at, claims)
+                                               created_at, expires_at, claims, facts)
                  VALUES ('{test}', '{project}', '{organization}', '{connection}', 1, x'61', 'operator', 1, 2,
-                         '{{}}')"
+                         '{{}}', '{{}}')"
             ))
             .await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
