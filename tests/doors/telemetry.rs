@@ -296,6 +296,7 @@ fn record_everything() {
     names::token_issued("id_token");
     names::upstream_request(names::Outcome::TimedOut, Duration::from_secs(9));
     names::audit_failed();
+    names::database_statements(1);
     names::signed("RS256");
     names::egress_refused("private_address");
 }

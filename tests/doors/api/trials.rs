@@ -158,7 +158,7 @@ async fn s1_p6_h04_what_was_tried_of_a_draft_that_was_given_up_speaks_for_no_oth
         // Numbers of versions, without those of trials, as if the draft had never been.
         house.execute("DELETE FROM connection_versions").await;
         house.execute("UPDATE connections SET version = 1 WHERE slug = 'ca'").await;
-        let on = operator.post(&format!("{path}/enable"), json!({})).await;
+        let on = operator.send(reqwest::Method::POST, &format!("{path}/enable"), |ask| ask).await;
         assert_eq!(on.status, 200, "{}", on.body);
         assert!(on.json()["version"].as_i64().unwrap() > first, "{}", on.body);
         assert!(drafted(31).await > first);
