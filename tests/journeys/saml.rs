@@ -373,6 +373,7 @@ async fn s3_34_h12_a_new_key_within_what_is_encrypted_is_looked_for_like_whateve
         house.turn_clock(61);
     }
     let both = idp.metadata_with(&[&next.certificate]);
+    let both = both.replacen("<md:EntityDescriptor ", "<md:EntityDescriptor ID=\"_m1\" ", 1);
     publisher.says(sign_enveloped(&both, "_m1", &idp.signer.key, None).unwrap());
     let (ask, mut bob) = (rp1.asks(), Person::new("bob@b.test"));
     let asked = bob.leaves_for(&house, "cb", &ask).await;
