@@ -409,7 +409,7 @@ fn mail_settings_that_cannot_work_are_named() {
         ("[mail]\nserver = \"smtp://mail.a.test\"\nfrom = \"x@a.test\"\n".to_owned(), "mail.server"),
         ("[mail]\nserver = \"mail.a.test\"\nfrom = \"Acme <x@a.test>\"\n".to_owned(), "mail.from"),
         (mail("username = \"behalf\"\n"), "mail.username"),
-        (mail("password_file = \"/tmp/x\"\n"), "mail.password_file"),
+        (mail("password_file = \"mail-password\"\n"), "mail.password_file"),
         (mail("security = \"none\"\n"), "mail.security"),
         (mail("timeout = 61\n"), "mail.timeout"),
         (mail("port = 0\n"), "mail.port"),
@@ -434,7 +434,7 @@ fn c29_the_password_of_the_mail_server_is_one_and_is_never_shown() {
     assert_eq!(config.mail.password.as_ref().unwrap().expose(), "very secret");
     assert!(!format!("{config:?}").contains("very secret"));
     assert!(config.describe().iter().all(|setting| !setting.value.contains("very secret")));
-    let twice = format!("{file}password_file = \"/tmp/x\"\n");
+    let twice = format!("{file}password_file = \"mail-password\"\n");
     assert_eq!(the_fault(&twice, &[word]), ("mail.password_file".to_owned(), Problem::TwoPasswords));
     assert!(matches!(the_fault(file, &[("BEHALF_MAIL_PASSWORD", "")]).1, Problem::Empty));
     let (key, _) = the_fault(&format!("{file}password = \"in the file\"\n"), &[word]);
