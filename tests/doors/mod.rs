@@ -4,6 +4,7 @@ mod api;
 mod by_hand;
 mod configuration;
 mod connection_return;
+mod discovery;
 mod keys;
 mod mails;
 mod operation;

@@ -35,7 +35,9 @@ pub fn document(issuer: &str) -> Value {
     })
 }
 
-const CLAIMS: [&str; 26] = [
+/// Of ID tokens and UserInfo, whatever shape an application has chosen; `tests/doors/discovery.rs` holds it against what
+/// is issued. What else a provider says of somebody has names of its own.
+const CLAIMS: [&str; 30] = [
     "iss",
     "sub",
     "aud",
@@ -43,6 +45,7 @@ const CLAIMS: [&str; 26] = [
     "iat",
     "auth_time",
     "nonce",
+    "at_hash",
     "sid",
     "amr",
     "acr",
@@ -52,11 +55,14 @@ const CLAIMS: [&str; 26] = [
     "given_name",
     "family_name",
     "locale",
+    "updated_at",
     "org_id",
     "org_name",
     "org_display_name",
     "org_slug",
     "organizations",
+    "organization",
+    "organizations_truncated",
     "roles",
     "permissions",
     "home_org_id",
