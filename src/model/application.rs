@@ -1,6 +1,7 @@
 //! An application: a downstream that sends us people and gets tokens.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::project::Project;
 use super::words;
@@ -8,6 +9,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::oauth::scope;
 
@@ -55,6 +57,13 @@ pub struct ApplicationSettings {
 
 words! {
     ApplicationKind { Web = "web", Spa = "spa", Native = "native" }
+}
+
+impl ApplicationKind {
+    /// Whether people come from it, and are sent back to it.
+    pub fn signs_people_in(self) -> bool {
+        matches!(self, Self::Web | Self::Spa | Self::Native)
+    }
 }
 
 words! {
@@ -150,6 +159,28 @@ impl Application {
             updated_at: project.updated_at,
             disabled_at: None,
         }
+    }
+}
+
+impl Application {
+    /// Where its people begin, if it says so: by a login that somebody else wants (OpenID Connect Core, section 4).
+    /// `issuer` is ours.
+    pub fn login_begins_at(&self, issuer: &str, login_hint: Option<&str>) -> Option<String> {
+        let uri = self.settings.initiate_login_uri.as_ref()?;
+        let pairs = std::iter::once(("iss", issuer)).chain(login_hint.map(|hint| ("login_hint", hint)));
+        Some(params::append(uri.as_str(), pairs))
+    }
+
+    /// Where whoever is lost finds it: where its logins begin, or else the front door of where it registered that people
+    /// come back to. Never what a request says.
+    pub fn front_door(&self, issuer: &str) -> Option<String> {
+        let front = || {
+            let uri = Url::parse(self.settings.redirect_uris.first()?.as_str()).ok()?;
+            let is_web =
+                matches!(uri.scheme(), "https" | "http") && self.settings.kind != ApplicationKind::Native;
+            is_web.then(|| uri.join("/").ok().map(String::from)).flatten()
+        };
+        self.login_begins_at(issuer, None).or_else(front)
     }
 }
 

@@ -458,7 +458,7 @@ fn a_mistake_in_a_house_file_is_told_once_and_truly() {
             "4:17: the environment variable GONE is not set",
         ),
         (
-            "[application.a]\nclient_secrets = [\n  { file = \"gone\" },\n]\n",
+            "[application.a]\nclient_secrets = [\n  { file = \"gone\" },\n]\nredirect_uris = [\"https://a.test/\"]\n",
             "3:3: the file gone cannot be read: there is no such file",
         ),
         ("[application.a]\ntype = \"wbe\"\n", "2:8: must be one of web, spa, native"),

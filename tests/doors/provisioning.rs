@@ -528,10 +528,12 @@ const WRONG: &[(&str, &str)] = &[
     ("S redirect_uris = [\"https://*.a.test/\"] # !", "wildcard"),
     ("S redirect_uris = [\"http://a.test/cb\"] # !", "scheme"),
     ("S redirect_uris = [\"https://a.test/\", \"https://a.test/\"] # !", "listed twice"),
+    ("S redirect_uris = [] # !", "redirect_uris is empty"),
+    ("[application.a] # !\ntype = \"native\"", "needs redirect_uris"),
     ("S scopes = [\"openid\", \"everything\"] # !", "unknown scope"),
     ("S signing_algorithm = \"HS256\" # !", "RS256, ES256, EdDSA"),
-    ("S connections = [\"c\"] # !", "no connection c"),
-    ("S organizations = [\"b\"] # !", "no organization b"),
+    ("S redirect_uris = [\"https://a.test/\"]\nconnections = [\"c\"] # !", "no connection c"),
+    ("S redirect_uris = [\"https://a.test/\"]\norganizations = [\"b\"] # !", "no organization b"),
     ("S claims = { organizations = \"list\" } # !", "objects, names"),
     ("[organization.a]\n[[delegation]]\nhome = \"a\"\ntarget = \"a\" # !", "to itself"),
     ("[organization.a]\n[[delegation]]\nhome = \"a\"\ntarget = \"b\" # !", "no organization b"),
@@ -760,7 +762,7 @@ async fn nothing_is_removed_because_the_file_does_not_name_it() {
         assert_eq!(house.apply("[project]\nslug = \"default\"").await, [""; 0]);
         assert_eq!(house.rows().await, before);
         // What is there may be named.
-        let more = "[application.more]\ntype = \"spa\"\nconnections = [\"google\"]\norganizations = [\"my-corp\"]\n\
+        let more = "[application.more]\ntype = \"spa\"\nredirect_uris = [\"https://more.test/\"]\nconnections = [\"google\"]\norganizations = [\"my-corp\"]\n\
                     [[delegation]]\nhome = \"my-corp\"\ntarget = \"contractor\"\nroles = [\"billing\"]";
         assert_eq!(house.apply(more).await.len(), 2);
         let (home, target) =
@@ -779,8 +781,8 @@ async fn another_project_is_made_beside_the_first() {
     assert_eq!(told, ["+ project second", "+ organization a"]);
     // What the first one has does not exist for the second.
     house.apply(EXAMPLE).await;
-    let stranger =
-        "[project]\nslug = \"second\"\n[application.x]\ntype = \"spa\"\nconnections = [\"google\"]";
+    let stranger = "[project]\nslug = \"second\"\n[application.x]\ntype = \"spa\"\n\
+                    redirect_uris = [\"https://x.test/\"]\nconnections = [\"google\"]";
     assert!(house.refused(stranger).await[0].contains("no connection google"));
 }
 
@@ -817,6 +819,7 @@ client_id = "x"
 client_secret = { env = "MY_CORP_CLIENT_SECRET" }
 [application.crm]
 client_secrets = [{ env = "CRM_CLIENT_SECRET" }]
+redirect_uris = ["https://crm.test/callback"]
 "#;
 
 #[test]
@@ -836,7 +839,7 @@ fn the_commands_tell_what_they_did_and_no_secret() {
     assert_eq!(made.len(), 2, "a plan makes nothing: {made:?}");
     let wrong = behalf(house, &["apply", "wrong.toml"]);
     assert_eq!(wrong.status.code(), Some(1));
-    assert!(text(&wrong).contains("wrong.toml:17:2: unknown key organisation"), "{}", text(&wrong));
+    assert!(text(&wrong).contains("wrong.toml:18:2: unknown key organisation"), "{}", text(&wrong));
     let applied = behalf(house, &["apply", "house.toml"]);
     assert!(applied.status.success(), "{}", text(&applied));
     assert!(text(&applied).contains("_behalf-challenge.a.test. TXT \"behalf-verify="), "{}", text(&applied));
@@ -855,7 +858,7 @@ fn the_commands_tell_what_they_did_and_no_secret() {
         "✓ connection a: its secret can be opened",
         "✗ domain a.test: pending; its record cannot be looked up",
         "✗ routing of a.test: no active connection",
-        "✗ application crm: it has no redirect_uris",
+        "✗ domain a.test: pending",
         "dns.timeout = 1 (BEHALF_DNS_TIMEOUT)",
     ] {
         assert!(text(&checked).contains(part), "{part}:\n{}", text(&checked));
@@ -873,6 +876,31 @@ fn the_commands_tell_what_they_did_and_no_secret() {
 
     for output in [planned, wrong, applied, again, checked, rotated, asked] {
         assert!(!text(&output).contains(UPSTREAM) && !text(&output).contains(DOWNSTREAM));
+    }
+}
+
+#[test]
+fn s1_p4_the_key_that_a_provider_must_know_us_by_is_told_by_apply_and_check() {
+    use behalf::protocol::jose::{Algorithm, SigningKey};
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path();
+    let signed = SMALL.replace(
+        "client_secret = { env = \"MY_CORP_CLIENT_SECRET\" }",
+        "token_endpoint_auth_method = \"private_key_jwt\"\nprivate_key = { file = \"own.pem\" }",
+    );
+    std::fs::write(house.join("house.toml"), signed).unwrap();
+    // The second is another key: whoever has registered the first must hear of it.
+    for _ in 0..2 {
+        let key = SigningKey::generate(Algorithm::ES256, "x").unwrap();
+        std::fs::write(house.join("own.pem"), pem(&key)).unwrap();
+        let kid = format!("\"kid\":\"{}\"", key.public_jwk().thumbprint());
+        let applied = behalf(house, &["apply", "house.toml"]);
+        assert!(applied.status.success(), "{}", text(&applied));
+        let checked = behalf(house, &["check"]);
+        for told in [&applied, &checked].map(text) {
+            assert!(told.contains("/jwks.json") && told.contains(&kid), "{told}");
+            assert!(told.contains("\"crv\":\"P-256\"") && !told.contains("\"d\""), "{told}");
+        }
     }
 }
 

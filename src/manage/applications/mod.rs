@@ -69,10 +69,15 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
         return Err(Refused::value("/token_endpoint_auth_method", why));
     }
     match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
-        (true, false) => Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
-        (false, true) => Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
-        _ => Ok(()),
+        (true, false) => return Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
+        (false, true) => return Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
+        _ => {}
     }
+    if kind.signs_people_in() && settings.redirect_uris.is_empty() {
+        let why = format!("a {kind} application has at least one: nobody could be sent back to it");
+        return Err(Refused::value("/redirect_uris", why));
+    }
+    Ok(())
 }
 
 /// Makes an application; a secret, if it has any, is made by us and shown once.

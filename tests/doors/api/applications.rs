@@ -177,7 +177,8 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let made = operator
         .post(
             "/applications",
-            json!({"organizations": ["org-a"], "connections": ["ca"], "claims": {"idp": true}, "scopes": ["openid"]}),
+            json!({"organizations": ["org-a"], "connections": ["ca"], "claims": {"idp": true}, "scopes": ["openid"],
+                "redirect_uris": ["https://made.test/"]}),
         )
         .await;
     let view = made.json()["application"].clone();
@@ -207,7 +208,8 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": public});
     assert_eq!(operator.patch(&path, signs).await.json()["secrets"], 0);
     assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), (409, json!("no_secrets")));
-    let spa = operator.post("/applications", json!({"type": "spa"})).await.json();
+    let spa = json!({"type": "spa", "redirect_uris": ["https://spa.test/"]});
+    let spa = operator.post("/applications", spa).await.json();
     assert_eq!((&spa["client_secret"], &spa["application"]["secrets"]), (&Value::Null, &json!(0)));
 
     let listed = operator.get("/applications?limit=2").await.json();
@@ -216,4 +218,28 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
     assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));
     assert_eq!(told(&key.get("/applications").await), (403, json!("operator_required")));
+}
+
+#[tokio::test]
+async fn c26_an_application_that_signs_people_in_has_somewhere_to_send_them_back_to() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let rp1 = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+    let path = format!("/applications/{rp1}");
+    for kind in ["web", "spa", "native"] {
+        for body in [json!({"type": kind}), json!({"type": kind, "redirect_uris": []})] {
+            let before = house.before().await;
+            let refused = operator.post("/applications", body.clone()).await;
+            assert_eq!(told(&refused), (422, json!("invalid_value")), "{body}: {}", refused.body);
+            assert_eq!(refused.json()["errors"][0]["pointer"], "/redirect_uris", "{body}");
+            house.refused(&before, "invalid_value").await;
+        }
+    }
+    let before = house.before().await;
+    let empty = operator.patch(&path, json!({"redirect_uris": []})).await;
+    assert_eq!(told(&empty), (422, json!("invalid_value")), "{}", empty.body);
+    // What is replaced says everything anew.
+    let silent = operator.put(&path, json!({"display_name": "RP"})).await;
+    assert_eq!(silent.json()["errors"][0]["pointer"], "/redirect_uris", "{}", silent.body);
+    house.unchanged(&before).await;
 }

@@ -34,7 +34,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         authentication,
         secrets,
         jwks,
-        redirect_uris: redirect_uris(&mut keys),
+        redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         scopes: scopes(&mut keys),
         algorithm: algorithm(&mut keys),
@@ -125,8 +125,18 @@ fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json:
     reader.accept(at, public_key_set(text.as_bytes()))
 }
 
-fn redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
-    let Some(list) = keys.texts("redirect_uris") else { return Vec::new() };
+fn redirect_uris(keys: &mut Keys<'_>, kind: ApplicationKind, known: bool) -> Vec<RedirectUri> {
+    let is_needed = known && kind.signs_people_in();
+    let Some(list) = keys.texts("redirect_uris") else {
+        if is_needed {
+            keys.missing("redirect_uris");
+        }
+        return Vec::new();
+    };
+    if is_needed && list.value.is_empty() {
+        let why = format!("a {kind} application has at least one: nobody could be sent back to it");
+        keys.reader.refuse(list.at, format!("redirect_uris is empty, and {why}"));
+    }
     list.value.iter().filter_map(|text| registered(keys.reader, text)).collect()
 }
 
