@@ -17,7 +17,7 @@ use crate::broker::Broker;
 use crate::login::authenticate::trial;
 use crate::login::{arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::api;
-use crate::publish::{assets, health, home, logos, metadata, saml};
+use crate::publish::{assets, health, home, logos, metadata, oidc, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
 use crate::web::{browser, layers, lost, reply};
@@ -103,6 +103,7 @@ fn machines() -> Router<Front> {
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
         .route("/saml/{connection}/metadata", get(saml::metadata))
+        .route("/oidc/{connection}/jwks.json", get(oidc::jwks))
         .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
 }

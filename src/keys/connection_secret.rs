@@ -8,7 +8,9 @@ use super::seal::{Place, SealError};
 use crate::foundation::id::ConnectionId;
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
-use crate::protocol::jose::{Algorithm, SigningKey};
+use crate::model::connection::{Settings, Upstream};
+use crate::protocol::jose::{Algorithm, Jwk, SigningKey};
+use crate::protocol::oauth::client_authentication::Method;
 
 pub fn seal(keyring: &Keyring, random: &Random, connection: ConnectionId, secret: &Secret) -> Vec<u8> {
     keyring.master().seal(random, place(&connection.to_string()), secret.expose().as_bytes())
@@ -33,4 +35,26 @@ pub fn private_key(pem: &Secret) -> Option<SigningKey> {
     let key = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].into_iter().find_map(read)?;
     let kid = key.public_jwk().thumbprint();
     Some(key.named(kid))
+}
+
+/// What the provider must know to believe what we sign as its client (RFC 7523): the public key, where these settings
+/// want one and its private half can be read.
+pub fn public_jwk(
+    keyring: &Keyring,
+    connection: ConnectionId,
+    settings: &Settings,
+    sealed: Option<&Vec<u8>>,
+) -> Option<Jwk> {
+    let secret = open(keyring, connection, sealed.filter(|_| signs(settings))?).ok()?;
+    Some(private_key(&secret)?.public_jwk().clone())
+}
+
+/// Whether we prove by a signature who we are.
+pub fn signs(settings: &Settings) -> bool {
+    matches!(&settings.upstream, Upstream::Oidc(oidc) if oidc.authentication == Method::PrivateKeyJwt)
+}
+
+/// Where the keys are published by which we prove to this connection's provider who we are. `issuer` is the project's.
+pub fn jwks_url(issuer: &str, connection: ConnectionId) -> String {
+    format!("{issuer}/oidc/{connection}/jwks.json")
 }

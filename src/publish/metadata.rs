@@ -24,7 +24,7 @@ pub async fn jwks(visitor: Visitor) -> Response {
 }
 
 /// For everybody, from everywhere (OpenID Connect Discovery, section 4).
-fn public(mut response: Response) -> Response {
+pub(super) fn public(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, CACHE);
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -5,4 +5,5 @@ pub mod health;
 pub mod home;
 pub mod logos;
 pub mod metadata;
+pub mod oidc;
 pub mod saml;

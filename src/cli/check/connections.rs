@@ -7,7 +7,7 @@ use crate::broker::Broker;
 use crate::egress::documents::{Kind, Wanted};
 use crate::egress::guard::Guard;
 use crate::keys::connection_secret;
-use crate::keys::connection_secret::private_key;
+use crate::keys::connection_secret::{jwks_url, private_key};
 use crate::login::authenticate::oidc::Provider;
 use crate::model::connection::{Connection, ConnectionState, OidcConnection, SamlConnection, Upstream};
 use crate::model::project::Project;
@@ -36,7 +36,8 @@ async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>
     let what = format!("connection {}", connection.slug);
     let callback = format!("{}/oidc/{}/callback", broker.issuer(project), connection.id);
     findings.fine(&what, format!("{}; register {callback} with its provider", connection.state));
-    findings.judge(&what, secret(broker, connection), |how| (*how).to_owned());
+    let issuer = broker.issuer(project);
+    findings.judge(&what, secret(broker, &issuer, connection), ToString::to_string);
     // What is not in use need not be there yet.
     if !matches!(connection.state, ConnectionState::Active | ConnectionState::Testing) {
         return;
@@ -57,21 +58,26 @@ async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>
 }
 
 /// Opens the secret, and reads it as far as that tells anything.
-fn secret(broker: &Broker, connection: OidcConnection<'_>) -> Result<&'static str, String> {
+fn secret(broker: &Broker, issuer: &str, connection: OidcConnection<'_>) -> Result<String, String> {
     let method = connection.oidc.authentication;
     let Some(sealed) = &connection.secret else {
         return match method {
-            Method::None => Ok("it needs no secret"),
+            Method::None => Ok("it needs no secret".to_owned()),
             _ => Err("it has no secret: give it one in its house file".into()),
         };
     };
     let opened = connection_secret::open(&broker.keyring, connection.id, sealed);
     let opened = opened.map_err(|error| format!("{error}; apply its house file again"))?;
     match method {
-        Method::PrivateKeyJwt if private_key(&opened).is_none() => {
-            Err("its private key cannot be read: give it another one in its house file".into())
+        Method::PrivateKeyJwt => {
+            let key = private_key(&opened).ok_or_else(|| {
+                "its private key cannot be read: give it another one in its house file".to_owned()
+            })?;
+            let jwk = serde_json::to_string(key.public_jwk()).unwrap_or_default();
+            let url = jwks_url(issuer, connection.id);
+            Ok(format!("its private key can be read; register {url} with its provider, or the key {jwk}"))
         }
-        _ => Ok("its secret can be opened"),
+        _ => Ok("its secret can be opened".to_owned()),
     }
 }
 

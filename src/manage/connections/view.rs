@@ -16,6 +16,7 @@ use crate::model::connection::{
     Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version,
     fingerprint,
 };
+use crate::protocol::jose::Jwk;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::saml::keys::Certificate;
 
@@ -78,6 +79,9 @@ pub struct ConnectionView {
     pub secret_set: bool,
     /// The end of a client secret.
     pub secret_last4: Option<String>,
+    /// Of `private_key_jwt`: the public key that the provider must know us by (RFC 7517).
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub public_jwk: Option<Jwk>,
     /// Of SAML: what is known of the provider.
     pub idp: Option<IdpView>,
     /// What may be made live in its place; `null`: nothing, or the connection as it is.
@@ -107,6 +111,8 @@ pub struct DraftView {
     pub settings: Map<String, Value>,
     pub secret_set: bool,
     pub secret_last4: Option<String>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub public_jwk: Option<Jwk>,
     pub idp: Option<IdpView>,
     /// An id, or the kind of who has none.
     pub created_by: String,
@@ -119,6 +125,8 @@ pub struct DraftView {
 pub struct AddressesView {
     /// Of OpenID Connect.
     pub redirect_uri: Option<String>,
+    /// Of `private_key_jwt`: where our public keys are, those of the draft ahead of their use.
+    pub jwks_url: Option<String>,
     /// Of SAML: our entity id.
     pub sp_entity_id: Option<String>,
     /// The assertion consumer service, by HTTP-POST.
@@ -212,9 +220,10 @@ impl Teller {
             settings: body::written(&it.settings),
             secret_set,
             secret_last4,
+            public_jwk: self.public_jwk(it.id, &it.settings, it.secret.as_ref()),
             idp: idp(&it.settings),
             draft: held.draft.as_ref().map(|draft| self.draft(draft)),
-            addresses: self.addresses(it),
+            addresses: self.addresses(held),
             activated_at: lifecycle.activated_at.map(|at| at.rfc3339()),
             created_at: it.created_at.rfc3339(),
             updated_at: it.updated_at.rfc3339(),
@@ -228,6 +237,7 @@ impl Teller {
             settings: body::written(&it.settings),
             secret_set,
             secret_last4,
+            public_jwk: self.public_jwk(it.connection_id, &it.settings, it.secret.as_ref()),
             idp: idp(&it.settings),
             created_by: it.created_by.clone(),
             created_at: it.created_at.rfc3339(),
@@ -253,11 +263,21 @@ impl Teller {
         (sealed.is_some(), opened.as_ref().and_then(last4))
     }
 
-    fn addresses(&self, it: &Connection) -> AddressesView {
+    fn public_jwk(&self, id: ConnectionId, settings: &Settings, sealed: Option<&Vec<u8>>) -> Option<Jwk> {
+        connection_secret::public_jwk(&self.keyring, id, settings, sealed)
+    }
+
+    fn addresses(&self, held: &Held) -> AddressesView {
+        let it = &held.connection;
+        let signs = [Some(&it.settings), held.draft.as_ref().map(|draft| &draft.settings)]
+            .into_iter()
+            .flatten()
+            .any(connection_secret::signs);
         let sp = SpAddresses::of(&self.issuer, it.id);
         let is_saml = Kind::of(&it.settings.upstream) == Kind::Saml;
         AddressesView {
             redirect_uri: (!is_saml).then(|| format!("{}/oidc/{}/callback", self.issuer, it.id)),
+            jwks_url: signs.then(|| connection_secret::jwks_url(&self.issuer, it.id)),
             sp_metadata_url: is_saml.then(|| sp.entity_id.clone()),
             sp_entity_id: is_saml.then_some(sp.entity_id),
             sp_acs_url: is_saml.then_some(sp.acs),

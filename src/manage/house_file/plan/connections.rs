@@ -208,6 +208,10 @@ impl Plan<'_, '_> {
         };
         self.record_connection(action, &after, names_of(&fields)).await?;
         self.changed("connection", &part.slug.value, fields);
+        // The provider must know the new key.
+        if self.own_key("", &after) != self.own_key("", &before) {
+            self.introduce(&after);
+        }
         Ok(Some(id))
     }
 

@@ -1,6 +1,7 @@
 //! What is special about connections whose provider speaks SAML.
 
 use super::Plan;
+use crate::keys::connection_secret;
 use crate::manage::house_file::change::Introduction;
 use crate::manage::house_file::describe::Wanted;
 use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
@@ -113,7 +114,10 @@ impl Plan<'_, '_> {
         let issuer = self.tools.broker.issuer(&self.project);
         let lines = match &connection.settings.upstream {
             Upstream::Oidc(_) => {
-                vec![("Redirect URI".to_owned(), format!("{issuer}/oidc/{}/callback", connection.id))]
+                let callback = format!("{issuer}/oidc/{}/callback", connection.id);
+                let mut lines = vec![("Redirect URI".to_owned(), callback)];
+                lines.extend(self.own_key(&issuer, connection));
+                lines
             }
             Upstream::Saml(_) => {
                 let own = SpAddresses::of(&issuer, connection.id);
@@ -125,6 +129,18 @@ impl Plan<'_, '_> {
             }
         };
         self.report.introductions.push(Introduction { connection: connection.slug.clone(), lines });
+    }
+
+    /// By what the provider is to know us, where we sign.
+    pub(super) fn own_key(&self, issuer: &str, connection: &Connection) -> Vec<(String, String)> {
+        let (id, keyring) = (connection.id, &self.tools.keyring);
+        let key =
+            connection_secret::public_jwk(keyring, id, &connection.settings, connection.secret.as_ref());
+        let Some(jwk) = key.and_then(|key| serde_json::to_string(&key).ok()) else { return Vec::new() };
+        vec![
+            ("Where our public keys are (JWKS)".to_owned(), connection_secret::jwks_url(issuer, id)),
+            ("Our public key (JWK)".to_owned(), jwk),
+        ]
     }
 
     /// The applications that connections name come after them in the order of writing.
