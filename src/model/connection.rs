@@ -20,7 +20,7 @@ pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
-    UsableIdp, WantedSignature, Wants, fingerprint,
+    UsableIdp, WantedSignature, Wants, fingerprint, keys_of,
 };
 pub use version::{Lifecycle, Unready, Version, VersionState, primary};
 

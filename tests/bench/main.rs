@@ -7,6 +7,8 @@
 
 mod api;
 mod cycles;
+#[path = "../house/heavy_keys.rs"]
+mod heavy_keys;
 mod machine;
 mod memory;
 mod provider;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::RsaKeyPair;
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::Secret;
@@ -12,7 +15,9 @@ use behalf::model::connection::{
 };
 use behalf::protocol::saml::assertion::{Attribute, NameId};
 use behalf::protocol::saml::binding::{Carried, RedirectMessage, post};
-use behalf::protocol::saml::keys::{Certificate, DecryptingKey, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::keys::{
+    Certificate, DecryptingKey, KeyKind, SigningKey, VerifyingKey, self_signed,
+};
 use behalf::protocol::saml::names::{attribute_name, authn_context, name_id};
 use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
 use behalf::protocol::saml::status::Status;
@@ -20,7 +25,7 @@ use behalf::protocol::saml::xml::{Document, Limits};
 use data_encoding::{BASE64, HEXLOWER};
 
 use super::server::House;
-use super::{cycles, machine, table};
+use super::{cycles, heavy_keys, machine, table};
 
 const SSO: &str = "https://idp.a.test/sso";
 /// Logins that wait for their provider at the same time.
@@ -31,6 +36,8 @@ pub struct SamlProvider {
     pub entity_id: String,
     pub key: SigningKey,
     pub certificate: Certificate,
+    /// Of other keys, which are tried before its own.
+    others: Vec<Certificate>,
     attributes: Vec<Attribute>,
     /// What it wants us to have instead of the project's keys.
     brought: (OwnCertificates, Brought),
@@ -68,7 +75,27 @@ impl SamlProvider {
             attribute("groups", (0..3).map(|number| format!("group-{number}")).collect()),
         ];
         let entity_id = "https://idp.a.test/metadata".to_owned();
-        Self { entity_id, key, certificate, attributes, brought: Default::default() }
+        let others = Vec::new();
+        Self { entity_id, key, certificate, others, attributes, brought: Default::default() }
+    }
+
+    /// One that has as many and as long keys as a connection takes, and signs by the last of them.
+    pub fn with_longest_keys(mut self) -> Self {
+        let (now, day) = (Clock::System.now(), Duration::from_secs(86_400));
+        let pair = RsaKeyPair::generate(KeySize::Rsa8192).unwrap();
+        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
+        self.key = SigningKey::from_pkcs8(der.as_ref()).unwrap();
+        self.certificate = self_signed(&self.key, "idp.a.test", now.minus(day), now.plus(day), &[7]).unwrap();
+        self.others = (0..3).map(|number| heavy_keys::certificate(8192, number)).collect();
+        self
+    }
+
+    pub fn keys(&self) -> Vec<VerifyingKey> {
+        self.certificates().map(|certificate| certificate.verifying_key().clone()).collect()
+    }
+
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.others.iter().chain([&self.certificate])
     }
 
     /// It wants us to decrypt by these: the present one, the next and the previous.
@@ -104,7 +131,7 @@ impl SamlProvider {
                 entity_id: Some(self.entity_id.clone()),
                 sso: ServiceEndpoints { redirect, post: None },
                 slo: ServiceEndpoints::default(),
-                certificates: vec![self.certificate.base64()],
+                certificates: self.certificates().map(Certificate::base64).collect(),
             },
             metadata: None,
             request: RequestSettings {

@@ -23,6 +23,7 @@ pub mod cookies;
 pub mod dns;
 pub mod forgery;
 pub mod form;
+pub mod heavy_keys;
 pub mod lying_idp;
 pub mod lying_saml_idp;
 pub mod naive_saml_sp;

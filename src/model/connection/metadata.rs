@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints,
+    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -44,6 +44,8 @@ pub enum DescriptionError {
     Metadata(#[from] MetadataError),
     #[error("its metadata has an address to which no browser is sent, which must be https: {0}")]
     Address(String),
+    #[error("its metadata has more certificates, or longer keys, than a message is tried by")]
+    Costly,
     #[error("the certificate that is pinned for the metadata cannot be read")]
     Signer,
 }
@@ -125,6 +127,9 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
     };
     if let Some(address) = idp.addresses().find(|address| !may_be_sent_to(address)) {
         return Err(DescriptionError::Address(address.to_owned()));
+    }
+    if keys_of(&read.signing).is_none() {
+        return Err(DescriptionError::Costly);
     }
     let mut every = read.cache_duration.unwrap_or(EVERY).clamp(OFTENEST, RAREST);
     if let Some(until) = read.valid_until {

@@ -346,6 +346,10 @@ pub enum Unusable {
         "there is no usable certificate of the identity provider: nothing that it says could be verified"
     )]
     Certificate,
+    #[error(
+        "the identity provider has more certificates, or longer keys, than a message is tried by: at most four RSA keys of 8192 bits, sixteen of 4096 or 64 of 2048"
+    )]
+    Costly,
     #[error("every certificate of the identity provider has expired")]
     Expired,
     #[error("the identity provider's metadata is no longer valid, and could not be read anew")]
@@ -377,6 +381,22 @@ impl UsableIdp {
     }
 }
 
+/// What trying all keys of one connection may cost, in signatures of RSA with 2048 bits: anybody can send a message that
+/// none of them has signed, and every one of them is tried. That is four keys of 8192 bits, or sixteen of 4096.
+const MOST_EFFORT: usize = 64;
+
+/// Each key once, if they may all be tried.
+pub fn keys_of(certificates: &[Certificate]) -> Option<Vec<VerifyingKey>> {
+    let mut keys: Vec<VerifyingKey> = Vec::new();
+    for certificate in certificates {
+        let key = certificate.verifying_key();
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    (keys.iter().map(VerifyingKey::effort).sum::<usize>() <= MOST_EFFORT).then_some(keys)
+}
+
 impl SamlSettings {
     /// What a login needs, or why there can be none.
     pub fn usable(&self) -> Result<UsableIdp, Unusable> {
@@ -390,11 +410,12 @@ impl SamlSettings {
         if certificates.is_empty() {
             return Err(Unusable::Certificate);
         }
+        let keys = keys_of(&certificates).ok_or(Unusable::Costly)?;
         Ok(UsableIdp {
             entity_id,
             sso: self.idp.sso.clone(),
             slo: self.idp.slo.clone(),
-            keys: certificates.iter().map(|certificate| certificate.verifying_key().clone()).collect(),
+            keys,
             certificates,
             valid_until: self.described_until(),
         })

@@ -113,6 +113,16 @@ impl VerifyingKey {
         }
     }
 
+    /// About what it costs to find that a signature is not this key's, in those of RSA with 2048 bits: the work for RSA
+    /// grows with the square of its length.
+    pub fn effort(&self) -> usize {
+        match self.kind {
+            PublicKind::Rsa { bits } => (bits * bits).div_ceil(2048 * 2048),
+            PublicKind::P256 => 2,
+            PublicKind::P384 => 8,
+        }
+    }
+
     /// For show: `RSA 2048`, `P-256`.
     pub fn kind(&self) -> String {
         match self.kind {

@@ -14,8 +14,10 @@ use crate::model::connection::presets::Facts;
 use crate::model::connection::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, Jit, LoginHint, NameIdFormat,
     OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset, SamlSettings,
-    SamlSignature, ServiceEndpoint, ServiceEndpoints, Settings, Subject, WantedSignature, Wants,
+    SamlSignature, ServiceEndpoint, ServiceEndpoints, Settings, Subject, Unusable, WantedSignature, Wants,
+    keys_of,
 };
+use crate::protocol::saml::keys::Certificate;
 
 /// A text, or several.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -436,6 +438,11 @@ impl SamlBody {
         };
         let mut certificates: Vec<_> = list.iter().enumerate().filter_map(read).collect();
         certificates.dedup();
+        let read: Vec<_> =
+            certificates.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
+        if keys_of(&read).is_none() {
+            faults.refuse("/idp_x509_certificate", Unusable::Costly.to_string());
+        }
         let is_given = [
             &self.idp_entity_id,
             &self.idp_redirect_url,
