@@ -34,6 +34,7 @@ use crate::model::connection::{
 };
 use crate::model::mail::Kind;
 use crate::model::organization::Organization;
+use crate::model::project::MembershipMode;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections, organizations, roles};
@@ -385,11 +386,50 @@ async fn fits(
             may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
         }
     }
+    may_be_joined(change, of, known, new).await?;
     let (Upstream::Saml(saml), pointer) = (&new.upstream, "/default_application") else { return Ok(()) };
     if let Some(name) = &saml.default_application
         && applications::by_client_id(change.tx, project, name).await?.is_none()
     {
         return Err(Refused::value(pointer, "there is no such application"));
+    }
+    Ok(())
+}
+
+/// Organizations that are joined beside the connection's own must be there to be joined, by the roles that are given in
+/// each. In an exclusive project nobody joins a second one.
+async fn may_be_joined(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+    known: Option<&Settings>,
+    new: &Settings,
+) -> Result<(), Refused> {
+    let (project, assigned) = (&change.keep.project, &new.assign_organizations);
+    let stays = known.is_some_and(|known| {
+        known.assign_organizations == *assigned && known.default_roles == new.default_roles
+    });
+    if stays {
+        return Ok(());
+    }
+    let only = of.or(assigned.first().copied());
+    let is_exclusive = project.settings.membership_mode == MembershipMode::Exclusive;
+    for (place, id) in assigned.iter().enumerate() {
+        let wrong = |why: &str| Err(Refused::value(&format!("/assign_organizations/{place}"), why));
+        if assigned[..place].contains(id) {
+            return wrong("is named twice");
+        }
+        if is_exclusive && Some(*id) != only {
+            return wrong("cannot be joined as well: in this project people belong to one organization");
+        }
+        let found = organizations::by_id(change.tx, project.id, *id).await?;
+        if !found.is_some_and(|found| found.is_active()) {
+            return wrong("is not active: nobody can join it");
+        }
+        let roles = roles::permissions(change.tx, project.id, *id).await?;
+        let unknown = |name: &&String| role::built_in(name).is_none() && !roles.contains_key(*name);
+        if let Some(name) = new.default_roles.iter().find(unknown) {
+            return wrong(&format!("has no role {name}, which whoever comes would be given there"));
+        }
     }
     Ok(())
 }

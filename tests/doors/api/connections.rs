@@ -380,6 +380,60 @@ async fn s1_p3_a_secret_is_kept_and_told_to_nobody_but_where_it_was_told_before(
 }
 
 #[tokio::test]
+async fn s1_p3_s1_p4_the_key_that_we_sign_by_is_shown_and_published_before_it_signs() {
+    use behalf::protocol::jose::{Algorithm, SigningKey};
+    let house = House::opens().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let new = || {
+        let key = SigningKey::generate(Algorithm::ES256, "x").unwrap();
+        let der = data_encoding::BASE64_MIME.encode(&key.to_pkcs8().unwrap());
+        let (kid, pem) = (key.public_jwk().thumbprint(), der);
+        (kid, format!("-----BEGIN PRIVATE KEY-----\n{pem}-----END PRIVATE KEY-----\n"))
+    };
+    let ((first_kid, first), (second_kid, second)) = (new(), new());
+    let mut body = oidc(&house.idp_a);
+    body.as_object_mut().unwrap().remove("client_secret");
+    body["token_endpoint_auth_method"] = json!("private_key_jwt");
+    body["private_key"] = json!(first);
+    let (path, view) = makes(&key, body).await;
+    let jwk = &view["public_jwk"];
+    assert_eq!((&jwk["kid"], &jwk["kty"], &jwk["use"]), (&json!(first_kid), &json!("EC"), &json!("sig")));
+    assert!(jwk.get("d").is_none(), "{jwk}");
+    let published = view["addresses"]["jwks_url"].as_str().unwrap().to_owned();
+    let id = path.strip_prefix("/connections/").unwrap();
+    assert_eq!(published, format!("{}/oidc/{id}/jwks.json", house.url));
+    let kids = async || {
+        let answer = Visitor::arrives().get(&published).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert!(!answer.body.contains("\"d\""), "{}", answer.body);
+        let keys = answer.json()["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kids().await, [first_kid.clone()], "of one that was never live");
+    fine(key.post(&format!("{path}/activate"), json!({})).await);
+
+    // The next one is there before it signs, and the one before as long as a roll back leads to it.
+    let drafted = fine(key.patch(&path, json!({"private_key": second})).await);
+    assert_eq!(drafted["public_jwk"]["kid"], json!(first_kid));
+    assert_eq!(drafted["draft"]["public_jwk"]["kid"], json!(second_kid));
+    assert_eq!(kids().await, [first_kid.clone(), second_kid.clone()]);
+    let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+    assert_eq!(live["public_jwk"]["kid"], json!(second_kid));
+    assert_eq!(kids().await, [second_kid, first_kid]);
+
+    // Where nothing is signed there is nothing, nor of what is switched off, unknown or no connection.
+    let ca = fine(key.get(&path_of(&house, "ca").await).await);
+    assert_eq!((&ca["public_jwk"], &ca["addresses"]["jwks_url"]), (&Value::Null, &Value::Null));
+    fine(act(&key, &path, "disable").await);
+    let unknown = "conn_00000000000000000000000007";
+    for id in [id, ca["id"].as_str().unwrap(), unknown, "x"] {
+        let answer = Visitor::arrives().get(&format!("{}/oidc/{id}/jwks.json", house.url)).await;
+        assert_eq!(answer.status, 404, "{id}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn s1_r23_s1_r24_s1_r25_the_sso_provider_is_the_primary_connection() {
     for engine in ENGINES {
         let house = House::on(engine).await;
@@ -706,6 +760,52 @@ async fn h01_nobody_whom_a_provider_sends_first_is_given_what_administers() {
 }
 
 #[tokio::test]
+async fn s0_04_organizations_that_nobody_can_join_are_refused_by_name() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let path = path_of(&house, "ca").await;
+    let owner = Api::person(&house, "ann@a.test", "org-a").await;
+    let made = owner.post("/roles", json!({"name": "clerk", "permissions": []})).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let open = fine(operator.patch(&path, json!({"assign_organizations": ["org-b"]})).await);
+    let known = open["draft"]["settings"]["assign_organizations"].clone();
+    assert_eq!(known, json!([house.organization("org-b").await]));
+    let refused = async |what: &str, body: Value, pointer: &str, why: &str| {
+        let before = house.before().await;
+        let answer = operator.patch(&path, body).await;
+        assert_eq!(told(&answer), refusal(422, "invalid_value"), "{what}: {}", answer.body);
+        let complaint = answer.json()["errors"][0].clone();
+        assert_eq!(complaint["pointer"], json!(pointer), "{what}");
+        assert!(complaint["detail"].as_str().unwrap().contains(why), "{what}: {complaint}");
+        house.refused(&before, "invalid_value").await;
+    };
+    let names = |names: &[&str]| json!({"assign_organizations": names});
+    refused("unknown", names(&["org-nowhere"]), "/assign_organizations/0", "no such organization").await;
+    refused("twice", names(&["org-b", "org-b"]), "/assign_organizations/1", "twice").await;
+    let role = json!({"assign_organizations": ["org-b"], "default_roles": ["clerk"]});
+    refused("another's role", role, "/assign_organizations/0", "no role clerk").await;
+    let shut = act(&operator, "/organizations/org-b", "deactivate").await;
+    assert!(shut.status.is_success(), "{}", shut.body);
+    refused("shut", names(&["org-a", "org-b"]), "/assign_organizations/1", "not active").await;
+    // What was said before stays, whatever has become of it since.
+    let other = fine(operator.patch(&path, json!({"leeway": 30})).await);
+    assert_eq!(other["draft"]["settings"]["assign_organizations"], known);
+}
+
+#[tokio::test]
+async fn s3_04_in_an_exclusive_project_a_connection_lets_nobody_join_a_second_organization() {
+    let exclusive = "slug = \"default\"\nmembership_mode = \"exclusive\"";
+    let house = Plan::default().with("slug = \"default\"", exclusive).build().await;
+    let operator = Api::operator(&house).await;
+    let path = path_of(&house, "ca").await;
+    let before = house.before().await;
+    let refused = operator.patch(&path, json!({"assign_organizations": ["org-b"]})).await;
+    assert_eq!(told(&refused), refusal(422, "invalid_value"), "{}", refused.body);
+    assert_eq!(refused.json()["errors"][0]["pointer"], json!("/assign_organizations/0"));
+    house.refused(&before, "invalid_value").await;
+}
+
+#[tokio::test]
 async fn s1_p2a_s1_p2e_h17_a_provider_that_is_not_who_it_was_said_to_be_is_refused() {
     let house = House::opens().await;
     let key = Api::key(&house, "org-a", &EVERYTHING).await;
@@ -787,6 +887,42 @@ async fn c05_metadata_without_a_key_that_counts_makes_no_connection() {
     assert!(view["addresses"]["sp_acs_url"].is_string());
     let incomplete = key.post(&format!("{path}/activate"), json!({})).await;
     assert_eq!(told(&incomplete), refusal(409, "connection_incomplete"));
+}
+
+#[tokio::test]
+async fn c05_keys_that_it_would_cost_too_much_to_try_make_no_connection() {
+    use crate::house::heavy_keys::certificate;
+    let mut plan = Plan::default();
+    let idp = LyingSamlIdp::new("new", plan.clock.clone());
+    let many =
+        |bits: usize, count: u8| (0..count).map(|number| certificate(bits, number)).collect::<Vec<_>>();
+    let described = |keys: &[behalf::protocol::saml::keys::Certificate]| json!({"type": "saml", "metadata_xml": idp.metadata_with(&keys.iter().collect::<Vec<_>>())});
+    let typed = |keys: &[behalf::protocol::saml::keys::Certificate]| {
+        let keys: Vec<_> = keys.iter().map(|key| key.base64()).collect();
+        json!({"type": "saml", "idp_entity_id": "https://idp.test", "idp_redirect_url": "https://idp.test/sso",
+            "idp_x509_certificate": keys})
+    };
+    // Its own key of 2048 bits comes first in what it publishes.
+    let (good, bad) = (described(&many(8192, 3)), described(&many(8192, 4)));
+    let (short_good, short_bad) = (described(&many(4096, 15)), described(&many(4096, 16)));
+    let (typed_good, typed_bad) = (typed(&many(8192, 4)), typed(&many(8192, 5)));
+    let twice = typed(&[many(8192, 4), many(8192, 4)].concat());
+    plan.saml.insert("new-idp".into(), idp);
+    let house = plan.build().await;
+    let key = Api::key(&house, "org-a", &EVERYTHING).await;
+    let before = house.before().await;
+    for (body, code) in
+        [(bad, "metadata_invalid"), (short_bad, "metadata_invalid"), (typed_bad, "invalid_value")]
+    {
+        let refused = key.post("/connections", body).await;
+        assert_eq!(told(&refused), refusal(422, code), "{}", refused.body);
+        assert!(refused.body.contains("longer keys"), "{}", refused.body);
+    }
+    house.unchanged(&before).await;
+    for body in [good, short_good, typed_good, twice] {
+        let (path, _) = makes(&key, body).await;
+        fine(key.post(&format!("{path}/activate"), json!({})).await);
+    }
 }
 
 #[tokio::test]
