@@ -62,6 +62,10 @@ impl Digest {
     pub fn text(&self) -> String {
         BASE64URL_NOPAD.encode(&self.0)
     }
+    /// The same back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).ok()?)
+    }
 }
 
 impl fmt::Debug for Digest {

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::diagnosis::Diagnosis;
 use super::refusal::Refusal;
-use super::{Stop, answer, refused, turn_away_to};
+use super::{Stop, Ways, answer, refused, turn_away_to};
 use crate::broker::Look;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::model::connection::{Connection, SamlConnection, Unusable};
@@ -216,6 +216,7 @@ impl Came<'_> {
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
         let told = (event, diagnosis.evidence.as_deref());
-        turn_away_to(self.visitor, &diagnosis.refusal, told, self.awaited, self.again).await
+        let ways = Ways { again: self.again, ..Ways::default() };
+        turn_away_to(self.visitor, &diagnosis.refusal, told, self.awaited, ways).await
     }
 }

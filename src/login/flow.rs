@@ -173,7 +173,8 @@ impl Journey {
         self.may_begin(visitor).await?;
         put(visitor, &self.login).await?;
         if let Some(secret) = self.new.take() {
-            for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret) {
+            let from = (!self.is_invited()).then_some(self.login.asked.application);
+            for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, from) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
         }

@@ -32,8 +32,12 @@ use counted::Evidence;
 
 use crate::audit;
 use crate::foundation::id::{ApplicationId, FlowId, OrganizationId};
+use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::store::durable::applications;
+use crate::store::durable::engine::StoreError;
 use crate::telemetry::names;
+use crate::web::cookies;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page};
 use crate::web::visitor::Visitor;
@@ -77,30 +81,82 @@ pub async fn answer_to(
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
             let event = with_claim(refused(visitor, "login.refused", &refusal), claimed);
-            turn_away(visitor, &refusal, event).await
+            let ways = match claimed {
+                Some(client) if refusal == Refusal::BadRedirectUri => Ways::to_client(visitor, client).await,
+                _ => Ways::default(),
+            };
+            turn_away_to(visitor, &refusal, (event, None), None, ways).await
         }
     }
 }
 
-/// Writes the refusal down and shows the page of it, which says nothing else.
-pub async fn turn_away(visitor: &Visitor, refusal: &Refusal, event: AuditEvent) -> Response {
-    turn_away_to(visitor, refusal, (event, None), None, None).await
+/// As [`answer`], within a flow of which this browser may hold more than is left of it here: a page that says that the
+/// flow is over knows the way to the application from which it began.
+pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, Stop>) -> Response {
+    let (refusal, ways) = match outcome {
+        Err(Stop::Refused(Refusal::FlowExpired)) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+        Err(Stop::Refused(Refusal::ForeignForm)) => (Refusal::ForeignForm, Ways::again(visitor, flow)),
+        other => return answer(visitor, other).await,
+    };
+    let event = refused(visitor, "login.refused", &refusal);
+    turn_away_to(visitor, &refusal, (event, None), None, ways).await
 }
 
-/// As [`turn_away`], with what it says of the connection's settings, of the login that waits for what is refused, and with
-/// a link to where the visitor may try again.
+/// The ways on from a page that belongs to no login which is under way.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Where the visitor may try again.
+    pub again: Option<Href>,
+    /// The application, and where its people begin: as it is registered, never as a request has it.
+    application: Option<String>,
+    back: Option<Href>,
+}
+
+impl Ways {
+    /// To the flow, if it is this browser's.
+    fn again(visitor: &Visitor, flow: &str) -> Self {
+        let flow: Option<FlowId> = flow.parse().ok();
+        let again = flow.and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
+        Self { again, ..Self::default() }
+    }
+
+    /// To the application from which this browser began the flow.
+    async fn back(visitor: &Visitor, flow: &str) -> Self {
+        let Ok(flow) = flow.parse::<FlowId>() else { return Self::default() };
+        let Some(id) = cookies::application_of(&visitor.headers, flow) else { return Self::default() };
+        Self::to(visitor, applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await)
+    }
+
+    async fn to_client(visitor: &Visitor, client_id: &str) -> Self {
+        let db = &mut &visitor.broker().db;
+        Self::to(visitor, applications::by_client_id(db, visitor.project.id, client_id).await)
+    }
+
+    /// Without it the page says as much as it did; so a failure to look it up is no failure of the page.
+    fn to(visitor: &Visitor, found: Result<Option<Application>, StoreError>) -> Self {
+        let found = found.ok().flatten().filter(|application| application.disabled_at.is_none());
+        let Some(application) = found else { return Self::default() };
+        let back = application.front_door(&visitor.issuer()).and_then(|uri| Href::parse(&uri));
+        Self { again: None, application: Some(application.display_name), back }
+    }
+}
+
+/// Writes the refusal down, with what it says of the connection's settings and of the login that waits for what is refused,
+/// and shows the page of it with the ways on.
 pub async fn turn_away_to(
     visitor: &Visitor,
     refusal: &Refusal,
     (event, evidence): (AuditEvent, Option<&Evidence>),
     flow: Option<FlowId>,
-    again: Option<Href>,
+    ways: Ways,
 ) -> Response {
     if let Err(fault) = note_failure(visitor, refusal, event, evidence, flow).await {
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let page = ErrorPage { id: Some(visitor.request.to_string()), again, ..ErrorPage::new(problem) };
+    let Ways { again, application, back } = ways;
+    let id = Some(visitor.request.to_string());
+    let page = ErrorPage { id, again, application, back, ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
 
@@ -114,8 +170,12 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
         Some(what) => event.with("unreachable", what),
         None => event,
     };
-    match refusal.idp_error() {
+    let event = match refusal.idp_error() {
         Some(error) => event.with("idp_error", error),
+        None => event,
+    };
+    match refusal.check() {
+        Some(check) => event.with("check", check),
         None => event,
     }
 }

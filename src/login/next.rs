@@ -1,5 +1,6 @@
 //! The hallway: the one place that knows the order of the rooms.
 
+use http::header;
 use tower_sessions::Session;
 
 use super::arrive::Silent;
@@ -15,8 +16,9 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
 use crate::store::durable::{connections, sessions};
 use crate::telemetry::names;
+use crate::web::cookies::Begun;
 use crate::web::reply::{self, Fault, Response};
-use crate::web::templates::{ErrorPage, Href, Page};
+use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Leads a login on until a person or another server is to answer, or until it ends. Whoever calls it has put
@@ -114,7 +116,11 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Re
     if let Some(silent) = Silent::of(&journey.login.asked) {
         return silent.tell(visitor, fault.into()).await;
     }
-    let page = visitor.fault(&fault, journey.login.asked.ui_locales.as_deref()).await;
+    // Whose login it is matters less than that they are told.
+    let application = journey.application(visitor).await.ok().flatten();
+    let page = ways_on(visitor, &journey, application.as_ref(), Problem::Fault);
+    let (locales, targets) = (journey.login.asked.ui_locales.as_deref(), journey.form_targets(visitor));
+    let page = visitor.fault_with(&fault, page, locales, &targets).await;
     let kept = journey.keep(visitor, page).await;
     answer(visitor, kept).await
 }
@@ -197,10 +203,9 @@ async fn walk(
                         authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
                             .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    return Ok(Step::Wait({
-                        let locales = journey.login.asked.ui_locales.as_deref();
-                        departure.reply(visitor, locales, &journey.form_targets(visitor))
-                    }));
+                    let locales = journey.login.asked.ui_locales.as_deref();
+                    let response = departure.reply(visitor, locales, &journey.form_targets(visitor));
+                    return Ok(Step::Wait(gone(visitor, response)));
                 }
                 _ => {
                     return Ok(Step::Wait(
@@ -210,7 +215,7 @@ async fn walk(
             },
             // They came back to our page without having come back from there: they may go again.
             Stage::Away(_) | Stage::Vouched(_) => {
-                journey.login.stage = Stage::Arrived(Arrived { another_account: true })
+                journey.login.stage = Stage::Arrived(Arrived { another_account: true, unproved: false })
             }
             Stage::Authenticated(Authenticated { session }) if journey.is_invited() => {
                 let onward = invited::conclude(visitor, &journey.login.asked, session).await?;
@@ -265,7 +270,15 @@ async fn silently(
     let left = authenticate::leave_silently(visitor, &journey.login, only, resolved.email).await?;
     let (away, departure) = left.ok_or(Refusal::LoginRequired)?;
     journey.login.stage = Stage::Away(Box::new(away));
-    Ok(Step::Wait(departure.reply(visitor, None, &[])))
+    Ok(Step::Wait(gone(visitor, departure.reply(visitor, None, &[]))))
+}
+
+/// What an identity provider has begun leads away once.
+fn gone(visitor: &Visitor, mut response: Response) -> Response {
+    if Begun::of(&visitor.headers).is_some() {
+        response.headers_mut().append(header::SET_COOKIE, Begun::over());
+    }
+    response
 }
 
 /// An application that named somebody by an ID token is not given somebody else (OpenID Connect Core, section
@@ -311,8 +324,11 @@ async fn refuse(
         Some(error) if tells_the_application(refusal, &journey, by_hand) => {
             // Told to no one else than the person, where there is one.
             let is_kept_back = journey.login.asked.prompt.none && is_about_the_person(refusal);
-            let error =
-                if is_kept_back { OAuthError::interaction_required("sign_in_page_required") } else { error };
+            let error = match owed(&journey) {
+                _ if is_kept_back => OAuthError::interaction_required("sign_in_page_required"),
+                Some(owed) if *refusal == Refusal::Cancelled => owed,
+                _ => error,
+            };
             let response = redirect_error(visitor, &journey, &error);
             Ok(journey.end(visitor, response).await?)
         }
@@ -322,10 +338,21 @@ async fn refuse(
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
             } else {
                 journey.login.restart();
+                if let Stage::Arrived(arrived) = &mut journey.login.stage {
+                    arrived.unproved = *refusal == Refusal::AuthTimeMissing;
+                }
             }
             let response = error_page(visitor, &journey, application, refusal);
             journey.keep(visitor, response).await
         }
+    }
+}
+
+/// What the application is told when the person goes back from a page that tells of it.
+fn owed(journey: &Journey) -> Option<OAuthError> {
+    match &journey.login.stage {
+        Stage::Arrived(Arrived { unproved: true, .. }) => Refusal::AuthTimeMissing.application(),
+        _ => None,
     }
 }
 
@@ -388,6 +415,7 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
             refusal,
             Refusal::IdpUnreachable(_)
                 | Refusal::IdpUnusable(_)
+                | Refusal::AuthTimeMissing
                 | Refusal::TooManyRequests
                 | Refusal::Crowded
         );
@@ -407,15 +435,25 @@ fn error_page(
     refusal: &Refusal,
 ) -> Response {
     let (status, problem) = refusal.visitor();
-    let page = ErrorPage {
-        application: Some(application.display_name.clone()),
+    let page = ways_on(visitor, journey, Some(application), problem);
+    let targets = journey.form_targets(visitor);
+    visitor.page(status, &Page::Error(page), journey.login.asked.ui_locales.as_deref(), &targets)
+}
+
+/// A page within a login: it may be tried again, by another account, or given up.
+fn ways_on(
+    visitor: &Visitor,
+    journey: &Journey,
+    application: Option<&Application>,
+    problem: Problem,
+) -> ErrorPage {
+    ErrorPage {
+        application: application.map(|application| application.display_name.clone()),
         id: Some(visitor.request.to_string()),
         again: Href::parse(&journey.path(visitor, "")),
         csrf: journey.login.csrf.clone(),
         another_account: Some(journey.path(visitor, "/restart")),
         cancel: journey.cancel(visitor),
         ..ErrorPage::new(problem)
-    };
-    let targets = journey.form_targets(visitor);
-    visitor.page(status, &Page::Error(page), journey.login.asked.ui_locales.as_deref(), &targets)
+    }
 }

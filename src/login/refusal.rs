@@ -40,6 +40,9 @@ pub enum Refusal {
     /// Its token endpoint answered with this error (RFC 6749, section 5.2).
     TokenRefused(String),
     IdpAnswerInvalid(&'static str),
+    /// It did not say when the person proved who they are, as whoever is asked for `max_age` must (OpenID Connect Core,
+    /// section 2): so nobody knows whether they did so anew.
+    AuthTimeMissing,
     /// A SAML message came by a way that we do not speak.
     BindingUnsupported,
     /// A SAML message failed this check.
@@ -109,6 +112,7 @@ impl Refusal {
             | Self::IdpAnswerInvalid(why)
             | Self::AssertionRefused(why)
             | Self::SignOutUnconfirmed(why) => why,
+            Self::AuthTimeMissing => "auth_time_missing",
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -144,10 +148,9 @@ impl Refusal {
     pub fn is_of_the_settings(&self) -> bool {
         match self {
             // A code that was given to another login: by whoever brought it here.
-            Self::IdpAnswerInvalid(why) => !matches!(
-                *why,
-                "nonce_mismatch" | "code_missing" | "connection_mismatch" | "auth_time_missing"
-            ),
+            Self::IdpAnswerInvalid(why) => {
+                !matches!(*why, "nonce_mismatch" | "code_missing" | "connection_mismatch")
+            }
             Self::AssertionRefused(why) => !matches!(*why, "replayed" | "connection" | "relay_state"),
             Self::TokenRefused(_) | Self::EmailDomainNotAllowed => true,
             _ => false,
@@ -166,6 +169,14 @@ impl Refusal {
     pub fn idp_error(&self) -> Option<&str> {
         match self {
             Self::IdpRefused(error) | Self::TokenRefused(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Which check failed of a proof that the answer tells nothing of, for the audit event.
+    pub fn check(&self) -> Option<&'static str> {
+        match self {
+            Self::Protocol(error) => error.check,
             _ => None,
         }
     }
@@ -210,6 +221,7 @@ impl Refusal {
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::TokenRefused(_) => (StatusCode::UNAUTHORIZED, P::IdpAnswerInvalid),
             Self::IdpAnswerInvalid(why) => (answer_status(why), P::IdpAnswerInvalid),
+            Self::AuthTimeMissing => (StatusCode::FORBIDDEN, P::NotProvedAnew),
             Self::BindingUnsupported => (StatusCode::BAD_REQUEST, P::BindingUnsupported),
             // What cannot even be read is told apart (threats C06); everything else looks the same (C04).
             Self::AssertionRefused("malformed_saml") => (StatusCode::BAD_REQUEST, P::IdpAnswerInvalid),
@@ -276,7 +288,8 @@ impl Refusal {
             Self::IdpRefused(error) if is_outage(error) => {
                 OAuthError::temporarily_unavailable(Self::IdpUnreachable("").name())
             }
-            Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld => {
+            // Who cannot be made to prove it again has to be asked for again (OpenID Connect Core, section 3.1.2.1).
+            Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
                 OAuthError::login_required(self.name())
             }
             Self::SelectionRequired => OAuthError::interaction_required(self.name()),

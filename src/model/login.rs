@@ -116,6 +116,10 @@ pub enum Stage {
 pub struct Arrived {
     /// The person chose to be somebody else than whom the hints and the session say.
     pub another_account: bool,
+    /// Their provider did not say when they proved who they are, which the application must know: that is what it is told
+    /// if they go back now.
+    #[serde(default)]
+    pub unproved: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -352,7 +356,7 @@ impl Login {
 
     /// Begins again, as somebody else.
     pub fn restart(&mut self) {
-        self.stage = Stage::Arrived(Arrived { another_account: true });
+        self.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
         // The identity provider is to ask as well, or it would answer with the same person again.
         self.asked.prompt.select_account = true;
     }

@@ -4,13 +4,57 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
 
-use crate::foundation::id::FlowId;
+use crate::foundation::id::{ApplicationId, ConnectionId, FlowId};
 use crate::foundation::secret::{Digest, Secret};
 
 const PREFIX: &str = "__Host-behalf-flow-";
 
+/// Between the secret, which has none of these, and what else a cookie holds.
+const THEN: char = '.';
+
 /// Flows that one browser may have open; opening one more drops the oldest.
 const MOST: usize = 20;
+
+const BEGUN: &str = "__Host-behalf-begun";
+/// A browser follows at once, and an application asks when it is asked to.
+const BEGUN_FOR: cookie::time::Duration = cookie::time::Duration::minutes(2);
+
+/// A login that an identity provider has begun: who sends the person on, and to which application. It says no more than
+/// an application may say itself by `connection`, and signs nobody in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub connection: ConnectionId,
+    pub application: ApplicationId,
+    /// Of the address that the application was told.
+    pub hint: Option<Digest>,
+}
+
+impl Begun {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let (_, value) = pairs(headers).find(|(name, _)| *name == BEGUN)?;
+        let mut parts = value.split(THEN);
+        let (connection, application, hint) = (parts.next()?, parts.next()?, parts.next()?);
+        let hint = (!hint.is_empty()).then(|| Digest::parse(hint));
+        let hint = match hint {
+            Some(digest) => Some(digest?),
+            None => None,
+        };
+        let begun =
+            Self { connection: connection.parse().ok()?, application: application.parse().ok()?, hint };
+        parts.next().is_none().then_some(begun)
+    }
+
+    pub fn cookie(&self) -> HeaderValue {
+        let hint = self.hint.map_or_else(String::new, |hint| hint.text());
+        let value = format!("{}{THEN}{}{THEN}{hint}", self.connection, self.application);
+        made(BEGUN.to_owned(), value, Some(BEGUN_FOR))
+    }
+
+    /// It leads once.
+    pub fn over() -> HeaderValue {
+        made(BEGUN.to_owned(), String::new(), Some(cookie::time::Duration::ZERO))
+    }
+}
 
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let fields = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
@@ -20,18 +64,41 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 /// Whether the browser holds the secret of this flow.
 pub fn holds_flow(headers: &HeaderMap, flow: FlowId, expected: Digest) -> bool {
     let name = format!("{PREFIX}{flow}");
-    pairs(headers).any(|(key, value)| key == name && expected.matches(value))
+    pairs(headers).any(|(key, value)| key == name && expected.matches(secret_of(value)))
 }
 
-/// Sets the cookie of a new flow, and drops those of the oldest ones beyond the cap.
-pub fn open_flow(headers: &HeaderMap, flow: FlowId, secret: &Secret) -> Vec<HeaderValue> {
+fn secret_of(value: &str) -> &str {
+    value.split_once(THEN).map_or(value, |(secret, _)| secret)
+}
+
+/// The application from which this flow came, as the browser has it: it lasts longer than the flow. To name the
+/// application by, on a page for who holds it, and for nothing else.
+pub fn application_of(headers: &HeaderMap, flow: FlowId) -> Option<ApplicationId> {
+    let name = format!("{PREFIX}{flow}");
+    pairs(headers)
+        .filter(|(key, _)| *key == name)
+        .find_map(|(_, value)| value.split_once(THEN)?.1.parse().ok())
+}
+
+/// Sets the cookie of a new flow, and drops those of the oldest ones beyond the cap. `from`: the application that sent
+/// the person.
+pub fn open_flow(
+    headers: &HeaderMap,
+    flow: FlowId,
+    secret: &Secret,
+    from: Option<ApplicationId>,
+) -> Vec<HeaderValue> {
     let mut open: Vec<FlowId> =
         pairs(headers).filter_map(|(name, _)| name.strip_prefix(PREFIX)?.parse().ok()).collect();
     // Ids sort by the moment they were made.
     open.sort_unstable();
     let surplus = (open.len() + 1).saturating_sub(MOST);
     let dropped = open.into_iter().take(surplus).map(close_flow);
-    std::iter::once(set(flow, secret.expose().to_owned(), None)).chain(dropped).collect()
+    let value = match from {
+        Some(application) => format!("{}{THEN}{application}", secret.expose()),
+        None => secret.expose().to_owned(),
+    };
+    std::iter::once(set(flow, value, None)).chain(dropped).collect()
 }
 
 /// Drops the cookie of a flow that is over.
@@ -40,11 +107,12 @@ pub fn close_flow(flow: FlowId) -> HeaderValue {
 }
 
 fn set(flow: FlowId, value: String, max_age: Option<cookie::time::Duration>) -> HeaderValue {
-    let mut cookie = Cookie::build((format!("{PREFIX}{flow}"), value))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax);
+    made(format!("{PREFIX}{flow}"), value, max_age)
+}
+
+fn made(name: String, value: String, max_age: Option<cookie::time::Duration>) -> HeaderValue {
+    let mut cookie =
+        Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
     if let Some(age) = max_age {
         cookie = cookie.max_age(age);
     }
@@ -66,10 +134,27 @@ mod tests {
         let jar = ids.iter().map(|id| format!("{PREFIX}{id}=x")).collect::<Vec<_>>().join("; ");
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_str(&jar).unwrap());
-        let set = open_flow(&headers, FlowId::new(&random, Moment::from_millis(99)), &random.token());
+        let set = open_flow(&headers, FlowId::new(&random, Moment::from_millis(99)), &random.token(), None);
         assert_eq!(set.len(), 2);
         let dropped = set[1].to_str().unwrap();
         assert!(dropped.contains(&ids[0].to_string()) && dropped.contains("Max-Age=0"), "{dropped}");
+    }
+
+    #[test]
+    fn h09_what_a_provider_has_begun_is_read_as_it_was_written_or_not_at_all() {
+        let (connection, application) = (ConnectionId::from_u128(1), ApplicationId::from_u128(2));
+        for hint in [None, Some(Digest::of(b"bob@b.test"))] {
+            let begun = Begun { connection, application, hint };
+            let cookie = begun.cookie();
+            let text = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
+            assert_eq!(Begun::of(&headers), Some(begun));
+            for wrong in [format!("{text}.x"), text.replace("conn_", "app_"), text.replace('.', "")] {
+                headers.insert(header::COOKIE, HeaderValue::from_str(&wrong).unwrap());
+                assert_eq!(Begun::of(&headers), None, "{wrong}");
+            }
+        }
     }
 
     #[test]
@@ -79,11 +164,14 @@ mod tests {
         let secret = random.token();
         let mut headers = HeaderMap::new();
         assert!(!holds_flow(&headers, flow, secret.digest()));
-        let cookie = open_flow(&headers, flow, &secret).remove(0);
+        let application = ApplicationId::from_u128(7);
+        let cookie = open_flow(&headers, flow, &secret, Some(application)).remove(0);
         let text = cookie.to_str().unwrap();
         assert!(text.contains("Secure") && text.contains("HttpOnly") && text.contains("SameSite=Lax"));
         headers.insert(header::COOKIE, HeaderValue::from_str(text.split(';').next().unwrap()).unwrap());
         assert!(holds_flow(&headers, flow, secret.digest()));
         assert!(!holds_flow(&headers, flow, random.token().digest()));
+        assert_eq!(application_of(&headers, flow), Some(application));
+        assert_eq!(application_of(&headers, FlowId::new(&random, Moment::from_millis(2))), None);
     }
 }

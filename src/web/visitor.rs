@@ -127,9 +127,20 @@ impl Visitor {
 
     /// Our own failure, as a page: told under the id that the page shows.
     pub async fn fault(&self, fault: &Fault, ui_locales: Option<&str>) -> Response {
+        self.fault_with(fault, ErrorPage::new(Problem::Fault), ui_locales, &[]).await
+    }
+
+    /// The same with the ways on that `page` has.
+    pub async fn fault_with(
+        &self,
+        fault: &Fault,
+        page: ErrorPage,
+        ui_locales: Option<&str>,
+        form_targets: &[String],
+    ) -> Response {
         self.report(fault).await;
-        let page = ErrorPage { id: Some(self.request.to_string()), ..ErrorPage::new(Problem::Fault) };
-        self.page(StatusCode::INTERNAL_SERVER_ERROR, &Page::Error(page), ui_locales, &[])
+        let page = ErrorPage { id: Some(self.request.to_string()), ..page };
+        self.page(StatusCode::INTERNAL_SERVER_ERROR, &Page::Error(page), ui_locales, form_targets)
     }
 
     /// The same for machines.

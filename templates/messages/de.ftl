@@ -136,6 +136,10 @@ error-idp_answer_invalid-title = Wir konnten der Antwort nicht trauen
 error-idp_answer_invalid-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können.
 error-idp_answer_invalid-next = Versuchen Sie es noch einmal. Geschieht es wieder, schicken Sie Ihrer IT-Abteilung die Kennung unten.
 
+error-not_proved_anew-title = Wir wissen nicht, wann Sie sich angemeldet haben
+error-not_proved_anew-text = Die Anwendung verlangt eine frische Anmeldung, und der Identitätsanbieter Ihres Unternehmens hat nicht gesagt, wann Sie sich dort angemeldet haben.
+error-not_proved_anew-next = Gehen Sie zurück zur Anwendung. Wenn Sie hineinmüssen, schicken Sie Ihrer IT-Abteilung die Kennung unten: Der Identitätsanbieter muss den Zeitpunkt der Anmeldung nennen (auth_time).
+
 error-email_domain_not_allowed-title = Diese E-Mail-Adresse geht hier nicht
 error-email_domain_not_allowed-text = Ihr Identitätsanbieter hat uns eine E-Mail-Adresse genannt, für die er nicht bürgen darf.
 error-email_domain_not_allowed-next = Melden Sie sich mit Ihrem Arbeitskonto an. Ist es Ihr Arbeitskonto, sagen Sie Ihrer IT-Abteilung Bescheid.

@@ -214,3 +214,79 @@ async fn c28_every_cookie_is_for_this_host_alone_and_out_of_reach_of_scripts() {
         assert!(!parts.iter().any(|part| part.starts_with("domain")), "{line}");
     }
 }
+
+#[tokio::test]
+async fn c28_a_browser_whose_login_is_over_is_led_to_the_application_and_nowhere_else() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let read = |answer: &Answer| answer.body.replace("&#x2f;", "/");
+    let door = "href=\"https://rp1.test/\"";
+    let mut ann = Visitor::arrives();
+    let page = ann.get(&rp1.asks().url()).await;
+    let form = page.forms().remove(0).with("email", "ann@a.test");
+    let flow = flow_of(&form);
+
+    // A form that is not our page's: there is nothing to start again, and the flow goes on.
+    let before = house.before().await;
+    let foreign = ann.submit(&form.clone().with("csrf", "guessed")).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    assert!(read(&foreign).contains(&format!("href=\"{}\"", flow_path(&flow))), "{}", foreign.body);
+    house.refused(&before, "foreign_form").await;
+
+    // Its flow is over here; this browser knows from where it came, and another one does not.
+    house.turn_clock(house.broker.config.login.flow_lifetime + 1);
+    for answer in [ann.get(&flow).await, ann.submit(&form).await] {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
+        assert!(
+            answer.body.contains("Please start again") && read(&answer).contains(door),
+            "{}",
+            answer.body
+        );
+        assert!(answer.body.contains("Return to First App"), "{}", answer.body);
+        assert!(answer.location().is_none());
+    }
+    let stranger = Visitor::arrives().get(&flow).await;
+    is_start_again(&stranger, "a stranger");
+    assert!(!stranger.body.contains("rp1.test") && !stranger.body.contains("First App"), "{}", stranger.body);
+
+    // Where it says where its logins begin, they begin there.
+    let begins = "redirect_uris = [\"https://rp1.test/callback\"]";
+    let file = crate::house::broker::DEFAULT
+        .replace(begins, &format!("{begins}\ninitiate_login_uri = \"https://rp1.test/login\""));
+    house.provision(&file).await;
+    let again = ann.get(&flow).await;
+    let issuer: String = form_urlencoded::byte_serialize(house.url.as_bytes()).collect();
+    let registered = format!("href=\"https://rp1.test/login?iss={issuer}\"");
+    assert!(read(&again).contains(&registered), "{}", again.body);
+    // What a request says is nowhere on the page.
+    let evil = rp1.asks().with("redirect_uri", "https://evil.test/callback");
+    let before = house.before().await;
+    let refused = ann.get(&evil.url()).await;
+    assert_eq!((refused.status.as_u16(), refused.location()), (400, None));
+    assert!(read(&refused).contains(&registered) && !refused.body.contains("evil.test"), "{}", refused.body);
+    house.refused(&before, "bad_redirect_uri").await;
+    // Nor is one led to what is switched off.
+    house.provision(&file.replace("[application.rp1]\n", "[application.rp1]\nenabled = false\n")).await;
+    is_start_again(&ann.get(&flow).await, "one that is switched off");
+}
+
+fn flow_path(flow: &str) -> String {
+    flow.parse::<Url>().unwrap().path().to_owned()
+}
+
+#[tokio::test]
+async fn c28_our_own_failure_leaves_the_ways_on() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    let callback = ann.is_sent_back(&rp1.asks()).await;
+    // What the connection proves itself by cannot be opened.
+    assert_eq!(house.execute("UPDATE connections SET secret = NULL WHERE slug = 'ca'").await, 1);
+    let page = ann.browser.get(callback.as_str()).await;
+    assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", page.body);
+    for way in ["another_account", "cancel"] {
+        let has = page.forms().iter().any(|form| form.buttons.iter().any(|(name, _)| name == way));
+        assert!(has, "{way}: {}", page.body);
+    }
+    assert!(page.body.contains(">Try again</a>"), "{}", page.body);
+}

@@ -1,10 +1,11 @@
 //! H09: answers to nothing, or to what somebody else asked.
 
-use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
 use crate::house::lying_saml_idp::{Asked, Says, posts, posts_to};
 use crate::house::surgery::{attr, swap_all, within};
+use crate::house::visitor::{Answer, Visitor};
 
 pub fn files(scene: &Scene) -> Vec<Forgery> {
     let id = scene.asked.id.clone();
@@ -130,10 +131,18 @@ async fn accepting() -> House {
     initiated("accept", "").await
 }
 
+async fn accepting_on(engine: Engine) -> House {
+    initiated_on(engine, "accept", "").await
+}
+
 /// The same, which does with them what is said here, with further keys.
 async fn initiated(mode: &str, more: &str) -> House {
+    initiated_on(Engine::Sqlite, mode, more).await
+}
+
+async fn initiated_on(engine: Engine, mode: &str, more: &str) -> House {
     let keys = format!("idp_initiated = \"{mode}\"\ndefault_application = \"rp1\"\n{more}");
-    let mut plan = Plan::default().with_saml("cb", &keys);
+    let mut plan = Plan::on(engine).with_saml("cb", &keys);
     let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
     assert!(plan.file.contains(uris));
     plan.file = plan.file.replace(uris, &format!("{uris}initiate_login_uri = \"https://rp1.test/login\"\n"));
@@ -232,6 +241,144 @@ async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_sign
     let posted = posts(&mut other.browser, &unasked, &xml).await;
     assert_eq!(other.browser.follow(&posted).await.status, 403);
     house.refused(&before, "replayed").await;
+    assert_eq!(house.count("sessions").await, 1);
+}
+
+/// A house of which organization b has two providers: a round trip is asked of the one that began it.
+async fn of_two_providers() -> House {
+    let keys = "idp_initiated = \"round_trip\"\ndefault_application = \"rp1\"\n";
+    let mut plan = Plan::default().with_saml("cb", keys);
+    let uris = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    plan.file = plan.file.replace(uris, &format!("{uris}initiate_login_uri = \"https://rp1.test/login\"\n"));
+    plan.file = plan.file.replace("connections = [\"cb\"]", "connections = [\"cb\", \"other\"]");
+    let other = "\n[connection.other]\norganization = \"org-b\"\ntype = \"oidc\"\ndisplay_name = \"Other Login\"\n\
+                 state = \"active\"\nissuer = \"{idp_b}\"\nclient_id = \"behalf\"\n\
+                 client_secret = { env = \"CB_SECRET\" }\njit = \"create_and_join\"\n";
+    plan.and(other).build().await
+}
+
+#[tokio::test]
+async fn h09_a_round_trip_goes_to_the_provider_that_began_it_and_for_the_application_that_is_registered() {
+    let house = of_two_providers().await;
+    let sso = house.saml("cb").sso.clone();
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let rp1 = Application::rp1(&house);
+    let rp2 = Application::new(&house, "rp2", crate::house::application::Proof::Nothing);
+    let other = house.connection("other").await;
+    let to = async |asks: Ask, is_led: bool| {
+        let mut bob = Person::new("bob@b.test");
+        if is_led {
+            let answer = posts(&mut bob.browser, &unasked, &xml).await;
+            let location = answer.location().unwrap();
+            assert!(location.as_str().starts_with("https://rp1.test/login?iss="), "{location}");
+        }
+        let answer = bob.browser.get(&asks.url()).await;
+        let led = answer.location().map(|to| to.to_string());
+        // It leads once: afterwards the address leads where it always does, which is to be chosen.
+        let again = bob.browser.get(&rp1.asks().with("login_hint", "bob@b.test").url()).await;
+        (led, again)
+    };
+    let hinted = || rp1.asks().with("login_hint", "bob@b.test");
+    for ask in [hinted(), rp1.asks(), rp1.asks().with("login_hint", "BOB@B.TEST")] {
+        let (led, again) = to(ask, true).await;
+        assert!(led.as_deref().is_some_and(|to| to.starts_with(&sso)), "{led:?}");
+        assert!(again.location().is_none() && again.body.contains("Other Login"), "{}", again.body);
+    }
+    // Whoever was not led is asked, and so is whoever comes for another application.
+    assert_eq!(to(hinted(), false).await.0, None);
+    assert_eq!(to(rp1.asks(), false).await.0, None);
+    assert_eq!(to(rp2.asks().with("login_hint", "bob@b.test"), true).await.0, None);
+    // What the application says itself is done, and nothing else.
+    let (led, _) = to(hinted().with("connection", &other), true).await;
+    assert!(led.is_some_and(|to| to.starts_with(&house.idp_b.issuer)));
+    let (led, _) = to(rp1.asks().with("login_hint", "ann@a.test"), true).await;
+    assert!(led.is_some_and(|to| to.starts_with(&house.idp_a.issuer)));
+
+    // Who comes back is who is there: it is a login like any other, by this connection.
+    let (ask, mut bob) = (hinted(), Person::new("bob@b.test"));
+    posts(&mut bob.browser, &unasked, &xml).await;
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let answer = house.saml("cb").answers(&asked, &Says::that("owner@b.test"));
+    let arrival = bob.returns(&ask, &asked, answer).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], "owner@b.test");
+
+    // Where it is not open any more nobody is sent elsewhere in its name.
+    let mut late = Person::new("bob@b.test");
+    posts(&mut late.browser, &unasked, &xml).await;
+    house.execute("UPDATE connections SET state = 'disabled' WHERE slug = 'cb'").await;
+    let before = house.before().await;
+    let page = late.browser.get(&hinted().url()).await;
+    assert_eq!((page.status.as_u16(), page.location()), (403, None), "{}", page.body);
+    house.refused(&before, "connection_changed").await;
+}
+
+/// Brings a form or follows an address of the house at this node.
+async fn brings(house: &House, node: &str, url: &str, form: Option<&[(&str, &str)]>) -> Answer {
+    let own: url::Url = house.url.parse().unwrap();
+    let there = format!("{node}{}", url.strip_prefix(&house.url).unwrap());
+    let method = if form.is_some() { reqwest::Method::POST } else { reqwest::Method::GET };
+    let pairs = form.unwrap_or_default();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let mut visitor = Visitor::arrives();
+    visitor
+        .request(method, &there, |request| {
+            let request = request.header("host", own.authority().to_owned());
+            request.header("content-type", "application/x-www-form-urlencoded").body(body)
+        })
+        .await
+}
+
+/// Posts an answer at a node, and takes up there what it brought.
+async fn is_taken(house: &House, node: &str, unasked: &Asked, xml: &str) -> bool {
+    let message = data_encoding::BASE64.encode(xml.as_bytes());
+    let posted = brings(house, node, &unasked.acs, Some(&[("SAMLResponse", &message)])).await;
+    let Some(accepted) = posted.header("location").map(str::to_owned) else { return false };
+    let accepted = accepted.strip_prefix(&house.url).unwrap_or(&accepted);
+    let taken = brings(house, node, &format!("{}{accepted}", house.url), None).await;
+    taken.status == 303
+}
+
+#[tokio::test]
+async fn h08_h09_an_accepted_answer_is_used_up_at_every_node_and_after_every_restart() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut house = accepting_on(engine).await;
+        let unasked = house.saml("cb").unasked(&house, "cb").await;
+        let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+        let url = house.url.clone();
+        assert!(is_taken(&house, &url, &unasked, &xml).await, "{engine:?}: the first time");
+        let other = match engine {
+            Engine::Postgres => Some(house.second_node().await),
+            // One file has one server.
+            Engine::Sqlite => None,
+        };
+        for node in [Some(url.clone()), other.as_ref().map(|node| format!("http://{}", node.address))]
+            .into_iter()
+            .flatten()
+        {
+            let before = house.before().await;
+            assert!(!is_taken(&house, &node, &unasked, &xml).await, "{engine:?}: again at {node}");
+            house.refused(&before, "replayed").await;
+        }
+        drop(other);
+        house.restart().await;
+        let before = house.before().await;
+        assert!(!is_taken(&house, &url, &unasked, &xml).await, "{engine:?}: after a restart");
+        house.refused(&before, "replayed").await;
+        assert_eq!((house.count("sessions").await, house.count("used").await), (1, 1), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn h08_h09_of_an_answer_that_comes_to_two_nodes_at_once_one_is_accepted() {
+    let house = accepting_on(Engine::Postgres).await;
+    let other = house.second_node().await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let nodes = [house.url.clone(), format!("http://{}", other.address)];
+    let tries = (0..10).map(|number| is_taken(&house, &nodes[number % 2], &unasked, &xml));
+    let taken = futures_util::future::join_all(tries).await;
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1, "{taken:?}");
     assert_eq!(house.count("sessions").await, 1);
 }
 

@@ -264,6 +264,30 @@ async fn h12_many_tries_at_once_are_no_more_than_in_turn() {
 }
 
 #[tokio::test]
+async fn h12_a_failure_that_nobody_signed_reads_like_any_forgery() {
+    let mut scene = Scene::opens().await;
+    let failed = scene.idp().plain(&scene.asked, &scene.says()).replace("status:Success", "status:Responder");
+    assert!(failed.contains("status:Responder") && !failed.contains("SignatureValue"));
+    let honest = scene.honest();
+    let forged = honest.replacen("<ds:SignatureValue>", "<ds:SignatureValue>AAAA", 1);
+    let unsigned = scene.idp().plain(&scene.asked, &scene.says());
+    let mut answers = Vec::new();
+    for (xml, reasons) in [
+        (failed, ["status_unsigned", ""]),
+        (forged, ["signature_invalid", "signature_profile"]),
+        (unsigned, ["signature_missing", ""]),
+    ] {
+        let before = scene.house.before().await;
+        answers.push(told(&posts(&mut scene.bob.browser, &scene.asked, &xml).await));
+        scene.house.refused_for_one_of(&before, &reasons).await;
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    assert_eq!(answers[0].0, 403);
+    scene.ends_well().await;
+}
+
+#[tokio::test]
 async fn h12_a_company_that_comes_all_at_once_is_let_in() {
     let more = "idp_initiated = \"round_trip\"\ndefault_application = \"rp1\"\n";
     let plan = Plan::default().with_saml("cb", more);

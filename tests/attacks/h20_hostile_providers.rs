@@ -46,6 +46,32 @@ async fn h20_whatever_the_token_endpoint_answers_is_refused() {
 }
 
 #[tokio::test]
+async fn h20_what_status_a_door_answered_with_is_told_in_the_trail() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let nothing = || Says::that("x", "ann@a.test").without("email");
+    for (path, found, status, reason) in [
+        ("/userinfo", 500, 502, "idp_unreachable"),
+        ("/userinfo", 503, 502, "idp_unreachable"),
+        ("/userinfo", 429, 502, "idp_unreachable"),
+        ("/userinfo", 401, 403, "userinfo_status"),
+        ("/userinfo", 204, 403, "userinfo_status"),
+        ("/token", 503, 502, "idp_unreachable"),
+    ] {
+        house.idp_a.says(nothing());
+        house.idp_a.door(path, Some(Door::Status(found)));
+        let before = house.before().await;
+        let page = Person::new("ann@a.test").follows(&rp1.asks()).await;
+        assert_eq!(page.status(), status, "{path} {found}: {}", page.told());
+        house.refused(&before, reason).await;
+        let detail = house.events_since(&before).await.remove(0).detail;
+        let told = (&detail["expected"], &detail["found"]);
+        assert_eq!(told, (&json!("200"), &json!(found.to_string())), "{path} {found}");
+        house.idp_a.door(path, None);
+    }
+}
+
+#[tokio::test]
 async fn h20_what_went_wrong_after_the_redirect_is_told_in_the_trail() {
     let house = House::opens().await;
     let error = |code: &str| json!({ "error": code, "error_description": "for nobody's log" }).to_string();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use behalf::protocol::jose::{Algorithm, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::house::application::{Application, Person, Proof};
-use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::broker::{Before, House, Plan, RP1_SECRET};
 
 const MORE: &str = r#"
 [application.poster]
@@ -141,4 +141,98 @@ async fn m07_a_disabled_application_is_a_stranger_at_every_door() {
     let arrival = ann.goes_on(&rp1.asks(), answer).await;
     assert_eq!(arrival.told_application("code"), None, "{}", arrival.told());
     assert_eq!(house.audit().await.iter().filter(|event| event.action == "login.code_issued").count(), 2);
+}
+
+/// One assertion by `key`, with what `change` makes of the usual claims.
+fn assertion(house: &House, key: &SigningKey, typ: &str, jti: &str, change: &[(&str, Value)]) -> String {
+    let now = house.clock.now().seconds();
+    let mut claims = json!({
+        "iss": "signer", "sub": "signer", "aud": house.url, "jti": jti, "iat": now, "exp": now + 60,
+    });
+    for (name, value) in change {
+        claims[*name] = value.clone();
+    }
+    key.sign_jwt(typ, &claims).unwrap()
+}
+
+#[tokio::test]
+async fn m07_the_trail_tells_which_check_of_an_assertion_failed_and_the_answer_does_not() {
+    let (house, key) = house().await;
+    let now = house.clock.now().seconds();
+    let stranger = SigningKey::generate(Algorithm::ES256, "of a stranger").unwrap();
+    let impostor = SigningKey::generate(Algorithm::ES256, "of the signer").unwrap();
+    let signer = Application::new(&house, "signer", Proof::Key(Arc::clone(&key)));
+    let ask = signer.asks();
+    let code = Person::new("ann@a.test").follows(&ask).await.code();
+    let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let brought = |assertion: &str| {
+        let redemption = ask.redemption(&code).with("client_assertion_type", jwt);
+        redemption.with("client_assertion", assertion)
+    };
+    let by = |key: &SigningKey, change: &[(&str, Value)]| assertion(&house, key, "JWT", "once", change);
+    let good = by(&key, &[]);
+    let cut = &good[..good.len() - 4];
+    let refused = [
+        ("unknown_key", by(&stranger, &[])),
+        ("signature", by(&impostor, &[])),
+        ("malformed", format!("{good}=")),
+        ("signature", format!("{cut}AAAA")),
+        ("typ", assertion(&house, &key, "at+jwt", "once", &[])),
+        ("typ", assertion(&house, &key, "logout+jwt", "once", &[])),
+        ("sub", by(&key, &[("sub", json!("rp1"))])),
+        ("aud", by(&key, &[("aud", json!("https://another.test"))])),
+        ("aud", by(&key, &[("aud", json!([format!("{}/userinfo", house.url)]))])),
+        ("exp", by(&key, &[("exp", json!(null))])),
+        ("exp_passed", by(&key, &[("exp", json!(now - 31))])),
+        ("exp_too_far", by(&key, &[("exp", json!(now + 331))])),
+        ("times", by(&key, &[("nbf", json!(now + 31))])),
+        ("times", by(&key, &[("iat", json!(now + 31))])),
+        ("jti", by(&key, &[("jti", json!(null))])),
+        ("jti", by(&key, &[("jti", json!("x".repeat(257)))])),
+    ];
+    let mut answers = Vec::new();
+    for (check, assertion) in &refused {
+        let before = house.before().await;
+        let answer = brought(assertion).send().await;
+        assert_eq!(check_of(&house, &before).await, *check, "{assertion}");
+        answers.push((answer.status.as_u16(), answer.body));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "one answer to all of them: {answers:?}");
+    assert_eq!(answers[0].0, 401);
+    assert!(!answers[0].1.contains("check"), "{}", answers[0].1);
+
+    // The type that the revision of RFC 7523 gives it, and what is used up by it.
+    let named = assertion(&house, &key, "client-authentication+jwt", "named", &[]);
+    assert_eq!(brought(&named).send().await.status, 200);
+    let again = signer.asks();
+    let code = Person::new("ann@a.test").follows(&again).await.code();
+    let before = house.before().await;
+    let redemption = again.redemption(&code).with("client_assertion_type", jwt);
+    let answer = redemption.with("client_assertion", &named).send().await;
+    assert_eq!((answer.status.as_u16(), answer.body), answers[0]);
+    assert_eq!(check_of(&house, &before).await, "jti_used");
+}
+
+/// What the trail says of the one refusal since.
+async fn check_of(house: &House, before: &Before) -> String {
+    house.refused(before, "invalid_client").await;
+    house.events_since(before).await[0].detail["check"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn m07_the_trail_tells_who_came_in_another_way_than_is_registered() {
+    let (house, _) = house().await;
+    let rp1 = Application::rp1(&house);
+    let redemption = rp1.asks().redemption("no code");
+    for (check, client, proof) in [
+        ("secret", "rp1", Proof::Basic("wrong".into())),
+        ("method", "rp1", Proof::Post(RP1_SECRET.into())),
+        ("unknown_client", "nobody", Proof::Basic(RP1_SECRET.into())),
+    ] {
+        let before = house.before().await;
+        let answer = redemption.clone().by(&Application::new(&house, client, proof)).send().await;
+        assert_eq!(answer.status, 401, "{check}");
+        assert_eq!(check_of(&house, &before).await, check);
+    }
 }

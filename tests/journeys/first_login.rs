@@ -463,6 +463,49 @@ async fn m17_max_age_is_kept_to() {
 }
 
 #[tokio::test]
+async fn m17_a_provider_that_does_not_say_when_somebody_signed_in_is_told_so_to_all_whom_it_concerns() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut ann = Person::new("ann@a.test");
+    let silent = || house.idp_a.says(Says::truth().without("auth_time"));
+    for (name, value) in [("prompt", "login"), ("max_age", "0"), ("max_age", "60")] {
+        silent();
+        let ask = rp1.asks().with(name, value);
+        let before = house.before().await;
+        let page = ann.follows(&ask).await;
+        assert_eq!(page.status(), 403, "{name}={value}: {}", page.told());
+        assert!(page.answer.body.contains("We could not tell when you signed in"), "{}", page.told());
+        house.refused(&before, "auth_time_missing").await;
+        let event = house.events_since(&before).await.remove(0);
+        assert_eq!(event.detail["check"], json!("auth_time_missing"));
+        assert_eq!(event.detail["found"], json!("no auth_time"));
+        assert!(event.detail["expected"].as_str().unwrap().starts_with("auth_time in the ID token"));
+        assert_eq!(event.detail["connection"], json!(house.connection("ca").await));
+
+        // Whoever goes back brings the application its answer.
+        let before = house.before().await;
+        let answer = ann.browser.submit(&page.form_with("cancel").with("cancel", "yes")).await;
+        let back = ann.goes_on(&ask, answer).await;
+        assert_eq!(back.error(), ("login_required".into(), "auth_time_missing".into()), "{name}={value}");
+        house.refused(&before, "cancelled").await;
+
+        // Whoever uses another account first, and then gives up, has just given up.
+        silent();
+        let ask = rp1.asks().with(name, value);
+        let page = ann.follows(&ask).await;
+        let another = page.form_with("another_account").with("another_account", "yes");
+        let email = ann.browser.submit(&another).await;
+        let cancel =
+            email.forms().into_iter().find(|form| form.buttons.iter().any(|(name, _)| name == "cancel"));
+        let answer = ann.browser.submit(&cancel.unwrap().with("cancel", "yes")).await;
+        assert_eq!(ann.goes_on(&ask, answer).await.error(), ("access_denied".into(), "cancelled".into()));
+    }
+    // Nobody asked: then it need not be said.
+    silent();
+    ann.follows(&rp1.asks()).await.code();
+}
+
+#[tokio::test]
 async fn select_account_and_select_organization_ask_again() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);

@@ -18,6 +18,11 @@ fn silently(house: &House) -> Ask {
 
 /// A provider that says no, unsigned, as most say it.
 fn says_no(idp: &LyingSamlIdp, asked: &Asked, code: Status) -> String {
+    says_no_and(false, idp, asked, code)
+}
+
+/// The same, signed or not.
+fn says_no_and(signed: bool, idp: &LyingSamlIdp, asked: &Asked, code: Status) -> String {
     let id = new_id();
     let draft = Draft {
         id: &id,
@@ -28,7 +33,7 @@ fn says_no(idp: &LyingSamlIdp, asked: &Asked, code: Status) -> String {
         status: code,
         assertion: None,
     };
-    let sign = Sign { key: &idp.signer.key, certificate: None, assertion: false, response: false };
+    let sign = Sign { key: &idp.signer.key, certificate: None, assertion: false, response: signed };
     draft.write(&sign, None).unwrap()
 }
 
@@ -178,17 +183,21 @@ async fn s3_34_by_openid_connect_the_wish_is_passed_on_as_it_is() {
 }
 
 #[tokio::test]
-async fn s3_34_a_refused_answer_shows_a_way_on_and_a_no_of_the_provider_reads_as_one() {
+async fn s3_34_h12_a_refused_answer_shows_a_way_on_and_a_no_that_is_signed_reads_as_one() {
     let house = Plan::saml().build().await;
     let ask = Application::rp1(&house).asks();
-    for (language, title, again) in [
-        ("en", "Your company did not let you in", "Try again"),
-        ("de", "Ihr Unternehmen hat Sie nicht", "Noch einmal versuchen"),
+    for (signed, language, title, again) in [
+        (true, "en", "Your company did not let you in", "Try again"),
+        (true, "de", "Ihr Unternehmen hat Sie nicht", "Noch einmal versuchen"),
+        // Anybody can say it who has seen the request: it is no more to be trusted than any other forgery.
+        (false, "en", "We could not trust the answer", "Try again"),
+        (false, "de", "Wir konnten der Antwort nicht", "Noch einmal versuchen"),
     ] {
         let mut bob = Person::new("bob@b.test");
         let asked = bob.leaves_for(&house, "cb", &ask).await;
-        let no =
-            says_no(house.saml("cb"), &asked, Status::new(status::RESPONDER, Some(status::AUTHN_FAILED)));
+        let failed = Status::new(status::RESPONDER, Some(status::AUTHN_FAILED));
+        let no = says_no_and(signed, house.saml("cb"), &asked, failed);
+        let before = house.before().await;
         let message = data_encoding::BASE64.encode(no.as_bytes());
         let state = asked.relay_state.clone().unwrap();
         let fields = [("SAMLResponse", message.as_str()), ("RelayState", state.as_str())];
@@ -200,6 +209,13 @@ async fn s3_34_a_refused_answer_shows_a_way_on_and_a_no_of_the_provider_reads_as
         let page = page.await;
         assert_eq!(page.status, 403);
         assert!(page.body.contains(title) && page.body.contains(again), "{}", page.body);
+        house.refused(&before, if signed { "status" } else { "status_unsigned" }).await;
+        let detail = house.events_since(&before).await.remove(0).detail;
+        assert_eq!(
+            detail["found"],
+            serde_json::json!("Responder/AuthnFailed"),
+            "its administrator is told all"
+        );
         let (flow, _) = state.split_once('.').unwrap();
         assert!(
             page.body.replace("&#x2f;", "/").contains(&format!("href=\"/login/{flow}\"")),

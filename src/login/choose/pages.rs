@@ -9,7 +9,7 @@ use super::{Decision, available, context, decide, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next};
+use crate::login::{Stop, answer, answer_in, next};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Authenticated, Stage};
 use crate::protocol::oauth::params::{Params, append};
@@ -29,14 +29,16 @@ pub async fn pick(
 ) -> Response {
     let mut journey = match Journey::find(&visitor, &flow).await {
         Ok(journey) => journey,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);
             next::proceed(&visitor, &browser, journey).await
         }
-        Err(Stop::Refused(Refusal::ForeignForm)) => answer(&visitor, Err(Refusal::ForeignForm.into())).await,
+        Err(Stop::Refused(Refusal::ForeignForm)) => {
+            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
+        }
         Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
         Err(stop) => answer(&visitor, Err(stop)).await,
     }
@@ -96,7 +98,7 @@ async fn standing(
 /// `GET /login/{flow}/organizations?q=&page=`: the same page, searched or turned.
 pub async fn search(visitor: Visitor, Path(flow): Path<String>, RawQuery(query): RawQuery) -> Response {
     let outcome = searched(&visitor, &flow, &query.unwrap_or_default()).await;
-    answer(&visitor, outcome).await
+    answer_in(&visitor, &flow, outcome).await
 }
 
 async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response, Stop> {

@@ -6,7 +6,7 @@ use crate::foundation::clock::Moment;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::protocol::jose::{Algorithm, Claims, JwkSet, Jws, Typ};
+use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
 use crate::protocol::oauth::client_authentication::{Credentials, Proof, read};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
@@ -18,6 +18,8 @@ const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorith
 /// An assertion lives no longer than this (threats M07).
 const LONGEST: Duration = Duration::from_secs(300);
 const LEEWAY: Duration = Duration::from_secs(30);
+/// Bytes of a `jti`.
+const LONGEST_JTI: usize = 256;
 
 /// The application that a token request comes from, by the one method that it has registered.
 pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Application, Stop> {
@@ -26,19 +28,24 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
         read(header, params, unverified_issuer).map_err(Refusal::Protocol)?;
     let db = &visitor.broker().db;
     let found = applications::by_client_id(&mut &*db, visitor.project.id, &client_id).await?;
-    let application = found.filter(|application| application.disabled_at.is_none()).ok_or_else(unknown)?;
-    if application.settings.authentication != proof.method() {
-        return Err(unknown().into());
+    let application = found.ok_or_else(|| unproved("unknown_client"))?;
+    if application.disabled_at.is_some() {
+        return Err(unproved("disabled").into());
     }
-    let proved = match proof {
-        Proof::Nothing => true,
+    if application.settings.authentication != proof.method() {
+        return Err(unproved("method").into());
+    }
+    match proof {
+        Proof::Nothing => {}
         Proof::SecretBasic(secret) | Proof::SecretPost(secret) => {
             let digests = applications::secrets(&mut &*db, application.id).await?;
-            digests.iter().any(|digest| digest.matches(secret.expose()))
+            if !digests.iter().any(|digest| digest.matches(secret.expose())) {
+                return Err(unproved("secret").into());
+            }
         }
-        Proof::Assertion(jwt) => is_proved_by(visitor, &application, &jwt).await?,
-    };
-    if proved { Ok(application) } else { Err(unknown().into()) }
+        Proof::Assertion(jwt) => check_assertion(visitor, &application, &jwt).await?,
+    }
+    Ok(application)
 }
 
 /// Whom the request says it comes from, if it says so at all: for the audit trail.
@@ -50,9 +57,10 @@ pub fn claimed(visitor: &Visitor, params: &Params) -> Option<String> {
     }
 }
 
-/// One answer for every way in which it can fail.
-fn unknown() -> Refusal {
-    Refusal::Protocol(OAuthError::invalid_client("unknown client, or not authenticated as it is registered"))
+/// One answer for every way in which it can fail. The trail tells which check it was.
+fn unproved(check: &'static str) -> Refusal {
+    let error = OAuthError::invalid_client("unknown client, or not authenticated as it is registered");
+    Refusal::Protocol(error.because(check))
 }
 
 /// Only to find the keys with which the assertion is then verified.
@@ -63,9 +71,9 @@ fn unverified_issuer(assertion: &str) -> Option<String> {
 }
 
 /// A client assertion (RFC 7523, section 3): signed by the client, for us, short-lived, used once.
-async fn is_proved_by(visitor: &Visitor, application: &Application, jwt: &str) -> Result<bool, Stop> {
+async fn check_assertion(visitor: &Visitor, application: &Application, jwt: &str) -> Result<(), Stop> {
     let now = visitor.broker().now();
-    let Some((jti, expires)) = read_assertion(visitor, application, jwt, now) else { return Ok(false) };
+    let (jti, expires) = read_assertion(&visitor.issuer(), application, jwt, now).map_err(unproved)?;
     let scope = application.id.to_string();
     let keep_until = expires.plus(LEEWAY);
     let first = visitor
@@ -73,25 +81,52 @@ async fn is_proved_by(visitor: &Visitor, application: &Application, jwt: &str) -
         .db
         .write(async move |tx| used::first(tx, "client_assertion", &scope, &jti, keep_until).await)
         .await?;
-    Ok(first)
+    if first { Ok(()) } else { Err(unproved("jti_used").into()) }
 }
 
+/// Its `jti` and when it runs out, or which check failed.
 fn read_assertion(
-    visitor: &Visitor,
+    issuer: &str,
     application: &Application,
     jwt: &str,
     now: Moment,
-) -> Option<(String, Moment)> {
-    let keys = JwkSet::parse(application.settings.jwks.as_ref()?.to_string().as_bytes()).ok()?;
-    let claims = Jws::parse(jwt).ok()?.verify(&keys, &ALGORITHMS, Typ::Jwt).ok()?;
-    claims.check_times(now, LEEWAY).ok()?;
-    let issuer = visitor.issuer();
+) -> Result<(String, Moment), &'static str> {
+    let keys = application.settings.jwks.as_ref().ok_or("no_keys")?;
+    let keys = JwkSet::parse(keys.to_string().as_bytes()).map_err(|_| "no_keys")?;
+    let claims = Jws::parse(jwt).and_then(|jws| jws.verify(&keys, &ALGORITHMS, Typ::CLIENT_ASSERTION));
+    let claims = claims.map_err(|error| check_of(&error))?;
+    let own = |claim: Result<&str, ClaimError>| claim.is_ok_and(|name| name == application.client_id);
+    if !own(claims.iss()) {
+        return Err("iss");
+    }
+    if !own(claims.sub()) {
+        return Err("sub");
+    }
     let endpoint = format!("{issuer}/token");
-    let audience = claims.aud().ok()?;
-    let ours = audience.iter().any(|one| *one == issuer || *one == endpoint);
-    let own = claims.iss().ok()? == application.client_id && claims.sub().ok()? == application.client_id;
-    let expires = claims.exp().ok()?;
-    let short = expires <= now.plus(LONGEST).plus(LEEWAY);
-    let jti = claims.string("jti").ok().filter(|jti| !jti.is_empty() && jti.len() <= 256)?;
-    (ours && own && short).then(|| (jti.to_owned(), expires))
+    if !claims.aud().is_ok_and(|named| named.iter().any(|one| *one == issuer || *one == endpoint)) {
+        return Err("aud");
+    }
+    let expires = claims.exp().map_err(|_| "exp")?;
+    if now >= expires.plus(LEEWAY) {
+        return Err("exp_passed");
+    }
+    if expires > now.plus(LONGEST).plus(LEEWAY) {
+        return Err("exp_too_far");
+    }
+    claims.check_times(now, LEEWAY).map_err(|_| "times")?;
+    let jti = claims.string("jti").ok().filter(|jti| !jti.is_empty() && jti.len() <= LONGEST_JTI);
+    Ok((jti.ok_or("jti")?.to_owned(), expires))
+}
+
+fn check_of(error: &JoseError) -> &'static str {
+    match error {
+        JoseError::NoKey => "unknown_key",
+        JoseError::Signature => "signature",
+        JoseError::AlgorithmNotAllowed(_) | JoseError::UnknownAlgorithm | JoseError::NoAlgorithm => {
+            "algorithm"
+        }
+        JoseError::Type => "typ",
+        JoseError::Claims(_) => "claims",
+        _ => "malformed",
+    }
 }

@@ -6,12 +6,15 @@ pub mod pages;
 use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::email::Email;
+use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Digest;
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
 use crate::model::organization::Policy;
 use crate::model::routing::{self as found, Question};
 use crate::store::durable::{connections, organizations, routing};
+use crate::web::cookies::Begun;
 use crate::web::visitor::Visitor;
 
 /// Whether it is known where to send the person.
@@ -36,8 +39,9 @@ pub async fn decide(
         OrganizationAsked::Named(name) => Some(name.as_str()),
         _ => None,
     };
+    let begun = begun(visitor, application, asked).map(|id| id.to_string());
     let question = Question {
-        connection: asked.connection.as_deref(),
+        connection: asked.connection.as_deref().or(begun.as_deref()),
         organization,
         login_hint: asked.login_hint.as_deref(),
         domain_hint: asked.domain_hint.as_deref(),
@@ -47,8 +51,26 @@ pub async fn decide(
     match routed.decision {
         found::Decision::Ask => Ok(Decision::Ask),
         found::Decision::Resolved(resolved) => Ok(Decision::Resolved(resolved)),
+        // It was allowed when it began this.
+        found::Decision::ConnectionNotAllowed if begun.is_some() => Err(Refusal::ConnectionChanged.into()),
         found::Decision::ConnectionNotAllowed => Err(Refusal::ConnectionNotAllowed.into()),
     }
+}
+
+/// The connection whose identity provider has sent this browser to the application, which now asks us: the login is that
+/// connection's (threats H09). Unless the application says itself where it wants somebody to sign in, or means somebody
+/// else than it was told of.
+fn begun(visitor: &Visitor, application: &Application, asked: &Asked) -> Option<ConnectionId> {
+    let begun = Begun::of(&visitor.headers).filter(|begun| begun.application == application.id)?;
+    let says_where = asked.connection.is_some()
+        || asked.domain_hint.is_some()
+        || asked.hinted_user.is_some()
+        || matches!(asked.organization, OrganizationAsked::Named(_));
+    let is_meant = |hint: &String| {
+        let email = Email::parse(hint).ok();
+        email.is_some_and(|email| begun.hint == Some(Digest::of(email.as_str().as_bytes())))
+    };
+    (!says_where && asked.login_hint.as_ref().is_none_or(is_meant)).then_some(begun.connection)
 }
 
 /// What a typed address leads to.

@@ -12,7 +12,7 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next, note};
+use crate::login::{Stop, answer, answer_in, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Resolved, Stage};
@@ -31,7 +31,7 @@ pub const TRIES_A_MINUTE: u64 = 300;
 pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
     match Journey::find(&visitor, &flow).await {
         Ok(journey) => next::proceed(&visitor, &browser, journey).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
     }
 }
 
@@ -52,7 +52,7 @@ pub async fn identify(
 ) -> Response {
     let mut journey = match Journey::find(&visitor, &flow).await {
         Ok(journey) => journey,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     match identified(&visitor, &journey, &params).await {
         Ok(Identified::Resolved(resolved)) => {
@@ -71,7 +71,9 @@ pub async fn identify(
             let page = ask_again(&visitor, journey, &typed, problem).await;
             answer(&visitor, page).await
         }
-        Err(Stop::Refused(Refusal::ForeignForm)) => answer(&visitor, Err(Refusal::ForeignForm.into())).await,
+        Err(Stop::Refused(Refusal::ForeignForm)) => {
+            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
+        }
         Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
         Err(stop) => answer(&visitor, Err(stop)).await,
     }
@@ -90,7 +92,7 @@ pub async fn restart(
             journey.login.restart();
             next::proceed(&visitor, &browser, journey).await
         }
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
     }
 }
 
@@ -98,7 +100,7 @@ pub async fn restart(
 pub async fn cancel(visitor: Visitor, Path(flow): Path<String>, Form(params): Form) -> Response {
     match checked(&visitor, &flow, &params).await {
         Ok(journey) => next::refused(&visitor, journey, Refusal::Cancelled).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
     }
 }
 
@@ -173,7 +175,7 @@ async fn ask_again(
     problem: Problem,
 ) -> Result<Response, Stop> {
     let application = application(visitor, &journey).await?;
-    journey.login.stage = Stage::Arrived(Arrived { another_account: true });
+    journey.login.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
     let page = email_page(visitor, &application, &journey, Some(typed), Some(problem)).await?;
     journey.keep(visitor, page).await
 }
@@ -187,7 +189,7 @@ pub async fn email_page(
     problem: Option<Problem>,
 ) -> Result<Response, Stop> {
     let asked = &journey.login.asked;
-    let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true }));
+    let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true, .. }));
     let hint = asked.login_hint.clone().filter(|hint| !another && hint.contains('@'));
     let page = EmailPage {
         application: application.display_name.clone(),

@@ -49,8 +49,10 @@ pub enum JoseError {
 /// Which `typ` a token must declare, so that one kind cannot pass for another (RFC 8725, section 3.11; threat M05).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typ {
-    /// Absent or `JWT`: the ID token or client assertion of a stranger.
+    /// Absent or `JWT`: the ID token of a stranger.
     Jwt,
+    /// Absent, `JWT`, or this one: what strangers have always sent as `JWT`, and shall come to name.
+    JwtOr(&'static str),
     /// This one and no other.
     Exactly(&'static str),
 }
@@ -58,6 +60,8 @@ pub enum Typ {
 impl Typ {
     /// RFC 9068, section 2.1.
     pub const ACCESS_TOKEN: Self = Self::Exactly("at+jwt");
+    /// The revision of RFC 7523, which names the type of client assertions.
+    pub const CLIENT_ASSERTION: Self = Self::JwtOr("client-authentication+jwt");
 
     /// Media types compare without case and without `application/` (RFC 7515, section 4.1.9).
     fn admits(self, typ: Option<&str>) -> bool {
@@ -69,6 +73,7 @@ impl Typ {
         };
         match self {
             Self::Jwt => typ.is_none() || is("JWT"),
+            Self::JwtOr(other) => typ.is_none() || is("JWT") || is(other),
             Self::Exactly(wanted) => is(wanted),
         }
     }

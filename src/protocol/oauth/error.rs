@@ -8,12 +8,14 @@ use std::borrow::Cow;
 pub struct OAuthError {
     pub code: &'static str,
     pub description: Cow<'static, str>,
+    /// Which check failed, where the answer does not tell: for the trail alone.
+    pub check: Option<&'static str>,
 }
 
 macro_rules! codes {
     ($($name:ident),+ $(,)?) => {$(
         pub fn $name(description: impl Into<Cow<'static, str>>) -> Self {
-            Self { code: stringify!($name), description: description.into() }
+            Self { code: stringify!($name), description: description.into(), check: None }
         }
     )+};
 }
@@ -24,5 +26,11 @@ impl OAuthError {
         temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
         login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
         insufficient_scope,
+    }
+
+    /// The same answer, of which the trail tells more.
+    #[must_use]
+    pub fn because(self, check: &'static str) -> Self {
+        Self { check: Some(check), ..self }
     }
 }

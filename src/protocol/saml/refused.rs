@@ -18,6 +18,8 @@ pub enum Check {
     Structure,
     Version,
     Status,
+    /// The provider says no, in a message that nobody signed: anybody can say so.
+    StatusUnsigned,
     Destination,
     IssuerResponse,
     IssuerAssertion,
@@ -68,6 +70,7 @@ impl Check {
             Self::Structure => "structure",
             Self::Version => "version",
             Self::Status => "status",
+            Self::StatusUnsigned => "status_unsigned",
             Self::Destination => "destination",
             Self::IssuerResponse => "issuer_response",
             Self::IssuerAssertion => "issuer_assertion",
@@ -130,7 +133,17 @@ impl Refused {
     /// Whether the provider was told not to ask the person anything and could not do without (`NoPassive`).
     pub fn is_no_passive(&self) -> bool {
         let codes = self.found.split(' ').next().unwrap_or_default();
-        self.check == Check::Status && codes.split('/').any(|code| code == "NoPassive")
+        matches!(self.check, Check::Status | Check::StatusUnsigned)
+            && codes.split('/').any(|code| code == "NoPassive")
+    }
+
+    /// The same of what nobody signed. A failure that is not signed is believed no more than a success would be.
+    #[must_use]
+    pub fn of_nobody(self) -> Self {
+        match self.check {
+            Check::Status => Self { check: Check::StatusUnsigned, ..self },
+            _ => self,
+        }
     }
 
     /// As [`Refused::new`], where the message may have left the value out.

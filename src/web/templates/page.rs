@@ -155,12 +155,15 @@ pub struct ErrorPage {
     pub another_account: Option<String>,
     /// Needs `application`.
     pub cancel: Option<String>,
+    /// Where the application has people begin, as it is registered. Needs `application`.
+    pub back: Option<Href>,
 }
 
 impl ErrorPage {
     pub fn new(problem: Problem) -> Self {
         let csrf = String::new();
-        Self { problem, application: None, id: None, again: None, csrf, another_account: None, cancel: None }
+        let (application, id, again, another_account, cancel, back) = (None, None, None, None, None, None);
+        Self { problem, application, id, again, csrf, another_account, cancel, back }
     }
 }
 
@@ -274,6 +277,7 @@ problems! {
     IdpAnswerInvalid = "idp_answer_invalid",
     BindingUnsupported = "binding_unsupported",
     EmailDomainNotAllowed = "email_domain_not_allowed",
+    NotProvedAnew = "not_proved_anew",
     NoOrganization = "no_organization",
     /// Unknown, or not one of the person's: nobody is told which.
     OrganizationNotAllowed = "organization_not_allowed",

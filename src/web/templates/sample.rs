@@ -153,6 +153,7 @@ fn error(text: &str) -> ErrorPage {
         csrf: at("c"),
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
+        back: Href::parse("https://app.test/"),
         ..ErrorPage::new(Problem::FlowExpired)
     }
 }

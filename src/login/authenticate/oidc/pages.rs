@@ -4,13 +4,14 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::returned;
+use super::returned::{self, Seen};
 use crate::foundation::id::ConnectionId;
 use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
+use crate::login::diagnosis::Diagnosis;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, authenticate, next};
+use crate::login::{Stop, answer_in, authenticate, next};
 use crate::model::login::{Authenticated, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
@@ -29,7 +30,9 @@ pub async fn callback(
     }
     let (params, mut journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(stop) => {
+            return answer_in(&visitor, flow_of(&query).as_deref().unwrap_or_default(), Err(stop)).await;
+        }
     };
     let mut said = returned::Said::default();
     match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
@@ -42,7 +45,13 @@ pub async fn callback(
         }
         Err(Stop::Refused(refusal)) => {
             let evidence = evidence(&visitor, &journey, &refusal, &said.heard);
-            next::refused_showing(&visitor, journey, refusal, evidence).await
+            match said.seen {
+                Some(Seen { expected, found }) => {
+                    let diagnosis = Diagnosis::new(refusal, expected, found).showing(evidence);
+                    next::diagnosed(&visitor, journey, &diagnosis).await
+                }
+                None => next::refused_showing(&visitor, journey, refusal, evidence).await,
+            }
         }
         Err(Stop::Failed(fault)) => {
             journey.login.restart();
@@ -66,6 +75,13 @@ fn asks(error: &str) -> bool {
         error,
         "login_required" | "interaction_required" | "account_selection_required" | "consent_required"
     )
+}
+
+/// The flow that the state claims.
+fn flow_of(query: &str) -> Option<String> {
+    let params = Params::parse(query.as_bytes()).ok()?;
+    let state = params.get("state").ok().flatten()?;
+    state.split_once('.').map(|(flow, _)| flow.to_owned())
 }
 
 /// Takes the flow that the state leads to: the answer to one outing is read once.

@@ -44,6 +44,25 @@ pub struct Said {
     /// Of the ID token, verified.
     pub id_token: Option<Claims>,
     pub userinfo: Option<Claims>,
+    /// What would have been taken, and what came, where a refusal has something to tell of that.
+    pub seen: Option<Seen>,
+}
+
+/// For the connection's administrator.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub expected: String,
+    pub found: String,
+}
+
+impl Seen {
+    fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { expected: expected.into(), found: found.into() }
+    }
+
+    fn status(found: u16) -> Self {
+        Self::new("200", found.to_string())
+    }
 }
 
 /// Turns the answer into a proof, or says what was wrong with it. `said`: what the provider itself has said by then.
@@ -76,7 +95,7 @@ async fn ask(
     params: &Params,
     said: &mut Said,
 ) -> Result<Proof, Stop> {
-    let Said { heard, id_token: kept, userinfo: further } = said;
+    let Said { heard, id_token: kept, userinfo: further, seen } = said;
     let get = |name| params.get(name).map_err(|error| Refusal::BadRequest(error.to_string()));
     let provider = Provider::of(visitor.broker(), connection).await?;
     check_issuer(connection, &provider, get("iss")?)?;
@@ -86,7 +105,7 @@ async fn ask(
         return Err(Refusal::IdpRefused(error).into());
     }
     let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
-    let answer = redeem(visitor, connection, &provider, awaited, code, heard).await?;
+    let answer = redeem(visitor, connection, &provider, (awaited, code), (heard, seen)).await?;
     // It has given us what it gives for a code of its own alone.
     *heard = Heard::Answer;
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
@@ -94,7 +113,7 @@ async fn ask(
     let claims = &*kept.insert(claims);
     by_the_other_reader(visitor, connection, awaited, &answer, id_token, &key)?;
     let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
-    *further = userinfo(visitor, connection, &provider, &answer, claims, &subject).await?;
+    *further = userinfo(visitor, connection, &provider, (&answer, claims, &subject), seen).await?;
     let userinfo = further.as_ref();
     let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
@@ -108,7 +127,7 @@ async fn ask(
         vouched: is_vouched_for(claims, userinfo),
         profile: profile(claims, userinfo),
         assurance: Assurance::from_upstream(&amr),
-        authenticated_at: authenticated_at(visitor, connection, away, claims)?,
+        authenticated_at: authenticated_at(visitor, connection, away, claims, seen)?,
         issued_at: visitor.broker().now(),
         session_until: None,
         single_use: None,
@@ -136,9 +155,8 @@ async fn redeem(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     provider: &Provider,
-    awaited: &AwaitedOidc,
-    code: &str,
-    heard: &mut Heard,
+    (awaited, code): (&AwaitedOidc, &str),
+    (heard, seen): (&mut Heard, &mut Option<Seen>),
 ) -> Result<CoreTokenResponse, Stop> {
     let broker = visitor.broker();
     let redirect = RedirectUrl::new(callback(visitor, &connection));
@@ -170,6 +188,7 @@ async fn redeem(
     answer.map_err(|error| {
         let status = http.status();
         let refusal = no_tokens(status, &error, heard);
+        *seen = is_outage(status).then(|| Seen::status(status));
         // The error is not logged as it is: it may hold the provider's whole answer (threats M09).
         tracing::warn!(
             connection = %connection.id,
@@ -192,7 +211,7 @@ fn no_tokens(status: u16, error: &TokenError, heard: &mut Heard) -> Refusal {
             names::egress_refused(error.reason());
             Refusal::IdpUnreachable("token_endpoint")
         }
-        _ if status == 429 || status >= 500 => Refusal::IdpUnreachable("token_endpoint_status"),
+        _ if is_outage(status) => Refusal::IdpUnreachable("token_endpoint_status"),
         RequestTokenError::ServerResponse(answer) => {
             // It says of us that we are not who we say: no code that somebody makes up brings it to that.
             if matches!(answer.error(), CoreErrorResponseType::InvalidClient) {
@@ -202,6 +221,11 @@ fn no_tokens(status: u16, error: &TokenError, heard: &mut Heard) -> Refusal {
         }
         _ => Refusal::IdpAnswerInvalid("token_answer_malformed"),
     }
+}
+
+/// Whether somebody is there who cannot now.
+fn is_outage(status: u16) -> bool {
+    status == 429 || status >= 500
 }
 
 /// The error code in the answer, if there is one.
@@ -322,9 +346,8 @@ async fn userinfo(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     provider: &Provider,
-    answer: &CoreTokenResponse,
-    claims: &Claims,
-    subject: &str,
+    (answer, claims, subject): (&CoreTokenResponse, &Claims, &str),
+    seen: &mut Option<Seen>,
 ) -> Result<Option<Claims>, Stop> {
     let settings = connection.oidc;
     let has_email = claims.get(&settings.email_claim).is_some();
@@ -338,6 +361,10 @@ async fn userinfo(
         Refusal::IdpUnreachable("userinfo_endpoint")
     })?;
     if response.status != 200 {
+        *seen = Some(Seen::status(response.status));
+        if is_outage(response.status) {
+            return Err(Refusal::IdpUnreachable("userinfo_endpoint_status").into());
+        }
         return Err(Refusal::IdpAnswerInvalid("userinfo_status").into());
     }
     let found = Claims::parse(&response.body).map_err(|_| Refusal::IdpAnswerInvalid("userinfo_malformed"))?;
@@ -393,13 +420,17 @@ fn authenticated_at(
     connection: OidcConnection<'_>,
     away: &Away,
     claims: &Claims,
+    seen: &mut Option<Seen>,
 ) -> Result<Moment, Refusal> {
     let now = visitor.broker().now();
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
     let wanted = (away.reauthenticate || away.max_age.is_some()) && connection.oidc.preset.tells_auth_time();
+    let expected = "auth_time in the ID token, no older than was asked for by max_age";
     if wanted && said.is_none() {
-        return Err(Refusal::IdpAnswerInvalid("auth_time_missing"));
+        *seen = Some(Seen::new(expected, "no auth_time"));
+        return Err(Refusal::AuthTimeMissing);
     }
-    authenticate::recent_enough(away, said.unwrap_or(now), now, leeway)
+    let recent = authenticate::recent_enough(away, said.unwrap_or(now), now, leeway);
+    recent.inspect_err(|_| *seen = said.map(|at| Seen::new(expected, format!("auth_time {}", at.rfc3339()))))
 }

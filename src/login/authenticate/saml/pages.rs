@@ -7,7 +7,8 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{answered, unasked};
+use super::answered;
+use super::unasked::{self, Onward};
 use crate::broker::connection_return;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
@@ -18,7 +19,7 @@ use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, authenticate, next};
+use crate::login::{Stop, answer, answer_in, authenticate, next};
 use crate::model::connection::{Connection, SamlConnection};
 use crate::model::login::{Authenticated, Away, Login, Proof, PutAside, Stage, Vouched};
 use crate::protocol::oauth::params::Params;
@@ -86,7 +87,7 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: 
         Err(diagnosis) => Err(Diagnosis::clone(diagnosis).into()),
     };
     match (outcome, login.filter(|login| login.asked.prompt.none)) {
-        (Ok(onward), _) => reply::see_other(&onward),
+        (Ok(onward), _) => onward.reply(),
         // Nobody looks at a page: the flow itself tells the application.
         (Err(told), Some(silent)) => {
             // That the provider would have to ask is no failure of the connection, and anybody can say it: it is told apart.
@@ -156,8 +157,8 @@ struct Posted<'a> {
 }
 
 impl Serves for Posted<'_> {
-    type Served = String;
-    async fn serve(&self, connection: SamlConnection<'_>) -> Result<String, Told> {
+    type Served = Onward;
+    async fn serve(&self, connection: SamlConnection<'_>) -> Result<Onward, Told> {
         Answered { posted: self, connection }.take().await
     }
 }
@@ -176,7 +177,7 @@ impl<'a> Deref for Answered<'a> {
 }
 
 impl Answered<'_> {
-    async fn take(&self) -> Result<String, Told> {
+    async fn take(&self) -> Result<Onward, Told> {
         // An unknown flow is told after the signature was looked at, as a known one is: the time tells nothing.
         let assertion = match self.verified_within_limits().await {
             Err(Told::Diagnosis(diagnosis)) => return Err(self.held_against_former(diagnosis).await),
@@ -189,7 +190,7 @@ impl Answered<'_> {
         let login = self.login.ok_or_else(nothing)?;
         let proof =
             self.proof(login, claimed, &assertion).map_err(|refused| self.showing(refused, &assertion))?;
-        self.put_aside(login, proof).await
+        Ok(self.put_aside(login, proof).await?.into())
     }
 
     /// What the assertion proves in the flow that waits for it.
@@ -413,7 +414,7 @@ pub async fn returned(
 ) -> Response {
     let (mut journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
-        Err(stop) => return answer(&visitor, Err(stop)).await,
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     let found = said(&proof);
     let (of, heard) = ((proof.connection, proof.version), answered::heard_of(&proof));

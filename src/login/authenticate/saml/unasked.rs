@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use http::header;
 use tower_sessions::Session;
 
 use super::answered;
@@ -14,34 +15,71 @@ use super::pages::{keep, said, take, ticket};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Digest;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::Told;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, refused, turn_away};
+use crate::login::{Stop, Ways, refused, turn_away_to};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
 use crate::model::login::{PutAside, SingleUse};
-use crate::protocol::oauth::params;
-use crate::protocol::oauth::redirect_uri::RedirectUri;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
 use crate::store::durable::{applications, connections, sessions};
 use crate::store::ephemeral::Kind;
 use crate::web::browser;
+use crate::web::cookies::Begun;
 use crate::web::reply::{self, Response};
+use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
 /// How long ago a sign-in may have been at the provider that is to be a new one, clocks aside.
 const NEW: Duration = Duration::from_secs(300);
+
+/// Where an answer leads, and what the browser gets along.
+#[derive(Debug)]
+pub struct Onward {
+    location: String,
+    begun: Option<Begun>,
+}
+
+impl From<String> for Onward {
+    fn from(location: String) -> Self {
+        Self { location, begun: None }
+    }
+}
+
+impl Onward {
+    /// To the application. What comes of it is still a login by this connection: the round trip goes there, and not to
+    /// whatever else the address might lead to.
+    fn to(
+        visitor: &Visitor,
+        application: &Application,
+        connection: SamlConnection<'_>,
+        email: Option<&Email>,
+    ) -> Self {
+        let hint = email.map(|email| Digest::of(email.as_str().as_bytes()));
+        let begun = Begun { connection: connection.id, application: application.id, hint };
+        Self { location: login_begun(visitor, application, email), begun: Some(begun) }
+    }
+
+    pub fn reply(self) -> Response {
+        let mut response = reply::see_other(&self.location);
+        if let Some(begun) = self.begun {
+            response.headers_mut().append(header::SET_COOKIE, begun.cookie());
+        }
+        response
+    }
+}
 
 /// Where an unasked answer leads, if this connection takes any.
 pub async fn led(
     visitor: &Visitor,
     connection: SamlConnection<'_>,
     assertion: &Verified<Assertion>,
-) -> Result<String, Told> {
+) -> Result<Onward, Told> {
     let now = visitor.broker().now();
     let mode = connection.saml.idp_initiated;
     if mode == IdpInitiated::Off {
@@ -55,7 +93,7 @@ pub async fn led(
     };
     let proof = answered::proof(connection, None, assertion, now)?;
     if mode == IdpInitiated::RoundTrip {
-        return Ok(login_begun(visitor, &application, proof.email.as_ref()));
+        return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
     is_new_where_it_must_be(connection, assertion, now)?;
     // Used up for good with the sign-in, as any other one. Until then the same answer, posted again and again, keeps no
@@ -71,7 +109,7 @@ pub async fn led(
         let refusal = Refusal::AssertionRefused("replayed");
         return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
     }
-    Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())))
+    Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())).into())
 }
 
 /// Whether it has not come before, as far as is remembered here: that it signs in once is kept for good by who is signed
@@ -123,12 +161,14 @@ pub async fn accept(
             Err(Stop::Refused(refusal)) => {
                 let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
                 let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
-                return Ok(turn_away(visitor, &refusal, event).await);
+                let again = Href::parse(&login_begun(visitor, &application, email.as_ref()));
+                let ways = Ways { again, ..Ways::default() };
+                return Ok(turn_away_to(visitor, &refusal, (event, None), None, ways).await);
             }
             outcome => outcome.map(drop)?,
         }
     }
-    Ok(reply::see_other(&login_begun(visitor, &application, email.as_ref())))
+    Ok(Onward::to(visitor, &application, connection, email.as_ref()).reply())
 }
 
 async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Result<bool, Stop> {
@@ -150,9 +190,5 @@ async fn target(visitor: &Visitor, connection: SamlConnection<'_>) -> Result<Opt
 
 /// Third-party initiated login (OpenID Connect Core, section 4).
 fn login_begun(visitor: &Visitor, application: &Application, email: Option<&Email>) -> String {
-    let uri = application.settings.initiate_login_uri.as_ref().map_or("", RedirectUri::as_str);
-    let issuer = visitor.issuer();
-    let mut pairs = vec![("iss", issuer.as_str())];
-    pairs.extend(email.map(|email| ("login_hint", email.as_str())));
-    params::append(uri, pairs)
+    application.login_begins_at(&visitor.issuer(), email.map(Email::as_str)).unwrap_or_default()
 }

@@ -15,6 +15,7 @@ use crate::audit::Keep;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId, OrganizationId, TestId};
 use crate::foundation::secret::{Digest, Secret};
+use crate::login::authenticate::oidc::returned::Seen;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, flow};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
@@ -63,6 +64,12 @@ impl Failure {
     fn of(refusal: &Refusal) -> Self {
         let found = refusal.unreachable().or(refusal.idp_error()).map(str::to_owned);
         Self { reason: refusal.name().to_owned(), expected: None, found }
+    }
+
+    /// As [`Self::of`], with what came instead, where that is known.
+    fn seeing(refusal: &Refusal, seen: Option<Seen>) -> Self {
+        let Some(Seen { expected, found }) = seen else { return Self::of(refusal) };
+        Self { expected: Some(expected), found: Some(found), ..Self::of(refusal) }
     }
 }
 

@@ -43,7 +43,7 @@ async fn opened(visitor: &Visitor, token: &str) -> Result<Response, Stop> {
     let (trial, secret) = Trial::begin(visitor, &test);
     trial.keep(visitor).await?;
     let mut page = begin_page(visitor, &trial, &tried).await?;
-    for cookie in cookies::open_flow(&visitor.headers, trial.login.id, &secret) {
+    for cookie in cookies::open_flow(&visitor.headers, trial.login.id, &secret, None) {
         page.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(page)
@@ -155,7 +155,6 @@ async fn returned(
     let mut trial = trial.taken(visitor).await?;
     let (outcome, claims) = proved(visitor, &trial, connection, params, state).await?;
     trial.login.stage = Stage::Arrived(Arrived::default());
-    let outcome = outcome.map_err(|refusal| Failure::of(&refusal));
     ended(visitor, trial, Came { outcome, claims }).await
 }
 
@@ -165,9 +164,9 @@ async fn proved(
     door: &str,
     params: &Params,
     state: &str,
-) -> Result<(Result<Proof, Refusal>, Claims), Stop> {
+) -> Result<(Result<Proof, Failure>, Claims), Stop> {
     let (away, awaited) = trial.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
-    let nothing = |refusal| Ok((Err(refusal), Claims::default()));
+    let nothing = |refusal: Refusal| Ok((Err(Failure::of(&refusal)), Claims::default()));
     if door.parse::<ConnectionId>().ok() != Some(away.connection) {
         return nothing(Refusal::IdpAnswerInvalid("connection_mismatch"));
     }
@@ -181,7 +180,7 @@ async fn proved(
     let mut said = Said::default();
     let proof = match returned::proof(visitor, tried, (away, awaited), params, &mut said).await {
         Ok(proof) => Ok(proof),
-        Err(Stop::Refused(refusal)) => Err(refusal),
+        Err(Stop::Refused(refusal)) => Err(Failure::seeing(&refusal, said.seen.take())),
         Err(stop) => return Err(stop),
     };
     Ok((proof, shown::of_oidc(tried, &said)))

@@ -106,7 +106,7 @@ impl<'x> Posted<'x> {
         let outer = signed_bytes(root, expected)?;
         match &outer {
             Some(bytes) => head(Document::parse(bytes.get(), &Limits::MESSAGE)?.root(), expected)?,
-            None => head(root, expected)?,
+            None => head(root, expected).map_err(Refused::of_nobody)?,
         }
         let part = part.ok_or_else(|| Refused::missing_or(Check::Structure, "an assertion", None))?;
         match part {
