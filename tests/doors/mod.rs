@@ -6,6 +6,7 @@ mod configuration;
 mod connection_return;
 mod keys;
 mod mails;
+mod one_rule;
 mod operation;
 mod provisioning;
 mod saml_connections;

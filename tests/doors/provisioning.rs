@@ -549,7 +549,7 @@ const WRONG: &[(&str, &str)] = &[
     ("[organization.a.policy]\nmicrosoft_tenant_ids = [\"common\"] # !", "microsoft_tenant_ids"),
     ("[organization.a.policy]\nmember_list = \"all\" # !", "hidden, names"),
     (
-        "[organization.a] # !\n[organization.a.policy]\nrequire_mfa = true\nlog_in_with_google = false\n\
+        "[organization.a]\n[organization.a.policy]\nrequire_mfa = true # !\nlog_in_with_google = false\n\
          log_in_with_microsoft = false\nlog_in_with_saml = false\nlog_in_with_oidc = false",
         "second factor",
     ),

@@ -198,7 +198,8 @@ fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option
 }
 
 impl Wanted {
-    fn obeys_rules(self) -> Result<Self, Refused> {
+    /// The rules of what may be said of an organization, whoever says it.
+    pub fn obeys_rules(self) -> Result<Self, Refused> {
         let rule = |fine: bool, pointer: &str, text: String| {
             if fine { Ok(()) } else { Err(Refused::value(pointer, text)) }
         };
