@@ -478,7 +478,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[organization.a]\n[[domain]]\nname = \"a.test\"\norganization = \"a\"\nconnections = [\"c\"] # !\n[connection.c]\nissuer = \"https://c.test\"\nclient_id = \"x\"\nclient_secret = { env = \"CRM_CLIENT_SECRET\" }",
-        "does not belong to a",
+        "no such connection",
     ),
     (
         "[connection.c] # !\nclient_id = \"x\"\nclient_secret = { env = \"CRM_CLIENT_SECRET\" }",

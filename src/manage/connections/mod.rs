@@ -316,7 +316,8 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
     let after =
         switched(change, &before, ConnectionState::Active, "organization.connection.activated").await?;
-    connection_swap::tell_owners(change.tx, change.keep, &after.connection, Kind::ConnectionActivated).await?;
+    connection_swap::tell_owners(change.tx, change.keep, &after.connection, Kind::ConnectionActivated)
+        .await?;
     Ok(after)
 }
 

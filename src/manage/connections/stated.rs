@@ -10,6 +10,7 @@ use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::desk::Change;
 use crate::manage::refused::Refused;
 use crate::model::connection::{Connection, ConnectionState};
+use crate::store::durable::connection_versions;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -60,19 +61,22 @@ pub async fn rewrite(
         let named = held(change, id).await?;
         return turned(change, named, stated.state).await;
     }
+    let others =
+        before.draft.clone().filter(|_| before.head() != (&stated.checked.settings, secret.as_ref()));
     let drafted = put_draft(change, before, (&stated.checked.settings, secret)).await?;
-    match stated.state {
-        ConnectionState::Active => activate(change, drafted, None, true).await,
-        state => turned(change, drafted, state).await,
+    if stated.state != ConnectionState::Active {
+        return turned(change, drafted, stated.state).await;
     }
+    activate(change, drafted, None, true).await?;
+    // What somebody else works on is theirs to go on with.
+    if let Some(draft) = &others {
+        connection_versions::put(change.tx, draft).await?;
+    }
+    held(change, id).await
 }
 
 /// Switches it on or off.
-async fn turned(
-    change: &mut Change<'_, '_>,
-    before: Held,
-    wanted: ConnectionState,
-) -> Result<Held, Refused> {
+async fn turned(change: &mut Change<'_, '_>, before: Held, wanted: ConnectionState) -> Result<Held, Refused> {
     let now = before.connection.state;
     if now == wanted {
         return Ok(before);

@@ -42,9 +42,13 @@ pub async fn state(
         None => {
             // Whoever approves it: the operator knows what roles there are.
             refuse_roles(change, target, stated.terms.roles.as_deref().unwrap_or_default()).await?;
-            begin(change, (home, target), None, (&stated.terms, &stated.approved_by)).await?
+            let (terms, first) = (&stated.terms, &stated.approved_by[..stated.approved_by.len().min(1)]);
+            let begun = begin(change, (home, target), None, (terms, first)).await?;
+            approvals(change, begun, &stated.approved_by).await?
         }
-        Some(before) if before.revoked_at.is_some() => return Ok(Some((Some(before.clone()), before.clone()))),
+        Some(before) if before.revoked_at.is_some() => {
+            return Ok(Some((Some(before.clone()), before.clone())));
+        }
         Some(before) => {
             change.tx.lock(Lock::Exclusive, "delegations", &before.id.to_string()).await?;
             let found = delegations::by_id(change.tx, change.keep.project.id, before.id).await?;
@@ -105,7 +109,11 @@ async fn approvals(
 }
 
 /// A pause of the operator's is nobody's.
-async fn pauses(change: &mut Change<'_, '_>, before: Delegation, wanted: bool) -> Result<Delegation, Refused> {
+async fn pauses(
+    change: &mut Change<'_, '_>,
+    before: Delegation,
+    wanted: bool,
+) -> Result<Delegation, Refused> {
     let mut after = before.clone();
     let action = match (wanted, before.paused_at.is_some()) {
         (true, false) => {

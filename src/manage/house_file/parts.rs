@@ -21,8 +21,8 @@ use crate::model::connection::{
 };
 use crate::model::membership::MembershipKind;
 use crate::model::policy::Switch;
-use crate::model::role;
 use crate::model::project::{Brand, MembershipMode, Organizations};
+use crate::model::role;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::RedirectUri;

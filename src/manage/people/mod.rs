@@ -33,7 +33,8 @@ impl From<NotChanged> for Refused {
     fn from(why: NotChanged) -> Self {
         match why {
             NotChanged::LastOwner(id) => {
-                let detail = format!("{id} would be left without an active owner: make somebody else one first");
+                let detail =
+                    format!("{id} would be left without an active owner: make somebody else one first");
                 Self::new(Code::LastOwner, detail)
             }
             NotChanged::Store(error) => error.into(),

@@ -360,7 +360,8 @@ async fn s1_r05_owners_hear_that_their_organization_is_to_be_deleted_while_it_ca
         assert_eq!(delete(&operator, "org-a?confirm=org-a").await.status, 202);
         assert_eq!(house.count("mails").await, 1, "owners, and nobody else");
         assert_eq!(house.text(told).await.as_deref(), Some("ann@a.test organization_deleted"));
-        let letter: Value = serde_json::from_str(&house.text("SELECT letter FROM mails").await.unwrap()).unwrap();
+        let letter: Value =
+            serde_json::from_str(&house.text("SELECT letter FROM mails").await.unwrap()).unwrap();
         assert_eq!(letter["thing"], json!("2026-07-01"));
     }
 }

@@ -49,10 +49,8 @@ impl Plan<'_, '_> {
             }
             Err(refused) => return self.refused(part.client_id.at, refused),
         };
-        let mut fields = self.differs(
-            &shown(&before.application, &before.listed),
-            &shown(&after.application, &after.listed),
-        );
+        let mut fields = self
+            .differs(&shown(&before.application, &before.listed), &shown(&after.application, &after.listed));
         if other_secrets {
             fields.push(Field::secret("client_secrets"));
         }

@@ -210,10 +210,8 @@ impl Plan<'_, '_> {
         if let Refused::Told(told) = &refused
             && told.code == Code::ConnectionIncomplete
         {
-            let message = format!(
-                "{} cannot be active: {}; or write state = \"draft\"",
-                part.slug.value, told.detail
-            );
+            let message =
+                format!("{} cannot be active: {}; or write state = \"draft\"", part.slug.value, told.detail);
             self.refuse(part.slug.at, message);
             return Ok(());
         }

@@ -35,10 +35,7 @@ impl Plan<'_, '_> {
     }
 
     /// The connections that the domain is routed to, in the order in which they are kept, and where each stands.
-    async fn routes(
-        &mut self,
-        part: &DomainPart,
-    ) -> Result<Option<(Vec<ConnectionId>, Places)>, StoreError> {
+    async fn routes(&mut self, part: &DomainPart) -> Result<Option<(Vec<ConnectionId>, Places)>, StoreError> {
         let mut routes = Vec::new();
         for name in &part.connections {
             let Some(found) = self.connection(name).await? else { return Ok(None) };

@@ -59,7 +59,8 @@ impl Plan<'_, '_> {
         organization: OrganizationId,
     ) -> Result<Option<Vec<String>>, StoreError> {
         let custom = roles::permissions(self.tx, self.project.id, organization).await?;
-        let is_known = |name: &Name| role::built_in(&name.value).is_some() || custom.contains_key(&name.value);
+        let is_known =
+            |name: &Name| role::built_in(&name.value).is_some() || custom.contains_key(&name.value);
         let unknown: Vec<_> = list.iter().filter(|name| !is_known(name)).collect();
         for name in &unknown {
             self.refuse(name.at, format!("there is no role {}", name.value));

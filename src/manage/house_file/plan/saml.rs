@@ -4,9 +4,7 @@ use super::Plan;
 use crate::manage::house_file::change::Introduction;
 use crate::manage::house_file::describe::Wanted;
 use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
-use crate::model::connection::{
-    Connection, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream,
-};
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::metadata_reads::{self, MetadataRead};

@@ -24,7 +24,8 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> OrganizationPart {
     });
     let former_slug = keys.text("former_slug").inspect(|former| values::slug(reader, former));
     let (wanted, places) = wanted(&slug, &mut keys);
-    reader.obeys(slug.at, &places, wanted.clone().obeys_rules());
+    // Of the slug it was told already.
+    reader.obeys(slug.at, &places, Wanted { slug: None, ..wanted.clone() }.obeys_rules());
     let part = OrganizationPart {
         id,
         former_slug,
