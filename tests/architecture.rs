@@ -58,8 +58,14 @@ const DOORS: &[(&str, &str)] = &[
     // What may be said of a connection has one set of rules.
     ("manage::house_file", "manage::connections"),
     // What an operator writes down is done by the operations of the rooms, and judged by their rules.
+    ("manage::house_file", "manage::applications"),
+    ("manage::house_file", "manage::delegations"),
+    ("manage::house_file", "manage::domains"),
+    ("manage::house_file", "manage::organizations"),
+    ("manage::house_file", "manage::people"),
     ("manage::house_file", "manage::policy"),
     ("manage::house_file", "manage::role_rules"),
+    ("manage::house_file", "manage::roles"),
     // Who is to own a new organization may still have to be invited.
     ("manage::organizations", "manage::invitations"),
 ];

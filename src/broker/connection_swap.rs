@@ -6,9 +6,11 @@ use serde_json::Value;
 use crate::audit::{self, Keep};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
+use crate::join::notices;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
 use crate::model::connection::{Connection, ConnectionState, Lifecycle, Unready, Version, VersionState};
+use crate::model::mail::Kind;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
 use crate::store::durable::{connection_versions, connections};
@@ -34,7 +36,7 @@ pub enum NotSwapped {
 }
 
 /// Makes a version live: the draft, which keeps its number, or one that was live before, which comes back under a new one.
-/// The event says who did it, from where to where, and, if there is one, the `reason`.
+/// The event says who did it, from where to where, and, if there is one, the `reason`. The organization's owners are told.
 ///
 /// The organization, if the connection has one, is locked by the caller, before anything else of it.
 pub async fn swap(
@@ -70,7 +72,22 @@ pub async fn swap(
     }
     schedule(tx, &before, &after, keep.now).await?;
     keep.record(tx, &event(keep, &before, &after, (is_return, reason))).await?;
+    let kind = if is_return { Kind::ConnectionRolledBack } else { Kind::ConnectionActivated };
+    tell_owners(tx, keep, &after, kind).await?;
     Ok(Swapped { before, after, is_return })
+}
+
+/// Whoever may sign everybody in is changed: owners hear of it, whoever did it (threats C02).
+pub async fn tell_owners(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    after: &Connection,
+    kind: Kind,
+) -> Result<(), StoreError> {
+    match after.organization_id {
+        Some(organization) => notices::owners(tx, keep, organization, kind, &after.display_name).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether what a connection is like now was ever live.

@@ -5,9 +5,7 @@ use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::broker::connection_return::{Suspect, go_back, suspects};
 use crate::broker::connection_swap::NotSwapped;
-use crate::join::notices;
 use crate::model::audit_event::Actor;
-use crate::model::mail::Kind;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::projects;
 
@@ -41,15 +39,7 @@ async fn take_back(broker: &Broker, suspect: Suspect) -> Result<(), NotSwapped> 
         request: None,
         now: broker.now(),
     };
-    let swapped = broker.db.write(async move |tx| {
-        let swapped = go_back(tx, &keep, suspect).await?;
-        if let (Some(swapped), Some(organization)) = (&swapped, suspect.organization) {
-            let name = &swapped.after.display_name;
-            notices::owners(tx, &keep, organization, Kind::ConnectionRolledBack, name).await?;
-        }
-        Ok::<_, NotSwapped>(swapped)
-    });
-    let swapped = swapped.await?;
+    let swapped = broker.db.write(async move |tx| go_back(tx, &keep, suspect).await).await?;
     if let Some(swapped) = swapped {
         let (connection, version) = (swapped.after.id, swapped.after.version);
         tracing::warn!(%connection, version, "a connection has gone back to what worked before");

@@ -15,7 +15,7 @@ use crate::model::permission::Permission;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{
-    api_keys, domains, invitations, memberships, organizations, people, roles, users,
+    api_keys, domains, invitations, memberships, organizations, people, role_rules, roles, users,
 };
 
 /// Why an invitation was not accepted; the transaction is to be taken back, and the invitation is as it was. Of
@@ -137,7 +137,10 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
             else {
                 return Ok(false);
             };
-            (role::granted(&member.roles, &custom), member.roles.iter().any(|name| name == role::OWNER))
+            // As when they sign in: with what their provider's word gives them.
+            let by_rule = role_rules::held_by(tx, project, organization, id, &custom).await?;
+            let all: Vec<_> = member.roles.iter().cloned().chain(by_rule).collect();
+            (role::granted(&all, &custom), member.roles.iter().any(|name| name == role::OWNER))
         }
     };
     let gives = |name: &String| match name == role::OWNER {

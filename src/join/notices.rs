@@ -11,8 +11,8 @@ use crate::store::durable::{mails, organizations, users};
 /// Owners of one organization that are written to.
 const MOST_OWNERS: u32 = 20;
 
-/// Tells every active owner whose address is proved. `thing` is the domain or the name of the connection that it is
-/// about.
+/// Tells every active owner whose address is proved. `thing` is the domain, the name of the connection or the day that it
+/// is about.
 ///
 /// ```ignore
 /// notices::owners(change.tx, change.keep, organization, Kind::ConnectionActivated, &connection.display_name).await?;

@@ -31,7 +31,7 @@ pub struct Letter {
     pub organization: String,
     /// Who invites or offers, as they call themselves.
     pub person: Option<String>,
-    /// The domain or the connection that it is about.
+    /// The domain, the connection or the day that it is about.
     pub thing: Option<String>,
     /// What whoever invites wants to say.
     pub message: Option<String>,
@@ -58,6 +58,8 @@ words! {
         AutoJoinPaused = "auto_join_paused",
         ConnectionActivated = "connection_activated",
         ConnectionRolledBack = "connection_rolled_back",
+        /// Until when it can be restored is what it is about.
+        OrganizationDeleted = "organization_deleted",
     }
 }
 

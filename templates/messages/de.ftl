@@ -275,6 +275,11 @@ mail-connection_rolled_back-title = Die Verbindung { $thing } hat wieder ihre fr
 mail-connection_rolled_back-text = Über die neuen Einstellungen konnte sich niemand bei { $organization } anmelden. Deshalb gelten wieder die früheren.
 mail-connection_rolled_back-next = Sehen Sie sich die Fehler der Verbindung an, bevor Sie neue Einstellungen in Kraft setzen.
 
+mail-organization_deleted-subject = { $organization } wird gelöscht
+mail-organization_deleted-title = { $organization } wurde gelöscht
+mail-organization_deleted-text = Niemand kann mehr für diese Organisation handeln. Bis zum { $thing } lässt sie sich wiederherstellen; danach ist sie endgültig weg.
+mail-organization_deleted-next = War das nicht gewollt, bitten Sie vor diesem Tag den Betreiber dieses Dienstes, sie wiederherzustellen.
+
 ## Einladungen
 invitation-eyebrow = Einladung
 invitation-title = { $organization } beitreten

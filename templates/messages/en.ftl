@@ -275,6 +275,11 @@ mail-connection_rolled_back-title = The connection { $thing } uses its former se
 mail-connection_rolled_back-text = People could not sign in to { $organization } by the new settings, so the former ones count again.
 mail-connection_rolled_back-next = Look at the failures of the connection before you activate new settings.
 
+mail-organization_deleted-subject = { $organization } is to be deleted
+mail-organization_deleted-title = { $organization } has been deleted
+mail-organization_deleted-text = Nobody can act for it any more. Until { $thing } it can be brought back; then it is gone for good.
+mail-organization_deleted-next = If this was not meant, ask whoever runs this service to restore it before that day.
+
 ## Invitations
 invitation-eyebrow = Invitation
 invitation-title = Join { $organization }

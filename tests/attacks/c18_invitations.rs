@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::house::api::Api;
 use crate::house::broker::{Engine, House};
+use crate::house::lying_idp::Says;
 use crate::house::visitor::Answer;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -160,4 +161,40 @@ async fn h05_who_was_removed_comes_back_by_a_later_invitation_and_by_no_earlier_
 
 async fn invites_or_not(api: &Api) -> String {
     code(&api.post(PATH, json!({"email": "bob@b.test", "role": "member", "send": false})).await)
+}
+
+#[tokio::test]
+async fn c18_what_an_inviter_may_by_a_rule_counts_for_as_long_as_the_rule_and_the_word_stand() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let connection = house.connection("ca").await;
+        let rule = json!({
+            "connection_id": connection, "claim": "groups", "operator": "contains", "value": "it", "role": "admin",
+        });
+        let rules = "/organizations/org-a/role-rules";
+        let made = operator.post(rules, rule.clone()).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let path = format!("{rules}/{}", made.json()["id"].as_str().unwrap());
+        house.idp_a.says(Says::truth().claim("groups", "[\"it\"]"));
+        let dan = Api::person(&house, "dan@a.test", "org-a").await;
+        let bob = Api::person(&house, "bob@b.test", "org-b").await;
+        let token = invites(&dan, "bob@b.test", "admin").await;
+
+        assert_eq!(operator.send(Method::DELETE, &path, |ask| ask).await.status, 204);
+        let before = house.before().await;
+        assert_eq!(code(&accepts(&bob, &token).await), "inviter_lost_rights");
+        house.refused(&before, "inviter_lost_rights").await;
+        assert_eq!(operator.post(rules, rule.clone()).await.status, 201);
+        house.execute("UPDATE connections SET state = 'disabled' WHERE slug = 'ca'").await;
+        assert_eq!(code(&accepts(&bob, &token).await), "inviter_lost_rights");
+        house.execute("UPDATE connections SET state = 'active'").await;
+        // Their provider says it no more.
+        house.idp_a.says(Says::truth());
+        Api::person(&house, "dan@a.test", "org-a").await;
+        assert_eq!(code(&accepts(&bob, &token).await), "inviter_lost_rights");
+        house.idp_a.says(Says::truth().claim("groups", "[\"it\"]"));
+        Api::person(&house, "dan@a.test", "org-a").await;
+        assert_eq!(accepts(&bob, &token).await.status, 200);
+    }
 }

@@ -7,6 +7,7 @@ mod connection_return;
 mod discovery;
 mod keys;
 mod mails;
+mod one_rule;
 mod operation;
 mod provisioning;
 mod saml_connections;

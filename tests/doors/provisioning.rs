@@ -478,7 +478,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[organization.a]\n[[domain]]\nname = \"a.test\"\norganization = \"a\"\nconnections = [\"c\"] # !\n[connection.c]\nissuer = \"https://c.test\"\nclient_id = \"x\"\nclient_secret = { env = \"CRM_CLIENT_SECRET\" }",
-        "does not belong to a",
+        "no such connection",
     ),
     (
         "[connection.c] # !\nclient_id = \"x\"\nclient_secret = { env = \"CRM_CLIENT_SECRET\" }",
@@ -551,7 +551,7 @@ const WRONG: &[(&str, &str)] = &[
     ("[organization.a.policy]\nmicrosoft_tenant_ids = [\"common\"] # !", "microsoft_tenant_ids"),
     ("[organization.a.policy]\nmember_list = \"all\" # !", "hidden, names"),
     (
-        "[organization.a] # !\n[organization.a.policy]\nrequire_mfa = true\nlog_in_with_google = false\n\
+        "[organization.a]\n[organization.a.policy]\nrequire_mfa = true # !\nlog_in_with_google = false\n\
          log_in_with_microsoft = false\nlog_in_with_saml = false\nlog_in_with_oidc = false",
         "second factor",
     ),

@@ -625,7 +625,7 @@ async fn h04_s1_a7_certificates_that_roll_over_are_taken_over_and_break_no_login
         let publisher = Publisher::of(IDP.metadata(ENTITY)).await;
         house.apply(&publisher.file("")).await;
         looks(&house).await;
-        assert_eq!(actions(&house, "metadata_").await.len(), 0, "nothing new, nothing told");
+        assert_eq!(actions(&house, ".metadata_").await.len(), 0, "nothing new, nothing told");
         let db = &house.broker.db;
         let id = house.connection("p").await.id;
         assert_eq!(connections::review_since(&mut &*db, id).await.unwrap(), None);

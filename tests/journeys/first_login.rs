@@ -177,15 +177,16 @@ async fn s2_15_s2_17_s2_18_the_domain_of_the_address_names_the_provider() {
 #[tokio::test]
 async fn s2_01_s2_36_s2_37_the_first_login_joins_once_and_what_was_removed_stays_removed() {
     let jit = "jit = \"create_and_join\"";
-    let more = "jit = \"create_and_join\"\nassign_organizations = [\"org-c\"]\ndefault_roles = [\"admin\"]";
-    let house = Plan::default().with(jit, more).build().await;
+    let more = "jit = \"create_and_join\"\nassign_organizations = [\"org-c\"]\ndefault_roles = [\"reader\"]";
+    let role = "\n[role.reader]\npermissions = [\"invoices:read\"]\n";
+    let house = Plan::default().with(jit, more).and(role).build().await;
     let rp1 = Application::rp1(&house);
     let mut eve = Person::new("eve@a.test");
     let picker = eve.follows(&rp1.asks()).await;
     assert_eq!(picker.choices(), ["A Corporation", "C Corporation"]);
     let joined = house.facts().await;
     assert_eq!((joined.rows("users"), joined.rows("memberships")), (1, 2));
-    assert_eq!(house.text("SELECT DISTINCT roles FROM memberships").await.as_deref(), Some("[\"admin\"]"));
+    assert_eq!(house.text("SELECT DISTINCT roles FROM memberships").await.as_deref(), Some("[\"reader\"]"));
     assert_eq!(house.text("SELECT DISTINCT source FROM memberships").await.as_deref(), Some("jit"));
 
     // The second login, from another browser, changes nothing but the session.

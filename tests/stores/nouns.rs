@@ -21,6 +21,7 @@ use behalf::model::identity::{Identity, IdentityFacts};
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
+use behalf::model::role::{Role, RoleScope};
 use behalf::model::saml_key::{Purpose, SamlKeyRecord};
 use behalf::model::session::{Acr, Assurance, Session, UpstreamName, UpstreamSession};
 use behalf::model::signing_key::KeyRecord;
@@ -315,16 +316,20 @@ async fn every_noun_reads_back_as_it_was_written(db: Database) {
         applications::set_secrets(tx, application, &[Digest::of(b"1"), Digest::of(b"2")], NOW).await?;
         applications::set_listed(tx, application, &[listed]).await?;
         for organization in [None, Some(listed)] {
-            let role = roles::RoleRow {
+            let role = Role {
                 id: RoleId::new(&Random::System, NOW),
-                project,
                 organization,
-                name: "billing",
-                permissions: &["invoices:read".to_owned()],
+                scope: RoleScope::Organization,
+                name: "billing".to_owned(),
+                display_name: "Billing".to_owned(),
+                permissions: vec!["invoices:read".to_owned()],
+                created_at: NOW,
+                updated_at: NOW,
             };
-            roles::put(tx, &role, NOW).await?;
-            roles::put(tx, &roles::RoleRow { permissions: &["invoices:write".to_owned()], ..role }, NOW)
-                .await?;
+            roles::insert(tx, project, &role).await?;
+            let after = Role { permissions: vec!["invoices:write".to_owned()], ..role };
+            roles::update(tx, &after).await?;
+            assert_eq!(roles::named(tx, project, organization, "billing").await?, Some(after));
         }
         let mut sessions = browsers::Pointers::new();
         sessions.insert("proj".into(), "sess".into());

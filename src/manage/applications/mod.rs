@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod stated;
 mod view;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ use crate::store::durable::engine::Lock;
 use crate::store::durable::{applications, connections, organizations};
 
 use body::Wanted;
+
+pub use stated::{Rewritten, Stated, make, rewrite};
 
 /// An application with what stands beside its row.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ mod checked;
 pub mod presets;
 mod relied_on;
 pub mod sso_provider;
+mod stated;
 mod tested;
 mod view;
 pub mod wanted;
@@ -24,7 +25,6 @@ use crate::broker::connection_swap::{self, NotSwapped, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::join::auto::may_be_given;
-use crate::join::notices;
 use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -39,7 +39,8 @@ use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections, organizations, roles};
 
-use checked::{Checked, NewSecret};
+pub use checked::{Checked, NewSecret};
+pub use stated::{Stated, make, rewrite};
 pub use tested::tested;
 
 /// Connections that an organization may have.
@@ -104,12 +105,9 @@ async fn create(
 ) -> Result<Held, Refused> {
     let keep = change.keep;
     let of = organization.map(|organization| organization.id);
-    let many = connections::page(change.tx, keep.project.id, of, "", MOST).await?.len();
-    if many >= MOST as usize {
-        return Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}")));
-    }
+    refuse_too_many(change, of).await?;
     let settings = checked.settings.clone();
-    fits(change, of, None, &settings).await?;
+    refuse_unknown_application(change, &settings).await?;
     let id = ConnectionId::new(&keep.random, keep.now);
     let slug = named.slug.unwrap_or_else(|| usual_slug(organization, id));
     let connection = Connection {
@@ -125,6 +123,21 @@ async fn create(
         created_at: keep.now,
         updated_at: keep.now,
     };
+    begin(change, connection).await
+}
+
+async fn refuse_too_many(change: &mut Change<'_, '_>, of: Option<OrganizationId>) -> Result<(), Refused> {
+    let many = connections::page(change.tx, change.keep.project.id, of, "", MOST).await?.len();
+    match many >= MOST as usize {
+        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}"))),
+        false => Ok(()),
+    }
+}
+
+/// Writes a new one, which is its own draft.
+async fn begin(change: &mut Change<'_, '_>, connection: Connection) -> Result<Held, Refused> {
+    let (keep, of) = (change.keep, connection.organization_id);
+    fits(change, of, None, &connection.settings).await?;
     connections::insert(change.tx, &connection).await?;
     let draft = Version {
         created_by: keep.actor.to_string(),
@@ -156,21 +169,32 @@ async fn redraft(
     display_name: Option<String>,
     (checked, keyring): (&Checked, &Keyring),
 ) -> Result<Held, Refused> {
+    rename(change, &before.connection, display_name).await?;
+    let secret = sealed(change, before.connection.id, &checked.secret, keyring);
+    if *before.head().0 != checked.settings {
+        refuse_unknown_application(change, &checked.settings).await?;
+    }
+    put_draft(change, before, (&checked.settings, secret)).await
+}
+
+async fn put_draft(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    (settings, secret): (&Settings, Option<Vec<u8>>),
+) -> Result<Held, Refused> {
     let keep = change.keep;
     let connection = &before.connection;
-    rename(change, connection, display_name).await?;
     let (known, known_secret) = before.head();
-    let secret = sealed(change, connection.id, &checked.secret, keyring);
     let is_same_secret = secret.as_ref() == known_secret;
-    if *known == checked.settings && is_same_secret {
+    if known == settings && is_same_secret {
         return held(change, connection.id).await;
     }
-    fits(change, connection.organization_id, Some(known), &checked.settings).await?;
+    fits(change, connection.organization_id, Some(known), settings).await?;
     let draft = Version {
         connection_id: connection.id,
         number: connection_versions::next(change.tx, connection).await?,
         state: VersionState::Draft,
-        settings: checked.settings.clone(),
+        settings: settings.clone(),
         secret: secret.clone(),
         created_by: keep.actor.to_string(),
         created_at: keep.now,
@@ -182,7 +206,7 @@ async fn redraft(
     connection_versions::remove_draft(change.tx, connection.id).await?;
     connection_versions::put(change.tx, &draft).await?;
     let facts = |settings| Value::Object(shown::settings(settings));
-    let (was, is) = audit::differing(&facts(known), &facts(&checked.settings));
+    let (was, is) = audit::differing(&facts(known), &facts(settings));
     let event = event(change, "organization.connection.drafted", connection)
         .with("version", draft.number)
         .with("secret_changed", !is_same_secret)
@@ -240,7 +264,7 @@ async fn activate(
     {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
     }
-    swapped(change, id, draft, Kind::ConnectionActivated).await
+    swapped(change, id, draft).await
 }
 
 /// Brings back what was live before, under a new number.
@@ -253,36 +277,16 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    swapped(change, id, known.ok_or_else(none)?.number, Kind::ConnectionRolledBack).await
+    swapped(change, id, known.ok_or_else(none)?.number).await
 }
 
-async fn swapped(
-    change: &mut Change<'_, '_>,
-    id: ConnectionId,
-    to: i64,
-    kind: Kind,
-) -> Result<Held, Refused> {
+async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
     match connection_swap::swap(change.tx, change.keep, id, to, None).await {
-        Ok(_) => {
-            let after = held(change, id).await?;
-            tell_owners(change, &after.connection, kind).await?;
-            Ok(after)
-        }
+        Ok(_) => held(change, id).await,
         Err(NotSwapped::Unready(why)) => Err(Refused::new(Code::ConnectionIncomplete, why.to_string())),
         Err(NotSwapped::Unknown) => Err(Refused::new(Code::NoVersion, Code::NoVersion.title())),
         Err(NotSwapped::Store(error)) => Err(error.into()),
     }
-}
-
-/// Whoever may sign everybody in is changed: owners hear of it, whoever did it (threats C02).
-async fn tell_owners(
-    change: &mut Change<'_, '_>,
-    connection: &Connection,
-    kind: Kind,
-) -> Result<(), Refused> {
-    let Some(organization) = connection.organization_id else { return Ok(()) };
-    notices::owners(change.tx, change.keep, organization, kind, &connection.display_name).await?;
-    Ok(())
 }
 
 /// Whether people sign in by it.
@@ -313,7 +317,8 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
     let after =
         switched(change, &before, ConnectionState::Active, "organization.connection.activated").await?;
-    tell_owners(change, &after.connection, Kind::ConnectionActivated).await?;
+    connection_swap::tell_owners(change.tx, change.keep, &after.connection, Kind::ConnectionActivated)
+        .await?;
     Ok(after)
 }
 
@@ -369,7 +374,7 @@ async fn settle_primary(change: &mut Change<'_, '_>, of: Option<OrganizationId>)
     Ok(())
 }
 
-/// Whether what new settings name is there, and the caller's to give; `known`: what they take the place of.
+/// Whether the roles that new settings give are there, and the caller's to give; `known`: what they take the place of.
 async fn fits(
     change: &mut Change<'_, '_>,
     of: Option<OrganizationId>,
@@ -386,14 +391,7 @@ async fn fits(
             may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
         }
     }
-    may_be_joined(change, of, known, new).await?;
-    let (Upstream::Saml(saml), pointer) = (&new.upstream, "/default_application") else { return Ok(()) };
-    if let Some(name) = &saml.default_application
-        && applications::by_client_id(change.tx, project, name).await?.is_none()
-    {
-        return Err(Refused::value(pointer, "there is no such application"));
-    }
-    Ok(())
+    may_be_joined(change, of, known, new).await
 }
 
 /// Organizations that are joined beside the connection's own must be there to be joined, by the roles that are given in
@@ -432,6 +430,15 @@ async fn may_be_joined(
         }
     }
     Ok(())
+}
+
+async fn refuse_unknown_application(change: &mut Change<'_, '_>, new: &Settings) -> Result<(), Refused> {
+    let Upstream::Saml(saml) = &new.upstream else { return Ok(()) };
+    let Some(name) = &saml.default_application else { return Ok(()) };
+    match applications::by_client_id(change.tx, change.keep.project.id, name).await? {
+        Some(_) => Ok(()),
+        None => Err(Refused::value("/default_application", "there is no such application")),
+    }
 }
 
 /// Nobody whom a provider sends for the first time is given what administers an organization, or more than who says so

@@ -85,13 +85,13 @@ pub struct Wanted {
 }
 
 /// What was agreed on. What is absent stays as it is; an inner `None` clears.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
-    roles: Option<Vec<String>>,
-    require_mfa: Option<bool>,
-    only: Option<Option<Vec<Email>>>,
-    starts_at: Option<Option<Moment>>,
-    ends_at: Option<Option<Moment>>,
+    pub roles: Option<Vec<String>>,
+    pub require_mfa: Option<bool>,
+    pub only: Option<Option<Vec<Email>>>,
+    pub starts_at: Option<Option<Moment>>,
+    pub ends_at: Option<Option<Moment>>,
 }
 
 impl ProposeDelegation {
@@ -111,13 +111,13 @@ impl ProposeDelegation {
         };
         let only = self.only.map(people).transpose()?;
         let terms = Terms {
-            roles: Some(roles(self.roles)?),
+            roles: Some(self.roles),
             require_mfa: Some(self.require_mfa),
             only: Some(only),
             starts_at: Some(self.starts_at.as_deref().map(|text| moment("/starts_at", text)).transpose()?),
             ends_at: Some(self.ends_at.as_deref().map(|text| moment("/ends_at", text)).transpose()?),
         };
-        Ok(Wanted { side, other, terms })
+        Ok(Wanted { side, other, terms: terms.obeys_rules()? })
     }
 }
 
@@ -126,17 +126,31 @@ impl PatchDelegation {
         let time = |pointer, given: Option<Option<String>>| {
             given.map(|text| text.as_deref().map(|text| moment(pointer, text)).transpose()).transpose()
         };
-        Ok(Terms {
-            roles: self.roles.map(roles).transpose()?,
+        let terms = Terms {
+            roles: self.roles,
             require_mfa: self.require_mfa,
             only: self.only.map(|list| list.map(people).transpose()).transpose()?,
             starts_at: time("/starts_at", self.starts_at)?,
             ends_at: time("/ends_at", self.ends_at)?,
-        })
+        };
+        terms.obeys_rules()
     }
 }
 
 impl Terms {
+    /// The rules of what may be agreed on, whoever says it.
+    pub fn obeys_rules(self) -> Result<Self, Refused> {
+        if self.only.iter().flatten().any(|only| only.is_empty() || only.len() > MOST_PEOPLE) {
+            return Err(Refused::value("/only", format!("must be 1 to {MOST_PEOPLE} addresses")));
+        }
+        if let (Some(Some(start)), Some(Some(end))) = (self.starts_at, self.ends_at)
+            && end <= start
+        {
+            return Err(Refused::value("/ends_at", "it ends before it begins"));
+        }
+        Ok(Self { roles: self.roles.map(roles).transpose()?, ..self })
+    }
+
     /// Lays them over a delegation, if the window that results is one.
     pub fn over(&self, delegation: &mut Delegation, now: Moment) -> Result<(), Refused> {
         let new = self.clone();
@@ -144,12 +158,11 @@ impl Terms {
         settings.roles = new.roles.unwrap_or_else(|| settings.roles.clone());
         settings.require_mfa = new.require_mfa.unwrap_or(settings.require_mfa);
         settings.only = new.only.unwrap_or_else(|| settings.only.clone());
+        let known = (delegation.starts_at, delegation.ends_at);
         delegation.starts_at = new.starts_at.unwrap_or(delegation.starts_at);
         delegation.ends_at = new.ends_at.unwrap_or(delegation.ends_at);
-        let Some(end) = delegation.ends_at.filter(|_| self.starts_at.is_some() || self.ends_at.is_some())
-        else {
-            return Ok(());
-        };
+        let is_new = known != (delegation.starts_at, delegation.ends_at);
+        let Some(end) = delegation.ends_at.filter(|_| is_new) else { return Ok(()) };
         if end <= now || delegation.starts_at.is_some_and(|start| end <= start) {
             return Err(Refused::value("/ends_at", "must be in the future, and after its start"));
         }
@@ -169,7 +182,7 @@ fn roles(list: Vec<String>) -> Result<Vec<String>, Refused> {
             return Err(Refused::value(&pointer, "is no name of a role"));
         }
         if name == role::OWNER {
-            return Err(Refused::value(&pointer, "nobody owns an organization by delegation"));
+            return Err(Refused::value(&pointer, "nobody owns an organization by a delegation"));
         }
         if !names.contains(&name) {
             names.push(name);
@@ -179,9 +192,6 @@ fn roles(list: Vec<String>) -> Result<Vec<String>, Refused> {
 }
 
 fn people(list: Vec<String>) -> Result<Vec<Email>, Refused> {
-    if list.is_empty() || list.len() > MOST_PEOPLE {
-        return Err(Refused::value("/only", format!("must be 1 to {MOST_PEOPLE} addresses")));
-    }
     let read = |(place, text): (usize, &String)| {
         Email::parse(text).map_err(|_| Refused::value(&format!("/only/{place}"), "is no email address"))
     };

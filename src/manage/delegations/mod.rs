@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod stated;
 mod view;
 
 use std::collections::BTreeSet;
@@ -16,10 +17,13 @@ use crate::model::organization::Organization;
 use crate::model::permission::Permission;
 use crate::model::project::Project;
 use crate::model::role;
+use crate::protocol::problem::Place;
 use crate::store::durable::engine::Lock;
 use crate::store::durable::{delegations, grants, organizations, roles};
 
-use body::{Terms, Wanted};
+pub use body::Terms;
+use body::Wanted;
+pub use stated::{Stated, state};
 
 /// Whether somebody may be told that an organization is there to agree with: it is active, and delegations are a thing
 /// that it may do at all.
@@ -47,14 +51,24 @@ async fn propose(
     if with == own {
         return Err(Refused::new(Code::InvalidValue, "an organization needs no delegation to itself"));
     }
-    let (home, target) = if wanted.side == Side::Home { (own, with) } else { (with, own) };
+    let between = if wanted.side == Side::Home { (own, with) } else { (with, own) };
+    begin(change, between, Some(wanted.side), (&wanted.terms, &[wanted.side])).await
+}
+
+/// Writes a new one from `home` to `target`, approved by these sides.
+async fn begin(
+    change: &mut Change<'_, '_>,
+    (home, target): (OrganizationId, OrganizationId),
+    proposed_by: Option<Side>,
+    (terms, approved_by): (&Terms, &[Side]),
+) -> Result<Delegation, Refused> {
     let keep = change.keep;
     let mut delegation = Delegation {
         id: DelegationId::new(&keep.random, keep.now),
         project_id: keep.project.id,
         home,
         target,
-        settings: DelegationSettings { proposed_by: Some(wanted.side), ..DelegationSettings::default() },
+        settings: DelegationSettings { proposed_by, ..DelegationSettings::default() },
         starts_at: None,
         ends_at: None,
         home_approved_at: None,
@@ -62,31 +76,45 @@ async fn propose(
         paused_at: None,
         revoked_at: None,
     };
-    wanted.terms.over(&mut delegation, keep.now)?;
-    approved(change, &mut delegation, wanted.side).await?;
+    terms.over(&mut delegation, keep.now)?;
+    for side in approved_by {
+        approved(change, &mut delegation, *side).await?;
+    }
     // Who was faster is told by the index; one that is revoked stands in nobody's way.
     delegations::insert(change.tx, &delegation, change.keep.now).await?;
     record(change, "delegation.created", None, &delegation).await?;
     Ok(delegation)
 }
 
-/// Approves it for a side. What people may do in the target, the target gives: nobody there gives more than they may
-/// themselves (threats H01).
+/// Approves it for a side. What people may do in the target, the target gives.
 async fn approved(
     change: &mut Change<'_, '_>,
     delegation: &mut Delegation,
     side: Side,
 ) -> Result<(), Refused> {
     if side == Side::Target {
-        let (project, target) = (change.keep.project.id, delegation.target);
-        let custom = roles::permissions(change.tx, project, target).await?;
-        for (place, name) in delegation.settings.roles.iter().enumerate() {
-            may_grant(&change.standing, name, &custom).map_err(|code| {
-                Refused::new(code, format!("/roles/{place}: {}", code.title().to_lowercase()))
-            })?;
-        }
+        refuse_roles(change, delegation.target, &delegation.settings.roles).await?;
     }
     delegation.set_approved_at(side, Some(change.keep.now));
+    Ok(())
+}
+
+/// Nobody in the target gives more than they may themselves (threats H01).
+async fn refuse_roles(
+    change: &mut Change<'_, '_>,
+    target: OrganizationId,
+    names: &[String],
+) -> Result<(), Refused> {
+    let custom = roles::permissions(change.tx, change.keep.project.id, target).await?;
+    for (place, name) in names.iter().enumerate() {
+        may_grant(&change.standing, name, &custom).map_err(|code| {
+            let detail = match code {
+                Code::RoleUnknown => format!("there is no role {name}"),
+                code => code.title().to_lowercase(),
+            };
+            Refused::at(code, Place::Pointer(format!("/roles/{place}")), detail)
+        })?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::body::{ClaimDomain, PatchDomain, StartVerification};
-use super::{DomainView, Routed, claim, found, remove, start, switch, view};
+use super::{DomainView, Routed, Turning, claim, found, remove, start, switch, view};
 use crate::broker::domain_look::{self, Asked, Published, Sight, Verdict};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::DomainId;
@@ -300,7 +300,7 @@ impl Operation for Patch {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
             change.matches(&view::tag(&before))?;
-            let after = switch(change, &owner, before, &wanted).await?;
+            let after = switch(change, &owner, before, (&wanted, Turning::Proved)).await?;
             shown(200, &after, change.keep.now)
         })
         .await

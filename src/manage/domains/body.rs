@@ -5,7 +5,7 @@ use http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use super::{AutoJoinWanted, Switches};
+use super::{AutoJoinWanted, MOST_ROUTES, Switches};
 use crate::foundation::domain_name::{DomainName, DomainNameError};
 use crate::foundation::id::ConnectionId;
 use crate::foundation::public_suffix::{NotClaimable, claimable};
@@ -15,7 +15,6 @@ use crate::model::domain::Method;
 use crate::model::words;
 use crate::protocol::problem::Place;
 
-const MOST_CONNECTIONS: usize = 20;
 const MOST_PATTERNS: usize = 100;
 /// Longest part before the `@` (RFC 5321, section 4.5.3.1.1), and a `*`.
 const LONGEST_PATTERN: usize = 65;
@@ -101,7 +100,7 @@ pub struct PatchDomain {
     pub trust_email: Option<bool>,
     /// Connections of the organization.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Vec<String>", extend("maxItems" = MOST_CONNECTIONS))]
+    #[schemars(with = "Vec<String>", extend("maxItems" = MOST_ROUTES))]
     pub connection_ids: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "PatchAutoJoin")]
@@ -163,8 +162,8 @@ impl PatchDomain {
 
 /// In their order, each once. What is no id is no connection of theirs.
 fn connections(ids: &[String]) -> Result<Vec<ConnectionId>, Refused> {
-    if ids.len() > MOST_CONNECTIONS {
-        return Err(Refused::value("/connection_ids", format!("must be at most {MOST_CONNECTIONS}")));
+    if ids.len() > MOST_ROUTES {
+        return Err(Refused::value("/connection_ids", format!("must be at most {MOST_ROUTES}")));
     }
     let parsed = ids.iter().enumerate().map(|(place, text)| {
         let pointer = format!("/connection_ids/{place}");

@@ -26,6 +26,8 @@ pub use view::DomainView;
 
 /// Domains that one organization may claim at a time.
 const MOST: i64 = 20;
+/// Connections that one domain is routed to.
+const MOST_ROUTES: usize = 20;
 
 /// A domain, and the connections that it is routed to, in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +45,17 @@ pub struct Switches {
     pub auto_join: AutoJoinWanted,
 }
 
+/// Whether what is turned on must have been proved first (S1-D4, S1-D5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turning {
+    Proved,
+    /// The operator's file says once what shall be, and is not read again after the proof: what it turns on ahead counts
+    /// from the proof on, and never before.
+    Ahead,
+}
+
 /// A claim of the organization, as it is in this transaction.
-async fn found(
+pub async fn found(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     id: DomainId,
@@ -58,7 +69,7 @@ async fn found(
 
 /// Claims a domain, which confers nothing and tells nothing of whoever else does (S1-R13, threats C15). One that was given
 /// up comes back as a new claim, with nothing switched on.
-async fn claim(
+pub async fn claim(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     name: DomainName,
@@ -94,7 +105,7 @@ async fn claim(
 
 /// The challenge to prove: the same until it runs out, then a fresh one (S1-R14). What lapsed begins anew, with nothing
 /// switched on (threats C16).
-async fn start(
+pub async fn start(
     change: &mut Change<'_, '_>,
     before: Routed,
     method: Option<Method>,
@@ -123,11 +134,11 @@ async fn start(
 }
 
 /// Writes what differs of the switches (S1-R16), with the event that tells of it.
-async fn switch(
+pub async fn switch(
     change: &mut Change<'_, '_>,
     organization: &Organization,
     before: Routed,
-    wanted: &Switches,
+    (wanted, turning): (&Switches, Turning),
 ) -> Result<Routed, Refused> {
     let now = change.keep.now;
     let mut after = before.clone();
@@ -143,7 +154,9 @@ async fn switch(
     if after == before {
         return Ok(after);
     }
-    only_when_verified(&before.domain, &after.domain)?;
+    if turning == Turning::Proved {
+        only_when_verified(&before.domain, &after.domain)?;
+    }
     if before.domain.routing_since.is_none() && routes(&after).is_none_or(<[_]>::is_empty) {
         let turned_on = after.domain.routing_since.is_some();
         if turned_on {
@@ -214,6 +227,9 @@ async fn own(
     organization: OrganizationId,
     routes: &[ConnectionId],
 ) -> Result<(), Refused> {
+    if routes.len() > MOST_ROUTES {
+        return Err(Refused::value("/connection_ids", format!("must be at most {MOST_ROUTES}")));
+    }
     for (place, id) in routes.iter().enumerate() {
         let found = connections::by_id(change.tx, change.keep.project.id, *id).await?;
         if found.and_then(|found| found.organization_id) != Some(organization) {

@@ -6,22 +6,23 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::fault::{Place, Placed};
-use crate::foundation::clock::Moment;
+use super::fault::{Place, Placed, Places};
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::{Digest, Secret};
+use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
+use crate::manage::{organizations, policy, roles};
 use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
     Preset, RequestSettings, SamlPreset, Subject, Wants,
 };
 use crate::model::membership::MembershipKind;
-use crate::model::organization::Enforcement;
-use crate::model::policy::{MemberList, Switch};
+use crate::model::policy::Switch;
 use crate::model::project::{Brand, MembershipMode, Organizations};
+use crate::model::role;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::RedirectUri;
@@ -47,27 +48,20 @@ pub struct OrganizationPart {
     pub slug: Name,
     pub id: Option<Placed<OrganizationId>>,
     pub former_slug: Option<Name>,
-    pub display_name: String,
-    pub description: Option<String>,
-    pub logo_uri: Option<String>,
-    pub active: bool,
-    pub functional_roles: Option<Vec<Name>>,
+    pub wanted: organizations::Wanted,
+    pub places: Places,
     pub policy: PolicyPart,
     pub members: Vec<MemberPart>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PolicyPart {
-    pub enforcement: Enforcement,
-    pub require_mfa: bool,
-    pub max_age: Option<u64>,
+    /// All of it but [`Self::delegations`], which are still names.
+    pub wanted: policy::Wanted,
     pub delegations: AcceptancePart,
-    /// From here on: what is absent stays as it is.
-    pub mfa_required_for: Option<Vec<Name>>,
-    pub switches: Vec<(Switch, bool)>,
-    pub google_hosted_domains: Option<Vec<String>>,
-    pub microsoft_tenant_ids: Option<Vec<String>>,
-    pub member_list: Option<MemberList>,
+    /// Whether its own connection is enforced whatever is missing.
+    pub force: bool,
+    pub places: Places,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -84,13 +78,20 @@ pub struct MemberPart {
     pub email: Placed<Email>,
     pub roles: Vec<Name>,
     pub kind: MembershipKind,
+    pub places: Places,
+}
+
+impl MemberPart {
+    pub fn owns(&self) -> bool {
+        self.roles.iter().any(|role| role.value == role::OWNER)
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct RolePart {
     pub name: Name,
     pub organization: Option<Name>,
-    pub permissions: Vec<String>,
+    pub wanted: roles::Wanted,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +116,7 @@ pub struct ConnectionPart {
     pub default_roles: Vec<Name>,
     pub leeway: u64,
     pub silent_sign_in: bool,
+    pub places: Places,
 }
 
 #[derive(Clone, Debug)]
@@ -210,15 +212,8 @@ pub struct ApplicationPart {
 pub struct DelegationPart {
     pub home: Name,
     pub target: Name,
-    pub roles: Vec<Name>,
-    pub require_mfa: bool,
-    pub only: Option<Vec<Email>>,
-    pub starts_at: Option<Moment>,
-    pub ends_at: Option<Moment>,
-    pub approved_by_home: bool,
-    pub approved_by_target: bool,
-    pub paused: bool,
-    pub revoked: bool,
+    pub stated: Stated,
+    pub places: Places,
 }
 
 /// What a provider says, and the role that it gives.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::body::{CreateOrganization, PatchOrganization, ReplaceOrganization};
 use super::view::{OrganizationListed, OrganizationNames};
-use super::{OrganizationView, Owner, Wanted, create, lifecycle, owner, update, view};
+use super::{OrganizationView, Owner, Wanted, create, lifecycle, make, owner, rewrite, view};
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
@@ -279,8 +279,7 @@ async fn upsert(
         return changed(change, id, wanted, sees).await;
     }
     change.matches_nothing()?;
-    let made = create(change, Some(id), None, wanted).await?;
-    let made = lifecycle::wanted(change, made, wanted.deactivate).await?;
+    let made = make(change, id, wanted).await?;
     // Only the operator makes one like this, and sees all of it; it has no members.
     let view = OrganizationView::of(&made, false, true);
     created(&made, view)
@@ -353,8 +352,7 @@ async fn changed(
 ) -> Result<Answer<OrganizationView>, Refused> {
     let before = change.organization(id).await?;
     change.matches(&view::tag(&before))?;
-    let after = update(change, &before, wanted).await?;
-    let after = lifecycle::wanted(change, after, wanted.deactivate).await?;
+    let after = rewrite(change, &before, wanted).await?;
     let has_owner = memberships::has_owner(change.tx, id).await?;
     Ok(Answer::new(200, &OrganizationView::of(&after, has_owner, sees.0))?.etag(view::tag(&after)))
 }

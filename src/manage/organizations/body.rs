@@ -198,29 +198,51 @@ fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option
 }
 
 impl Wanted {
-    fn obeys_rules(self) -> Result<Self, Refused> {
-        let rule = |fine: bool, pointer: &str, text: String| {
-            if fine { Ok(()) } else { Err(Refused::value(pointer, text)) }
-        };
-        let line = |text: &Option<String>, most| text.as_ref().is_none_or(|text| is_line(text, most));
-        let (kind, logo) = (self.kind.clone().flatten(), self.logo_uri.clone().flatten());
-        let description = self.description.clone().flatten();
-        let slug = self.slug.as_ref().is_none_or(|slug| is_slug(slug));
-        let functions =
-            self.functional_roles.iter().flatten().map(Vec::len).all(|many| many <= MOST_FUNCTIONS);
-        let name = format!("must be one line of at most {LONGEST_NAME} characters");
-        rule(line(&self.display_name, LONGEST_NAME), "/name", name)?;
-        rule(slug, "/slug", "must be 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends".into())?;
-        rule(
-            line(&kind, LONGEST_KIND),
-            "/kind",
-            format!("must be one line of at most {LONGEST_KIND} characters"),
-        )?;
-        let text = format!("must be plain text of at most {LONGEST_DESCRIPTION} characters");
-        rule(description.is_none_or(|text| is_text(&text, LONGEST_DESCRIPTION)), "/description", text)?;
-        let text = "must be an https address of at most 2048 characters, without user, password and fragment";
-        rule(logo.is_none_or(|logo| is_https_url(&logo)), "/logo_uri", text.into())?;
-        rule(functions, "/functional_roles", format!("must be at most {MOST_FUNCTIONS}"))?;
-        Ok(self)
+    /// The rules of what may be said of an organization, whoever says it.
+    pub fn obeys_rules(self) -> Result<Self, Refused> {
+        let line = |text: Option<&String>, most| text.is_none_or(|text| is_line(text, most));
+        let text = |text: Option<&String>, most| text.is_none_or(|text| is_text(text, most));
+        let kind = self.kind.as_ref().and_then(Option::as_ref);
+        let description = self.description.as_ref().and_then(Option::as_ref);
+        let logo = self.logo_uri.as_ref().and_then(Option::as_ref);
+        let functions = self.functional_roles.iter().flatten().map(Vec::len).max().unwrap_or(0);
+        let rules = [
+            (
+                line(self.display_name.as_ref(), LONGEST_NAME),
+                "/name",
+                format!("must be one line of at most {LONGEST_NAME} characters"),
+            ),
+            (
+                self.slug.as_ref().is_none_or(|slug| is_slug(slug)),
+                "/slug",
+                "must be 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends".to_owned(),
+            ),
+            (
+                line(kind, LONGEST_KIND),
+                "/kind",
+                format!("must be one line of at most {LONGEST_KIND} characters"),
+            ),
+            (
+                text(description, LONGEST_DESCRIPTION),
+                "/description",
+                format!("must be plain text of at most {LONGEST_DESCRIPTION} characters"),
+            ),
+            (
+                logo.is_none_or(|logo| is_https_url(logo)),
+                "/logo_uri",
+                "must be an https address of at most 2048 characters, without user, password and fragment"
+                    .to_owned(),
+            ),
+            (functions <= MOST_FUNCTIONS, "/functional_roles", format!("must be at most {MOST_FUNCTIONS}")),
+        ];
+        let broken = rules.into_iter().filter(|(fine, ..)| !fine);
+        let mut broken: Vec<_> = broken.map(|(_, pointer, rule)| (pointer.to_owned(), rule)).collect();
+        match (broken.pop(), broken.is_empty()) {
+            (None, _) => Ok(self),
+            (Some((pointer, rule)), true) => Err(Refused::value(&pointer, rule)),
+            (Some(last), false) => {
+                Err(Refused::listing(Code::InvalidValue, broken.into_iter().chain([last])))
+            }
+        }
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::foundation::id::OrganizationId;
+use crate::join::notices;
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
+use crate::model::mail::Kind;
 use crate::model::organization::Organization;
 use crate::store::durable::{
     api_keys, connections, delegations, domains, invitations, organizations, transfers,
@@ -42,6 +44,7 @@ pub(super) async fn delete(
     let (id, now) = (before.id, change.keep.now);
     let after = before.deleted(now, grace);
     organizations::update(change.tx, &after).await?;
+    tell_owners(change, &after).await?;
     free_domains(change, id).await?;
     let connections = connections::disable_all(change.tx, id, now).await?;
     let keys = api_keys::revoke_all(change.tx, id, now).await?;
@@ -61,6 +64,14 @@ pub(super) async fn delete(
         .with("invitations", invitations);
     change.record(&event).await?;
     Ok(after)
+}
+
+/// Whoever did it: while it can be undone, those who own it know that it is to be.
+async fn tell_owners(change: &mut Change<'_, '_>, after: &Organization) -> Result<(), Refused> {
+    let Some(purge) = after.purge_at else { return Ok(()) };
+    let (keep, day) = (change.keep, purge.rfc3339());
+    let day = day.split('T').next().unwrap_or_default();
+    Ok(notices::owners(change.tx, keep, after.id, Kind::OrganizationDeleted, day).await?)
 }
 
 async fn free_domains(change: &mut Change<'_, '_>, id: OrganizationId) -> Result<(), Refused> {

@@ -52,11 +52,32 @@ impl Wanted {
         for (place, name) in self.functional_roles.iter().flatten().flatten().enumerate() {
             if role::function(name, known).is_none() {
                 let pointer = format!("/functional_roles/{place}");
-                return Err(Refused::value(&pointer, "the project has no functional role of this name"));
+                let rule = format!("the project has no functional role {name}");
+                return Err(Refused::value(&pointer, rule));
             }
         }
         Ok(())
     }
+}
+
+/// All that is said of a new one, in a change that is alone: it may begin deactivated.
+pub async fn make(
+    change: &mut Change<'_, '_>,
+    id: OrganizationId,
+    wanted: &Wanted,
+) -> Result<Organization, Refused> {
+    let made = create(change, Some(id), None, wanted).await?;
+    lifecycle::wanted(change, made, wanted.deactivate).await
+}
+
+/// All that is said of one that there is, and that is locked; in a change that is alone if a slug is wanted.
+pub async fn rewrite(
+    change: &mut Change<'_, '_>,
+    before: &Organization,
+    wanted: &Wanted,
+) -> Result<Organization, Refused> {
+    let after = update(change, before, wanted).await?;
+    lifecycle::wanted(change, after, wanted.deactivate).await
 }
 
 /// Makes an organization, in a change that is alone. Without an id it is given one; without a name the id is the name, as it was written (S0-19).
@@ -128,7 +149,10 @@ async fn update(
 /// A retired slug is never given to another organization: applications key on it (S2-29). Its own may come back.
 async fn refuse_taken(change: &mut Change<'_, '_>, slug: &str, id: OrganizationId) -> Result<(), Refused> {
     match organizations::slug_holder(change.tx, change.keep.project.id, slug).await? {
-        Some(holder) if holder != id => Err(Refused::new(Code::SlugTaken, Code::SlugTaken.title())),
+        Some(holder) if holder != id => {
+            let detail = format!("the slug {slug} has belonged to another organization");
+            Err(Refused::new(Code::SlugTaken, detail))
+        }
         _ => Ok(()),
     }
 }

@@ -79,6 +79,7 @@ pub fn kind_of(kind: MembershipKind, any_kind: bool) -> Result<MembershipKind, R
     match kind {
         MembershipKind::Member | MembershipKind::Guest => Ok(kind),
         MembershipKind::Home if any_kind => Ok(kind),
+        _ if any_kind => Err(Refused::value("/kind", "must be home, member or guest")),
         _ => Err(Refused::value("/kind", "must be member or guest")),
     }
 }

@@ -3,6 +3,7 @@
 pub mod api;
 mod body;
 mod csv;
+mod expected;
 mod transfer;
 mod view;
 
@@ -26,12 +27,15 @@ use crate::store::durable::people::{self, Member};
 use crate::store::durable::{domains, memberships, roles, users};
 
 pub use body::{AskedRoles, kind_of};
+pub use expected::expect;
 
 impl From<NotChanged> for Refused {
     fn from(why: NotChanged) -> Self {
         match why {
             NotChanged::LastOwner(id) => {
-                Self::new(Code::LastOwner, format!("make somebody else an owner of {id} first"))
+                let detail =
+                    format!("{id} would be left without an active owner: make somebody else one first");
+                Self::new(Code::LastOwner, detail)
             }
             NotChanged::Store(error) => error.into(),
         }
@@ -179,7 +183,7 @@ async fn found(
 }
 
 /// Gives other roles (S1-R09).
-async fn give_roles(
+pub async fn give_roles(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,
@@ -200,7 +204,7 @@ pub struct Patched {
     pub kind: Option<MembershipKind>,
 }
 
-async fn patch(
+pub async fn patch(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,

@@ -138,14 +138,7 @@ pub enum Acceptance {
 
 impl ChangePolicy {
     pub fn checked(self) -> Result<Wanted, Refused> {
-        let max_age = self.max_age.flatten();
-        if max_age.is_some_and(|age| !AGES.contains(&age)) {
-            return Err(Refused::value("/max_age", "must be 60 to 31536000 seconds"));
-        }
-        if self.mfa_required_for.iter().flatten().map(Vec::len).any(|many| many > MOST_ROLES) {
-            return Err(Refused::value("/mfa_required_for", format!("must be at most {MOST_ROLES}")));
-        }
-        Ok(Wanted {
+        let wanted = Wanted {
             turned: self.turned(),
             enforcement: self.enforcement.map(Option::unwrap_or_default),
             require_mfa: self.require_mfa.map(Option::unwrap_or_default),
@@ -155,7 +148,33 @@ impl ChangePolicy {
             google_hosted_domains: pins("/google_hosted_domains", self.google_hosted_domains, hosted_domain)?,
             microsoft_tenant_ids: pins("/microsoft_tenant_ids", self.microsoft_tenant_ids, tenant)?,
             member_list: self.member_list.map(Option::unwrap_or_default),
-        })
+        };
+        wanted.obeys_rules()
+    }
+}
+
+impl Wanted {
+    /// The rules of what may be said of a policy, whoever says it.
+    pub fn obeys_rules(self) -> Result<Self, Refused> {
+        if self.max_age.flatten().is_some_and(|age| !AGES.contains(&age)) {
+            return Err(Refused::value("/max_age", "must be 60 to 31536000 seconds"));
+        }
+        let ids = match &self.delegations {
+            Some(DelegationAcceptance::Only(ids)) => ids.len(),
+            _ => 0,
+        };
+        let many = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
+        for (pointer, many, most) in [
+            ("/mfa_required_for", many(&self.mfa_required_for), MOST_ROLES),
+            ("/google_hosted_domains", many(&self.google_hosted_domains), MOST_PINS),
+            ("/microsoft_tenant_ids", many(&self.microsoft_tenant_ids), MOST_PINS),
+            ("/delegations/only", ids, MOST_DELEGATIONS),
+        ] {
+            if many > most {
+                return Err(Refused::value(pointer, format!("must be at most {most}")));
+            }
+        }
+        Ok(self)
     }
 }
 

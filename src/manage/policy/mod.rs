@@ -13,27 +13,26 @@ use crate::foundation::id::OrganizationId;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::organization::{DelegationAcceptance, Enforcement, Organization, Policy};
 use crate::model::policy::{MemberList, Switch, Switches};
-use crate::model::project::{Organizations, Project};
+use crate::model::project::{Organizations, Project, ProjectSettings};
 use crate::model::readiness::Missing;
 use crate::model::role;
 use crate::store::durable::{delegations, organizations, projects, roles};
-use body::Turned;
 
-pub use body::{hosted_domain, tenant};
+pub use body::{Turned, hosted_domain, tenant};
 
 /// What is wanted of a policy. What is absent stays as it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    turned: Turned,
-    enforcement: Option<Enforcement>,
-    require_mfa: Option<bool>,
-    mfa_required_for: Option<Vec<String>>,
+    pub turned: Turned,
+    pub enforcement: Option<Enforcement>,
+    pub require_mfa: Option<bool>,
+    pub mfa_required_for: Option<Vec<String>>,
     /// An inner `None`: of any age.
-    max_age: Option<Option<u64>>,
-    delegations: Option<DelegationAcceptance>,
-    google_hosted_domains: Option<Vec<String>>,
-    microsoft_tenant_ids: Option<Vec<String>>,
-    member_list: Option<MemberList>,
+    pub max_age: Option<Option<u64>>,
+    pub delegations: Option<DelegationAcceptance>,
+    pub google_hosted_domains: Option<Vec<String>>,
+    pub microsoft_tenant_ids: Option<Vec<String>>,
+    pub member_list: Option<MemberList>,
 }
 
 impl Wanted {
@@ -67,7 +66,7 @@ fn refuse_unavailable(turned: &Turned) -> Result<(), Refused> {
 
 /// Whether it wants a second factor where nobody could ever show one: that comes with the proof of another provider, or
 /// not at all (S3-27).
-pub fn is_impossible(policy: &Policy, project: &Switches) -> bool {
+fn is_impossible(policy: &Policy, project: &Switches) -> bool {
     let wants = policy.require_mfa || !policy.mfa_required_for.is_empty();
     wants && !Switch::UPSTREAM.iter().any(|switch| project.effective(&policy.switches, *switch))
 }
@@ -82,7 +81,7 @@ fn refuse_impossible(policy: &Policy, project: &Switches) -> Result<(), Refused>
 }
 
 /// Writes what differs. `forced`: the operator's word, whatever is missing for enforcement.
-async fn change(
+pub async fn change(
     change: &mut Change<'_, '_>,
     before: Organization,
     wanted: &Wanted,
@@ -130,7 +129,7 @@ async fn refuse_unknown(
         let custom = roles::permissions(change.tx, project, id).await?;
         for (place, name) in names.iter().enumerate() {
             if role::built_in(name).is_none() && !custom.contains_key(name) {
-                let at = (format!("/mfa_required_for/{place}"), "there is no role of this name".to_owned());
+                let at = (format!("/mfa_required_for/{place}"), format!("there is no role {name}"));
                 return Err(Refused::listing(Code::RoleUnknown, [at]));
             }
         }
@@ -150,24 +149,29 @@ async fn refuse_unknown(
 /// What is wanted of the project's half. What is absent stays as it is.
 #[derive(Clone, Debug)]
 pub struct WantedOfProject {
-    turned: Turned,
-    organizations: Option<Organizations>,
-    organizations_by_members: Option<bool>,
+    pub turned: Turned,
+    pub organizations: Option<Organizations>,
+    pub organizations_by_members: Option<bool>,
+}
+
+impl WantedOfProject {
+    pub fn lay_over(&self, settings: &mut ProjectSettings) {
+        self.turned.iter().for_each(|(switch, on)| settings.switches.set(*switch, *on));
+        settings.organizations = self.organizations.unwrap_or(settings.organizations);
+        settings.organizations_by_members =
+            self.organizations_by_members.unwrap_or(settings.organizations_by_members);
+    }
 }
 
 /// Writes what differs of the project's half, in a change that is alone.
-async fn change_project(
+pub async fn change_project(
     change: &mut Change<'_, '_>,
     before: Project,
     wanted: &WantedOfProject,
 ) -> Result<Project, Refused> {
     refuse_unavailable(&wanted.turned)?;
     let mut after = before.clone();
-    wanted.turned.iter().for_each(|(switch, on)| after.settings.switches.set(*switch, *on));
-    let settings = &mut after.settings;
-    settings.organizations = wanted.organizations.unwrap_or(settings.organizations);
-    settings.organizations_by_members =
-        wanted.organizations_by_members.unwrap_or(settings.organizations_by_members);
+    wanted.lay_over(&mut after.settings);
     if after == before {
         return Ok(after);
     }

@@ -53,17 +53,22 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
 
 impl CreateRole {
     pub fn checked(self) -> Result<Wanted, Refused> {
+        let Self { organization_id: _, scope, name, display_name, permissions } = self;
+        let scope = scope.unwrap_or(RoleScope::Organization);
+        Wanted { scope, name, display_name, permissions }.obeys_rules()
+    }
+}
+
+impl Wanted {
+    /// The rules of what may be said of a role, whoever says it.
+    pub fn obeys_rules(self) -> Result<Self, Refused> {
         let of_name =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
         if !(1..=LONGEST_NAME).contains(&self.name.len()) || !self.name.bytes().all(of_name) {
             return Err(Refused::value("/name", "must be 1 to 63 of a-z, 0-9, _ and -"));
         }
-        Ok(Wanted {
-            scope: self.scope.unwrap_or(RoleScope::Organization),
-            display_name: self.display_name.map(display_name).transpose()?,
-            permissions: permissions(self.permissions)?,
-            name: self.name,
-        })
+        let display_name = self.display_name.map(display_name).transpose()?;
+        Ok(Self { display_name, permissions: permissions(self.permissions)?, ..self })
     }
 }
 

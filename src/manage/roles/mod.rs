@@ -26,13 +26,13 @@ const MOST: usize = 100;
 /// A role that is wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    scope: RoleScope,
-    name: String,
-    display_name: Option<String>,
-    permissions: Vec<String>,
+    pub scope: RoleScope,
+    pub name: String,
+    pub display_name: Option<String>,
+    pub permissions: Vec<String>,
 }
 
-async fn create(
+pub async fn create(
     change: &mut Change<'_, '_>,
     organization: Option<OrganizationId>,
     wanted: &Wanted,
@@ -69,7 +69,7 @@ async fn create(
 }
 
 /// Another name for people, or other permissions.
-async fn update(
+pub async fn update(
     change: &mut Change<'_, '_>,
     before: &Role,
     display_name: Option<String>,

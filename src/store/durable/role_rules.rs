@@ -1,9 +1,12 @@
 //! Role rules in the durable store.
 
+use std::collections::BTreeMap;
+
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::standing::Standing;
-use super::{parsed, roles};
-use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, RoleRuleId};
+use super::{json, parsed, roles};
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, RoleRuleId, UserId};
+use crate::model::identity::IdentityFacts;
 use crate::model::role_rule::{self, Matching, RoleRule};
 
 macro_rules! select {
@@ -92,6 +95,29 @@ pub async fn given(
     }
     let custom = roles::permissions(db, project, provider.id).await?;
     Ok(role_rule::given(&rules, &standing.facts, &custom))
+}
+
+/// The roles that rules give somebody in an organization by what its own connections last said of them. Who is on their way
+/// is judged by [`given`]: this is for what somebody did earlier, and answers for now.
+pub async fn held_by(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    user: UserId,
+    custom: &BTreeMap<String, Vec<String>>,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT i.connection_id, i.facts FROM identities i JOIN connections c ON c.id = i.connection_id
+               WHERE i.project_id = $1 AND i.user_id = $2 AND c.organization_id = $3 AND c.state = 'active'
+               ORDER BY i.id";
+    let rows = db.all(sql, params![project, user, organization]).await?;
+    let rules = if rows.is_empty() { Vec::new() } else { of_organization(db, organization).await? };
+    let mut roles = Vec::new();
+    for row in &rows {
+        let (connection, facts): (ConnectionId, IdentityFacts) = (row.get(0)?, json(row, 1)?);
+        let own: Vec<_> = rules.iter().filter(|rule| rule.connection == connection).cloned().collect();
+        roles.extend(role_rule::given(&own, &facts, custom));
+    }
+    Ok(roles)
 }
 
 pub async fn insert(tx: &mut Tx<'_>, project: ProjectId, rule: &RoleRule) -> Result<(), StoreError> {

@@ -43,41 +43,6 @@ pub async fn own(
     Ok(roles)
 }
 
-/// A custom role to write by its name, as a file has it.
-#[derive(Clone, Debug)]
-pub struct RoleRow<'a> {
-    pub id: RoleId,
-    pub project: ProjectId,
-    pub organization: Option<OrganizationId>,
-    pub name: &'a str,
-    pub permissions: &'a [String],
-}
-
-pub async fn put(tx: &mut Tx<'_>, role: &RoleRow<'_>, now: Moment) -> Result<(), StoreError> {
-    let place = role.organization.map_or_else(String::new, |id| id.to_string());
-    let changed = tx
-        .execute(
-            "UPDATE roles SET permissions = $4, updated_at = $5
-             WHERE project_id = $1 AND name = $2 AND COALESCE(organization_id, '') = $3",
-            params![role.project, role.name, place, to_json(&role.permissions), now],
-        )
-        .await?;
-    if changed == 0 {
-        let made = Role {
-            id: role.id,
-            organization: role.organization,
-            scope: RoleScope::Organization,
-            name: role.name.to_owned(),
-            display_name: role.name.to_owned(),
-            permissions: role.permissions.to_vec(),
-            created_at: now,
-            updated_at: now,
-        };
-        insert(tx, role.project, &made).await?;
-    }
-    Ok(())
-}
-
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -103,6 +68,18 @@ fn role(row: &Row) -> Result<Role, StoreError> {
 pub async fn by_id(db: &mut impl Read, project: ProjectId, id: RoleId) -> Result<Option<Role>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND id = $2");
     db.one(sql, params![project, id]).await?.as_ref().map(role).transpose()
+}
+
+/// One of the project itself or of one organization alone, by its name.
+pub async fn named(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    name: &str,
+) -> Result<Option<Role>, StoreError> {
+    let sql = select!("WHERE project_id = $1 AND COALESCE(organization_id, '') = $2 AND name = $3");
+    let place = organization.map_or_else(String::new, |id| id.to_string());
+    db.one(sql, params![project, place, name]).await?.as_ref().map(role).transpose()
 }
 
 /// In the order of the ids: of an organization, with those that every one has; or, of the project, its own alone.

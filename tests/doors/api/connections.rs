@@ -1257,11 +1257,11 @@ async fn h04_of_two_who_change_a_connection_at_once_both_are_told_what_is_so() {
                 let fine = [200, 409, 503].contains(&answer.status.as_u16());
                 assert!(fine, "{}: {}", answer.status, answer.body);
             }
-            let live = "connection_versions WHERE state = 'live'";
-            assert!(
-                house.count(live).await <= 1
-                    && house.count("connection_versions WHERE state = 'draft'").await <= 1
-            );
+            let id = house.connection("ca").await;
+            for state in ["live", "draft"] {
+                let rows = format!("connection_versions WHERE connection_id = '{id}' AND state = '{state}'");
+                assert!(house.count(&rows).await <= 1, "{state}");
+            }
             house.turn_clock(61);
         }
         assert!(comes(&house, "ann@a.test").await);

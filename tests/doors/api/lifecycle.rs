@@ -346,3 +346,22 @@ async fn s3_05_where_one_belongs_to_one_organization_nobody_outlives_it() {
     assert_eq!(house.text(&found).await, None, "nor found by what they were called");
     assert_eq!(operator.get("/organizations/org-a").await.status, 200);
 }
+
+#[tokio::test]
+async fn s1_r05_owners_hear_that_their_organization_is_to_be_deleted_while_it_can_be_undone() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        access_token(&house, "ann@a.test", "org-a").await;
+        access_token(&house, "con@a.test", "org-a").await;
+        let operator = Api::operator(&house).await;
+        let told = "SELECT recipient || ' ' || kind FROM mails";
+        assert_eq!(delete(&operator, "org-a?confirm=other").await.status, 409);
+        assert_eq!(house.text(told).await, None);
+        assert_eq!(delete(&operator, "org-a?confirm=org-a").await.status, 202);
+        assert_eq!(house.count("mails").await, 1, "owners, and nobody else");
+        assert_eq!(house.text(told).await.as_deref(), Some("ann@a.test organization_deleted"));
+        let letter: Value =
+            serde_json::from_str(&house.text("SELECT letter FROM mails").await.unwrap()).unwrap();
+        assert_eq!(letter["thing"], json!("2026-07-01"));
+    }
+}

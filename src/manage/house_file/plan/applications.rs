@@ -1,15 +1,16 @@
-//! Applications.
+//! Applications, by the operations of their room.
 
 use serde_json::{Value, json};
 
-use super::{Plan, names_of, since};
-use crate::foundation::id::{ApplicationId, OrganizationId};
-use crate::foundation::secret::Digest;
+use super::Plan;
+use crate::foundation::id::OrganizationId;
+use crate::manage::applications::{self as room, Rewritten, Stated};
+use crate::manage::desk::Change;
 use crate::manage::house_file::change::Field;
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{Application, ApplicationSettings};
 use crate::store::durable::applications;
-use crate::store::durable::engine::{Lock, StoreError};
+use crate::store::durable::engine::StoreError;
 
 impl Plan<'_, '_> {
     pub(super) async fn put_applications(&mut self) -> Result<(), StoreError> {
@@ -19,11 +20,42 @@ impl Plan<'_, '_> {
             let listed = part.organizations.as_deref().unwrap_or_default();
             let Some(mut listed) = self.organizations(listed).await? else { continue };
             listed.sort();
-            let found = applications::by_client_id(self.tx, self.project.id, &part.client_id.value).await?;
-            match found {
-                Some(found) => self.update_application(part, found.id, settings, &listed).await?,
-                None => self.create_application(part, settings, &listed).await?,
+            let stated = Stated {
+                client_id: part.client_id.value.clone(),
+                display_name: part.display_name.clone(),
+                enabled: part.enabled,
+                settings,
+                listed,
+                secrets: part.secrets.clone(),
+            };
+            self.put_application(part, &stated).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_application(&mut self, part: &ApplicationPart, stated: &Stated) -> Result<(), StoreError> {
+        let found = applications::by_client_id(self.tx, self.project.id, &part.client_id.value).await?;
+        let keep = self.keep();
+        let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
+        let outcome = match found {
+            Some(found) => room::rewrite(change, found.id, stated).await.map(Some),
+            None => room::make(change, stated).await.map(|_| None),
+        };
+        let Rewritten { before, after, other_secrets } = match outcome {
+            Ok(Some(rewritten)) => rewritten,
+            Ok(None) => {
+                self.created("application", &part.client_id.value);
+                return Ok(());
             }
+            Err(refused) => return self.refused(part.client_id.at, refused),
+        };
+        let mut fields = self
+            .differs(&shown(&before.application, &before.listed), &shown(&after.application, &after.listed));
+        if other_secrets {
+            fields.push(Field::secret("client_secrets"));
+        }
+        if !fields.is_empty() {
+            self.changed("application", &part.client_id.value, fields);
         }
         Ok(())
     }
@@ -35,7 +67,7 @@ impl Plan<'_, '_> {
         let mut connections = Vec::new();
         for name in &part.connections {
             let Some(found) = self.connection(name).await? else { return Ok(None) };
-            connections.push(found.id);
+            connections.push(found);
         }
         Ok(Some(ApplicationSettings {
             kind: part.kind,
@@ -54,79 +86,6 @@ impl Plan<'_, '_> {
             claims: part.claims.clone(),
         }))
     }
-
-    async fn create_application(
-        &mut self,
-        part: &ApplicationPart,
-        settings: ApplicationSettings,
-        listed: &[OrganizationId],
-    ) -> Result<(), StoreError> {
-        let now = self.tools.now;
-        let application = Application {
-            id: ApplicationId::new(&self.tools.random, now),
-            project_id: self.project.id,
-            client_id: part.client_id.value.clone(),
-            display_name: part.display_name.clone(),
-            settings,
-            created_at: now,
-            updated_at: now,
-            disabled_at: since(!part.enabled, None, now),
-        };
-        applications::insert(self.tx, &application).await?;
-        applications::set_secrets(self.tx, application.id, &part.secrets, now).await?;
-        applications::set_listed(self.tx, application.id, listed).await?;
-        self.created("application", &part.client_id.value);
-        let event = self.event("application.created", None).subject(application.id);
-        self.record(event.with("client_id", application.client_id.as_str())).await
-    }
-
-    async fn update_application(
-        &mut self,
-        part: &ApplicationPart,
-        id: ApplicationId,
-        settings: ApplicationSettings,
-        listed: &[OrganizationId],
-    ) -> Result<(), StoreError> {
-        self.tx.lock(Lock::Exclusive, "applications", &id.to_string()).await?;
-        let Some(before) = applications::by_id(self.tx, self.project.id, id).await? else {
-            return Err(StoreError::Conflict);
-        };
-        let now = self.tools.now;
-        let after = Application {
-            display_name: part.display_name.clone(),
-            settings,
-            updated_at: now,
-            disabled_at: since(!part.enabled, before.disabled_at, now),
-            ..before.clone()
-        };
-        let old_listed = applications::listed(self.tx, id).await?;
-        let mut fields = self.differs(&shown(&before, &old_listed), &shown(&after, listed));
-        let new_secrets = !is_same_set(&applications::secrets(self.tx, id).await?, &part.secrets);
-        if new_secrets {
-            fields.push(Field::secret("client_secrets"));
-        }
-        if fields.is_empty() {
-            return Ok(());
-        }
-        applications::update(self.tx, &after).await?;
-        applications::set_listed(self.tx, id, listed).await?;
-        if new_secrets {
-            applications::set_secrets(self.tx, id, &part.secrets, now).await?;
-        }
-        let action = match (before.disabled_at, after.disabled_at) {
-            (None, Some(_)) => "application.disabled",
-            (Some(_), None) => "application.enabled",
-            _ => "application.updated",
-        };
-        let event = self.event(action, None).subject(id).with("client_id", after.client_id.as_str());
-        self.record(event.with("changed", names_of(&fields))).await?;
-        self.changed("application", &part.client_id.value, fields);
-        Ok(())
-    }
-}
-
-fn is_same_set(one: &[Digest], other: &[Digest]) -> bool {
-    one.len() == other.len() && one.iter().all(|digest| other.contains(digest))
 }
 
 fn shown(application: &Application, listed: &[OrganizationId]) -> Value {

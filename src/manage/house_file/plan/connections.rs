@@ -1,18 +1,20 @@
-//! Connections. A change that matters to people who are on their way counts as a new version (threats H04).
+//! Connections, by the operations of their room. A change that matters to people who are on their way counts as a new
+//! version (threats H04).
 
 use url::Url;
 
-use super::{Found, Plan, names_of};
-use crate::broker::connection_swap::{ended, was_live};
+use super::Plan;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
+use crate::manage::connections::{self as room, Checked, NewSecret, Stated};
+use crate::manage::desk::Change;
 use crate::manage::house_file::change::Field;
+use crate::manage::house_file::fault::Place;
 use crate::manage::house_file::parts::{ConnectionPart, Name, OidcPart, UpstreamPart};
+use crate::manage::refused::{Code, Refused};
 use crate::model::connection::shown::shown;
-use crate::model::connection::{
-    Connection, ConnectionState, Lifecycle, OidcSettings, Settings, Upstream, VersionState,
-};
+use crate::model::connection::{Connection, ConnectionState, OidcSettings, Settings, Upstream};
 use crate::store::durable::engine::{Lock, StoreError};
 use crate::store::durable::{connection_versions, connections};
 
@@ -27,6 +29,9 @@ impl Plan<'_, '_> {
                     None => continue,
                 },
             };
+            if let Some(id) = organization {
+                self.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            }
             let before = connections::by_slug(self.tx, self.project.id, &part.slug.value).await?;
             let found = match before {
                 Some(before) => self.update_connection(part, before.id, organization).await?,
@@ -34,8 +39,8 @@ impl Plan<'_, '_> {
             };
             if let Some(id) = found {
                 self.names.insert(id.to_string(), part.slug.value.clone());
-                self.connections.insert(part.slug.value.clone(), Found { id, organization });
-                self.connections.insert(id.to_string(), Found { id, organization });
+                self.connections.insert(part.slug.value.clone(), id);
+                self.connections.insert(id.to_string(), id);
             }
         }
         Ok(())
@@ -47,7 +52,6 @@ impl Plan<'_, '_> {
         organization: Option<OrganizationId>,
         before: Option<&Connection>,
     ) -> Result<Option<Settings>, StoreError> {
-        let default_roles = self.check_roles(&part.default_roles, organization).await?;
         let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
             return Ok(None);
         };
@@ -63,7 +67,7 @@ impl Plan<'_, '_> {
             upstream,
             jit: part.jit,
             assign_organizations,
-            default_roles,
+            default_roles: part.default_roles.iter().map(|name| name.value.clone()).collect(),
             leeway: part.leeway,
             silent_sign_in: part.silent_sign_in,
         }))
@@ -113,32 +117,18 @@ impl Plan<'_, '_> {
         organization: Option<OrganizationId>,
     ) -> Result<Option<ConnectionId>, StoreError> {
         let Some(settings) = self.settings(part, organization, None).await? else { return Ok(None) };
-        let now = self.tools.now;
-        let id = ConnectionId::new(&self.tools.random, now);
-        let connection = Connection {
-            id,
-            project_id: self.project.id,
-            organization_id: organization,
-            slug: part.slug.value.clone(),
-            display_name: part.display_name.clone(),
-            state: part.state,
-            version: 1,
-            settings,
-            secret: part.upstream.secret().map(|secret| self.seal(id, secret)),
-            created_at: now,
-            updated_at: now,
+        let secret = part.upstream.secret().cloned().map_or(NewSecret::Nothing, NewSecret::Given);
+        let stated = stated(part, settings, secret);
+        let keep = self.keep();
+        let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
+        let made = match room::make(change, organization, &stated).await {
+            Ok(made) => made.connection,
+            Err(refused) => return self.refused_connection(part, refused).map(|()| None),
         };
-        self.check_use(part, &connection, None);
-        connections::insert(self.tx, &connection).await?;
-        self.settle(&connection, Lifecycle::default()).await?;
-        self.schedule(&connection, None).await?;
+        self.schedule(&made, None).await?;
         self.created("connection", &part.slug.value);
-        self.introduce(&connection);
-        self.record_connection("organization.connection.created", &connection, Vec::new()).await?;
-        if part.state == ConnectionState::Active {
-            self.record_connection("organization.connection.activated", &connection, Vec::new()).await?;
-        }
-        Ok(Some(id))
+        self.introduce(&made);
+        Ok(Some(made.id))
     }
 
     async fn update_connection(
@@ -151,62 +141,28 @@ impl Plan<'_, '_> {
         let Some(before) = connections::by_id(self.tx, self.project.id, id).await? else {
             return Err(StoreError::Conflict);
         };
-        if before.organization_id != organization {
-            let at = part.organization.as_ref().map_or(part.slug.at, |name: &Name| name.at);
-            self.refuse(
-                at,
-                "a connection stays with the organization it was created for: create another one",
-            );
-            return Ok(None);
-        }
-        if part.upstream.word() != before.settings.upstream.word() {
-            self.refuse(
-                part.slug.at,
-                "a connection keeps its type, for its identities are of it: create another one",
-            );
+        if let Some((at, rule)) = stays(part, &before, organization) {
+            self.refuse(at, rule);
             return Ok(None);
         }
         let Some(settings) = self.settings(part, organization, Some(&before)).await? else { return Ok(None) };
-        let mut after = Connection {
-            display_name: part.display_name.clone(),
-            state: part.state,
-            settings,
-            ..before.clone()
-        };
-        let mut fields = self.differs(&shown(&before), &shown(&after));
-        if !self.is_same_secret(&before, part.upstream.secret()) {
-            after.secret = part.upstream.secret().map(|secret| self.seal(id, secret));
-            fields.push(Field::secret("secret"));
-        }
+        let (fields, secret) = self.compared(part, &before, &settings);
+        let after = Connection { settings: settings.clone(), ..before.clone() };
         if fields.is_empty() {
             self.renew(&before, after).await?;
             return Ok(Some(id));
         }
-        self.check_use(part, &after, Some(&before));
-        if fields.iter().any(|field| field.name != "display_name") {
-            after.version = connection_versions::next(self.tx, &before).await?;
+        let (fields, secret) = self.beside(part, &before, &settings, (fields, secret)).await?;
+        if fields.is_empty() {
+            return Ok(Some(id));
         }
-        after.updated_at = self.tools.now;
-        let mut lifecycle = connections::lifecycle_of(self.tx, id).await?;
-        if (&before.settings, &before.secret) != (&after.settings, &after.secret)
-            && was_live(&before, &lifecycle)
-        {
-            let why = (VersionState::Superseded, None);
-            lifecycle.previous_version = Some(ended(self.tx, &before, self.tools.now, why).await?);
+        let stated = stated(part, settings, secret);
+        let keep = self.keep();
+        let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
+        if let Err(refused) = room::rewrite(change, id, &stated).await {
+            return self.refused_connection(part, refused).map(|()| None);
         }
-        connections::update(self.tx, &after).await?;
-        self.settle(&after, lifecycle).await?;
         self.schedule(&after, Some(&before)).await?;
-        let action = match (before.state, after.state) {
-            (old, ConnectionState::Active) if old != ConnectionState::Active => {
-                "organization.connection.activated"
-            }
-            (ConnectionState::Active, new) if new != ConnectionState::Active => {
-                "organization.connection.deactivated"
-            }
-            _ => "organization.connection.updated",
-        };
-        self.record_connection(action, &after, names_of(&fields)).await?;
         self.changed("connection", &part.slug.value, fields);
         // The provider must know the new key.
         if self.own_key("", &after) != self.own_key("", &before) {
@@ -215,16 +171,55 @@ impl Plan<'_, '_> {
         Ok(Some(id))
     }
 
-    /// Keeps what else is known of it, and which one of the organization's is primary.
-    async fn settle(&mut self, after: &Connection, mut lifecycle: Lifecycle) -> Result<(), StoreError> {
-        if after.is_active() && lifecycle.activated_at.is_none() {
-            lifecycle.activated_at = Some(self.tools.now);
+    /// What was live, and shall not be, is compared with what is worked on beside it.
+    async fn beside(
+        &mut self,
+        part: &ConnectionPart,
+        before: &Connection,
+        settings: &Settings,
+        live: (Vec<Field>, NewSecret),
+    ) -> Result<(Vec<Field>, NewSecret), StoreError> {
+        let draft = match part.state {
+            ConnectionState::Active => None,
+            _ => connection_versions::draft(self.tx, before.id).await?,
+        };
+        let Some(draft) = draft else { return Ok(live) };
+        let drafted = Connection { settings: draft.settings, secret: draft.secret, ..before.clone() };
+        Ok(self.compared(part, &drafted, settings))
+    }
+
+    fn compared(
+        &self,
+        part: &ConnectionPart,
+        before: &Connection,
+        settings: &Settings,
+    ) -> (Vec<Field>, NewSecret) {
+        let after = Connection {
+            display_name: part.display_name.clone(),
+            state: part.state,
+            settings: settings.clone(),
+            ..before.clone()
+        };
+        let mut fields = self.differs(&shown(before), &shown(&after));
+        let wanted = part.upstream.secret();
+        if self.is_same_secret(before, wanted) {
+            return (fields, before.secret.clone().map_or(NewSecret::Nothing, NewSecret::Kept));
         }
-        connections::set_lifecycle(self.tx, after.id, &lifecycle).await?;
-        match after.organization_id {
-            Some(id) => connections::settle_primary(self.tx, id, self.tools.now).await.map(drop),
-            None => Ok(()),
+        fields.push(Field::secret("secret"));
+        (fields, wanted.cloned().map_or(NewSecret::Nothing, NewSecret::Given))
+    }
+
+    /// Where it cannot be live, the file may say that it shall not be.
+    fn refused_connection(&mut self, part: &ConnectionPart, refused: Refused) -> Result<(), StoreError> {
+        if let Refused::Told(told) = &refused
+            && told.code == Code::ConnectionIncomplete
+        {
+            let message =
+                format!("{} cannot be active: {}; or write state = \"draft\"", part.slug.value, told.detail);
+            self.refuse(part.slug.at, message);
+            return Ok(());
         }
+        self.refused_in(part.slug.at, &part.places, refused)
     }
 
     /// Keeps what was just read and says nothing new: until when it counts, and when it is read again.
@@ -234,21 +229,6 @@ impl Plan<'_, '_> {
         }
         connections::update(self.tx, &Connection { updated_at: self.tools.now, ..after.clone() }).await?;
         self.schedule(&after, Some(before)).await
-    }
-
-    async fn record_connection(
-        &mut self,
-        action: &'static str,
-        connection: &Connection,
-        changed: Vec<String>,
-    ) -> Result<(), StoreError> {
-        let event = self.event(action, connection.organization_id).subject(connection.id);
-        let event = event.with("slug", connection.slug.as_str()).with("version", connection.version);
-        self.record(if changed.is_empty() { event } else { event.with("changed", changed) }).await
-    }
-
-    fn seal(&self, id: ConnectionId, secret: &Secret) -> Vec<u8> {
-        connection_secret::seal(&self.tools.keyring, &self.tools.random, id, secret)
     }
 
     /// One that cannot be opened is another one: sealing it anew repairs it.
@@ -261,6 +241,32 @@ impl Plan<'_, '_> {
             }
             _ => false,
         }
+    }
+}
+
+/// Whose it is and of which type never changes.
+fn stays(
+    part: &ConnectionPart,
+    before: &Connection,
+    organization: Option<OrganizationId>,
+) -> Option<(Place, &'static str)> {
+    if before.organization_id != organization {
+        let at = part.organization.as_ref().map_or(part.slug.at, |name: &Name| name.at);
+        let rule = "a connection stays with the organization it was created for: create another one";
+        return Some((at, rule));
+    }
+    (part.upstream.word() != before.settings.upstream.word()).then_some((
+        part.slug.at,
+        "a connection keeps its type, for its identities are of it: create another one",
+    ))
+}
+
+fn stated(part: &ConnectionPart, settings: Settings, secret: NewSecret) -> Stated {
+    Stated {
+        slug: part.slug.value.clone(),
+        display_name: part.display_name.clone(),
+        state: part.state,
+        checked: Checked { settings, secret },
     }
 }
 

@@ -1,14 +1,17 @@
-//! Members: expected by their address until they come; then their membership is what is compared.
+//! Members, by the operations of their room: expected by their address until they come; then their membership is what is
+//! compared.
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Plan, names_of};
+use super::Plan;
 use crate::foundation::email::Email;
 use crate::foundation::id::{OrganizationId, UserId};
-use crate::join::owners;
+use crate::manage::desk::Change;
 use crate::manage::house_file::parts::{MemberPart, Name, OrganizationPart};
+use crate::manage::people::{self as room, Patched};
+use crate::manage::refused::Refused;
 use crate::model::membership::{Membership, MembershipKind, MembershipStatus};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::memberships::{self, Expected};
@@ -20,14 +23,10 @@ impl Plan<'_, '_> {
         self.check_listed_once();
         for part in &file.organizations {
             let Some(id) = self.organizations.get(&part.slug.value).copied() else { continue };
-            let owned = owners::locked(self.tx, id).await?;
-            for member in &part.members {
+            // Who is to own it comes first: nobody gives it up before somebody else has it.
+            let (owners, others): (Vec<_>, Vec<_>) = part.members.iter().partition(|member| member.owns());
+            for member in owners.into_iter().chain(others) {
                 self.put_member(part, id, member).await?;
-            }
-            // An organization that has an owner keeps one (invariant 5).
-            if !owned.keeps_one(self.tx).await? {
-                let message = format!("{} would be left without an active owner", part.slug.value);
-                self.refuse(part.slug.at, message);
             }
         }
         Ok(())
@@ -91,66 +90,63 @@ impl Plan<'_, '_> {
         organization: OrganizationId,
         member: &MemberPart,
     ) -> Result<(), StoreError> {
-        let roles = self.check_roles(&member.roles, Some(organization)).await?;
+        let Some(roles) = self.roles(&member.roles, organization).await? else { return Ok(()) };
         if !self.check_belongs_nowhere_else(organization, member).await? {
             return Ok(());
         }
         let name = format!("{} of {}", member.email.value, part.slug.value);
-        let before = memberships::expected_of(self.tx, organization, &member.email.value).await?;
-        match before {
-            Some(Expected { used_by: Some(user), .. }) => {
-                self.update_member(name, organization, user, roles, member.kind).await
-            }
-            Some(before) if before.roles == roles && before.kind == member.kind => Ok(()),
-            before => {
-                let after = Expected {
-                    organization_id: organization,
-                    email: member.email.value.clone(),
-                    kind: member.kind,
-                    roles,
-                    used_by: None,
-                };
-                memberships::expect(self.tx, self.project.id, &after, self.tools.now).await?;
-                let event = self.event("organization.member.expected", Some(organization));
-                let event = event.with("email", after.email.as_str()).with("roles", after.roles.clone());
-                self.record(event).await?;
-                match before {
-                    None => self.created("member", name),
-                    Some(before) => {
-                        let shown = |one: &Expected| json!({"roles": one.roles, "kind": one.kind});
-                        let fields = self.differs(&shown(&before), &shown(&after));
-                        self.changed("member", name, fields);
-                    }
+        let keep = self.keep();
+        let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
+        let put = put(change, organization, member, roles).await;
+        match put {
+            Ok(None) => {}
+            Ok(Some((None, _))) => self.created("member", name),
+            Ok(Some((Some(before), after))) => {
+                let fields = self.differs(&before, &after);
+                if !fields.is_empty() {
+                    self.changed("member", name, fields);
                 }
-                Ok(())
             }
+            Err(refused) => self.refused_in(member.email.at, &member.places, refused)?,
         }
-    }
-
-    /// Of somebody who has come already. One who was removed stays so: a file adds nobody again by stealth.
-    async fn update_member(
-        &mut self,
-        name: String,
-        organization: OrganizationId,
-        user: UserId,
-        roles: Vec<String>,
-        kind: MembershipKind,
-    ) -> Result<(), StoreError> {
-        let Some(before) = memberships::locked(self.tx, organization, user).await? else { return Ok(()) };
-        if before.status == MembershipStatus::Removed {
-            return Ok(());
-        }
-        let after = Membership { roles, kind, ..before.clone() };
-        let shown = |one: &Membership| json!({"roles": one.roles, "kind": one.kind});
-        let fields = self.differs(&shown(&before), &shown(&after));
-        if fields.is_empty() {
-            return Ok(());
-        }
-        memberships::update(self.tx, &after, self.tools.now).await?;
-        let event = self.event("organization.member.role_changed", Some(organization)).subject(user);
-        let event = event.with("roles", after.roles.clone()).with("changed", names_of(&fields));
-        self.record(event).await?;
-        self.changed("member", name, fields);
         Ok(())
     }
+}
+
+/// What was, and what is: of their membership, if they have come, or else of the place that is kept for them. Who was
+/// removed stays so: a file adds nobody again by stealth.
+async fn put(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    member: &MemberPart,
+    roles: Vec<String>,
+) -> Result<Option<(Option<Value>, Value)>, Refused> {
+    let (email, kind) = (member.email.value.clone(), member.kind);
+    let before = memberships::expected_of(change.tx, organization, &email).await?;
+    if let Some(Expected { used_by: Some(user), .. }) = before {
+        return of_member(change, organization, user, (roles, kind)).await;
+    }
+    let after = Expected { organization_id: organization, email, kind, roles, used_by: None };
+    room::expect(change, before.as_ref(), &after).await?;
+    let shown = |one: &Expected| json!({"roles": one.roles, "kind": one.kind});
+    Ok(Some((before.as_ref().map(shown), shown(&after))))
+}
+
+async fn of_member(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+    (roles, kind): (Vec<String>, MembershipKind),
+) -> Result<Option<(Option<Value>, Value)>, Refused> {
+    let found = memberships::find(change.tx, organization, user).await?;
+    let Some(before) = found.filter(|found| found.status != MembershipStatus::Removed) else {
+        return Ok(None);
+    };
+    if before.roles != roles {
+        room::give_roles(change, organization, user, &roles).await?;
+    }
+    let patched = Patched { kind: Some(kind), status: None };
+    let after = room::patch(change, organization, user, patched).await?.membership;
+    let shown = |one: &Membership| json!({"roles": one.roles, "kind": one.kind});
+    Ok(Some((Some(shown(&before)), shown(&after))))
 }

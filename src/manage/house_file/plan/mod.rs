@@ -19,17 +19,17 @@ use serde_json::Value;
 
 use super::change::{Change, Field, Kind, Report, difference};
 use super::describe::Descriptions;
-use super::fault::{Fault, Place};
+use super::fault::{Fault, Place, Places};
 use super::{HouseFile, Mode};
-use crate::audit::{self, Keep};
+use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::egress::guard::Guard;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ConnectionId, DelegationId, OrganizationId};
+use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::foundation::random::Random;
 use crate::keys::keyring::Keyring;
-use crate::manage::refused::Refused;
-use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::manage::refused::{Code, Refused};
+use crate::model::audit_event::Actor;
 use crate::model::project::{MembershipMode, Project};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::web::reply;
@@ -64,6 +64,33 @@ struct Tools {
     now: Moment,
 }
 
+impl Tools {
+    fn keep(&self, project: &Project) -> Keep {
+        Keep {
+            random: self.random.clone(),
+            project: project.clone(),
+            actor: Actor::Operator,
+            request: None,
+            now: self.now,
+        }
+    }
+}
+
+/// What a room refuses, as faults of the file; what is nobody's fault is to be tried again, or told as it is.
+fn told(at: Place, places: &Places, refused: Refused) -> Result<Vec<Fault>, StoreError> {
+    match refused {
+        Refused::Told(told) if told.code == Code::AuditUnavailable => {
+            Err(StoreError::Unavailable(told.detail))
+        }
+        Refused::Told(told) => Ok(places.faults(at, *told)),
+        Refused::Conflict => Err(StoreError::Conflict),
+        Refused::Failed(fault) => match *fault {
+            reply::Fault::Store(error) => Err(error),
+            other => Err(StoreError::Unavailable(other.to_string())),
+        },
+    }
+}
+
 impl Work {
     pub fn new(broker: &Broker, file: Arc<HouseFile>, described: Descriptions, mode: Mode) -> Self {
         let tools = Tools {
@@ -93,14 +120,11 @@ impl Work {
             project,
             organizations: BTreeMap::new(),
             connections: BTreeMap::new(),
-            delegations: BTreeMap::new(),
             names: BTreeMap::new(),
             report,
             faults,
         };
-        let organizations = plan.find_organizations().await?;
-        let delegations = plan.find_delegations().await?;
-        plan.put_organizations(organizations).await?;
+        let organizations = plan.put_organizations().await?;
         plan.put_roles().await?;
         plan.put_connections().await?;
         plan.put_domains().await?;
@@ -108,8 +132,9 @@ impl Work {
         plan.check_default_applications().await?;
         plan.put_members().await?;
         plan.put_role_rules().await?;
-        plan.check_policies().await?;
-        plan.put_delegations(delegations).await?;
+        plan.put_delegations().await?;
+        // What a policy names is there by now, and so is what a stricter one needs.
+        plan.put_policies(organizations).await?;
         let (report, mut faults) = (plan.report, plan.faults);
         faults.sort();
         faults.dedup();
@@ -119,13 +144,6 @@ impl Work {
             Mode::Apply => Ok(Box::new(report)),
         }
     }
-}
-
-/// A connection that a name leads to.
-#[derive(Clone, Copy)]
-struct Found {
-    id: ConnectionId,
-    organization: Option<OrganizationId>,
 }
 
 /// What is known half-way.
@@ -138,9 +156,7 @@ struct Plan<'p, 'c> {
     project: Project,
     /// By the names that the file gives them.
     organizations: BTreeMap<String, OrganizationId>,
-    connections: BTreeMap<String, Found>,
-    /// By home and target.
-    delegations: BTreeMap<(OrganizationId, OrganizationId), DelegationId>,
+    connections: BTreeMap<String, ConnectionId>,
     /// What ids are called, for the report.
     names: BTreeMap<String, String>,
     report: Report,
@@ -154,28 +170,18 @@ impl Plan<'_, '_> {
 
     /// What a room says no to, at the place of the file that wanted it.
     fn refused(&mut self, at: Place, refused: Refused) -> Result<(), StoreError> {
-        match refused {
-            Refused::Told(told) => {
-                self.refuse(at, told.detail);
-                Ok(())
-            }
-            Refused::Conflict => Err(StoreError::Conflict),
-            Refused::Failed(fault) => match *fault {
-                reply::Fault::Store(error) => Err(error),
-                other => Err(StoreError::Unavailable(other.to_string())),
-            },
-        }
+        self.refused_in(at, &Places::default(), refused)
+    }
+
+    /// The same, with the places of what the room points to.
+    fn refused_in(&mut self, at: Place, places: &Places, refused: Refused) -> Result<(), StoreError> {
+        self.faults.extend(told(at, places, refused)?);
+        Ok(())
     }
 
     /// As the rooms keep their changes.
     fn keep(&self) -> Keep {
-        Keep {
-            random: self.tools.random.clone(),
-            project: self.project.clone(),
-            actor: Actor::Operator,
-            request: None,
-            now: self.tools.now,
-        }
+        self.tools.keep(&self.project)
     }
 
     fn is_exclusive(&self) -> bool {
@@ -195,24 +201,4 @@ impl Plan<'_, '_> {
     fn changed(&mut self, noun: &'static str, name: impl Into<String>, fields: Vec<Field>) {
         self.report.changes.push(Change { kind: Kind::Changed, noun, name: name.into(), fields });
     }
-
-    fn event(&self, action: &'static str, organization: Option<OrganizationId>) -> AuditEvent {
-        AuditEvent::new(self.project.id, action, Outcome::Changed)
-            .organization(organization)
-            .actor("operator")
-    }
-
-    async fn record(&mut self, event: AuditEvent) -> Result<(), StoreError> {
-        audit::record(self.tx, &self.tools.random, self.tools.now, &event).await
-    }
-}
-
-/// The names of what changed, for the audit trail.
-fn names_of(fields: &[Field]) -> Vec<String> {
-    fields.iter().map(|field| field.name.clone()).collect()
-}
-
-/// "Whether" as "when": what is so already keeps its moment.
-fn since(wanted: bool, before: Option<Moment>, now: Moment) -> Option<Moment> {
-    wanted.then(|| before.unwrap_or(now))
 }

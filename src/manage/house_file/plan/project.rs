@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Work, names_of};
+use super::Work;
 use crate::audit;
 use crate::foundation::id::ProjectId;
-use crate::manage::house_file::change::{Change, Kind, Report, difference};
-use crate::manage::house_file::fault::Fault;
+use crate::manage::desk::Change;
+use crate::manage::house_file::change::{Change as Told, Kind, Report, difference};
+use crate::manage::house_file::fault::{Fault, Places};
 use crate::manage::house_file::parts::ProjectPart;
+use crate::manage::policy;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::{Project, ProjectSettings};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
@@ -37,18 +39,28 @@ pub async fn put(
         faults.push(Fault { at: mode.at, message });
         return Ok(None);
     }
-    let after = wanted(part, before.clone());
+    let named = wanted(part, before.clone());
+    if named != before {
+        let (was, is) = audit::differing(&shown(&before), &shown(&named));
+        projects::update(tx, &Project { updated_at: work.tools.now, ..named.clone() }).await?;
+        let event = event(&named, "project.updated").changing(Some(was), Some(is));
+        audit::record(tx, &work.tools.random, work.tools.now, &event).await?;
+    }
+    let keep = work.tools.keep(&named);
+    let mut change = Change::of_operator(tx, &keep, &work.tools.keyring);
+    let after = match policy::change_project(&mut change, named, &policy_of(part)).await {
+        Ok(after) => after,
+        Err(refused) => {
+            faults.extend(super::told(part.slug.at, &Places::default(), refused)?);
+            return Ok(None);
+        }
+    };
     let fields = difference(&shown(&before), &shown(&after), &std::collections::BTreeMap::new());
     let mut report = Report::default();
-    if fields.is_empty() {
-        return Ok(Some((before, report)));
+    if !fields.is_empty() {
+        let name = after.slug.clone();
+        report.changes.push(Told { kind: Kind::Changed, noun: "project", name, fields });
     }
-    let after = Project { updated_at: work.tools.now, ..after };
-    projects::update(tx, &after).await?;
-    let event = event(&after, "project.updated").with("changed", names_of(&fields));
-    audit::record(tx, &work.tools.random, work.tools.now, &event).await?;
-    let name = after.slug.clone();
-    report.changes.push(Change { kind: Kind::Changed, noun: "project", name, fields });
     Ok(Some((after, report)))
 }
 
@@ -63,11 +75,12 @@ async fn create(tx: &mut Tx<'_>, work: &Work, part: &ProjectPart) -> Result<(Pro
         updated_at: now,
         disabled_at: None,
     };
-    let project = wanted(part, blank);
+    let mut project = wanted(part, blank);
+    policy_of(part).lay_over(&mut project.settings);
     projects::insert(tx, &project).await?;
     audit::record(tx, &work.tools.random, now, &event(&project, "project.created")).await?;
     let name = project.slug.clone();
-    let change = Change { kind: Kind::Created, noun: "project", name, fields: Vec::new() };
+    let change = Told { kind: Kind::Created, noun: "project", name, fields: Vec::new() };
     Ok((project, Report { changes: vec![change], ..Report::default() }))
 }
 
@@ -81,13 +94,17 @@ fn wanted(part: &ProjectPart, mut project: Project) -> Project {
     if let Some(brand) = &part.brand {
         project.settings.brand.clone_from(brand);
     }
-    let settings = &mut project.settings;
-    settings.organizations = part.organizations.as_ref().map_or(settings.organizations, |word| word.value);
-    settings.organizations_by_members =
-        part.organizations_by_members.unwrap_or(settings.organizations_by_members);
-    part.switches.iter().for_each(|(switch, on)| settings.switches.set(*switch, Some(*on)));
     project.settings.functional_roles.extend(part.functional_roles.clone());
     project
+}
+
+/// What organizations share of it, by the rules of its room.
+fn policy_of(part: &ProjectPart) -> policy::WantedOfProject {
+    policy::WantedOfProject {
+        turned: part.switches.iter().map(|(switch, on)| (*switch, Some(*on))).collect(),
+        organizations: part.organizations.as_ref().map(|word| word.value),
+        organizations_by_members: part.organizations_by_members,
+    }
 }
 
 fn shown(project: &Project) -> Value {

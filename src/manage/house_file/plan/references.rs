@@ -1,7 +1,7 @@
 //! Names -> ids: what the file itself describes comes first, then what the database has.
 
-use super::{Found, Plan};
-use crate::foundation::id::OrganizationId;
+use super::Plan;
+use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::house_file::parts::Name;
 use crate::model::role;
 use crate::store::durable::engine::StoreError;
@@ -37,7 +37,7 @@ impl Plan<'_, '_> {
         Ok(ids.into_iter().collect())
     }
 
-    pub(super) async fn connection(&mut self, name: &Name) -> Result<Option<Found>, StoreError> {
+    pub(super) async fn connection(&mut self, name: &Name) -> Result<Option<ConnectionId>, StoreError> {
         if let Some(found) = self.connections.get(&name.value) {
             return Ok(Some(*found));
         }
@@ -49,24 +49,22 @@ impl Plan<'_, '_> {
             return Ok(None);
         };
         self.names.insert(found.id.to_string(), found.slug);
-        Ok(Some(Found { id: found.id, organization: found.organization_id }))
+        Ok(Some(found.id))
     }
 
-    /// Refuses names that are no role of the organization (or, without one, of the project).
-    pub(super) async fn check_roles(
+    /// Names of roles of the organization; nothing, if one is unknown.
+    pub(super) async fn roles(
         &mut self,
         list: &[Name],
-        organization: Option<OrganizationId>,
-    ) -> Result<Vec<String>, StoreError> {
-        let custom = match organization {
-            Some(organization) => roles::permissions(self.tx, self.project.id, organization).await?,
-            None => roles::own(self.tx, self.project.id, None).await?,
-        };
-        for name in list {
-            if role::built_in(&name.value).is_none() && !custom.contains_key(&name.value) {
-                self.refuse(name.at, format!("there is no role {}", name.value));
-            }
+        organization: OrganizationId,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let custom = roles::permissions(self.tx, self.project.id, organization).await?;
+        let is_known =
+            |name: &Name| role::built_in(&name.value).is_some() || custom.contains_key(&name.value);
+        let unknown: Vec<_> = list.iter().filter(|name| !is_known(name)).collect();
+        for name in &unknown {
+            self.refuse(name.at, format!("there is no role {}", name.value));
         }
-        Ok(list.iter().map(|name| name.value.clone()).collect())
+        Ok(unknown.is_empty().then(|| list.iter().map(|name| name.value.clone()).collect()))
     }
 }

@@ -17,13 +17,13 @@ impl Plan<'_, '_> {
             let (Some(organization), Some(connection)) = (organization, connection) else { continue };
             self.tx.lock(Lock::Exclusive, "organizations", &organization.to_string()).await?;
             let known = role_rules::of_organization(self.tx, organization).await?;
-            let same = |rule: &&_| Wanted::of(rule) == part.wanted && rule.connection == connection.id;
+            let same = |rule: &&_| Wanted::of(rule) == part.wanted && rule.connection == connection;
             let before = known.iter().find(same);
             let keep = self.keep();
             let mut change = Change::of_operator(self.tx, &keep, &self.tools.keyring);
             let outcome = match before {
                 Some(before) => room::update(&mut change, before, part.wanted.clone()).await,
-                None => room::create(&mut change, organization, connection.id, part.wanted.clone()).await,
+                None => room::create(&mut change, organization, connection, part.wanted.clone()).await,
             };
             let Wanted { claim, matching, value, role } = &part.wanted;
             let name = format!("{}: {claim} {matching} {value} → {role}", part.organization.value);

@@ -1,11 +1,16 @@
-//! Custom roles.
+//! Custom roles, by the operations of their room.
 
 use serde_json::json;
 
 use super::Plan;
-use crate::foundation::id::RoleId;
+use crate::foundation::id::OrganizationId;
+use crate::manage::desk::Change;
+use crate::manage::house_file::parts::RolePart;
+use crate::manage::refused::Refused;
+use crate::manage::roles as room;
+use crate::model::role::{Role, RoleScope};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::roles::{self, RoleRow};
+use crate::store::durable::roles;
 
 impl Plan<'_, '_> {
     pub(super) async fn put_roles(&mut self) -> Result<(), StoreError> {
@@ -18,34 +23,36 @@ impl Plan<'_, '_> {
                     None => continue,
                 },
             };
-            let name = &part.name.value;
-            let mut own = roles::own(self.tx, self.project.id, organization).await?;
-            let before = own.remove(name);
-            if before.as_ref() == Some(&part.permissions) {
-                continue;
-            }
-            let row = RoleRow {
-                id: RoleId::new(&self.tools.random, self.tools.now),
-                project: self.project.id,
-                organization,
-                name,
-                permissions: &part.permissions,
-            };
-            roles::put(self.tx, &row, self.tools.now).await?;
-            let action = if before.is_some() { "role.updated" } else { "role.created" };
-            let event = self.event(action, organization).subject(name);
-            let event = event.with("permissions", part.permissions.clone());
-            match before {
-                None => self.created("role", name),
-                Some(before) => {
-                    let (before, after) =
-                        (json!({"permissions": before}), json!({"permissions": part.permissions}));
-                    let fields = self.differs(&before, &after);
-                    self.changed("role", name, fields);
+            match self.put_role(part, organization).await {
+                Ok((None, _)) => self.created("role", part.name.value.as_str()),
+                Ok((Some(before), after)) => {
+                    let shown = |role: &Role| json!({ "permissions": role.permissions });
+                    let fields = self.differs(&shown(&before), &shown(&after));
+                    if !fields.is_empty() {
+                        self.changed("role", part.name.value.as_str(), fields);
+                    }
                 }
+                Err(refused) => self.refused(part.name.at, refused)?,
             }
-            self.record(event).await?;
         }
         Ok(())
+    }
+
+    /// What was, and what is.
+    async fn put_role(
+        &mut self,
+        part: &RolePart,
+        organization: Option<OrganizationId>,
+    ) -> Result<(Option<Role>, Role), Refused> {
+        let keep = self.keep();
+        let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
+        let known = roles::named(change.tx, keep.project.id, organization, &part.name.value).await?;
+        // What is the project's own has its name, and nothing else in common with a role that organizations have.
+        let Some(known) = known.filter(|known| known.scope == RoleScope::Organization) else {
+            return Ok((None, room::create(change, organization, &part.wanted).await?));
+        };
+        let permissions = part.wanted.permissions.clone();
+        let after = room::update(change, &known, None, Some(permissions)).await?;
+        Ok((Some(known), after))
     }
 }

@@ -5,9 +5,7 @@ use crate::keys::connection_secret;
 use crate::manage::house_file::change::Introduction;
 use crate::manage::house_file::describe::Wanted;
 use crate::manage::house_file::parts::{ConnectionPart, DescribedBy, SamlPart, UpstreamPart};
-use crate::model::connection::{
-    Connection, ConnectionState, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream,
-};
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, SpAddresses, Upstream};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::metadata_reads::{self, MetadataRead};
@@ -58,25 +56,6 @@ impl Plan<'_, '_> {
                 Ok((known.idp.clone(), known.metadata.clone()))
             }
             (None, _) => Err(StoreError::Conflict),
-        }
-    }
-
-    /// Nothing that cannot be verified is ever switched on (threats C05).
-    pub(super) fn check_use(
-        &mut self,
-        part: &ConnectionPart,
-        connection: &Connection,
-        before: Option<&Connection>,
-    ) {
-        let (ConnectionState::Active, Some(saml)) = (connection.state, connection.saml()) else { return };
-        // What was switched on and is the same stays on: a certificate that expires takes no key away.
-        let known = before.filter(|before| before.is_active()).and_then(Connection::saml);
-        if known.is_some_and(|known| known.saml.idp == saml.saml.idp) {
-            return;
-        }
-        if let Err(why) = saml.saml.may_be_active(self.tools.now) {
-            let message = format!("{} cannot be active: {why}; or write state = \"draft\"", part.slug.value);
-            self.refuse(part.slug.at, message);
         }
     }
 

@@ -18,6 +18,8 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
         reader.refuse(slug.at, "a slug must not look like an id");
     }
     let kind = keys.word("type", &["oidc", "saml"]).map_or(Type::Oidc, |word| word.value);
+    let (mut places, default_roles) = (keys.places(), values::roles(&mut keys, "default_roles", &[]));
+    places.put_list("/default_roles", &default_roles);
     let state = keys.word("state", &["draft", "testing", "active", "disabled"]);
     let part = ConnectionPart {
         organization: keys.text("organization"),
@@ -31,10 +33,11 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
             .word("jit", &["create_and_join", "expected_only"])
             .map_or(Jit::CreateAndJoin, |word| word.value),
         assign_organizations: keys.texts("assign_organizations").map_or_else(Vec::new, |list| list.value),
-        default_roles: values::roles(&mut keys, "default_roles", &[]),
+        default_roles,
         leeway: keys.number("leeway", MOST_LEEWAY).unwrap_or(LEEWAY),
         silent_sign_in: keys.flag("silent_sign_in", false),
         slug,
+        places,
     };
     keys.finish();
     part

@@ -11,7 +11,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::foundation::secret::Secret;
-use crate::manage::house_file::fault::{Fault, Place, Placed};
+use crate::manage::house_file::fault::{Fault, Place, Placed, Places};
+use crate::manage::refused::Refused;
 
 /// What is read, and what was wrong with it so far.
 pub struct Reader<'r> {
@@ -36,6 +37,18 @@ impl<'r> Reader<'r> {
     /// The value, or a fault at its place.
     pub fn accept<T, E: ToString>(&self, at: Place, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.refuse(at, error.to_string())).ok()
+    }
+
+    /// Tells by which rule of a room something was refused, at the place that the room points to, or at `at`.
+    pub fn obeys<T>(&self, at: Place, places: &Places, result: Result<T, Refused>) -> Option<T> {
+        let told = match result {
+            Ok(value) => return Some(value),
+            Err(Refused::Told(told)) => *told,
+            // A rule asks nobody.
+            Err(_) => return None,
+        };
+        self.faults.borrow_mut().extend(places.faults(at, told));
+        None
     }
 
     fn wrong_type(&self, value: &Value<'r>, wanted: &str) {
@@ -109,7 +122,7 @@ pub struct Keys<'r> {
     entries: Vec<(Placed<String>, Value<'r>)>,
     asked: Vec<String>,
     /// Everything that is written in the table, right or wrong.
-    written: Vec<String>,
+    written: Vec<(String, Place)>,
 }
 
 impl<'r> Keys<'r> {
@@ -120,7 +133,7 @@ impl<'r> Keys<'r> {
         });
         let mut entries: Vec<_> = entries.collect();
         entries.sort_by_key(|(key, _)| key.at);
-        let written = entries.iter().map(|(key, _)| key.value.clone()).collect();
+        let written = entries.iter().map(|(key, value)| (key.value.clone(), value.at)).collect();
         Self { reader, at, name: name.into(), entries, asked: Vec::new(), written }
     }
 
@@ -156,7 +169,14 @@ impl<'r> Keys<'r> {
 
     /// Whether the key is there, whatever its value.
     pub fn is_written(&self, key: &str) -> bool {
-        self.written.iter().any(|written| written == key)
+        self.written.iter().any(|(written, _)| written == key)
+    }
+
+    /// Where its values stand, each under the name of its key.
+    pub fn places(&self) -> Places {
+        let mut places = Places::default();
+        self.written.iter().for_each(|(key, at)| places.put(format!("/{key}"), *at));
+        places
     }
 
     /// Refuses that a key is not there. One that is there and wrong has been told already.

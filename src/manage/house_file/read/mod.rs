@@ -40,7 +40,7 @@ pub fn read(
     let file = HouseFile {
         project: project::read(&reader, root.table("project")),
         organizations: root.named_tables("organization").into_iter().map(organizations::read).collect(),
-        roles: root.named_tables("role").into_iter().map(project::role).collect(),
+        roles: root.named_tables("role").into_iter().filter_map(project::role).collect(),
         domains: domains::read(&reader, root.listed_tables("domain")),
         connections: root.named_tables("connection").into_iter().map(connections::read).collect(),
         applications: root.named_tables("application").into_iter().map(applications::read).collect(),

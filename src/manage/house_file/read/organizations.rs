@@ -3,8 +3,10 @@
 use super::keys::Keys;
 use super::values;
 use crate::foundation::email::Email;
-use crate::manage::house_file::fault::Placed;
+use crate::manage::house_file::fault::{Placed, Places};
 use crate::manage::house_file::parts::{AcceptancePart, MemberPart, OrganizationPart, PolicyPart};
+use crate::manage::organizations::Wanted;
+use crate::manage::people::{AskedRoles, kind_of};
 use crate::manage::policy;
 use crate::model::membership::MembershipKind;
 use crate::model::organization::Enforcement;
@@ -21,20 +23,40 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> OrganizationPart {
         reader.accept(text.at, parsed).map(|id| Placed { value: id, at: text.at })
     });
     let former_slug = keys.text("former_slug").inspect(|former| values::slug(reader, former));
+    let (wanted, places) = wanted(&slug, &mut keys);
+    // Of the slug it was told already.
+    reader.obeys(slug.at, &places, Wanted { slug: None, ..wanted.clone() }.obeys_rules());
     let part = OrganizationPart {
         id,
         former_slug,
-        display_name: values::label(&mut keys, "display_name").unwrap_or_else(|| slug.value.clone()),
-        description: keys.text("description").map(|text| text.value),
-        logo_uri: values::address(&mut keys, "logo_uri"),
-        active: keys.flag("active", true),
-        functional_roles: keys.texts("functional_roles").map(|list| list.value),
-        policy: keys.table("policy").map(read_policy).unwrap_or_default(),
+        wanted,
+        places,
+        policy: read_policy(keys.table("policy")),
         members: members(keys.listed_tables("members")),
         slug,
     };
     keys.finish();
     part
+}
+
+/// All that the file can say of one: what it leaves out is as if it had said the default.
+fn wanted(slug: &Placed<String>, keys: &mut Keys<'_>) -> (Wanted, Places) {
+    let mut places = keys.places();
+    places.put("/slug", slug.at);
+    let name = keys.text("display_name");
+    places.put("/name", name.as_ref().map_or(slug.at, |name| name.at));
+    let functions = keys.texts("functional_roles").map(|list| list.value);
+    places.put_list("/functional_roles", functions.as_deref().unwrap_or_default());
+    let wanted = Wanted {
+        display_name: Some(name.map_or_else(|| slug.value.clone(), |name| name.value)),
+        slug: Some(slug.value.clone()),
+        kind: None,
+        description: Some(keys.text("description").map(|text| text.value)),
+        logo_uri: Some(keys.text("logo_uri").map(|text| text.value)),
+        functional_roles: Some(functions.map(values::plain)),
+        deactivate: Some(!keys.flag("active", true)),
+    };
+    (wanted, places)
 }
 
 /// In the one spelling in which providers' words are kept.
@@ -53,21 +75,35 @@ fn pins(keys: &mut Keys<'_>, key: &str, read: fn(&str) -> Option<String>) -> Opt
     Some(pins)
 }
 
-fn read_policy(mut keys: Keys<'_>) -> PolicyPart {
-    let enforcement = keys.word("enforcement", &["off", "required"]);
-    let part = PolicyPart {
-        enforcement: enforcement.map_or(Enforcement::Off, |word| word.value),
-        require_mfa: keys.flag("require_mfa", false),
-        max_age: keys.number("max_age", LONGEST_AGE),
-        delegations: acceptance(&mut keys),
-        mfa_required_for: keys.texts("mfa_required_for").map(|list| list.value),
-        switches: values::switches(&mut keys),
-        google_hosted_domains: pins(&mut keys, "google_hosted_domains", policy::hosted_domain),
-        microsoft_tenant_ids: pins(&mut keys, "microsoft_tenant_ids", policy::tenant),
-        member_list: keys.word("member_list", &["hidden", "names"]).map(|word| word.value),
+/// The first four keys stand at their defaults where they are left out; the others stay as they are.
+fn read_policy(table: Option<Keys<'_>>) -> PolicyPart {
+    let mut wanted = policy::Wanted {
+        enforcement: Some(Enforcement::Off),
+        require_mfa: Some(false),
+        max_age: Some(None),
+        ..policy::Wanted::default()
     };
+    let delegations = AcceptancePart::default();
+    let Some(mut keys) = table else {
+        return PolicyPart { wanted, delegations, force: false, places: Places::default() };
+    };
+    let mut places = keys.places();
+    let enforcement = keys.word("enforcement", &["off", "required"]);
+    wanted.enforcement = Some(enforcement.map_or(Enforcement::Off, |word| word.value));
+    wanted.require_mfa = Some(keys.flag("require_mfa", false));
+    wanted.max_age = Some(keys.number("max_age", LONGEST_AGE));
+    let delegations = acceptance(&mut keys);
+    let roles = keys.texts("mfa_required_for").map(|list| list.value);
+    places.put_list("/mfa_required_for", roles.as_deref().unwrap_or_default());
+    wanted.mfa_required_for = roles.map(values::plain);
+    wanted.turned = values::switches(&mut keys).into_iter().map(|(switch, on)| (switch, Some(on))).collect();
+    wanted.google_hosted_domains = pins(&mut keys, "google_hosted_domains", policy::hosted_domain);
+    wanted.microsoft_tenant_ids = pins(&mut keys, "microsoft_tenant_ids", policy::tenant);
+    wanted.member_list = keys.word("member_list", &["hidden", "names"]).map(|word| word.value);
+    let force = keys.flag("force", false);
+    keys.reader.obeys(keys.at, &places, wanted.clone().obeys_rules());
     keys.finish();
-    part
+    PolicyPart { wanted, delegations, force, places }
 }
 
 fn acceptance(keys: &mut Keys<'_>) -> AcceptancePart {
@@ -93,16 +129,21 @@ fn members(list: Vec<Keys<'_>>) -> Vec<MemberPart> {
     for mut keys in list {
         let reader = keys.reader;
         let email = keys.required("email");
+        let mut places = keys.places();
         let roles = values::roles(&mut keys, "roles", &[role::MEMBER]);
-        let kind = keys.word("kind", &["home", "member", "guest", "delegate"]);
+        places.put_list("/roles", &roles);
+        let names = AskedRoles { role: None, roles: Some(values::plain(roles.clone())) };
+        reader.obeys(keys.at, &places, names.checked());
+        let kind = keys.word("kind", &["home", "member", "guest"]);
         let kind = kind.map_or(MembershipKind::Member, |word| word.value);
+        reader.obeys(keys.at, &places, kind_of(kind, true));
         keys.finish();
         let Some(text) = email else { continue };
         let Some(email) = reader.accept(text.at, Email::parse(&text.value)) else { continue };
         if members.iter().any(|member| member.email.value == email) {
             reader.refuse(text.at, format!("{email} is a member twice"));
         }
-        members.push(MemberPart { email: Placed { value: email, at: text.at }, roles, kind });
+        members.push(MemberPart { email: Placed { value: email, at: text.at }, roles, kind, places });
     }
     members
 }

@@ -4,8 +4,9 @@ use super::keys::{Keys, Reader};
 use super::values;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::{ProjectPart, RolePart};
+use crate::manage::roles::Wanted;
 use crate::model::project::{Brand, DEFAULT_SLUG};
-use crate::model::role;
+use crate::model::role::{self, RoleScope};
 
 pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
     let slug = Placed { value: DEFAULT_SLUG.to_owned(), at: Place { line: 1, column: 1 } };
@@ -57,17 +58,22 @@ fn brand(mut keys: Keys<'_>) -> Brand {
     Brand { name, logo_uri, accent: accent.map(|accent| accent.value) }
 }
 
-pub fn role((name, mut keys): (Placed<String>, Keys<'_>)) -> RolePart {
-    values::role_name(keys.reader, &name.value, name.at);
+pub fn role((name, mut keys): (Placed<String>, Keys<'_>)) -> Option<RolePart> {
+    let (reader, mut places) = (keys.reader, keys.places());
+    places.put("/name", name.at);
     if role::built_in(&name.value).is_some() {
-        keys.reader.refuse(name.at, format!("the role {} is built in", name.value));
+        reader.refuse(name.at, format!("the role {} is built in", name.value));
     }
     let organization = keys.text("organization");
-    let permissions = keys.texts("permissions");
+    let permissions = keys.texts("permissions").map(|list| list.value);
     if permissions.is_none() {
         keys.missing("permissions");
     }
-    let permissions = permissions.map_or_else(Vec::new, |list| values::permissions(keys.reader, list.value));
+    let permissions = permissions.unwrap_or_default();
+    places.put_list("/permissions", &permissions);
     keys.finish();
-    RolePart { name, organization, permissions }
+    let (scope, permissions) = (RoleScope::Organization, values::plain(permissions));
+    let wanted = Wanted { scope, name: name.value.clone(), display_name: None, permissions };
+    let wanted = reader.obeys(name.at, &places, wanted.obeys_rules())?;
+    Some(RolePart { name, organization, wanted })
 }

@@ -67,6 +67,11 @@ pub fn roles(keys: &mut Keys<'_>, key: &str, default: &[&str]) -> Vec<Placed<Str
     }
 }
 
+/// Without their places.
+pub fn plain(list: Vec<Placed<String>>) -> Vec<String> {
+    list.into_iter().map(|item| item.value).collect()
+}
+
 /// A text, or a list of texts, as a list.
 pub fn text_or_list(keys: &mut Keys<'_>, key: &str) -> Option<Vec<String>> {
     let texts = match keys.text_or_list(key)? {

@@ -1,0 +1,80 @@
+//! An application as the operator's file states it, with the secrets that it brings along.
+
+use super::{Whole, held, keep, obeys_rules, record, view};
+use crate::foundation::id::{ApplicationId, OrganizationId};
+use crate::foundation::secret::Digest;
+use crate::manage::desk::Change;
+use crate::manage::refused::Refused;
+use crate::model::application::{Application, ApplicationSettings};
+use crate::store::durable::applications;
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    pub client_id: String,
+    pub display_name: String,
+    pub enabled: bool,
+    pub settings: ApplicationSettings,
+    /// In the order of their ids.
+    pub listed: Vec<OrganizationId>,
+    pub secrets: Vec<Digest>,
+}
+
+pub async fn make(change: &mut Change<'_, '_>, stated: &Stated) -> Result<Whole, Refused> {
+    obeys_rules(&stated.settings)?;
+    let (random, project, now) = (&change.keep.random, change.keep.project.id, change.keep.now);
+    let application = Application {
+        id: ApplicationId::new(random, now),
+        project_id: project,
+        client_id: stated.client_id.clone(),
+        display_name: stated.display_name.clone(),
+        settings: stated.settings.clone(),
+        created_at: now,
+        updated_at: now,
+        disabled_at: (!stated.enabled).then_some(now),
+    };
+    let id = application.id;
+    applications::insert(change.tx, &application).await?;
+    applications::set_listed(change.tx, id, &stated.listed).await?;
+    applications::set_secrets(change.tx, id, &stated.secrets, now).await?;
+    let made = Whole { application, listed: stated.listed.clone(), secrets: stated.secrets.len() };
+    record(change, "application.created", &made.application, None, view::facts(&made)).await?;
+    Ok(made)
+}
+
+/// What was, what is, and whether other secrets work.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    pub before: Whole,
+    pub after: Whole,
+    pub other_secrets: bool,
+}
+
+pub async fn rewrite(
+    change: &mut Change<'_, '_>,
+    id: ApplicationId,
+    stated: &Stated,
+) -> Result<Rewritten, Refused> {
+    obeys_rules(&stated.settings)?;
+    let before = held(change, id).await?;
+    let mut after = before.clone();
+    after.listed.clone_from(&stated.listed);
+    after.application.display_name.clone_from(&stated.display_name);
+    after.application.settings.clone_from(&stated.settings);
+    let off_since = before.application.disabled_at.unwrap_or(change.keep.now);
+    after.application.disabled_at = (!stated.enabled).then_some(off_since);
+    let mut after = keep(change, &before, after).await?;
+    let known = applications::secrets(change.tx, id).await?;
+    let other_secrets = !is_same_set(&known, &stated.secrets);
+    if other_secrets {
+        applications::set_secrets(change.tx, id, &stated.secrets, change.keep.now).await?;
+        after.secrets = stated.secrets.len();
+        let facts = serde_json::json!({ "secrets": after.secrets });
+        record(change, "application.secret_rotated", &after.application, None, facts).await?;
+    }
+    Ok(Rewritten { before, after, other_secrets })
+}
+
+fn is_same_set(one: &[Digest], other: &[Digest]) -> bool {
+    one.len() == other.len() && one.iter().all(|digest| other.contains(digest))
+}
