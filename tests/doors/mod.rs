@@ -11,3 +11,4 @@ mod provisioning;
 mod saml_connections;
 mod saml_diagnosis;
 mod telemetry;
+mod tokens;

@@ -471,7 +471,12 @@ const TABLES: [(&str, &str, &str); 28] = [
     ),
     ("upstream_sessions", "session_id", "session_id, connection_id, subject, name, session_index"),
     ("browsers", "digest", "sessions, expires_at"),
-    ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
+    (
+        "grants",
+        "id",
+        "id, session_id, user_id, organization_id, code_used_at, revoked_at, expires_at, refresh_generation, \
+         refresh_rotated_at, refresh_expires_at",
+    ),
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
     (
         "domains",

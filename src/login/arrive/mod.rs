@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::{Stop, note};
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
-use crate::model::application::{Application, OrganizationUsage};
+use crate::model::application::{Application, GrantType, OrganizationUsage};
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
 use crate::model::session::Session as StandingSession;
@@ -94,6 +94,10 @@ fn scopes(application: &Application, requested: &[String]) -> Result<Vec<String>
     for one in requested {
         let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one.as_str() };
         if !scope::SUPPORTED.contains(&kind) {
+            continue;
+        }
+        // Means nothing to who may not refresh (OpenID Connect Core, section 11).
+        if kind == scope::OFFLINE_ACCESS && !application.settings.may_use(GrantType::RefreshToken) {
             continue;
         }
         if !allowed.iter().any(|scope| scope == kind) {

@@ -1,11 +1,14 @@
 //! The claims of each token, in the shape that the application asked for. They are made of what the pipeline let
 //! through and of nothing else.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::mint::{ActingFor, Minted};
 use crate::foundation::clock::Moment;
 use crate::model::application::{OrgName, OrganizationsShape};
+use crate::model::grant::SignedIn;
 use crate::model::user::is_free_claim;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::scope;
@@ -22,6 +25,8 @@ pub struct Occasion<'a> {
     pub scopes: &'a [String],
     pub grant: &'a str,
     pub nonce: Option<&'a str>,
+    /// The sign-in that the family stands on; absent: the session's last.
+    pub signed_in: Option<&'a SignedIn>,
     pub now: Moment,
 }
 
@@ -35,6 +40,7 @@ impl Occasion<'_> {
 pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_token: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
     claims.insert("aud".into(), json!(minted.application.client_id));
+    claims.insert("session_expiry".into(), json!(signed_in(minted, occasion).until.seconds()));
     claims.insert("at_hash".into(), json!(half_hash(access_token, minted.application.settings.algorithm)));
     if let Some(nonce) = occasion.nonce {
         claims.insert("nonce".into(), json!(nonce));
@@ -69,21 +75,27 @@ pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     claims
 }
 
+/// How the person signed in then, whatever they proved since: the time of the original authentication (OpenID Connect
+/// Core, section 12.2), with what belongs to it.
+fn signed_in<'a>(minted: &'a Minted, occasion: &Occasion<'a>) -> Cow<'a, SignedIn> {
+    occasion.signed_in.map_or_else(|| Cow::Owned(SignedIn::of(&minted.session)), Cow::Borrowed)
+}
+
 fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
-    let session = &minted.session;
+    let (session, login) = (&minted.session, signed_in(minted, occasion));
     let seconds = i64::try_from(lifetime).unwrap_or(0);
     let claims = json!({
         "iss": occasion.issuer,
         "sub": minted.user.id,
         "iat": occasion.now.seconds(),
         "exp": occasion.now.seconds() + seconds,
-        "auth_time": session.authenticated_at.seconds(),
+        "auth_time": login.at.seconds(),
         "sid": session.id,
-        "acr": session.assurance.acr,
+        "acr": login.assurance.acr,
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };
-    if !session.assurance.amr.is_empty() {
-        claims.insert("amr".into(), json!(session.assurance.amr));
+    if !login.assurance.amr.is_empty() {
+        claims.insert("amr".into(), json!(login.assurance.amr));
     }
     if minted.application.settings.claims.idp {
         claims.insert("idp".into(), json!(session.connection_id));

@@ -38,6 +38,8 @@ pub struct Request {
     pub session: SessionId,
     pub context: Context,
     pub scopes: Vec<String>,
+    /// Whether it outlives its session.
+    pub offline: bool,
     pub now: Moment,
     /// In which the grant was given that this is of; absent where the grant is to be made.
     pub epochs: Option<Epochs>,
@@ -103,6 +105,7 @@ impl Minted {
 struct Facts {
     now: Moment,
     context: Context,
+    offline: bool,
     epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
@@ -194,6 +197,7 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
     let mut facts = Facts {
         now: request.now,
         context: request.context,
+        offline: request.offline,
         epochs: request.epochs,
         project,
         application,
@@ -276,8 +280,11 @@ fn user_is_active(facts: &Facts) -> Result<(), Refusal> {
     refuse_unless(facts.user.as_ref().is_some_and(|user| user.disabled_at.is_none()), Refusal::UserDisabled)
 }
 
+/// Whoever takes a session back revokes what was given in it, offline or not; that its end is survived means a sign-out
+/// and no more.
 fn session_is_alive(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(facts.session.as_ref().is_some_and(|s| s.is_alive(facts.now)), Refusal::SessionEnded)
+    let fine = |session: &Session| facts.offline || session.is_alive(facts.now);
+    refuse_unless(facts.session.as_ref().is_some_and(fine), Refusal::SessionEnded)
 }
 
 /// The application gets an organization if it needs one, and none if it uses none.

@@ -14,8 +14,8 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
-    USUAL_SCOPES,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
+    OrganizationUsage, USUAL_SCOPES,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -45,6 +45,8 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
         scopes: USUAL_SCOPES.map(str::to_owned).to_vec(),
+        grant_types: kind.usual_grant_types().to_vec(),
+        lifetimes: Lifetimes::default(),
         algorithm: Algorithm::RS256,
         audiences: Vec::new(),
         organization_prompt: OrganizationPrompt::After,
@@ -67,6 +69,12 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
         let why =
             format!("a {kind} application can keep no secret: its method is none, and PKCE protects it");
         return Err(Refused::value("/token_endpoint_auth_method", why));
+    }
+    if let Some((name, rule)) = settings.lifetimes.fault() {
+        return Err(Refused::value(&format!("/lifetimes/{name}"), rule));
+    }
+    if let Some(why) = settings.grant_types_fault() {
+        return Err(Refused::value("/grant_types", why));
     }
     match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
         (true, false) => Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),

@@ -13,7 +13,9 @@ use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::{Digest, Secret};
 use crate::manage::role_rules::Wanted;
-use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
+use crate::model::application::{
+    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage,
+};
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
     Preset, RequestSettings, SamlPreset, Subject, Wants,
@@ -195,6 +197,8 @@ pub struct ApplicationPart {
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
     pub scopes: Vec<String>,
+    pub grant_types: Vec<GrantType>,
+    pub lifetimes: Lifetimes,
     pub algorithm: Algorithm,
     pub audiences: Vec<String>,
     pub organization_prompt: OrganizationPrompt,
