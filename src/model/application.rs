@@ -57,18 +57,58 @@ pub struct ApplicationSettings {
 }
 
 words! {
-    ApplicationKind { Web = "web", Spa = "spa", Native = "native" }
+    ApplicationKind { Web = "web", Spa = "spa", Native = "native", Machine = "machine" }
 }
 
 impl ApplicationKind {
     /// The ways to tokens that one of this kind may be allowed.
     pub const fn grant_types(self) -> &'static [GrantType] {
-        &[GrantType::AuthorizationCode, GrantType::RefreshToken]
+        use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+        match self {
+            Self::Web => &[AuthorizationCode, RefreshToken, ClientCredentials],
+            Self::Spa | Self::Native => &[AuthorizationCode, RefreshToken],
+            Self::Machine => &[ClientCredentials],
+        }
     }
 
     /// Those that it may use unless it is told otherwise.
     pub const fn usual_grant_types(self) -> &'static [GrantType] {
-        self.grant_types()
+        match self {
+            Self::Machine => &[GrantType::ClientCredentials],
+            _ => &[GrantType::AuthorizationCode, GrantType::RefreshToken],
+        }
+    }
+
+    /// What it may ask for unless it is told otherwise. Who signs nobody in has nobody's claims to ask for.
+    pub const fn usual_scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Machine => &[scope::ORGANIZATION],
+            _ => &USUAL_SCOPES,
+        }
+    }
+
+    /// Whether it runs where others can read what it knows (RFC 6749, section 2.1).
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Spa | Self::Native)
+    }
+
+    /// How it proves who it is unless it is told otherwise.
+    pub const fn usual_authentication(self) -> Method {
+        if self.is_public() { Method::None } else { Method::SecretBasic }
+    }
+
+    /// Why it may not prove who it is in this way.
+    pub fn authentication_fault(self, method: Method) -> Option<String> {
+        match (self, method) {
+            (Self::Spa | Self::Native, Method::None) => None,
+            (Self::Spa | Self::Native, _) => Some(format!(
+                "a {self} application can keep no secret: its method is none, and PKCE protects it"
+            )),
+            (Self::Machine, Method::None) => {
+                Some("a machine has nothing but its proof of who it is".to_owned())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -77,6 +117,7 @@ words! {
     GrantType {
         AuthorizationCode = "authorization_code",
         RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
     }
 }
 
@@ -225,6 +266,9 @@ impl ApplicationSettings {
         let possible = self.kind.grant_types();
         if let Some(other) = self.grant_types.iter().find(|one| !possible.contains(one)) {
             return Some(format!("a {} application has no use for {other}", self.kind));
+        }
+        if self.is_public() && self.may_use(GrantType::ClientCredentials) {
+            return Some("client_credentials is for who can prove who it is".to_owned());
         }
         let orphan = self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode);
         orphan.then(|| "refresh_token needs a way to a first token: authorization_code".to_owned())

@@ -8,7 +8,7 @@ use crate::house::broker::{Engine, House, Plan};
 
 /// Con, who acts for A and, by delegation, for B.
 async fn con_for_a(application: &Application) -> (Ask, Tokens) {
-    let ask = application.asks().with("organization", "org-a");
+    let ask = application.asks().with("organization", "org-a").with("login_hint", "con@a.test");
     let arrival = Person::new("con@a.test").follows(&ask).await;
     let tokens = ask.redeems(&arrival).await;
     (ask, tokens)
@@ -97,21 +97,31 @@ async fn c22_nobody_switches_to_where_they_do_not_belong() {
     house.refused(&before, "organization_not_allowed").await;
 }
 
+/// Con belongs to it as well, and not by a delegation.
+async fn is_guest_of(house: &House, organization: &str) {
+    let user = "SELECT user_id FROM identities WHERE email = 'con@a.test'";
+    let (user, organization) = (house.text(user).await.unwrap(), house.organization(organization).await);
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    let sql = format!(
+        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
+         VALUES ('mem_00000000000000000000000007', '{project}', '{organization}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
+    );
+    assert_eq!(house.execute(&sql).await, 1);
+}
+
 #[tokio::test]
 async fn c22_what_an_organization_asks_for_is_asked_of_who_switches_too() {
     let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login?x=1\"";
-    let members = "members = [{ email = \"bob@b.test\", roles = [\"owner\"] }, { email = \"con@a.test\" }]";
-    let plan = Plan::default()
-        .with("redirect_uris = [\"https://rp1.test/callback\"]", login)
-        .with("members = [{ email = \"bob@b.test\", roles = [\"owner\"] }]", members);
-    for (policy, error) in [
-        ("policy = { enforcement = \"required\" }", "sso_required"),
-        ("policy = { require_mfa = true }", "mfa_required"),
-    ] {
-        let text = plan.file.replacen("[organization.org-b]", &format!("[organization.org-b]\n{policy}"), 1);
+    let plan = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login);
+    for (policy, error) in
+        [("enforcement = \"required\"", "sso_required"), ("require_mfa = true", "mfa_required")]
+    {
+        let table = format!("[organization.org-b]\npolicy = {{ {policy} }}");
+        let text = plan.file.replacen("[organization.org-b]", &table, 1);
         let house = Plan { file: text, ..Plan::default() }.build().await;
         let rp1 = Application::rp1(&house);
         let (ask, of_a) = con_for_a(&rp1).await;
+        is_guest_of(&house, "org-b").await;
         let before = house.before().await;
         let answer = rp1.refreshes(of_a.refresh()).with("organization", "org-b").send().await;
         assert_eq!(answer.status, 403, "{}", answer.body);
@@ -149,7 +159,8 @@ async fn c22_whoever_needs_an_organization_is_told_to_name_one() {
 async fn c22_nothing_grows_by_switching() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
-    let ask = rp1.asks().with("scope", "openid roles organization:org-a");
+    let scope = "openid roles organization:org-a";
+    let ask = rp1.asks().with("scope", scope).with("login_hint", "con@a.test");
     let arrival = Person::new("con@a.test").follows(&ask).await;
     let of_a = ask.redeems(&arrival).await;
     let answer = rp1.refreshes(of_a.refresh()).with("organization", "org-b").send().await;

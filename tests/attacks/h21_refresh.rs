@@ -1,16 +1,20 @@
 //! H21: a refresh token is stolen, used twice, raced, or outlives what it stands on.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
-use behalf::store::durable::grants;
+use behalf::store::durable::{grants, sessions};
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Ask, Person, Redemption, Tokens};
 use crate::house::broker::{Engine, House, Plan};
 
 /// Somebody's first tokens at an application.
 async fn tokens(application: &Application, email: &str) -> (Ask, Tokens) {
-    let ask = application.asks().with("organization", "org-a");
+    let ask = application.asks().with("organization", "org-a").with("login_hint", email);
     let arrival = Person::new(email).follows(&ask).await;
     let tokens = ask.redeems(&arrival).await;
     (ask, tokens)
@@ -30,6 +34,14 @@ async fn is_dead(application: &Application, tokens: &Tokens) {
     assert_eq!(application.userinfo(&tokens.access_token).await.status, 401);
     let answer = application.refreshes(tokens.refresh()).send().await;
     assert_eq!(answer.json()["error"], json!("invalid_grant"), "{}", answer.body);
+}
+
+/// Forgets what has run out a day ago.
+async fn sweeps(house: &House) {
+    let before = house.clock.now().minus(Duration::from_secs(86_400));
+    let db = &house.broker.db;
+    db.write(async move |tx| grants::sweep(tx, before).await).await.unwrap();
+    db.write(async move |tx| sessions::sweep(tx, before).await).await.unwrap();
 }
 
 /// The default house, whose first application may ask for what outlives the session.
@@ -227,7 +239,7 @@ async fn h21_a_refresh_token_runs_out_when_nobody_uses_it_and_in_the_end_anyway(
     house.turn_clock(1);
     is_refused(&house, &rp1.refreshes(newest.refresh()), "invalid_grant", "invalid_grant").await;
     house.turn_clock(200_000);
-    behalf::chores::sweep::run(&house.broker).await.unwrap();
+    sweeps(&house).await;
     assert_eq!(house.count("grants").await, 0, "what has run out is forgotten");
 }
 
@@ -235,7 +247,11 @@ async fn h21_a_refresh_token_runs_out_when_nobody_uses_it_and_in_the_end_anyway(
 async fn h21_a_refresh_may_ask_for_less_and_never_for_more() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
-    let ask = rp1.asks().with("scope", "openid email roles").with("organization", "org-a");
+    let ask = rp1
+        .asks()
+        .with("scope", "openid email roles")
+        .with("organization", "org-a")
+        .with("login_hint", "con@a.test");
     let arrival = Person::new("con@a.test").follows(&ask).await;
     let mut newest = ask.redeems(&arrival).await;
     for more in
@@ -302,12 +318,12 @@ async fn s0_30_refresh_tokens_of_a_deactivated_organization_are_worth_nothing_ev
     let ask = rp1.asks();
     let arrival = Person::new("con@a.test").acts_for(&ask, "B Corporation").await;
     let of_b = ask.redeems(&arrival).await;
-    let status = |status: &str| format!("[organization.org-b]\nstatus = \"{status}\"");
-    let file = house.file.clone();
-    house.provision(&file.replacen("[organization.org-b]", &status("deactivated"), 1)).await;
-    is_refused(&house, &rp1.refreshes(of_b.refresh()), "invalid_grant", "organization_inactive").await;
-    house.provision(&file.replacen("[organization.org-b]", &status("active"), 1)).await;
-    is_refused(&house, &rp1.refreshes(of_b.refresh()), "invalid_grant", "organization_inactive").await;
+    let operator = Api::operator(&house).await;
+    for step in ["deactivate", "reactivate"] {
+        let answer = operator.send(Method::POST, &format!("/organizations/org-b/{step}"), |ask| ask).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        is_refused(&house, &rp1.refreshes(of_b.refresh()), "invalid_grant", "organization_inactive").await;
+    }
     assert_eq!(rp1.refreshes(of_a.refresh()).send().await.status, 200, "the same person's for another one");
 }
 
@@ -316,7 +332,8 @@ async fn h21_what_is_not_for_offline_access_ends_with_the_session() {
     let house = offline().build().await;
     let rp1 = Application::rp1(&house);
     for (scope, survives) in [("openid email", false), ("openid email offline_access", true)] {
-        let ask = rp1.asks().with("scope", scope).with("organization", "org-a");
+        let ask =
+            rp1.asks().with("scope", scope).with("organization", "org-a").with("login_hint", "con@a.test");
         let mut con = Person::new("con@a.test");
         let arrival = con.follows(&ask).await;
         let first = ask.redeems(&arrival).await;
@@ -332,7 +349,7 @@ async fn h21_what_is_not_for_offline_access_ends_with_the_session() {
         assert_eq!(second.id["session_expiry"], first.id["session_expiry"]);
         // Long after the session would have ended, and been forgotten.
         house.turn_clock(10 * 86_400);
-        behalf::chores::sweep::run(&house.broker).await.unwrap();
+        sweeps(&house).await;
         let third = ask.reads_again(&rp1.refreshes(second.refresh()).send().await).await;
         assert_eq!(third.id["auth_time"], first.id["auth_time"]);
         // Whoever takes the session back takes that back, too.
@@ -358,7 +375,11 @@ async fn h21_offline_access_is_for_whom_it_was_registered() {
         Plan::default().with("type = \"web\"", "type = \"web\"\ngrant_types = [\"authorization_code\"]");
     let house = plan.build().await;
     let rp1 = Application::rp1(&house);
-    let ask = rp1.asks().with("scope", "openid offline_access").with("organization", "org-a");
+    let ask = rp1
+        .asks()
+        .with("scope", "openid offline_access")
+        .with("organization", "org-a")
+        .with("login_hint", "con@a.test");
     let arrival = Person::new("con@a.test").follows(&ask).await;
     let answer = ask.redemption(&arrival.code()).send().await;
     assert_eq!(answer.json()["scope"], json!("openid"));
@@ -371,12 +392,13 @@ async fn h21_offline_access_is_for_whom_it_was_registered() {
 async fn h21_a_family_tells_of_the_sign_in_that_it_stands_on() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
-    let ask = rp1.asks().with("organization", "org-a");
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
     let mut con = Person::new("con@a.test");
     let arrival = con.follows(&ask).await;
     let first = ask.redeems(&arrival).await;
     house.turn_clock(600);
-    let again = rp1.asks().with("organization", "org-a").with("prompt", "login");
+    let again =
+        rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test").with("prompt", "login");
     let arrival = con.follows(&again).await;
     let later = again.redeems(&arrival).await;
     assert_eq!(later.id["sid"], first.id["sid"], "the same session, proved anew");
@@ -391,7 +413,7 @@ async fn h21_a_family_tells_of_the_sign_in_that_it_stands_on() {
 async fn c23_a_code_that_comes_twice_ends_what_was_refreshed_and_switched_to() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
-    let ask = rp1.asks().with("organization", "org-a");
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
     let code = Person::new("con@a.test").follows(&ask).await.code();
     let first = ask.reads(&ask.redemption(&code).send().await).await;
     let second = ask.reads_again(&rp1.refreshes(first.refresh()).send().await).await;

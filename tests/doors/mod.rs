@@ -5,6 +5,7 @@ mod by_hand;
 mod configuration;
 mod connection_return;
 mod keys;
+mod machines;
 mod mails;
 mod operation;
 mod provisioning;

@@ -9,8 +9,9 @@ use crate::house::broker::{Engine, House};
 use crate::house::visitor::Visitor;
 
 async fn con_for(application: &Application, organization: &str) -> (Ask, Tokens) {
-    let ask = application.asks().with("organization", organization);
-    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let ask = application.asks();
+    let name = if organization == "org-a" { "A Corporation" } else { "B Corporation" };
+    let arrival = Person::new("con@a.test").acts_for(&ask, name).await;
     let tokens = ask.redeems(&arrival).await;
     (ask, tokens)
 }

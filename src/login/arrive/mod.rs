@@ -37,6 +37,9 @@ pub fn asked(
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
     let settings = &application.settings;
+    if !settings.may_use(GrantType::AuthorizationCode) {
+        return Err(OAuthError::unauthorized_client("this application signs nobody in"));
+    }
     if settings.is_public() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for a public client"));
     }

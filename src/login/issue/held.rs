@@ -1,7 +1,7 @@
 //! A token that an application holds and asks something about: which family it is of, if it is one of ours at all.
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::GrantId;
+use crate::foundation::id::{ApplicationId, GrantId};
 use crate::keys::refresh_tokens::{self, Family};
 use crate::login::Stop;
 use crate::login::issue::client;
@@ -10,10 +10,11 @@ use crate::login::note_claimed;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::grant::{Grant, Refresh};
+use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::{Claims, Jws, Typ};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
-use crate::store::durable::grants;
+use crate::store::durable::{grants, machine_grants};
 use crate::web::visitor::Visitor;
 
 /// What the token is.
@@ -24,14 +25,46 @@ pub enum Held {
     Refresh(Refresh, i64),
 }
 
+/// Of whom it is.
+#[derive(Debug)]
+pub enum Found {
+    Family(Box<Grant>, Held),
+    /// An application's own.
+    Machine(MachineGrant, Claims),
+}
+
+impl Found {
+    pub fn application(&self) -> ApplicationId {
+        match self {
+            Self::Family(grant, _) => grant.application_id,
+            Self::Machine(grant, _) => grant.application_id,
+        }
+    }
+
+    /// Whether it is an access token that is for this application.
+    pub fn is_for(&self, application: &Application) -> bool {
+        let (Self::Family(_, Held::Access(claims)) | Self::Machine(_, claims)) = self else { return false };
+        claims.aud().is_ok_and(|named| named.contains(&application.client_id.as_str()))
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A public client too, by its name alone.
+    Anybody,
+    Proved,
+}
+
 /// The application that asks, proved, and the token that it asks about. A wrong `token_type_hint` changes nothing (RFC
 /// 7009, section 2.1; RFC 7662, section 2.1): what a token is, it says itself.
 pub async fn asked(
     visitor: &Visitor,
     params: &Params,
     action: &'static str,
+    who: Who,
 ) -> Result<(Application, String), Stop> {
-    match read(visitor, params).await {
+    match read(visitor, params, who).await {
         Err(Stop::Refused(refusal)) => {
             let claimed = client::claimed(visitor, params);
             note_claimed(visitor, action, &refusal, claimed.as_deref()).await?;
@@ -41,25 +74,29 @@ pub async fn asked(
     }
 }
 
-async fn read(visitor: &Visitor, params: &Params) -> Result<(Application, String), Stop> {
+async fn read(visitor: &Visitor, params: &Params, who: Who) -> Result<(Application, String), Stop> {
     let invalid = |why: String| Refusal::Protocol(OAuthError::invalid_request(why));
     if let Some(error) = params.twice() {
         return Err(invalid(error.to_string()).into());
     }
     let application = client::authenticate(visitor, params).await?;
+    if who == Who::Proved && application.settings.is_public() {
+        let why = "whoever cannot prove who it is is told nothing";
+        return Err(Refusal::Protocol(OAuthError::invalid_client(why)).into());
+    }
     let token = params.get("token").map_err(|error| invalid(error.to_string()))?;
     let token = token.ok_or_else(|| invalid("token is missing".to_owned()))?;
     Ok((application, token.to_owned()))
 }
 
 /// The family of the token. Nothing: it is none of ours, or not good for anything any more.
-pub async fn found(visitor: &Visitor, token: &str, now: Moment) -> Result<Option<(Grant, Held)>, Stop> {
+pub async fn found(visitor: &Visitor, token: &str, now: Moment) -> Result<Option<Found>, Stop> {
     if let Some(presented) = refresh_tokens::read(token) {
         let Some(mut grant) = grant(visitor, presented.grant).await? else { return Ok(None) };
         let Some(refresh) = grant.refresh.take() else { return Ok(None) };
         let family = Family::open(&visitor.broker().keyring, grant.id, &refresh.secret)?;
         let held = Held::Refresh(refresh, presented.generation);
-        return Ok(family.made(&presented).then_some((grant, held)));
+        return Ok(family.made(&presented).then_some(Found::Family(Box::new(grant), held)));
     }
     let claims = match verified(visitor, token, now).await {
         Ok(claims) => claims,
@@ -67,7 +104,12 @@ pub async fn found(visitor: &Visitor, token: &str, now: Moment) -> Result<Option
         Err(failed) => return Err(failed),
     };
     let Some(id) = claims.string("grant_id").ok().and_then(|id| id.parse().ok()) else { return Ok(None) };
-    Ok(grant(visitor, id).await?.map(|grant| (grant, Held::Access(claims))))
+    if let Some(grant) = grant(visitor, id).await? {
+        return Ok(Some(Found::Family(Box::new(grant), Held::Access(claims))));
+    }
+    let machine = machine_grants::by_id(&mut &visitor.broker().db, id).await?;
+    let machine = machine.filter(|grant| grant.project_id == visitor.project.id);
+    Ok(machine.map(|grant| Found::Machine(grant, claims)))
 }
 
 async fn grant(visitor: &Visitor, id: GrantId) -> Result<Option<Grant>, Stop> {

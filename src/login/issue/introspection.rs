@@ -4,16 +4,15 @@
 use serde_json::{Map, Value, json};
 
 use super::claims::{self, Occasion};
-use super::held::{self, Held, found};
-use super::mint::{self, Minted};
+use super::held::{self, Found, Held, Who, found};
+use super::mint::{self, MachineRequest, Minted};
 use super::minting;
 use crate::foundation::clock::Moment;
 use crate::login::Stop;
-use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::grant::{Grant, Refresh};
+use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::Claims;
-use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::web::visitor::Visitor;
 
@@ -27,27 +26,50 @@ pub struct Introspected {
 }
 
 pub async fn introspect(visitor: &Visitor, params: &Params) -> Result<Introspected, Stop> {
-    let (caller, token) = held::asked(visitor, params, "introspection.refused").await?;
-    if caller.settings.is_public() {
-        let why = "whoever cannot prove who it is is told nothing";
-        return Err(Refusal::Protocol(OAuthError::invalid_client(why)).into());
-    }
+    let (caller, token) = held::asked(visitor, params, "introspection.refused", Who::Proved).await?;
     let now = visitor.broker().now();
     let answer = match found(visitor, &token, now).await? {
-        Some((grant, held)) if may_know(&caller, &grant, &held) => told(visitor, grant, held, now).await?,
+        Some(found) if found.application() == caller.id || found.is_for(&caller) => {
+            told(visitor, found, now).await?
+        }
         _ => None,
     };
     let answer = answer.unwrap_or_else(|| Map::from_iter([("active".to_owned(), json!(false))]));
     Ok(Introspected { caller, answer })
 }
 
-/// Its own, or an access token that is for it. A refresh token is for nobody but its owner.
-fn may_know(caller: &Application, grant: &Grant, held: &Held) -> bool {
-    let named = |claims: &Claims| claims.aud().is_ok_and(|named| named.contains(&caller.client_id.as_str()));
-    grant.application_id == caller.id || matches!(held, Held::Access(claims) if named(claims))
+async fn told(visitor: &Visitor, found: Found, now: Moment) -> Result<Option<Map<String, Value>>, Stop> {
+    match found {
+        Found::Family(grant, held) => of_family(visitor, *grant, held, now).await,
+        Found::Machine(grant, claims) => of_machine(visitor, grant, &claims, now).await,
+    }
 }
 
-async fn told(
+async fn of_machine(
+    visitor: &Visitor,
+    grant: MachineGrant,
+    token: &Claims,
+    now: Moment,
+) -> Result<Option<Map<String, Value>>, Stop> {
+    if grant.revoked_at.is_some() {
+        return Ok(None);
+    }
+    let request = MachineRequest {
+        project: grant.project_id,
+        application: grant.application_id,
+        organization: grant.organization.map(|(id, _)| id),
+        now,
+        epoch: grant.organization.map(|(_, epoch)| epoch),
+    };
+    let minted = visitor.broker().db.read(async move |tx| mint::run_for_machine(tx, &request).await).await?;
+    let Ok(minted) = minted else { return Ok(None) };
+    let (issuer, id) = (visitor.issuer(), grant.id.to_string());
+    let jti = token.string("jti").unwrap_or_default();
+    let answer = claims::machine_access_token(&minted, (&issuer, &id, jti), &grant.scopes, (now, now));
+    Ok(Some(as_issued(answer, token)))
+}
+
+async fn of_family(
     visitor: &Visitor,
     grant: Grant,
     held: Held,
@@ -94,7 +116,11 @@ fn is_good(grant: &Grant, held: &Held, now: Moment) -> bool {
 
 /// Whom it stands for as they are now; when and for whom it was issued, as it says.
 fn of_access_token(minted: &Minted, occasion: &Occasion<'_>, token: &Claims) -> Map<String, Value> {
-    let mut answer = claims::access_token(minted, occasion, 0, token.string("jti").unwrap_or_default());
+    let jti = token.string("jti").unwrap_or_default();
+    as_issued(claims::access_token(minted, occasion, 0, jti), token)
+}
+
+fn as_issued(mut answer: Map<String, Value>, token: &Claims) -> Map<String, Value> {
     for name in ["aud", "iat", "exp"] {
         answer.extend(token.get(name).map(|value| (name.to_owned(), value.clone())));
     }

@@ -35,9 +35,9 @@ pub struct ApplicationBody {
     pub enabled: Option<bool>,
     /// Usually `web`.
     #[serde(rename = "type")]
-    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: Option<ApplicationKind>,
-    /// Usually `client_secret_basic` of a web application; of others, `none`.
+    /// Usually `client_secret_basic` of a web application or a machine; of others, `none`.
     #[schemars(
         with = "Option<String>",
         extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
@@ -55,10 +55,11 @@ pub struct ApplicationBody {
     #[schemars(with = "Option<String>")]
     pub initiate_login_uri: Option<Option<String>>,
     pub scopes: Option<Vec<String>>,
-    /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`.
+    /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
+    /// `client_credentials`.
     #[schemars(
         with = "Option<Vec<String>>",
-        extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token"] })
+        extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] })
     )]
     pub grant_types: Option<Vec<GrantType>>,
     pub lifetimes: Option<LifetimesBody>,

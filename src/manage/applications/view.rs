@@ -17,7 +17,7 @@ pub struct ApplicationListed {
     pub client_id: String,
     pub display_name: String,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: &'static str,
     pub enabled: bool,
     #[schemars(extend("format" = "date-time"))]
@@ -34,7 +34,7 @@ pub struct ApplicationView {
     pub display_name: String,
     pub enabled: bool,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: &'static str,
     #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
     pub token_endpoint_auth_method: Value,
@@ -47,7 +47,7 @@ pub struct ApplicationView {
     pub initiate_login_uri: Option<String>,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
-    #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token"] }))]
+    #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
     pub grant_types: Vec<&'static str>,
     pub lifetimes: LifetimesView,
     #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA"]))]

@@ -11,6 +11,7 @@ use super::{organization, scope};
 pub enum TokenRequest {
     Code(CodeRequest),
     Refresh(RefreshRequest),
+    ClientCredentials(ClientCredentialsRequest),
 }
 
 #[derive(Clone, Debug)]
@@ -31,6 +32,14 @@ pub struct RefreshRequest {
     pub replace: bool,
 }
 
+/// An application asks for itself (section 4.4).
+#[derive(Clone, Debug)]
+pub struct ClientCredentialsRequest {
+    pub scopes: Vec<String>,
+    /// In which organization it is to work, by id or slug.
+    pub organization: Option<String>,
+}
+
 /// Reads the body. Duplicated parameters are refused whatever their name.
 pub fn token_request(params: &Params) -> Result<TokenRequest, OAuthError> {
     if let Some(error) = params.twice() {
@@ -39,10 +48,11 @@ pub fn token_request(params: &Params) -> Result<TokenRequest, OAuthError> {
     match params.get("grant_type").map_err(invalid)? {
         Some("authorization_code") => code_request(params).map(TokenRequest::Code),
         Some("refresh_token") => refresh_request(params).map(TokenRequest::Refresh),
+        Some("client_credentials") => client_credentials_request(params).map(TokenRequest::ClientCredentials),
         None => Err(OAuthError::invalid_request("grant_type is missing")),
-        Some(_) => {
-            Err(OAuthError::unsupported_grant_type("only authorization_code and refresh_token are supported"))
-        }
+        Some(_) => Err(OAuthError::unsupported_grant_type(
+            "only authorization_code, refresh_token and client_credentials are supported",
+        )),
     }
 }
 
@@ -72,8 +82,7 @@ fn refresh_request(params: &Params) -> Result<RefreshRequest, OAuthError> {
         Some("true") => true,
         Some(_) => return Err(OAuthError::invalid_request("replace is neither true nor false")),
     };
-    let organization =
-        organization::asked(&|name| params.get(name).map(|value| value.map(str::to_owned)).map_err(invalid))?;
+    let organization = named_organization(params)?;
     if replace && organization.is_none() {
         return Err(OAuthError::invalid_request("replace is for switching the organization"));
     }
@@ -83,6 +92,17 @@ fn refresh_request(params: &Params) -> Result<RefreshRequest, OAuthError> {
         organization,
         replace,
     })
+}
+
+fn client_credentials_request(params: &Params) -> Result<ClientCredentialsRequest, OAuthError> {
+    Ok(ClientCredentialsRequest {
+        scopes: scopes(params)?.unwrap_or_default(),
+        organization: named_organization(params)?,
+    })
+}
+
+fn named_organization(params: &Params) -> Result<Option<String>, OAuthError> {
+    organization::asked(&|name| params.get(name).map(|value| value.map(str::to_owned)).map_err(invalid))
 }
 
 fn scopes(params: &Params) -> Result<Option<Vec<String>>, OAuthError> {
@@ -101,6 +121,7 @@ pub struct TokenAnswer {
     pub refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
 }
 

@@ -1,6 +1,7 @@
 //! The token endpoint: one door, at which the application proves who it is, and one room behind it for each way to
 //! tokens. Whatever is given out went through [`super::mint`].
 
+mod client_credentials;
 mod code;
 mod refresh;
 mod signing;
@@ -62,6 +63,9 @@ pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, 
     match request {
         TokenRequest::Code(request) => Ok(code::redeem(visitor, application, request).await?),
         TokenRequest::Refresh(request) => refresh::refresh(visitor, application, request).await,
+        TokenRequest::ClientCredentials(request) => {
+            client_credentials::issue(visitor, application, request).await
+        }
     }
 }
 
@@ -84,7 +88,26 @@ fn grant_type(request: &TokenRequest) -> GrantType {
     match request {
         TokenRequest::Code(_) => GrantType::AuthorizationCode,
         TokenRequest::Refresh(_) => GrantType::RefreshToken,
+        TokenRequest::ClientCredentials(_) => GrantType::ClientCredentials,
     }
+}
+
+/// What is told to who asked for an organization by its name. One text for unknown and not allowed: the answer is no oracle
+/// of who is a customer.
+fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
+    let error = match refusal {
+        Refusal::OrganizationNotAllowed
+        | Refusal::OrganizationInactive
+        | Refusal::MembershipInactive
+        | Refusal::DelegationInactive
+        | Refusal::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
+        // An application that needs one may name one.
+        Refusal::NoOrganization => {
+            OAuthError::organization_selection_required("name an organization to act for")
+        }
+        _ => return None,
+    };
+    Some(NoTokens::Refused { error, login_url: None })
 }
 
 /// What was presented is worth nothing.

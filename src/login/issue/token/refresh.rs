@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::signing::sign;
-use super::{Denied, Granted, Lifetimes, NoTokens, invalid_grant};
+use super::{Denied, Granted, Lifetimes, NoTokens, invalid_grant, not_for_this_organization};
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -111,6 +111,9 @@ impl Refreshing {
         if found.grant.revoked_at.is_some() {
             return Ok(Err(self.unrecorded(invalid_grant("the refresh token was revoked"))));
         }
+        if self.now >= found.refresh.expires_at || self.now >= found.grant.expires_at {
+            return Ok(Err(self.unrecorded(unknown())));
+        }
         match self.presented.generation.cmp(&found.refresh.generation) {
             std::cmp::Ordering::Equal => self.newest(tx, found).await,
             std::cmp::Ordering::Less => self.older(tx, found).await,
@@ -131,9 +134,6 @@ impl Refreshing {
     }
 
     async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
-        if self.now >= found.refresh.expires_at || self.now >= found.grant.expires_at {
-            return Ok(Err(self.unrecorded(unknown())));
-        }
         let scopes = match self.scopes(&found.grant) {
             Ok(scopes) => scopes,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
@@ -144,56 +144,54 @@ impl Refreshing {
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
                     self.switched(tx, &found, &choice, scopes).await
                 }
-                Ok(_) => self.rotated(tx, found, scopes).await,
+                Ok(_) => self.goes_on(tx, found, scopes, false).await,
             },
-            None => self.rotated(tx, found, scopes).await,
+            None => self.goes_on(tx, found, scopes, false).await,
         }
     }
 
-    /// The same family, one generation on.
-    async fn rotated(&self, tx: &mut Tx<'_>, found: Found, scopes: Vec<String>) -> Result<Refreshed, Fault> {
-        let Found { grant, refresh, family } = found;
-        let minted =
-            match mint::run(tx, &mint::Request { scopes: scopes.clone(), ..minting(&grant, self.now) })
-                .await?
-            {
-                Ok(minted) => minted,
-                Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
-            };
-        let idle = self.now.plus(self.lifetimes.idle).min(grant.expires_at);
-        if !grants::rotate(tx, grant.id, refresh.generation, idle, self.now).await? {
+    /// The same family: one generation on, or `again` to where it has just gone.
+    async fn goes_on(
+        &self,
+        tx: &mut Tx<'_>,
+        found: Found,
+        scopes: Vec<String>,
+        again: bool,
+    ) -> Result<Refreshed, Fault> {
+        let Found { grant, family, .. } = found;
+        let request = mint::Request { scopes, ..minting(&grant, self.now) };
+        let minted = match mint::run(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        let (generation, idle) = (self.presented.generation, self.idle_until(&grant));
+        if !again && !grants::rotate(tx, grant.id, generation, idle, self.now).await? {
             return Err(StoreError::Conflict.into());
         }
-        self.record(tx, "token.refreshed", &grant, &minted, |event| event).await?;
-        let refresh_token = Some(family.token(refresh.generation + 1));
+        self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
+        let (scopes, refresh_token) = (request.scopes, Some(family.token(generation + 1)));
         Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
+    }
+
+    /// When the next refresh token runs out unless it is used.
+    fn idle_until(&self, grant: &Grant) -> Moment {
+        self.now.plus(self.lifetimes.idle).min(grant.expires_at)
     }
 
     /// Used before: just now, by somebody whose answer may have got lost, or it is a theft.
     async fn older(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
-        let Found { grant, family, .. } = found;
-        let (generation, since) = (self.presented.generation, self.now.minus(self.grace));
-        if !grants::was_just_rotated(tx, grant.id, generation, since).await? {
-            return Ok(Err(self.stolen(tx, &grant, "used before").await?));
+        let (id, since) = (found.grant.id, self.now.minus(self.grace));
+        if !grants::was_just_rotated(tx, id, self.presented.generation, since).await? {
+            return Ok(Err(self.stolen(tx, &found.grant, "used before").await?));
         }
         if self.request.organization.is_some() {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
             return Ok(Err(self.unrecorded(used)));
         }
-        let scopes = match self.scopes(&grant) {
-            Ok(scopes) => scopes,
-            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
-        };
-        let minted =
-            match mint::run(tx, &mint::Request { scopes: scopes.clone(), ..minting(&grant, self.now) })
-                .await?
-            {
-                Ok(minted) => minted,
-                Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
-            };
-        self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", true)).await?;
-        let refresh_token = Some(family.token(generation + 1));
-        Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
+        match self.scopes(&found.grant) {
+            Ok(scopes) => self.goes_on(tx, found, scopes, true).await,
+            Err(refusal) => Ok(Err(self.unrecorded(refusal))),
+        }
     }
 
     /// A family of its own for another organization, on the same sign-in and no longer than this one.
@@ -205,8 +203,6 @@ impl Refreshing {
         scopes: Vec<String>,
     ) -> Result<Refreshed, Fault> {
         let old = &found.grant;
-        // Whoever ends the family meanwhile ends what comes of it too.
-        tx.lock(Lock::Exclusive, "grants", &old.id.to_string()).await?;
         let context = choice.context();
         let request =
             mint::Request { context, epochs: None, scopes: unnamed(&scopes), ..minting(old, self.now) };
@@ -214,9 +210,11 @@ impl Refreshing {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
+        // Whoever ends the family meanwhile ends what comes of it too. After the organizations, as everybody locks.
+        tx.lock(Lock::Exclusive, "grants", &old.id.to_string()).await?;
         let id = GrantId::new(&self.random, self.now);
         let (family, secret) = Family::new(&self.keyring, &self.random, id);
-        let idle = self.now.plus(self.lifetimes.idle).min(old.expires_at);
+        let idle = self.idle_until(old);
         let grant = Grant {
             id,
             organization: context.organization(),
@@ -320,23 +318,16 @@ impl Refreshing {
     fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
         let Some(name) = &self.request.organization else { return plainly(refusal) };
         let error = match refusal {
-            Refusal::OrganizationNotAllowed
-            | Refusal::OrganizationInactive
-            | Refusal::MembershipInactive
-            | Refusal::DelegationInactive
-            | Refusal::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
             Refusal::SsoRequired
             | Refusal::MethodNotAllowed
             | Refusal::DelegationNotAccepted
             | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
             Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
-            other => return plainly(other),
+            other => {
+                return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
+            }
         };
-        let login_url = match error.code {
-            "access_denied" => None,
-            _ => self.login_url(visitor, name),
-        };
-        NoTokens::Refused { error, login_url }
+        NoTokens::Refused { error, login_url: self.login_url(visitor, name) }
     }
 
     /// Where the application begins a login that somebody else wants (OpenID Connect Core, section 4).
@@ -347,15 +338,10 @@ impl Refreshing {
     }
 }
 
-/// An application that needs an organization may name one: the family that acts for none is worth nothing by itself.
+/// Who acts for none where one is needed may name one; whatever else it is makes the grant invalid.
 fn plainly(refusal: Refusal) -> NoTokens {
-    match refusal {
-        Refusal::NoOrganization => {
-            let error = OAuthError::organization_selection_required("name an organization to act for");
-            NoTokens::Refused { error, login_url: None }
-        }
-        other => Stop::Refused(other).into(),
-    }
+    let needed = Some(&refusal).filter(|refusal| **refusal == Refusal::NoOrganization);
+    needed.and_then(not_for_this_organization).unwrap_or_else(|| Stop::Refused(refusal).into())
 }
 
 /// Scopes that name the organization which was left name none any more.

@@ -8,7 +8,7 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, ClaimShape, GrantType, Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage,
-    OrganizationsShape, USUAL_SCOPES, public_key_set,
+    OrganizationsShape, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -23,7 +23,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
     }
-    let kind = keys.word("type", &["web", "spa", "native"]).map(|word| word.value);
+    let kind = keys.word("type", &["web", "spa", "native", "machine"]).map(|word| word.value);
     let known = kind.is_some() || !keys.is_written("type");
     let kind = kind.unwrap_or(ApplicationKind::Web);
     let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
@@ -36,7 +36,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         jwks,
         redirect_uris: redirect_uris(&mut keys),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
-        scopes: scopes(&mut keys),
+        scopes: scopes(&mut keys, kind),
         grant_types: grant_types(&mut keys, kind, known),
         lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
         algorithm: algorithm(&mut keys),
@@ -69,19 +69,14 @@ fn proof(
     known: bool,
 ) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
     let reader = keys.reader;
-    let public = kind != ApplicationKind::Web;
     let chosen = keys.word::<Method>("token_endpoint_auth_method", &values::METHODS);
     let method = match &chosen {
         Some(method) => method.value,
-        None if public => Method::None,
-        None => Method::SecretBasic,
+        None => kind.usual_authentication(),
     };
     if let Some(chosen) = &chosen
-        && public
-        && chosen.value != Method::None
+        && let Some(why) = kind.authentication_fault(chosen.value)
     {
-        let why =
-            format!("a {kind} application can keep no secret: its method is \"none\", and PKCE protects it");
         reader.refuse(chosen.at, why);
     }
     let known =
@@ -137,9 +132,9 @@ fn registered(reader: &Reader<'_>, text: &Placed<String>) -> Option<RedirectUri>
     reader.accept(text.at, uri.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
 }
 
-fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
+fn scopes(keys: &mut Keys<'_>, kind: ApplicationKind) -> Vec<String> {
     let Some(list) = keys.texts("scopes") else {
-        return USUAL_SCOPES.map(str::to_owned).to_vec();
+        return kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect();
     };
     for scope in &list.value {
         if !scope::SUPPORTED.contains(&scope.value.as_str()) {

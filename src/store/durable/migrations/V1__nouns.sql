@@ -560,6 +560,21 @@ CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
+-- What an application was given for itself, without anybody: one access token.
+CREATE TABLE machine_grants (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    organization_id TEXT REFERENCES organizations (id),
+    -- The epoch of the organization in which it was given.
+    organization_epoch BIGINT,
+    scopes          TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    revoked_at      BIGINT
+);
+CREATE INDEX machine_grants_by_expiry ON machine_grants (expires_at);
+
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
     project_id  TEXT NOT NULL REFERENCES projects (id),
