@@ -38,13 +38,13 @@
 //! 2. A connection asserts only addresses in domains verified now, by its own organization, and routed to it.
 //! 3. Every token names at most one selected organization, and everybody it vouches for was active in the
 //!    snapshot that minted it: [`login::issue::mint`] is the one list of checks, for every grant.
-//! 4. Codes, states, client assertions and SAML assertions are used once, across nodes and restarts.
+//! 4. Codes, refresh tokens, states, client assertions and SAML assertions are used once, across nodes and restarts.
 //! 5. A refusal has a name, one audit event, and no other effect.
 //!
 //! 6. A write of the API is authorised, done, recorded and kept for who sends it again in one transaction:
 //!    [`manage::desk::Desk::change`] is the only way to write.
 //!
-//! ## Six walkthroughs
+//! ## Seven walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -64,9 +64,16 @@
 //! posted it is sent to the flow's own address with a ticket. The proof is taken up by ticket and flow cookie together:
 //! by the browser that went and that brought the answer. From there on it is a login like any other.
 //!
-//! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
+//! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client and looks up the room for what
+//! it presents (`login::issue::token`), then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
 //! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
+//!
+//! **Tokens are refreshed.** All refresh tokens of a family are derived of one secret, sealed in the family's row, and the
+//! row says which of them is good. One `UPDATE … WHERE refresh_generation = …` makes the next one good, after the pipeline
+//! has run. Who comes with the one before within seconds is told the same successor, for the answer may have got lost; who
+//! comes with an older one has stolen it, and all that goes back to the same code ends. With `organization=` the person
+//! switches: they get a family of its own for that organization, which stands on the same sign-in.
 //!
 //! **Somebody is invited.** The operation in `manage::invitations` writes the invitation with the digest of its token, and
 //! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,

@@ -100,6 +100,8 @@ fn identity_providers() -> Router<Front> {
 fn machines() -> Router<Front> {
     Router::new()
         .route("/token", post(issue::api::token))
+        .route("/revoke", post(issue::api::revoke))
+        .route("/introspect", post(issue::api::introspection))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
         .route("/saml/{connection}/metadata", get(saml::metadata))

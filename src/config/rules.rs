@@ -56,7 +56,7 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
 }
 
 /// `(key, value, least, most)` of every number.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 24] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 27] {
     let Config { server, database, keys, login, tokens, dns, egress, mail, manage, .. } = config;
     [
         ("server.request_timeout", server.request_timeout, 1, HOUR),
@@ -74,6 +74,9 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 24] {
         ("tokens.code_lifetime", tokens.code_lifetime, 1, MINUTE),
         ("tokens.access_token_lifetime", tokens.access_token_lifetime, 1, HOUR),
         ("tokens.id_token_lifetime", tokens.id_token_lifetime, 1, HOUR),
+        ("tokens.refresh_token_lifetime", tokens.refresh_token_lifetime, 1, YEAR),
+        ("tokens.refresh_token_idle_lifetime", tokens.refresh_token_idle_lifetime, 1, YEAR),
+        ("tokens.refresh_grace", tokens.refresh_grace, 0, MINUTE),
         ("dns.timeout", dns.timeout, 1, MINUTE),
         ("dns.recheck_interval", dns.recheck_interval, 1, DAY),
         ("egress.connect_timeout", egress.connect_timeout, 1, 9),

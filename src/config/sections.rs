@@ -133,11 +133,24 @@ pub struct Tokens {
     pub access_token_lifetime: u64,
     /// Lifetime of an ID token; at most 3600.
     pub id_token_lifetime: u64,
+    /// How long a sign-in may be refreshed, however often that is done; at most a year.
+    pub refresh_token_lifetime: u64,
+    /// Lifetime of a refresh token that nobody uses; at most a year.
+    pub refresh_token_idle_lifetime: u64,
+    /// How long whoever has used a refresh token may ask again, because the answer got lost; at most 60, 0: never.
+    pub refresh_grace: u64,
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { code_lifetime: 60, access_token_lifetime: 300, id_token_lifetime: 300 }
+        Self {
+            code_lifetime: 60,
+            access_token_lifetime: 300,
+            id_token_lifetime: 300,
+            refresh_token_lifetime: 7_776_000,
+            refresh_token_idle_lifetime: 1_209_600,
+            refresh_grace: 10,
+        }
     }
 }
 

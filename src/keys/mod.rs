@@ -5,5 +5,6 @@ pub mod connection_secret;
 pub mod keyring;
 pub mod mail_secret;
 pub mod proof;
+pub mod refresh_tokens;
 pub mod saml_keyring;
 pub mod seal;

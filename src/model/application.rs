@@ -40,6 +40,9 @@ pub struct ApplicationSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiate_login_uri: Option<RedirectUri>,
     pub scopes: Vec<String>,
+    /// The ways to tokens that it may use.
+    pub grant_types: Vec<GrantType>,
+    pub lifetimes: Lifetimes,
     /// Signs ID and access tokens.
     pub algorithm: Algorithm,
     /// `aud` of access tokens, besides the issuer.
@@ -56,7 +59,103 @@ pub struct ApplicationSettings {
 }
 
 words! {
-    ApplicationKind { Web = "web", Spa = "spa", Native = "native" }
+    ApplicationKind { Web = "web", Spa = "spa", Native = "native", Machine = "machine" }
+}
+
+impl ApplicationKind {
+    /// The ways to tokens that one of this kind may be allowed.
+    pub const fn grant_types(self) -> &'static [GrantType] {
+        use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+        match self {
+            Self::Web => &[AuthorizationCode, RefreshToken, ClientCredentials],
+            Self::Spa | Self::Native => &[AuthorizationCode, RefreshToken],
+            Self::Machine => &[ClientCredentials],
+        }
+    }
+
+    /// Those that it may use unless it is told otherwise.
+    pub const fn usual_grant_types(self) -> &'static [GrantType] {
+        match self {
+            Self::Machine => &[GrantType::ClientCredentials],
+            _ => &[GrantType::AuthorizationCode, GrantType::RefreshToken],
+        }
+    }
+
+    /// What it may ask for unless it is told otherwise. Who signs nobody in has nobody's claims to ask for.
+    pub const fn usual_scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Machine => &[scope::ORGANIZATION],
+            _ => &USUAL_SCOPES,
+        }
+    }
+
+    /// Whether it runs where others can read what it knows (RFC 6749, section 2.1).
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Spa | Self::Native)
+    }
+
+    /// How it proves who it is unless it is told otherwise.
+    pub const fn usual_authentication(self) -> Method {
+        if self.is_public() { Method::None } else { Method::SecretBasic }
+    }
+
+    /// Why it may not prove who it is in this way.
+    pub fn authentication_fault(self, method: Method) -> Option<String> {
+        match (self, method) {
+            (Self::Spa | Self::Native, Method::None) => None,
+            (Self::Spa | Self::Native, _) => Some(format!(
+                "a {self} application can keep no secret: its method is none, and PKCE protects it"
+            )),
+            (Self::Machine, Method::None) => {
+                Some("a machine has nothing but its proof of who it is".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+words! {
+    /// `grant_type` of a token request (RFC 6749; RFC 7591, section 2).
+    GrantType {
+        AuthorizationCode = "authorization_code",
+        RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
+    }
+}
+
+/// How long its tokens live, in seconds; absent: as the operator's settings say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lifetimes {
+    pub access_token: Option<u64>,
+    pub id_token: Option<u64>,
+    /// Of a family that may be refreshed, whoever uses it however often.
+    pub refresh_token: Option<u64>,
+    /// Of a refresh token that nobody uses.
+    pub refresh_token_idle: Option<u64>,
+}
+
+impl Lifetimes {
+    /// The longest that an access or ID token may live: keys are published for as long.
+    pub const LONGEST_TOKEN: u64 = 3_600;
+    /// The longest that a family may be refreshed: a year.
+    pub const LONGEST_FAMILY: u64 = 31_536_000;
+
+    /// What cannot be: which, and why.
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        let token = ("access_token", self.access_token, Self::LONGEST_TOKEN);
+        let rest = [
+            token,
+            ("id_token", self.id_token, Self::LONGEST_TOKEN),
+            ("refresh_token", self.refresh_token, Self::LONGEST_FAMILY),
+            ("refresh_token_idle", self.refresh_token_idle, Self::LONGEST_FAMILY),
+        ];
+        let wrong = |(_, seconds, most): &(_, Option<u64>, u64)| {
+            seconds.is_some_and(|seconds| seconds == 0 || seconds > *most)
+        };
+        let (name, _, most) = rest.into_iter().find(wrong)?;
+        Some((name, format!("must be 1 to {most} seconds")))
+    }
 }
 
 impl ApplicationKind {
@@ -140,6 +239,8 @@ impl Application {
             redirect_uris: Vec::new(),
             initiate_login_uri: None,
             scopes: Vec::new(),
+            grant_types: Vec::new(),
+            lifetimes: Lifetimes::default(),
             algorithm: Algorithm::RS256,
             audiences: Vec::new(),
             organization_prompt: OrganizationPrompt::None,
@@ -187,6 +288,21 @@ impl Application {
 impl ApplicationSettings {
     pub fn is_public(&self) -> bool {
         self.authentication == Method::None
+    }
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
+    }
+    /// Why it may not be allowed these ways to tokens.
+    pub fn grant_types_fault(&self) -> Option<String> {
+        let possible = self.kind.grant_types();
+        if let Some(other) = self.grant_types.iter().find(|one| !possible.contains(one)) {
+            return Some(format!("a {} application has no use for {other}", self.kind));
+        }
+        if self.is_public() && self.may_use(GrantType::ClientCredentials) {
+            return Some("client_credentials is for who can prove who it is".to_owned());
+        }
+        let orphan = self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode);
+        orphan.then(|| "refresh_token needs a way to a first token: authorization_code".to_owned())
     }
     /// Whether somebody who came through this connection may use the application at all.
     pub fn accepts_connection(&self, connection: ConnectionId, of_an_organization: bool) -> bool {

@@ -1,15 +1,21 @@
-//! A grant: a token family of one (session, application, organization). It begins as an authorization code.
+//! A grant: a token family of one (session, application, organization). It begins as an authorization code, or by
+//! switching from another family of the same session.
 
 use serde::{Deserialize, Serialize};
 
+use super::login::Context;
+use super::session::{Assurance, Session};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
+use crate::protocol::oauth::scope;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub id: GrantId,
+    /// The family of the code that all of this began with: itself, unless somebody switched to this one.
+    pub origin: GrantId,
     pub project_id: ProjectId,
     pub session_id: SessionId,
     pub application_id: ApplicationId,
@@ -23,6 +29,35 @@ pub struct Grant {
     pub code_expires_at: Moment,
     pub expires_at: Moment,
     pub revoked_at: Option<Moment>,
+    /// Absent: it cannot be refreshed.
+    pub refresh: Option<Refresh>,
+}
+
+impl Grant {
+    pub fn context(&self) -> Context {
+        match (self.organization, self.delegation) {
+            (None, _) => Context::Personal,
+            (Some(target), Some(delegation)) => Context::Delegate { target, delegation },
+            (Some(organization), None) => Context::Member(organization),
+        }
+    }
+
+    /// Whether it outlives the session that it was given in (OpenID Connect Core, section 11).
+    pub fn is_offline(&self) -> bool {
+        self.request.scopes.iter().any(|one| one == scope::OFFLINE_ACCESS)
+    }
+}
+
+/// How far a family has been refreshed. Of its refresh tokens one is good at any time: that of this generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// What all of its refresh tokens are derived of, sealed.
+    pub secret: Vec<u8>,
+    pub generation: i64,
+    /// When this generation took over.
+    pub rotated_at: Moment,
+    /// When it runs out unless it is used.
+    pub expires_at: Moment,
 }
 
 /// Of the organization that is acted for, and of the home of a delegate.
@@ -42,4 +77,22 @@ pub struct GrantRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     pub scopes: Vec<String>,
+    /// How the person signed in: as it was then, however the session goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<SignedIn>,
+}
+
+/// The sign-in that a family stands on. ID tokens tell of it, whenever they are made (OpenID Connect Core, section 12.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    pub at: Moment,
+    pub assurance: Assurance,
+    /// When whatever stands on it must end.
+    pub until: Moment,
+}
+
+impl SignedIn {
+    pub fn of(session: &Session) -> Self {
+        Self { at: session.authenticated_at, assurance: session.assurance.clone(), until: session.expires_at }
+    }
 }

@@ -12,6 +12,7 @@ pub mod grant;
 pub mod identity;
 pub mod invitation;
 pub mod login;
+pub mod machine_grant;
 pub mod mail;
 pub mod membership;
 pub mod organization;

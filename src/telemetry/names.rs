@@ -49,7 +49,12 @@ pub const LOGINS_REFUSED: Metric =
 pub const API_REFUSED: Metric =
     count("behalf_api_refused_total", &["code"], "Requests that the administration API refused, by code");
 pub const TOKENS_ISSUED: Metric =
-    count("behalf_tokens_issued_total", &["kind"], "Access tokens and ID tokens issued, by kind");
+    count("behalf_tokens_issued_total", &["kind"], "Access, ID and refresh tokens issued, by kind");
+pub const FAMILIES_ENDED: Metric = count(
+    "behalf_token_families_ended_total",
+    &["reason"],
+    "Token families that ended before their time, by reason",
+);
 pub const UPSTREAM_REQUESTS: Metric = count(
     "behalf_upstream_requests_total",
     &["outcome"],
@@ -79,7 +84,7 @@ pub const PROCESS_START_TIME: Metric =
 pub const BUILD_INFO: Metric = level("behalf_build_info", &["version"], "Always 1; the label says what runs");
 
 /// Every metric there is.
-pub const ALL: [Metric; 15] = [
+pub const ALL: [Metric; 16] = [
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     LOGINS_STARTED,
@@ -87,6 +92,7 @@ pub const ALL: [Metric; 15] = [
     LOGINS_REFUSED,
     API_REFUSED,
     TOKENS_ISSUED,
+    FAMILIES_ENDED,
     UPSTREAM_REQUESTS,
     UPSTREAM_REQUEST_DURATION,
     AUDIT_FAILURES,
@@ -164,9 +170,14 @@ pub fn api_refused(code: &'static str) {
     counter!(API_REFUSED.name, "code" => code).increment(1);
 }
 
-/// `kind` is `access_token` or `id_token`.
+/// `kind` is `access_token`, `id_token` or `refresh_token`.
 pub fn token_issued(kind: &'static str) {
     counter!(TOKENS_ISSUED.name, "kind" => kind).increment(1);
+}
+
+/// `reason` is `reused`, `replaced` or `revoked`.
+pub fn family_ended(reason: &'static str) {
+    counter!(FAMILIES_ENDED.name, "reason" => reason).increment(1);
 }
 
 /// How a request to an identity provider ended.

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 pub use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::keys::keyring::KeyError;
 use crate::protocol::jose::SignError;
@@ -83,7 +83,15 @@ pub fn form_target(uri: &str) -> Option<String> {
 
 /// An error of the token or UserInfo endpoint (RFC 6749, section 5.2).
 pub fn oauth_error(status: StatusCode, error: &OAuthError) -> Response {
-    let body = json!({ "error": error.code, "error_description": error.description });
+    oauth_error_with(status, error, json!({}))
+}
+
+/// The same, with more members.
+pub fn oauth_error_with(status: StatusCode, error: &OAuthError, more: Value) -> Response {
+    let mut body = json!({ "error": error.code, "error_description": error.description });
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
     let mut response = (status, Json(body)).into_response();
     no_store(response.headers_mut());
     response

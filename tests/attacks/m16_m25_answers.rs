@@ -30,6 +30,8 @@ async fn m16_every_answer_of_every_door_is_dressed() {
         "/oidc/x/callback",
         "/logout",
         "/token",
+        "/revoke",
+        "/introspect",
         "/userinfo",
         "/jwks.json",
         "/.well-known/openid-configuration",
@@ -181,6 +183,8 @@ async fn m25_no_refusal_and_no_failure_shows_what_is_inside() {
         "/p/..%2f/jwks.json",
         "/userinfo",
         "/token",
+        "/revoke",
+        "/introspect",
         "/nothing",
     ] {
         tells_nothing(&ann.browser.get(&format!("{}{path}", house.url)).await, path);

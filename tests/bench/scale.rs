@@ -149,6 +149,7 @@ impl Town {
                 application: self.application,
                 session: member.session,
                 context: Context::Member(member.organization),
+                offline: false,
                 scopes: scopes.clone(),
                 now: self.broker.now(),
                 epochs: None,

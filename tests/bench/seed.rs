@@ -7,7 +7,8 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
+    OrganizationUsage,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -91,6 +92,8 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
             scopes: SCOPES.map(str::to_owned).to_vec(),
+            grant_types: ApplicationKind::Web.usual_grant_types().to_vec(),
+            lifetimes: Lifetimes::default(),
             algorithm,
             audiences: Vec::new(),
             organization_prompt: OrganizationPrompt::After,

@@ -7,6 +7,9 @@
 //          finish {callback_url, access_token_audience?} ->
 //              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque}
 //          refresh {parameters?} -> {claims or null, token_response}
+//          machine {parameters?} -> the token response of client_credentials
+//          introspect {token, signed?} -> what the issuer says of it; `signed` asks for a JWT (RFC 9701)
+//          revoke {token} -> null
 //          discovery -> the issuer's metadata
 import * as oauth from 'oauth4webapi';
 import { createRemoteJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -22,7 +25,7 @@ let metadata = null;
 let begun = null;
 let tokens = null;
 
-open({ jwks }, { begin, finish, refresh, discovery });
+open({ jwks }, { begin, finish, refresh, machine, introspect, revoke, discovery });
 
 async function discovery() {
   const issuer = new URL(asked.issuer);
@@ -93,4 +96,27 @@ async function refresh({ parameters }) {
   const answer = await oauth.refreshTokenGrantRequest(server, application, authentication(), tokens.refresh_token, further);
   tokens = await oauth.processRefreshTokenResponse(server, application, answer);
   return { claims: oauth.getValidatedIdTokenClaims(tokens) ?? null, token_response: tokens };
+}
+
+async function machine({ parameters = {} }) {
+  const server = await discovery();
+  const answer = await oauth.clientCredentialsGrantRequest(server, application, authentication(), new URLSearchParams(parameters), loopback);
+  return oauth.processClientCredentialsResponse(server, application, answer);
+}
+
+async function introspect({ token, signed = false }) {
+  const server = await discovery();
+  const answer = await oauth.introspectionRequest(
+    server, application, authentication(), token, { ...loopback, requestJwtResponse: signed });
+  const kind = { ...application, introspection_signed_response_alg: asked.alg };
+  const told = await oauth.processIntrospectionResponse(server, kind, answer);
+  if (signed) await oauth.validateApplicationLevelSignature(server, answer, loopback);
+  return told;
+}
+
+async function revoke({ token }) {
+  const server = await discovery();
+  const answer = await oauth.revocationRequest(server, application, authentication(), token, loopback);
+  await oauth.processRevocationResponse(answer);
+  return null;
 }

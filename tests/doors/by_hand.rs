@@ -664,8 +664,13 @@ async fn the_chooser_is_in_the_order_of_names() {
 async fn a_failure_of_ours_has_the_protocol_s_own_word_where_applications_speak_it() {
     let house = House::opens().await;
     house.execute("ALTER TABLE projects RENAME TO hidden").await;
-    for (method, path) in [(Method::POST, "/token"), (Method::GET, "/userinfo"), (Method::POST, "/userinfo")]
-    {
+    for (method, path) in [
+        (Method::POST, "/token"),
+        (Method::POST, "/revoke"),
+        (Method::POST, "/introspect"),
+        (Method::GET, "/userinfo"),
+        (Method::POST, "/userinfo"),
+    ] {
         let answer = sends(&house, method, path, |request| {
             request.header(CONTENT_TYPE, FORM).body("grant_type=authorization_code")
         })

@@ -512,6 +512,23 @@ const WRONG: &[(&str, &str)] = &[
     ("K client_secret = \"in-the-open\" # !", "holds no secrets"),
     ("[application.a]\nclient_secrets = [{ env = \"SHORT\" }] # !", "shorter than 32"),
     ("[application.a]\nclient_secrets = [] # !", "one or two"),
+    (
+        "[application.a]\ntype = \"spa\"\ngrant_types = [\"client_credentials\"] # !",
+        "no use for client_credentials",
+    ),
+    (
+        "[application.a]\ntype = \"spa\"\ngrant_types = [\"password\"] # !",
+        "must be one of authorization_code",
+    ),
+    (
+        "[application.a]\ntype = \"spa\"\ngrant_types = [\"refresh_token\"] # !",
+        "needs a way to a first token",
+    ),
+    (
+        "[application.a]\ntype = \"machine\"\ntoken_endpoint_auth_method = \"none\" # !",
+        "nothing but its proof",
+    ),
+    ("[application.a]\ntype = \"spa\"\nlifetimes = { access_token = 3601 } # !", "from 0 to 3600"),
     ("[application.a] # !", "needs client_secrets"),
     (
         "[application.a]\ntype = \"spa\"\nclient_secrets = [{ env = \"CRM_CLIENT_SECRET\" }] # !",

@@ -294,6 +294,7 @@ fn record_everything() {
     names::login_refused("domain_lapsed");
     names::api_refused("not_found");
     names::token_issued("id_token");
+    names::family_ended("reused");
     names::upstream_request(names::Outcome::TimedOut, Duration::from_secs(9));
     names::audit_failed();
     names::database_statements(1);

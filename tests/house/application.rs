@@ -4,7 +4,7 @@ use behalf::foundation::random::Random;
 use behalf::protocol::jose::{Algorithm, JwkSet, Jws, SigningKey, Typ};
 use behalf::protocol::oauth::pkce;
 use data_encoding::BASE64;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -81,6 +81,18 @@ impl Application {
         Ask { application: self.clone(), params, verifier: verifier.expose().to_owned() }
     }
 
+    /// A token request with a refresh token.
+    pub fn refreshes(&self, refresh_token: &str) -> Redemption {
+        self.posts("/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+    }
+
+    /// A request to an endpoint at which applications prove who they are.
+    pub fn posts(&self, path: &'static str, fields: &[(&str, &str)]) -> Redemption {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let node = self.house.clone();
+        Redemption { application: self.clone(), path, fields, node, now: None, accept: None }
+    }
+
     /// Asks what the access token opens.
     pub async fn userinfo(&self, access_token: &str) -> Answer {
         let url = format!("{}/userinfo", self.house);
@@ -143,9 +155,7 @@ impl Ask {
             ("redirect_uri", &self.application.redirect_uri),
             ("code_verifier", &self.verifier),
         ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let node = self.application.house.clone();
-        Redemption { application: self.application.clone(), fields, node, now: None }
+        self.application.posts("/token", &fields)
     }
 
     /// Redeems the code of an arrival and believes the tokens only after every check a client makes.
@@ -155,8 +165,16 @@ impl Ask {
         self.reads(&answer).await
     }
 
-    /// The tokens of an answer, verified.
+    /// The tokens of an answer to a code, verified.
     pub async fn reads(&self, answer: &Answer) -> Tokens {
+        let tokens = self.reads_again(answer).await;
+        assert_eq!(tokens.id.get("nonce").and_then(Value::as_str), self.value("nonce"));
+        tokens
+    }
+
+    /// The same of an answer to a refresh, which tells of no nonce.
+    pub async fn reads_again(&self, answer: &Answer) -> Tokens {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         let answer = answer.json();
         let keys = Visitor::arrives().get(&format!("{}/jwks.json", self.application.house)).await;
         let keys = JwkSet::parse(keys.body.as_bytes()).unwrap();
@@ -172,9 +190,9 @@ impl Ask {
         let (_, access) = read(&access_token, Typ::ACCESS_TOKEN);
         assert_eq!(id["iss"], json!(self.application.house));
         assert_eq!(id["aud"], json!(self.application.client_id));
-        assert_eq!(id.get("nonce").and_then(Value::as_str), self.value("nonce"));
         assert_eq!(id["sub"], access["sub"]);
-        Tokens { id: id.into(), access: access.into(), access_token, algorithm }
+        let refresh_token = answer["refresh_token"].as_str().map(str::to_owned);
+        Tokens { id: id.into(), access: access.into(), access_token, refresh_token, algorithm }
     }
 }
 
@@ -186,16 +204,26 @@ pub struct Tokens {
     /// The claims of the access token.
     pub access: Value,
     pub access_token: String,
+    pub refresh_token: Option<String>,
     pub algorithm: Algorithm,
+}
+
+impl Tokens {
+    /// The refresh token, which there must be.
+    pub fn refresh(&self) -> &str {
+        self.refresh_token.as_deref().expect("a refresh token")
+    }
 }
 
 /// A token request that can be made wrong.
 #[derive(Clone)]
 pub struct Redemption {
     application: Application,
+    path: &'static str,
     fields: Vec<(String, String)>,
     node: String,
     now: Option<i64>,
+    accept: Option<&'static str>,
 }
 
 impl Redemption {
@@ -223,6 +251,13 @@ impl Redemption {
     #[must_use]
     pub fn at(mut self, node: &str) -> Self {
         node.clone_into(&mut self.node);
+        self
+    }
+
+    /// Wants an answer of this type.
+    #[must_use]
+    pub fn accepts(mut self, media_type: &'static str) -> Self {
+        self.accept = Some(media_type);
         self
     }
 
@@ -258,8 +293,9 @@ impl Redemption {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let issuer: Url = self.application.house.parse().unwrap();
         let host = issuer.authority().to_owned();
-        let url = format!("{}/token", self.node);
+        let url = format!("{}{}", self.node, self.path);
         let request = self.application.line.post(&url).header(HOST, host).body(body);
+        let request = self.accept.into_iter().fold(request, |request, kind| request.header(ACCEPT, kind));
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         answer(match header {
             Some(basic) => request.header(AUTHORIZATION, format!("Basic {basic}")),

@@ -460,7 +460,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 28] = [
+const TABLES: [(&str, &str, &str); 29] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -471,7 +471,13 @@ const TABLES: [(&str, &str, &str); 28] = [
     ),
     ("upstream_sessions", "session_id", "session_id, connection_id, subject, name, session_index"),
     ("browsers", "digest", "sessions, expires_at"),
-    ("grants", "id", "id, session_id, user_id, organization_id, code_used_at, revoked_at"),
+    (
+        "grants",
+        "id",
+        "id, session_id, user_id, organization_id, code_used_at, revoked_at, expires_at, refresh_generation, \
+         refresh_rotated_at, refresh_expires_at",
+    ),
+    ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
     (
         "domains",

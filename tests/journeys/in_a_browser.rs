@@ -329,6 +329,25 @@ async fn s2_20_a_strict_client_of_other_authors_reads_every_kind_of_token() {
         assert_eq!(result["access_token"]["claims"]["client_id"], "crm");
         assert_eq!(result["userinfo"]["email"], "ann@a.test");
         assert_eq!(result["token_response"]["expires_in"], 300);
+        // The same client refreshes, asks what it holds, and gives it back.
+        let first = result["token_response"]["refresh_token"].clone();
+        let refreshed = client.ask("refresh", json!({ "parameters": {} })).await;
+        assert_eq!(refreshed["claims"]["sub"], result["claims"]["sub"], "{refreshed}");
+        assert_eq!(refreshed["claims"]["auth_time"], result["claims"]["auth_time"]);
+        let second = refreshed["token_response"]["refresh_token"].clone();
+        assert!(second.is_string() && second != first);
+        let token = refreshed["token_response"]["access_token"].clone();
+        if method != "none" {
+            for signed in [false, true] {
+                let told = client.ask("introspect", json!({ "token": token, "signed": signed })).await;
+                assert_eq!((&told["active"], &told["client_id"]), (&json!(true), &json!("crm")), "{told}");
+            }
+        }
+        client.ask("revoke", json!({ "token": second })).await;
+        if method != "none" {
+            let told = client.ask("introspect", json!({ "token": token })).await;
+            assert_eq!(told["active"], false, "{told}");
+        }
     }
 }
 

@@ -615,6 +615,7 @@ async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {
 fn grant(street: &Street, number: u128) -> Grant {
     Grant {
         id: GrantId::from_u128(number),
+        origin: GrantId::from_u128(number),
         project_id: street.project.id,
         session_id: street.session.id,
         application_id: street.application.id,
@@ -626,6 +627,7 @@ fn grant(street: &Street, number: u128) -> Grant {
         expires_at: NOW.plus(Duration::from_secs(3_600)),
         epochs: Epochs { organization: Some(3), home: None },
         revoked_at: None,
+        refresh: None,
     }
 }
 

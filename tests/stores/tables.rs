@@ -57,6 +57,7 @@ const TABLES: &[(&str, Of)] = &[
     ("idempotency_keys", Project("of a caller, whose name holds the organization that they act for")),
     ("identities", Part("connections", "connection_id")),
     ("invitations", Organization),
+    ("machine_grants", OrganizationOrProject),
     ("mails", OrganizationOrProject),
     ("membership_roles", Organization),
     ("memberships", Organization),

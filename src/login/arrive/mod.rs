@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::{Stop, note};
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
-use crate::model::application::{Application, OrganizationUsage};
+use crate::model::application::{Application, GrantType, OrganizationUsage};
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
 use crate::model::session::Session as StandingSession;
@@ -37,6 +37,9 @@ pub fn asked(
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
     let settings = &application.settings;
+    if !settings.may_use(GrantType::AuthorizationCode) {
+        return Err(OAuthError::unauthorized_client("this application signs nobody in"));
+    }
     if settings.is_public() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for a public client"));
     }
@@ -94,6 +97,10 @@ fn scopes(application: &Application, requested: &[String]) -> Result<Vec<String>
     for one in requested {
         let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one.as_str() };
         if !scope::SUPPORTED.contains(&kind) {
+            continue;
+        }
+        // Means nothing to who may not refresh (OpenID Connect Core, section 11).
+        if kind == scope::OFFLINE_ACCESS && !application.settings.may_use(GrantType::RefreshToken) {
             continue;
         }
         if !allowed.iter().any(|scope| scope == kind) {

@@ -574,7 +574,7 @@ impl SignIn {
             other => {
                 if let Some(old) = other {
                     sessions::end(tx, old.id, self.keep.now).await?;
-                    grants::revoke_of_session(tx, old.id, self.keep.now).await?;
+                    grants::end_of_session(tx, old.id, self.keep.now).await?;
                 }
                 sessions::insert(tx, &session).await?;
             }

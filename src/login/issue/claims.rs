@@ -1,11 +1,15 @@
 //! The claims of each token, in the shape that the application asked for. They are made of what the pipeline let
 //! through and of nothing else.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
-use super::mint::{ActingFor, Minted};
+use super::mint::{ActingFor, MachineMinted, Minted};
 use crate::foundation::clock::Moment;
-use crate::model::application::{OrgName, OrganizationsShape};
+use crate::model::application::{Application, ClaimShape, OrgName, OrganizationsShape};
+use crate::model::grant::SignedIn;
+use crate::model::organization::Organization;
 use crate::model::user::is_free_claim;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::scope;
@@ -22,6 +26,8 @@ pub struct Occasion<'a> {
     pub scopes: &'a [String],
     pub grant: &'a str,
     pub nonce: Option<&'a str>,
+    /// The sign-in that the family stands on; absent: the session's last.
+    pub signed_in: Option<&'a SignedIn>,
     pub now: Moment,
 }
 
@@ -35,6 +41,7 @@ impl Occasion<'_> {
 pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_token: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
     claims.insert("aud".into(), json!(minted.application.client_id));
+    claims.insert("session_expiry".into(), json!(signed_in(minted, occasion).until.seconds()));
     claims.insert("at_hash".into(), json!(half_hash(access_token, minted.application.settings.algorithm)));
     if let Some(nonce) = occasion.nonce {
         claims.insert("nonce".into(), json!(nonce));
@@ -49,15 +56,45 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
 /// An access token (RFC 9068, section 2.2).
 pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
-    let mut audience = minted.application.settings.audiences.clone();
-    audience.push(occasion.issuer.to_owned());
-    claims.insert("aud".into(), if audience.len() == 1 { json!(audience[0]) } else { json!(audience) });
+    claims.insert("aud".into(), audience(&minted.application, occasion.issuer));
     claims.insert("client_id".into(), json!(minted.application.client_id));
     claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
     claims.insert("jti".into(), json!(jti));
     claims.insert("grant_id".into(), json!(occasion.grant));
     organization(&mut claims, minted, occasion, Some(LISTED));
     claims
+}
+
+/// An access token of an application itself (RFC 9068, section 2.2): it is its own subject.
+pub fn machine_access_token(
+    minted: &MachineMinted,
+    (issuer, grant, jti): (&str, &str, &str),
+    scopes: &[String],
+    (issued, expires): (Moment, Moment),
+) -> Claims {
+    let application = &minted.application;
+    let claims = json!({
+        "iss": issuer,
+        "sub": application.client_id,
+        "client_id": application.client_id,
+        "iat": issued.seconds(),
+        "exp": expires.seconds(),
+        "jti": jti,
+        "grant_id": grant,
+        "scope": scopes.join(" "),
+        "aud": audience(application, issuer),
+    });
+    let Value::Object(mut claims) = claims else { return Claims::new() };
+    if let Some(organization) = &minted.organization {
+        named(&mut claims, &application.settings.claims, organization);
+    }
+    claims
+}
+
+fn audience(application: &Application, issuer: &str) -> Value {
+    let mut audience = application.settings.audiences.clone();
+    audience.push(issuer.to_owned());
+    if audience.len() == 1 { json!(audience[0]) } else { json!(audience) }
 }
 
 /// A UserInfo answer (OpenID Connect Core, section 5.3): the full lists.
@@ -69,21 +106,27 @@ pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     claims
 }
 
+/// How the person signed in then, whatever they proved since: the time of the original authentication (OpenID Connect
+/// Core, section 12.2), with what belongs to it.
+fn signed_in<'a>(minted: &'a Minted, occasion: &Occasion<'a>) -> Cow<'a, SignedIn> {
+    occasion.signed_in.map_or_else(|| Cow::Owned(SignedIn::of(&minted.session)), Cow::Borrowed)
+}
+
 fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
-    let session = &minted.session;
+    let (session, login) = (&minted.session, signed_in(minted, occasion));
     let seconds = i64::try_from(lifetime).unwrap_or(0);
     let claims = json!({
         "iss": occasion.issuer,
         "sub": minted.user.id,
         "iat": occasion.now.seconds(),
         "exp": occasion.now.seconds() + seconds,
-        "auth_time": session.authenticated_at.seconds(),
+        "auth_time": login.at.seconds(),
         "sid": session.id,
-        "acr": session.assurance.acr,
+        "acr": login.assurance.acr,
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };
-    if !session.assurance.amr.is_empty() {
-        claims.insert("amr".into(), json!(session.assurance.amr));
+    if !login.assurance.amr.is_empty() {
+        claims.insert("amr".into(), json!(login.assurance.amr));
     }
     if minted.application.settings.claims.idp {
         claims.insert("idp".into(), json!(session.connection_id));
@@ -133,9 +176,8 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, m
     }
 }
 
-fn acting_for(claims: &mut Claims, minted: &Minted, acting: &ActingFor, occasion: &Occasion<'_>) {
-    let shape = &minted.application.settings.claims;
-    let organization = &acting.organization;
+/// The organization, by its id and its names.
+fn named(claims: &mut Claims, shape: &ClaimShape, organization: &Organization) {
     claims.insert("org_id".into(), json!(organization.id));
     claims.insert(
         "org_name".into(),
@@ -147,6 +189,10 @@ fn acting_for(claims: &mut Claims, minted: &Minted, acting: &ActingFor, occasion
     if shape.org_slug {
         claims.insert("org_slug".into(), json!(organization.slug));
     }
+}
+
+fn acting_for(claims: &mut Claims, minted: &Minted, acting: &ActingFor, occasion: &Occasion<'_>) {
+    named(claims, &minted.application.settings.claims, &acting.organization);
     if occasion.has(scope::ROLES) {
         claims.insert("roles".into(), json!(acting.roles));
     }

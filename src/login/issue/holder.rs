@@ -2,8 +2,8 @@
 
 use futures_util::future::BoxFuture;
 
-use super::api::{minting, opened};
-use super::mint;
+use super::presented::opened;
+use super::{mint, minting};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, OrganizationId, ProjectId};
 use crate::login::Stop;
@@ -36,7 +36,7 @@ fn look<'a>(
 
 async fn holder(visitor: &Visitor, token: &str, audience: &str) -> Result<Option<Holder>, Stop> {
     let (now, project) = (visitor.broker().now(), visitor.project.id);
-    let id = opened(visitor, token, audience, now).await?;
+    let id = opened(visitor, token, audience, now).await?.grant;
     Ok(visitor.broker().db.read(async move |tx| stands(tx, project, id, now).await).await?)
 }
 

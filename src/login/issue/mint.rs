@@ -38,6 +38,8 @@ pub struct Request {
     pub session: SessionId,
     pub context: Context,
     pub scopes: Vec<String>,
+    /// Whether it outlives its session.
+    pub offline: bool,
     pub now: Moment,
     /// In which the grant was given that this is of; absent where the grant is to be made.
     pub epochs: Option<Epochs>,
@@ -99,10 +101,31 @@ impl Minted {
     }
 }
 
+/// What is to be minted for an application itself, which nobody stands behind.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineRequest {
+    pub project: ProjectId,
+    pub application: ApplicationId,
+    pub organization: Option<OrganizationId>,
+    pub now: Moment,
+    /// As in [`Request`].
+    pub epoch: Option<i64>,
+}
+
+/// What passed every check that is not of a person.
+#[derive(Debug)]
+pub struct MachineMinted {
+    pub application: Application,
+    pub organization: Option<Organization>,
+}
+
 /// Everything that the checks look at, as it is in this snapshot.
 struct Facts {
     now: Moment,
     context: Context,
+    /// Nobody stands behind it: what is of a person is not asked.
+    is_machine: bool,
+    offline: bool,
     epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
@@ -188,29 +211,73 @@ fn lets_in(choice: &Choice, session: &Session, project: &Project, facts: &Facts)
     method && through && multi_factor && is_young_enough(&choice.policy, session, now)
 }
 
+/// The same list for an application itself.
+pub async fn run_for_machine(
+    tx: &mut Tx<'_>,
+    request: &MachineRequest,
+) -> Result<Result<MachineMinted, Refusal>, StoreError> {
+    let project = projects::by_id(tx, request.project).await?;
+    let application = applications::by_id(tx, request.project, request.application).await?;
+    let context = request.organization.map_or(Context::Personal, Context::Member);
+    let epochs = request.epoch.map(|epoch| Epochs { organization: Some(epoch), home: None });
+    let mut facts =
+        Facts { is_machine: true, ..Facts::of(request.now, context, epochs, project, application) };
+    if let Some(id) = request.organization {
+        tx.lock(Lock::Shared, "organizations", &id.to_string()).await?;
+        facts.organization = organizations::by_id(tx, request.project, id).await?;
+        if is_limited(&facts) {
+            facts.is_listed = applications::is_listed(tx, request.application, id).await?;
+        }
+    }
+    if let Some(refusal) = CHECKS.iter().find_map(|check| check(&facts).err()) {
+        return Ok(Err(refusal));
+    }
+    let organization = facts.organization;
+    Ok(facts
+        .application
+        .map(|application| MachineMinted { application, organization })
+        .ok_or(Refusal::ApplicationDisabled))
+}
+
+impl Facts {
+    /// Before anything of a person is known.
+    fn of(
+        now: Moment,
+        context: Context,
+        epochs: Option<Epochs>,
+        project: Option<Project>,
+        application: Option<Application>,
+    ) -> Self {
+        Self {
+            now,
+            context,
+            is_machine: false,
+            offline: false,
+            epochs,
+            project,
+            application,
+            session: None,
+            user: None,
+            connection: None,
+            provider: None,
+            still_provided: false,
+            identity: IdentityFacts::default(),
+            by_rule: Vec::new(),
+            organization: None,
+            membership: None,
+            delegation: None,
+            home: None,
+            home_membership: None,
+            is_listed: true,
+        }
+    }
+}
+
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let project = projects::by_id(tx, request.project).await?;
     let application = applications::by_id(tx, request.project, request.application).await?;
-    let mut facts = Facts {
-        now: request.now,
-        context: request.context,
-        epochs: request.epochs,
-        project,
-        application,
-        session: None,
-        user: None,
-        connection: None,
-        provider: None,
-        still_provided: false,
-        identity: IdentityFacts::default(),
-        by_rule: Vec::new(),
-        organization: None,
-        membership: None,
-        delegation: None,
-        home: None,
-        home_membership: None,
-        is_listed: true,
-    };
+    let known = Facts::of(request.now, request.context, request.epochs, project, application);
+    let mut facts = Facts { offline: request.offline, ..known };
     if let Some(standing) = standing::of(tx, request.project, request.session).await? {
         facts.by_rule = role_rules::given(tx, request.project, &standing).await?;
         (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
@@ -273,11 +340,17 @@ fn project_and_application_are_enabled(facts: &Facts) -> Result<(), Refusal> {
 }
 
 fn user_is_active(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(facts.user.as_ref().is_some_and(|user| user.disabled_at.is_none()), Refusal::UserDisabled)
+    refuse_unless(
+        facts.is_machine || facts.user.as_ref().is_some_and(|user| user.disabled_at.is_none()),
+        Refusal::UserDisabled,
+    )
 }
 
+/// Whoever takes a session back revokes what was given in it, offline or not; that its end is survived means a sign-out
+/// and no more.
 fn session_is_alive(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(facts.session.as_ref().is_some_and(|s| s.is_alive(facts.now)), Refusal::SessionEnded)
+    let fine = |session: &Session| facts.offline || session.is_alive(facts.now);
+    refuse_unless(facts.is_machine || facts.session.as_ref().is_some_and(fine), Refusal::SessionEnded)
 }
 
 /// The application gets an organization if it needs one, and none if it uses none.
@@ -306,6 +379,7 @@ fn organization_is_active(facts: &Facts) -> Result<(), Refusal> {
 
 fn membership_or_delegation_is_active(facts: &Facts) -> Result<(), Refusal> {
     match facts.context {
+        _ if facts.is_machine => Ok(()),
         Context::Personal => Ok(()),
         Context::Member(_) => {
             let status = facts.membership.as_ref().map(|membership| membership.status);
@@ -349,6 +423,9 @@ fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
 
 /// How this session was authenticated, and whether the organization accepts that.
 fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
+    if facts.is_machine {
+        return Ok(());
+    }
     let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
     let connection = connection.ok_or(Refusal::ConnectionInactive)?;
     refuse_unless(facts.still_provided, Refusal::ConnectionInactive)?;

@@ -3,8 +3,13 @@
 pub mod api;
 mod claims;
 mod client;
+mod held;
 pub mod holder;
+mod introspection;
 pub mod mint;
+mod presented;
+mod revocation;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +17,12 @@ use std::time::Duration;
 use super::Stop;
 use super::refusal::Refusal;
 use crate::audit;
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::grant::{Grant, GrantRequest};
+use crate::model::grant::{Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants;
@@ -27,6 +33,20 @@ const FAMILY: Duration = Duration::from_secs(3_600 + 120);
 
 /// How often a transaction is tried that others were faster than.
 const TRIES: usize = 5;
+
+/// What a family is minted as, in the epochs in which it was given.
+fn minting(grant: &Grant, now: Moment) -> mint::Request {
+    mint::Request {
+        project: grant.project_id,
+        application: grant.application_id,
+        session: grant.session_id,
+        context: grant.context(),
+        scopes: grant.request.scopes.clone(),
+        offline: grant.is_offline(),
+        now,
+        epochs: Some(grant.epochs),
+    }
+}
 
 /// A code for somebody who passes every check of the pipeline; only its digest is kept.
 pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
@@ -43,6 +63,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             code_challenge: asked.code_challenge.clone(),
             nonce: asked.nonce.clone(),
             scopes: asked.scopes.clone(),
+            login: None,
         },
         request: mint::Request {
             project: ready.project(),
@@ -50,6 +71,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             session: ready.session(),
             context: ready.context(),
             scopes: asked.scopes.clone(),
+            offline: false,
             now: broker.now(),
             epochs: None,
         },
@@ -81,8 +103,11 @@ impl Issue {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let id = GrantId::new(&self.random, now);
+        let kept = GrantRequest { login: Some(SignedIn::of(&minted.session)), ..self.kept.clone() };
         let grant = Grant {
-            id: GrantId::new(&self.random, now),
+            id,
+            origin: id,
             project_id: request.project,
             session_id: request.session,
             application_id: request.application,
@@ -90,10 +115,11 @@ impl Issue {
             organization: request.context.organization(),
             delegation: request.context.delegation(),
             epochs: minted.epochs(),
-            request: self.kept.clone(),
+            request: kept,
             code_expires_at: now.plus(self.code_lifetime),
             expires_at: now.plus(FAMILY),
             revoked_at: None,
+            refresh: None,
         };
         grants::insert(tx, &grant, self.code, now).await?;
         let event = AuditEvent::new(request.project, "login.code_issued", Outcome::Granted)

@@ -35,7 +35,7 @@ impl Ending {
 
     async fn end(&self, tx: &mut Tx<'_>, session: SessionId) -> Result<(), StoreError> {
         if sessions::end(tx, session, self.now).await? {
-            grants::revoke_of_session(tx, session, self.now).await?;
+            grants::end_of_session(tx, session, self.now).await?;
             let event = AuditEvent::new(self.project, "session.ended", Outcome::Changed)
                 .subject(session)
                 .request(Some(self.request));

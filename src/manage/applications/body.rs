@@ -8,8 +8,8 @@ use crate::foundation::text::is_line;
 use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
-    ApplicationKind, ApplicationSettings, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
-    public_key_set,
+    ApplicationKind, ApplicationSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
+    OrganizationUsage, OrganizationsShape, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -35,9 +35,9 @@ pub struct ApplicationBody {
     pub enabled: Option<bool>,
     /// Usually `web`.
     #[serde(rename = "type")]
-    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: Option<ApplicationKind>,
-    /// Usually `client_secret_basic` of a web application; of others, `none`.
+    /// Usually `client_secret_basic` of a web application or a machine; of others, `none`.
     #[schemars(
         with = "Option<String>",
         extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
@@ -55,6 +55,14 @@ pub struct ApplicationBody {
     #[schemars(with = "Option<String>")]
     pub initiate_login_uri: Option<Option<String>>,
     pub scopes: Option<Vec<String>>,
+    /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
+    /// `client_credentials`.
+    #[schemars(
+        with = "Option<Vec<String>>",
+        extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] })
+    )]
+    pub grant_types: Option<Vec<GrantType>>,
+    pub lifetimes: Option<LifetimesBody>,
     #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA"]))]
     pub signing_algorithm: Option<Algorithm>,
     /// `aud` of access tokens, besides the issuer.
@@ -74,6 +82,26 @@ pub struct ApplicationBody {
     #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_NAMED))]
     pub organizations: Option<Option<Vec<String>>>,
     pub claims: Option<ClaimsBody>,
+}
+
+/// How long its tokens live, in seconds; `null`: as the operator's settings say.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifetimesBody {
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = 3600))]
+    pub access_token: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = 3600))]
+    pub id_token: Option<Option<u64>>,
+    /// Of a sign-in that is refreshed, however often.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = 31_536_000))]
+    pub refresh_token: Option<Option<u64>>,
+    /// Of a refresh token that nobody uses.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = 31_536_000))]
+    pub refresh_token_idle: Option<Option<u64>>,
 }
 
 /// How organizations show in its tokens.
@@ -119,6 +147,8 @@ pub struct Wanted {
     redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
     scopes: Option<Vec<String>>,
+    grant_types: Option<Vec<GrantType>>,
+    lifetimes: Option<LifetimesBody>,
     algorithm: Option<Algorithm>,
     audiences: Option<Vec<String>>,
     organization_prompt: Option<OrganizationPrompt>,
@@ -155,6 +185,8 @@ impl ApplicationBody {
                 .map(|uri| uri.map(|uri| registered("/initiate_login_uri", &uri)).transpose())
                 .transpose()?,
             scopes: self.scopes.map(scopes).transpose()?,
+            grant_types: self.grant_types.map(grant_types).transpose()?,
+            lifetimes: self.lifetimes,
             algorithm: self.signing_algorithm.map(algorithm).transpose()?,
             audiences: self.audiences.map(audiences).transpose()?,
             organization_prompt: self.organization_prompt,
@@ -176,6 +208,10 @@ impl Wanted {
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
         settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
+        settings.grant_types = new.grant_types.unwrap_or_else(|| settings.grant_types.clone());
+        if let Some(new) = new.lifetimes {
+            new.over(&mut settings.lifetimes);
+        }
         settings.algorithm = new.algorithm.unwrap_or(settings.algorithm);
         settings.audiences = new.audiences.unwrap_or_else(|| settings.audiences.clone());
         settings.organization_prompt = new.organization_prompt.unwrap_or(settings.organization_prompt);
@@ -190,6 +226,24 @@ impl Wanted {
             claims.user_in_id_token = new.user_in_id_token.unwrap_or(claims.user_in_id_token);
             claims.idp = new.idp.unwrap_or(claims.idp);
         }
+    }
+}
+
+impl LifetimesBody {
+    fn over(&self, lifetimes: &mut Lifetimes) {
+        lifetimes.access_token = self.access_token.unwrap_or(lifetimes.access_token);
+        lifetimes.id_token = self.id_token.unwrap_or(lifetimes.id_token);
+        lifetimes.refresh_token = self.refresh_token.unwrap_or(lifetimes.refresh_token);
+        lifetimes.refresh_token_idle = self.refresh_token_idle.unwrap_or(lifetimes.refresh_token_idle);
+    }
+}
+
+/// Each once.
+fn grant_types(list: Vec<GrantType>) -> Result<Vec<GrantType>, Refused> {
+    few("/grant_types", Some(&list), GrantType::ALL.len())?;
+    match (1..list.len()).find(|place| list[..*place].contains(&list[*place])) {
+        Some(place) => Err(Refused::value(&format!("/grant_types/{place}"), "stands there twice")),
+        None => Ok(list),
     }
 }
 

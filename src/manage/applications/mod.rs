@@ -15,8 +15,8 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
-    USUAL_SCOPES,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
+    OrganizationUsage,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -40,14 +40,15 @@ pub struct Whole {
 
 /// What an application is where nothing else is said.
 fn usual(kind: ApplicationKind) -> ApplicationSettings {
-    let authentication = if kind == ApplicationKind::Web { Method::SecretBasic } else { Method::None };
     ApplicationSettings {
         kind,
-        authentication,
+        authentication: kind.usual_authentication(),
         jwks: None,
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
-        scopes: USUAL_SCOPES.map(str::to_owned).to_vec(),
+        scopes: kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect(),
+        grant_types: kind.usual_grant_types().to_vec(),
+        lifetimes: Lifetimes::default(),
         algorithm: Algorithm::RS256,
         audiences: Vec::new(),
         organization_prompt: OrganizationPrompt::After,
@@ -66,10 +67,14 @@ fn has_secrets(settings: &ApplicationSettings) -> bool {
 /// What holds of every application, however it came to be.
 fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     let (kind, method) = (settings.kind, settings.authentication);
-    if kind != ApplicationKind::Web && method != Method::None {
-        let why =
-            format!("a {kind} application can keep no secret: its method is none, and PKCE protects it");
+    if let Some(why) = kind.authentication_fault(method) {
         return Err(Refused::value("/token_endpoint_auth_method", why));
+    }
+    if let Some((name, rule)) = settings.lifetimes.fault() {
+        return Err(Refused::value(&format!("/lifetimes/{name}"), rule));
+    }
+    if let Some(why) = settings.grant_types_fault() {
+        return Err(Refused::value("/grant_types", why));
     }
     match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
         (true, false) => return Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Whole;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
-use crate::model::application::{Application, ClaimShape};
+use crate::model::application::{Application, ClaimShape, Lifetimes};
 use crate::protocol::oauth::redirect_uri::RedirectUri;
 
 /// What a list shows of one.
@@ -17,7 +17,7 @@ pub struct ApplicationListed {
     pub client_id: String,
     pub display_name: String,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: &'static str,
     pub enabled: bool,
     #[schemars(extend("format" = "date-time"))]
@@ -34,7 +34,7 @@ pub struct ApplicationView {
     pub display_name: String,
     pub enabled: bool,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: &'static str,
     #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
     pub token_endpoint_auth_method: Value,
@@ -46,6 +46,10 @@ pub struct ApplicationView {
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
     pub scopes: Vec<String>,
+    /// The ways to tokens that it may use.
+    #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
+    pub grant_types: Vec<&'static str>,
+    pub lifetimes: LifetimesView,
     #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA"]))]
     pub signing_algorithm: &'static str,
     pub audiences: Vec<String>,
@@ -63,6 +67,22 @@ pub struct ApplicationView {
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
+}
+
+/// How long its tokens live, in seconds; `null`: as the operator's settings say.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LifetimesView {
+    pub access_token: Option<u64>,
+    pub id_token: Option<u64>,
+    pub refresh_token: Option<u64>,
+    pub refresh_token_idle: Option<u64>,
+}
+
+impl LifetimesView {
+    fn of(lifetimes: &Lifetimes) -> Self {
+        let Lifetimes { access_token, id_token, refresh_token, refresh_token_idle } = *lifetimes;
+        Self { access_token, id_token, refresh_token, refresh_token_idle }
+    }
 }
 
 /// How organizations show in its tokens.
@@ -129,6 +149,8 @@ impl ApplicationView {
             redirect_uris: texts(&settings.redirect_uris),
             initiate_login_uri: settings.initiate_login_uri.as_ref().map(|uri| uri.as_str().to_owned()),
             scopes: settings.scopes.clone(),
+            grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
+            lifetimes: LifetimesView::of(&settings.lifetimes),
             signing_algorithm: settings.algorithm.name(),
             audiences: settings.audiences.clone(),
             organization_prompt: settings.organization_prompt.word(),

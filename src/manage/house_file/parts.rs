@@ -14,7 +14,9 @@ use crate::foundation::secret::{Digest, Secret};
 use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
-use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
+use crate::model::application::{
+    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage,
+};
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
     Preset, RequestSettings, SamlPreset, Subject, Wants,
@@ -197,6 +199,8 @@ pub struct ApplicationPart {
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
     pub scopes: Vec<String>,
+    pub grant_types: Vec<GrantType>,
+    pub lifetimes: Lifetimes,
     pub algorithm: Algorithm,
     pub audiences: Vec<String>,
     pub organization_prompt: OrganizationPrompt,

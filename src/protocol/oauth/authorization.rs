@@ -2,9 +2,9 @@
 //! first where an answer may go, then what is asked.
 
 use super::error::OAuthError;
+use super::organization::{self, Get, one_of};
 use super::params::{Params, ParamsError};
 use super::{pkce, scope};
-use crate::foundation::id::OrganizationId;
 
 /// Who asks, and where the answer would go. Neither is checked yet; until both are, nothing is redirected.
 #[derive(Clone, Debug)]
@@ -74,12 +74,10 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         login_hint: get("login_hint")?,
         domain_hint: one_of(&get, &["domain_hint", "whr"])?,
         connection: connection(&get)?,
-        organization: organization(&get)?,
+        organization: organization::asked(&get)?,
         ui_locales: get("ui_locales")?,
     })
 }
-
-type Get<'a> = dyn Fn(&str) -> Result<Option<String>, OAuthError> + 'a;
 
 fn refuse_what_is_not_supported(get: &Get<'_>) -> Result<(), OAuthError> {
     if get("request")?.is_some() {
@@ -151,29 +149,6 @@ fn connection(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
         }
         (one, other) => Ok(one.or(other)),
     }
-}
-
-/// `organization`, or its alias `organization_id`, which takes ids only.
-fn organization(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
-    if get("organization_id")?.is_some_and(|id| id.parse::<OrganizationId>().is_err()) {
-        return Err(OAuthError::invalid_request("organization_id is no id of an organization"));
-    }
-    one_of(get, &["organization", "organization_id"])
-}
-
-/// The value that several spellings of one parameter agree on.
-fn one_of(get: &Get<'_>, names: &[&str]) -> Result<Option<String>, OAuthError> {
-    let mut found: Option<String> = None;
-    for name in names {
-        match (&found, get(name)?) {
-            (Some(one), Some(other)) if *one != other => {
-                return Err(OAuthError::invalid_request(format!("{} and {name} disagree", names[0])));
-            }
-            (None, Some(value)) => found = Some(value),
-            _ => {}
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

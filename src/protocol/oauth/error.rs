@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// An error code and a description for the developer: printable ASCII without `"` and `\`.
+/// An error code and a description for the developer: printable ASCII without `"` and `\`. Codes of which no standard
+/// knows are those that other brokers use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {description}")]
 pub struct OAuthError {
@@ -25,7 +26,7 @@ impl OAuthError {
         invalid_request, unauthorized_client, access_denied, unsupported_response_type, invalid_scope, server_error,
         temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
         login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
-        insufficient_scope,
+        insufficient_scope, unsupported_token_type, organization_selection_required, sso_required, mfa_required,
     }
 
     /// The same answer, of which the trail tells more.

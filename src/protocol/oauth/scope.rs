@@ -4,6 +4,8 @@
 pub const OPENID: &str = "openid";
 pub const PROFILE: &str = "profile";
 pub const EMAIL: &str = "email";
+/// Refresh tokens that outlive the sign-out (OpenID Connect Core, section 11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The full list of the person's organizations.
 pub const ORGANIZATIONS: &str = "organizations";
 pub const ROLES: &str = "roles";
@@ -11,7 +13,8 @@ pub const PERMISSIONS: &str = "permissions";
 /// The one organization that is acted for; `organization:<id or slug>` names it, `organization:*` lists all.
 pub const ORGANIZATION: &str = "organization";
 
-pub const SUPPORTED: [&str; 7] = [OPENID, PROFILE, EMAIL, ORGANIZATION, ORGANIZATIONS, ROLES, PERMISSIONS];
+pub const SUPPORTED: [&str; 8] =
+    [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS, ORGANIZATION, ORGANIZATIONS, ROLES, PERMISSIONS];
 
 /// Splits a scope parameter. Nothing: it is not one.
 pub fn split(text: &str) -> Option<Vec<&str>> {

@@ -12,14 +12,22 @@ pub fn document(issuer: &str) -> Value {
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "revocation_endpoint": at("/revoke"),
+        "introspection_endpoint": at("/introspect"),
         "jwks_uri": at("/jwks.json"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": PROOFS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": PROOFS,
+        // Not for who cannot prove who it is.
+        "introspection_endpoint_auth_methods_supported": &METHODS[..3],
+        "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
+        "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": scope::SUPPORTED,
         "claim_types_supported": ["normal"],
@@ -35,15 +43,21 @@ pub fn document(issuer: &str) -> Value {
     })
 }
 
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
+/// By what a client may sign its assertions.
+const PROOFS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
+
 /// Of ID tokens and UserInfo, whatever shape an application has chosen; `tests/doors/discovery.rs` holds it against what
 /// is issued. What else a provider says of somebody has names of its own.
-const CLAIMS: [&str; 30] = [
+const CLAIMS: [&str; 31] = [
     "iss",
     "sub",
     "aud",
     "exp",
     "iat",
     "auth_time",
+    "session_expiry",
     "nonce",
     "at_hash",
     "sid",

@@ -6,6 +6,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
 use crate::model::delegation::DelegationSettings;
+use crate::model::login::Context;
 use crate::model::organization::Policy;
 use crate::model::user::User;
 
@@ -55,6 +56,16 @@ pub struct Delegated {
     pub home: OrganizationId,
     pub home_name: String,
     pub settings: DelegationSettings,
+}
+
+impl Choice {
+    /// In whose name it lets somebody act.
+    pub fn context(&self) -> Context {
+        match &self.delegation {
+            None => Context::Member(self.organization),
+            Some(delegated) => Context::Delegate { target: self.organization, delegation: delegated.id },
+        }
+    }
 }
 
 /// The person's own organizations, then those that their home lets them act for, as far as the application is open

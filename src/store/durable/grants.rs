@@ -1,16 +1,19 @@
-//! Grants in the durable store. A code is redeemed by one statement (threats C23).
+//! Grants in the durable store. A code is redeemed by one statement (threats C23), and so is a refresh token (H21).
+//!
+//! A family is *ended* by a sign-out, which one that is offline survives, and *revoked* by whatever takes it back.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
-use crate::model::grant::{Epochs, Grant};
+use crate::model::grant::{Epochs, Grant, Refresh};
 
 macro_rules! columns {
     () => {
         "id, project_id, session_id, application_id, user_id, organization_id, delegation_id, request,
-         code_expires_at, expires_at, revoked_at, organization_epoch, home_epoch"
+         code_expires_at, expires_at, revoked_at, organization_epoch, home_epoch, origin_id, refresh_secret,
+         refresh_generation, refresh_rotated_at, refresh_expires_at"
     };
 }
 
@@ -28,7 +31,13 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         expires_at: row.get(9)?,
         revoked_at: row.get(10)?,
         epochs: Epochs { organization: row.get(11)?, home: row.get(12)? },
+        origin: row.get(13)?,
+        refresh: row.get::<Option<Vec<u8>>>(14)?.map(|secret| refresh(row, secret)).transpose()?,
     })
+}
+
+fn refresh(row: &Row, secret: Vec<u8>) -> Result<Refresh, StoreError> {
+    Ok(Refresh { secret, generation: row.get(15)?, rotated_at: row.get(16)?, expires_at: row.get(17)? })
 }
 
 pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, StoreError> {
@@ -36,12 +45,21 @@ pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, Sto
     db.one(sql, params![id]).await?.as_ref().map(grant).transpose()
 }
 
-pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -> Result<(), StoreError> {
+/// `code`: absent where somebody switches to it.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    code: impl Into<Option<Digest>>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let refresh = grant.refresh.as_ref();
+    let code: Option<Digest> = code.into();
     tx.execute(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
                              code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
-                             home_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                             home_epoch, origin_id, offline_since, refresh_secret, refresh_generation,
+                             refresh_rotated_at, refresh_expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         params![
             grant.id,
             grant.project_id,
@@ -56,11 +74,61 @@ pub async fn insert(tx: &mut Tx<'_>, grant: &Grant, code: Digest, now: Moment) -
             grant.code_expires_at,
             grant.expires_at,
             grant.epochs.organization,
-            grant.epochs.home
+            grant.epochs.home,
+            grant.origin,
+            grant.is_offline().then_some(now),
+            refresh.map(|refresh| &refresh.secret),
+            refresh.map(|refresh| refresh.generation),
+            refresh.map(|refresh| refresh.rotated_at),
+            refresh.map(|refresh| refresh.expires_at)
         ],
     )
     .await?;
     Ok(())
+}
+
+/// A family may be refreshed from now on, and lives for as long as that.
+pub async fn begin_refresh(
+    tx: &mut Tx<'_>,
+    id: GrantId,
+    refresh: &Refresh,
+    expires_at: Moment,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE grants SET refresh_secret = $2, refresh_generation = $3, refresh_rotated_at = $4,
+                refresh_expires_at = $5, expires_at = $6
+         WHERE id = $1",
+        params![id, &refresh.secret, refresh.generation, refresh.rotated_at, refresh.expires_at, expires_at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Uses the refresh token of a generation: the first caller makes the next one good, whoever comes later gets nothing.
+pub async fn rotate(
+    tx: &mut Tx<'_>,
+    id: GrantId,
+    generation: i64,
+    idle_until: Moment,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_rotated_at = $3,
+                      refresh_expires_at = $4
+               WHERE id = $1 AND refresh_generation = $2 AND revoked_at IS NULL AND refresh_expires_at > $3";
+    Ok(tx.execute(sql, params![id, generation, now, idle_until]).await? == 1)
+}
+
+/// Whether the refresh token of a generation was used just now, and nothing since: whoever used it may ask again, for
+/// the answer may have got lost.
+pub async fn was_just_rotated(
+    db: &mut impl Read,
+    id: GrantId,
+    generation: i64,
+    since: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants
+               WHERE id = $1 AND refresh_generation = CAST($2 AS BIGINT) + 1 AND refresh_rotated_at > $3 AND revoked_at IS NULL";
+    Ok(db.one(sql, params![id, generation, since]).await?.is_some())
 }
 
 /// Uses a code: the first caller gets its grant, whoever comes later gets nothing. Another project's is unknown.
@@ -106,6 +174,27 @@ pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), Sto
     Ok(())
 }
 
+/// Revokes a family. False: it was revoked before.
+pub async fn revoke_living(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<bool, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Ok(tx.execute(sql, params![id, now]).await? == 1)
+}
+
+/// Of a theft: the family, and every one that somebody switched to from it, or it from.
+pub async fn revoke_of_origin(tx: &mut Tx<'_>, origin: GrantId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE origin_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![origin, now]).await
+}
+
+/// Ended by a sign-out: those that were given for no longer than the session (OpenID Connect Back-Channel Logout,
+/// section 2.7).
+pub async fn end_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2
+               WHERE session_id = $1 AND offline_since IS NULL AND revoked_at IS NULL";
+    tx.execute(sql, params![session, now]).await
+}
+
+/// Revoked with its session, by somebody who takes all of it back: those that are offline too.
 pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND revoked_at IS NULL";
     tx.execute(sql, params![session, now]).await

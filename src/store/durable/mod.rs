@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod invitations;
 mod known;
+pub mod machine_grants;
 pub mod mails;
 pub mod memberships;
 pub mod metadata_reads;

@@ -241,9 +241,12 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<bool, St
 }
 
 /// Forgets some sessions that ran out before `before`, with the token families that hang on them; zero when there
-/// are no more.
+/// are no more. One that a family has outlived stays, for it tells how that came to be.
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
-    let gone = "SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT 500";
+    let gone = "SELECT s.id FROM sessions s WHERE s.expires_at < $1
+                  AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.session_id = s.id AND g.offline_since IS NOT NULL
+                                  AND g.revoked_at IS NULL AND g.expires_at >= $1)
+                ORDER BY s.expires_at LIMIT 500";
     let rows = tx.all(gone, params![before]).await?;
     for row in &rows {
         let id: SessionId = row.get(0)?;

@@ -152,6 +152,13 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
             "/token_endpoint_auth_method",
             json!({"type": "native", "token_endpoint_auth_method": "private_key_jwt"}),
         ),
+        ("/token_endpoint_auth_method", json!({"type": "machine", "token_endpoint_auth_method": "none"})),
+        ("/grant_types", json!({"type": "spa", "grant_types": ["authorization_code", "client_credentials"]})),
+        ("/grant_types", json!({"type": "machine", "grant_types": ["authorization_code"]})),
+        ("/grant_types", json!({"grant_types": ["refresh_token"]})),
+        ("/grant_types/1", json!({"grant_types": ["authorization_code", "authorization_code"]})),
+        ("/lifetimes/access_token", json!({"lifetimes": {"access_token": 3601}})),
+        ("/lifetimes/refresh_token_idle", json!({"lifetimes": {"refresh_token_idle": 0}})),
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
         ("/jwks", json!({"jwks": public})),
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": private})),
@@ -208,12 +215,30 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": public});
     assert_eq!(operator.patch(&path, signs).await.json()["secrets"], 0);
     assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), (409, json!("no_secrets")));
+    // How its tokens live, and by which ways it comes to them.
+    let lifetimes = json!({"lifetimes": {"access_token": 60, "refresh_token": 3600}});
+    let patched = operator.patch(&path, lifetimes).await.json();
+    assert_eq!(patched["grant_types"], json!(["authorization_code", "refresh_token"]));
+    let expect =
+        json!({"access_token": 60, "id_token": null, "refresh_token": 3600, "refresh_token_idle": null});
+    assert_eq!(patched["lifetimes"], expect);
+    let body = json!({"lifetimes": {"access_token": null}, "grant_types": ["authorization_code"]});
+    let patched = operator.patch(&path, body).await.json();
+    assert_eq!(
+        (&patched["lifetimes"]["access_token"], &patched["lifetimes"]["refresh_token"]),
+        (&Value::Null, &json!(3600))
+    );
+    assert_eq!(patched["grant_types"], json!(["authorization_code"]));
+    let machine = operator.post("/applications", json!({"type": "machine"})).await.json();
+    assert!(machine["client_secret"].is_string());
+    assert_eq!(machine["application"]["grant_types"], json!(["client_credentials"]));
+    assert_eq!(machine["application"]["scopes"], json!(["organization"]));
     let spa = json!({"type": "spa", "redirect_uris": ["https://spa.test/"]});
     let spa = operator.post("/applications", spa).await.json();
     assert_eq!((&spa["client_secret"], &spa["application"]["secrets"]), (&Value::Null, &json!(0)));
 
-    let listed = operator.get("/applications?limit=2").await.json();
-    let next = format!("/applications?limit=2&cursor={}", listed["next_cursor"].as_str().unwrap());
+    let listed = operator.get("/applications?limit=3").await.json();
+    let next = format!("/applications?limit=3&cursor={}", listed["next_cursor"].as_str().unwrap());
     assert_eq!(operator.get(&next).await.json()["items"].as_array().unwrap().len(), 2);
     let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
     assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));

@@ -76,6 +76,8 @@ impl Plan<'_, '_> {
             redirect_uris: part.redirect_uris.clone(),
             initiate_login_uri: part.initiate_login_uri.clone(),
             scopes: part.scopes.clone(),
+            grant_types: part.grant_types.clone(),
+            lifetimes: part.lifetimes,
             algorithm: part.algorithm,
             audiences: part.audiences.clone(),
             organization_prompt: part.organization_prompt,

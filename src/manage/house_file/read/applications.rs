@@ -7,8 +7,8 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, ClaimShape, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
-    USUAL_SCOPES, public_key_set,
+    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage,
+    OrganizationsShape, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -23,7 +23,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
     }
-    let kind = keys.word("type", &["web", "spa", "native"]).map(|word| word.value);
+    let kind = keys.word("type", &["web", "spa", "native", "machine"]).map(|word| word.value);
     let known = kind.is_some() || !keys.is_written("type");
     let kind = kind.unwrap_or(ApplicationKind::Web);
     let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
@@ -36,7 +36,9 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         jwks,
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
-        scopes: scopes(&mut keys),
+        scopes: scopes(&mut keys, kind),
+        grant_types: grant_types(&mut keys, kind, known),
+        lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
         organization_prompt: keys
@@ -67,19 +69,14 @@ fn proof(
     known: bool,
 ) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
     let reader = keys.reader;
-    let public = kind != ApplicationKind::Web;
     let chosen = keys.word::<Method>("token_endpoint_auth_method", &values::METHODS);
     let method = match &chosen {
         Some(method) => method.value,
-        None if public => Method::None,
-        None => Method::SecretBasic,
+        None => kind.usual_authentication(),
     };
     if let Some(chosen) = &chosen
-        && public
-        && chosen.value != Method::None
+        && let Some(why) = kind.authentication_fault(chosen.value)
     {
-        let why =
-            format!("a {kind} application can keep no secret: its method is \"none\", and PKCE protects it");
         reader.refuse(chosen.at, why);
     }
     let known =
@@ -145,9 +142,9 @@ fn registered(reader: &Reader<'_>, text: &Placed<String>) -> Option<RedirectUri>
     reader.accept(text.at, uri.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
 }
 
-fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
+fn scopes(keys: &mut Keys<'_>, kind: ApplicationKind) -> Vec<String> {
     let Some(list) = keys.texts("scopes") else {
-        return USUAL_SCOPES.map(str::to_owned).to_vec();
+        return kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect();
     };
     for scope in &list.value {
         if !scope::SUPPORTED.contains(&scope.value.as_str()) {
@@ -156,6 +153,46 @@ fn scopes(keys: &mut Keys<'_>) -> Vec<String> {
         }
     }
     plain(list.value)
+}
+
+/// Where it is not `known` of what kind the application is, nothing is held against it that follows from that.
+fn grant_types(keys: &mut Keys<'_>, kind: ApplicationKind, known: bool) -> Vec<GrantType> {
+    let Some(list) = keys.texts("grant_types") else { return kind.usual_grant_types().to_vec() };
+    let mut read: Vec<GrantType> = Vec::new();
+    for text in &list.value {
+        match GrantType::from_word(&text.value) {
+            Some(one) if !known || kind.grant_types().contains(&one) => read.push(one),
+            Some(one) => keys.reader.refuse(text.at, format!("a {kind} application has no use for {one}")),
+            None => {
+                let all: Vec<_> = GrantType::ALL.iter().map(|one| one.word()).collect();
+                keys.reader.refuse(text.at, format!("must be one of {}", all.join(", ")));
+            }
+        }
+    }
+    let refreshes = read.contains(&GrantType::RefreshToken);
+    if refreshes && !read.contains(&GrantType::AuthorizationCode) {
+        keys.reader.refuse(list.at, "refresh_token needs a way to a first token: authorization_code");
+    }
+    read
+}
+
+fn lifetimes(mut keys: Keys<'_>) -> Lifetimes {
+    let lifetimes = Lifetimes {
+        access_token: seconds(&mut keys, "access_token", Lifetimes::LONGEST_TOKEN),
+        id_token: seconds(&mut keys, "id_token", Lifetimes::LONGEST_TOKEN),
+        refresh_token: seconds(&mut keys, "refresh_token", Lifetimes::LONGEST_FAMILY),
+        refresh_token_idle: seconds(&mut keys, "refresh_token_idle", Lifetimes::LONGEST_FAMILY),
+    };
+    keys.finish();
+    lifetimes
+}
+
+fn seconds(keys: &mut Keys<'_>, key: &str, most: u64) -> Option<u64> {
+    let seconds = keys.number(key, most)?;
+    if seconds == 0 {
+        keys.reader.refuse(keys.at, format!("{key} must be at least 1"));
+    }
+    Some(seconds)
 }
 
 fn algorithm(keys: &mut Keys<'_>) -> Algorithm {

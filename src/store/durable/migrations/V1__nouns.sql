@@ -522,9 +522,12 @@ CREATE TABLE upstream_sessions (
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
 
--- A token family: (session, application, organization). It begins as an authorization code.
+-- A token family: (session, application, organization). It begins as an authorization code, or by switching from
+-- another family.
 CREATE TABLE grants (
     id              TEXT PRIMARY KEY,
+    -- The family of the code that it goes back to, which may be forgotten by now: a theft ends all of them.
+    origin_id       TEXT NOT NULL,
     project_id      TEXT NOT NULL REFERENCES projects (id),
     session_id      TEXT NOT NULL REFERENCES sessions (id),
     application_id  TEXT NOT NULL REFERENCES applications (id),
@@ -534,19 +537,43 @@ CREATE TABLE grants (
     -- The epochs in which it was given: of the organization, and of the home of a delegate.
     organization_epoch BIGINT,
     home_epoch      BIGINT,
-    code_digest     BYTEA NOT NULL,
+    -- Absent: somebody switched to it.
+    code_digest     BYTEA,
     request         TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
     code_expires_at BIGINT NOT NULL,
     code_used_at    BIGINT,
     expires_at      BIGINT NOT NULL,
-    revoked_at      BIGINT
+    revoked_at      BIGINT,
+    -- Since when it outlives the session.
+    offline_since   BIGINT,
+    -- What its refresh tokens are derived of, sealed; which of them is good, since when, and until when if nobody uses it.
+    refresh_secret  BYTEA,
+    refresh_generation BIGINT,
+    refresh_rotated_at BIGINT,
+    refresh_expires_at BIGINT
 );
 CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
+CREATE INDEX grants_by_origin ON grants (origin_id);
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
+
+-- What an application was given for itself, without anybody: one access token.
+CREATE TABLE machine_grants (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    organization_id TEXT REFERENCES organizations (id),
+    -- The epoch of the organization in which it was given.
+    organization_epoch BIGINT,
+    scopes          TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    revoked_at      BIGINT
+);
+CREATE INDEX machine_grants_by_expiry ON machine_grants (expires_at);
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,

@@ -1,0 +1,175 @@
+//! An application asks for itself (RFC 6749, section 4.4), to work in an organization or in none. Nobody signs in, so
+//! there is neither an ID token nor anything to refresh: it asks again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Denied, Lifetimes, NoTokens, not_for_this_organization};
+use crate::audit;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::random::Random;
+use crate::login::Stop;
+use crate::login::issue::mint::{self, MachineMinted, MachineRequest};
+use crate::login::issue::{TRIES, claims};
+use crate::login::refusal::Refusal;
+use crate::model::application::Application;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::machine_grant::MachineGrant;
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::scope;
+use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{machine_grants, organizations};
+use crate::telemetry::names;
+use crate::web::visitor::Visitor;
+
+pub async fn issue(
+    visitor: &Visitor,
+    application: Application,
+    request: ClientCredentialsRequest,
+) -> Result<TokenAnswer, NoTokens> {
+    let id = application.id;
+    match issued(visitor, application, request).await {
+        Err(Stop::Refused(refusal)) => {
+            let refusal = Denied::Unrecorded(id, refusal).told(visitor).await.map_err(NoTokens::Failed)?;
+            Err(not_for_this_organization(&refusal).unwrap_or_else(|| Stop::Refused(refusal).into()))
+        }
+        other => Ok(other?),
+    }
+}
+
+async fn issued(
+    visitor: &Visitor,
+    application: Application,
+    request: ClientCredentialsRequest,
+) -> Result<TokenAnswer, Stop> {
+    let broker = visitor.broker();
+    let scopes = scopes(&application, &request.scopes)?;
+    let asking = Arc::new(Asking {
+        random: broker.random.clone(),
+        now: broker.now(),
+        tag: visitor.request,
+        organization: organization(&request, &scopes)?,
+        lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
+        scopes,
+        application,
+    });
+    for _ in 0..TRIES {
+        let work = Arc::clone(&asking);
+        match broker.db.write_on_snapshot(async move |tx| work.run(tx).await).await {
+            Err(StoreError::Conflict) => {}
+            outcome => {
+                let (grant, minted) = outcome??;
+                return asking.sign(visitor, &grant, &minted).await;
+            }
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+/// What it may ask for where there is no person: an organization. What means nothing here is left out.
+fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, Refusal> {
+    let invalid = |why: String| Refusal::Protocol(OAuthError::invalid_scope(why));
+    let mut granted: Vec<String> = Vec::new();
+    for one in wanted {
+        let is_organization = scope::organization(one).is_some_and(|name| name != "*");
+        if !is_organization && (one == "organization:*" || scope::SUPPORTED.contains(&one.as_str())) {
+            return Err(invalid(format!("{one} is of a person, and there is none")));
+        }
+        if !is_organization || granted.contains(one) {
+            continue;
+        }
+        if !application.settings.scopes.iter().any(|scope| scope == scope::ORGANIZATION) {
+            return Err(invalid("this application may not ask for organization".to_owned()));
+        }
+        granted.push(one.clone());
+    }
+    Ok(granted)
+}
+
+/// The organization that the parameter and the scopes agree on.
+fn organization(request: &ClientCredentialsRequest, scopes: &[String]) -> Result<Option<String>, Refusal> {
+    let by_scope = scopes.iter().filter_map(|one| scope::organization(one)).filter(|name| !name.is_empty());
+    let mut named: Vec<&str> = by_scope.chain(request.organization.as_deref()).collect();
+    named.dedup();
+    match named.as_slice() {
+        [] if scopes.is_empty() => Ok(None),
+        [] => Err(Refusal::NoOrganization),
+        [only] => Ok(Some((*only).to_owned())),
+        _ => Err(Refusal::Protocol(OAuthError::invalid_request("different organizations are asked for"))),
+    }
+}
+
+/// One token, in one transaction.
+struct Asking {
+    random: Random,
+    now: Moment,
+    tag: RequestId,
+    lifetime: Duration,
+    application: Application,
+    scopes: Vec<String>,
+    organization: Option<String>,
+}
+
+type Issued = Result<(MachineGrant, MachineMinted), Refusal>;
+
+impl Asking {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
+        let (project, application, now) = (self.application.project_id, self.application.id, self.now);
+        let organization = match &self.organization {
+            None => None,
+            Some(name) => match organizations::named(tx, project, name).await? {
+                None => return Ok(Err(Refusal::OrganizationNotAllowed)),
+                Some(found) => Some(found.id),
+            },
+        };
+        let request = MachineRequest { project, application, organization, now, epoch: None };
+        let minted = match mint::run_for_machine(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let grant = MachineGrant {
+            id: GrantId::new(&self.random, now),
+            project_id: project,
+            application_id: application,
+            organization: minted.organization.as_ref().map(|it| (it.id, it.epoch)),
+            scopes: self.scopes.clone(),
+            expires_at: now.plus(self.lifetime),
+            revoked_at: None,
+        };
+        machine_grants::insert(tx, &grant, now).await?;
+        let event = AuditEvent::new(project, "token.issued", Outcome::Granted)
+            .organization(organization)
+            .subject(grant.id)
+            .request(Some(self.tag))
+            .with("application", application.to_string())
+            .with("grant_type", "client_credentials");
+        audit::record(tx, &self.random, now, &event).await?;
+        Ok(Ok((grant, minted)))
+    }
+
+    async fn sign(
+        &self,
+        visitor: &Visitor,
+        grant: &MachineGrant,
+        minted: &MachineMinted,
+    ) -> Result<TokenAnswer, Stop> {
+        let algorithm = minted.application.settings.algorithm;
+        let keys = visitor.broker().keyring.of(grant.project_id).await?;
+        let (issuer, id, jti) = (visitor.issuer(), grant.id.to_string(), self.random.token());
+        let whose = (issuer.as_str(), id.as_str(), jti.expose());
+        let claims = claims::machine_access_token(minted, whose, &grant.scopes, (self.now, grant.expires_at));
+        let access_token = keys.signing(algorithm, self.now)?.sign_jwt("at+jwt", &claims)?;
+        names::token_issued("access_token");
+        names::signed(algorithm.name());
+        Ok(TokenAnswer {
+            access_token,
+            token_type: "Bearer",
+            expires_in: self.lifetime.as_secs(),
+            refresh_token: None,
+            id_token: None,
+            scope: grant.scopes.join(" "),
+        })
+    }
+}

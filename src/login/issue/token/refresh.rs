@@ -1,0 +1,358 @@
+//! A refresh token (RFC 6749, section 6; RFC 9700, section 4.14): each is good once and gives the next one. Whoever
+//! comes with an old one has stolen it, or was stolen from; so the whole family ends (threats H21).
+//!
+//! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
+//! they had. Neither way gives more than the family was granted, but for what the person is in the other organization.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::signing::sign;
+use super::{Denied, Granted, Lifetimes, NoTokens, invalid_grant, not_for_this_organization};
+use crate::audit;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::random::Random;
+use crate::keys::keyring::Keyring;
+use crate::keys::refresh_tokens::{self, Family, Presented};
+use crate::login::Stop;
+use crate::login::issue::mint::Minted;
+use crate::login::issue::{TRIES, mint, minting};
+use crate::login::refusal::Refusal;
+use crate::model::application::Application;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::grant::{Grant, GrantRequest, Refresh};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params;
+use crate::protocol::oauth::scope;
+use crate::protocol::oauth::token::{RefreshRequest, TokenAnswer};
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{grants, organizations, users};
+use crate::telemetry::names;
+use crate::web::reply::Fault;
+use crate::web::visitor::Visitor;
+
+type Refreshed = Result<Granted, Denied>;
+
+pub async fn refresh(
+    visitor: &Visitor,
+    application: Application,
+    request: RefreshRequest,
+) -> Result<TokenAnswer, NoTokens> {
+    let Some(presented) = refresh_tokens::read(&request.refresh_token) else {
+        let unknown = Denied::Unrecorded(application.id, unknown());
+        return Err(Stop::from(unknown.told(visitor).await.map_err(NoTokens::Failed)?).into());
+    };
+    let broker = visitor.broker();
+    let work = Refreshing {
+        keyring: broker.keyring.clone(),
+        random: broker.random.clone(),
+        now: broker.now(),
+        grace: Duration::from_secs(broker.config.tokens.refresh_grace),
+        tag: visitor.request,
+        lifetimes: Lifetimes::of(visitor, &application.settings),
+        application,
+        presented,
+        request,
+    };
+    let work = Arc::new(work);
+    match refreshed(visitor, &work).await.map_err(NoTokens::Failed)? {
+        Ok(granted) => Ok(sign(visitor, &granted).await?),
+        Err(denied) => {
+            let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
+            Err(work.told(visitor, refusal))
+        }
+    }
+}
+
+/// Whoever loses against another transaction looks again: by then the token is used, and they are told its successor.
+async fn refreshed(visitor: &Visitor, work: &Arc<Refreshing>) -> Result<Refreshed, Fault> {
+    for _ in 0..TRIES {
+        let work = Arc::clone(work);
+        match visitor.broker().db.write_on_snapshot(async move |tx| work.run(tx).await).await {
+            Err(Fault::Store(StoreError::Conflict)) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+fn unknown() -> Refusal {
+    invalid_grant("the refresh token is unknown or has run out")
+}
+
+/// One refresh, in one transaction.
+struct Refreshing {
+    keyring: Keyring,
+    random: Random,
+    now: Moment,
+    grace: Duration,
+    tag: RequestId,
+    lifetimes: Lifetimes,
+    application: Application,
+    presented: Presented,
+    request: RefreshRequest,
+}
+
+/// A family, and where it stands.
+struct Found {
+    grant: Grant,
+    refresh: Refresh,
+    family: Family,
+}
+
+impl Refreshing {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Refreshed, Fault> {
+        let Some(found) = self.found(tx).await? else { return Ok(Err(self.unrecorded(unknown()))) };
+        if found.grant.application_id != self.application.id {
+            return Ok(Err(self.stolen(tx, &found.grant, "presented by another application").await?));
+        }
+        if found.grant.revoked_at.is_some() {
+            return Ok(Err(self.unrecorded(invalid_grant("the refresh token was revoked"))));
+        }
+        if self.now >= found.refresh.expires_at || self.now >= found.grant.expires_at {
+            return Ok(Err(self.unrecorded(unknown())));
+        }
+        match self.presented.generation.cmp(&found.refresh.generation) {
+            std::cmp::Ordering::Equal => self.newest(tx, found).await,
+            std::cmp::Ordering::Less => self.older(tx, found).await,
+            // What the store has forgotten since, because somebody restored an old one.
+            std::cmp::Ordering::Greater => Ok(Err(self.unrecorded(unknown()))),
+        }
+    }
+
+    /// The family that gave out what is presented.
+    async fn found(&self, tx: &mut Tx<'_>) -> Result<Option<Found>, Fault> {
+        let grant = grants::by_id(tx, self.presented.grant).await?;
+        let Some(mut grant) = grant.filter(|grant| grant.project_id == self.application.project_id) else {
+            return Ok(None);
+        };
+        let Some(refresh) = grant.refresh.take() else { return Ok(None) };
+        let family = Family::open(&self.keyring, grant.id, &refresh.secret)?;
+        Ok(family.made(&self.presented).then_some(Found { grant, refresh, family }))
+    }
+
+    async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
+        let scopes = match self.scopes(&found.grant) {
+            Ok(scopes) => scopes,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        match &self.request.organization {
+            Some(name) => match self.choice(tx, &found.grant, name).await? {
+                Err(refusal) => Ok(Err(self.unrecorded(refusal))),
+                Ok(choice) if found.grant.organization != Some(choice.organization) => {
+                    self.switched(tx, &found, &choice, scopes).await
+                }
+                Ok(_) => self.goes_on(tx, found, scopes, false).await,
+            },
+            None => self.goes_on(tx, found, scopes, false).await,
+        }
+    }
+
+    /// The same family: one generation on, or `again` to where it has just gone.
+    async fn goes_on(
+        &self,
+        tx: &mut Tx<'_>,
+        found: Found,
+        scopes: Vec<String>,
+        again: bool,
+    ) -> Result<Refreshed, Fault> {
+        let Found { grant, family, .. } = found;
+        let request = mint::Request { scopes, ..minting(&grant, self.now) };
+        let minted = match mint::run(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        let (generation, idle) = (self.presented.generation, self.idle_until(&grant));
+        if !again && !grants::rotate(tx, grant.id, generation, idle, self.now).await? {
+            return Err(StoreError::Conflict.into());
+        }
+        self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
+        let (scopes, refresh_token) = (request.scopes, Some(family.token(generation + 1)));
+        Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
+    }
+
+    /// When the next refresh token runs out unless it is used.
+    fn idle_until(&self, grant: &Grant) -> Moment {
+        self.now.plus(self.lifetimes.idle).min(grant.expires_at)
+    }
+
+    /// Used before: just now, by somebody whose answer may have got lost, or it is a theft.
+    async fn older(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
+        let (id, since) = (found.grant.id, self.now.minus(self.grace));
+        if !grants::was_just_rotated(tx, id, self.presented.generation, since).await? {
+            return Ok(Err(self.stolen(tx, &found.grant, "used before").await?));
+        }
+        if self.request.organization.is_some() {
+            let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
+            return Ok(Err(self.unrecorded(used)));
+        }
+        match self.scopes(&found.grant) {
+            Ok(scopes) => self.goes_on(tx, found, scopes, true).await,
+            Err(refusal) => Ok(Err(self.unrecorded(refusal))),
+        }
+    }
+
+    /// A family of its own for another organization, on the same sign-in and no longer than this one.
+    async fn switched(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &Found,
+        choice: &Choice,
+        scopes: Vec<String>,
+    ) -> Result<Refreshed, Fault> {
+        let old = &found.grant;
+        let context = choice.context();
+        let request =
+            mint::Request { context, epochs: None, scopes: unnamed(&scopes), ..minting(old, self.now) };
+        let minted = match mint::run(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+        };
+        // Whoever ends the family meanwhile ends what comes of it too. After the organizations, as everybody locks.
+        tx.lock(Lock::Exclusive, "grants", &old.id.to_string()).await?;
+        let id = GrantId::new(&self.random, self.now);
+        let (family, secret) = Family::new(&self.keyring, &self.random, id);
+        let idle = self.idle_until(old);
+        let grant = Grant {
+            id,
+            organization: context.organization(),
+            delegation: context.delegation(),
+            epochs: minted.epochs(),
+            request: GrantRequest {
+                redirect_uri: None,
+                code_challenge: None,
+                nonce: None,
+                scopes: unnamed(&old.request.scopes),
+                login: old.request.login.clone(),
+            },
+            code_expires_at: self.now,
+            refresh: Some(Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle }),
+            ..old.clone()
+        };
+        grants::insert(tx, &grant, None, self.now).await?;
+        if self.request.replace {
+            grants::revoke(tx, old.id, self.now).await?;
+            names::family_ended("replaced");
+        }
+        let (from, replaced) = (old.id.to_string(), self.request.replace);
+        self.record(tx, "token.organization_switched", &grant, &minted, |event| {
+            event.with("from", from).with("replaced", replaced)
+        })
+        .await?;
+        let refresh_token = Some(family.token(0));
+        Ok(Ok(Granted { grant, minted, scopes: request.scopes, is_first: false, refresh_token }))
+    }
+
+    /// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
+    async fn choice(
+        &self,
+        tx: &mut Tx<'_>,
+        grant: &Grant,
+        name: &str,
+    ) -> Result<Result<Choice, Refusal>, StoreError> {
+        let project = grant.project_id;
+        let organization = organizations::named(tx, project, name).await?;
+        let user = users::by_id(tx, project, grant.user_id).await?;
+        let (Some(organization), Some(user)) = (organization, user) else {
+            return Ok(Err(Refusal::OrganizationNotAllowed));
+        };
+        let choice = choices::to(tx, &user, organization.id, self.now).await?;
+        Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
+    }
+
+    /// All that the family was granted, or less (RFC 6749, section 6).
+    fn scopes(&self, grant: &Grant) -> Result<Vec<String>, Refusal> {
+        let granted = &grant.request.scopes;
+        let Some(wanted) = &self.request.scopes else { return Ok(granted.clone()) };
+        if wanted.iter().any(|one| !granted.contains(one)) {
+            let why = "scope goes beyond what was granted";
+            return Err(Refusal::Protocol(OAuthError::invalid_scope(why)));
+        }
+        Ok(granted.iter().filter(|one| wanted.contains(one)).cloned().collect())
+    }
+
+    /// Ends the family, and every one that was switched to or from, for nobody can tell the thief from the owner.
+    async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, why: &'static str) -> Result<Denied, StoreError> {
+        let used = invalid_grant("the refresh token was used before");
+        if grants::revoke_of_origin(tx, grant.origin, self.now).await? == 0 {
+            return Ok(self.unrecorded(used));
+        }
+        names::login_refused(used.name());
+        names::family_ended("reused");
+        let event = AuditEvent::new(grant.project_id, "token.refresh_reused", Outcome::Refused)
+            .organization(grant.organization)
+            .subject(grant.id)
+            .request(Some(self.tag))
+            .reason(used.name())
+            .with("why", why)
+            .with("application", self.application.id.to_string())
+            .with("user", grant.user_id.to_string());
+        audit::record(tx, &self.random, self.now, &event).await?;
+        Ok(Denied::Recorded(used))
+    }
+
+    async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        action: &'static str,
+        grant: &Grant,
+        minted: &Minted,
+        more: impl FnOnce(AuditEvent) -> AuditEvent,
+    ) -> Result<(), StoreError> {
+        let event = AuditEvent::new(grant.project_id, action, Outcome::Granted)
+            .organization(grant.organization)
+            .actor(grant.user_id)
+            .subject(grant.id)
+            .request(Some(self.tag));
+        audit::record(tx, &self.random, self.now, &more(minted.describe(event))).await
+    }
+
+    fn unrecorded(&self, refusal: Refusal) -> Denied {
+        Denied::Unrecorded(self.application.id, refusal)
+    }
+
+    /// The protocol's words. Whoever switches is told what they could do about it; whoever does not has to sign in anew,
+    /// whatever it is.
+    fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
+        let Some(name) = &self.request.organization else { return plainly(refusal) };
+        let error = match refusal {
+            Refusal::SsoRequired
+            | Refusal::MethodNotAllowed
+            | Refusal::DelegationNotAccepted
+            | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
+            Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
+            other => {
+                return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
+            }
+        };
+        NoTokens::Refused { error, login_url: self.login_url(visitor, name) }
+    }
+
+    /// Where the application begins a login that somebody else wants (OpenID Connect Core, section 4).
+    fn login_url(&self, visitor: &Visitor, organization: &str) -> Option<String> {
+        let uri = self.application.settings.initiate_login_uri.as_ref()?;
+        let issuer = visitor.issuer();
+        Some(params::append(uri.as_str(), [("iss", issuer.as_str()), ("organization", organization)]))
+    }
+}
+
+/// Who acts for none where one is needed may name one; whatever else it is makes the grant invalid.
+fn plainly(refusal: Refusal) -> NoTokens {
+    let needed = Some(&refusal).filter(|refusal| **refusal == Refusal::NoOrganization);
+    needed.and_then(not_for_this_organization).unwrap_or_else(|| Stop::Refused(refusal).into())
+}
+
+/// Scopes that name the organization which was left name none any more.
+fn unnamed(scopes: &[String]) -> Vec<String> {
+    let mut unnamed: Vec<String> = Vec::new();
+    for one in scopes {
+        let named = scope::organization(one).is_some_and(|name| !name.is_empty() && name != "*");
+        let one = if named { scope::ORGANIZATION } else { one.as_str() };
+        if !unnamed.iter().any(|known| known == one) {
+            unnamed.push(one.to_owned());
+        }
+    }
+    unnamed
+}

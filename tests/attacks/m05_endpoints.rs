@@ -1,0 +1,211 @@
+//! M05: every endpoint that takes a token, tried with every token that it does not take.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use behalf::protocol::jose::{Algorithm, SigningKey};
+
+use crate::house::application::{Application, Ask, Person, Proof};
+use crate::house::broker::{House, RP1_SECRET};
+use crate::house::visitor::{Answer, Visitor};
+
+/// Where something is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    UserInfo,
+    Api,
+    Refresh,
+    Code,
+    Introspection,
+    Revocation,
+}
+
+const DOORS: [Door; 6] =
+    [Door::UserInfo, Door::Api, Door::Refresh, Door::Code, Door::Introspection, Door::Revocation];
+
+impl Door {
+    async fn takes(self, house: &House, by: &Application, ask: &Ask, token: &str) -> Answer {
+        match self {
+            Self::UserInfo => by.userinfo(token).await,
+            Self::Api => {
+                let url = format!("{}/api/v1/session", house.url);
+                let bearer = format!("Bearer {token}");
+                Visitor::arrives().request(Method::GET, &url, |ask| ask.header("Authorization", bearer)).await
+            }
+            Self::Refresh => by.refreshes(token).send().await,
+            Self::Code => ask.redemption(token).send().await,
+            Self::Introspection => by.posts("/introspect", &[("token", token)]).send().await,
+            Self::Revocation => by.posts("/revoke", &[("token", token)]).send().await,
+        }
+    }
+
+    /// What this door says to what it does not take.
+    fn refuses(self, answer: &Answer, what: &str) {
+        let told = format!("{self:?} {what}: {} {}", answer.status, answer.body);
+        match self {
+            Self::UserInfo => assert_eq!(answer.status, 401, "{told}"),
+            Self::Api => assert_eq!(answer.status, 401, "{told}"),
+            Self::Refresh | Self::Code => {
+                assert_eq!(answer.status, 400, "{told}");
+                assert_eq!(answer.json()["error"], json!("invalid_grant"), "{told}");
+            }
+            Self::Introspection => {
+                assert_eq!(answer.status, 200, "{told}");
+                assert_eq!(answer.json(), json!({ "active": false }), "{told}");
+            }
+            Self::Revocation if what == "an ID token" || what == "a JWT for us" => {
+                assert_eq!(answer.json()["error"], json!("unsupported_token_type"), "{told}");
+            }
+            Self::Revocation => {
+                assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""), "{told}")
+            }
+        }
+    }
+}
+
+async fn own_key(house: &House) -> std::sync::Arc<SigningKey> {
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    let keys = house.broker.keyring.of(project.parse().unwrap()).await.unwrap();
+    std::sync::Arc::clone(keys.signing(Algorithm::RS256, house.clock.now()).unwrap())
+}
+
+#[tokio::test]
+async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let mut con = Person::new("con@a.test");
+    let arrival = con.follows(&ask).await;
+    let answer = ask.redemption(&arrival.code()).send().await;
+    let id_token = answer.json()["id_token"].as_str().unwrap().to_owned();
+    let tokens = ask.reads(&answer).await;
+    let unused = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let code = con.follows(&unused).await.code();
+    let key = own_key(&house).await;
+    let now = house.clock.now().seconds();
+    let mut late = tokens.access.clone();
+    late["exp"] = json!(now - 1);
+    let mut foreign = tokens.access.clone();
+    foreign["iss"] = json!(format!("{}/p/second", house.url));
+    let common = json!({ "iss": house.url, "aud": house.url, "iat": now, "exp": now + 60, "jti": "x",
+        "sub": tokens.access["sub"], "grant_id": tokens.access["grant_id"], "scope": "openid",
+        "events": { "http://schemas.openid.net/event/backchannel-logout": {} } });
+    let typed = |typ: &str, claims: &Value| key.sign_jwt(typ, claims).unwrap();
+    let client = SigningKey::generate(Algorithm::ES256, "own").unwrap();
+    let assertion =
+        json!({ "iss": "rp1", "sub": "rp1", "aud": house.url, "iat": now, "exp": now + 60, "jti": "y" });
+    let signed = rp1.posts("/introspect", &[("token", &tokens.access_token)]);
+    let signed = signed.accepts("application/token-introspection+jwt").send().await;
+    assert_eq!(signed.status, 200);
+    let own = |door: &[Door]| door.to_vec();
+    let access = own(&[Door::UserInfo, Door::Introspection, Door::Revocation]);
+    let kinds: Vec<(&str, String, Vec<Door>)> = vec![
+        ("an access token", tokens.access_token.clone(), access),
+        (
+            "a refresh token",
+            tokens.refresh().to_owned(),
+            own(&[Door::Refresh, Door::Introspection, Door::Revocation]),
+        ),
+        ("an ID token", id_token, own(&[])),
+        // Burnt by whoever tries it, so it is good at its own door alone.
+        ("a code", code.clone(), own(&[Door::Code])),
+        ("a JWT for us", typed("JWT", &common), own(&[])),
+        ("a logout token", typed("logout+jwt", &common), own(&[])),
+        ("a signed request", typed("oauth-authz-req+jwt", &common), own(&[])),
+        ("an introspection answer", signed.body, own(&[])),
+        ("an unlabelled JWT", typed("", &common), own(&[])),
+        ("a client assertion", client.sign_jwt("JWT", &assertion).unwrap(), own(&[])),
+        ("a client's forgery", client.sign_jwt("at+jwt", &tokens.access).unwrap(), own(&[])),
+        ("an access token that has run out", typed("at+jwt", &late), own(&[])),
+        ("another issuer's access token", typed("at+jwt", &foreign), own(&[])),
+        ("a client secret", RP1_SECRET.to_owned(), own(&[])),
+        ("a grant's id", tokens.access["grant_id"].as_str().unwrap().to_owned(), own(&[])),
+        ("a session's id", tokens.id["sid"].as_str().unwrap().to_owned(), own(&[])),
+        ("garbage", "garbage".to_owned(), own(&[])),
+    ];
+    let mut cells = 0;
+    for (what, token, good) in &kinds {
+        for door in DOORS.into_iter().filter(|door| !good.contains(door)) {
+            let before = house.before().await;
+            door.refuses(&door.takes(&house, &rp1, &ask, token).await, what);
+            house.unchanged(&before).await;
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, DOORS.len() * kinds.len() - 7);
+    // And what is for them, they take: nothing of all that has cost anybody anything.
+    assert_eq!(unused.redemption(&code).send().await.status, 200);
+    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);
+    for token in [&tokens.access_token, tokens.refresh()] {
+        let told = rp1.posts("/introspect", &[("token", token)]).send().await;
+        assert_eq!(told.json()["active"], json!(true), "{}", told.body);
+    }
+    assert_eq!(rp1.refreshes(tokens.refresh()).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn m05_another_application_learns_nothing_and_ends_nothing() {
+    let house = House::opens().await;
+    house.provision(&format!("{}{API}", house.file)).await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    let stranger = Application::new(&house, "stranger", Proof::Basic(RP1_SECRET.into()));
+    for token in [&tokens.access_token, tokens.refresh()] {
+        let before = house.before().await;
+        let answer = stranger.posts("/introspect", &[("token", token)]).send().await;
+        assert_eq!(answer.json(), json!({ "active": false }));
+        for by in [&stranger, &Application::rp2(&house)] {
+            let answer = by.posts("/revoke", &[("token", token)]).send().await;
+            assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
+        }
+        house.unchanged(&before).await;
+        assert!(house.events_since(&before).await.is_empty());
+    }
+    // Neither does who cannot prove who it is.
+    let before = house.before().await;
+    let answer =
+        Application::rp2(&house).posts("/introspect", &[("token", &tokens.access_token)]).send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (401, json!("invalid_client")));
+    house.refused(&before, "invalid_client").await;
+    let nobody = rp1.clone().proving(Proof::Basic("wrong".into()));
+    for path in ["/introspect", "/revoke"] {
+        let before = house.before().await;
+        let answer = nobody.posts(path, &[("token", &tokens.access_token)]).send().await;
+        assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (401, json!("invalid_client")));
+        assert!(answer.header("www-authenticate").unwrap().starts_with("Basic"));
+        house.refused(&before, "invalid_client").await;
+    }
+    // Whom a token is for may know it, and end nothing.
+    let api = Application::new(&house, "https://api.crm.test", Proof::Basic(RP1_SECRET.into()));
+    let crm = Application::new(&house, "crm", Proof::Basic(RP1_SECRET.into()));
+    let ask = crm.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    let told = api.posts("/introspect", &[("token", &tokens.access_token)]).send().await.json();
+    assert_eq!((&told["active"], &told["client_id"]), (&json!(true), &json!("crm")));
+    let told = api.posts("/introspect", &[("token", tokens.refresh())]).send().await.json();
+    assert_eq!(told, json!({ "active": false }), "a refresh token is its owner's alone");
+    assert_eq!(api.posts("/revoke", &[("token", &tokens.access_token)]).send().await.status, 200);
+    assert_eq!(crm.userinfo(&tokens.access_token).await.status, 200);
+}
+
+const API: &str = r#"
+[application.stranger]
+type = "web"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://stranger.test/callback"]
+
+[application.crm]
+type = "web"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://crm.test/callback"]
+audiences = ["https://api.crm.test"]
+scopes = ["openid", "profile", "email", "organization", "organizations", "roles", "permissions"]
+
+[application."https://api.crm.test"]
+type = "web"
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = []
+"#;

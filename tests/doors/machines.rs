@@ -1,0 +1,178 @@
+//! An application that asks for itself: nobody signs in, and what it gets is bound to an organization or to none.
+
+use behalf::protocol::jose::{Algorithm, JwkSet, Jws, Typ};
+use serde_json::{Value, json};
+
+use crate::house::application::{Application, Proof, Redemption};
+use crate::house::broker::{Engine, House, RP1_SECRET};
+use crate::house::visitor::{Answer, Visitor};
+
+const MACHINES: &str = r#"
+[application.robot]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+audiences = ["https://api.crm.test"]
+organizations = ["org-a", "org-c"]
+
+[application.bound]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+organization_usage = "require"
+
+[application.free]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+organization_usage = "deny"
+"#;
+
+async fn house_on(engine: Engine) -> House {
+    let house = House::on(engine).await;
+    house.provision(&format!("{}{MACHINES}", house.file)).await;
+    house
+}
+
+fn machine(house: &House, client_id: &str) -> Application {
+    Application::new(house, client_id, Proof::Basic(RP1_SECRET.to_owned()))
+}
+
+fn asks(application: &Application, fields: &[(&str, &str)]) -> Redemption {
+    application.posts("/token", &[&[("grant_type", "client_credentials")], fields].concat())
+}
+
+async fn claims(house: &House, answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let keys = Visitor::arrives().get(&format!("{}/jwks.json", house.url)).await;
+    let keys = JwkSet::parse(keys.body.as_bytes()).unwrap();
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    let jws = Jws::parse(&token).unwrap();
+    let payload = jws.verify_bytes(&keys, &[Algorithm::RS256], Typ::ACCESS_TOKEN).unwrap();
+    serde_json::from_slice(payload.get()).unwrap()
+}
+
+async fn introspects(application: &Application, answer: &Answer) -> Value {
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    application.posts("/introspect", &[("token", &token)]).send().await.json()
+}
+
+#[tokio::test]
+async fn a_machine_gets_a_token_for_the_organization_that_it_names() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = house_on(engine).await;
+        let (a, robot) = (house.organization("org-a").await, machine(&house, "robot"));
+        for fields in [
+            &[("organization", "org-a")][..],
+            &[("organization", &a)],
+            &[("organization_id", &a)],
+            &[("scope", "organization:org-a")],
+            &[("scope", "organization"), ("organization", "org-a")],
+        ] {
+            let before = house.before().await;
+            let answer = asks(&robot, fields).send().await;
+            let told = claims(&house, &answer).await;
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            assert_eq!((&told["sub"], &told["client_id"]), (&json!("robot"), &json!("robot")));
+            assert_eq!((&told["org_id"], &told["org_name"]), (&json!(a), &json!("org-a")));
+            assert_eq!(told["aud"], json!(["https://api.crm.test", house.url]));
+            for name in ["sid", "auth_time", "acr", "amr", "email", "roles", "home_org_id", "nonce"] {
+                assert!(told.get(name).is_none(), "{name}");
+            }
+            let body = answer.json();
+            assert!(body.get("id_token").is_none() && body.get("refresh_token").is_none(), "{body}");
+            let events = house.events_since(&before).await;
+            assert_eq!((events.len(), events[0].action.as_str()), (1, "token.issued"));
+            assert_eq!(events[0].organization.as_deref(), Some(a.as_str()));
+            let live = introspects(&robot, &answer).await;
+            assert_eq!(
+                (&live["active"], &live["sub"], &live["org_id"]),
+                (&json!(true), &json!("robot"), &json!(a))
+            );
+            assert_eq!((&live["exp"], &live["jti"]), (&told["exp"], &told["jti"]));
+        }
+        let told = claims(&house, &asks(&robot, &[]).send().await).await;
+        assert!(told.get("org_id").is_none(), "for none where it names none");
+    }
+}
+
+#[tokio::test]
+async fn c21_a_machine_works_where_it_is_allowed_and_nowhere_else() {
+    let house = house_on(Engine::Sqlite).await;
+    let (robot, bound, free) = (machine(&house, "robot"), machine(&house, "bound"), machine(&house, "free"));
+    let not = ("access_denied", "organization_not_allowed");
+    let choose = ("organization_selection_required", "no_organization");
+    let one = |error| (error, error);
+    let cases: Vec<(&Application, Vec<(&str, &str)>, (&str, &str))> = vec![
+        (&robot, vec![("organization", "org-b")], ("access_denied", "application_not_allowed")),
+        (&robot, vec![("organization", "nobody")], not),
+        (&robot, vec![("organization", "ORG-A")], not),
+        (&robot, vec![("scope", "organization:org-b")], ("access_denied", "application_not_allowed")),
+        (&free, vec![("organization", "org-a")], not),
+        (&bound, vec![], choose),
+        (&robot, vec![("scope", "organization")], choose),
+        (&robot, vec![("organization", "org-a"), ("scope", "organization:org-c")], one("invalid_request")),
+        (&robot, vec![("scope", "organization:org-a organization:org-c")], one("invalid_request")),
+        (&robot, vec![("organization_id", "org-a")], one("invalid_request")),
+        (&robot, vec![("scope", "openid")], one("invalid_scope")),
+        (&robot, vec![("scope", "offline_access")], one("invalid_scope")),
+        (&robot, vec![("scope", "roles permissions")], one("invalid_scope")),
+        (&robot, vec![("scope", "organization:*")], one("invalid_scope")),
+        (&robot, vec![("scope", "organizations")], one("invalid_scope")),
+    ];
+    for (application, fields, (error, reason)) in cases {
+        let before = house.before().await;
+        let answer = asks(application, &fields).send().await;
+        assert_eq!(answer.json()["error"], json!(error), "{fields:?}: {}", answer.body);
+        let status = if error.starts_with("invalid") { 400 } else { 403 };
+        assert_eq!(answer.status, status, "{fields:?}");
+        house.refused(&before, reason).await;
+    }
+    // A web application does not unless it is allowed to, and nobody does without a proof.
+    let rp1 = Application::rp1(&house);
+    for (wrong, error) in [
+        (rp1.clone(), "unauthorized_client"),
+        (Application::rp2(&house), "unauthorized_client"),
+        (robot.clone().proving(Proof::Nothing), "invalid_client"),
+        (robot.clone().proving(Proof::Post(RP1_SECRET.into())), "invalid_client"),
+        (robot.clone().proving(Proof::Basic("wrong".into())), "invalid_client"),
+    ] {
+        let before = house.before().await;
+        let answer = asks(&wrong, &[("organization", "org-a")]).send().await;
+        assert_eq!(answer.json()["error"], json!(error), "{}", answer.body);
+        house.refused(&before, error).await;
+    }
+    // And a machine sends nobody to sign in.
+    let answer = Visitor::arrives().get(&robot.asks().url()).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (400, None));
+}
+
+#[tokio::test]
+async fn s0_30_a_machines_token_ends_with_whatever_it_stands_on() {
+    for end in [
+        "UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-a'",
+        "UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-a'",
+        "DELETE FROM application_organizations",
+        "UPDATE machine_grants SET revoked_at = 1",
+    ] {
+        let house = house_on(Engine::Sqlite).await;
+        let robot = machine(&house, "robot");
+        let answer = asks(&robot, &[("organization", "org-a")]).send().await;
+        assert_eq!(introspects(&robot, &answer).await["active"], json!(true));
+        assert!(house.execute(end).await >= 1, "{end}");
+        assert_eq!(introspects(&robot, &answer).await, json!({ "active": false }), "{end}");
+    }
+    let house = house_on(Engine::Sqlite).await;
+    let (robot, bound) = (machine(&house, "robot"), machine(&house, "bound"));
+    let answer = asks(&robot, &[("organization", "org-a")]).send().await;
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(introspects(&bound, &answer).await, json!({ "active": false }), "another machine's");
+    assert_eq!(bound.posts("/revoke", &[("token", &token)]).send().await.status, 200);
+    assert_eq!(introspects(&robot, &answer).await["active"], json!(true));
+    assert_eq!(robot.userinfo(&token).await.status, 401, "it is nobody");
+    let before = house.before().await;
+    assert_eq!(robot.posts("/revoke", &[("token", &token)]).send().await.status, 200);
+    let events = house.events_since(&before).await;
+    assert_eq!((events.len(), events[0].action.as_str()), (1, "token.revoked"));
+    assert_eq!(introspects(&robot, &answer).await, json!({ "active": false }));
+    let other = asks(&robot, &[("organization", "org-a")]).send().await;
+    house.turn_clock(301);
+    assert_eq!(introspects(&robot, &other).await, json!({ "active": false }));
+}
