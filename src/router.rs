@@ -74,7 +74,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/trial/{flow}/returned", by(GET, get(trial::pages::take_up)))
         .route("/invitations/{token}", get(invited::pages::look).post(invited::pages::begin))
         .route(invited::ACCEPTED, by(GET, get(invited::pages::accepted)))
-        .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
+        .route("/logout", by(GET_AND_POST, get(leave::pages::ask).post(leave::pages::leave)))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
 }

@@ -46,6 +46,8 @@ pub enum Refusal {
     AssertionRefused(&'static str),
     /// An answer to a sign-out failed this check: nobody knows whether the identity provider did it.
     SignOutUnconfirmed(&'static str),
+    /// A request to sign out failed this check: nobody is signed out by it, and nobody sent back.
+    SignOutRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
     NotExpected,
@@ -108,7 +110,8 @@ impl Refusal {
             Self::IdpUnusable(why)
             | Self::IdpAnswerInvalid(why)
             | Self::AssertionRefused(why)
-            | Self::SignOutUnconfirmed(why) => why,
+            | Self::SignOutUnconfirmed(why)
+            | Self::SignOutRefused(why) => why,
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -218,6 +221,7 @@ impl Refusal {
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
+            Self::SignOutRefused(_) => (StatusCode::BAD_REQUEST, P::SignOutRefused),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
             Self::InvitationUnknown => (StatusCode::NOT_FOUND, P::InvitationOver),
@@ -253,6 +257,7 @@ impl Refusal {
             Self::UnknownApplication
             | Self::BadRedirectUri
             | Self::BadRequest(_)
+            | Self::SignOutRefused(_)
             | Self::FlowExpired
             | Self::ForeignForm
             | Self::InvitationUnknown

@@ -8,6 +8,7 @@ use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
+    SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -90,6 +91,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             jwks: None,
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
+            sign_out: SignOutSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),
             algorithm,
             audiences: Vec::new(),

@@ -5,6 +5,7 @@ mod by_hand;
 mod configuration;
 mod connection_return;
 mod keys;
+mod logouts;
 mod mails;
 mod operation;
 mod provisioning;

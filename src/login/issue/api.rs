@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::TRIES;
+use super::entered;
 use super::claims::{self, Occasion};
 use super::client;
 use super::mint::{self, Minted};
@@ -176,6 +177,7 @@ impl Redeem {
             .request(Some(self.tag));
         match outcome {
             Ok(minted) => {
+                entered(tx, &grant, &minted, self.now).await?;
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 Ok(Ok((grant, minted)))
             }

@@ -15,7 +15,7 @@ use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, OrganizationPrompt, OrganizationUsage,
-    USUAL_SCOPES,
+    SignOutSettings, USUAL_SCOPES,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -44,6 +44,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         jwks: None,
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
+        sign_out: SignOutSettings::default(),
         scopes: USUAL_SCOPES.map(str::to_owned).to_vec(),
         algorithm: Algorithm::RS256,
         audiences: Vec::new(),

@@ -13,7 +13,9 @@ use crate::foundation::email::Email;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::{Digest, Secret};
 use crate::manage::role_rules::Wanted;
-use crate::model::application::{ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage};
+use crate::model::application::{
+    ApplicationKind, ClaimShape, OrganizationPrompt, OrganizationUsage, SignOutSettings,
+};
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
     Preset, RequestSettings, SamlPreset, Subject, Wants,
@@ -194,6 +196,7 @@ pub struct ApplicationPart {
     pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
+    pub sign_out: SignOutSettings,
     pub scopes: Vec<String>,
     pub algorithm: Algorithm,
     pub audiences: Vec<String>,

@@ -58,6 +58,8 @@ pub enum Typ {
 impl Typ {
     /// RFC 9068, section 2.1.
     pub const ACCESS_TOKEN: Self = Self::Exactly("at+jwt");
+    /// OpenID Connect Back-Channel Logout 1.0, section 2.4.
+    pub const LOGOUT_TOKEN: Self = Self::Exactly("logout+jwt");
 
     /// Media types compare without case and without `application/` (RFC 7515, section 4.1.9).
     fn admits(self, typ: Option<&str>) -> bool {

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod invitations;
 mod known;
+pub mod logout_notices;
 pub mod mails;
 pub mod memberships;
 pub mod metadata_reads;
@@ -34,6 +35,7 @@ pub mod roles;
 pub mod routing;
 pub mod saml_keys;
 pub mod sessions;
+pub mod sign_outs;
 pub mod signing_keys;
 pub mod standing;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId};
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
@@ -240,6 +240,16 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<bool, St
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
+/// Ends all that somebody has. Those that were alive until now.
+pub async fn end_of_user(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: Moment,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
+    tx.all(sql, params![user, now]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Forgets some sessions that ran out before `before`, with the token families that hang on them; zero when there
 /// are no more.
 pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
@@ -248,6 +258,7 @@ pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     for row in &rows {
         let id: SessionId = row.get(0)?;
         tx.execute("DELETE FROM grants WHERE session_id = $1", params![id]).await?;
+        tx.execute("DELETE FROM session_applications WHERE session_id = $1", params![id]).await?;
         tx.execute("DELETE FROM upstream_sessions WHERE session_id = $1", params![id]).await?;
         tx.execute("DELETE FROM sessions WHERE id = $1", params![id]).await?;
     }

@@ -8,11 +8,11 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, ClaimShape, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
-    USUAL_SCOPES, public_key_set,
+    SignOutSettings, USUAL_SCOPES, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
-use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
 /// 32 characters hold at least 128 bits of chance, as a digest without a salt needs.
@@ -34,8 +34,9 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         authentication,
         secrets,
         jwks,
-        redirect_uris: redirect_uris(&mut keys),
+        redirect_uris: redirect_uris(&mut keys, "redirect_uris"),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
+        sign_out: sign_out(&mut keys),
         scopes: scopes(&mut keys),
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
@@ -125,8 +126,25 @@ fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json:
     reader.accept(at, public_key_set(text.as_bytes()))
 }
 
-fn redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
-    let Some(list) = keys.texts("redirect_uris") else { return Vec::new() };
+fn sign_out(keys: &mut Keys<'_>) -> SignOutSettings {
+    SignOutSettings {
+        post_logout_redirect_uris: redirect_uris(keys, "post_logout_redirect_uris"),
+        backchannel_logout_uri: web_address(keys, "backchannel_logout_uri"),
+        backchannel_logout_session_required: keys.flag("backchannel_logout_session_required", false),
+        frontchannel_logout_uri: web_address(keys, "frontchannel_logout_uri"),
+        frontchannel_logout_session_required: keys.flag("frontchannel_logout_session_required", false),
+    }
+}
+
+fn web_address(keys: &mut Keys<'_>, key: &'static str) -> Option<WebAddress> {
+    let text = keys.text(key)?;
+    let address = WebAddress::register(&text.value);
+    let told = address.map_err(|error| format!("{:?} cannot be registered: {error}", text.value));
+    keys.reader.accept(text.at, told)
+}
+
+fn redirect_uris(keys: &mut Keys<'_>, key: &'static str) -> Vec<RedirectUri> {
+    let Some(list) = keys.texts(key) else { return Vec::new() };
     list.value.iter().filter_map(|text| registered(keys.reader, text)).collect()
 }
 

@@ -548,6 +548,58 @@ CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
+-- Which applications got tokens in which session: they are told when it ends. Empty where nobody is acted for, where no
+-- delegation lets them, and where it is nobody's.
+CREATE TABLE session_applications (
+    session_id      TEXT NOT NULL REFERENCES sessions (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    user_id         TEXT NOT NULL REFERENCES users (id),
+    organization_id TEXT NOT NULL,
+    delegation_id   TEXT NOT NULL,
+    -- The organization whose people may act by the delegation.
+    home_id         TEXT NOT NULL,
+    since           BIGINT NOT NULL,
+    PRIMARY KEY (session_id, application_id, organization_id, delegation_id)
+);
+CREATE INDEX session_applications_by_user ON session_applications (user_id);
+CREATE INDEX session_applications_by_organization ON session_applications (organization_id) WHERE organization_id <> '';
+CREATE INDEX session_applications_by_delegation ON session_applications (delegation_id) WHERE delegation_id <> '';
+CREATE INDEX session_applications_by_home ON session_applications (home_id) WHERE home_id <> '';
+
+-- What ended, until every application that it concerns is in line to be told: one row, however many sessions it ends.
+CREATE TABLE sign_outs (
+    kind       TEXT NOT NULL,
+    ended_id   TEXT NOT NULL,
+    -- Of a membership, or of what a session has for one organization: the organization. Otherwise empty.
+    within_id  TEXT NOT NULL,
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    created_at BIGINT NOT NULL,
+    -- How often some of it has been put in line.
+    rounds     BIGINT NOT NULL,
+    PRIMARY KEY (kind, ended_id, within_id)
+);
+CREATE INDEX sign_outs_by_age ON sign_outs (created_at);
+
+-- What applications are still to be told of sessions that ended, by back-channel logout. What is told is gone.
+CREATE TABLE logout_notices (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    -- Both may be forgotten before it is told.
+    session_id      TEXT NOT NULL,
+    user_id         TEXT NOT NULL,
+    -- Only what they had for this one is over.
+    organization_id TEXT,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    tries           BIGINT NOT NULL,
+    next_try_at     BIGINT NOT NULL,
+    -- A node is telling it.
+    claimed_until   BIGINT,
+    failure         TEXT
+);
+CREATE INDEX logout_notices_due ON logout_notices (application_id, next_try_at);
+
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
     project_id  TEXT NOT NULL REFERENCES projects (id),

@@ -1,0 +1,146 @@
+//! Where an OpenID provider says that a session ended there (OpenID Connect Back-Channel Logout 1.0, section 2.5). Each
+//! connection has an address of its own, and only its own sessions end there (threats M04).
+
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::{SignOut, said};
+use crate::foundation::id::ConnectionId;
+use crate::login::authenticate::oidc::Provider;
+use crate::login::leave::{Cause, Ending};
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, note_event, refused};
+use crate::model::connection::{Connection, OidcConnection};
+use crate::protocol::jose::{Claims, Jws, Typ};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
+use crate::protocol::oidc::logout::Over;
+use crate::store::durable::connections;
+use crate::store::ephemeral::Kind;
+use crate::web::form::MachineForm;
+use crate::web::reply;
+use crate::web::visitor::Visitor;
+
+/// Logout tokens that one provider may send in a minute: each is remembered.
+const TOKENS_A_MINUTE: u64 = 600;
+/// Requests that one network may make at one connection in a minute: each may cost a signature's check.
+const REQUESTS_A_MINUTE: u64 = 1_200;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// `POST /oidc/{connection}/backchannel-logout`
+pub async fn told(
+    visitor: Visitor,
+    Path(connection): Path<String>,
+    MachineForm(params): MachineForm,
+) -> Response {
+    match taken(&visitor, &connection, &params).await {
+        Ok(()) => {
+            let mut response = StatusCode::OK.into_response();
+            reply::no_store(response.headers_mut());
+            response
+        }
+        Err(Stop::Refused(Refusal::TooManyRequests)) => {
+            let error = OAuthError::temporarily_unavailable("too many logout tokens");
+            reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error)
+        }
+        Err(Stop::Refused(refusal)) => {
+            let error = OAuthError::invalid_request(refusal.name());
+            reply::oauth_error(StatusCode::BAD_REQUEST, &error)
+        }
+        Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
+    }
+}
+
+/// Every refusal is written down in the trail of the connection's organization.
+async fn taken(visitor: &Visitor, id: &str, params: &Params) -> Result<(), Stop> {
+    let found = known(visitor, id).await?;
+    let connection = found.as_ref().filter(|found| found.is_active()).and_then(Connection::oidc);
+    let outcome = match connection {
+        Some(connection) => ended(visitor, connection, params).await,
+        None => Err(Refusal::LogoutTokenRefused("connection").into()),
+    };
+    if let Err(Stop::Refused(refusal)) = &outcome {
+        let event = refused(visitor, "logout.refused", refusal);
+        let event = match &found {
+            Some(found) => {
+                event.organization(found.organization_id).with("connection", found.id.to_string())
+            }
+            None => event,
+        };
+        note_event(visitor, refusal, event).await?;
+    }
+    outcome
+}
+
+async fn known(visitor: &Visitor, id: &str) -> Result<Option<Connection>, Stop> {
+    let Ok(id) = id.parse::<ConnectionId>() else { return Ok(None) };
+    Ok(connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?)
+}
+
+async fn ended(visitor: &Visitor, connection: OidcConnection<'_>, params: &Params) -> Result<(), Stop> {
+    let broker = visitor.broker();
+    let asked = format!("logout token of {} {}", connection.id, visitor.network());
+    if broker.ephemeral.count(Kind::RateCounter, &asked, MINUTE).await? > REQUESTS_A_MINUTE {
+        return Err(Refusal::TooManyRequests.into());
+    }
+    let over = judged(visitor, connection, params).await?;
+    let counter = format!("logout {}", connection.id);
+    if broker.ephemeral.counted(Kind::RateCounter, &counter).await? >= TOKENS_A_MINUTE {
+        return Err(Refusal::TooManyRequests.into());
+    }
+    let ending = Ending::of(visitor, Cause::Provider);
+    let end = SignOut { ending, connection: connection.id, over };
+    if !broker.db.write(async move |tx| end.run(tx).await).await? {
+        return Err(Refusal::LogoutTokenRefused("replayed").into());
+    }
+    broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await?;
+    Ok(())
+}
+
+async fn judged(
+    visitor: &Visitor,
+    connection: OidcConnection<'_>,
+    params: &Params,
+) -> Result<Over, Stop> {
+    let bad = Refusal::LogoutTokenRefused;
+    let token = params.get("logout_token").map_err(|_| bad("logout_token_malformed"))?;
+    let token = token.ok_or(bad("logout_token_missing"))?;
+    let claims = verified(visitor, connection, token).await?;
+    said(connection, &claims, visitor.broker().now()).map_err(|why| bad(why).into())
+}
+
+/// By a key of this provider's, and by an algorithm that the connection takes.
+async fn verified(
+    visitor: &Visitor,
+    connection: OidcConnection<'_>,
+    token: &str,
+) -> Result<Claims, Stop> {
+    let bad = Refusal::LogoutTokenRefused;
+    let algorithms = &connection.oidc.algorithms;
+    let parsed = || Jws::parse(token).map_err(|_| bad("logout_token_malformed"));
+    let jws = parsed()?;
+    if !algorithms.contains(&jws.algorithm()) {
+        return Err(bad("logout_token_algorithm").into());
+    }
+    let broker = visitor.broker();
+    let provider = Provider::of(broker, connection).await?;
+    let keys = provider.keys_for(broker, &jws).await?;
+    let verified = match jws.verify(&keys, algorithms, Typ::LOGOUT_TOKEN) {
+        // A provider may have put another key under the same name.
+        Err(crate::protocol::jose::JoseError::Signature) => {
+            let keys = provider.keys_anew(broker).await?;
+            parsed()?.verify(&keys, algorithms, Typ::LOGOUT_TOKEN)
+        }
+        verified => verified,
+    };
+    verified.map(crate::protocol::jose::Verified::into_inner).map_err(|why| {
+        bad(match why {
+            crate::protocol::jose::JoseError::Type => "logout_token_type",
+            _ => "logout_token_signature",
+        })
+        .into()
+    })
+}

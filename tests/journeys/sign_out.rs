@@ -1,0 +1,228 @@
+//! Somebody is sent to sign out by an application (OpenID Connect RP-Initiated Logout 1.0).
+
+use behalf::protocol::jose::Algorithm;
+use serde_json::json;
+
+use crate::house::application::{Application, Ask, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::visitor::Answer;
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const HOUR: u64 = 3_600;
+
+/// The default house, where `rp1` may be come back to.
+fn plan(engine: Engine) -> Plan {
+    Plan::on(engine).with(
+        "redirect_uris = [\"https://rp1.test/callback\"]\n",
+        "redirect_uris = [\"https://rp1.test/callback\"]\n\
+         post_logout_redirect_uris = [\"https://rp1.test/bye?x=1\", \"com.example.rp1:/bye\"]\n",
+    )
+}
+
+/// What an application got: the ID token as it came, and an access token.
+struct Got {
+    id_token: String,
+    access_token: String,
+}
+
+async fn signs_in(person: &mut Person, ask: &Ask) -> Got {
+    let code = person.follows(ask).await.code();
+    let answer = ask.redemption(&code).send().await.json();
+    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    Got { id_token: text("id_token"), access_token: text("access_token") }
+}
+
+fn end_session(house: &House, params: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+    format!("{}/logout?{query}", house.url)
+}
+
+fn led_to(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    answer.header("location").unwrap().to_owned()
+}
+
+/// Whether the browser has to prove anew who it is of.
+async fn is_signed_out(person: &mut Person, ask: &Ask) -> bool {
+    let answer = person.browser.get(&ask.clone().with("prompt", "none").url()).await;
+    led_to(&answer).contains("error=login_required")
+}
+
+#[tokio::test]
+async fn m03_an_application_that_proves_whose_session_it_is_signs_out_without_a_question() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+        let got = signs_in(&mut ann, &ask).await;
+        assert_eq!(rp1.userinfo(&got.access_token).await.status, 200);
+        let url = end_session(
+            &house,
+            &[
+                ("id_token_hint", &got.id_token),
+                ("post_logout_redirect_uri", "https://rp1.test/bye?x=1"),
+                ("state", "a b&c"),
+            ],
+        );
+        // Whoever only asks what is there changes nothing.
+        let head = ann.browser.request(reqwest::Method::HEAD, &url, |request| request).await;
+        assert_eq!(head.status, 405);
+        assert!(!is_signed_out(&mut ann, &ask).await);
+        let answer = ann.browser.get(&url).await;
+        assert_eq!(led_to(&answer), "https://rp1.test/bye?x=1&state=a+b%26c");
+        assert_eq!(rp1.userinfo(&got.access_token).await.status, 401);
+        assert!(is_signed_out(&mut ann, &ask).await);
+        let events = house.audit().await;
+        let ended: Vec<_> = events.iter().filter(|event| event.action == "session.ended").collect();
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].detail["cause"], "application");
+        // Once more, there is nothing to end and the way back is the same.
+        assert_eq!(led_to(&ann.browser.get(&url).await), "https://rp1.test/bye?x=1&state=a+b%26c");
+        assert_eq!(house.events_of("session.ended").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn m03_an_id_token_that_has_run_out_still_says_whose_session_it_was() {
+    let house = plan(Engine::Sqlite).build().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+    let got = signs_in(&mut ann, &ask).await;
+    // The key that signed it is retired by now, and published no more.
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    house.broker.keyring.rotate(project.parse().unwrap(), Some(Algorithm::RS256), true).await.unwrap();
+    house.turn_clock(3 * HOUR);
+    let published = ann.browser.get(&format!("{}/jwks.json", house.url)).await;
+    let header = got.id_token.split('.').next().unwrap();
+    let header = data_encoding::BASE64URL_NOPAD.decode(header.as_bytes()).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    assert!(!published.body.contains(header["kid"].as_str().unwrap()), "{}", published.body);
+    let url = end_session(
+        &house,
+        &[("id_token_hint", &got.id_token), ("post_logout_redirect_uri", "com.example.rp1:/bye")],
+    );
+    assert_eq!(led_to(&ann.browser.get(&url).await), "com.example.rp1:/bye");
+    assert!(is_signed_out(&mut ann, &ask).await);
+}
+
+#[tokio::test]
+async fn m03_without_a_proof_the_person_is_asked_and_may_stay() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let (ask, mut ann, mut elsewhere) =
+            (rp1.asks(), Person::new("ann@a.test"), Person::new("ann@a.test"));
+        signs_in(&mut ann, &ask).await;
+        let other = signs_in(&mut elsewhere, &rp1.asks()).await;
+        let mut bob = Person::new("bob@b.test");
+        let bobs = signs_in(&mut bob, &rp1.asks()).await;
+        let back = ("post_logout_redirect_uri", "https://rp1.test/bye?x=1");
+        let unproved: [&[(&str, &str)]; 5] = [
+            &[("client_id", "rp1"), back, ("state", "s")],
+            &[("client_id", "rp1"), back, ("state", "s"), ("logout_hint", "ann@a.test")],
+            // Hers, in another browser; and somebody else's.
+            &[("id_token_hint", &other.id_token), back, ("state", "s")],
+            &[("id_token_hint", &bobs.id_token), back, ("state", "s")],
+            &[("id_token_hint", &bobs.id_token), ("client_id", "rp1"), back, ("state", "s")],
+        ];
+        for params in unproved {
+            let before = house.before().await;
+            let page = ann.browser.get(&end_session(&house, params)).await;
+            assert_eq!(page.status, 200);
+            for said in ["ann@a.test", "First App"] {
+                assert!(page.body.contains(said), "{said}: {}", page.body);
+            }
+            let policy = page.header("content-security-policy").unwrap();
+            assert!(policy.contains("frame-ancestors 'none'") && policy.contains("https://rp1.test"), "{policy}");
+            let stays = ann.browser.submit(&page.form().with("sign_out", "no")).await;
+            assert_eq!(led_to(&stays), "/");
+            house.unchanged(&before).await;
+        }
+        let page = ann.browser.get(&end_session(&house, unproved[0])).await;
+        let answer = ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+        assert_eq!(led_to(&answer), "https://rp1.test/bye?x=1&state=s");
+        assert!(is_signed_out(&mut ann, &ask).await);
+        assert!(!is_signed_out(&mut elsewhere, &ask).await && !is_signed_out(&mut bob, &ask).await);
+        assert_eq!(house.events_of("session.ended").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn m03_the_page_speaks_the_language_that_the_application_asks_for() {
+    let house = plan(Engine::Sqlite).build().await;
+    let mut ann = Person::new("ann@a.test");
+    signs_in(&mut ann, &Application::rp1(&house).asks()).await;
+    let page = ann.browser.get(&end_session(&house, &[("client_id", "rp1"), ("ui_locales", "de")])).await;
+    assert!(page.body.contains("Auf allen Geräten abmelden"), "{}", page.body);
+    assert!(page.body.contains("First App bittet Sie, sich abzumelden"), "{}", page.body);
+    let done = ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+    assert!(done.body.contains("Sie sind abgemeldet"), "{}", done.body);
+}
+
+#[tokio::test]
+async fn m03_a_request_by_post_is_looked_at_by_a_get_of_our_own() {
+    let house = plan(Engine::Sqlite).build().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+    let got = signs_in(&mut ann, &ask).await;
+    let url = format!("{}/logout", house.url);
+    let fields = [
+        ("id_token_hint", got.id_token.as_str()),
+        ("post_logout_redirect_uri", "https://rp1.test/bye?x=1"),
+        ("state", "s"),
+        ("unknown", "left out"),
+    ];
+    let posted = ann.browser.post_form(&url, &fields).await;
+    assert!(led_to(&posted).starts_with("/logout?id_token_hint="), "{:?}", posted.location());
+    assert!(!led_to(&posted).contains("unknown"));
+    assert!(!is_signed_out(&mut ann, &ask).await);
+    let answer = ann.browser.follow(&posted).await;
+    assert_eq!(led_to(&answer), "https://rp1.test/bye?x=1&state=s");
+    assert!(is_signed_out(&mut ann, &ask).await);
+}
+
+#[tokio::test]
+async fn m03_on_all_devices_ends_every_session_of_the_person_and_of_nobody_else() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let (mut ann, mut elsewhere, mut bob) =
+            (Person::new("ann@a.test"), Person::new("ann@a.test"), Person::new("bob@b.test"));
+        let ask = rp1.asks();
+        let here = signs_in(&mut ann, &ask).await;
+        let there = signs_in(&mut elsewhere, &rp1.asks()).await;
+        let bobs = signs_in(&mut bob, &rp1.asks()).await;
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        let done = ann.browser.submit(&page.form().with("sign_out", "everywhere")).await;
+        assert_eq!(done.status, 200);
+        for gone in [&here, &there] {
+            assert_eq!(rp1.userinfo(&gone.access_token).await.status, 401);
+        }
+        assert_eq!(rp1.userinfo(&bobs.access_token).await.status, 200);
+        assert!(is_signed_out(&mut ann, &ask).await && is_signed_out(&mut elsewhere, &ask).await);
+        let events = house.audit().await;
+        let ended: Vec<_> = events.iter().filter(|event| event.action == "session.ended").collect();
+        assert_eq!(ended.len(), 2);
+        let user = house.user("ann@a.test").await;
+        assert!(ended.iter().all(|event| event.detail["everywhere"] == json!(true) && event.actor == user));
+    }
+}
+
+#[tokio::test]
+async fn m03_discovery_says_where_people_sign_out() {
+    let house = plan(Engine::Sqlite).build().await;
+    let document = Person::new("ann@a.test")
+        .browser
+        .get(&format!("{}/.well-known/openid-configuration", house.url))
+        .await
+        .json();
+    assert_eq!(document["end_session_endpoint"], json!(format!("{}/logout", house.url)));
+    for supported in [
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+        "frontchannel_logout_supported",
+        "frontchannel_logout_session_supported",
+    ] {
+        assert_eq!(document[supported], json!(true), "{supported}");
+    }
+}
