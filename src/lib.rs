@@ -25,7 +25,7 @@
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]) |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply` |
-//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, forget what ran out |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, tell applications of sessions that ended, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
 //!
@@ -44,7 +44,7 @@
 //! 6. A write of the API is authorised, done, recorded and kept for who sends it again in one transaction:
 //!    [`manage::desk::Desk::change`] is the only way to write.
 //!
-//! ## Six walkthroughs
+//! ## Seven walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -67,6 +67,12 @@
 //! **A code is redeemed.** `POST /token` ([`login::issue::api`]) authenticates the client, then, in one transaction:
 //! one `UPDATE … WHERE code_used_at IS NULL RETURNING` takes the code, the pipeline runs against the same snapshot,
 //! the audit event is written. A second use finds nothing to take, and revokes what the first one gave.
+//!
+//! **Somebody signs out.** `GET /logout` judges what the application that sent them asks for ([`login::leave::request`]) and
+//! asks the person, unless an ID token of theirs proves whose session it is. One transaction ends the session and its token
+//! families and writes one row of what ended ([`store::durable::sign_outs`]). The browser goes on to the identity provider,
+//! if that has a door for it, and back to the application. Behind it, [`chores::logouts`] makes a notice of that row for each
+//! application that got tokens in the session ([`store::durable::logout_notices`]), and tells each until it has heard.
 //!
 //! **Somebody is invited.** The operation in `manage::invitations` writes the invitation with the digest of its token, and
 //! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,

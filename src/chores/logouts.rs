@@ -165,9 +165,7 @@ impl Step {
         let whole = self.ended.ends_the_session();
         entered
             .into_iter()
-            .map(|one| {
-                (one.session, one.application, one.user, one.organization.filter(|_| !whole))
-            })
+            .map(|one| (one.session, one.application, one.user, one.organization.filter(|_| !whole)))
             .collect()
     }
 }
@@ -183,18 +181,17 @@ async fn serve(broker: &Broker, application: ApplicationId) -> Result<usize, Sto
     let mut told = 0;
     loop {
         let now = broker.now();
-        let claim = broker.db.write(async move |tx| {
-            logout_notices::claim(tx, application, now, now.plus(TURN), BATCH).await
-        });
+        let claim = broker
+            .db
+            .write(async move |tx| logout_notices::claim(tx, application, now, now.plus(TURN), BATCH).await);
         let each = iter(claim.await?).map(async |claim| one(broker, claim).await);
         let all: Vec<_> = each.buffer_unordered(AT_ONCE).collect().await;
         let all = all.into_iter().collect::<Result<Vec<_>, _>>()?;
         told += all.iter().filter(|said| **said == Said::Told).count();
         if let Some(until) = all.iter().filter_map(Said::nobody_until).min() {
             let now = broker.now();
-            let hold = async move |tx: &mut Tx<'_>| {
-                logout_notices::hold_back(tx, application, now, until).await
-            };
+            let hold =
+                async move |tx: &mut Tx<'_>| logout_notices::hold_back(tx, application, now, until).await;
             broker.db.write(hold).await?;
             return Ok(told);
         }

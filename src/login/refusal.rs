@@ -48,6 +48,8 @@ pub enum Refusal {
     SignOutUnconfirmed(&'static str),
     /// A request to sign out failed this check: nobody is signed out by it, and nobody sent back.
     SignOutRefused(&'static str),
+    /// A provider's logout token failed this check.
+    LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
     NotExpected,
@@ -111,7 +113,8 @@ impl Refusal {
             | Self::IdpAnswerInvalid(why)
             | Self::AssertionRefused(why)
             | Self::SignOutUnconfirmed(why)
-            | Self::SignOutRefused(why) => why,
+            | Self::SignOutRefused(why)
+            | Self::LogoutTokenRefused(why) => why,
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -221,6 +224,7 @@ impl Refusal {
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
+            Self::LogoutTokenRefused(_) => (StatusCode::BAD_REQUEST, P::BadRequest),
             Self::SignOutRefused(_) => (StatusCode::BAD_REQUEST, P::SignOutRefused),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
@@ -258,6 +262,7 @@ impl Refusal {
             | Self::BadRedirectUri
             | Self::BadRequest(_)
             | Self::SignOutRefused(_)
+            | Self::LogoutTokenRefused(_)
             | Self::FlowExpired
             | Self::ForeignForm
             | Self::InvitationUnknown

@@ -50,8 +50,11 @@ pub const API_REFUSED: Metric =
     count("behalf_api_refused_total", &["code"], "Requests that the administration API refused, by code");
 pub const TOKENS_ISSUED: Metric =
     count("behalf_tokens_issued_total", &["kind"], "Access, ID and logout tokens issued, by kind");
-pub const SIGN_OUTS: Metric =
-    count("behalf_sign_outs_total", &["cause"], "Sessions that ended before their time, by whose wish it was");
+pub const SIGN_OUTS: Metric = count(
+    "behalf_sign_outs_total",
+    &["cause"],
+    "Sessions that ended before their time, by whose wish it was",
+);
 pub const LOGOUT_NOTICES: Metric = count(
     "behalf_logout_notices_total",
     &["outcome"],

@@ -10,6 +10,7 @@ button-try-again = Noch einmal versuchen
 button-start-again = Neu beginnen
 button-sign-out = Abmelden
 button-stay = Angemeldet bleiben
+button-sign-out-of = Nur von { $organization } abmelden
 button-sign-out-everywhere = Auf allen Geräten abmelden
 button-return = Zurück zu { $application }
 footer-support = Hilfe

@@ -10,6 +10,7 @@ button-try-again = Try again
 button-start-again = Start again
 button-sign-out = Sign out
 button-stay = Stay signed in
+button-sign-out-of = Sign out of { $organization } only
 button-sign-out-everywhere = Sign out on all devices
 button-return = Return to { $application }
 footer-support = Help

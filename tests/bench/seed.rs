@@ -184,6 +184,7 @@ fn settings(issuer: &str) -> Settings {
         domain_hint_parameter: None,
         required_claims: Vec::new(),
         always_userinfo: false,
+        single_logout: false,
     };
     Settings {
         upstream: Spoken::Oidc(Box::new(oidc)),

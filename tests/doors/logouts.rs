@@ -96,7 +96,8 @@ async fn m03_every_application_of_the_session_is_told_once_and_no_other() {
             jtis.insert(claims["jti"].as_str().unwrap().to_owned());
         }
         assert_eq!(jtis.len(), 2);
-        let algorithm = |client| behalf::protocol::jose::Jws::parse(&ear.heard(client)[0]).unwrap().algorithm();
+        let algorithm =
+            |client| behalf::protocol::jose::Jws::parse(&ear.heard(client)[0]).unwrap().algorithm();
         assert_eq!((algorithm("rp1"), algorithm("rp3")), (Algorithm::RS256, Algorithm::ES256));
         for table in ["sign_outs", "logout_notices"] {
             assert_eq!(house.count(table).await, 0, "{table}");
@@ -279,6 +280,27 @@ async fn s0_30_a_deactivated_organization_ends_what_applications_have_for_it_and
 }
 
 #[tokio::test]
+async fn m03_only_what_was_had_for_one_organization_is_told_when_only_that_is_left() {
+    let ear = Ear::opens().await;
+    let house = plan(Engine::Sqlite, &ear).build().await;
+    let mut con = Person::new("con@a.test");
+    acts_for(&mut con, &Application::rp1(&house).asks(), "A Corporation").await;
+    let other = acts_for(&mut con, &Application::rp2(&house).asks(), "B Corporation").await;
+    let page = con.browser.get(&format!("{}/logout?organization=org-b", house.url)).await;
+    let left = con.browser.submit(&page.form().with("sign_out", "organization")).await;
+    assert_eq!(left.header("location"), Some("/"));
+    assert_eq!(house.tells().await, 1);
+    let [claims] = <[_; 1]>::try_from(ear.claims(&house, "rp2").await).unwrap();
+    assert_eq!(
+        (&claims["sid"], &claims["org_id"]),
+        (&other["sid"], &json!(house.organization("org-b").await))
+    );
+    signs_out(&house, &mut con).await;
+    assert_eq!(house.tells().await, 1);
+    assert_eq!((ear.heard("rp1").len(), ear.heard("rp2").len()), (1, 1));
+}
+
+#[tokio::test]
 async fn h05_whoever_is_suspended_or_shut_out_is_signed_out_of_what_they_had() {
     for engine in ENGINES {
         let ear = Ear::opens().await;
@@ -321,7 +343,10 @@ async fn s2_22_what_was_had_by_a_delegation_ends_with_it() {
     assert!(done.status.is_success(), "{}", done.body);
     assert_eq!(house.tells().await, 1);
     let [claims] = <[_; 1]>::try_from(ear.claims(&house, "rp2").await).unwrap();
-    assert_eq!((&claims["sid"], &claims["org_id"]), (&other["sid"], &json!(house.organization("org-b").await)));
+    assert_eq!(
+        (&claims["sid"], &claims["org_id"]),
+        (&other["sid"], &json!(house.organization("org-b").await))
+    );
 }
 
 /// `behalf serve`, in a process of its own.

@@ -10,3 +10,4 @@ mod saml_in_a_browser;
 mod saml_logout;
 mod saml_silent;
 mod sign_out;
+mod sign_out_in_a_browser;

@@ -133,7 +133,10 @@ async fn m03_without_a_proof_the_person_is_asked_and_may_stay() {
                 assert!(page.body.contains(said), "{said}: {}", page.body);
             }
             let policy = page.header("content-security-policy").unwrap();
-            assert!(policy.contains("frame-ancestors 'none'") && policy.contains("https://rp1.test"), "{policy}");
+            assert!(
+                policy.contains("frame-ancestors 'none'") && policy.contains("https://rp1.test"),
+                "{policy}"
+            );
             let stays = ann.browser.submit(&page.form().with("sign_out", "no")).await;
             assert_eq!(led_to(&stays), "/");
             house.unchanged(&before).await;
@@ -205,6 +208,146 @@ async fn m03_on_all_devices_ends_every_session_of_the_person_and_of_nobody_else(
         assert_eq!(ended.len(), 2);
         let user = house.user("ann@a.test").await;
         assert!(ended.iter().all(|event| event.detail["everywhere"] == json!(true) && event.actor == user));
+    }
+}
+
+#[tokio::test]
+async fn m03_h27_the_page_frames_what_applications_want_and_nothing_else() {
+    for engine in ENGINES {
+        let plan = plan(engine)
+            .with(
+                "[\"https://rp1.test/callback\"]\n",
+                "[\"https://rp1.test/callback\"]\nfrontchannel_logout_uri = \"https://rp1.test/f\"\n",
+            )
+            .with(
+                "[\"https://rp2.test/callback\"]\n",
+                "[\"https://rp2.test/callback\"]\nfrontchannel_logout_uri = \"https://rp2.test/f?a=b\"\n",
+            );
+        let house = plan.build().await;
+        let mut ann = Person::new("ann@a.test");
+        signs_in(&mut ann, &Application::rp2(&house).asks()).await;
+        // Who has got no tokens is told nothing.
+        ann.follows(&Application::rp1(&house).asks()).await.code();
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        assert!(!page.header("content-security-policy").unwrap().contains("frame-src"));
+        let done = ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+        let policy = done.header("content-security-policy").unwrap();
+        assert!(policy.contains(" frame-src https://rp2.test;"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script-src"), "{policy}");
+        assert_eq!(done.body.matches("<iframe").count(), 1, "{}", done.body);
+        for said in ["https://rp2.test/f?a=b", "sid=sess_", "we cannot see"] {
+            let said = said.replace('&', "&amp;").replace('/', "&#x2f;");
+            assert!(done.body.contains(&said), "{said}: {}", done.body);
+        }
+        assert!(!done.body.contains("http-equiv"), "nowhere to go back to");
+        // Somebody else's page has none.
+        let mut bob = Person::new("bob@b.test");
+        signs_in(&mut bob, &Application::rp1(&house).asks()).await;
+        let wish =
+            [("client_id", "rp1"), ("post_logout_redirect_uri", "https://rp1.test/bye?x=1"), ("state", "s")];
+        let page = bob.browser.get(&end_session(&house, &wish)).await;
+        let done = bob.browser.submit(&page.form().with("sign_out", "yes")).await;
+        assert_eq!(done.status, 200, "the frames come before the way back");
+        assert!(done.body.contains("5;url=https"), "{}", done.body);
+        assert!(done.header("content-security-policy").unwrap().contains(" frame-src https://rp1.test;"));
+        let mut nobody = Person::new("eve@c.test");
+        let page = nobody.browser.get(&format!("{}/logout", house.url)).await;
+        assert!(!page.header("content-security-policy").unwrap().contains("frame-src"));
+    }
+}
+
+#[tokio::test]
+async fn m03_whoever_signs_out_of_one_organization_goes_on_acting_for_the_others() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let mut con = Person::new("con@a.test");
+        let mut tokens = Vec::new();
+        for organization in ["A Corporation", "B Corporation"] {
+            let ask = rp1.asks();
+            let arrival = con.acts_for(&ask, organization).await;
+            tokens.push(ask.redeems(&arrival).await.access_token);
+        }
+        let back = ("post_logout_redirect_uri", "https://rp1.test/bye?x=1");
+        // One that there is not, one that is another's, and one that con never acted for read alike.
+        for unknown in ["nothing", "org-c", "org_00000000000000000000000000"] {
+            let before = house.before().await;
+            let url = end_session(&house, &[("client_id", "rp1"), ("organization", unknown)]);
+            assert_eq!(con.browser.get(&url).await.status, 400, "{unknown}");
+            house.refused(&before, "organization").await;
+        }
+        let url =
+            end_session(&house, &[("client_id", "rp1"), back, ("state", "s"), ("organization", "org-b")]);
+        let page = con.browser.get(&url).await;
+        assert!(page.body.contains("Sign out of B Corporation only"), "{}", page.body);
+        let answer = con.browser.submit(&page.form().with("sign_out", "organization")).await;
+        assert_eq!(led_to(&answer), "https://rp1.test/bye?x=1&state=s");
+        assert_eq!(rp1.userinfo(&tokens[0]).await.status, 200);
+        assert_eq!(rp1.userinfo(&tokens[1]).await.status, 401);
+        assert!(!is_signed_out(&mut con, &rp1.asks().with("organization", "org-a")).await);
+        assert_eq!(house.events_of("session.ended").await, 0);
+        assert_eq!(house.events_of("session.organization_left").await, 1);
+    }
+}
+
+/// The default house, whose connection `ca` leads people on.
+fn onward(engine: Engine) -> Plan {
+    plan(engine).with("display_name = \"A Login\"\n", "display_name = \"A Login\"\nsingle_logout = true\n")
+}
+
+#[tokio::test]
+async fn m03_whoever_signs_out_is_led_on_to_their_provider_and_back_to_the_application() {
+    for engine in ENGINES {
+        let house = onward(engine).build().await;
+        let door = format!("{}/bye?x=1", house.idp_a.issuer);
+        house.idp_a.discovery("end_session_endpoint", json!(door));
+        let rp1 = Application::rp1(&house);
+        let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+        let got = signs_in(&mut ann, &ask).await;
+        let wish = [
+            ("id_token_hint", got.id_token.as_str()),
+            ("post_logout_redirect_uri", "https://rp1.test/bye?x=1"),
+            ("state", "s"),
+        ];
+        let led = led_to(&ann.browser.get(&end_session(&house, &wish)).await);
+        assert!(led.starts_with(&format!("{door}&client_id=behalf&")), "{led}");
+        assert!(is_signed_out(&mut ann, &ask).await, "whatever becomes of it there");
+        let sent: std::collections::HashMap<_, _> =
+            led.parse::<url::Url>().unwrap().query_pairs().into_owned().collect();
+        assert_eq!(sent["logout_hint"], "sub-ann@a.test");
+        assert!(!sent.contains_key("id_token_hint"), "{sent:?}");
+        let back = format!("{}/oidc/{}/signed-out", house.url, house.connection("ca").await);
+        assert_eq!(sent["post_logout_redirect_uri"], back);
+        let state = &sent["state"];
+        // Another connection's way back, a guess, and nothing: none of them leads anywhere.
+        let other = format!("{}/oidc/{}/signed-out", house.url, house.connection("cb").await);
+        for wrong in [back.clone(), format!("{back}?state=guess")] {
+            assert_eq!(led_to(&ann.browser.get(&wrong).await), "/logout", "{wrong}");
+        }
+        let answer = ann.browser.get(&format!("{back}?state={state}")).await;
+        assert_eq!(led_to(&answer), "https://rp1.test/bye?x=1&state=s");
+        let again = ann.browser.get(&format!("{back}?state={state}")).await;
+        assert_eq!(led_to(&again), "/logout", "once");
+        signs_in(&mut ann, &ask).await;
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        let led = ann.browser.submit(&page.form().with("sign_out", "yes")).await.location().unwrap();
+        let state = led.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        assert_eq!(led_to(&ann.browser.get(&format!("{other}?state={state}")).await), "/logout");
+    }
+}
+
+#[tokio::test]
+async fn m03_c27_a_provider_without_a_door_or_with_one_elsewhere_is_not_gone_to() {
+    for door in [json!(null), json!("http://10.0.0.1/bye"), json!("javascript:alert(1)")] {
+        let house = onward(Engine::Sqlite).build().await;
+        house.idp_a.discovery("end_session_endpoint", door.clone());
+        let (ask, mut ann) = (Application::rp1(&house).asks(), Person::new("ann@a.test"));
+        signs_in(&mut ann, &ask).await;
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        let done = ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+        assert_eq!(done.status, 200, "{door}");
+        assert!(done.body.contains("You may still be signed in at"), "{}", done.body);
+        assert!(is_signed_out(&mut ann, &ask).await);
     }
 }
 

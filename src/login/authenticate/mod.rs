@@ -35,7 +35,8 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, grants, identities, invitations, memberships, sessions, sign_outs, used, user_terms, users,
+    connections, domains, grants, identities, invitations, memberships, sessions, sign_outs, used,
+    user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::TRIES;
-use super::entered;
 use super::claims::{self, Occasion};
 use super::client;
+use super::entered;
 use super::mint::{self, Minted};
 use crate::audit;
 use crate::foundation::clock::Moment;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::Stop;
 use super::refusal::Refusal;
-use mint::Minted;
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -24,6 +23,7 @@ use crate::model::sign_out::Entered;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{grants, sign_outs};
 use crate::web::visitor::Visitor;
+use mint::Minted;
 
 /// How long a token family lives at most without a refresh token: the code, and the longest access token.
 const FAMILY: Duration = Duration::from_secs(3_600 + 120);

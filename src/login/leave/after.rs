@@ -9,14 +9,16 @@ use super::request::Asked;
 use crate::foundation::id::SessionId;
 use crate::model::application::Application;
 use crate::protocol::oauth::params;
+use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{applications, sign_outs};
 use crate::web::reply;
 use crate::web::templates::{Href, Page, SignedOutPage};
 use crate::web::visitor::Visitor;
 
 /// Frames on one page: who has used more applications is told by the others' back channel, or not at all.
 const MOST_FRAMES: usize = 20;
+/// Applications that are looked at for them.
+const MOST_APPLICATIONS: u32 = 200;
 
 /// What is still to be done in the browser; kept while it is at the identity provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,19 +39,10 @@ impl After {
     }
 
     /// With what applications want the browser to open when this session ends; read before it does.
-    pub async fn with_frames(
-        mut self,
-        visitor: &Visitor,
-        session: SessionId,
-    ) -> Result<Self, StoreError> {
-        let db = &mut &visitor.broker().db;
-        let mut entered = sign_outs::within(db, session).await?;
-        entered.dedup_by_key(|one| one.application);
-        for one in entered {
-            let application = applications::by_id(db, visitor.project.id, one.application).await?;
-            let frame = application.and_then(|application| frame(&application, &visitor.issuer(), session));
-            self.frames.extend(frame);
-        }
+    pub async fn with_frames(mut self, visitor: &Visitor, session: SessionId) -> Result<Self, StoreError> {
+        let (db, issuer) = (&mut &visitor.broker().db, visitor.issuer());
+        let entered = applications::entered(db, visitor.project.id, session, MOST_APPLICATIONS).await?;
+        self.frames.extend(entered.iter().filter_map(|one| frame(one, &issuer, session)));
         self.frames.truncate(MOST_FRAMES);
         Ok(self)
     }
@@ -57,6 +50,11 @@ impl After {
     /// What `form-action` must allow for a form that ends here.
     pub fn form_target(&self) -> Option<String> {
         self.back.as_deref().and_then(reply::form_target)
+    }
+
+    /// For who stays signed in: back to the application, or to our own front door.
+    pub fn left(self, visitor: &Visitor) -> Response {
+        reply::see_other(&self.back.unwrap_or_else(|| visitor.path("/")))
     }
 
     /// `provider`: where the person may still be signed in.

@@ -7,15 +7,17 @@ use tower_sessions::Session as Browser;
 
 use super::after::After;
 use super::request::{self, Asked};
-use super::{Cause, end, end_everywhere, saml};
+use super::{Cause, end, end_everywhere, end_within, oidc, saml};
+use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Secret;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, refused, turn_away_to};
 use crate::model::connection::Connection;
+use crate::model::organization::Organization;
 use crate::model::session::Session;
 use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oidc::logout::EndSession;
-use crate::store::durable::{connections, sessions, users};
+use crate::store::durable::{connections, grants, organizations, sessions, users};
 use crate::web::browser;
 use crate::web::form::Form;
 use crate::web::reply;
@@ -63,10 +65,15 @@ async fn asked(visitor: &Visitor, browser: &Browser, request: &EndSession) -> Re
     let Some(session) = standing(visitor, browser).await? else {
         return Ok(After::of(&asked).reply(visitor, None));
     };
+    let within = within(visitor, &session, request).await?;
     if asked.proves(&session) {
-        return depart(visitor, browser, &session, &asked, Wish::Here(Cause::Application)).await;
+        let wish = match within {
+            Some(organization) => Wish::Within(organization.id, Cause::Application),
+            None => Wish::Here(Cause::Application),
+        };
+        return depart(visitor, browser, &session, &asked, wish).await;
     }
-    question(visitor, browser, &session, &asked, request).await
+    question(visitor, browser, &session, &asked, request, within).await
 }
 
 /// The session of this browser, if it has one that lives.
@@ -76,17 +83,35 @@ async fn standing(visitor: &Visitor, browser: &Browser) -> Result<Option<Session
     Ok(found.filter(|session| session.is_alive(visitor.broker().now())))
 }
 
+/// The one organization that is to be signed out of, if that is the wish. What the session never had anything for reads
+/// like what there is not (threats H12).
+async fn within(
+    visitor: &Visitor,
+    session: &Session,
+    request: &EndSession,
+) -> Result<Option<Organization>, Stop> {
+    let Some(name) = &request.organization else { return Ok(None) };
+    let db = &mut &visitor.broker().db;
+    if let Some(found) = organizations::named(db, visitor.project.id, name).await?
+        && grants::is_within(db, session.id, found.id).await?
+    {
+        return Ok(Some(found));
+    }
+    Err(Refusal::SignOutRefused("organization").into())
+}
+
 async fn question(
     visitor: &Visitor,
     browser: &Browser,
     session: &Session,
     asked: &Asked,
     request: &EndSession,
+    within: Option<Organization>,
 ) -> Result<Response, Stop> {
     let db = &mut &visitor.broker().db;
     let user = users::by_id(db, visitor.project.id, session.user_id).await?;
     let connection = connections::by_id(db, visitor.project.id, session.connection_id).await?;
-    let goes_on = connection.as_ref().and_then(Connection::saml).is_some_and(|one| one.saml.single_logout);
+    let goes_on = connection.as_ref().is_some_and(goes_on);
     let mut targets = if goes_on { visitor.provider_targets() } else { Vec::new() };
     targets.extend(After::of(asked).form_target());
     let page = SignOutPage {
@@ -94,9 +119,16 @@ async fn question(
         csrf: csrf(browser),
         email: user.and_then(|user| user.email).map(|email| email.to_string()),
         application: asked.application.as_ref().map(|application| application.display_name.clone()),
+        organization: within.map(|organization| organization.display_name),
         fields: request.fields().map(|(name, value)| Field { name, value: value.to_owned() }).collect(),
     };
     Ok(visitor.page(StatusCode::OK, &Page::SignOut(page), None, &targets))
+}
+
+/// Whether a sign-out may lead on to this connection's provider.
+fn goes_on(connection: &Connection) -> bool {
+    connection.saml().is_some_and(|connection| connection.saml.single_logout)
+        || connection.oidc().is_some_and(|connection| connection.oidc.single_logout)
 }
 
 /// Made of the cookie's value, which nobody else knows.
@@ -139,6 +171,10 @@ async fn answered(
     let wish = match params.get("sign_out").ok().flatten() {
         Some("no") => return Ok(reply::see_other(&visitor.path("/"))),
         Some("everywhere") => Wish::Everywhere,
+        Some("organization") => match within(visitor, &session, request).await? {
+            Some(organization) => Wish::Within(organization.id, Cause::Person),
+            None => return Err(Refusal::SignOutRefused("organization").into()),
+        },
         _ => Wish::Here(Cause::Person),
     };
     depart(visitor, browser, &session, &asked, wish).await
@@ -146,6 +182,8 @@ async fn answered(
 
 /// How much is to end.
 enum Wish {
+    /// What the session has for one organization: it goes on otherwise.
+    Within(OrganizationId, Cause),
     Here(Cause),
     /// Every session of the person.
     Everywhere,
@@ -160,15 +198,25 @@ async fn depart(
     wish: Wish,
 ) -> Result<Response, Stop> {
     let db = &mut &visitor.broker().db;
+    // At their provider they stay signed in, and in this browser.
+    if let Wish::Within(organization, cause) = wish {
+        end_within(visitor, session.id, organization, cause).await?;
+        return Ok(After::of(asked).left(visitor));
+    }
     let connection = connections::by_id(db, visitor.project.id, session.connection_id).await?;
     let after = After::of(asked).with_frames(visitor, session.id).await?;
     match wish {
+        Wish::Within(..) => {}
         Wish::Here(cause) => end(visitor, session.id, cause).await?,
         Wish::Everywhere => end_everywhere(visitor, session.user_id).await?,
     }
     browser::sign_out(browser, visitor.project.id).await?;
     let Some(connection) = connection else { return Ok(after.reply(visitor, None)) };
-    match saml::onward(visitor, &connection, session.id, &after).await {
+    let onward = match connection.saml() {
+        Some(_) => saml::onward(visitor, &connection, session.id, &after).await,
+        None => oidc::onward(visitor, &connection, session.id, &after).await,
+    };
+    match onward {
         Ok(Some(departure)) => return Ok(departure.reply(visitor, None, &visitor.provider_targets())),
         Ok(None) => {}
         // Here they are signed out, and are told so.

@@ -276,10 +276,7 @@ fn registered(pointer: &str, text: &str) -> Result<RedirectUri, Refused> {
 }
 
 /// As where people are sent; told by us, it is asked through the guard as well (threats C27).
-fn web_address(
-    pointer: &str,
-    text: Option<Option<String>>,
-) -> Result<Option<Option<WebAddress>>, Refused> {
+fn web_address(pointer: &str, text: Option<Option<String>>) -> Result<Option<Option<WebAddress>>, Refused> {
     let read = |text: String| {
         WebAddress::register(&text)
             .map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))

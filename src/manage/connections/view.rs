@@ -119,6 +119,10 @@ pub struct DraftView {
 pub struct AddressesView {
     /// Of OpenID Connect.
     pub redirect_uri: Option<String>,
+    /// Where people come back to who have signed out at the provider (`single_logout`).
+    pub post_logout_redirect_uri: Option<String>,
+    /// Where the provider may say that a session ended there (OpenID Connect Back-Channel Logout).
+    pub backchannel_logout_uri: Option<String>,
     /// Of SAML: our entity id.
     pub sp_entity_id: Option<String>,
     /// The assertion consumer service, by HTTP-POST.
@@ -258,6 +262,10 @@ impl Teller {
         let is_saml = Kind::of(&it.settings.upstream) == Kind::Saml;
         AddressesView {
             redirect_uri: (!is_saml).then(|| format!("{}/oidc/{}/callback", self.issuer, it.id)),
+            post_logout_redirect_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/signed-out", self.issuer, it.id)),
+            backchannel_logout_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/backchannel-logout", self.issuer, it.id)),
             sp_metadata_url: is_saml.then(|| sp.entity_id.clone()),
             sp_entity_id: is_saml.then_some(sp.entity_id),
             sp_acs_url: is_saml.then_some(sp.acs),

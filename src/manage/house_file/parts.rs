@@ -157,6 +157,7 @@ pub struct OidcPart {
     pub forward_login_hint: bool,
     pub domain_hint_parameter: Option<String>,
     pub always_userinfo: bool,
+    pub single_logout: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -176,7 +176,8 @@ mod tests {
     fn c26_an_address_of_the_web_has_no_scheme_of_its_own() {
         assert!(WebAddress::register("https://a.test/bye?x=1").is_ok());
         assert!(WebAddress::register("http://127.0.0.1:7/bye").is_ok());
-        for text in ["com.example.app:/bye", "http://a.test/bye", "https://a.test/#x", "javascript:alert(1)"] {
+        for text in ["com.example.app:/bye", "http://a.test/bye", "https://a.test/#x", "javascript:alert(1)"]
+        {
             assert!(WebAddress::register(text).is_err(), "{text}");
         }
     }

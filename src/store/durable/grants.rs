@@ -111,6 +111,28 @@ pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment)
     tx.execute(sql, params![session, now]).await
 }
 
+/// What a session has for one organization.
+pub async fn revoke_within(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $3
+               WHERE session_id = $1 AND organization_id = $2 AND revoked_at IS NULL";
+    tx.execute(sql, params![session, organization, now]).await
+}
+
+/// Whether a session has ever had anything for an organization.
+pub async fn is_within(
+    db: &mut impl Read,
+    session: SessionId,
+    organization: OrganizationId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants WHERE session_id = $1 AND organization_id = $2 LIMIT 1";
+    Ok(db.one(sql, params![session, organization]).await?.is_some())
+}
+
 /// Of somebody who is no member any more: what they have for the organization, and what they have for others because it
 /// lets its people act for those.
 pub async fn revoke_of_member(

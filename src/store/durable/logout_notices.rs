@@ -86,12 +86,7 @@ pub async fn done(tx: &mut Tx<'_>, claim: &Claimed) -> Result<bool, StoreError> 
 }
 
 /// It is tried again at a moment.
-pub async fn later(
-    tx: &mut Tx<'_>,
-    claim: &Claimed,
-    at: Moment,
-    failure: &str,
-) -> Result<bool, StoreError> {
+pub async fn later(tx: &mut Tx<'_>, claim: &Claimed, at: Moment, failure: &str) -> Result<bool, StoreError> {
     let sql = "UPDATE logout_notices SET next_try_at = $3, claimed_until = NULL, failure = $4
                WHERE id = $1 AND claimed_until = $2";
     Ok(tx.execute(sql, params![claim.notice.id, claim.until, at, failure]).await? == 1)

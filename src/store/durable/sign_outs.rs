@@ -4,7 +4,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::parsed;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ProjectId, SessionId, UserId};
+use crate::foundation::id::{ProjectId, UserId};
 use crate::model::sign_out::{Ended, Entered};
 
 /// Remembers that an application got tokens in a session.
@@ -29,12 +29,7 @@ pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<()
 }
 
 /// Something has ended in this transaction; applications are told of it after it.
-pub async fn queue(
-    tx: &mut Tx<'_>,
-    project: ProjectId,
-    ended: Ended,
-    now: Moment,
-) -> Result<(), StoreError> {
+pub async fn queue(tx: &mut Tx<'_>, project: ProjectId, ended: Ended, now: Moment) -> Result<(), StoreError> {
     let (of, within) = ended.of();
     tx.execute(
         "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds)
@@ -114,17 +109,6 @@ pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreEr
         Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,
     };
     rows.iter().map(entered).collect()
-}
-
-/// For whom an application acts in a session, without taking any of it.
-pub async fn within(
-    db: &mut impl Read,
-    session: SessionId,
-) -> Result<Vec<Entered>, StoreError> {
-    let sql = "SELECT session_id, application_id, user_id, organization_id, delegation_id, home_id
-               FROM session_applications WHERE session_id = $1
-               ORDER BY application_id, organization_id, delegation_id LIMIT 500";
-    db.all(sql, params![session]).await?.iter().map(entered).collect()
 }
 
 fn entered(row: &Row) -> Result<Entered, StoreError> {

@@ -201,6 +201,8 @@ pub struct SignOutPage {
     pub email: Option<String>,
     /// The application that sent them, if it was one.
     pub application: Option<String>,
+    /// The one that they may sign out of alone: `sign_out` is `organization` then.
+    pub organization: Option<String>,
     /// What it asked for.
     pub fields: Vec<Field>,
 }

@@ -50,6 +50,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
             csrf: at("c"),
             email: Some(email.to_owned()),
             application: Some(at(text)),
+            organization: Some(at(text)),
             fields: vec![Field { name: "state", value: at(text) }],
         }),
         Page::Welcome(WelcomePage { discovery: at("/.well-known/openid-configuration") }),

@@ -14,7 +14,7 @@ use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_event, refused};
 use crate::model::connection::{Connection, OidcConnection};
-use crate::protocol::jose::{Claims, Jws, Typ};
+use crate::protocol::jose::{Claims, JoseError, Jws, Typ, Verified};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oidc::logout::Over;
@@ -46,6 +46,11 @@ pub async fn told(
             let error = OAuthError::temporarily_unavailable("too many logout tokens");
             reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error)
         }
+        // What is the matter is not the token: it may be sent again.
+        Err(Stop::Refused(refusal @ (Refusal::IdpUnreachable(_) | Refusal::IdpUnusable(_)))) => {
+            let error = OAuthError::temporarily_unavailable(refusal.name());
+            reply::oauth_error(StatusCode::SERVICE_UNAVAILABLE, &error)
+        }
         Err(Stop::Refused(refusal)) => {
             let error = OAuthError::invalid_request(refusal.name());
             reply::oauth_error(StatusCode::BAD_REQUEST, &error)
@@ -65,9 +70,7 @@ async fn taken(visitor: &Visitor, id: &str, params: &Params) -> Result<(), Stop>
     if let Err(Stop::Refused(refusal)) = &outcome {
         let event = refused(visitor, "logout.refused", refusal);
         let event = match &found {
-            Some(found) => {
-                event.organization(found.organization_id).with("connection", found.id.to_string())
-            }
+            Some(found) => event.organization(found.organization_id).with("connection", found.id.to_string()),
             None => event,
         };
         note_event(visitor, refusal, event).await?;
@@ -100,11 +103,7 @@ async fn ended(visitor: &Visitor, connection: OidcConnection<'_>, params: &Param
     Ok(())
 }
 
-async fn judged(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    params: &Params,
-) -> Result<Over, Stop> {
+async fn judged(visitor: &Visitor, connection: OidcConnection<'_>, params: &Params) -> Result<Over, Stop> {
     let bad = Refusal::LogoutTokenRefused;
     let token = params.get("logout_token").map_err(|_| bad("logout_token_malformed"))?;
     let token = token.ok_or(bad("logout_token_missing"))?;
@@ -113,11 +112,7 @@ async fn judged(
 }
 
 /// By a key of this provider's, and by an algorithm that the connection takes.
-async fn verified(
-    visitor: &Visitor,
-    connection: OidcConnection<'_>,
-    token: &str,
-) -> Result<Claims, Stop> {
+async fn verified(visitor: &Visitor, connection: OidcConnection<'_>, token: &str) -> Result<Claims, Stop> {
     let bad = Refusal::LogoutTokenRefused;
     let algorithms = &connection.oidc.algorithms;
     let parsed = || Jws::parse(token).map_err(|_| bad("logout_token_malformed"));
@@ -130,15 +125,15 @@ async fn verified(
     let keys = provider.keys_for(broker, &jws).await?;
     let verified = match jws.verify(&keys, algorithms, Typ::LOGOUT_TOKEN) {
         // A provider may have put another key under the same name.
-        Err(crate::protocol::jose::JoseError::Signature) => {
+        Err(JoseError::Signature) => {
             let keys = provider.keys_anew(broker).await?;
             parsed()?.verify(&keys, algorithms, Typ::LOGOUT_TOKEN)
         }
         verified => verified,
     };
-    verified.map(crate::protocol::jose::Verified::into_inner).map_err(|why| {
+    verified.map(Verified::into_inner).map_err(|why| {
         bad(match why {
-            crate::protocol::jose::JoseError::Type => "logout_token_type",
+            JoseError::Type => "logout_token_type",
             _ => "logout_token_signature",
         })
         .into()

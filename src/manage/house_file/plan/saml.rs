@@ -113,7 +113,12 @@ impl Plan<'_, '_> {
         let issuer = self.tools.broker.issuer(&self.project);
         let lines = match &connection.settings.upstream {
             Upstream::Oidc(_) => {
-                vec![("Redirect URI".to_owned(), format!("{issuer}/oidc/{}/callback", connection.id))]
+                let at = |door: &str| format!("{issuer}/oidc/{}/{door}", connection.id);
+                vec![
+                    ("Redirect URI".to_owned(), at("callback")),
+                    ("Post-logout redirect URI".to_owned(), at("signed-out")),
+                    ("Back-channel logout URI".to_owned(), at("backchannel-logout")),
+                ]
             }
             Upstream::Saml(_) => {
                 let own = SpAddresses::of(&issuer, connection.id);

@@ -509,7 +509,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
--- By what a SAML identity provider knows a session: it names it so when it ends there.
+-- By what an identity provider knows a session: its NameID, or `sub` and `sid`: it names it so when it ends there.
 CREATE TABLE upstream_sessions (
     session_id    TEXT NOT NULL REFERENCES sessions (id),
     connection_id TEXT NOT NULL REFERENCES connections (id),
@@ -521,6 +521,7 @@ CREATE TABLE upstream_sessions (
     PRIMARY KEY (session_id, subject, session_index)
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
+CREATE INDEX upstream_sessions_by_index ON upstream_sessions (connection_id, session_index);
 
 -- A token family: (session, application, organization). It begins as an authorization code.
 CREATE TABLE grants (
