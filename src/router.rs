@@ -103,6 +103,7 @@ fn machines() -> Router<Front> {
         .route("/token", post(issue::api::token))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
+        .route("/oidc/{connection}/global-token-revocation", post(leave::oidc::global::api::revoke))
         .route("/oidc/{connection}/backchannel-logout", post(leave::oidc::api::told))
         .route("/saml/{connection}/metadata", get(saml::metadata))
         .route("/.well-known/openid-configuration", get(metadata::discovery))

@@ -48,6 +48,7 @@ mod h27_frames;
 mod h28_open_redirects;
 mod m01_m02_enumeration;
 mod m03_sign_out;
+mod m04_global_revocation;
 mod m04_upstream_logout;
 mod m05_token_types;
 mod m07_client_authentication;

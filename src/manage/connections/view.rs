@@ -121,6 +121,8 @@ pub struct AddressesView {
     pub redirect_uri: Option<String>,
     /// Where people come back to who have signed out at the provider (`single_logout`).
     pub post_logout_redirect_uri: Option<String>,
+    /// Where the provider may revoke all that somebody has by it (Global Token Revocation).
+    pub global_token_revocation_uri: Option<String>,
     /// Where the provider may say that a session ended there (OpenID Connect Back-Channel Logout).
     pub backchannel_logout_uri: Option<String>,
     /// Of SAML: our entity id.
@@ -264,6 +266,8 @@ impl Teller {
             redirect_uri: (!is_saml).then(|| format!("{}/oidc/{}/callback", self.issuer, it.id)),
             post_logout_redirect_uri: (!is_saml)
                 .then(|| format!("{}/oidc/{}/signed-out", self.issuer, it.id)),
+            global_token_revocation_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/global-token-revocation", self.issuer, it.id)),
             backchannel_logout_uri: (!is_saml)
                 .then(|| format!("{}/oidc/{}/backchannel-logout", self.issuer, it.id)),
             sp_metadata_url: is_saml.then(|| sp.entity_id.clone()),

@@ -3,7 +3,9 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{
+    ConnectionId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+};
 use crate::foundation::secret::Digest;
 use crate::model::grant::{Epochs, Grant};
 
@@ -146,6 +148,22 @@ pub async fn revoke_of_member(
                  AND ((organization_id = $1 AND delegation_id IS NULL)
                       OR delegation_id IN (SELECT id FROM delegations WHERE home_organization_id = $1))";
     tx.execute(sql, params![organization, user, now]).await
+}
+
+/// All that came of sign-ins of whom a provider calls so, whether their sessions have ended or not.
+pub async fn revoke_of_subject(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $4
+               WHERE revoked_at IS NULL AND session_id IN
+                     (SELECT s.id FROM identities i
+                      JOIN sessions s ON s.user_id = i.user_id AND s.identity_id = i.id
+                      WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3)";
+    tx.execute(sql, params![connection, issuer, subject, now]).await
 }
 
 /// All that somebody has.

@@ -156,6 +156,20 @@ pub async fn indexed_upstream(
     db.all(sql, params![connection, index]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// The living sessions of whom a provider calls so, as far as they came by it.
+pub async fn of_subject(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "SELECT s.id FROM identities i
+               JOIN sessions s ON s.user_id = i.user_id AND s.identity_id = i.id
+               WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3 AND s.ended_at IS NULL
+               ORDER BY s.id";
+    db.all(sql, params![connection, issuer, subject]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// When sessions ended at their provider, among what is used once: for those who are on their way here with a proof of
 /// one, or with an assertion that is one.
 const OVER: &str = "upstream_session_over";

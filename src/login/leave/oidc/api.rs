@@ -7,14 +7,14 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::signed::{self, Unverified};
 use super::{SignOut, said};
 use crate::foundation::id::ConnectionId;
-use crate::login::authenticate::oidc::Provider;
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_event, refused};
 use crate::model::connection::{Connection, OidcConnection};
-use crate::protocol::jose::{Claims, JoseError, Jws, Typ, Verified};
+use crate::protocol::jose::Typ;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oidc::logout::Over;
@@ -78,64 +78,59 @@ async fn taken(visitor: &Visitor, id: &str, params: &Params) -> Result<(), Stop>
     outcome
 }
 
-async fn known(visitor: &Visitor, id: &str) -> Result<Option<Connection>, Stop> {
+/// The connection of this id, if the project has it.
+pub(super) async fn known(visitor: &Visitor, id: &str) -> Result<Option<Connection>, Stop> {
     let Ok(id) = id.parse::<ConnectionId>() else { return Ok(None) };
     Ok(connections::by_id(&mut &visitor.broker().db, visitor.project.id, id).await?)
 }
 
 async fn ended(visitor: &Visitor, connection: OidcConnection<'_>, params: &Params) -> Result<(), Stop> {
-    let broker = visitor.broker();
-    let asked = format!("logout token of {} {}", connection.id, visitor.network());
-    if broker.ephemeral.count(Kind::RateCounter, &asked, MINUTE).await? > REQUESTS_A_MINUTE {
-        return Err(Refusal::TooManyRequests.into());
-    }
+    may_ask(visitor, connection).await?;
     let over = judged(visitor, connection, params).await?;
-    let counter = format!("logout {}", connection.id);
-    if broker.ephemeral.counted(Kind::RateCounter, &counter).await? >= TOKENS_A_MINUTE {
-        return Err(Refusal::TooManyRequests.into());
-    }
+    may_end(visitor, connection).await?;
     let ending = Ending::of(visitor, Cause::Provider);
     let end = SignOut { ending, connection: connection.id, over };
-    if !broker.db.write(async move |tx| end.run(tx).await).await? {
+    if !visitor.broker().db.write(async move |tx| end.run(tx).await).await? {
         return Err(Refusal::LogoutTokenRefused("replayed").into());
     }
-    broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await?;
+    counted(visitor, connection).await
+}
+
+/// Whether this network may ask once more at this connection.
+pub(super) async fn may_ask(visitor: &Visitor, connection: OidcConnection<'_>) -> Result<(), Stop> {
+    let asked = format!("logout token of {} {}", connection.id, visitor.network());
+    let asked = visitor.broker().ephemeral.count(Kind::RateCounter, &asked, MINUTE).await?;
+    if asked > REQUESTS_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }
+}
+
+/// Whether this provider may end something once more.
+pub(super) async fn may_end(visitor: &Visitor, connection: OidcConnection<'_>) -> Result<(), Stop> {
+    let ended = visitor.broker().ephemeral.counted(Kind::RateCounter, &ended_by(connection)).await?;
+    if ended >= TOKENS_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }
+}
+
+/// It has: whoever repeats what it said takes nothing from it.
+pub(super) async fn counted(visitor: &Visitor, connection: OidcConnection<'_>) -> Result<(), Stop> {
+    visitor.broker().ephemeral.count(Kind::RateCounter, &ended_by(connection), MINUTE).await?;
     Ok(())
+}
+
+fn ended_by(connection: OidcConnection<'_>) -> String {
+    format!("logout {}", connection.id)
 }
 
 async fn judged(visitor: &Visitor, connection: OidcConnection<'_>, params: &Params) -> Result<Over, Stop> {
     let bad = Refusal::LogoutTokenRefused;
     let token = params.get("logout_token").map_err(|_| bad("logout_token_malformed"))?;
     let token = token.ok_or(bad("logout_token_missing"))?;
-    let claims = verified(visitor, connection, token).await?;
-    said(connection, &claims, visitor.broker().now()).map_err(|why| bad(why).into())
-}
-
-/// By a key of this provider's, and by an algorithm that the connection takes.
-async fn verified(visitor: &Visitor, connection: OidcConnection<'_>, token: &str) -> Result<Claims, Stop> {
-    let bad = Refusal::LogoutTokenRefused;
-    let algorithms = &connection.oidc.algorithms;
-    let parsed = || Jws::parse(token).map_err(|_| bad("logout_token_malformed"));
-    let jws = parsed()?;
-    if !algorithms.contains(&jws.algorithm()) {
-        return Err(bad("logout_token_algorithm").into());
-    }
-    let broker = visitor.broker();
-    let provider = Provider::of(broker, connection).await?;
-    let keys = provider.keys_for(broker, &jws).await?;
-    let verified = match jws.verify(&keys, algorithms, Typ::LOGOUT_TOKEN) {
-        // A provider may have put another key under the same name.
-        Err(JoseError::Signature) => {
-            let keys = provider.keys_anew(broker).await?;
-            parsed()?.verify(&keys, algorithms, Typ::LOGOUT_TOKEN)
-        }
-        verified => verified,
-    };
-    verified.map(Verified::into_inner).map_err(|why| {
+    let claims = signed::verified(visitor, connection, token, Typ::LOGOUT_TOKEN).await?;
+    let claims = claims.map_err(|why| {
         bad(match why {
-            JoseError::Type => "logout_token_type",
-            _ => "logout_token_signature",
+            Unverified::Malformed => "logout_token_malformed",
+            Unverified::Algorithm => "logout_token_algorithm",
+            Unverified::Type => "logout_token_type",
+            Unverified::Signature => "logout_token_signature",
         })
-        .into()
-    })
+    })?;
+    said(connection, &claims, visitor.broker().now()).map_err(|why| bad(why).into())
 }

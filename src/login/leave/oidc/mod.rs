@@ -2,7 +2,9 @@
 //! or we lead people on to end theirs there (OpenID Connect RP-Initiated Logout 1.0).
 
 pub mod api;
+pub mod global;
 pub mod pages;
+mod signed;
 
 use std::time::Duration;
 

@@ -118,6 +118,7 @@ impl Plan<'_, '_> {
                     ("Redirect URI".to_owned(), at("callback")),
                     ("Post-logout redirect URI".to_owned(), at("signed-out")),
                     ("Back-channel logout URI".to_owned(), at("backchannel-logout")),
+                    ("Global token revocation URI".to_owned(), at("global-token-revocation")),
                 ]
             }
             Upstream::Saml(_) => {

@@ -248,6 +248,7 @@ CREATE TABLE identities (
 -- The only way in which a login finds a user (invariant 1).
 CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
 CREATE INDEX identities_by_user ON identities (user_id);
+CREATE INDEX identities_by_email ON identities (connection_id, email);
 
 CREATE TABLE memberships (
     id              TEXT PRIMARY KEY,
