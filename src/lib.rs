@@ -25,7 +25,7 @@
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]) |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply` |
-//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, forget what ran out |
+//! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, tell applications of sessions that ended, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |
 //!
@@ -74,6 +74,12 @@
 //! has run. Who comes with the one before within seconds is told the same successor, for the answer may have got lost; who
 //! comes with an older one has stolen it, and all that goes back to the same code ends. With `organization=` the person
 //! switches: they get a family of its own for that organization, which stands on the same sign-in.
+//!
+//! **Somebody signs out.** `GET /logout` judges what the application that sent them asks for ([`login::leave::request`]) and
+//! asks the person, unless an ID token of theirs proves whose session it is. One transaction ends the session and its token
+//! families and writes one row of what ended ([`store::durable::sign_outs`]). The browser goes on to the identity provider,
+//! if that has a door for it, and back to the application. Behind it, [`chores::logouts`] makes a notice of that row for each
+//! application that got tokens in the session ([`store::durable::logout_notices`]), and tells each until it has heard.
 //!
 //! **Somebody is invited.** The operation in `manage::invitations` writes the invitation with the digest of its token, and
 //! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,

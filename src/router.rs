@@ -74,7 +74,8 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/trial/{flow}/returned", by(GET, get(trial::pages::take_up)))
         .route("/invitations/{token}", get(invited::pages::look).post(invited::pages::begin))
         .route(invited::ACCEPTED, by(GET, get(invited::pages::accepted)))
-        .route("/logout", get(leave::pages::ask).post(leave::pages::leave))
+        .route("/oidc/{connection}/signed-out", by(GET, get(leave::oidc::pages::back)))
+        .route("/logout", by(GET_AND_POST, get(leave::pages::ask).post(leave::pages::leave)))
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
 }
@@ -104,6 +105,8 @@ fn machines() -> Router<Front> {
         .route("/introspect", post(issue::api::introspection))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
         .route("/jwks.json", get(metadata::jwks))
+        .route("/oidc/{connection}/global-token-revocation", post(leave::oidc::global::api::revoke))
+        .route("/oidc/{connection}/backchannel-logout", post(leave::oidc::api::told))
         .route("/saml/{connection}/metadata", get(saml::metadata))
         .route("/oidc/{connection}/jwks.json", get(oidc::jwks))
         .route("/.well-known/openid-configuration", get(metadata::discovery))

@@ -53,6 +53,8 @@ const DOORS: &[(&str, &str)] = &[
     ("protocol::oauth", "protocol::jose"),
     ("protocol::oidc", "protocol::jose"),
     ("protocol::oidc", "protocol::oauth"),
+    // What a provider says of itself, its keys first of all, is looked up in one way.
+    ("login::leave", "login::authenticate"),
     // Roles are given by one rule, whoever is given them.
     ("manage::invitations", "manage::people"),
     // What may be said of a connection has one set of rules.

@@ -1,9 +1,10 @@
 //! What the house does unattended: rotate keys, look domains up again, read metadata again, take back connections that let
-//! nobody in, seal the audit trail, send mails, forget what has run out.
+//! nobody in, seal the audit trail, send mails, tell applications of sessions that ended, forget what has run out.
 
 pub mod audit;
 pub mod connections;
 pub mod domains;
+pub mod logouts;
 pub mod metadata;
 pub mod post;
 pub mod purge;
@@ -31,6 +32,7 @@ pub async fn run(broker: Broker, templates: Arc<Templates>) {
         look_after_connections(&broker),
         seal_the_trail(&broker),
         send_mails(&broker, &templates),
+        tell_applications(&broker),
         keep_house(&broker)
     );
 }
@@ -77,6 +79,17 @@ async fn send_mails(broker: &Broker, templates: &Templates) {
     loop {
         if let Err(error) = post::send(broker, templates).await {
             tracing::error!(%error, "mails could not be sent");
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn tell_applications(broker: &Broker) {
+    let every = Duration::from_secs(broker.config.login.notice_interval.max(1));
+    let mut rounds = logouts::Rounds::default();
+    loop {
+        if let Err(error) = rounds.begin(broker).await {
+            tracing::error!(%error, "applications could not be told of sign-outs");
         }
         tokio::time::sleep(every).await;
     }

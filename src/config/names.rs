@@ -30,7 +30,7 @@ pub(super) fn every_setting() -> Config {
     } = Server::default();
     let Database { url, connections, statement_timeout } = Database::default();
     let Keys { folder, signing_key_lifetime, publish_ahead, master_key } = Keys::default();
-    let Login { flow_lifetime, session_lifetime, flows_per_minute } = Login::default();
+    let Login { flow_lifetime, session_lifetime, flows_per_minute, notice_interval } = Login::default();
     let Dns { resolvers, timeout, recheck_interval } = Dns::default();
     let Egress { allow_loopback_and_http, extra_ca: _, ports, connect_timeout, total_timeout, max_response } =
         Egress::default();
@@ -63,7 +63,7 @@ pub(super) fn every_setting() -> Config {
         },
         database: Database { url, connections, statement_timeout },
         keys: Keys { folder, signing_key_lifetime, publish_ahead, master_key },
-        login: Login { flow_lifetime, session_lifetime, flows_per_minute },
+        login: Login { flow_lifetime, session_lifetime, flows_per_minute, notice_interval },
         tokens: Tokens::default(),
         dns: Dns { resolvers, timeout, recheck_interval },
         egress: Egress {

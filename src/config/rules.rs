@@ -56,7 +56,7 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
 }
 
 /// `(key, value, least, most)` of every number.
-fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 27] {
+fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 28] {
     let Config { server, database, keys, login, tokens, dns, egress, mail, manage, .. } = config;
     [
         ("server.request_timeout", server.request_timeout, 1, HOUR),
@@ -71,6 +71,7 @@ fn ranges(config: &Config) -> [(&'static str, u64, u64, u64); 27] {
         ("login.flow_lifetime", login.flow_lifetime, 1, DAY),
         ("login.session_lifetime", login.session_lifetime, 1, YEAR),
         ("login.flows_per_minute", login.flows_per_minute, 1, 1_000_000),
+        ("login.notice_interval", login.notice_interval, 1, HOUR),
         ("tokens.code_lifetime", tokens.code_lifetime, 1, MINUTE),
         ("tokens.access_token_lifetime", tokens.access_token_lifetime, 1, HOUR),
         ("tokens.id_token_lifetime", tokens.id_token_lifetime, 1, HOUR),

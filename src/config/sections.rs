@@ -116,11 +116,13 @@ pub struct Login {
     /// Logins that one network (IPv4 /24, IPv6 /56; four times as many an IPv6 /48) may begin in a minute and leave
     /// waiting for a page.
     pub flows_per_minute: u64,
+    /// How often to look for applications that are to be told of sessions that ended.
+    pub notice_interval: u64,
 }
 
 impl Default for Login {
     fn default() -> Self {
-        Self { flow_lifetime: 1_800, session_lifetime: 43_200, flows_per_minute: 600 }
+        Self { flow_lifetime: 1_800, session_lifetime: 43_200, flows_per_minute: 600, notice_interval: 1 }
     }
 }
 

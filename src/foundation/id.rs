@@ -139,6 +139,8 @@ identifiers! {
     SessionId = "sess_";
     GrantId = "grnt_";
     FlowId = "flow_";
+    /// Of what an application is told of a session that ended.
+    NoticeId = "ntc_";
     KeyId = "key_";
     /// Of an operator token or of an organization's key to the administration API.
     ApiKeyId = "apk_";

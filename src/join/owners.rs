@@ -5,8 +5,9 @@
 use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::model::membership::{Membership, MembershipStatus};
+use crate::model::sign_out::Ended;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{grants, memberships, users};
+use crate::store::durable::{grants, memberships, sign_outs, users};
 
 /// An organization whose owners nobody else changes until the transaction ends.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,8 @@ pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<
     memberships::update(tx, after, keep.now).await?;
     if after.status != MembershipStatus::Active {
         grants::revoke_of_member(tx, after.organization_id, after.user_id, keep.now).await?;
+        let ended = Ended::Member(after.user_id, after.organization_id);
+        sign_outs::queue(tx, keep.project.id, ended, keep.now).await?;
     }
     if owned.keeps_one(tx).await? { Ok(()) } else { Err(NotChanged::LastOwner(after.organization_id)) }
 }
@@ -73,6 +76,7 @@ pub async fn disable(tx: &mut Tx<'_>, keep: &Keep, user: UserId) -> Result<(), N
     }
     users::disable(tx, user, Some(keep.now), keep.now).await?;
     grants::revoke_of_user(tx, user, keep.now).await?;
+    sign_outs::queue(tx, keep.project.id, Ended::User(user), keep.now).await?;
     for one in owned {
         if !one.keeps_one(tx).await? {
             return Err(NotChanged::LastOwner(one.organization));

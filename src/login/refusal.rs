@@ -49,6 +49,10 @@ pub enum Refusal {
     AssertionRefused(&'static str),
     /// An answer to a sign-out failed this check: nobody knows whether the identity provider did it.
     SignOutUnconfirmed(&'static str),
+    /// A request to sign out failed this check: nobody is signed out by it, and nobody sent back.
+    SignOutRefused(&'static str),
+    /// A provider's logout token failed this check.
+    LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
     NotExpected,
@@ -111,7 +115,9 @@ impl Refusal {
             Self::IdpUnusable(why)
             | Self::IdpAnswerInvalid(why)
             | Self::AssertionRefused(why)
-            | Self::SignOutUnconfirmed(why) => why,
+            | Self::SignOutUnconfirmed(why)
+            | Self::SignOutRefused(why)
+            | Self::LogoutTokenRefused(why) => why,
             Self::AuthTimeMissing => "auth_time_missing",
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
@@ -230,6 +236,8 @@ impl Refusal {
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
             Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
+            Self::LogoutTokenRefused(_) => (StatusCode::BAD_REQUEST, P::BadRequest),
+            Self::SignOutRefused(_) => (StatusCode::BAD_REQUEST, P::SignOutRefused),
             Self::EmailDomainNotAllowed => (StatusCode::FORBIDDEN, P::EmailDomainNotAllowed),
             Self::EmailInUse => (StatusCode::CONFLICT, P::EmailInUse),
             Self::InvitationUnknown => (StatusCode::NOT_FOUND, P::InvitationOver),
@@ -265,6 +273,8 @@ impl Refusal {
             Self::UnknownApplication
             | Self::BadRedirectUri
             | Self::BadRequest(_)
+            | Self::SignOutRefused(_)
+            | Self::LogoutTokenRefused(_)
             | Self::FlowExpired
             | Self::ForeignForm
             | Self::InvitationUnknown

@@ -10,7 +10,7 @@ use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::params;
-use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
 /// What an application may ask for unless it is told otherwise: not for the full list of organizations (threats M12).
@@ -39,6 +39,9 @@ pub struct ApplicationSettings {
     /// Where a login begins that somebody else wants (OpenID Connect Core, section 4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiate_login_uri: Option<RedirectUri>,
+    /// What it is told when people sign out, and where they come back to it.
+    #[serde(default)]
+    pub sign_out: SignOutSettings,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     pub grant_types: Vec<GrantType>,
@@ -56,6 +59,36 @@ pub struct ApplicationSettings {
     /// Only the listed organizations may use it; otherwise all of the project.
     pub organizations_limited: bool,
     pub claims: ClaimShape,
+}
+
+/// How an application takes part when people sign out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignOutSettings {
+    /// Where people may come back to after it (OpenID Connect RP-Initiated Logout, section 3.1).
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told by us (OpenID Connect Back-Channel Logout, section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<WebAddress>,
+    /// Whether it wants to know which session; it is told that anyway.
+    pub backchannel_logout_session_required: bool,
+    /// What the browser opens in a frame (OpenID Connect Front-Channel Logout, section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<WebAddress>,
+    /// Whether it wants to know which session; it is told that anyway.
+    pub frontchannel_logout_session_required: bool,
+}
+
+impl SignOutSettings {
+    /// Whether it is told of a sign-out in any way.
+    pub fn is_told(&self) -> bool {
+        self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
+    }
+
+    /// Byte for byte a registered one: here a loopback address counts with its port, too.
+    pub fn leads_back_to(&self, requested: &str) -> bool {
+        self.post_logout_redirect_uris.iter().any(|uri| uri.as_str() == requested)
+    }
 }
 
 words! {
@@ -238,6 +271,7 @@ impl Application {
             jwks: None,
             redirect_uris: Vec::new(),
             initiate_login_uri: None,
+            sign_out: SignOutSettings::default(),
             scopes: Vec::new(),
             grant_types: Vec::new(),
             lifetimes: Lifetimes::default(),

@@ -25,6 +25,7 @@ pub mod role_rule;
 pub mod routing;
 pub mod saml_key;
 pub mod session;
+pub mod sign_out;
 pub mod signing_key;
 pub mod user;
 

@@ -49,11 +49,21 @@ pub const LOGINS_REFUSED: Metric =
 pub const API_REFUSED: Metric =
     count("behalf_api_refused_total", &["code"], "Requests that the administration API refused, by code");
 pub const TOKENS_ISSUED: Metric =
-    count("behalf_tokens_issued_total", &["kind"], "Access, ID and refresh tokens issued, by kind");
+    count("behalf_tokens_issued_total", &["kind"], "Access, ID, refresh and logout tokens issued, by kind");
 pub const FAMILIES_ENDED: Metric = count(
     "behalf_token_families_ended_total",
     &["reason"],
     "Token families that ended before their time, by reason",
+);
+pub const SIGN_OUTS: Metric = count(
+    "behalf_sign_outs_total",
+    &["cause"],
+    "Sessions that ended before their time, by whose wish it was",
+);
+pub const LOGOUT_NOTICES: Metric = count(
+    "behalf_logout_notices_total",
+    &["outcome"],
+    "Back-channel logout requests to applications, by what came of them",
 );
 pub const UPSTREAM_REQUESTS: Metric = count(
     "behalf_upstream_requests_total",
@@ -84,7 +94,7 @@ pub const PROCESS_START_TIME: Metric =
 pub const BUILD_INFO: Metric = level("behalf_build_info", &["version"], "Always 1; the label says what runs");
 
 /// Every metric there is.
-pub const ALL: [Metric; 16] = [
+pub const ALL: [Metric; 18] = [
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     LOGINS_STARTED,
@@ -93,6 +103,8 @@ pub const ALL: [Metric; 16] = [
     API_REFUSED,
     TOKENS_ISSUED,
     FAMILIES_ENDED,
+    SIGN_OUTS,
+    LOGOUT_NOTICES,
     UPSTREAM_REQUESTS,
     UPSTREAM_REQUEST_DURATION,
     AUDIT_FAILURES,
@@ -170,7 +182,17 @@ pub fn api_refused(code: &'static str) {
     counter!(API_REFUSED.name, "code" => code).increment(1);
 }
 
-/// `kind` is `access_token`, `id_token` or `refresh_token`.
+/// `cause` is `person`, `application` or `provider`.
+pub fn signed_out(cause: &'static str, sessions: u64) {
+    counter!(SIGN_OUTS.name, "cause" => cause).increment(sessions);
+}
+
+/// `outcome` is `told`, `failed` (and tried again) or `given_up`.
+pub fn logout_notice(outcome: &'static str) {
+    counter!(LOGOUT_NOTICES.name, "outcome" => outcome).increment(1);
+}
+
+/// `kind` is `access_token`, `id_token`, `refresh_token` or `logout_token`.
 pub fn token_issued(kind: &'static str) {
     counter!(TOKENS_ISSUED.name, "kind" => kind).increment(1);
 }

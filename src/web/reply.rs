@@ -56,10 +56,22 @@ pub fn no_store(headers: &mut HeaderMap) {
 
 /// A page, with where its forms may lead in the end (browsers apply `form-action` to redirects too).
 pub fn html(status: StatusCode, page: String, form_targets: &[String], script: bool) -> Response {
+    html_framing(status, page, form_targets, script, &[])
+}
+
+/// The same with the origins that it may show in frames, and no others.
+pub fn html_framing(
+    status: StatusCode,
+    page: String,
+    form_targets: &[String],
+    script: bool,
+    framed: &[String],
+) -> Response {
     let targets = form_targets.iter().fold(String::from("'self'"), |all, one| format!("{all} {one}"));
     let script = if script { " script-src 'self';" } else { "" };
+    let frames = if framed.is_empty() { String::new() } else { format!(" frame-src {};", framed.join(" ")) };
     let policy = format!(
-        "default-src 'none';{script} style-src 'self'; img-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none';{script}{frames} style-src 'self'; img-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut response = (status, page).into_response();
     let headers = response.headers_mut();

@@ -106,8 +106,20 @@ impl Visitor {
         ui_locales: Option<&str>,
         form_targets: &[String],
     ) -> Response {
+        self.page_framing(status, page, ui_locales, form_targets, &[])
+    }
+
+    /// The same with the origins that it may show in frames.
+    pub fn page_framing(
+        &self,
+        status: StatusCode,
+        page: &Page,
+        ui_locales: Option<&str>,
+        form_targets: &[String],
+        framed: &[String],
+    ) -> Response {
         match self.front.templates.render(page, &self.language(ui_locales), &Brand::of(&self.project)) {
-            Ok(text) => reply::html(status, text, form_targets, page.has_script()),
+            Ok(text) => reply::html_framing(status, text, form_targets, page.has_script(), framed),
             Err(error) => {
                 tracing::error!(request = %self.request, %error, "a page could not be made");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -10,6 +10,8 @@ button-try-again = Noch einmal versuchen
 button-start-again = Neu beginnen
 button-sign-out = Abmelden
 button-stay = Angemeldet bleiben
+button-sign-out-of = Nur von { $organization } abmelden
+button-sign-out-everywhere = Auf allen Geräten abmelden
 button-return = Zurück zu { $application }
 footer-support = Hilfe
 footer-privacy = Datenschutz
@@ -64,9 +66,12 @@ welcome-builders-link = Konfiguration dieser Adresse
 
 ## Abmelden
 sign-out-title = Abmelden?
-sign-out-lead = Sie werden hier abgemeldet. Anwendungen, die schon offen sind, merken das vielleicht nicht: Melden Sie sich auch dort ab.
+sign-out-application = { $application } bittet Sie, sich abzumelden
+sign-out-lead = Sie werden hier abgemeldet, und bei den Anwendungen, die sich das sagen lassen. Andere, die offen sind, merken es vielleicht nicht: Melden Sie sich auch dort ab.
+sign-out-everywhere-hint = „Auf allen Geräten“ beendet jede Sitzung, die Sie hier haben, in diesem Browser und in anderen.
 signed-out-title = Sie sind abgemeldet
 signed-out-lead = Sie können diese Seite schließen. Schließen Sie an einem gemeinsam genutzten Rechner alle Browserfenster.
+signed-out-frames = Anwendungen, die in diesem Browser offen waren, erfahren es gerade. Ob jede von ihnen Sie abgemeldet hat, sehen wir nicht.
 signed-out-provider = Möglicherweise sind Sie bei { $provider } noch angemeldet. Melden Sie sich auch dort ab, wenn andere diesen Rechner benutzen.
 
 ## Eine Verbindung ausprobieren
@@ -203,6 +208,10 @@ error-fault-next = Versuchen Sie es in einer Minute noch einmal. Dauert es an, n
 error-signed_out_elsewhere-title = Sie wurden abgemeldet
 error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet.
 error-signed_out_elsewhere-next = Melden Sie sich noch einmal an, um fortzufahren.
+
+error-sign_out_refused-title = Dieser Verweis meldet Sie nicht ab
+error-sign_out_refused-text = Die Anwendung, die Sie hierher geschickt hat, hat darum auf eine Weise gebeten, die wir nicht annehmen können. Abgemeldet hat sie Sie nicht.
+error-sign_out_refused-next = Sie können sich trotzdem hier abmelden; zur Anwendung werden Sie dann nicht zurückgeführt.
 
 error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständig
 error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können. Möglicherweise sind Sie dort noch angemeldet.

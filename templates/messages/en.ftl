@@ -10,6 +10,8 @@ button-try-again = Try again
 button-start-again = Start again
 button-sign-out = Sign out
 button-stay = Stay signed in
+button-sign-out-of = Sign out of { $organization } only
+button-sign-out-everywhere = Sign out on all devices
 button-return = Return to { $application }
 footer-support = Help
 footer-privacy = Privacy
@@ -64,9 +66,12 @@ welcome-builders-link = configuration of this address
 
 ## Signing out
 sign-out-title = Sign out?
-sign-out-lead = You will be signed out here. Applications that are open already may not notice: sign out there as well.
+sign-out-application = { $application } asks you to sign out
+sign-out-lead = You will be signed out here, and of the applications that let themselves be told. Others that are open may not notice: sign out there as well.
+sign-out-everywhere-hint = “On all devices” ends every session that you have here, in this browser and in others.
 signed-out-title = You are signed out
 signed-out-lead = You can close this page. On a shared computer, close all browser windows.
+signed-out-frames = Applications that were open in this browser are being told. Whether each of them has signed you out, we cannot see.
 signed-out-provider = You may still be signed in at { $provider }. Sign out there as well if others use this computer.
 
 ## Trying a connection
@@ -203,6 +208,10 @@ error-fault-next = Try again in a minute. If it lasts, quote the reference below
 error-signed_out_elsewhere-title = You have been signed out
 error-signed_out_elsewhere-text = Your session ended, here in another window or at your company.
 error-signed_out_elsewhere-next = Sign in again to go on.
+
+error-sign_out_refused-title = This link does not sign you out
+error-sign_out_refused-text = The application that sent you here asked for it in a way that we cannot accept. It has not signed you out.
+error-sign_out_refused-next = You can sign out here all the same; you will not be led back to the application.
 
 error-sign_out_unconfirmed-title = Signing out may be incomplete
 error-sign_out_unconfirmed-text = Your company’s identity provider answered with something that we cannot accept. You may still be signed in there.

@@ -122,6 +122,8 @@ async fn h28_no_parameter_of_a_page_or_a_sign_out_is_a_place_to_go() {
         let answer = ann.browser.get(&format!("{url}?{query}")).await;
         stays(&house, &answer, place);
         assert!(!answer.body.contains("evil"), "{place}: {}", answer.body);
+        assert_eq!(answer.status, 400, "nobody registered {place}");
+        let answer = ann.browser.get(&url).await;
         let form = answer.form();
         let form = NAMES.iter().fold(form.with("sign_out", "yes"), |form, name| form.with(name, place));
         let answer = ann.browser.submit(&form).await;

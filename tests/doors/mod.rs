@@ -6,6 +6,7 @@ mod configuration;
 mod connection_return;
 mod discovery;
 mod keys;
+mod logouts;
 mod machines;
 mod mails;
 mod one_rule;

@@ -295,6 +295,8 @@ fn record_everything() {
     names::api_refused("not_found");
     names::token_issued("id_token");
     names::family_ended("reused");
+    names::signed_out("person", 1);
+    names::logout_notice("told");
     names::upstream_request(names::Outcome::TimedOut, Duration::from_secs(9));
     names::audit_failed();
     names::database_statements(1);

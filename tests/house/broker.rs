@@ -172,6 +172,7 @@ impl Plan {
         }
         // Mails, too, go when a story says so.
         config.mail.interval = 3_600;
+        config.login.notice_interval = 3_600;
         if let Some((mail, authority)) = self.mail {
             (config.mail, config.egress.extra_ca) = (mail, authority);
         }
@@ -460,7 +461,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 29] = [
+const TABLES: [(&str, &str, &str); 32] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -478,6 +479,13 @@ const TABLES: [(&str, &str, &str); 29] = [
          refresh_rotated_at, refresh_expires_at",
     ),
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
+    (
+        "session_applications",
+        "session_id, application_id, organization_id",
+        "session_id, application_id, user_id, organization_id, delegation_id, home_id",
+    ),
+    ("sign_outs", "kind, ended_id, within_id", "kind, ended_id, within_id"),
+    ("logout_notices", "id", "id, application_id, session_id, user_id, organization_id, tries, next_try_at"),
     ("expected_members", "organization_id, email", "organization_id, email, roles, used_by, used_at"),
     (
         "domains",

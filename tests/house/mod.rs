@@ -10,6 +10,7 @@
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
 //! - [`api`]: a caller of the administration API
+//! - [`ear`]: what an application hears of sessions that ended
 //! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
 // A harness offers more than one story needs.
 #![allow(dead_code)]
@@ -21,6 +22,7 @@ pub mod browser;
 pub mod chromedriver;
 pub mod cookies;
 pub mod dns;
+pub mod ear;
 pub mod forgery;
 pub mod form;
 pub mod heavy_keys;

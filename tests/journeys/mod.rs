@@ -9,3 +9,5 @@ mod saml_counterparts;
 mod saml_in_a_browser;
 mod saml_logout;
 mod saml_silent;
+mod sign_out;
+mod sign_out_in_a_browser;

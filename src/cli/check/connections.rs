@@ -36,6 +36,11 @@ async fn oidc(broker: &Broker, project: &Project, connection: OidcConnection<'_>
     let what = format!("connection {}", connection.slug);
     let callback = format!("{}/oidc/{}/callback", broker.issuer(project), connection.id);
     findings.fine(&what, format!("{}; register {callback} with its provider", connection.state));
+    if connection.oidc.single_logout {
+        let back = format!("{}/oidc/{}/signed-out", broker.issuer(project), connection.id);
+        findings
+            .fine(&what, format!("people who sign out are led on; register {back} with its provider, too"));
+    }
     let issuer = broker.issuer(project);
     findings.judge(&what, secret(broker, &issuer, connection), ToString::to_string);
     // What is not in use need not be there yet.

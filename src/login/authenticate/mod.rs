@@ -30,11 +30,13 @@ use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatu
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
+use crate::model::sign_out::Ended;
 use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, grants, identities, invitations, memberships, sessions, used, user_terms, users,
+    connections, domains, grants, identities, invitations, memberships, sessions, sign_outs, used,
+    user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -575,6 +577,8 @@ impl SignIn {
                 if let Some(old) = other {
                     sessions::end(tx, old.id, self.keep.now).await?;
                     grants::end_of_session(tx, old.id, self.keep.now).await?;
+                    let ended = Ended::Session(old.id);
+                    sign_outs::queue(tx, self.keep.project.id, ended, self.keep.now).await?;
                 }
                 sessions::insert(tx, &session).await?;
             }

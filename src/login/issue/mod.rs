@@ -24,9 +24,11 @@ use crate::foundation::secret::{Digest, Secret};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
+use crate::model::sign_out::Entered;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::grants;
+use crate::store::durable::{grants, sign_outs};
 use crate::web::visitor::Visitor;
+use mint::Minted;
 
 /// How long a token family lives at most without a refresh token: the code, and the longest access token.
 const FAMILY: Duration = Duration::from_secs(3_600 + 120);
@@ -46,6 +48,23 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
     }
+}
+
+/// Remembers which application got tokens in which session, if it is told when that ends.
+async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -> Result<(), StoreError> {
+    if !minted.application.settings.sign_out.is_told() {
+        return Ok(());
+    }
+    let on_behalf = minted.acting.as_ref().and_then(|acting| acting.on_behalf.as_ref());
+    let entered = Entered {
+        session: grant.session_id,
+        application: grant.application_id,
+        user: grant.user_id,
+        organization: grant.organization,
+        delegation: grant.delegation,
+        home: on_behalf.map(|(home, _)| home.id),
+    };
+    sign_outs::enter(tx, &entered, now).await
 }
 
 /// A code for somebody who passes every check of the pipeline; only its digest is kept.

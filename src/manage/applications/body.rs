@@ -9,11 +9,11 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
     ApplicationKind, ApplicationSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, public_key_set,
+    OrganizationUsage, OrganizationsShape, SignOutSettings, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
-use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
 const LONGEST_NAME: usize = 200;
@@ -54,6 +54,19 @@ pub struct ApplicationBody {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>")]
     pub initiate_login_uri: Option<Option<String>>,
+    /// Where people may come back to after signing out; compared byte by byte.
+    #[schemars(extend("maxItems" = MOST_URIS))]
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told of sessions that ended (OpenID Connect Back-Channel Logout).
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub backchannel_logout_uri: Option<Option<String>>,
+    pub backchannel_logout_session_required: Option<bool>,
+    /// What a browser opens in a frame when somebody signs out (OpenID Connect Front-Channel Logout).
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub frontchannel_logout_uri: Option<Option<String>>,
+    pub frontchannel_logout_session_required: Option<bool>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
     /// `client_credentials`.
@@ -146,6 +159,7 @@ pub struct Wanted {
     jwks: Option<Option<Value>>,
     redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
+    sign_out: WantedSignOut,
     scopes: Option<Vec<String>>,
     grant_types: Option<Vec<GrantType>>,
     lifetimes: Option<LifetimesBody>,
@@ -155,6 +169,36 @@ pub struct Wanted {
     organization_usage: Option<OrganizationUsage>,
     domain_based: Option<bool>,
     claims: Option<ClaimsBody>,
+}
+
+/// The same of what happens when people sign out.
+#[derive(Clone, Debug)]
+struct WantedSignOut {
+    post_logout_redirect_uris: Option<Vec<RedirectUri>>,
+    backchannel_logout_uri: Option<Option<WebAddress>>,
+    backchannel_logout_session_required: Option<bool>,
+    frontchannel_logout_uri: Option<Option<WebAddress>>,
+    frontchannel_logout_session_required: Option<bool>,
+}
+
+impl WantedSignOut {
+    fn over(self, settings: &mut SignOutSettings) {
+        if let Some(uris) = self.post_logout_redirect_uris {
+            settings.post_logout_redirect_uris = uris;
+        }
+        if let Some(uri) = self.backchannel_logout_uri {
+            settings.backchannel_logout_uri = uri;
+        }
+        if let Some(uri) = self.frontchannel_logout_uri {
+            settings.frontchannel_logout_uri = uri;
+        }
+        let required = self.backchannel_logout_session_required;
+        settings.backchannel_logout_session_required =
+            required.unwrap_or(settings.backchannel_logout_session_required);
+        let required = self.frontchannel_logout_session_required;
+        settings.frontchannel_logout_session_required =
+            required.unwrap_or(settings.frontchannel_logout_session_required);
+    }
 }
 
 impl ApplicationBody {
@@ -171,7 +215,18 @@ impl ApplicationBody {
         few("/connections", self.connections.as_ref(), MOST_NAMED)?;
         few("/organizations", self.organizations.as_ref().and_then(Option::as_ref), MOST_NAMED)?;
         let login = self.initiate_login_uri;
+        let sign_out = WantedSignOut {
+            post_logout_redirect_uris: self
+                .post_logout_redirect_uris
+                .map(|list| redirect_uris("/post_logout_redirect_uris", list))
+                .transpose()?,
+            backchannel_logout_uri: web_address("/backchannel_logout_uri", self.backchannel_logout_uri)?,
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
+            frontchannel_logout_uri: web_address("/frontchannel_logout_uri", self.frontchannel_logout_uri)?,
+            frontchannel_logout_session_required: self.frontchannel_logout_session_required,
+        };
         Ok(Wanted {
+            sign_out,
             client_id: self.client_id,
             display_name: self.display_name,
             enabled: self.enabled,
@@ -180,7 +235,10 @@ impl ApplicationBody {
             organizations: self.organizations,
             authentication: self.token_endpoint_auth_method,
             jwks: self.jwks.map(|keys| keys.map(|keys| jwks(&keys)).transpose()).transpose()?,
-            redirect_uris: self.redirect_uris.map(redirect_uris).transpose()?,
+            redirect_uris: self
+                .redirect_uris
+                .map(|list| redirect_uris("/redirect_uris", list))
+                .transpose()?,
             initiate_login_uri: login
                 .map(|uri| uri.map(|uri| registered("/initiate_login_uri", &uri)).transpose())
                 .transpose()?,
@@ -207,6 +265,7 @@ impl Wanted {
         settings.redirect_uris = new.redirect_uris.unwrap_or_else(|| settings.redirect_uris.clone());
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
+        new.sign_out.over(&mut settings.sign_out);
         settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
         settings.grant_types = new.grant_types.unwrap_or_else(|| settings.grant_types.clone());
         if let Some(new) = new.lifetimes {
@@ -258,9 +317,9 @@ fn jwks(keys: &Value) -> Result<Value, Refused> {
     public_key_set(keys.to_string().as_bytes()).map_err(|error| Refused::value("/jwks", error.to_string()))
 }
 
-fn redirect_uris(list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
-    few("/redirect_uris", Some(&list), MOST_URIS)?;
-    let read = |(place, text): (usize, &String)| registered(&format!("/redirect_uris/{place}"), text);
+fn redirect_uris(pointer: &str, list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
+    few(pointer, Some(&list), MOST_URIS)?;
+    let read = |(place, text): (usize, &String)| registered(&format!("{pointer}/{place}"), text);
     list.iter().enumerate().map(read).collect()
 }
 
@@ -268,6 +327,15 @@ fn redirect_uris(list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
 fn registered(pointer: &str, text: &str) -> Result<RedirectUri, Refused> {
     RedirectUri::register(text)
         .map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))
+}
+
+/// As where people are sent; told by us, it is asked through the guard as well (threats C27).
+fn web_address(pointer: &str, text: Option<Option<String>>) -> Result<Option<Option<WebAddress>>, Refused> {
+    let read = |text: String| {
+        WebAddress::register(&text)
+            .map_err(|error| Refused::value(pointer, format!("cannot be registered: {error}")))
+    };
+    text.map(|text| text.map(read).transpose()).transpose()
 }
 
 fn scopes(list: Vec<String>) -> Result<Vec<String>, Refused> {

@@ -16,7 +16,7 @@ use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage,
+    OrganizationUsage, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -46,6 +46,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         jwks: None,
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
+        sign_out: SignOutSettings::default(),
         scopes: kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect(),
         grant_types: kind.usual_grant_types().to_vec(),
         lifetimes: Lifetimes::default(),

@@ -8,7 +8,7 @@ use super::Whole;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
 use crate::model::application::{Application, ClaimShape, Lifetimes};
-use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 
 /// What a list shows of one.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -45,6 +45,11 @@ pub struct ApplicationView {
     pub jwks: Option<Value>,
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
+    pub post_logout_redirect_uris: Vec<String>,
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
+    pub frontchannel_logout_uri: Option<String>,
+    pub frontchannel_logout_session_required: bool,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
@@ -137,6 +142,8 @@ impl ApplicationView {
     pub fn of(whole: &Whole) -> Self {
         let (it, settings) = (&whole.application, &whole.application.settings);
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        let text = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
+        let sign_out = &settings.sign_out;
         Self {
             id: it.id.to_string(),
             client_id: it.client_id.clone(),
@@ -148,6 +155,11 @@ impl ApplicationView {
             jwks: settings.jwks.clone(),
             redirect_uris: texts(&settings.redirect_uris),
             initiate_login_uri: settings.initiate_login_uri.as_ref().map(|uri| uri.as_str().to_owned()),
+            post_logout_redirect_uris: texts(&sign_out.post_logout_redirect_uris),
+            backchannel_logout_uri: text(&sign_out.backchannel_logout_uri),
+            backchannel_logout_session_required: sign_out.backchannel_logout_session_required,
+            frontchannel_logout_uri: text(&sign_out.frontchannel_logout_uri),
+            frontchannel_logout_session_required: sign_out.frontchannel_logout_session_required,
             scopes: settings.scopes.clone(),
             grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
             lifetimes: LifetimesView::of(&settings.lifetimes),

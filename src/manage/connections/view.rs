@@ -127,6 +127,12 @@ pub struct AddressesView {
     pub redirect_uri: Option<String>,
     /// Of `private_key_jwt`: where our public keys are, those of the draft ahead of their use.
     pub jwks_url: Option<String>,
+    /// Where people come back to who have signed out at the provider (`single_logout`).
+    pub post_logout_redirect_uri: Option<String>,
+    /// Where the provider may revoke all that somebody has by it (Global Token Revocation).
+    pub global_token_revocation_uri: Option<String>,
+    /// Where the provider may say that a session ended there (OpenID Connect Back-Channel Logout).
+    pub backchannel_logout_uri: Option<String>,
     /// Of SAML: our entity id.
     pub sp_entity_id: Option<String>,
     /// The assertion consumer service, by HTTP-POST.
@@ -278,6 +284,12 @@ impl Teller {
         AddressesView {
             redirect_uri: (!is_saml).then(|| format!("{}/oidc/{}/callback", self.issuer, it.id)),
             jwks_url: signs.then(|| connection_secret::jwks_url(&self.issuer, it.id)),
+            post_logout_redirect_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/signed-out", self.issuer, it.id)),
+            global_token_revocation_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/global-token-revocation", self.issuer, it.id)),
+            backchannel_logout_uri: (!is_saml)
+                .then(|| format!("{}/oidc/{}/backchannel-logout", self.issuer, it.id)),
             sp_metadata_url: is_saml.then(|| sp.entity_id.clone()),
             sp_entity_id: is_saml.then_some(sp.entity_id),
             sp_acs_url: is_saml.then_some(sp.acs),

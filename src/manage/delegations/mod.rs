@@ -17,9 +17,10 @@ use crate::model::organization::Organization;
 use crate::model::permission::Permission;
 use crate::model::project::Project;
 use crate::model::role;
+use crate::model::sign_out::Ended;
 use crate::protocol::problem::Place;
 use crate::store::durable::engine::Lock;
-use crate::store::durable::{delegations, grants, organizations, roles};
+use crate::store::durable::{delegations, grants, organizations, roles, sign_outs};
 
 pub use body::Terms;
 use body::Wanted;
@@ -212,6 +213,7 @@ async fn revoke(
     side(&change.standing, &before, said)?;
     let after = Delegation { revoked_at: Some(change.keep.now), ..before.clone() };
     grants::revoke_of_delegation(change.tx, id, change.keep.now).await?;
+    sign_outs::queue(change.tx, change.keep.project.id, Ended::Delegation(id), change.keep.now).await?;
     keep(change, "delegation.revoked", &before, &after).await?;
     Ok(after)
 }

@@ -15,7 +15,7 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage,
+    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -159,6 +159,7 @@ pub struct OidcPart {
     pub forward_login_hint: bool,
     pub domain_hint_parameter: Option<String>,
     pub always_userinfo: bool,
+    pub single_logout: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +199,7 @@ pub struct ApplicationPart {
     pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
+    pub sign_out: SignOutSettings,
     pub scopes: Vec<String>,
     pub grant_types: Vec<GrantType>,
     pub lifetimes: Lifetimes,

@@ -12,8 +12,9 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
 use crate::model::mail::Kind;
 use crate::model::organization::Organization;
+use crate::model::sign_out::Ended;
 use crate::store::durable::{
-    api_keys, connections, delegations, domains, invitations, organizations, transfers,
+    api_keys, connections, delegations, domains, invitations, organizations, sign_outs, transfers,
 };
 
 /// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked.
@@ -30,6 +31,9 @@ pub(super) async fn wanted(
         (before.reactivated(now), "organization.reactivated")
     };
     organizations::update(change.tx, &after).await?;
+    if off {
+        sign_outs::queue(change.tx, after.project_id, Ended::Organization(after.id), now).await?;
+    }
     told(change, action, &after, (!off, off)).await?;
     Ok(after)
 }
@@ -45,6 +49,7 @@ pub(super) async fn delete(
     let after = before.deleted(now, grace);
     organizations::update(change.tx, &after).await?;
     tell_owners(change, &after).await?;
+    sign_outs::queue(change.tx, after.project_id, Ended::Organization(id), now).await?;
     free_domains(change, id).await?;
     let connections = connections::disable_all(change.tx, id, now).await?;
     let keys = api_keys::revoke_all(change.tx, id, now).await?;

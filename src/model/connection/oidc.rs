@@ -30,6 +30,10 @@ pub struct OidcSettings {
     pub required_claims: Vec<(String, String)>,
     /// Asks the UserInfo endpoint too. Otherwise only when the ID token lacks the address.
     pub always_userinfo: bool,
+    /// Leads people who sign out here on to the provider's own sign-out, if it has one (OpenID Connect RP-Initiated
+    /// Logout). What the provider says of sessions that ended there counts anyway.
+    #[serde(default)]
+    pub single_logout: bool,
 }
 
 /// Typed endpoints, for a provider without discovery.

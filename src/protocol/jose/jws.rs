@@ -62,6 +62,8 @@ impl Typ {
     pub const ACCESS_TOKEN: Self = Self::Exactly("at+jwt");
     /// The revision of RFC 7523, which names the type of client assertions.
     pub const CLIENT_ASSERTION: Self = Self::JwtOr("client-authentication+jwt");
+    /// OpenID Connect Back-Channel Logout 1.0, section 2.4.
+    pub const LOGOUT_TOKEN: Self = Self::Exactly("logout+jwt");
 
     /// Media types compare without case and without `application/` (RFC 7515, section 4.1.9).
     fn admits(self, typ: Option<&str>) -> bool {

@@ -78,6 +78,44 @@ impl RedirectUri {
     }
 }
 
+/// A registered address of the web: as a [`RedirectUri`], and never of a private scheme.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WebAddress(Url);
+
+impl WebAddress {
+    /// Checks an address that somebody wants to register.
+    ///
+    /// # Errors
+    /// As [`RedirectUri::register`], and a scheme of somebody's own.
+    pub fn register(text: &str) -> Result<Self, RedirectUriError> {
+        RedirectUri::register(text)?;
+        let url = Url::parse(text).map_err(|_| RedirectUriError::NotAbsolute)?;
+        if matches!(url.scheme(), "https" | "http") { Ok(Self(url)) } else { Err(RedirectUriError::Scheme) }
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for WebAddress {
+    type Error = RedirectUriError;
+    fn try_from(text: String) -> Result<Self, RedirectUriError> {
+        Self::register(&text)
+    }
+}
+
+impl From<WebAddress> for String {
+    fn from(address: WebAddress) -> Self {
+        address.0.into()
+    }
+}
+
 /// The literal and what follows the port of an `http` URI on a loopback IP literal.
 fn loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
@@ -131,6 +169,16 @@ mod tests {
             ("https://a.test/ x", RedirectUriError::NotAbsolute),
         ] {
             assert_eq!(RedirectUri::register(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn c26_an_address_of_the_web_has_no_scheme_of_its_own() {
+        assert!(WebAddress::register("https://a.test/bye?x=1").is_ok());
+        assert!(WebAddress::register("http://127.0.0.1:7/bye").is_ok());
+        for text in ["com.example.app:/bye", "http://a.test/bye", "https://a.test/#x", "javascript:alert(1)"]
+        {
+            assert!(WebAddress::register(text).is_err(), "{text}");
         }
     }
 

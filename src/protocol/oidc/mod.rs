@@ -1,4 +1,5 @@
 //! OpenID Connect: what it adds to OAuth.
 
 pub mod discovery;
+pub mod logout;
 pub mod provider;

@@ -11,6 +11,10 @@ pub struct ProviderMetadata {
     pub token_endpoint: Url,
     pub userinfo_endpoint: Option<Url>,
     pub jwks_uri: Url,
+    /// OpenID Connect RP-Initiated Logout, section 2.1.
+    /// Whatever it says there: nobody is kept from signing in by it.
+    #[serde(default)]
+    pub end_session_endpoint: serde_json::Value,
     /// RFC 9207, section 3.
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,

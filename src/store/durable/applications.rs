@@ -4,7 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::known::Known;
 use super::to_json;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId};
 use crate::foundation::secret::Digest;
 use crate::model::application::{Application, ApplicationSettings};
 
@@ -70,6 +70,20 @@ pub async fn page(
 ) -> Result<Vec<Application>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     db.all(sql, params![project, after, most]).await?.iter().map(application).collect()
+}
+
+/// Those that got tokens in a session and are told when it ends, so many at most.
+pub async fn entered(
+    db: &mut impl Read,
+    project: ProjectId,
+    session: SessionId,
+    most: u32,
+) -> Result<Vec<Application>, StoreError> {
+    let sql = select!(
+        "WHERE project_id = $1 AND id IN (SELECT application_id FROM session_applications WHERE session_id = $2)
+         ORDER BY id LIMIT $3"
+    );
+    db.all(sql, params![project, session, most]).await?.iter().map(application).collect()
 }
 
 /// Adds a secret; of those before, the newest goes on working if `keeps_one`, and any other no more.

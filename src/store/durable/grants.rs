@@ -5,7 +5,9 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{
+    ConnectionId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+};
 use crate::foundation::secret::Digest;
 use crate::model::grant::{Epochs, Grant, Refresh};
 
@@ -200,6 +202,28 @@ pub async fn revoke_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment)
     tx.execute(sql, params![session, now]).await
 }
 
+/// What a session has for one organization.
+pub async fn revoke_within(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $3
+               WHERE session_id = $1 AND organization_id = $2 AND revoked_at IS NULL";
+    tx.execute(sql, params![session, organization, now]).await
+}
+
+/// Whether a session has ever had anything for an organization.
+pub async fn is_within(
+    db: &mut impl Read,
+    session: SessionId,
+    organization: OrganizationId,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants WHERE session_id = $1 AND organization_id = $2 LIMIT 1";
+    Ok(db.one(sql, params![session, organization]).await?.is_some())
+}
+
 /// Of somebody who is no member any more: what they have for the organization, and what they have for others because it
 /// lets its people act for those.
 pub async fn revoke_of_member(
@@ -213,6 +237,22 @@ pub async fn revoke_of_member(
                  AND ((organization_id = $1 AND delegation_id IS NULL)
                       OR delegation_id IN (SELECT id FROM delegations WHERE home_organization_id = $1))";
     tx.execute(sql, params![organization, user, now]).await
+}
+
+/// All that came of sign-ins of whom a provider calls so, whether their sessions have ended or not.
+pub async fn revoke_of_subject(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $4
+               WHERE revoked_at IS NULL AND session_id IN
+                     (SELECT s.id FROM identities i
+                      JOIN sessions s ON s.user_id = i.user_id AND s.identity_id = i.id
+                      WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3)";
+    tx.execute(sql, params![connection, issuer, subject, now]).await
 }
 
 /// All that somebody has.

@@ -3,6 +3,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::to_json;
 use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, IdentityId, ProjectId};
 use crate::model::identity::{Identity, IdentityFacts};
 
@@ -26,6 +27,19 @@ pub async fn find(
     let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at FROM identities
                WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
     db.one(sql, params![connection, issuer, subject]).await?.as_ref().map(identity).transpose()
+}
+
+/// What a provider calls whoever has this address with it.
+pub async fn subjects_of(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    issuer: &str,
+    email: &Email,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT subject FROM identities WHERE connection_id = $1 AND issuer = $2 AND email = $3
+               ORDER BY subject LIMIT 100";
+    let rows = db.all(sql, params![connection, issuer, email.as_str()]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 pub async fn insert(

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod invitations;
 mod known;
+pub mod logout_notices;
 pub mod machine_grants;
 pub mod mails;
 pub mod memberships;
@@ -35,6 +36,7 @@ pub mod roles;
 pub mod routing;
 pub mod saml_keys;
 pub mod sessions;
+pub mod sign_outs;
 pub mod signing_keys;
 pub mod standing;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId};
+use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
 use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
@@ -143,16 +143,43 @@ pub async fn named_upstream(
     Ok(found)
 }
 
+/// The same of a logout that names a session alone, and not whose it is.
+pub async fn indexed_upstream(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    index: &str,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "SELECT DISTINCT s.id FROM upstream_sessions u
+               JOIN sessions s ON s.id = u.session_id
+               WHERE u.connection_id = $1 AND u.session_index = $2 AND s.ended_at IS NULL
+               ORDER BY s.id";
+    db.all(sql, params![connection, index]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The living sessions of whom a provider calls so, as far as they came by it.
+pub async fn of_subject(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "SELECT s.id FROM identities i
+               JOIN sessions s ON s.user_id = i.user_id AND s.identity_id = i.id
+               WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3 AND s.ended_at IS NULL
+               ORDER BY s.id";
+    db.all(sql, params![connection, issuer, subject]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// When sessions ended at their provider, among what is used once: for those who are on their way here with a proof of
 /// one, or with an assertion that is one.
-const OVER: &str = "saml_session_over";
+const OVER: &str = "upstream_session_over";
 
 /// How long that is remembered after the logout was issued: for as long as an assertion issued by then could be taken,
 /// and its proof waits.
 pub const OVER_FOR: Duration = Duration::from_secs(780);
 
 /// Remembers that these sessions are over, as [`named_upstream`] names them, known here or not. `issued`: when the
-/// provider said so, by its clock.
+/// provider said so, by its clock. The name is empty where it has named sessions alone.
 pub async fn upstream_over(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
@@ -179,8 +206,10 @@ pub async fn is_upstream_over(
     now: Moment,
 ) -> Result<bool, StoreError> {
     let own = upstream.index.as_deref().map_or(Meant::Unnamed, Meant::Index);
-    for meant in [Meant::All, own] {
-        let mark = meant.mark(&upstream.name.value);
+    let name = upstream.name.value.as_str();
+    let whosever = upstream.index.as_deref().map(|index| (Meant::Index(index), ""));
+    for (meant, name) in [(Meant::All, name), (own, name)].into_iter().chain(whosever) {
+        let mark = meant.mark(name);
         let until = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
         if until.is_some_and(|until| now < until && issued.plus(OVER_FOR) <= until) {
             return Ok(true);
@@ -234,10 +263,24 @@ pub async fn switch(
     Ok(tx.execute(sql, params![id, organization, epoch]).await? == 1)
 }
 
+/// Forgets what the person has switched to, if it is this one.
+pub async fn leave(tx: &mut Tx<'_>, id: SessionId, organization: OrganizationId) -> Result<(), StoreError> {
+    let sql = "UPDATE sessions SET current_organization_id = NULL, current_epoch = NULL
+               WHERE id = $1 AND current_organization_id = $2";
+    tx.execute(sql, params![id, organization]).await?;
+    Ok(())
+}
+
 /// Ends a session. True: it was alive until now.
 pub async fn end(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     Ok(tx.execute(sql, params![id, now]).await? == 1)
+}
+
+/// Ends all that somebody has. Those that were alive until now.
+pub async fn end_of_user(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
+    tx.all(sql, params![user, now]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Forgets some sessions that ran out before `before`, with the token families that hang on them; zero when there
@@ -251,6 +294,7 @@ pub async fn sweep(tx: &mut Tx<'_>, before: Moment) -> Result<u64, StoreError> {
     for row in &rows {
         let id: SessionId = row.get(0)?;
         tx.execute("DELETE FROM grants WHERE session_id = $1", params![id]).await?;
+        tx.execute("DELETE FROM session_applications WHERE session_id = $1", params![id]).await?;
         tx.execute("DELETE FROM upstream_sessions WHERE session_id = $1", params![id]).await?;
         tx.execute("DELETE FROM sessions WHERE id = $1", params![id]).await?;
     }

@@ -195,12 +195,19 @@ pub struct AcceptedPage {
     pub email: Option<String>,
 }
 
-/// Asks before a sign-out that another site may have started. Posts `csrf` and `sign_out`, `yes` or `no`.
+/// Asks before a sign-out that another site may have started. Posts `csrf`, `fields`, and `sign_out`: `yes`, `everywhere`
+/// or `no`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignOutPage {
     pub action: String,
     pub csrf: String,
     pub email: Option<String>,
+    /// The application that sent them, if it was one.
+    pub application: Option<String>,
+    /// The one that they may sign out of alone: `sign_out` is `organization` then.
+    pub organization: Option<String>,
+    /// What it asked for.
+    pub fields: Vec<Field>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -208,6 +215,8 @@ pub struct SignedOutPage {
     pub application: Option<String>,
     /// The way back to the application, if it has registered one.
     pub back: Option<Href>,
+    /// What applications want the browser to open, so that they end their own sessions.
+    pub frames: Vec<Href>,
     /// The identity provider where the person may still be signed in.
     pub provider: Option<String>,
 }
@@ -306,6 +315,8 @@ problems! {
     SignedOutElsewhere = "signed_out_elsewhere",
     /// Here or there, somebody may still be signed in.
     SignOutUnconfirmed = "sign_out_unconfirmed",
+    /// An application asked for it in a way that nobody can believe.
+    SignOutRefused = "sign_out_refused",
 }
 
 /// A link that a browser may follow: a path of ours, an `https` URL, or `http` to this machine.

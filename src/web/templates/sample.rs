@@ -45,7 +45,14 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
         }),
         Page::Organizations(organizations(text, email)),
         Page::Error(error(text)),
-        Page::SignOut(SignOutPage { action: at("/logout"), csrf: at("c"), email: Some(email.to_owned()) }),
+        Page::SignOut(SignOutPage {
+            action: at("/logout"),
+            csrf: at("c"),
+            email: Some(email.to_owned()),
+            application: Some(at(text)),
+            organization: Some(at(text)),
+            fields: vec![Field { name: "state", value: at(text) }],
+        }),
         Page::Welcome(WelcomePage { discovery: at("/.well-known/openid-configuration") }),
         Page::Invitation(InvitationPage {
             organization: at(text),
@@ -58,6 +65,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
+            frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
         }),
         Page::Trial(TrialPage {

@@ -268,3 +268,56 @@ async fn c26_an_application_that_signs_people_in_has_somewhere_to_send_them_back
     assert_eq!(silent.json()["errors"][0]["pointer"], "/redirect_uris", "{}", silent.body);
     house.unchanged(&before).await;
 }
+
+#[tokio::test]
+async fn m03_an_application_says_how_it_takes_part_when_people_sign_out() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+        let path = format!("/applications/{id}");
+        let bare = operator.get(&path).await.json();
+        assert_eq!(bare["post_logout_redirect_uris"], json!([]));
+        for name in ["backchannel_logout_uri", "frontchannel_logout_uri"] {
+            assert_eq!(bare[name], Value::Null, "{name}");
+        }
+        let wanted = json!({
+            "post_logout_redirect_uris": ["https://rp1.test/bye", "com.example.rp1:/bye"],
+            "backchannel_logout_uri": "https://rp1.test/back?x=1",
+            "backchannel_logout_session_required": true,
+            "frontchannel_logout_uri": "http://127.0.0.1:7/front",
+            "frontchannel_logout_session_required": true,
+        });
+        let changed = operator.patch(&path, wanted.clone()).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        for (name, value) in wanted.as_object().unwrap() {
+            assert_eq!(changed.json()[name], *value, "{name}");
+        }
+        for (name, value, pointer) in [
+            (
+                "post_logout_redirect_uris",
+                json!(["https://rp1.test/bye", "https://*.test/"]),
+                "/post_logout_redirect_uris/1",
+            ),
+            ("post_logout_redirect_uris", json!(["javascript:alert(1)"]), "/post_logout_redirect_uris/0"),
+            ("backchannel_logout_uri", json!("http://rp1.test/back"), "/backchannel_logout_uri"),
+            ("backchannel_logout_uri", json!("com.example.rp1:/back"), "/backchannel_logout_uri"),
+            ("backchannel_logout_uri", json!("https://ann:pw@rp1.test/"), "/backchannel_logout_uri"),
+            ("frontchannel_logout_uri", json!("https://rp1.test/#x"), "/frontchannel_logout_uri"),
+            ("frontchannel_logout_uri", json!("data:text/html,x"), "/frontchannel_logout_uri"),
+        ] {
+            let before = house.before().await;
+            let refused = operator.patch(&path, json!({ name: value })).await;
+            assert_eq!(told(&refused), (422, json!("invalid_value")), "{name}: {value}");
+            assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
+            house.unchanged(&before).await;
+        }
+        let cleared = json!({"backchannel_logout_uri": null, "frontchannel_logout_uri": null});
+        let cleared = operator.patch(&path, cleared).await.json();
+        assert_eq!(
+            (&cleared["backchannel_logout_uri"], &cleared["frontchannel_logout_uri"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(cleared["post_logout_redirect_uris"], wanted["post_logout_redirect_uris"]);
+    }
+}

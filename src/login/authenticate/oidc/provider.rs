@@ -19,6 +19,8 @@ pub struct Provider {
     pub token: Url,
     pub userinfo: Option<Url>,
     pub jwks: Url,
+    /// Where people sign out there, if it may be used.
+    pub end_session: Option<Url>,
     /// Whether it promises `iss` in its authorization responses (RFC 9207, section 3).
     pub promises_iss: bool,
 }
@@ -83,6 +85,7 @@ impl Provider {
             token: typed.token.clone(),
             userinfo: typed.userinfo.clone(),
             jwks: typed.jwks.clone(),
+            end_session: None,
             promises_iss: false,
         })
     }
@@ -104,6 +107,7 @@ impl Provider {
             token: found.token_endpoint,
             userinfo: found.userinfo_endpoint,
             jwks: found.jwks_uri,
+            end_session: end_session(broker, &found.end_session_endpoint),
             promises_iss: found.authorization_response_iss_parameter_supported,
         })
     }
@@ -157,6 +161,12 @@ fn read(broker: &Broker, issuer: &str, body: &[u8]) -> Result<ProviderMetadata, 
     may_be_used(broker, endpoints)
         .map_err(|unusable| Unfit { reason: FORBIDDEN, explained: unusable.to_string() })?;
     Ok(found)
+}
+
+/// Where a browser may be led to sign out there.
+fn end_session(broker: &Broker, said: &serde_json::Value) -> Option<Url> {
+    let url: Url = said.as_str()?.parse().ok()?;
+    may_be_used(broker, [("end_session_endpoint", &url)]).is_ok().then_some(url)
 }
 
 fn lacks(error: &serde_json::Error) -> &'static str {

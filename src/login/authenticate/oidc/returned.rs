@@ -23,7 +23,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
 use crate::model::connection::{OidcConnection, OidcSettings};
 use crate::model::login::{AwaitedOidc, Away, Proof};
-use crate::model::session::Assurance;
+use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
 use crate::protocol::jose::{Claims, JwkSet, Jws, Typ, VerifyingKey};
 use crate::protocol::oauth::client_authentication::{JWT_BEARER, Method};
@@ -34,6 +34,8 @@ use crate::web::visitor::Visitor;
 /// How long ago an ID token may have been issued, beside the leeway. It comes straight from the provider, so that a
 /// longer life than this is somebody's store of tokens (OpenID Connect Core, section 3.1.3.7, item 10).
 const OLDEST: Duration = Duration::from_secs(600);
+/// What is kept of a provider's name for a session.
+const LONGEST_SID: usize = 255;
 /// For all that is asked of a provider after the return: whoever is slower is refused.
 const PATIENCE: Duration = Duration::from_secs(9);
 
@@ -128,14 +130,27 @@ async fn ask(
         profile: profile(claims, userinfo),
         assurance: Assurance::from_upstream(&amr),
         authenticated_at: authenticated_at(visitor, connection, away, claims, seen)?,
-        issued_at: visitor.broker().now(),
+        issued_at: claims.iat().map_err(|_| Refusal::IdpAnswerInvalid("id_token_times"))?,
         session_until: None,
         single_use: None,
         facts,
-        upstream_session: None,
+        upstream_session: Some(upstream_session(claims, &subject)?),
         left_out,
         subject,
     })
+}
+
+/// By what the provider will name this session when it ends there (OpenID Connect Back-Channel Logout, section 2.1).
+fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, Refusal> {
+    let index = claims.optional_string("sid").map_err(|_| Refusal::IdpAnswerInvalid("sid_invalid"))?;
+    let index = index.filter(|index| index.len() <= LONGEST_SID).map(str::to_owned);
+    let name = UpstreamName {
+        value: subject.to_owned(),
+        format: None,
+        name_qualifier: None,
+        sp_name_qualifier: None,
+    };
+    Ok(UpstreamSession { name, index })
 }
 
 /// RFC 9207: an `iss` must be the connection's; where the provider promises one, it must be there (threats C12).

@@ -12,7 +12,7 @@ use crate::foundation::secret::{Digest, Secret};
 use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::Family;
 use crate::login::Stop;
-use crate::login::issue::{TRIES, mint, minting};
+use crate::login::issue::{TRIES, entered, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -89,6 +89,7 @@ impl Redeem {
             .request(Some(self.tag));
         match outcome {
             Ok(minted) => {
+                entered(tx, &grant, &minted, self.now).await?;
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let refresh_token = self.refresh_token(tx, &grant).await?;
                 let scopes = grant.request.scopes.clone();

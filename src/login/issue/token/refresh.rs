@@ -17,7 +17,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::{self, Family, Presented};
 use crate::login::Stop;
 use crate::login::issue::mint::Minted;
-use crate::login::issue::{TRIES, mint, minting};
+use crate::login::issue::{TRIES, entered, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -168,6 +168,7 @@ impl Refreshing {
         if !again && !grants::rotate(tx, grant.id, generation, idle, self.now).await? {
             return Err(StoreError::Conflict.into());
         }
+        entered(tx, &grant, &minted, self.now).await?;
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
         let (scopes, refresh_token) = (request.scopes, Some(family.token(generation + 1)));
         Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
@@ -232,6 +233,7 @@ impl Refreshing {
             ..old.clone()
         };
         grants::insert(tx, &grant, None, self.now).await?;
+        entered(tx, &grant, &minted, self.now).await?;
         if self.request.replace {
             grants::revoke(tx, old.id, self.now).await?;
             names::family_ended("replaced");

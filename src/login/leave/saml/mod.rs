@@ -8,6 +8,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
+use super::after::After;
 use crate::foundation::id::{ConnectionId, SessionId};
 use crate::login::Stop;
 use crate::login::departure::{Departure, Message};
@@ -33,6 +34,9 @@ struct Asked {
     /// Whether there are sessions by another name as well, for which nobody was asked.
     #[serde(default)]
     leaves_some: bool,
+    /// What the browser still does when it comes back.
+    #[serde(default)]
+    after: After,
 }
 
 /// Which of the provider's sessions are to end there.
@@ -61,6 +65,7 @@ pub async fn onward(
     visitor: &Visitor,
     connection: &Connection,
     session: SessionId,
+    after: &After,
 ) -> Result<Option<Departure>, Stop> {
     let broker = visitor.broker();
     let Some(connection) = connection.saml().filter(|connection| connection.saml.single_logout) else {
@@ -75,7 +80,8 @@ pub async fn onward(
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
     let xml = request(visitor, connection, &named, &id, &endpoint.location)?;
-    let asked = serde_json::to_vec(&Asked { connection: connection.id, leaves_some: named.leaves_some })?;
+    let asked = Asked { connection: connection.id, leaves_some: named.leaves_some, after: after.clone() };
+    let asked = serde_json::to_vec(&asked)?;
     broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
     let message = Message { which: Carried::Request, id: &id, xml: &xml, relay_state: None };
     let address = endpoint.location.clone();

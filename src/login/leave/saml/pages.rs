@@ -12,7 +12,8 @@ use crate::keys::saml_keyring::SpKeys;
 use crate::login::departure::{self, Departure};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
-use crate::login::leave;
+use crate::login::leave::after::After;
+use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
@@ -219,7 +220,7 @@ impl Door<'_> {
             // Its provider is told, and its next one in the chain; it may come again.
             return Ok(Status::new(status::RESPONDER, None));
         }
-        let ended = leave::Ending::of(self.visitor);
+        let ended = leave::Ending::of(self.visitor, Cause::Provider);
         let end = SignOut { ending: ended, connection: self.connection.id, request: request.clone() };
         match broker.db.write(async move |tx| end.run(tx).await).await {
             // Only such as are new: whoever has seen one takes nothing from others by repeating it.
@@ -251,7 +252,7 @@ impl Door<'_> {
         let Some((binding, endpoint)) = idp.slo.preferred(self.arrived.binding()) else {
             // Nobody there can be told, so whoever is here is.
             return match status.is_success() {
-                true => Ok(leave::pages::signed_out(self.visitor, None)),
+                true => Ok(After::default().reply(self.visitor, None)),
                 false => Err(stop(Fault::Other("sessions could not be ended"))),
             };
         };
@@ -288,7 +289,7 @@ impl Door<'_> {
         self.forget(&response).await?;
         let is_complete = response.get().is_complete() && !asked.leaves_some;
         let left = (!is_complete).then(|| self.connection.display_name.clone());
-        Ok(leave::pages::signed_out(self.visitor, left))
+        Ok(asked.after.reply(self.visitor, left))
     }
 
     /// The request of ours that is answered, if there is one.

@@ -70,6 +70,9 @@ pub struct OidcBody {
     /// Asks the UserInfo endpoint even where the ID token has the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub always_userinfo: Option<bool>,
+    /// Leads people who sign out on to the provider's own sign-out; usually not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub single_logout: Option<bool>,
     /// What happens at the first sign-in of somebody unknown; usually `create_and_join`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("enum" = ["create_and_join", "expected_only"]))]
@@ -123,6 +126,7 @@ impl OidcBody {
             forward_login_hint: Some(oidc.forward_login_hint),
             domain_hint_parameter: Some(oidc.domain_hint_parameter.unwrap_or_default()),
             always_userinfo: Some(oidc.always_userinfo),
+            single_logout: Some(oidc.single_logout),
             jit: Some(settings.jit),
             assign_organizations: Some(
                 settings.assign_organizations.iter().map(ToString::to_string).collect(),
@@ -170,6 +174,7 @@ impl OidcBody {
                 claims.into_iter().collect()
             },
             always_userinfo: self.always_userinfo.unwrap_or(false),
+            single_logout: self.single_logout.unwrap_or(false),
         };
         let alike = Alike {
             jit: self.jit,

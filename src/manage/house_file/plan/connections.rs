@@ -284,5 +284,6 @@ fn oidc_settings(part: &OidcPart) -> OidcSettings {
         domain_hint_parameter: part.domain_hint_parameter.clone(),
         required_claims: part.required_claims.clone(),
         always_userinfo: part.always_userinfo,
+        single_logout: part.single_logout,
     }
 }

@@ -93,8 +93,13 @@ impl Plan<'_, '_> {
         let issuer = self.tools.broker.issuer(&self.project);
         let lines = match &connection.settings.upstream {
             Upstream::Oidc(_) => {
-                let callback = format!("{issuer}/oidc/{}/callback", connection.id);
-                let mut lines = vec![("Redirect URI".to_owned(), callback)];
+                let at = |door: &str| format!("{issuer}/oidc/{}/{door}", connection.id);
+                let mut lines = vec![
+                    ("Redirect URI".to_owned(), at("callback")),
+                    ("Post-logout redirect URI".to_owned(), at("signed-out")),
+                    ("Back-channel logout URI".to_owned(), at("backchannel-logout")),
+                    ("Global token revocation URI".to_owned(), at("global-token-revocation")),
+                ];
                 lines.extend(self.own_key(&issuer, connection));
                 lines
             }

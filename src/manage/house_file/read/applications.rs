@@ -8,11 +8,11 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, ClaimShape, GrantType, Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage,
-    OrganizationsShape, public_key_set,
+    OrganizationsShape, SignOutSettings, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
-use crate::protocol::oauth::redirect_uri::RedirectUri;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
 /// 32 characters hold at least 128 bits of chance, as a digest without a salt needs.
@@ -36,6 +36,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         jwks,
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
+        sign_out: sign_out(&mut keys),
         scopes: scopes(&mut keys, kind),
         grant_types: grant_types(&mut keys, kind, known),
         lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
@@ -134,6 +135,28 @@ fn redirect_uris(keys: &mut Keys<'_>, kind: ApplicationKind, known: bool) -> Vec
         let why = format!("a {kind} application has at least one: nobody could be sent back to it");
         keys.reader.refuse(list.at, format!("redirect_uris is empty, and {why}"));
     }
+    list.value.iter().filter_map(|text| registered(keys.reader, text)).collect()
+}
+
+fn sign_out(keys: &mut Keys<'_>) -> SignOutSettings {
+    SignOutSettings {
+        post_logout_redirect_uris: post_logout_redirect_uris(keys),
+        backchannel_logout_uri: web_address(keys, "backchannel_logout_uri"),
+        backchannel_logout_session_required: keys.flag("backchannel_logout_session_required", false),
+        frontchannel_logout_uri: web_address(keys, "frontchannel_logout_uri"),
+        frontchannel_logout_session_required: keys.flag("frontchannel_logout_session_required", false),
+    }
+}
+
+fn web_address(keys: &mut Keys<'_>, key: &'static str) -> Option<WebAddress> {
+    let text = keys.text(key)?;
+    let address = WebAddress::register(&text.value);
+    let told = address.map_err(|error| format!("{:?} cannot be registered: {error}", text.value));
+    keys.reader.accept(text.at, told)
+}
+
+fn post_logout_redirect_uris(keys: &mut Keys<'_>) -> Vec<RedirectUri> {
+    let Some(list) = keys.texts("post_logout_redirect_uris") else { return Vec::new() };
     list.value.iter().filter_map(|text| registered(keys.reader, text)).collect()
 }
 

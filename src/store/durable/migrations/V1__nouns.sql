@@ -248,6 +248,7 @@ CREATE TABLE identities (
 -- The only way in which a login finds a user (invariant 1).
 CREATE UNIQUE INDEX identities_connection_id_issuer_subject_key ON identities (connection_id, issuer, subject);
 CREATE INDEX identities_by_user ON identities (user_id);
+CREATE INDEX identities_by_email ON identities (connection_id, email);
 
 CREATE TABLE memberships (
     id              TEXT PRIMARY KEY,
@@ -509,7 +510,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
--- By what a SAML identity provider knows a session: it names it so when it ends there.
+-- By what an identity provider knows a session: its NameID, or `sub` and `sid`: it names it so when it ends there.
 CREATE TABLE upstream_sessions (
     session_id    TEXT NOT NULL REFERENCES sessions (id),
     connection_id TEXT NOT NULL REFERENCES connections (id),
@@ -521,6 +522,7 @@ CREATE TABLE upstream_sessions (
     PRIMARY KEY (session_id, subject, session_index)
 );
 CREATE INDEX upstream_sessions_by_subject ON upstream_sessions (connection_id, subject);
+CREATE INDEX upstream_sessions_by_index ON upstream_sessions (connection_id, session_index);
 
 -- A token family: (session, application, organization). It begins as an authorization code, or by switching from
 -- another family.
@@ -574,6 +576,58 @@ CREATE TABLE machine_grants (
     revoked_at      BIGINT
 );
 CREATE INDEX machine_grants_by_expiry ON machine_grants (expires_at);
+
+-- Which applications got tokens in which session: they are told when it ends. Empty where nobody is acted for, where no
+-- delegation lets them, and where it is nobody's.
+CREATE TABLE session_applications (
+    session_id      TEXT NOT NULL REFERENCES sessions (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    user_id         TEXT NOT NULL REFERENCES users (id),
+    organization_id TEXT NOT NULL,
+    delegation_id   TEXT NOT NULL,
+    -- The organization whose people may act by the delegation.
+    home_id         TEXT NOT NULL,
+    since           BIGINT NOT NULL,
+    PRIMARY KEY (session_id, application_id, organization_id, delegation_id)
+);
+CREATE INDEX session_applications_by_user ON session_applications (user_id);
+CREATE INDEX session_applications_by_organization ON session_applications (organization_id) WHERE organization_id <> '';
+CREATE INDEX session_applications_by_delegation ON session_applications (delegation_id) WHERE delegation_id <> '';
+CREATE INDEX session_applications_by_home ON session_applications (home_id) WHERE home_id <> '';
+
+-- What ended, until every application that it concerns is in line to be told: one row, however many sessions it ends.
+CREATE TABLE sign_outs (
+    kind       TEXT NOT NULL,
+    ended_id   TEXT NOT NULL,
+    -- Of a membership, or of what a session has for one organization: the organization. Otherwise empty.
+    within_id  TEXT NOT NULL,
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    created_at BIGINT NOT NULL,
+    -- How often some of it has been put in line.
+    rounds     BIGINT NOT NULL,
+    PRIMARY KEY (kind, ended_id, within_id)
+);
+CREATE INDEX sign_outs_by_age ON sign_outs (created_at);
+
+-- What applications are still to be told of sessions that ended, by back-channel logout. What is told is gone.
+CREATE TABLE logout_notices (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    -- Both may be forgotten before it is told.
+    session_id      TEXT NOT NULL,
+    user_id         TEXT NOT NULL,
+    -- Only what they had for this one is over.
+    organization_id TEXT,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    tries           BIGINT NOT NULL,
+    next_try_at     BIGINT NOT NULL,
+    -- A node is telling it.
+    claimed_until   BIGINT,
+    failure         TEXT
+);
+CREATE INDEX logout_notices_due ON logout_notices (application_id, next_try_at);
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,

@@ -37,6 +37,7 @@ pub fn read(keys: &mut Keys<'_>) -> OidcPart {
             Some(text) => Some(text.value).filter(|name| !name.is_empty()),
         },
         always_userinfo: keys.flag("always_userinfo", false),
+        single_logout: keys.flag("single_logout", false),
     }
 }
 

@@ -1,0 +1,128 @@
+//! Sign-outs in the durable store: which applications got tokens in which session, and what ended of which they are still
+//! to be told. Whoever ends something writes one row, however many sessions that concerns; the rest is done behind it.
+
+use super::engine::{Read, Row, StoreError, Tx, params};
+use super::parsed;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ProjectId, UserId};
+use crate::model::sign_out::{Ended, Entered};
+
+/// Remembers that an application got tokens in a session.
+pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<(), StoreError> {
+    let text = |id: Option<String>| id.unwrap_or_default();
+    tx.execute(
+        "INSERT INTO session_applications (session_id, application_id, user_id, organization_id, delegation_id, home_id,
+                                           since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        params![
+            entered.session,
+            entered.application,
+            entered.user,
+            text(entered.organization.map(|id| id.to_string())),
+            text(entered.delegation.map(|id| id.to_string())),
+            text(entered.home.map(|id| id.to_string())),
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Something has ended in this transaction; applications are told of it after it.
+pub async fn queue(tx: &mut Tx<'_>, project: ProjectId, ended: Ended, now: Moment) -> Result<(), StoreError> {
+    let (of, within) = ended.of();
+    tx.execute(
+        "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds)
+         VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING",
+        params![ended.word(), of, within.unwrap_or_default(), project, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The same for every session of somebody that ended at this moment.
+pub async fn queue_sessions_of(tx: &mut Tx<'_>, user: UserId, at: Moment) -> Result<(), StoreError> {
+    let sql = "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds)
+               SELECT 'session', id, '', project_id, ended_at, 0 FROM sessions WHERE user_id = $1 AND ended_at = $2
+               ON CONFLICT DO NOTHING";
+    tx.execute(sql, params![user, at]).await?;
+    Ok(())
+}
+
+/// Some of what ended and is not told yet, the earliest first.
+pub async fn open(db: &mut impl Read, most: i64) -> Result<Vec<(ProjectId, Ended)>, StoreError> {
+    let sql = "SELECT kind, ended_id, within_id, project_id FROM sign_outs
+               ORDER BY created_at, kind, ended_id LIMIT $1";
+    db.all(sql, params![most]).await?.iter().map(ended).collect()
+}
+
+fn ended(row: &Row) -> Result<(ProjectId, Ended), StoreError> {
+    let (of, within): (String, String) = (row.get(1)?, row.get(2)?);
+    let within = Some(within).filter(|within| !within.is_empty());
+    let ended = parsed(row, 0, |word| Ended::read(word, &of, within.as_deref()))?;
+    Ok((row.get(3)?, ended))
+}
+
+/// Whether some of it is still to be put in line; until the transaction ends, nobody else does that.
+pub async fn hold(tx: &mut Tx<'_>, ended: Ended) -> Result<bool, StoreError> {
+    let (of, within) = ended.of();
+    let sql = "UPDATE sign_outs SET rounds = rounds + 1 WHERE kind = $1 AND ended_id = $2 AND within_id = $3";
+    Ok(tx.execute(sql, params![ended.word(), of, within.unwrap_or_default()]).await? == 1)
+}
+
+/// All applications of it have been put in line.
+pub async fn close(tx: &mut Tx<'_>, ended: Ended) -> Result<(), StoreError> {
+    let (of, within) = ended.of();
+    let sql = "DELETE FROM sign_outs WHERE kind = $1 AND ended_id = $2 AND within_id = $3";
+    tx.execute(sql, params![ended.word(), of, within.unwrap_or_default()]).await?;
+    Ok(())
+}
+
+macro_rules! taken {
+    ($whose:literal) => {
+        concat!(
+            "DELETE FROM session_applications WHERE (session_id, application_id, organization_id, delegation_id) IN
+             (SELECT session_id, application_id, organization_id, delegation_id FROM session_applications WHERE ",
+            $whose,
+            " ORDER BY session_id, application_id, organization_id, delegation_id LIMIT 500)
+             RETURNING session_id, application_id, user_id, organization_id, delegation_id, home_id"
+        )
+    };
+}
+
+/// Takes at most 500 of what applications have by what ended: each is given out once, and none when there are no more.
+pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreError> {
+    let rows = match ended {
+        Ended::Session(id) => tx.all(taken!("session_id = $1"), params![id]).await?,
+        Ended::Within(id, organization) => {
+            tx.all(taken!("session_id = $1 AND organization_id = $2"), params![id, organization]).await?
+        }
+        Ended::User(id) => tx.all(taken!("user_id = $1"), params![id]).await?,
+        Ended::Member(user, organization) => {
+            let sql = taken!("user_id = $1 AND (organization_id = $2 OR home_id = $2)");
+            tx.all(sql, params![user, organization]).await?
+        }
+        Ended::Organization(id) => {
+            let own = tx.all(taken!("organization_id = $1"), params![id]).await?;
+            if own.is_empty() { tx.all(taken!("home_id = $1"), params![id]).await? } else { own }
+        }
+        Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,
+    };
+    rows.iter().map(entered).collect()
+}
+
+fn entered(row: &Row) -> Result<Entered, StoreError> {
+    Ok(Entered {
+        session: row.get(0)?,
+        application: row.get(1)?,
+        user: row.get(2)?,
+        organization: optional(row, 3)?,
+        delegation: optional(row, 4)?,
+        home: optional(row, 5)?,
+    })
+}
+
+/// An id, or an empty text where there is none.
+fn optional<T: std::str::FromStr>(row: &Row, index: usize) -> Result<Option<T>, StoreError> {
+    parsed(row, index, |text| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) })
+}
