@@ -187,7 +187,7 @@ async fn walk(
                 if journey.login.asked.prompt.none {
                     return silently(visitor, journey, application, &arrived).await;
                 }
-                match resolve::decide(visitor, application, &journey.login.asked, &arrived).await? {
+                match resolve::decide(visitor, application, &journey.login, &arrived).await? {
                     resolve::Decision::Ask => {
                         return Ok(Step::Wait(
                             resolve::pages::email_page(visitor, application, journey, None, None).await?,
@@ -260,7 +260,7 @@ async fn silently(
     application: &Application,
     arrived: &Arrived,
 ) -> Result<Step, Stop> {
-    let resolved = match resolve::decide(visitor, application, &journey.login.asked, arrived).await {
+    let resolved = match resolve::decide(visitor, application, &journey.login, arrived).await {
         Ok(resolve::Decision::Resolved(resolved)) => resolved,
         Ok(resolve::Decision::Ask) | Err(Stop::Refused(_)) => return Err(Refusal::LoginRequired.into()),
         Err(stop) => return Err(stop),

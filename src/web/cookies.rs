@@ -1,9 +1,12 @@
 //! The cookies that bind login flows to the browser in which they began: one for each flow, so that many tabs do
 //! not overwrite each other (threats C28, H25).
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
 
+use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId};
 use crate::foundation::secret::{Digest, Secret};
 
@@ -17,7 +20,7 @@ const MOST: usize = 20;
 
 const BEGUN: &str = "__Host-behalf-begun";
 /// A browser follows at once, and an application asks when it is asked to.
-const BEGUN_FOR: cookie::time::Duration = cookie::time::Duration::minutes(2);
+const BEGUN_FOR: Duration = Duration::from_secs(120);
 
 /// A login that an identity provider has begun: who sends the person on, and to which application. It says no more than
 /// an application may say itself by `connection`, and signs nobody in.
@@ -25,6 +28,7 @@ const BEGUN_FOR: cookie::time::Duration = cookie::time::Duration::minutes(2);
 pub struct Begun {
     pub connection: ConnectionId,
     pub application: ApplicationId,
+    pub at: Moment,
     /// Of the address that the application was told.
     pub hint: Option<Digest>,
 }
@@ -32,22 +36,26 @@ pub struct Begun {
 impl Begun {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let (_, value) = pairs(headers).find(|(name, _)| *name == BEGUN)?;
-        let mut parts = value.split(THEN);
-        let (connection, application, hint) = (parts.next()?, parts.next()?, parts.next()?);
-        let hint = (!hint.is_empty()).then(|| Digest::parse(hint));
-        let hint = match hint {
-            Some(digest) => Some(digest?),
-            None => None,
-        };
-        let begun =
-            Self { connection: connection.parse().ok()?, application: application.parse().ok()?, hint };
-        parts.next().is_none().then_some(begun)
+        let [connection, application, at, hint] = *value.split(THEN).collect::<Vec<_>>() else { return None };
+        Some(Self {
+            connection: connection.parse().ok()?,
+            application: application.parse().ok()?,
+            at: Moment::from_millis(at.parse().ok()?),
+            hint: if hint.is_empty() { None } else { Some(Digest::parse(hint)?) },
+        })
+    }
+
+    /// Whether a flow that began then may be this login: nothing that was under way before is led elsewhere.
+    pub fn is_before(&self, started: Moment) -> bool {
+        self.at <= started && started.since(self.at) <= BEGUN_FOR
     }
 
     pub fn cookie(&self) -> HeaderValue {
         let hint = self.hint.map_or_else(String::new, |hint| hint.text());
-        let value = format!("{}{THEN}{}{THEN}{hint}", self.connection, self.application);
-        made(BEGUN.to_owned(), value, Some(BEGUN_FOR))
+        let (connection, application, at) = (self.connection, self.application, self.at.millis());
+        let value = format!("{connection}{THEN}{application}{THEN}{at}{THEN}{hint}");
+        let seconds = i64::try_from(BEGUN_FOR.as_secs()).unwrap_or(0);
+        made(BEGUN.to_owned(), value, Some(cookie::time::Duration::seconds(seconds)))
     }
 
     /// It leads once.
@@ -124,7 +132,6 @@ fn made(name: String, value: String, max_age: Option<cookie::time::Duration>) ->
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::foundation::clock::Moment;
     use crate::foundation::random::Random;
 
     #[test]
@@ -144,12 +151,14 @@ mod tests {
     fn h09_what_a_provider_has_begun_is_read_as_it_was_written_or_not_at_all() {
         let (connection, application) = (ConnectionId::from_u128(1), ApplicationId::from_u128(2));
         for hint in [None, Some(Digest::of(b"bob@b.test"))] {
-            let begun = Begun { connection, application, hint };
+            let begun = Begun { connection, application, at: Moment::from_seconds(1_000), hint };
             let cookie = begun.cookie();
             let text = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
-            assert_eq!(Begun::of(&headers), Some(begun));
+            assert_eq!(Begun::of(&headers), Some(begun.clone()));
+            let is_before = |seconds| begun.is_before(Moment::from_seconds(seconds));
+            assert_eq!([999, 1_000, 1_120, 1_121].map(is_before), [false, true, true, false]);
             for wrong in [format!("{text}.x"), text.replace("conn_", "app_"), text.replace('.', "")] {
                 headers.insert(header::COOKIE, HeaderValue::from_str(&wrong).unwrap());
                 assert_eq!(Begun::of(&headers), None, "{wrong}");

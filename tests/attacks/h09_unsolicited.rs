@@ -295,6 +295,15 @@ async fn h09_a_round_trip_goes_to_the_provider_that_began_it_and_for_the_applica
     let (led, _) = to(rp1.asks().with("login_hint", "ann@a.test"), true).await;
     assert!(led.is_some_and(|to| to.starts_with(&house.idp_a.issuer)));
 
+    // A login that was under way is led nowhere else.
+    let mut open = Person::new("bob@b.test");
+    let page = open.browser.get(&rp1.asks().url()).await;
+    let flow = page.forms()[0].action.as_str().trim_end_matches("/identify").to_owned();
+    house.turn_clock(1);
+    assert_eq!(posts(&mut open.browser, &unasked, &xml).await.status, 303);
+    let still = open.browser.get(&flow).await;
+    assert_eq!((still.status.as_u16(), still.location()), (200, None), "{}", still.body);
+
     // Who comes back is who is there: it is a login like any other, by this connection.
     let (ask, mut bob) = (hinted(), Person::new("bob@b.test"));
     posts(&mut bob.browser, &unasked, &xml).await;

@@ -10,7 +10,7 @@ use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
 use crate::model::connection::Connection;
-use crate::model::login::{Arrived, Asked, OrganizationAsked, Resolved};
+use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Resolved};
 use crate::model::organization::Policy;
 use crate::model::routing::{self as found, Question};
 use crate::store::durable::{connections, organizations, routing};
@@ -29,9 +29,10 @@ pub enum Decision {
 pub async fn decide(
     visitor: &Visitor,
     application: &Application,
-    asked: &Asked,
+    login: &Login,
     arrived: &Arrived,
 ) -> Result<Decision, Stop> {
+    let asked = &login.asked;
     if arrived.another_account || asked.prompt.select_account {
         return Ok(Decision::Ask);
     }
@@ -39,7 +40,7 @@ pub async fn decide(
         OrganizationAsked::Named(name) => Some(name.as_str()),
         _ => None,
     };
-    let begun = begun(visitor, application, asked).map(|id| id.to_string());
+    let begun = begun(visitor, application, login).map(|id| id.to_string());
     let question = Question {
         connection: asked.connection.as_deref().or(begun.as_deref()),
         organization,
@@ -60,8 +61,12 @@ pub async fn decide(
 /// The connection whose identity provider has sent this browser to the application, which now asks us: the login is that
 /// connection's (threats H09). Unless the application says itself where it wants somebody to sign in, or means somebody
 /// else than it was told of.
-fn begun(visitor: &Visitor, application: &Application, asked: &Asked) -> Option<ConnectionId> {
-    let begun = Begun::of(&visitor.headers).filter(|begun| begun.application == application.id)?;
+fn begun(visitor: &Visitor, application: &Application, login: &Login) -> Option<ConnectionId> {
+    let asked = &login.asked;
+    let begun = Begun::of(&visitor.headers)?;
+    if begun.application != application.id || !begun.is_before(login.started_at) {
+        return None;
+    }
     let says_where = asked.connection.is_some()
         || asked.domain_hint.is_some()
         || asked.hinted_user.is_some()

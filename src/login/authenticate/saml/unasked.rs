@@ -61,7 +61,8 @@ impl Onward {
         email: Option<&Email>,
     ) -> Self {
         let hint = email.map(|email| Digest::of(email.as_str().as_bytes()));
-        let begun = Begun { connection: connection.id, application: application.id, hint };
+        let at = visitor.broker().now();
+        let begun = Begun { connection: connection.id, application: application.id, at, hint };
         Self { location: login_begun(visitor, application, email), begun: Some(begun) }
     }
 
