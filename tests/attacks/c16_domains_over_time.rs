@@ -105,7 +105,6 @@ slug = "default"
 [[domain]]
 name = "a.test"
 organization = "org-c"
-use_for_routing = true
 trust_email = true
 "#,
         )

@@ -83,7 +83,6 @@ connections = ["ca"]
 [[domain]]
 name = "alone.test"
 organization = "org-c"
-use_for_routing = true
 trust_email = true
 
 [[domain]]
@@ -113,6 +112,8 @@ client_secret = { env = "CB_SECRET" }
     plan.unproved.push("pending.test");
     let house = plan.build().await;
     house.execute("UPDATE domains SET state = 'lapsed' WHERE name = 'lapsed.test'").await;
+    // Its connections were taken away once it was routed.
+    house.execute("UPDATE domains SET routing_since = 1 WHERE name = 'alone.test'").await;
     house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'").await;
     let before = house.before().await;
     let unknown = masked(&types(&house, "x@unknown.test").await, "x@unknown.test");

@@ -119,6 +119,13 @@ async fn h26_s2_34_what_may_be_said_of_an_organization_is_one_rule() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with(&line(&file, &format!("{key} = \"{}", &value[..1]))), "{told:?}");
     }
+    // Nor do names of other things hide what they say.
+    for (old, new) in
+        [("A Login", "A\u{202e} Login"), ("First App", "First\u{200b} App"), ("Acme", "\u{2066}Acme")]
+    {
+        let file = DEFAULT.replacen(old, new, 1);
+        assert!(refused(&house, &file).await[0].starts_with(&line(&file, new)));
+    }
     for (policy, rule) in [("max_age = 59", "60 to 31536000"), ("max_age = 31536001", "60 to 31536000")] {
         let file = format!("{DEFAULT}\n[organization.new.policy]\n{policy}\n");
         let told = refused(&house, &file).await;

@@ -311,6 +311,11 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
     if before.lifecycle.activated_at.is_none() {
         return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
     }
+    reopen(change, before).await
+}
+
+/// As it was when it was live last.
+async fn reopen(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (settings, secret) = (&before.connection.settings, &before.connection.secret);
     settings
         .may_be_live(secret.is_some(), change.keep.now)

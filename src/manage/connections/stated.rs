@@ -4,7 +4,7 @@
 use super::checked::Checked;
 use super::relied_on::{Force, released};
 use super::{
-    Held, activate, begin, disable, enable, held, put_draft, refuse_too_many, rename, sealed, switched,
+    Held, activate, begin, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, switched,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::desk::Change;
@@ -85,7 +85,7 @@ async fn turned(change: &mut Change<'_, '_>, before: Held, wanted: ConnectionSta
         released(change, &before, Force::default()).await?;
     }
     match wanted {
-        ConnectionState::Active if before.was_live() => enable(change, before).await,
+        ConnectionState::Active if before.was_live() => reopen(change, before).await,
         ConnectionState::Active => activate(change, before, None, true).await,
         ConnectionState::Disabled => disable(change, before).await,
         state if now == ConnectionState::Active => {

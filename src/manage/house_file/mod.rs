@@ -5,6 +5,11 @@
 //! it against the database in one transaction: what is missing is created, what differs is changed, and nothing is
 //! ever removed because the file does not name it. A second application changes nothing. A plan is the same
 //! transaction, taken back at its end, so that it cannot promise anything else than what would happen.
+//!
+//! What it says is done by the operations of the rooms beside it, by their rules, with their events and their mails: the
+//! plan resolves names, hands each room the whole of what is said, and tells a refusal at the line that it is about. Where
+//! the file says what an API cannot (a switch of a domain ahead of its proof, an approval for both sides), the room has the
+//! words for it.
 
 mod change;
 mod describe;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::keys::{Keys, Reader};
+use crate::foundation::text::is_line;
 use crate::manage::connections::wanted;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::model::organization::is_slug;
@@ -29,10 +30,10 @@ pub fn slug(reader: &Reader<'_>, name: &Placed<String>) {
     }
 }
 
-/// A text for people: one line of at most 200 characters.
+/// A text for people: one line of at most 200 characters, as everywhere (threats H26).
 pub fn label(keys: &mut Keys<'_>, key: &str) -> Option<String> {
     let text = keys.text(key)?;
-    if text.value.chars().count() > MOST_DISPLAY || text.value.chars().any(char::is_control) {
+    if !is_line(&text.value, MOST_DISPLAY) {
         keys.reader.refuse(text.at, format!("must be one line of at most {MOST_DISPLAY} characters"));
     }
     Some(text.value)
