@@ -1,4 +1,5 @@
-//! They sign out, here. What they hold elsewhere ends with the session: UserInfo answers no more.
+//! They sign out, here. What they hold elsewhere ends with the session: UserInfo answers no more, but for what was given
+//! for offline access.
 
 pub mod pages;
 pub mod saml;
@@ -12,7 +13,7 @@ use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{grants, sessions};
 use crate::web::visitor::Visitor;
 
-/// Ends a session and the token families that hang on it.
+/// Ends a session and the token families that hang on it, by a sign-out.
 pub async fn end(visitor: &Visitor, session: SessionId) -> Result<(), StoreError> {
     let ending = Ending::of(visitor);
     visitor.broker().db.write(async move |tx| ending.end(tx, session).await).await
