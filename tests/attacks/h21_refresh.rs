@@ -441,3 +441,25 @@ async fn c29_a_refresh_secret_opens_only_in_its_own_row() {
     assert_eq!(rp1.refreshes(other.refresh()).send().await.status, 500);
     assert_eq!(rp1.refreshes(one.refresh()).send().await.status, 200);
 }
+
+#[tokio::test]
+async fn s1_r09_s3_26_a_refresh_goes_by_what_holds_now() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, first) = tokens(&rp1, "con@a.test").await;
+    assert_eq!(first.access["roles"], json!(["member"]));
+    let operator = Api::operator(&house).await;
+    let path = format!("/organizations/org-a/members/{}/role", house.user("con@a.test").await);
+    let answer = operator.patch(&path, json!({ "role": "admin" })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let second = ask.reads_again(&rp1.refreshes(first.refresh()).send().await).await;
+    assert_eq!(second.access["roles"], json!(["admin"]));
+    // A second factor that is wanted from now on was never proved.
+    let answer = operator.patch("/organizations/org-a/policy", json!({ "require_mfa": true })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    is_refused(&house, &rp1.refreshes(second.refresh()), "invalid_grant", "mfa_required").await;
+    assert_eq!(rp1.userinfo(&second.access_token).await.status, 401);
+    let answer = operator.patch("/organizations/org-a/policy", json!({ "require_mfa": false })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    ask.reads_again(&rp1.refreshes(second.refresh()).send().await).await;
+}

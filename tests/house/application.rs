@@ -274,8 +274,10 @@ impl Redemption {
         let mut header = None;
         match &self.application.proof {
             Proof::Basic(secret) => {
-                let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-                header = Some(BASE64.encode(format!("{}:{encoded}", self.application.client_id).as_bytes()));
+                let encoded =
+                    |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = format!("{}:{}", encoded(&self.application.client_id), encoded(secret));
+                header = Some(BASE64.encode(pair.as_bytes()));
             }
             Proof::Post(secret) => {
                 add("client_id", &self.application.client_id);

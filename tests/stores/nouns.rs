@@ -160,7 +160,8 @@ fn street() -> Street {
     };
     let settings = serde_json::json!({
         "kind": "web", "authentication": "client_secret_post", "jwks": null,
-        "redirect_uris": ["https://app.test/callback"], "scopes": ["openid"], "algorithm": "RS256", "audiences": [],
+        "redirect_uris": ["https://app.test/callback"], "scopes": ["openid"], "grant_types": ["authorization_code"], "lifetimes": {},
+        "algorithm": "RS256", "audiences": [],
         "organization_prompt": "after", "organization_usage": "allow", "domain_based": true, "connections": [],
         "organizations_limited": false, "claims": {}
     });

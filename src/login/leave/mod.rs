@@ -44,7 +44,7 @@ impl Cause {
     }
 }
 
-/// Ends a session and the token families that hang on it.
+/// Ends a session and the token families that hang on it: all but those for offline access.
 pub async fn end(visitor: &Visitor, session: SessionId, cause: Cause) -> Result<(), StoreError> {
     let ending = Ending::of(visitor, cause);
     visitor.broker().db.write(async move |tx| ending.end(tx, session).await).await
