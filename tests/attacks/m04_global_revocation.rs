@@ -74,7 +74,7 @@ async fn m04_all_that_somebody_has_by_a_provider_is_over_in_every_browser() {
             subject("sub-ann@a.test"),
             json!({"sub_id": {"format": "email", "email": "Ann@A.test"}}),
         ];
-        let (mut other, others_ask, others) = enters(&house, "con@a.test").await;
+        let (mut other, others_ask, others) = enters(&house, "amy@a.test").await;
         let (mut bob, bobs_ask, bobs) = enters(&house, "bob@b.test").await;
         for (at, body) in bodies.iter().enumerate() {
             house.turn_clock(1);

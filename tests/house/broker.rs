@@ -481,8 +481,8 @@ const TABLES: [(&str, &str, &str); 32] = [
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
     (
         "session_applications",
-        "session_id, application_id, organization_id",
-        "session_id, application_id, user_id, organization_id, delegation_id, home_id",
+        "session_id, application_id, acts_for",
+        "session_id, application_id, user_id, acts_for, delegation_id, home_id",
     ),
     ("sign_outs", "kind, ended_id, within_id", "kind, ended_id, within_id"),
     ("logout_notices", "id", "id, application_id, session_id, user_id, organization_id, tries, next_try_at"),

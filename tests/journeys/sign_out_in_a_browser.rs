@@ -79,10 +79,8 @@ async fn m03_a_browser_opens_what_the_applications_want_and_comes_back_without_s
             _ => ("First App bittet Sie, sich abzumelden", "Abmelden", "Sie sind abgemeldet"),
         };
         person.sees(asks).await;
-        person.screenshot(format!("/tmp/goodbye-asks-{language}.png")).await;
         person.presses(button).await;
         person.sees(told).await;
-        person.screenshot(format!("/tmp/goodbye-done-{language}.png")).await;
         let at = person.is_at(|url| url.path() == "/bye").await;
         assert_eq!(at.as_str(), format!("{one}/bye?state=s"));
         let issuer: String = form_urlencoded::byte_serialize(house.url.as_bytes()).collect();

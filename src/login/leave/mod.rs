@@ -1,6 +1,6 @@
 //! They sign out: here, at the applications that they have used, and at their identity provider.
 //!
-//! Whatever ends a session ends it in one transaction ([`Ending`]): the session, the token families that hang on it, the
+//! Whatever ends a session ends it in one transaction (`Ending`): the session, the token families that hang on it, the
 //! event, and the row by which applications are told afterwards ([`crate::chores::logouts`]). A person comes by the
 //! [`pages`], on their own or sent by an application whose [`request`] is judged there; their identity provider comes by
 //! [`saml`] or [`oidc`]. Then the browser goes on in one order: to the provider, if it can sign them out, too; and back to the

@@ -64,7 +64,7 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
         "DELETE FROM invitations WHERE organization_id = $1",
         "DELETE FROM ownership_transfers WHERE organization_id = $1",
         "DELETE FROM mails WHERE organization_id = $1",
-        "DELETE FROM session_applications WHERE organization_id = $1 OR home_id = $1",
+        "DELETE FROM session_applications WHERE acts_for = $1 OR home_id = $1",
         "DELETE FROM logout_notices WHERE organization_id = $1",
         "DELETE FROM role_rules WHERE organization_id = $1",
         "DELETE FROM roles WHERE organization_id = $1",

@@ -11,7 +11,7 @@ use crate::model::sign_out::{Ended, Entered};
 pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<(), StoreError> {
     let text = |id: Option<String>| id.unwrap_or_default();
     tx.execute(
-        "INSERT INTO session_applications (session_id, application_id, user_id, organization_id, delegation_id, home_id,
+        "INSERT INTO session_applications (session_id, application_id, user_id, acts_for, delegation_id, home_id,
                                            since)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         params![
@@ -81,11 +81,11 @@ pub async fn close(tx: &mut Tx<'_>, ended: Ended) -> Result<(), StoreError> {
 macro_rules! taken {
     ($whose:literal) => {
         concat!(
-            "DELETE FROM session_applications WHERE (session_id, application_id, organization_id, delegation_id) IN
-             (SELECT session_id, application_id, organization_id, delegation_id FROM session_applications WHERE ",
+            "DELETE FROM session_applications WHERE (session_id, application_id, acts_for, delegation_id) IN
+             (SELECT session_id, application_id, acts_for, delegation_id FROM session_applications WHERE ",
             $whose,
-            " ORDER BY session_id, application_id, organization_id, delegation_id LIMIT 500)
-             RETURNING session_id, application_id, user_id, organization_id, delegation_id, home_id"
+            " ORDER BY session_id, application_id, acts_for, delegation_id LIMIT 500)
+             RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id"
         )
     };
 }
@@ -95,15 +95,15 @@ pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreEr
     let rows = match ended {
         Ended::Session(id) => tx.all(taken!("session_id = $1"), params![id]).await?,
         Ended::Within(id, organization) => {
-            tx.all(taken!("session_id = $1 AND organization_id = $2"), params![id, organization]).await?
+            tx.all(taken!("session_id = $1 AND acts_for = $2"), params![id, organization]).await?
         }
         Ended::User(id) => tx.all(taken!("user_id = $1"), params![id]).await?,
         Ended::Member(user, organization) => {
-            let sql = taken!("user_id = $1 AND (organization_id = $2 OR home_id = $2)");
+            let sql = taken!("user_id = $1 AND (acts_for = $2 OR home_id = $2)");
             tx.all(sql, params![user, organization]).await?
         }
         Ended::Organization(id) => {
-            let own = tx.all(taken!("organization_id = $1"), params![id]).await?;
+            let own = tx.all(taken!("acts_for = $1"), params![id]).await?;
             if own.is_empty() { tx.all(taken!("home_id = $1"), params![id]).await? } else { own }
         }
         Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,

@@ -583,15 +583,16 @@ CREATE TABLE session_applications (
     session_id      TEXT NOT NULL REFERENCES sessions (id),
     application_id  TEXT NOT NULL REFERENCES applications (id),
     user_id         TEXT NOT NULL REFERENCES users (id),
-    organization_id TEXT NOT NULL,
+    -- The organization.
+    acts_for        TEXT NOT NULL,
     delegation_id   TEXT NOT NULL,
     -- The organization whose people may act by the delegation.
     home_id         TEXT NOT NULL,
     since           BIGINT NOT NULL,
-    PRIMARY KEY (session_id, application_id, organization_id, delegation_id)
+    PRIMARY KEY (session_id, application_id, acts_for, delegation_id)
 );
 CREATE INDEX session_applications_by_user ON session_applications (user_id);
-CREATE INDEX session_applications_by_organization ON session_applications (organization_id) WHERE organization_id <> '';
+CREATE INDEX session_applications_by_organization ON session_applications (acts_for) WHERE acts_for <> '';
 CREATE INDEX session_applications_by_delegation ON session_applications (delegation_id) WHERE delegation_id <> '';
 CREATE INDEX session_applications_by_home ON session_applications (home_id) WHERE home_id <> '';
 
