@@ -9,13 +9,14 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
+use crate::foundation::secret::Secret;
 use crate::protocol::oauth::scope;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub id: GrantId,
-    /// The family of the code that all of this began with: itself, unless somebody switched to this one.
-    pub origin: GrantId,
+    /// The family of the code that all of this began with, if somebody switched to this one.
+    pub origin: Option<GrantId>,
     pub project_id: ProjectId,
     pub session_id: SessionId,
     pub application_id: ApplicationId,
@@ -46,6 +47,22 @@ impl Grant {
     pub fn is_offline(&self) -> bool {
         self.request.scopes.iter().any(|one| one == scope::OFFLINE_ACCESS)
     }
+}
+
+/// Characters of a grant's id behind its prefix.
+const ID: usize = 26;
+
+/// The authorization code that a family begins with: its id, by which it is found, and what nobody can guess.
+pub fn code(id: GrantId, secret: &Secret) -> Secret {
+    let id = id.to_string();
+    let id = id.strip_prefix(GrantId::PREFIX).unwrap_or_default();
+    Secret::new(format!("{id}{}", secret.expose()))
+}
+
+/// Whose code this would be. Nothing: it is none of ours.
+pub fn of_code(code: &str) -> Option<GrantId> {
+    let (id, _) = code.split_at_checked(ID)?;
+    format!("{}{id}", GrantId::PREFIX).parse().ok()
 }
 
 /// How far a family has been refreshed. Of its refresh tokens one is good at any time: that of this generation.

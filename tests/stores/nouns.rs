@@ -16,7 +16,7 @@ use behalf::model::audit_event::{AuditEvent, Outcome};
 use behalf::model::connection::{Connection, ConnectionState};
 use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
-use behalf::model::grant::{Epochs, Grant, GrantRequest};
+use behalf::model::grant::{Epochs, Grant, GrantRequest, Refresh};
 use behalf::model::identity::{Identity, IdentityFacts};
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
@@ -28,6 +28,7 @@ use behalf::model::signing_key::KeyRecord;
 use behalf::model::user::{Profile, User};
 use behalf::protocol::jose::Algorithm;
 use behalf::store::durable::engine::{Database, Read, StoreError, params};
+use behalf::store::durable::grants::Code;
 use behalf::store::durable::memberships::Expected;
 use behalf::store::durable::metadata_reads::MetadataRead;
 use behalf::store::durable::{
@@ -616,7 +617,7 @@ async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {
 fn grant(street: &Street, number: u128) -> Grant {
     Grant {
         id: GrantId::from_u128(number),
-        origin: GrantId::from_u128(number),
+        origin: None,
         project_id: street.project.id,
         session_id: street.session.id,
         application_id: street.application.id,
@@ -635,27 +636,36 @@ fn grant(street: &Street, number: u128) -> Grant {
 async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     let street = build(&db).await;
     let project = street.project.id;
-    let (made, code) = (grant(&street, 1), Digest::of(b"code"));
+    let (made, digest) = (grant(&street, 1), Digest::of(b"code"));
     let written = made.clone();
-    db.write(async move |tx| grants::insert(tx, &written, code, NOW).await).await.unwrap();
-    let uses =
-        async |project, code| db.write(async move |tx| grants::use_code(tx, project, code, NOW).await).await;
-    let revokes =
-        async |project| db.write(async move |tx| grants::revoke_by_code(tx, project, code, NOW).await).await;
-    // Of another project it is unknown, and stays good.
-    let stranger = ProjectId::from_u128(99);
-    assert_eq!(uses(stranger, code).await, Ok(None));
-    assert_eq!(revokes(stranger).await, Ok(None));
+    db.write(async move |tx| grants::insert(tx, &written, digest, NOW).await).await.unwrap();
+    let code = Code { project, grant: made.id, digest };
+    let refresh = Refresh { secret: vec![1], generation: 0, rotated_at: NOW, expires_at: NOW };
+    let ends = NOW.plus(Duration::from_secs(9_000));
+    let begun = Some((refresh.clone(), ends));
+    let uses = async |code| {
+        let begun = begun.clone();
+        db.write(async move |tx| grants::use_code(tx, code, begun, NOW).await).await
+    };
+    let revokes = async |code| db.write(async move |tx| grants::revoke_by_code(tx, code, NOW).await).await;
+    // Of another project, or another row, it is unknown, and stays good; so is another code of this row.
+    let stranger = Code { project: ProjectId::from_u128(99), ..code };
+    let elsewhere = Code { grant: GrantId::from_u128(2), ..code };
+    let other = Code { digest: Digest::of(b"other"), ..code };
+    for wrong in [stranger, elsewhere, other] {
+        assert_eq!(uses(wrong).await, Ok(None));
+        assert_eq!(revokes(wrong).await, Ok(None));
+        assert_eq!(grants::has_code(&mut &db, wrong).await, Ok(false));
+    }
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, None);
-    let results = futures_util::future::join_all((0..20).map(|_| uses(project, code))).await;
+    let results = futures_util::future::join_all((0..20).map(|_| uses(code))).await;
     let won: Vec<_> = results.into_iter().filter_map(Result::unwrap).collect();
-    assert_eq!(won, std::slice::from_ref(&made));
-    assert_eq!(revokes(project).await.unwrap().unwrap().revoked_at, Some(NOW));
+    assert_eq!(won, [Grant { refresh: Some(refresh), expires_at: ends, ..made.clone() }]);
+    assert_eq!(revokes(code).await.unwrap().unwrap().revoked_at, Some(NOW));
     assert_eq!(grants::by_id(&mut &db, made.id).await.unwrap().unwrap().revoked_at, Some(NOW));
-    assert_eq!(revokes(project).await, Ok(None), "what is dead is not killed again");
-    assert_eq!(grants::has_code(&mut &db, project, code).await, Ok(true));
-    assert_eq!(grants::has_code(&mut &db, stranger, code).await, Ok(false));
-    assert_eq!(uses(project, Digest::of(b"other")).await, Ok(None));
+    assert_eq!(revokes(code).await, Ok(None), "what is dead is not killed again");
+    assert_eq!(grants::has_code(&mut &db, code).await, Ok(true));
+    assert_eq!(uses(code).await, Ok(None));
 }
 
 fn saml_key(street: &Street, number: u128, generation: i64) -> SamlKeyRecord {

@@ -22,7 +22,7 @@ use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::grant::{Grant, GrantRequest, SignedIn};
+use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::model::sign_out::Entered;
 use crate::store::durable::engine::{StoreError, Tx};
@@ -70,9 +70,11 @@ async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -
 /// A code for somebody who passes every check of the pipeline; only its digest is kept.
 pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
     let broker = visitor.broker();
-    let code = broker.random.token();
+    let id = GrantId::new(&broker.random, broker.now());
+    let code = grant::code(id, &broker.random.token());
     let asked = ready.asked();
     let issue = Arc::new(Issue {
+        id,
         random: broker.random.clone(),
         code: code.digest(),
         code_lifetime: Duration::from_secs(broker.config.tokens.code_lifetime),
@@ -107,6 +109,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
 
 /// One code's issue, in one transaction.
 struct Issue {
+    id: GrantId,
     random: Random,
     code: Digest,
     code_lifetime: Duration,
@@ -122,11 +125,10 @@ impl Issue {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let id = GrantId::new(&self.random, now);
         let kept = GrantRequest { login: Some(SignedIn::of(&minted.session)), ..self.kept.clone() };
         let grant = Grant {
-            id,
-            origin: id,
+            id: self.id,
+            origin: None,
             project_id: request.project,
             session_id: request.session,
             application_id: request.application,

@@ -89,23 +89,6 @@ pub async fn insert(
     Ok(())
 }
 
-/// A family may be refreshed from now on, and lives for as long as that.
-pub async fn begin_refresh(
-    tx: &mut Tx<'_>,
-    id: GrantId,
-    refresh: &Refresh,
-    expires_at: Moment,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE grants SET refresh_secret = $2, refresh_generation = $3, refresh_rotated_at = $4,
-                refresh_expires_at = $5, expires_at = $6
-         WHERE id = $1",
-        params![id, &refresh.secret, refresh.generation, refresh.rotated_at, refresh.expires_at, expires_at],
-    )
-    .await?;
-    Ok(())
-}
-
 /// Uses the refresh token of a generation: the first caller makes the next one good, whoever comes later gets nothing.
 pub async fn rotate(
     tx: &mut Tx<'_>,
@@ -133,41 +116,64 @@ pub async fn was_just_rotated(
     Ok(db.one(sql, params![id, generation, since]).await?.is_some())
 }
 
-/// Uses a code: the first caller gets its grant, whoever comes later gets nothing. Another project's is unknown.
+/// A code as somebody presents it.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    pub project: ProjectId,
+    pub grant: GrantId,
+    pub digest: Digest,
+}
+
+/// Uses a code: the first caller gets its grant, whoever comes later gets nothing. Another project's is unknown. From
+/// then on the family may be refreshed, if `refresh` says so, and until when it lives.
 pub async fn use_code(
     tx: &mut Tx<'_>,
-    project: ProjectId,
-    code: Digest,
+    code: Code,
+    refresh: Option<(Refresh, Moment)>,
     now: Moment,
 ) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET code_used_at = $3
-         WHERE code_digest = $2 AND project_id = $1 AND code_used_at IS NULL RETURNING ",
+        "UPDATE grants SET code_used_at = $4, refresh_secret = $5, refresh_generation = $6, refresh_rotated_at = $7,
+                refresh_expires_at = $8, expires_at = COALESCE($9, expires_at)
+         WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND code_used_at IS NULL RETURNING ",
         columns!()
     );
-    tx.one(sql, params![project, code, now]).await?.as_ref().map(grant).transpose()
+    let (refresh, ends) = refresh.unzip();
+    let refresh = refresh.as_ref();
+    let row = tx
+        .one(
+            sql,
+            params![
+                code.project,
+                code.grant,
+                code.digest,
+                now,
+                refresh.map(|refresh| &refresh.secret),
+                refresh.map(|refresh| refresh.generation),
+                refresh.map(|refresh| refresh.rotated_at),
+                refresh.map(|refresh| refresh.expires_at),
+                ends
+            ],
+        )
+        .await?;
+    row.as_ref().map(grant).transpose()
 }
 
 /// Kills the tokens that came of a code which somebody used twice. Returns whose they were, or nothing where they
 /// are dead already: of many who come at once, few stand in each other's way.
-pub async fn revoke_by_code(
-    tx: &mut Tx<'_>,
-    project: ProjectId,
-    code: Digest,
-    now: Moment,
-) -> Result<Option<Grant>, StoreError> {
+pub async fn revoke_by_code(tx: &mut Tx<'_>, code: Code, now: Moment) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET revoked_at = $3
-         WHERE code_digest = $2 AND project_id = $1 AND revoked_at IS NULL RETURNING ",
+        "UPDATE grants SET revoked_at = $4
+         WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    tx.one(sql, params![project, code, now]).await?.as_ref().map(grant).transpose()
+    tx.one(sql, params![code.project, code.grant, code.digest, now]).await?.as_ref().map(grant).transpose()
 }
 
 /// Whether there is such a code, used or not.
-pub async fn has_code(db: &mut impl Read, project: ProjectId, code: Digest) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM grants WHERE code_digest = $2 AND project_id = $1";
-    Ok(db.one(sql, params![project, code]).await?.is_some())
+pub async fn has_code(db: &mut impl Read, code: Code) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM grants WHERE id = $2 AND code_digest = $3 AND project_id = $1";
+    Ok(db.one(sql, params![code.project, code.grant, code.digest]).await?.is_some())
 }
 
 pub async fn revoke(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<(), StoreError> {
@@ -182,10 +188,11 @@ pub async fn revoke_living(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
-/// Of a theft: the family, and every one that somebody switched to from it, or it from.
+/// Of a theft: the family of the code, and every one that somebody switched to from it on.
 pub async fn revoke_of_origin(tx: &mut Tx<'_>, origin: GrantId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE origin_id = $1 AND revoked_at IS NULL";
-    tx.execute(sql, params![origin, now]).await
+    let switched = tx.execute(sql, params![origin, now]).await?;
+    Ok(switched + u64::from(revoke_living(tx, origin, now).await?))
 }
 
 /// Ended by a sign-out: those that were given for no longer than the session (OpenID Connect Back-Channel Logout,
@@ -233,7 +240,7 @@ pub async fn revoke_of_member(
     now: Moment,
 ) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $3
-               WHERE user_id = $2 AND revoked_at IS NULL
+               WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $2) AND revoked_at IS NULL
                  AND ((organization_id = $1 AND delegation_id IS NULL)
                       OR delegation_id IN (SELECT id FROM delegations WHERE home_organization_id = $1))";
     tx.execute(sql, params![organization, user, now]).await
@@ -257,7 +264,8 @@ pub async fn revoke_of_subject(
 
 /// All that somebody has.
 pub async fn revoke_of_user(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<u64, StoreError> {
-    let sql = "UPDATE grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+    let sql = "UPDATE grants SET revoked_at = $2
+               WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1) AND revoked_at IS NULL";
     tx.execute(sql, params![user, now]).await
 }
 

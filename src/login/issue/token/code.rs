@@ -6,9 +6,9 @@ use super::signing::sign;
 use super::{Denied, Granted, Lifetimes, invalid_grant};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::RequestId;
+use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
-use crate::foundation::secret::{Digest, Secret};
+use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::Family;
 use crate::login::Stop;
@@ -16,11 +16,11 @@ use crate::login::issue::{TRIES, entered, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::grant::{Grant, Refresh};
+use crate::model::grant::{self, Grant, Refresh};
 use crate::protocol::oauth::pkce;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::grants;
+use crate::store::durable::grants::{self, Code};
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
 
@@ -61,6 +61,10 @@ async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<Redeemed, Stop> {
     Err(StoreError::Conflict.into())
 }
 
+fn unknown() -> Refusal {
+    invalid_grant("the code is unknown or has run out")
+}
+
 /// One code's redemption, in one transaction. A refusal is committed too: the code is burnt, the event recorded.
 struct Redeem {
     keyring: Keyring,
@@ -74,8 +78,13 @@ struct Redeem {
 
 impl Redeem {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Redeemed, StoreError> {
-        let code = Secret::new(self.request.code.as_str()).digest();
-        let Some(grant) = grants::use_code(tx, self.application.project_id, code, self.now).await? else {
+        let Some(id) = grant::of_code(&self.request.code) else {
+            return Ok(Err(Denied::Unrecorded(self.application.id, unknown())));
+        };
+        let digest = Secret::new(self.request.code.as_str()).digest();
+        let code = Code { project: self.application.project_id, grant: id, digest };
+        let (refresh_token, refresh) = self.refresh_token(id).unzip();
+        let Some(grant) = grants::use_code(tx, code, refresh, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);
         };
         let outcome = match self.fits(&grant) {
@@ -91,7 +100,6 @@ impl Redeem {
             Ok(minted) => {
                 entered(tx, &grant, &minted, self.now).await?;
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
-                let refresh_token = self.refresh_token(tx, &grant).await?;
                 let scopes = grant.request.scopes.clone();
                 Ok(Ok(Granted { grant, minted, scopes, is_first: true, refresh_token }))
             }
@@ -105,26 +113,25 @@ impl Redeem {
     }
 
     /// The first of its family, where the application may refresh.
-    async fn refresh_token(&self, tx: &mut Tx<'_>, grant: &Grant) -> Result<Option<Secret>, StoreError> {
+    /// And how its family goes on, until when.
+    fn refresh_token(&self, grant: GrantId) -> Option<(Secret, (Refresh, Moment))> {
         if !self.application.settings.may_use(GrantType::RefreshToken) {
-            return Ok(None);
+            return None;
         }
-        let (family, secret) = Family::new(&self.keyring, &self.random, grant.id);
+        let (family, secret) = Family::new(&self.keyring, &self.random, grant);
         let ends = self.now.plus(self.lifetimes.family);
         let idle = self.now.plus(self.lifetimes.idle).min(ends);
         let refresh = Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle };
-        grants::begin_refresh(tx, grant.id, &refresh, ends).await?;
-        Ok(Some(family.token(0)))
+        Some((family.token(0), (refresh, ends)))
     }
 
     /// A code that comes a second time kills what the first one gave (RFC 6749, section 4.1.2).
-    async fn replayed(&self, tx: &mut Tx<'_>, code: Digest) -> Result<Denied, StoreError> {
+    async fn replayed(&self, tx: &mut Tx<'_>, code: Code) -> Result<Denied, StoreError> {
         let (project, application) = (self.application.project_id, self.application.id);
         let replayed = invalid_grant("the code was used before");
-        let Some(grant) = grants::revoke_by_code(tx, project, code, self.now).await? else {
-            let unknown = invalid_grant("the code is unknown or has run out");
-            let known = grants::has_code(tx, project, code).await?;
-            return Ok(Denied::Unrecorded(application, if known { replayed } else { unknown }));
+        let Some(grant) = grants::revoke_by_code(tx, code, self.now).await? else {
+            let known = grants::has_code(tx, code).await?;
+            return Ok(Denied::Unrecorded(application, if known { replayed } else { unknown() }));
         };
         grants::revoke_of_origin(tx, grant.id, self.now).await?;
         names::login_refused(replayed.name());
@@ -154,7 +161,7 @@ impl Redeem {
             return Err(invalid_grant("the code was issued to another client"));
         }
         if grant.revoked_at.is_some() || self.now >= grant.code_expires_at {
-            return Err(invalid_grant("the code is unknown or has run out"));
+            return Err(unknown());
         }
         if request.redirect_uri != self.request.redirect_uri {
             return Err(invalid_grant("redirect_uri is not the one of the authorization request"));

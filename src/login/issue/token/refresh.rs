@@ -218,6 +218,7 @@ impl Refreshing {
         let idle = self.idle_until(old);
         let grant = Grant {
             id,
+            origin: old.origin.or(Some(old.id)),
             organization: context.organization(),
             delegation: context.delegation(),
             epochs: minted.epochs(),
@@ -278,7 +279,7 @@ impl Refreshing {
     /// Ends the family, and every one that was switched to or from, for nobody can tell the thief from the owner.
     async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, why: &'static str) -> Result<Denied, StoreError> {
         let used = invalid_grant("the refresh token was used before");
-        if grants::revoke_of_origin(tx, grant.origin, self.now).await? == 0 {
+        if grants::revoke_of_origin(tx, grant.origin.unwrap_or(grant.id), self.now).await? == 0 {
             return Ok(self.unrecorded(used));
         }
         names::login_refused(used.name());

@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 const LINE: usize = 1_024;
 /// How long a commit waits for company when the last one had some: one `fsync` costs as much CPU as several transactions.
 /// Somebody alone never waits.
-const PATIENCE: Duration = Duration::from_micros(150);
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// The way to the thread. It ends when every `Writer` of its file is gone.
 pub(super) struct Writer {

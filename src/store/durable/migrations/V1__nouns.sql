@@ -528,8 +528,9 @@ CREATE INDEX upstream_sessions_by_index ON upstream_sessions (connection_id, ses
 -- another family.
 CREATE TABLE grants (
     id              TEXT PRIMARY KEY,
-    -- The family of the code that it goes back to, which may be forgotten by now: a theft ends all of them.
-    origin_id       TEXT NOT NULL,
+    -- Of one that somebody switched to: the family of the code that it goes back to, which may be forgotten by now. A
+    -- theft ends all of them.
+    origin_id       TEXT,
     project_id      TEXT NOT NULL REFERENCES projects (id),
     session_id      TEXT NOT NULL REFERENCES sessions (id),
     application_id  TEXT NOT NULL REFERENCES applications (id),
@@ -555,10 +556,9 @@ CREATE TABLE grants (
     refresh_rotated_at BIGINT,
     refresh_expires_at BIGINT
 );
-CREATE UNIQUE INDEX grants_code_digest_key ON grants (code_digest);
-CREATE INDEX grants_by_origin ON grants (origin_id);
+-- Every login writes them all, so they are few: a code names its row, and people are found by their sessions.
+CREATE INDEX grants_by_origin ON grants (origin_id) WHERE origin_id IS NOT NULL;
 CREATE INDEX grants_by_session ON grants (session_id);
-CREATE INDEX grants_by_member ON grants (user_id, organization_id);
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_delegation ON grants (delegation_id) WHERE delegation_id IS NOT NULL;
 
