@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::join::invited::NotAccepted;
+use crate::protocol::oauth::client_authentication::Unproved;
 use crate::protocol::oauth::error::OAuthError;
 use crate::web::templates::Problem;
 
@@ -182,7 +183,7 @@ impl Refusal {
     /// Which check failed of a proof that the answer tells nothing of, for the audit event.
     pub fn check(&self) -> Option<&'static str> {
         match self {
-            Self::Protocol(error) => error.check,
+            Self::Protocol(error) => error.check.map(Unproved::word),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
-use crate::protocol::oauth::client_authentication::{Credentials, Proof, read};
+use crate::protocol::oauth::client_authentication::{Credentials, Proof, Unproved, read};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, used};
@@ -28,19 +28,19 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
         read(header, params, unverified_issuer).map_err(Refusal::Protocol)?;
     let db = &visitor.broker().db;
     let found = applications::by_client_id(&mut &*db, visitor.project.id, &client_id).await?;
-    let application = found.ok_or_else(|| unproved("unknown_client"))?;
+    let application = found.ok_or_else(|| unproved(Unproved::UnknownClient))?;
     if application.disabled_at.is_some() {
-        return Err(unproved("disabled").into());
+        return Err(unproved(Unproved::Disabled).into());
     }
     if application.settings.authentication != proof.method() {
-        return Err(unproved("method").into());
+        return Err(unproved(Unproved::Method).into());
     }
     match proof {
         Proof::Nothing => {}
         Proof::SecretBasic(secret) | Proof::SecretPost(secret) => {
             let digests = applications::secrets(&mut &*db, application.id).await?;
             if !digests.iter().any(|digest| digest.matches(secret.expose())) {
-                return Err(unproved("secret").into());
+                return Err(unproved(Unproved::Secret).into());
             }
         }
         Proof::Assertion(jwt) => check_assertion(visitor, &application, &jwt).await?,
@@ -58,7 +58,7 @@ pub fn claimed(visitor: &Visitor, params: &Params) -> Option<String> {
 }
 
 /// One answer for every way in which it can fail. The trail tells which check it was.
-fn unproved(check: &'static str) -> Refusal {
+fn unproved(check: Unproved) -> Refusal {
     let error = OAuthError::invalid_client("unknown client, or not authenticated as it is registered");
     Refusal::Protocol(error.because(check))
 }
@@ -81,7 +81,7 @@ async fn check_assertion(visitor: &Visitor, application: &Application, jwt: &str
         .db
         .write(async move |tx| used::first(tx, "client_assertion", &scope, &jti, keep_until).await)
         .await?;
-    if first { Ok(()) } else { Err(unproved("jti_used").into()) }
+    if first { Ok(()) } else { Err(unproved(Unproved::JtiUsed).into()) }
 }
 
 /// Its `jti` and when it runs out, or which check failed.
@@ -90,43 +90,43 @@ fn read_assertion(
     application: &Application,
     jwt: &str,
     now: Moment,
-) -> Result<(String, Moment), &'static str> {
-    let keys = application.settings.jwks.as_ref().ok_or("no_keys")?;
-    let keys = JwkSet::parse(keys.to_string().as_bytes()).map_err(|_| "no_keys")?;
+) -> Result<(String, Moment), Unproved> {
+    let keys = application.settings.jwks.as_ref().ok_or(Unproved::NoKeys)?;
+    let keys = JwkSet::parse(keys.to_string().as_bytes()).map_err(|_| Unproved::NoKeys)?;
     let claims = Jws::parse(jwt).and_then(|jws| jws.verify(&keys, &ALGORITHMS, Typ::CLIENT_ASSERTION));
     let claims = claims.map_err(|error| check_of(&error))?;
     let own = |claim: Result<&str, ClaimError>| claim.is_ok_and(|name| name == application.client_id);
     if !own(claims.iss()) {
-        return Err("iss");
+        return Err(Unproved::Iss);
     }
     if !own(claims.sub()) {
-        return Err("sub");
+        return Err(Unproved::Sub);
     }
     let endpoint = format!("{issuer}/token");
     if !claims.aud().is_ok_and(|named| named.iter().any(|one| *one == issuer || *one == endpoint)) {
-        return Err("aud");
+        return Err(Unproved::Aud);
     }
-    let expires = claims.exp().map_err(|_| "exp")?;
+    let expires = claims.exp().map_err(|_| Unproved::Exp)?;
     if now >= expires.plus(LEEWAY) {
-        return Err("exp_passed");
+        return Err(Unproved::ExpPassed);
     }
     if expires > now.plus(LONGEST).plus(LEEWAY) {
-        return Err("exp_too_far");
+        return Err(Unproved::ExpTooFar);
     }
-    claims.check_times(now, LEEWAY).map_err(|_| "times")?;
+    claims.check_times(now, LEEWAY).map_err(|_| Unproved::Times)?;
     let jti = claims.string("jti").ok().filter(|jti| !jti.is_empty() && jti.len() <= LONGEST_JTI);
-    Ok((jti.ok_or("jti")?.to_owned(), expires))
+    Ok((jti.ok_or(Unproved::Jti)?.to_owned(), expires))
 }
 
-fn check_of(error: &JoseError) -> &'static str {
+fn check_of(error: &JoseError) -> Unproved {
     match error {
-        JoseError::NoKey => "unknown_key",
-        JoseError::Signature => "signature",
+        JoseError::NoKey => Unproved::UnknownKey,
+        JoseError::Signature => Unproved::Signature,
         JoseError::AlgorithmNotAllowed(_) | JoseError::UnknownAlgorithm | JoseError::NoAlgorithm => {
-            "algorithm"
+            Unproved::Algorithm
         }
-        JoseError::Type => "typ",
-        JoseError::Claims(_) => "claims",
-        _ => "malformed",
+        JoseError::Type => Unproved::Typ,
+        JoseError::Claims(_) => Unproved::Claims,
+        _ => Unproved::Malformed,
     }
 }

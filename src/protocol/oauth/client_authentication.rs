@@ -52,6 +52,58 @@ impl Proof {
     }
 }
 
+/// Which check of a client's proof failed. One answer tells none of them; the trail tells which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproved {
+    UnknownClient,
+    Disabled,
+    Method,
+    Secret,
+    NoKeys,
+    UnknownKey,
+    Signature,
+    Algorithm,
+    Typ,
+    Claims,
+    Malformed,
+    Iss,
+    Sub,
+    Aud,
+    Exp,
+    ExpPassed,
+    ExpTooFar,
+    Times,
+    Jti,
+    JtiUsed,
+}
+
+impl Unproved {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "unknown_client",
+            Self::Disabled => "disabled",
+            Self::Method => "method",
+            Self::Secret => "secret",
+            Self::NoKeys => "no_keys",
+            Self::UnknownKey => "unknown_key",
+            Self::Signature => "signature",
+            Self::Algorithm => "algorithm",
+            Self::Typ => "typ",
+            Self::Claims => "claims",
+            Self::Malformed => "malformed",
+            Self::Iss => "iss",
+            Self::Sub => "sub",
+            Self::Aud => "aud",
+            Self::Exp => "exp",
+            Self::ExpPassed => "exp_passed",
+            Self::ExpTooFar => "exp_too_far",
+            Self::Times => "times",
+            Self::Jti => "jti",
+            Self::JtiUsed => "jti_used",
+        }
+    }
+}
+
 /// Reads the credentials from the `Authorization` header and the body. More than one way at once is refused.
 ///
 /// `issuer_of` reads the unverified `iss` of an assertion, for a request that carries no `client_id`.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::client_authentication::Unproved;
+
 /// An error code and a description for the developer: printable ASCII without `"` and `\`. Codes of which no standard
 /// knows are those that other brokers use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +12,7 @@ pub struct OAuthError {
     pub code: &'static str,
     pub description: Cow<'static, str>,
     /// Which check failed, where the answer does not tell: for the trail alone.
-    pub check: Option<&'static str>,
+    pub check: Option<Unproved>,
 }
 
 macro_rules! codes {
@@ -31,7 +33,7 @@ impl OAuthError {
 
     /// The same answer, of which the trail tells more.
     #[must_use]
-    pub fn because(self, check: &'static str) -> Self {
+    pub fn because(self, check: Unproved) -> Self {
         Self { check: Some(check), ..self }
     }
 }

@@ -410,7 +410,7 @@ async fn s1_p3_s1_p4_the_key_that_we_sign_by_is_shown_and_published_before_it_si
         let keys = answer.json()["keys"].as_array().unwrap().clone();
         keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(kids().await, [first_kid.clone()], "of one that was never live");
+    assert_eq!(kids().await, std::slice::from_ref(&first_kid), "of one that was never live");
     fine(key.post(&format!("{path}/activate"), json!({})).await);
 
     // The next one is there before it signs, and the one before as long as a roll back leads to it.
