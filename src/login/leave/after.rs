@@ -14,7 +14,7 @@ use crate::web::reply::{self, Response};
 use crate::web::templates::{Href, Page, SignedOutPage};
 use crate::web::visitor::Visitor;
 
-/// Frames on one page: who has used more applications is told by the others' back channel, or not at all.
+/// Frames on one page; applications beyond them hear of it by the back channel, or not at all.
 const MOST_FRAMES: usize = 20;
 /// Applications that are looked at for them.
 const MOST_APPLICATIONS: u32 = 200;
