@@ -1,7 +1,6 @@
 //! Where the browser goes when a session has ended: back to the application that wanted it, or to the page that says so.
 
-use axum::http::StatusCode;
-use axum::response::Response;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -11,11 +10,11 @@ use crate::model::application::Application;
 use crate::protocol::oauth::params;
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
-use crate::web::reply;
+use crate::web::reply::{self, Response};
 use crate::web::templates::{Href, Page, SignedOutPage};
 use crate::web::visitor::Visitor;
 
-/// Frames on one page: who has used more applications is told by the others' back channel, or not at all.
+/// Frames on one page; applications beyond them hear of it by the back channel, or not at all.
 const MOST_FRAMES: usize = 20;
 /// Applications that are looked at for them.
 const MOST_APPLICATIONS: u32 = 200;
