@@ -114,7 +114,7 @@ async fn c22_what_an_organization_asks_for_is_asked_of_who_switches_too() {
     let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login?x=1\"";
     let plan = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login);
     for (policy, error) in
-        [("enforcement = \"required\"", "sso_required"), ("require_mfa = true", "mfa_required")]
+        [("enforcement = \"required\", force = true", "sso_required"), ("require_mfa = true", "mfa_required")]
     {
         let table = format!("[organization.org-b]\npolicy = {{ {policy} }}");
         let text = plan.file.replacen("[organization.org-b]", &table, 1);

@@ -20,6 +20,7 @@ fn heads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
     };
     let own = &scene.idp().entity_id;
     let code = |code: &str| scene.signed_after(|xml| swap(&xml, "status:Success", code));
+    let signed_code = |code: &str| scene.signed_after_response(|xml| swap(&xml, "status:Success", code));
     vec![
         ("destination", "no Destination", root("Destination", None)),
         ("destination", "an empty Destination", root("Destination", Some(""))),
@@ -33,8 +34,10 @@ fn heads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("issuer_response", "an empty Issuer", issuer(&named(""))),
         ("version", "Version 1.1", root("Version", Some("1.1"))),
         ("version", "no Version", root("Version", None)),
-        ("status", "an error", code("status:Responder")),
-        ("status", "an error without a code of ours", code("status:Nothing")),
+        ("status_unsigned", "an error", code("status:Responder")),
+        ("status_unsigned", "an error without a code of ours", code("status:Nothing")),
+        ("status", "an error that is signed", signed_code("status:Responder")),
+        ("status", "a signed one without a code of ours", signed_code("status:Nothing")),
         ("malformed_saml", "no Status", scene.signed_after(|xml| swap(&xml, element(&xml, "Status"), ""))),
         (
             "structure",

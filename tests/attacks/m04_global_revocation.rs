@@ -99,6 +99,41 @@ async fn m04_all_that_somebody_has_by_a_provider_is_over_in_every_browser() {
 }
 
 #[tokio::test]
+async fn m04_h21_what_outlives_the_session_is_over_too_and_so_is_what_came_of_a_switch() {
+    for engine in ENGINES {
+        let usual = r#"scopes = ["openid", "profile", "email", "organization", "#;
+        let house = Plan::on(engine).with(usual, &format!("{usual}\"offline_access\", ")).build().await;
+        let rp1 = Application::rp1(&house);
+        let ask = rp1
+            .asks()
+            .with("scope", "openid offline_access")
+            .with("organization", "org-a")
+            .with("login_hint", "con@a.test");
+        let mut con = Person::new("con@a.test");
+        let arrival = con.follows(&ask).await;
+        let first = ask.redeems(&arrival).await;
+        let switch = rp1.refreshes(first.refresh()).with("organization", "org-b");
+        let switched = switch.send().await.json();
+        let switched = switched["refresh_token"].as_str().expect("a family of its own").to_owned();
+        let page = con.browser.get(&format!("{}/logout", house.url)).await;
+        assert_eq!(con.browser.submit(&page.form()).await.status, 200);
+        assert_eq!(rp1.userinfo(&first.access_token).await.status, 200, "offline");
+        let token = signed(&house, &claims(&house, "offline").await);
+        let answer = calls(&house, "ca", Some(&token), &subject("sub-con@a.test")).await;
+        assert_eq!(answer.status, 204, "{engine:?}: {}", answer.body);
+        assert_eq!(rp1.userinfo(&first.access_token).await.status, 401);
+        for refresh in [first.refresh(), &switched] {
+            let answer = rp1.refreshes(refresh).send().await;
+            assert_eq!(
+                (answer.status, &answer.json()["error"]),
+                (400, &json!("invalid_grant")),
+                "{engine:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn m04_a_call_that_is_not_this_providers_or_not_new_revokes_nothing() {
     let house = House::opens().await;
     let (mut ann, ask, _) = enters(&house, "ann@a.test").await;

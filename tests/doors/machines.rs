@@ -100,7 +100,8 @@ async fn c21_a_machine_works_where_it_is_allowed_and_nowhere_else() {
     let not = ("access_denied", "organization_not_allowed");
     let choose = ("organization_selection_required", "no_organization");
     let one = |error| (error, error);
-    let cases: Vec<(&Application, Vec<(&str, &str)>, (&str, &str))> = vec![
+    type Asked = Vec<(&'static str, &'static str)>;
+    let cases: Vec<(&Application, Asked, _)> = vec![
         (&robot, vec![("organization", "org-b")], ("access_denied", "application_not_allowed")),
         (&robot, vec![("organization", "nobody")], not),
         (&robot, vec![("organization", "ORG-A")], not),
