@@ -205,7 +205,6 @@ audiences = ["https://api.crm.test"]
 scopes = ["openid", "profile", "email", "organization", "organizations", "roles", "permissions"]
 
 [application."https://api.crm.test"]
-type = "web"
+type = "machine"
 client_secrets = [{ env = "RP1_SECRET" }]
-redirect_uris = []
 "#;
