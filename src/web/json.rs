@@ -3,7 +3,8 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
@@ -67,6 +68,36 @@ pub fn meant<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Unre
     })
 }
 
+/// `#[serde(default, deserialize_with = "by_name")]` for an object in a body none of whose members is needed: serde would
+/// read it from a list of values as well.
+pub fn by_name<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<ByName<T>>::deserialize(reader)?.map(|read| read.0))
+}
+
+struct ByName<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByName<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        T::deserialize(Members(reader)).map(Self)
+    }
+}
+
+/// Has members, and nothing else to give.
+struct Members<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Members<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
 /// The name that serde complains of, if that is its complaint.
 pub(super) fn unknown(complaint: &str) -> Option<&str> {
     complaint.strip_prefix("unknown field `")?.split_once('`').map(|(name, _)| name)
@@ -107,6 +138,33 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Inner {
         list: Vec<u8>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Loose {
+        #[serde(default, deserialize_with = "by_name")]
+        all: Option<Optional>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Optional {
+        #[serde(default)]
+        one: u8,
+    }
+
+    #[test]
+    fn s0_35_a_list_is_no_object_whose_members_are_all_optional() {
+        let read = |body: &str| meant::<Loose>(object(body.as_bytes()).unwrap());
+        assert_eq!(read(r#"{"all":{"one":1}}"#), Ok(Loose { all: Some(Optional { one: 1 }) }));
+        assert_eq!(read(r#"{"all":{}}"#), Ok(Loose { all: Some(Optional { one: 0 }) }));
+        assert_eq!(read(r#"{"all":null}"#), Ok(Loose { all: None }));
+        assert_eq!(read("{}"), Ok(Loose { all: None }));
+        for other in [r#"{"all":[]}"#, r#"{"all":[1]}"#, r#"{"all":1}"#, r#"{"all":"one"}"#] {
+            assert!(matches!(read(other), Err(Unreadable::Wrong(at, _)) if at == "/all"), "{other}");
+        }
+        assert_eq!(read(r#"{"all":{"two":1}}"#), Err(Unreadable::Unknown("/all/two".into())));
     }
 
     fn told(body: &str) -> Result<Sample, Unreadable> {

@@ -125,7 +125,7 @@ async fn m04_h21_what_outlives_the_session_is_over_too_and_so_is_what_came_of_a_
         for refresh in [first.refresh(), &switched] {
             let answer = rp1.refreshes(refresh).send().await;
             assert_eq!(
-                (answer.status, &answer.json()["error"]),
+                (answer.status.as_u16(), &answer.json()["error"]),
                 (400, &json!("invalid_grant")),
                 "{engine:?}"
             );

@@ -894,8 +894,8 @@ async fn s3_35_a_file_that_gives_somebody_two_organizations_of_an_exclusive_proj
                 "[organization.org-c]\nmembers = [\n  { email = \"Ann@a.test\" },\n]\n".to_owned(),
             ),
             ("7:", "line 5 lists new@a.test in org-b", twice.to_owned()),
-            ("11:", "nobody can join org-c as well", connection("ca", of_a, "\"org-a\", \"org-c\"")),
-            ("10:", "nobody can join org-c as well", connection("social", "", "\"org-b\", \"org-c\"")),
+            ("11:", "cannot be joined as well", connection("ca", of_a, "\"org-a\", \"org-c\"")),
+            ("10:", "cannot be joined as well", connection("social", "", "\"org-b\", \"org-c\"")),
         ] {
             let before = house.before().await;
             let error = house.tries(&format!("{head}{text}")).await.unwrap_err();

@@ -15,6 +15,7 @@ use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
+use crate::web::json::by_name;
 
 const LONGEST_NAME: usize = 200;
 const MOST_URIS: usize = 100;
@@ -75,6 +76,7 @@ pub struct ApplicationBody {
         extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] })
     )]
     pub grant_types: Option<Vec<GrantType>>,
+    #[serde(default, deserialize_with = "by_name")]
     pub lifetimes: Option<LifetimesBody>,
     #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA"]))]
     pub signing_algorithm: Option<Algorithm>,
@@ -94,6 +96,7 @@ pub struct ApplicationBody {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_NAMED))]
     pub organizations: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "by_name")]
     pub claims: Option<ClaimsBody>,
 }
 

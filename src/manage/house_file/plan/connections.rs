@@ -49,13 +49,11 @@ impl Plan<'_, '_> {
     async fn settings(
         &mut self,
         part: &ConnectionPart,
-        organization: Option<OrganizationId>,
         before: Option<&Connection>,
     ) -> Result<Option<Settings>, StoreError> {
         let Some(assign_organizations) = self.organizations(&part.assign_organizations).await? else {
             return Ok(None);
         };
-        self.check_assigned(part, organization, &assign_organizations);
         let upstream = match &part.upstream {
             UpstreamPart::Oidc(oidc) => {
                 self.check_addresses(oidc);
@@ -71,27 +69,6 @@ impl Plan<'_, '_> {
             leeway: part.leeway,
             silent_sign_in: part.silent_sign_in,
         }))
-    }
-
-    /// In an exclusive project people join one organization, the connection's own if it has one: no further one would
-    /// ever be joined.
-    fn check_assigned(
-        &mut self,
-        part: &ConnectionPart,
-        own: Option<OrganizationId>,
-        assigned: &[OrganizationId],
-    ) {
-        let Some(only) = own.or(assigned.first().copied()).filter(|_| self.is_exclusive()) else { return };
-        for (name, id) in part.assign_organizations.iter().zip(assigned) {
-            if *id != only {
-                let joined = self.names.get(&only.to_string()).cloned().unwrap_or_default();
-                let message = format!(
-                    "nobody can join {} as well: the project is exclusive, and who comes by {} joins {joined}",
-                    name.value, part.slug.value
-                );
-                self.refuse(name.at, message);
-            }
-        }
     }
 
     /// Addresses that would never be asked are refused here, not at the first login (threats C27).
@@ -116,7 +93,7 @@ impl Plan<'_, '_> {
         part: &ConnectionPart,
         organization: Option<OrganizationId>,
     ) -> Result<Option<ConnectionId>, StoreError> {
-        let Some(settings) = self.settings(part, organization, None).await? else { return Ok(None) };
+        let Some(settings) = self.settings(part, None).await? else { return Ok(None) };
         let secret = part.upstream.secret().cloned().map_or(NewSecret::Nothing, NewSecret::Given);
         let stated = stated(part, settings, secret);
         let keep = self.keep();
@@ -145,7 +122,7 @@ impl Plan<'_, '_> {
             self.refuse(at, rule);
             return Ok(None);
         }
-        let Some(settings) = self.settings(part, organization, Some(&before)).await? else { return Ok(None) };
+        let Some(settings) = self.settings(part, Some(&before)).await? else { return Ok(None) };
         let (fields, secret) = self.compared(part, &before, &settings);
         let after = Connection { settings: settings.clone(), ..before.clone() };
         if fields.is_empty() {
@@ -159,12 +136,18 @@ impl Plan<'_, '_> {
         let stated = stated(part, settings, secret);
         let keep = self.keep();
         let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);
-        if let Err(refused) = room::rewrite(change, id, &stated).await {
-            return self.refused_connection(part, refused).map(|()| None);
-        }
+        let written = match room::rewrite(change, id, &stated).await {
+            Ok(written) => written,
+            Err(refused) => return self.refused_connection(part, refused).map(|()| None),
+        };
         self.schedule(&after, Some(&before)).await?;
         self.changed("connection", &part.slug.value, fields);
         // The provider must know the new key.
+        let secret = match part.state {
+            ConnectionState::Active => written.connection.secret,
+            _ => written.head().1.cloned(),
+        };
+        let after = Connection { secret, ..after };
         if self.own_key("", &after) != self.own_key("", &before) {
             self.introduce(&after);
         }

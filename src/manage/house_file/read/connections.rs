@@ -20,6 +20,8 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
     let kind = keys.word("type", &["oidc", "saml"]).map_or(Type::Oidc, |word| word.value);
     let (mut places, default_roles) = (keys.places(), values::roles(&mut keys, "default_roles", &[]));
     places.put_list("/default_roles", &default_roles);
+    let assigned = keys.texts("assign_organizations").map_or_else(Vec::new, |list| list.value);
+    places.put_list("/assign_organizations", &assigned);
     let state = keys.word("state", &["draft", "testing", "active", "disabled"]);
     let part = ConnectionPart {
         organization: keys.text("organization"),
@@ -32,7 +34,7 @@ pub fn read((slug, mut keys): (Placed<String>, Keys<'_>)) -> ConnectionPart {
         jit: keys
             .word("jit", &["create_and_join", "expected_only"])
             .map_or(Jit::CreateAndJoin, |word| word.value),
-        assign_organizations: keys.texts("assign_organizations").map_or_else(Vec::new, |list| list.value),
+        assign_organizations: assigned,
         default_roles,
         leeway: keys.number("leeway", MOST_LEEWAY).unwrap_or(LEEWAY),
         silent_sign_in: keys.flag("silent_sign_in", false),
