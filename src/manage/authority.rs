@@ -11,6 +11,9 @@ use crate::model::api_key::OperatorRole;
 use crate::model::permission::Permission;
 use crate::model::role;
 
+/// How recently an owner must have signed in who gives away, or lets somebody take, what an owner has.
+pub const OWNERS_FRESH: Duration = Duration::from_secs(5 * 60);
+
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {

@@ -49,6 +49,7 @@ codes! {
     PersonRequired = 403 "person_required" "Only a person may do this, for themselves";
     ReauthenticationRequired = 403 "reauthentication_required" "It has been too long since the person proved who they are";
     RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
+    OwnerRequired = 403 "owner_required" "Only an owner in person, who has just signed in, or the operator may do this";
     CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
     ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";

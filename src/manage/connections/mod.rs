@@ -9,6 +9,7 @@ mod relied_on;
 pub mod sso_provider;
 mod stated;
 mod tested;
+mod trust;
 mod view;
 pub mod wanted;
 
@@ -264,6 +265,7 @@ async fn activate(
     {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
     }
+    trust::refuse_foreign_trust(change, &before, before.head().0).await?;
     swapped(change, id, draft).await
 }
 
@@ -277,7 +279,9 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    swapped(change, id, known.ok_or_else(none)?.number).await
+    let known = known.ok_or_else(none)?;
+    trust::refuse_foreign_trust(change, &before, &known.settings).await?;
+    swapped(change, id, known.number).await
 }
 
 async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
@@ -312,6 +316,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
         return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
     }
     let (settings, secret) = (&before.connection.settings, &before.connection.secret);
+    trust::refuse_foreign_trust(change, &before, settings).await?;
     settings
         .may_be_live(secret.is_some(), change.keep.now)
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;

@@ -44,6 +44,7 @@ pub mod transfers;
 pub mod used;
 pub mod user_terms;
 pub mod users;
+pub mod vouched;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
