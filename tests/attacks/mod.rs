@@ -32,6 +32,7 @@ mod h02_last_owner;
 mod h04_changed_connections;
 mod h04_changed_saml_connections;
 mod h04_trials;
+mod h05_delegates_and_makers;
 mod h07_auto_join;
 mod h08_replays;
 mod h09_unsolicited;

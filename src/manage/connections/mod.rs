@@ -462,7 +462,7 @@ fn may_come_as(
     if !may_be_given(role, custom) {
         return Err(at(Code::RoleNotAllowed));
     }
-    may_grant(&change.standing, role, custom).map_err(at)
+    may_grant(&change.standing, role, custom, change.keep.now).map_err(at)
 }
 
 /// The organizations of these names, for the operator.

@@ -7,8 +7,8 @@ use crate::manage::authority::{OWNERS_FRESH, Standing, is_fresh, may_grant};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Settings;
-use crate::store::durable::vouched::{self, Vouched};
 use crate::store::durable::roles;
+use crate::store::durable::vouched::{self, Vouched};
 
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
 /// that it opens: an owner in person who has just signed in, or the operator; others where only such people sign in by it
@@ -22,11 +22,17 @@ pub(super) async fn refuse_foreign_trust(
     if connection.is_active() && connection.settings.believes_like(next) {
         return Ok(());
     }
-    let (Some(of), Standing::Within { is_owner, .. }) = (connection.organization_id, &change.standing) else {
+    let (Some(of), Standing::Within { is_owner, is_delegate, .. }) =
+        (connection.organization_id, &change.standing)
+    else {
         // The project's own are the operator's, who may everything.
         return Ok(());
     };
-    let is_owner = *is_owner;
+    let (is_owner, is_delegate) = (*is_owner, *is_delegate);
+    // A provider that a delegate has chosen would let people in when the delegation has ended.
+    if is_delegate {
+        return Err(refused(connection.id));
+    }
     let opened = vouched::by(change.tx, change.keep.project.id, of, connection.id).await?;
     if opened == Vouched::default() {
         return Ok(());
@@ -51,7 +57,7 @@ async fn may_give(
     let custom = roles::permissions(change.tx, change.keep.project.id, of).await?;
     // A role that is no more gives nothing.
     let gives = |name: &String| {
-        matches!(may_grant(&change.standing, name, &custom), Ok(()) | Err(Code::RoleUnknown))
+        matches!(may_grant(&change.standing, name, &custom, change.keep.now), Ok(()) | Err(Code::RoleUnknown))
     };
     Ok(!opened.elsewhere && opened.own.iter().all(gives))
 }
