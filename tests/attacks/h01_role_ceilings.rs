@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 
 /// What an administrator may not give, and what does not exist.
@@ -124,5 +125,38 @@ async fn h01_m17_ownership_moves_only_by_an_owner_who_has_just_signed_in() {
         house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
         let fine = ann.patch(&format!("{members}/{eve}/role"), json!({"role": "owner"})).await;
         assert_eq!(fine.status, 200, "{}", fine.body);
+    }
+}
+
+#[tokio::test]
+async fn h01_h07_whoever_comes_is_given_nothing_that_has_come_to_administer() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let ca = format!("/connections/{}", house.connection("ca").await);
+        let role = json!({"organization_id": "org-a", "name": "helper", "permissions": []});
+        let made = operator.post("/roles", role).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let role = format!("/roles/{}", made.json()["id"].as_str().unwrap());
+        let live = json!({"default_roles": ["helper"], "activate": true, "force": true});
+        assert_eq!(operator.patch(&ca, live).await.status, 200);
+        let comes = async |email: &str| {
+            let ask = Application::rp1(&house).asks().with("login_hint", email);
+            ask.redeems(&Person::new(email).follows(&ask).await).await.id["roles"].clone()
+        };
+        assert_eq!(comes("one@a.test").await, json!(["helper"]));
+        let administers = json!({"permissions": ["members:read", "members:write"]});
+        assert_eq!(operator.patch(&role, administers).await.status, 200);
+        assert_eq!(comes("two@a.test").await, json!(["member"]), "judged when it takes effect");
+        assert_eq!(house.events_of("organization.member.roles_left_out").await, 1);
+
+        // Nor does an older version bring it back.
+        let other = json!({"default_roles": ["member"], "activate": true, "force": true});
+        assert_eq!(operator.patch(&ca, other).await.status, 200);
+        let before = house.before().await;
+        let back = operator.post(&format!("{ca}/rollback"), json!({})).await;
+        assert_eq!((back.status.as_u16(), &back.json()["code"]), (422, &json!("role_not_allowed")));
+        house.refused(&before, "role_not_allowed").await;
+        assert_eq!(comes("three@a.test").await, json!(["member"]));
     }
 }

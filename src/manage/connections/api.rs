@@ -559,13 +559,16 @@ impl Operation for Activate {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[
+    const CODES: &'static [Code] = &[
         Code::NoVersion,
         Code::Untested,
         Code::ConnectionIncomplete,
+        Code::InvalidValue,
         Code::OwnerRequired,
         Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
     ];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
@@ -634,13 +637,16 @@ impl Operation for RollBack {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[
+    const CODES: &'static [Code] = &[
         Code::NoVersion,
         Code::ConnectionNotActive,
         Code::ConnectionIncomplete,
+        Code::InvalidValue,
         Code::OwnerRequired,
         Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
     ];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
@@ -687,7 +693,8 @@ impl Operation for Enable {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
