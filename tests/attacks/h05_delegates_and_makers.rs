@@ -153,3 +153,33 @@ async fn h05_a_key_does_no_more_than_whoever_made_it_may() {
         assert_eq!(key.get(members).await.status, 401, "whoever comes back makes another one");
     }
 }
+
+#[tokio::test]
+async fn h01_h05_what_was_answered_is_not_answered_again_to_who_may_it_no_more() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        is_now(&house, "con@a.test", "admin").await;
+        let ask = async || {
+            let body = json!({"name": "k", "permissions": ["members:read"]}).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("idempotency-key", "one").header("content-type", "application/json").body(body)
+            };
+            con.send(Method::POST, "/api-keys", dress).await
+        };
+        let made = ask().await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let again = ask().await;
+        assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, Some("true")));
+        is_now(&house, "con@a.test", "member").await;
+        let before = house.before().await;
+        refused(&ask().await, "permission_missing");
+        house.refused(&before, "permission_missing").await;
+        // Nor when it is too long since they proved who they are.
+        is_now(&house, "con@a.test", "admin").await;
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 901000").await;
+        let before = house.before().await;
+        refused(&ask().await, "reauthentication_required");
+        house.refused(&before, "reauthentication_required").await;
+    }
+}
