@@ -21,7 +21,7 @@ use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{api_keys, memberships, organizations, projects};
 use crate::store::ephemeral::Kind;
-use crate::web::holder::{Holder as Person, LookAgain};
+use crate::web::holder::{Holder as Person, LookAgain, NotActing};
 use crate::web::visitor::Visitor;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -223,7 +223,13 @@ async fn proved(
 /// A person's access token, made for this API.
 async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    let Some(holder) = (visitor.front.look)(visitor, token, &audience).await? else { return Ok(None) };
+    let holder = match (visitor.front.look)(visitor, token, &audience).await? {
+        Ok(holder) => holder,
+        // Whose token it is learns how to come in again; of anything else nobody does.
+        Err(Some(NotActing::MfaRequired)) => return Err(Refused::by(Code::TokenWithoutMfa)),
+        Err(Some(NotActing::SsoRequired)) => return Err(Refused::by(Code::TokenWithoutSso)),
+        Err(_) => return Ok(None),
+    };
     if let Some(organization) = holder.organization {
         let (broker, user, now) = (visitor.broker(), holder.user, visitor.broker().now());
         // As with keys.

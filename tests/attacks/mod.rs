@@ -29,6 +29,7 @@ mod c29_secrets_at_rest;
 mod c30_single_use;
 mod h01_role_ceilings;
 mod h02_last_owner;
+mod h02_locked_out;
 mod h04_changed_connections;
 mod h04_changed_saml_connections;
 mod h04_trials;
