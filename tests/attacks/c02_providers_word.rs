@@ -79,6 +79,7 @@ async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
             let mut dull = fine(api.get(&path).await)["settings"].clone();
             (dull["type"], dull["leeway"]) = (json!("oidc"), json!(31));
             dull["scopes"] = json!(["openid", "email"]);
+            dull["client_secret"] = json!(house.idp_a.secret);
             assert_eq!(fine(api.put(&path, at_once(dull)).await)["settings"]["leeway"], json!(31));
         }
 
