@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::owners::{self, NotChanged};
-use super::{Joined, Joining, join};
+use super::{Joined, Joining, join, keys};
 use crate::audit::Keep;
-use crate::foundation::id::UserId;
+use crate::foundation::id::{OrganizationId, UserId};
 use crate::foundation::secret::Digest;
-use crate::model::api_key::Holder;
+use crate::model::api_key::{ApiKey, Holder};
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::membership::{Membership, MembershipSource, MembershipStatus};
 use crate::model::permission::Permission;
@@ -122,12 +122,10 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
     let (granted, owns): (BTreeSet<String>, bool) = match invitation.invited_by {
         Inviter::Operator => return Ok(true),
         Inviter::Key(id) => match api_keys::by_id(tx, project, id, keep.now).await? {
-            Some((key, _)) if key.is_alive(keep.now) => match key.holder {
-                Holder::Organization(own, permissions) if own == organization => {
-                    (permissions.into_iter().collect(), false)
-                }
-                _ => return Ok(false),
-            },
+            Some((key, _)) if key.is_alive(keep.now) && is_of(&key, organization) => {
+                let Some(granted) = keys::granted(tx, project, &key).await? else { return Ok(false) };
+                (granted, false)
+            }
             _ => return Ok(false),
         },
         Inviter::User(id) => {
@@ -148,6 +146,10 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
         false => role::granted(std::slice::from_ref(name), &custom).is_subset(&granted),
     };
     Ok(granted.contains(Permission::InvitationsWrite.word()) && invitation.roles.iter().all(gives))
+}
+
+fn is_of(key: &ApiKey, organization: OrganizationId) -> bool {
+    matches!(key.holder, Holder::Organization(own, _) if own == organization)
 }
 
 async fn joined(

@@ -2,6 +2,7 @@
 
 pub mod auto;
 pub mod invited;
+pub mod keys;
 pub mod notices;
 pub mod owners;
 

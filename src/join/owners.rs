@@ -2,6 +2,7 @@
 //! locks the organization, changes, and looks whether there is one still: of two who take the last two owners away at
 //! once, the second waits for the first, and fails.
 
+use super::keys;
 use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::model::membership::{Membership, MembershipStatus};
@@ -57,6 +58,9 @@ pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<
         grants::revoke_of_member(tx, after.organization_id, after.user_id, keep.now).await?;
         let ended = Ended::Member(after.user_id, after.organization_id);
         sign_outs::queue(tx, keep.project.id, ended, keep.now).await?;
+    }
+    if after.status == MembershipStatus::Removed {
+        keys::revoke_of(tx, keep, after.organization_id, after.user_id).await?;
     }
     if owned.keeps_one(tx).await? { Ok(()) } else { Err(NotChanged::LastOwner(after.organization_id)) }
 }

@@ -11,6 +11,9 @@ use crate::model::api_key::OperatorRole;
 use crate::model::permission::Permission;
 use crate::model::role;
 
+/// How recently an owner must have signed in who gives away, or lets somebody take, what an owner has.
+pub const OWNERS_FRESH: Duration = Duration::from_secs(5 * 60);
+
 /// What a route asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -43,6 +46,9 @@ pub enum Standing {
         organization: Option<OrganizationId>,
         /// Whether they own it themselves: no key, no other role and no delegate may what an owner alone may.
         is_owner: bool,
+        /// Whether they act by a delegation: another organization ends it, so they leave nothing behind that would
+        /// outlive it.
+        is_delegate: bool,
         /// By roles, or by the key.
         granted: BTreeSet<String>,
         /// What the organization's functional roles leave of it.
@@ -80,6 +86,10 @@ impl Standing {
     /// Whether a permission is theirs in an organization, with everything that cuts it.
     pub fn may(&self, permission: Permission, organization: OrganizationId) -> bool {
         judge(self, Need::Permitted(permission), Target::Organization(organization)) == Verdict::Granted
+    }
+
+    pub fn is_delegate(&self) -> bool {
+        matches!(self, Self::Within { is_delegate: true, .. })
     }
 }
 
@@ -126,15 +136,37 @@ pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
     }
 }
 
-/// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, and only an owner makes an
-/// owner. `custom`: the permissions of the organization's further roles.
-pub fn may_grant(actor: &Standing, name: &str, custom: &BTreeMap<String, Vec<String>>) -> Result<(), Code> {
+/// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, only an owner who has just
+/// signed in makes an owner, and a delegate gives none: it would outlive the delegation. `custom`: the permissions of the
+/// organization's further roles.
+pub fn may_grant(
+    actor: &Standing,
+    name: &str,
+    custom: &BTreeMap<String, Vec<String>>,
+    now: Moment,
+) -> Result<(), Code> {
+    match actor {
+        Standing::Within { is_delegate: true, .. } => {
+            ceiling(actor, name, custom, now).and(Err(Code::RoleCeiling))
+        }
+        _ => ceiling(actor, name, custom, now),
+    }
+}
+
+fn ceiling(
+    actor: &Standing,
+    name: &str,
+    custom: &BTreeMap<String, Vec<String>>,
+    now: Moment,
+) -> Result<(), Code> {
     if role::built_in(name).is_none() && !custom.contains_key(name) {
         return Err(Code::RoleUnknown);
     }
     match actor {
         Standing::Operator(OperatorRole::System) => Ok(()),
-        Standing::Within { is_owner: true, .. } if name == role::OWNER => Ok(()),
+        Standing::Within { is_owner: true, .. } if name == role::OWNER => {
+            if is_fresh(actor, OWNERS_FRESH, now) { Ok(()) } else { Err(Code::ReauthenticationRequired) }
+        }
         Standing::Within { granted, .. } if name != role::OWNER => {
             let gives = role::granted(&[name.to_owned()], custom);
             if gives.is_subset(granted) { Ok(()) } else { Err(Code::RoleCeiling) }
@@ -143,15 +175,17 @@ pub fn may_grant(actor: &Standing, name: &str, custom: &BTreeMap<String, Vec<Str
     }
 }
 
-/// Whether somebody's membership is theirs to change: of who holds a role that they could not give, it is not.
+/// Whether somebody's membership is theirs to change: of who holds a role that they could not give, it is not. What is
+/// taken away outlives nothing, so that a delegate may.
 pub fn may_touch(
     actor: &Standing,
     roles: &[String],
     custom: &BTreeMap<String, Vec<String>>,
+    now: Moment,
 ) -> Result<(), Code> {
     // A role that is no more gives nothing.
     let known = roles.iter().filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
-    known.into_iter().try_for_each(|name| may_grant(actor, name, custom))
+    known.into_iter().try_for_each(|name| ceiling(actor, name, custom, now))
 }
 
 fn operator(role: OperatorRole, need: Need) -> Verdict {
@@ -199,8 +233,11 @@ mod tests {
         let words =
             |list: &[Permission]| list.iter().map(|permission| permission.word().to_owned()).collect();
         let (granted, masked) = (words(granted), words(masked));
-        Standing::Within { organization: Some(OWN), is_owner: false, granted, masked, proved_at: None }
+        let (is_owner, is_delegate) = (false, false);
+        Standing::Within { organization: Some(OWN), is_owner, is_delegate, granted, masked, proved_at: None }
     }
+
+    const NOW: Moment = Moment::from_millis(1_000_000);
 
     #[test]
     fn s0_24_another_organization_is_hidden_whatever_one_may_in_ones_own() {
@@ -246,22 +283,44 @@ mod tests {
         .into();
         let told = |actor: &Standing| {
             ["owner", "admin", "member", "billing", "helper", "Owner", ""]
-                .map(|name| may_grant(actor, name, &custom).err())
+                .map(|name| may_grant(actor, name, &custom, NOW).err())
         };
         let (above, unknown) = (Some(Code::RoleCeiling), Some(Code::RoleUnknown));
         let admin: Vec<_> = role::built_in(role::ADMIN).unwrap_or_default();
         let mut somebody = standing(&admin, &admin);
         assert_eq!(told(&somebody), [above, None, None, above, None, unknown, unknown]);
-        assert_eq!(may_touch(&somebody, &["owner".into(), "member".into()], &custom), Err(Code::RoleCeiling));
-        assert_eq!(may_touch(&somebody, &["admin".into(), "gone".into()], &custom), Ok(()));
+        assert_eq!(
+            may_touch(&somebody, &["owner".into(), "member".into()], &custom, NOW),
+            Err(Code::RoleCeiling)
+        );
+        assert_eq!(may_touch(&somebody, &["admin".into(), "gone".into()], &custom, NOW), Ok(()));
         if let Standing::Within { is_owner, .. } = &mut somebody {
             *is_owner = true;
         }
         assert_eq!(told(&somebody), [None, None, None, above, None, unknown, unknown]);
+        if let Standing::Within { proved_at, .. } = &mut somebody {
+            *proved_at = Some(NOW.minus(OWNERS_FRESH + Duration::from_secs(1)));
+        }
+        let stale = Some(Code::ReauthenticationRequired);
+        assert_eq!(told(&somebody), [stale, None, None, above, None, unknown, unknown]);
+        assert_eq!(
+            may_touch(&somebody, &["owner".into()], &custom, NOW),
+            Err(Code::ReauthenticationRequired)
+        );
+        let mut delegate = standing(&admin, &admin);
+        if let Standing::Within { is_delegate, .. } = &mut delegate {
+            *is_delegate = true;
+        }
+        assert_eq!(told(&delegate), [above, above, above, above, above, unknown, unknown]);
+        assert_eq!(
+            may_touch(&delegate, &["admin".into()], &custom, NOW),
+            Ok(()),
+            "what is taken outlives nothing"
+        );
         let system = Standing::Operator(OperatorRole::System);
         assert_eq!(told(&system), [None, None, None, None, None, unknown, unknown]);
         for role in [OperatorRole::Auditor, OperatorRole::Support] {
-            assert_eq!(may_grant(&Standing::Operator(role), "member", &custom), Err(Code::RoleCeiling));
+            assert_eq!(may_grant(&Standing::Operator(role), "member", &custom, NOW), Err(Code::RoleCeiling));
         }
     }
 

@@ -1,6 +1,5 @@
 //! Who calls the administration API: the operator, a key of an organization, or a person.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::header;
@@ -12,15 +11,17 @@ use crate::foundation::id::{
     ApiKeyId, ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
+use crate::join::keys;
 use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
 use crate::model::audit_event::Actor;
+use crate::model::permission::Permission;
 use crate::model::policy::Switch;
 use crate::model::project::Project;
 use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{api_keys, memberships, organizations, projects};
 use crate::store::ephemeral::Kind;
-use crate::web::holder::{Holder as Person, LookAgain};
+use crate::web::holder::{Holder as Person, LookAgain, NotActing};
 use crate::web::visitor::Visitor;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -178,9 +179,9 @@ async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Ref
 
 /// What a key may do now; nothing where its organization is gone.
 async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<Option<Standing>, StoreError> {
-    let (id, permissions) = match &key.holder {
+    let id = match &key.holder {
         Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
-        Holder::Organization(id, permissions) => (*id, permissions),
+        Holder::Organization(id, _) => *id,
     };
     let found = organizations::of_key(db, project.id, key.id).await?;
     let found = found.filter(|(found, _)| found.deleted_at.is_none());
@@ -195,11 +196,12 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
     if !project.settings.switches.effective(&organization.policy.switches, Switch::ApiKeysEnabled) {
         return Ok(Some(Standing::KeysOff(id)));
     }
-    let granted: BTreeSet<_> = permissions.iter().cloned().collect();
+    let Some(granted) = keys::granted(db, project.id, key).await? else { return Ok(None) };
     let meanings = &project.settings.functional_roles;
     let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
     let organization = Some(id);
-    Ok(Some(Standing::Within { organization, is_owner: false, granted, masked, proved_at: None }))
+    let (is_owner, is_delegate) = (false, false);
+    Ok(Some(Standing::Within { organization, is_owner, is_delegate, granted, masked, proved_at: None }))
 }
 
 /// The key, if it is what the text says, alive, and used from where it may be.
@@ -221,7 +223,13 @@ async fn proved(
 /// A person's access token, made for this API.
 async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    let Some(holder) = (visitor.front.look)(visitor, token, &audience).await? else { return Ok(None) };
+    let holder = match (visitor.front.look)(visitor, token, &audience).await? {
+        Ok(holder) => holder,
+        // Whose token it is learns how to come in again; of anything else nobody does.
+        Err(Some(NotActing::MfaRequired)) => return Err(Refused::by(Code::TokenWithoutMfa)),
+        Err(Some(NotActing::SsoRequired)) => return Err(Refused::by(Code::TokenWithoutSso)),
+        Err(_) => return Ok(None),
+    };
     if let Some(organization) = holder.organization {
         let (broker, user, now) = (visitor.broker(), holder.user, visitor.broker().now());
         // As with keys.
@@ -234,15 +242,26 @@ async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller
 }
 
 fn person(holder: Person) -> Caller {
-    let Person { user, grant, session, application, delegation, .. } = holder;
+    let Person { user, grant, session, application, delegation, mut granted, mut masked, .. } = holder;
+    let is_delegate = delegation.is_some();
+    if is_delegate {
+        granted.retain(|name| stays_with_delegates(name));
+        masked.retain(|name| stays_with_delegates(name));
+    }
     let standing = Standing::Within {
         organization: holder.organization,
         is_owner: holder.is_owner,
-        granted: holder.granted,
-        masked: holder.masked,
+        is_delegate,
+        granted,
+        masked,
         proved_at: Some(holder.proved_at),
     };
     Caller { who: Who::Person(Acting { user, grant, session, application, delegation }), standing }
+}
+
+/// What is an application's own is its to judge.
+fn stays_with_delegates(permission: &str) -> bool {
+    Permission::from_word(permission).is_none_or(Permission::is_for_delegates)
 }
 
 /// What the caller may do in the transaction that writes for them, as things are there; nothing, if they are nobody

@@ -298,6 +298,8 @@ impl Errand {
             && let Some(reply) =
                 replay::claimed(tx, &self.keyring, name, self.asked.fingerprint, self.keep.now).await?
         {
+            // An answer may hold what is shown once: who may not do it any more is not shown it either.
+            self.judge_again(tx).await?;
             return Ok(Answer { reply, is_replayed: true, shape: PhantomData });
         }
         let standing = self.judge_again(tx).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::authority::OWNERS_FRESH;
 use crate::protocol::problem::{Complaint, Place};
 use crate::store::durable::engine::StoreError;
 use crate::store::ephemeral::EphemeralError;
@@ -43,12 +44,15 @@ codes! {
     SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
+    TokenWithoutSso = 401 "sso_required" "The organization wants its own sign-in";
+    TokenWithoutMfa = 401 "mfa_required" "The organization wants more than one factor";
     PermissionMissing = 403 "permission_missing" "The permission for this is missing";
     OrganizationFunctionMissing = 403 "organization_function_missing" "The organization may not do this at all";
     OperatorRequired = 403 "operator_required" "Only the operator may do this";
     PersonRequired = 403 "person_required" "Only a person may do this, for themselves";
     ReauthenticationRequired = 403 "reauthentication_required" "It has been too long since the person proved who they are";
     RoleCeiling = 403 "role_ceiling" "Nobody gives a role that may more than they may themselves";
+    OwnerRequired = 403 "owner_required" "Only an owner in person, who has just signed in, or the operator may do this";
     CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
     ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";
@@ -80,6 +84,7 @@ codes! {
     ConfirmationRequired = 409 "confirmation_required" "What cannot be undone must be confirmed by name";
     NotDeleted = 409 "not_deleted" "The organization is not deleted";
     EnforcementNotReady = 409 "enforcement_not_ready" "Whoever would be locked out is not safe yet";
+    PolicyLocksOut = 409 "policy_locks_out" "Whoever must be able to sign in could not any more";
     MethodNotAvailable = 409 "method_not_available" "There is no such method yet";
     RoleExists = 409 "role_exists" "There is a role of this name";
     LimitReached = 409 "limit_reached" "There are as many as there may be";
@@ -156,6 +161,11 @@ impl Refused {
         }))
     }
 
+    /// With no more to be said than the code does.
+    pub fn by(code: Code) -> Self {
+        Self::new(code, code.title())
+    }
+
     /// The same with a further member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -176,6 +186,14 @@ impl Refused {
         let detail =
             format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
         Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age, more: Map::new() }))
+    }
+
+    /// Why somebody may not give a role, or take it.
+    pub fn ceiling(code: Code, detail: impl Into<String>) -> Self {
+        match code {
+            Code::ReauthenticationRequired => Self::stale(OWNERS_FRESH),
+            code => Self::new(code, detail),
+        }
     }
 
     /// A value of the body that breaks a rule, at a pointer (RFC 6901).

@@ -5,6 +5,7 @@ mod oidc;
 pub mod presets;
 mod saml;
 pub mod shown;
+mod trust;
 mod version;
 
 use std::ops::Deref;

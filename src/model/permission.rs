@@ -46,6 +46,13 @@ impl Permission {
         !self.is_the_owners() && self != Self::ApiKeysWrite
     }
 
+    /// Whether somebody has it who acts by a delegation: what they make by the others would go on to count when the
+    /// delegation has ended.
+    pub fn is_for_delegates(self) -> bool {
+        !self.is_the_owners()
+            && !matches!(self, Self::ApiKeysWrite | Self::DelegationsWrite | Self::RolesWrite)
+    }
+
     /// Whether an owner alone has it, and no other role, key or delegate.
     pub fn is_the_owners(self) -> bool {
         matches!(self, Self::OrganizationDelete | Self::OrganizationTransfer)

@@ -39,12 +39,13 @@ pub struct Holder {
     pub masked: BTreeSet<String>,
 }
 
-/// Looks an access token up; `None` for one that is not ours, not for this audience, run out or revoked.
+/// Looks an access token up. For one that is not ours, not for this audience, run out or revoked there is nobody, and
+/// nothing to be told; whose token it is may know what their organization wants of them.
 pub type Look = for<'a> fn(
     &'a Visitor,
     token: &'a str,
     audience: &'a str,
-) -> BoxFuture<'a, Result<Option<Holder>, Fault>>;
+) -> BoxFuture<'a, Result<Result<Holder, Option<NotActing>>, Fault>>;
 
 /// Why somebody does not act for an organization, as far as they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -283,6 +283,10 @@ mail-connection_rolled_back-subject = Die Anmeldung von { $organization } wurde 
 mail-connection_rolled_back-title = Die Verbindung { $thing } hat wieder ihre früheren Einstellungen
 mail-connection_rolled_back-text = Über die neuen Einstellungen konnte sich niemand bei { $organization } anmelden. Deshalb gelten wieder die früheren.
 mail-connection_rolled_back-next = Sehen Sie sich die Fehler der Verbindung an, bevor Sie neue Einstellungen in Kraft setzen.
+mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
+mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
+mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.
+mail-api_keys_revoked-next = Wenn noch etwas einen solchen Schlüssel braucht, legen Sie einen neuen an.
 
 mail-organization_deleted-subject = { $organization } wird gelöscht
 mail-organization_deleted-title = { $organization } wurde gelöscht

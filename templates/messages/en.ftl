@@ -283,6 +283,10 @@ mail-connection_rolled_back-subject = The sign-in of { $organization } was rolle
 mail-connection_rolled_back-title = The connection { $thing } uses its former settings
 mail-connection_rolled_back-text = People could not sign in to { $organization } by the new settings, so the former ones count again.
 mail-connection_rolled_back-next = Look at the failures of the connection before you activate new settings.
+mail-api_keys_revoked-subject = API keys of { $organization } have ended
+mail-api_keys_revoked-title = The API keys { $thing } do not work any more
+mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.
+mail-api_keys_revoked-next = If something still needs such a key, make a new one.
 
 mail-organization_deleted-subject = { $organization } is to be deleted
 mail-organization_deleted-title = { $organization } has been deleted

@@ -1,8 +1,10 @@
 //! H01: an administrator gives away more than they have, by every way in which roles are given.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 
 /// What an administrator may not give, and what does not exist.
@@ -74,4 +76,87 @@ async fn h01_what_somebody_may_is_judged_when_it_takes_effect() {
     let answer = admin.patch(&path, json!({"status": "active"})).await;
     assert_eq!(answer.json()["code"], json!("role_ceiling"), "to bring an owner back is to make one");
     house.refused(&before, "role_ceiling").await;
+}
+
+#[tokio::test]
+async fn h01_m17_ownership_moves_only_by_an_owner_who_has_just_signed_in() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let eve = house.has_member("eve@a.test", "org-a", &["member"]).await;
+        let second = house.has_member("dan@a.test", "org-a", &["owner"]).await;
+        let new = house.knows("new@a.test", "New").await.to_string();
+        let own = house.user("ann@a.test").await;
+        let members = "/organizations/org-a/members";
+        let invitations = "/organizations/org-a/invitations";
+        let invited = json!({"email": "owner@c.test", "role": "owner", "send": false});
+        let waits = ann.post(invitations, invited.clone()).await;
+        assert_eq!(waits.status, 201, "{}", waits.body);
+        let waits = waits.json()["invitation"]["id"].as_str().unwrap().to_owned();
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
+        let another = json!({"email": "another@c.test", "role": "owner", "send": false});
+        for (method, path, body) in [
+            (Method::PATCH, format!("{members}/{eve}/role"), json!({"role": "owner"})),
+            (Method::PATCH, format!("{members}/{second}/role"), json!({"role": "member"})),
+            (Method::PATCH, format!("{members}/{second}"), json!({"status": "suspended"})),
+            (Method::POST, members.to_owned(), json!({"user_id": new, "role": "owner"})),
+            (Method::POST, invitations.to_owned(), another.clone()),
+            (Method::POST, format!("{invitations}/{waits}/resend"), json!({"send": false})),
+        ] {
+            let before = house.before().await;
+            let answer = ann.write(method, &path, body).await;
+            let told = (answer.status.as_u16(), answer.json()["code"].clone());
+            assert_eq!(told, (403, json!("reauthentication_required")), "{path}: {}", answer.body);
+            assert!(answer.header("www-authenticate").unwrap().contains("max_age=\"300\""));
+            house.refused(&before, "reauthentication_required").await;
+        }
+        for who in [second.to_string(), own] {
+            let before = house.before().await;
+            let answer = ann.send(Method::DELETE, &format!("{members}/{who}"), |ask| ask).await;
+            assert_eq!(answer.json()["code"], json!("reauthentication_required"), "{}", answer.body);
+            house.refused(&before, "reauthentication_required").await;
+        }
+        let bulk = json!({"invitations": [another]});
+        let rows = ann.post(&format!("{invitations}/bulk"), bulk).await;
+        assert_eq!(rows.json()["results"][0]["code"], json!("reauthentication_required"), "{}", rows.body);
+        // What is no owner's goes on.
+        let fine = ann.patch(&format!("{members}/{eve}/role"), json!({"role": "admin"})).await;
+        assert_eq!(fine.status, 200, "{}", fine.body);
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
+        let fine = ann.patch(&format!("{members}/{eve}/role"), json!({"role": "owner"})).await;
+        assert_eq!(fine.status, 200, "{}", fine.body);
+    }
+}
+
+#[tokio::test]
+async fn h01_h07_whoever_comes_is_given_nothing_that_has_come_to_administer() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let ca = format!("/connections/{}", house.connection("ca").await);
+        let role = json!({"organization_id": "org-a", "name": "helper", "permissions": []});
+        let made = operator.post("/roles", role).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let role = format!("/roles/{}", made.json()["id"].as_str().unwrap());
+        let live = json!({"default_roles": ["helper"], "activate": true, "force": true});
+        assert_eq!(operator.patch(&ca, live).await.status, 200);
+        let comes = async |email: &str| {
+            let ask = Application::rp1(&house).asks().with("login_hint", email);
+            ask.redeems(&Person::new(email).follows(&ask).await).await.id["roles"].clone()
+        };
+        assert_eq!(comes("one@a.test").await, json!(["helper"]));
+        let administers = json!({"permissions": ["members:read", "members:write"]});
+        assert_eq!(operator.patch(&role, administers).await.status, 200);
+        assert_eq!(comes("two@a.test").await, json!(["member"]), "judged when it takes effect");
+        assert_eq!(house.events_of("organization.member.roles_left_out").await, 1);
+
+        // Nor does an older version bring it back.
+        let other = json!({"default_roles": ["member"], "activate": true, "force": true});
+        assert_eq!(operator.patch(&ca, other).await.status, 200);
+        let before = house.before().await;
+        let back = operator.post(&format!("{ca}/rollback"), json!({})).await;
+        assert_eq!((back.status.as_u16(), &back.json()["code"]), (422, &json!("role_not_allowed")));
+        house.refused(&before, "role_not_allowed").await;
+        assert_eq!(comes("three@a.test").await, json!(["member"]));
+    }
 }

@@ -16,7 +16,9 @@ use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ConnectionId, DomainId, IdentityId, RequestId, SessionId, UserId};
+use crate::foundation::id::{
+    ConnectionId, DomainId, IdentityId, OrganizationId, RequestId, SessionId, UserId,
+};
 use crate::foundation::secret::Digest;
 use crate::join::auto::{self, Considered, Proved, WhyNot};
 use crate::join::invited::NotAccepted;
@@ -35,7 +37,7 @@ use crate::model::user::User;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, grants, identities, invitations, memberships, sessions, sign_outs, used,
+    connections, domains, grants, identities, invitations, memberships, roles, sessions, sign_outs, used,
     user_terms, users,
 };
 use crate::web::browser::Turn;
@@ -440,18 +442,38 @@ impl SignIn {
         user: UserId,
     ) -> Result<(), Undone> {
         let settings = &connection.settings;
-        let roles = match settings.default_roles.as_slice() {
-            [] => vec![role::MEMBER.to_owned()],
-            roles => roles.to_vec(),
-        };
         let home = connection.organization_id.map(|organization| (organization, MembershipKind::Home));
         let further =
             settings.assign_organizations.iter().map(|organization| (*organization, MembershipKind::Member));
         for (organization, kind) in home.into_iter().chain(further) {
             let source = MembershipSource::Jit;
+            let roles = self.roles_of_jit(tx, connection, organization).await?;
             join::join(tx, &self.keep, &Joining { user, organization, kind, source, roles: &roles }).await?;
         }
         Ok(())
+    }
+
+    /// Those that may be given to whoever comes, as the roles are now and not when they were named (threats H01): of what
+    /// has come to administer the organization, or is no more, the trail tells.
+    async fn roles_of_jit(
+        &self,
+        tx: &mut Tx<'_>,
+        connection: &Connection,
+        organization: OrganizationId,
+    ) -> Result<Vec<String>, Undone> {
+        let named = connection.settings.default_roles.iter().cloned();
+        let custom = roles::permissions(tx, self.keep.project.id, organization).await?;
+        let (mut given, left_out): (Vec<_>, Vec<_>) =
+            named.partition(|name| auto::may_be_given(name, &custom));
+        if !left_out.is_empty() {
+            let event = self.keep.event("organization.member.roles_left_out", organization);
+            let event = event.subject(connection.id).with("why", "role_not_allowed");
+            self.keep.record(tx, &event.with("roles", left_out)).await?;
+        }
+        if given.is_empty() {
+            given.push(role::MEMBER.to_owned());
+        }
+        Ok(given)
     }
 
     /// Takes the places that wait for this address, if its own domain's connection has proved it.

@@ -23,40 +23,48 @@ fn look<'a>(
     visitor: &'a Visitor,
     token: &'a str,
     audience: &'a str,
-) -> BoxFuture<'a, Result<Option<Holder>, Fault>> {
+) -> BoxFuture<'a, Result<Result<Holder, Option<NotActing>>, Fault>> {
     Box::pin(async move {
         match holder(visitor, token, audience).await {
             Ok(holder) => Ok(holder),
             // Whatever is wrong with it: it opens nothing, and reads like any other token that does not.
-            Err(Stop::Refused(_)) => Ok(None),
+            Err(Stop::Refused(_)) => Ok(Err(None)),
             Err(Stop::Failed(fault)) => Err(fault),
         }
     })
 }
 
-async fn holder(visitor: &Visitor, token: &str, audience: &str) -> Result<Option<Holder>, Stop> {
+async fn holder(
+    visitor: &Visitor,
+    token: &str,
+    audience: &str,
+) -> Result<Result<Holder, Option<NotActing>>, Stop> {
     let (now, project) = (visitor.broker().now(), visitor.project.id);
     let id = opened(visitor, token, audience, now).await?.grant;
     Ok(visitor.broker().db.read(async move |tx| stands(tx, project, id, now).await).await?)
 }
 
-pub const LOOK_AGAIN: LookAgain = |tx, project, grant, now| Box::pin(stands(tx, project, grant, now));
+pub const LOOK_AGAIN: LookAgain =
+    |tx, project, grant, now| Box::pin(async move { Ok(stands(tx, project, grant, now).await?.ok()) });
 
-/// Whom a grant stands for now.
+/// Whom a grant stands for now; or nobody, and what of the organization's policy keeps them out.
 async fn stands(
     tx: &mut Tx<'_>,
     project: ProjectId,
     id: GrantId,
     now: Moment,
-) -> Result<Option<Holder>, StoreError> {
+) -> Result<Result<Holder, Option<NotActing>>, StoreError> {
     let grant = grants::by_id(tx, id).await?;
     let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
-        return Ok(None);
+        return Ok(Err(None));
     };
     let mut request = minting(&grant, now);
     // What somebody may do here is not for the application to ask for.
     request.scopes = vec![scope::PERMISSIONS.to_owned()];
-    let Ok(minted) = mint::run(tx, &request).await? else { return Ok(None) };
+    let minted = match mint::run(tx, &request).await? {
+        Ok(minted) => minted,
+        Err(refusal) => return Ok(Err(Some(not_acting(&refusal)))),
+    };
     let custom = match grant.organization {
         Some(organization) => roles::permissions(tx, project, organization).await?,
         None => Default::default(),
@@ -65,7 +73,7 @@ async fn stands(
     let is_owner = acting.is_some_and(|acting| {
         acting.on_behalf.is_none() && acting.roles.iter().any(|name| name == role::OWNER)
     });
-    Ok(Some(Holder {
+    Ok(Ok(Holder {
         user: minted.user.id,
         grant: grant.id,
         session: minted.session.id,

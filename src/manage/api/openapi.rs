@@ -20,12 +20,14 @@ use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 10] = [
+const EVERYWHERE: [Code; 12] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
     Code::BodyUnexpected,
     Code::Unauthenticated,
+    Code::TokenWithoutMfa,
+    Code::TokenWithoutSso,
     Code::ApiKeysDisabled,
     Code::OrganizationInactive,
     Code::TooLarge,
@@ -232,7 +234,13 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.into_iter().chain(route.codes.iter().copied()).collect();
     match route.need {
         Need::Public => {
-            let of_callers = [Code::Unauthenticated, Code::ApiKeysDisabled, Code::OrganizationInactive];
+            let of_callers = [
+                Code::Unauthenticated,
+                Code::TokenWithoutMfa,
+                Code::TokenWithoutSso,
+                Code::ApiKeysDisabled,
+                Code::OrganizationInactive,
+            ];
             codes.retain(|code| !of_callers.contains(code));
         }
         Need::Any => {}

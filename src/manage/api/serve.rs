@@ -14,7 +14,7 @@ use super::route::{At, Body, Operation};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
-use crate::manage::authority::{Need, Standing};
+use crate::manage::authority::{Need, Standing, Target};
 use crate::manage::caller::{self, Caller};
 use crate::manage::desk::{self, Answer, Asked, Desk, Reply, Wanted, names_etag};
 use crate::manage::refused::{Code, Refused, Told};
@@ -42,7 +42,14 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
     let bytes = json::bytes(Request::from_parts(parts.clone(), body), &front).await;
     if let Ok(bytes) = &bytes {
         match replayed(&visitor, &caller, &parts, bytes).await {
-            Ok(Some(reply)) => return answered::<O>(&visitor, &parts, &reply, true),
+            Ok(Some(reply)) => match may_still::<O>(&visitor, &caller) {
+                Ok(()) => return answered::<O>(&visitor, &parts, &reply, true),
+                Err(refused) => {
+                    let refused =
+                        noted::<O>(&visitor, &caller, (caller.organization(), Subject::NONE), refused);
+                    return shown(&visitor, refused.await).await;
+                }
+            },
             Ok(None) => {}
             Err(refused) => return shown(&visitor, refused).await,
         }
@@ -131,6 +138,14 @@ async fn replayed(
     desk::replayed(visitor, caller, &key, fingerprint(visitor, parts, body)).await
 }
 
+/// Whether a caller may do now what was done for them before, whatever its path leads to by now: what was shown once is
+/// shown again only to who could have it made.
+fn may_still<O: Operation>(visitor: &Visitor, caller: &Caller) -> Result<(), Refused> {
+    let own = caller.organization().filter(|_| O::AT != At::Project);
+    let target = own.map_or(Target::Project, Target::Organization);
+    Wanted { need: O::NEED, fresh: O::FRESH, target }.of(&caller.standing, visitor.broker().now())
+}
+
 /// A header that may stand there once.
 fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused> {
     let mut all = headers.get_all(name).iter();
@@ -190,6 +205,9 @@ struct Subject {
 }
 
 impl Subject {
+    /// What was done before is not looked up again.
+    const NONE: Self = Self { organization: None, named: String::new() };
+
     fn of(place: &Place, is_heard: bool) -> Self {
         let organization = place.organization.as_ref().filter(|_| is_heard).map(|found| found.id);
         Self { organization, named: place.named().chars().take(LONGEST_NAMED).collect() }
@@ -300,7 +318,13 @@ async fn shown(visitor: &Visitor, refused: Refused) -> Response {
         Some(age) => Some(format!(
             "Bearer realm=\"api\", error=\"insufficient_user_authentication\", max_age=\"{age}\""
         )),
-        None => (code == Code::Unauthenticated).then(|| "Bearer realm=\"api\"".to_owned()),
+        None => match code {
+            Code::Unauthenticated => Some("Bearer realm=\"api\"".to_owned()),
+            Code::TokenWithoutMfa | Code::TokenWithoutSso => {
+                Some("Bearer realm=\"api\", error=\"insufficient_user_authentication\"".to_owned())
+            }
+            _ => None,
+        },
     };
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -12,6 +12,7 @@ use super::relied_on::{Force, released};
 use super::view::{ConnectionListed, ConnectionView, Teller, VersionView, tag};
 use super::{
     Held, Named, activate, assigned, beside, create, disable, enable, held, make_primary, redraft, roll_back,
+    trust,
 };
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
@@ -31,7 +32,7 @@ pub(super) const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 /// Metadata comes along.
 pub(super) const LARGEST: Option<usize> = Some(1 << 20);
 /// What a body is refused for.
-pub(super) const OF_BODIES: [Code; 10] = [
+pub(super) const OF_BODIES: [Code; 11] = [
     Code::InvalidValue,
     Code::DiscoveryFailed,
     Code::IssuerMismatch,
@@ -41,6 +42,7 @@ pub(super) const OF_BODIES: [Code; 10] = [
     Code::RoleNotAllowed,
     Code::RoleCeiling,
     Code::OperatorRequired,
+    Code::OwnerRequired,
     Code::Busy,
 ];
 
@@ -178,8 +180,8 @@ impl Operation for Create {
 }
 
 /// Codes of an operation that takes a connection.
-pub(super) const fn of_bodies(more: [Code; 6]) -> [Code; 16] {
-    let mut all = [Code::InvalidValue; 16];
+pub(super) const fn of_bodies(more: [Code; 6]) -> [Code; 17] {
+    let mut all = [Code::InvalidValue; 17];
     let mut place = 0;
     while place < all.len() {
         all[place] = if place < OF_BODIES.len() { OF_BODIES[place] } else { more[place - OF_BODIES.len()] };
@@ -298,7 +300,7 @@ impl Operation for Replace {
 }
 
 /// What a change of a connection is refused for.
-pub(super) const CHANGES: [Code; 16] = of_bodies([
+pub(super) const CHANGES: [Code; 17] = of_bodies([
     Code::NotMovable,
     Code::ConnectionIncomplete,
     Code::NoVersion,
@@ -395,7 +397,15 @@ async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Resul
     match goes {
         Goes::Live => Ok(after.draft_number().is_some()),
         Goes::LiveUnlessDependedOn if after.connection.is_active() && after.draft.is_some() => {
-            Ok(!super::is_depended_on(change, after.connection.id).await?)
+            if super::is_depended_on(change, after.connection.id).await? {
+                return Ok(false);
+            }
+            match trust::refuse_foreign_trust(change, after, after.head().0).await {
+                Ok(()) => Ok(true),
+                // What it is not theirs to make live waits as a draft.
+                Err(Refused::Told(_)) => Ok(false),
+                Err(failed) => Err(failed),
+            }
         }
         _ => Ok(false),
     }
@@ -549,8 +559,17 @@ impl Operation for Activate {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::NoVersion, Code::Untested, Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::NoVersion,
+        Code::Untested,
+        Code::ConnectionIncomplete,
+        Code::InvalidValue,
+        Code::OwnerRequired,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
+    ];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
@@ -618,8 +637,17 @@ impl Operation for RollBack {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::NoVersion, Code::ConnectionNotActive, Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::NoVersion,
+        Code::ConnectionNotActive,
+        Code::ConnectionIncomplete,
+        Code::InvalidValue,
+        Code::OwnerRequired,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotAllowed,
+        Code::RoleUnknown,
+    ];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
@@ -665,7 +693,8 @@ impl Operation for Enable {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::ConnectionIncomplete, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;

@@ -9,6 +9,7 @@ mod relied_on;
 pub mod sso_provider;
 mod stated;
 mod tested;
+mod trust;
 mod view;
 pub mod wanted;
 
@@ -264,7 +265,15 @@ async fn activate(
     {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
     }
+    roles_fit(change, &before).await?;
+    trust::refuse_foreign_trust(change, &before, before.head().0).await?;
     swapped(change, id, draft).await
+}
+
+/// Whether the roles that the draft gives, beyond those that are given now, may still be given.
+async fn roles_fit(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+    let live = before.connection.is_active().then_some(&before.connection.settings);
+    may_come(change, before.connection.organization_id, live, before.head().0).await
 }
 
 /// Brings back what was live before, under a new number.
@@ -277,7 +286,12 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    swapped(change, id, known.ok_or_else(none)?.number).await
+    let known = known.ok_or_else(none)?;
+    // What it gives to whoever comes may have come to mean more since.
+    fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
+        .await?;
+    trust::refuse_foreign_trust(change, &before, &known.settings).await?;
+    swapped(change, id, known.number).await
 }
 
 async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
@@ -317,6 +331,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
 /// As it was when it was live last.
 async fn reopen(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (settings, secret) = (&before.connection.settings, &before.connection.secret);
+    trust::refuse_foreign_trust(change, &before, settings).await?;
     settings
         .may_be_live(secret.is_some(), change.keep.now)
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
@@ -386,6 +401,17 @@ async fn fits(
     known: Option<&Settings>,
     new: &Settings,
 ) -> Result<(), Refused> {
+    may_come(change, of, known, new).await?;
+    may_be_joined(change, of, known, new).await
+}
+
+/// Roles alone.
+async fn may_come(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+    known: Option<&Settings>,
+    new: &Settings,
+) -> Result<(), Refused> {
     let project = change.keep.project.id;
     let custom = match of {
         Some(of) => roles::permissions(change.tx, project, of).await?,
@@ -396,7 +422,7 @@ async fn fits(
             may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
         }
     }
-    may_be_joined(change, of, known, new).await
+    Ok(())
 }
 
 /// Organizations that are joined beside the connection's own must be there to be joined, by the roles that are given in
@@ -462,7 +488,7 @@ fn may_come_as(
     if !may_be_given(role, custom) {
         return Err(at(Code::RoleNotAllowed));
     }
-    may_grant(&change.standing, role, custom).map_err(at)
+    may_grant(&change.standing, role, custom, change.keep.now).map_err(at)
 }
 
 /// The organizations of these names, for the operator.

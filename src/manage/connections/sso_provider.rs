@@ -84,8 +84,8 @@ impl Operation for Put {
 }
 
 /// What a change is refused for, or a new one.
-const PUT: [Code; 18] = {
-    let mut all = [Code::LimitReached; 18];
+const PUT: [Code; 19] = {
+    let mut all = [Code::LimitReached; 19];
     let mut place = 0;
     while place < CHANGES.len() {
         all[place] = CHANGES[place];

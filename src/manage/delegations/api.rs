@@ -88,8 +88,13 @@ impl Operation for Propose {
     const NEED: Need = WRITE;
     const AT: At = At::Asked;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::RoleCeiling, Code::RoleUnknown, Code::DelegationExists];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::ReauthenticationRequired,
+        Code::RoleCeiling,
+        Code::RoleUnknown,
+        Code::DelegationExists,
+    ];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<ProposeDelegation>;
@@ -165,6 +170,7 @@ impl Operation for Patch {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::InvalidValue,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::RoleUnknown,
         Code::DelegationRevoked,
@@ -201,6 +207,7 @@ impl Operation for Approve {
     const CODES: &'static [Code] = &[
         Code::InvalidValue,
         Code::DelegationRevoked,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::RoleUnknown,
         Code::AlreadyApproved,

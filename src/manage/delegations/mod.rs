@@ -108,8 +108,9 @@ async fn refuse_roles(
 ) -> Result<(), Refused> {
     let custom = roles::permissions(change.tx, change.keep.project.id, target).await?;
     for (place, name) in names.iter().enumerate() {
-        may_grant(&change.standing, name, &custom).map_err(|code| {
+        may_grant(&change.standing, name, &custom, change.keep.now).map_err(|code| {
             let detail = match code {
+                Code::ReauthenticationRequired => return Refused::ceiling(code, ""),
                 Code::RoleUnknown => format!("there is no role {name}"),
                 code => code.title().to_lowercase(),
             };

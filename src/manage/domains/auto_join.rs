@@ -63,5 +63,5 @@ fn fits(change: &Change<'_, '_>, role: &str, custom: &BTreeMap<String, Vec<Strin
     if !may_be_given(role, custom) {
         return Err(at(Code::RoleNotAllowed, "it would let people administer the organization"));
     }
-    may_grant(&change.standing, role, custom).map_err(|code| at(code, code.title()))
+    may_grant(&change.standing, role, custom, change.keep.now).map_err(|code| at(code, code.title()))
 }

@@ -107,6 +107,7 @@ const REFUSES: &[Code] = &[
     Code::AlreadyMember,
     Code::InvitationPending,
     Code::RoleUnknown,
+    Code::ReauthenticationRequired,
     Code::RoleCeiling,
     Code::InvalidValue,
 ];
@@ -257,7 +258,7 @@ async fn row(
             let status = match told.code {
                 Code::AlreadyMember => "already_member",
                 Code::InvitationPending => "pending",
-                Code::RoleCeiling => "forbidden",
+                Code::RoleCeiling | Code::ReauthenticationRequired => "forbidden",
                 _ => "invalid",
             };
             return refused(status, Some(told.code));
@@ -288,6 +289,7 @@ impl Operation for Renew {
         Code::InvitationAccepted,
         Code::InvitationPending,
         Code::RoleUnknown,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
     ];
     type Query = NoQuery;

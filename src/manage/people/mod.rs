@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::authority::{Standing, may_grant, may_touch};
+use super::authority::{OWNERS_FRESH, Standing, is_fresh, may_grant, may_touch};
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
@@ -22,6 +22,7 @@ use crate::join::{self, Joined, Joining};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
+use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::people::{self, Member};
 use crate::store::durable::{domains, memberships, roles, users};
@@ -67,8 +68,9 @@ pub async fn refuse_roles(
     wanted: &[String],
 ) -> Result<(), Refused> {
     let custom = custom(change, organization).await?;
-    let told = |code: Code| Refused::new(code, code.title());
-    wanted.iter().try_for_each(|name| may_grant(&change.standing, name, &custom)).map_err(told)
+    let told = |code: Code| Refused::ceiling(code, code.title());
+    let now = change.keep.now;
+    wanted.iter().try_for_each(|name| may_grant(&change.standing, name, &custom, now)).map_err(told)
 }
 
 async fn custom(
@@ -86,8 +88,22 @@ async fn touchable(
 ) -> Result<Membership, Refused> {
     let before = present(change, organization, user).await?;
     let custom = custom(change, organization).await?;
-    let told = |code: Code| Refused::new(code, "they have a role that you could not give");
-    may_touch(&change.standing, &before.roles, &custom).map_err(told)?;
+    let told = |code: Code| Refused::ceiling(code, "they have a role that you could not give");
+    may_touch(&change.standing, &before.roles, &custom, change.keep.now).map_err(told)?;
+    Ok(before)
+}
+
+/// The membership of who goes by themselves. An owner gives something away by that.
+async fn leaving(
+    change: &mut Change<'_, '_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Membership, Refused> {
+    let before = present(change, organization, user).await?;
+    let owns = before.roles.iter().any(|name| name == role::OWNER);
+    if owns && !is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
+        return Err(Refused::stale(OWNERS_FRESH));
+    }
     Ok(before)
 }
 
@@ -236,7 +252,7 @@ async fn known(
     of: &Membership,
 ) -> Result<Vec<String>, StoreError> {
     let custom = custom(change, organization).await?;
-    let exists = |name: &&String| crate::model::role::built_in(name).is_some() || custom.contains_key(*name);
+    let exists = |name: &&String| role::built_in(name).is_some() || custom.contains_key(*name);
     Ok(of.roles.iter().filter(exists).cloned().collect())
 }
 
@@ -258,7 +274,7 @@ async fn remove(
     going: Going,
 ) -> Result<(), Refused> {
     let before = match going {
-        Going::Leaving => present(change, organization, user).await?,
+        Going::Leaving => leaving(change, organization, user).await?,
         Going::Removed { .. } => touchable(change, organization, user).await?,
     };
     change.matches(&view::tag_of(&before))?;

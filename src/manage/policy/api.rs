@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::body::{ChangePolicy, ChangeProjectPolicy};
 use super::view::{PolicyView, ProjectPolicyView, facts, project_facts};
-use super::{Wanted, WantedOfProject, change, change_project};
+use super::{Wanted, WantedOfProject, change, change_project, locks_out};
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
+use crate::manage::caller;
 use crate::manage::desk::{Answer, Desk, etag};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
@@ -27,6 +28,7 @@ const REFUSED: &[Code] = &[
     Code::MethodNotAvailable,
     Code::MfaImpossible,
     Code::OperatorRequired,
+    Code::PolicyLocksOut,
     Code::PreconditionFailed,
     Code::RoleUnknown,
 ];
@@ -66,7 +68,7 @@ fn tag(organization: &Organization) -> String {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyQuery {
-    /// For the operator: enforces whatever is missing.
+    /// For the operator: enforces whatever is missing, and whomever it locks out.
     pub force: Option<bool>,
 }
 
@@ -121,10 +123,16 @@ async fn changed(desk: &Desk, query: &PolicyQuery, wanted: Wanted) -> Result<Ans
     if forced && !desk.caller.is_system() {
         return Err(Refused::new(Code::OperatorRequired, "force is the operator's"));
     }
+    let (caller, look_again) = (desk.caller.clone(), desk.visitor.front.look_again);
     desk.change(async move |running| {
         let before = running.organization(id).await?;
         running.matches(&tag(&before))?;
         let after = change(running, before, &wanted, forced).await?;
+        let (project, now) = (running.keep.project.id, running.keep.now);
+        // Who wants more of everybody than they have shown would not even be there to take it back.
+        if caller::again(running.tx, project, &caller, look_again, now).await?.is_none() {
+            return Err(locks_out(vec!["caller"]));
+        }
         let project = projects::by_id(running.tx, running.keep.project.id).await?;
         shown(&after, &project.ok_or_else(Refused::hidden)?)
     })

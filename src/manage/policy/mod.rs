@@ -95,6 +95,12 @@ pub async fn change(
     // As the project is in this transaction, and not when the request came in.
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     refuse_impossible(&policy, &project.settings.switches)?;
+    if policy.delegations != before.policy.delegations && change.standing.is_delegate() {
+        return Err(Refused::new(
+            Code::PermissionMissing,
+            "whoever acts by a delegation says nothing of them",
+        ));
+    }
     refuse_unknown(change, before.id, wanted).await?;
     let enforces =
         policy.enforcement == Enforcement::Required && before.policy.enforcement == Enforcement::Off;
@@ -107,6 +113,13 @@ pub async fn change(
         let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
         return Err(Refused::listing(Code::EnforcementNotReady, all).with("missing", missing));
     }
+    let locked_out = {
+        let (policies, switches) = ((&before.policy, &policy), &project.settings.switches);
+        gate::owners_locked_out(change.tx, before.id, policies, switches).await?
+    };
+    if !locked_out.is_empty() && !forced {
+        return Err(locks_out(locked_out));
+    }
     let after = Organization { policy, updated_at: change.keep.now, ..before.clone() };
     organizations::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(&before.policy), &view::facts(&after.policy));
@@ -114,8 +127,17 @@ pub async fn change(
     if !missing.is_empty() {
         event = event.with("forced_without", missing);
     }
+    if !locked_out.is_empty() {
+        event = event.with("locks_out", locked_out);
+    }
     change.record(&event.changing(Some(was), Some(is))).await?;
     Ok(after)
+}
+
+/// By what is missing.
+fn locks_out(missing: Vec<&'static str>) -> Refused {
+    let all = missing.iter().map(|what| (String::new(), (*what).to_owned()));
+    Refused::listing(Code::PolicyLocksOut, all.collect::<Vec<_>>()).with("missing", missing)
 }
 
 /// Roles and delegations that a policy names are the organization's.

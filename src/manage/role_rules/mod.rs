@@ -134,7 +134,7 @@ async fn approval(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<Option
     refuse_unmappable(&rule.role)?;
     let custom = roles::permissions(change.tx, change.keep.project.id, rule.organization).await?;
     let at = |code: Code| Refused::at(code, Place::Pointer("/role".into()), code.title());
-    may_grant(&change.standing, &rule.role, &custom).map_err(at)?;
+    may_grant(&change.standing, &rule.role, &custom, change.keep.now).map_err(at)?;
     if !role::may_change(&rule.role, &custom) {
         return Ok(None);
     }

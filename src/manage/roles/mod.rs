@@ -130,7 +130,8 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
 /// Nobody puts more into a role than they may themselves (threats H01).
 fn refuse_above(change: &Change<'_, '_>, name: &str, permissions: &[String]) -> Result<(), Refused> {
     let custom = BTreeMap::from([(name.to_owned(), permissions.to_vec())]);
-    may_grant(&change.standing, name, &custom).map_err(|code| Refused::new(code, code.title()))
+    may_grant(&change.standing, name, &custom, change.keep.now)
+        .map_err(|code| Refused::new(code, code.title()))
 }
 
 /// Project and organization must both want roles of an organization's own (S3-29).

@@ -174,13 +174,13 @@ impl Operation for MyPermissions {
             (Standing::Within { granted, masked, .. }, Who::Key(id)) => {
                 reasons::of_key(granted, masked, &id.to_string())
             }
-            (Standing::Within { masked, .. }, _) => {
+            (Standing::Within { granted, masked, .. }, _) => {
                 let custom = match organization {
                     Some(id) => roles::permissions(&mut desk.db(), project, id).await?,
                     None => Default::default(),
                 };
                 let holder = holder(&desk).await?;
-                reasons::of_roles((&holder.roles, &holder.by_rule), &custom, masked)
+                reasons::of_roles((&holder.roles, &holder.by_rule), &custom, (granted, masked))
             }
             _ => Vec::new(),
         };

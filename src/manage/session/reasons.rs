@@ -11,7 +11,7 @@ use crate::model::role;
 pub fn of_roles(
     (roles, by_rule): (&[String], &[String]),
     custom: &BTreeMap<String, Vec<String>>,
-    masked: &BTreeSet<String>,
+    left: (&BTreeSet<String>, &BTreeSet<String>),
 ) -> Vec<PermissionView> {
     let mut why: BTreeMap<String, Vec<Reason>> = BTreeMap::new();
     for name in roles {
@@ -28,14 +28,14 @@ pub fn of_roles(
                 .push(Reason { layer: layer("custom"), name: name.clone() });
         }
     }
-    shown(why, masked)
+    shown(why, left)
 }
 
 /// By the key itself.
 pub fn of_key(granted: &BTreeSet<String>, masked: &BTreeSet<String>, key: &str) -> Vec<PermissionView> {
     let reason =
         |permission: &String| (permission.clone(), vec![Reason { layer: "key", name: key.to_owned() }]);
-    shown(granted.iter().map(reason).collect(), masked)
+    shown(granted.iter().map(reason).collect(), (granted, masked))
 }
 
 /// By what an operator is in the project.
@@ -53,10 +53,18 @@ pub fn of_operator(standing: &Standing, role: &str) -> Vec<PermissionView> {
     .collect()
 }
 
-fn shown(why: BTreeMap<String, Vec<Reason>>, masked: &BTreeSet<String>) -> Vec<PermissionView> {
+/// `granted` is what the delegation leaves, `masked` what the functional roles leave of that.
+fn shown(
+    why: BTreeMap<String, Vec<Reason>>,
+    (granted, masked): (&BTreeSet<String>, &BTreeSet<String>),
+) -> Vec<PermissionView> {
     let view = |(permission, reasons): (String, Vec<Reason>)| {
         let effective = masked.contains(&permission);
-        let masked_by = (!effective).then_some("functional_roles");
+        let masked_by = match granted.contains(&permission) {
+            _ if effective => None,
+            true => Some("functional_roles"),
+            false => Some("delegation"),
+        };
         PermissionView { permission, effective, masked_by, reasons }
     };
     why.into_iter().map(view).collect()

@@ -113,7 +113,7 @@ pub struct PermissionView {
     /// Whether it is theirs to use now.
     pub effective: bool,
     /// What takes it away, if it is not.
-    #[schemars(extend("enum" = ["functional_roles", null]))]
+    #[schemars(extend("enum" = ["functional_roles", "delegation", null]))]
     pub masked_by: Option<&'static str>,
     pub reasons: Vec<Reason>,
 }

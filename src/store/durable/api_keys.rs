@@ -156,6 +156,23 @@ pub async fn revoke(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<bool, 
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
+/// Ends those of an organization's keys that somebody made; each with its name.
+pub async fn revoke_made_by(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    maker: &str,
+    now: Moment,
+) -> Result<Vec<(ApiKeyId, String)>, StoreError> {
+    let sql = "UPDATE api_keys SET revoked_at = $3
+               WHERE organization_id = $1 AND created_by = $2 AND revoked_at IS NULL RETURNING id, name";
+    let mut ended: Vec<(ApiKeyId, String)> = Vec::new();
+    for row in tx.all(sql, params![organization, maker, now]).await? {
+        ended.push((row.get(0)?, row.get(1)?));
+    }
+    ended.sort_by_key(|(id, _)| id.to_string());
+    Ok(ended)
+}
+
 /// Notes that the key was used.
 pub async fn used(tx: &mut Tx<'_>, id: ApiKeyId, now: Moment) -> Result<(), StoreError> {
     tx.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", params![id, now]).await?;

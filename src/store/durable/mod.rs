@@ -44,6 +44,8 @@ pub mod transfers;
 pub mod used;
 pub mod user_terms;
 pub mod users;
+pub mod vouched;
+pub mod ways_in;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -96,7 +96,7 @@ async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_t
         assert!(comes(&house, "ann@a.test").await);
         assert_eq!(house.idp_b.hits("/authorize"), hits);
 
-        let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+        let live = fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
         assert_eq!(
             (&live["state"], &live["version"], &live["draft"]),
             (&json!("active"), &json!(1), &Value::Null)
@@ -177,7 +177,8 @@ async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provid
         let untested = key.post(&format!("{path}/activate"), json!({})).await;
         assert_eq!(told(&untested), refusal(409, "untested"));
         house.unchanged(&before).await;
-        let live = fine(key.post(&format!("{path}/activate"), json!({"force": true})).await);
+        let live =
+            fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({"force": true})).await);
         assert_eq!((&live["version"], &live["previous_version"]), (&json!(2), &json!(1)));
         let told_to =
             async |kind| house.text(&format!("SELECT recipient FROM mails WHERE kind = '{kind}'")).await;
@@ -189,7 +190,7 @@ async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provid
         // C02: the same subject of another issuer is nobody that is known.
         assert!(!comes(&house, "ann@a.test").await);
 
-        let back = fine(key.post(&format!("{path}/rollback"), json!({})).await);
+        let back = fine(Api::operator(&house).await.post(&format!("{path}/rollback"), json!({})).await);
         assert_eq!((&back["version"], &back["previous_version"]), (&json!(3), &Value::Null), "H04");
         assert_eq!(back["settings"]["issuer"], json!(house.idp_a.issuer));
         assert_eq!(told_to("connection_rolled_back").await.as_deref(), Some("ann@a.test"));
@@ -210,7 +211,7 @@ async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provid
         );
         assert_eq!(told(&key.get(&format!("{path}/versions/9")).await), refusal(404, "not_found"));
         // One that is not the last one is brought back by its number.
-        fine(key.post(&format!("{path}/rollback"), json!({"version": 2})).await);
+        fine(Api::operator(&house).await.post(&format!("{path}/rollback"), json!({"version": 2})).await);
         assert!(comes(&house, "new@a.test").await);
         let page = key.get(&format!("{path}/versions?limit=2")).await.json();
         let cursor = page["next_cursor"].as_str().unwrap();
@@ -252,7 +253,7 @@ async fn h04_whoever_is_away_while_a_draft_goes_live_or_is_taken_back_begins_ane
             let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
             let mut ann = Person::new("ann@a.test");
             if what == "enable" {
-                fine(act(&key, &path, "enable").await);
+                fine(act(&Api::operator(&house).await, &path, "enable").await);
                 continue;
             }
             let back = ann.is_sent_back(&ask).await;
@@ -318,11 +319,11 @@ async fn s1_p2e_every_node_minds_at_once_what_was_activated_at_another() {
     assert!(comes(&house, "ann@a.test").await && comes_by(&other, &house, "ann@a.test").await);
     fine(key.put(&path, oidc(&house.idp_b)).await);
     assert!(comes_by(&other, &house, "ann@a.test").await);
-    fine(key.post(&format!("{path}/activate"), json!({"force": true})).await);
+    fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({"force": true})).await);
     let hits = (house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize"));
     assert!(comes_by(&other, &house, "new@a.test").await && comes(&house, "new@a.test").await);
     assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (hits.0, hits.1 + 2));
-    fine(key.post(&format!("{path}/rollback"), json!({})).await);
+    fine(Api::operator(&house).await.post(&format!("{path}/rollback"), json!({})).await);
     assert!(comes_by(&other, &house, "ann@a.test").await && comes(&house, "ann@a.test").await);
     assert_eq!((house.idp_a.hits("/authorize"), house.idp_b.hits("/authorize")), (hits.0 + 2, hits.1 + 2));
 }
@@ -357,7 +358,7 @@ async fn s1_p3_a_secret_is_kept_and_told_to_nobody_but_where_it_was_told_before(
     body["issuer"] = json!(house.idp_b.issuer);
     let moved = fine(key.put(&path, body.clone()).await);
     assert_eq!(moved["secret_set"], json!(false));
-    let incomplete = key.post(&format!("{path}/activate"), json!({})).await;
+    let incomplete = Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await;
     assert_eq!(told(&incomplete), refusal(409, "connection_incomplete"));
     let own = json!({"endpoints": {"authorization": format!("{}/authorize", house.idp_b.issuer),
         "token": format!("{}/token", house.idp_b.issuer), "jwks": format!("{}/jwks", house.idp_b.issuer)}});
@@ -411,14 +412,14 @@ async fn s1_p3_s1_p4_the_key_that_we_sign_by_is_shown_and_published_before_it_si
         keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(kids().await, std::slice::from_ref(&first_kid), "of one that was never live");
-    fine(key.post(&format!("{path}/activate"), json!({})).await);
+    fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
 
     // The next one is there before it signs, and the one before as long as a roll back leads to it.
     let drafted = fine(key.patch(&path, json!({"private_key": second})).await);
     assert_eq!(drafted["public_jwk"]["kid"], json!(first_kid));
     assert_eq!(drafted["draft"]["public_jwk"]["kid"], json!(second_kid));
     assert_eq!(kids().await, [first_kid.clone(), second_kid.clone()]);
-    let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+    let live = fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
     assert_eq!(live["public_jwk"]["kid"], json!(second_kid));
     assert_eq!(kids().await, [second_kid, first_kid]);
 
@@ -535,7 +536,7 @@ async fn s1_p8_a_live_connection_routes_nobody_and_binds_nobody_until_each_is_sa
         ["connections:write", "connections:read", "domains:write", "policy:read", "policy:write"];
     let key = Api::key(&house, "org-a", &permissions).await;
     let (path, view) = makes(&key, oidc(&house.idp_b)).await;
-    fine(key.post(&format!("{path}/activate"), json!({})).await);
+    fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
     let hits = house.idp_b.hits("/authorize");
     assert!(comes(&house, "ann@a.test").await);
     assert_eq!(house.idp_b.hits("/authorize"), hits, "live, and nobody is led there");
@@ -562,7 +563,7 @@ async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any(
         assert_eq!(view["primary"], json!(false));
         house.turn_clock(1);
         let (third, _) = makes(&key, oidc(&house.idp_b)).await;
-        fine(key.post(&format!("{third}/activate"), json!({})).await);
+        fine(Api::operator(&house).await.post(&format!("{third}/activate"), json!({})).await);
         let primaries = async || {
             let all = key.get("/connections").await.json()["items"].clone();
             let all = all.as_array().unwrap().clone();
@@ -578,7 +579,7 @@ async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any(
         assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
         let off = act(&key, &second, "primary").await;
         assert_eq!(told(&off), refusal(409, "connection_not_active"));
-        fine(act(&key, &second, "enable").await);
+        fine(act(&Api::operator(&house).await, &second, "enable").await);
         assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
         let (second_id, third_id) =
             (view["id"].as_str().unwrap(), third.strip_prefix("/connections/").unwrap());
@@ -588,12 +589,12 @@ async fn s3_11_an_organization_has_one_primary_connection_as_long_as_it_has_any(
         assert_eq!(primaries().await, [json!(second_id)]);
         fine(act(&key, &second, "disable").await);
         assert!(primaries().await.is_empty());
-        fine(act(&key, &ca, "enable").await);
+        fine(act(&Api::operator(&house).await, &ca, "enable").await);
         assert_eq!(primaries().await, [json!(house.connection("ca").await)]);
 
         // Of many at once, one.
-        fine(act(&key, &second, "enable").await);
-        fine(act(&key, &third, "enable").await);
+        fine(act(&Api::operator(&house).await, &second, "enable").await);
+        fine(act(&Api::operator(&house).await, &third, "enable").await);
         let all = [&ca, &second, &third, &ca, &second, &third];
         let done = futures_util::future::join_all(all.map(|path| act(&key, path, "primary"))).await;
         assert!(done.iter().all(|answer| answer.status == 200));
@@ -885,7 +886,7 @@ async fn c05_metadata_without_a_key_that_counts_makes_no_connection() {
     // Before there is a provider, there is a draft with our own addresses, and no way to make it live.
     let (path, view) = makes(&key, json!({"type": "saml"})).await;
     assert!(view["addresses"]["sp_acs_url"].is_string());
-    let incomplete = key.post(&format!("{path}/activate"), json!({})).await;
+    let incomplete = Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await;
     assert_eq!(told(&incomplete), refusal(409, "connection_incomplete"));
 }
 
@@ -921,7 +922,7 @@ async fn c05_keys_that_it_would_cost_too_much_to_try_make_no_connection() {
     house.unchanged(&before).await;
     for body in [good, short_good, typed_good, twice] {
         let (path, _) = makes(&key, body).await;
-        fine(key.post(&format!("{path}/activate"), json!({})).await);
+        fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
     }
 }
 
@@ -1188,13 +1189,14 @@ async fn h04_what_the_operator_s_file_changes_is_a_version_too_and_no_number_is_
         house.provision(&changed).await;
         assert_eq!(key.get(&path).await.json(), view, "once more is no change");
         // What is older than what is live goes live under a number of its own.
-        let live = fine(key.post(&format!("{path}/activate"), json!({})).await);
+        let live = fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
         assert_eq!((&live["version"], &live["previous_version"]), (&json!(4), &json!(3)));
         assert_eq!(
             (&live["settings"]["always_userinfo"], &live["settings"]["leeway"]),
             (&json!(true), &json!(60))
         );
-        let back = fine(key.post(&format!("{path}/rollback"), json!({"version": 3})).await);
+        let back =
+            fine(Api::operator(&house).await.post(&format!("{path}/rollback"), json!({"version": 3})).await);
         assert_eq!((&back["version"], &back["settings"]["leeway"]), (&json!(5), &json!(20)));
         assert!(comes(&house, "ann@a.test").await);
         // Nor where all are switched off at once.

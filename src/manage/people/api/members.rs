@@ -252,6 +252,7 @@ impl Operation for Add {
         Code::MembershipBlocked,
         Code::LastOwner,
         Code::RoleUnknown,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::InvalidValue,
     ];
@@ -312,6 +313,7 @@ impl Operation for Patch {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::LastOwner,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::UserNotMovable,
         Code::PreconditionFailed,
@@ -343,6 +345,7 @@ impl Operation for ChangeRole {
     const CODES: &'static [Code] = &[
         Code::LastOwner,
         Code::RoleUnknown,
+        Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::PreconditionFailed,
         Code::InvalidValue,
@@ -379,8 +382,13 @@ impl Operation for Remove {
     const NEED: Need = Need::Permitted(Permission::OrganizationRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] =
-        &[Code::LastOwner, Code::RoleCeiling, Code::ManagedByDirectory, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::LastOwner,
+        Code::ReauthenticationRequired,
+        Code::RoleCeiling,
+        Code::ManagedByDirectory,
+        Code::PreconditionFailed,
+    ];
     type Query = HowSure;
     type Body = NoBody;
     type Answer = ();

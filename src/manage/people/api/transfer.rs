@@ -8,16 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::id::UserId;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
-use crate::manage::authority::Need;
+use crate::manage::authority::{Need, OWNERS_FRESH};
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::transfer::{accept, cancel, give, offer};
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::store::durable::transfers::{self, Transfer as Offer};
-
-/// How recently an owner must have signed in.
-const FRESH: Duration = Duration::from_secs(5 * 60);
 
 /// Who is to own the organization.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -75,7 +72,7 @@ impl Operation for Transfer {
     const STATUS: &'static [u16] = &[200, 202];
     const CODES: &'static [Code] =
         &[Code::PersonRequired, Code::TargetNotActive, Code::TransferPending, Code::LastOwner];
-    const FRESH: Option<Duration> = Some(FRESH);
+    const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = NoQuery;
     type Body = Json<TransferOwnership>;
     type Answer = TransferView;

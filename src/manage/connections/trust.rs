@@ -1,0 +1,71 @@
+//! Who may change by what a provider's word is believed (threats C02, H01): whoever may, may become everybody who signs in
+//! by it, so that they must be able to give all that those people have.
+
+use super::Held;
+use crate::foundation::id::{ConnectionId, OrganizationId};
+use crate::manage::authority::{OWNERS_FRESH, Standing, is_fresh, may_grant};
+use crate::manage::desk::Change;
+use crate::manage::refused::{Code, Refused};
+use crate::model::connection::Settings;
+use crate::store::durable::roles;
+use crate::store::durable::vouched::{self, Vouched};
+
+/// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
+/// that it opens: an owner in person who has just signed in, or the operator; others where only such people sign in by it
+/// as have no more than they may give.
+pub(super) async fn refuse_foreign_trust(
+    change: &mut Change<'_, '_>,
+    before: &Held,
+    next: &Settings,
+) -> Result<(), Refused> {
+    let connection = &before.connection;
+    if connection.is_active() && connection.settings.believes_like(next) {
+        return Ok(());
+    }
+    let (Some(of), Standing::Within { is_owner, is_delegate, .. }) =
+        (connection.organization_id, &change.standing)
+    else {
+        // The project's own are the operator's, who may everything.
+        return Ok(());
+    };
+    let (is_owner, is_delegate) = (*is_owner, *is_delegate);
+    // A provider that a delegate has chosen would let people in when the delegation has ended.
+    if is_delegate {
+        return Err(refused(connection.id));
+    }
+    let opened = vouched::by(change.tx, change.keep.project.id, of, connection.id).await?;
+    if opened == Vouched::default() {
+        return Ok(());
+    }
+    if is_owner {
+        return match is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
+            true => Ok(()),
+            false => Err(Refused::stale(OWNERS_FRESH)),
+        };
+    }
+    match may_give(change, of, &opened).await? {
+        true => Ok(()),
+        false => Err(refused(connection.id)),
+    }
+}
+
+async fn may_give(
+    change: &mut Change<'_, '_>,
+    of: OrganizationId,
+    opened: &Vouched,
+) -> Result<bool, Refused> {
+    let custom = roles::permissions(change.tx, change.keep.project.id, of).await?;
+    // A role that is no more gives nothing.
+    let gives = |name: &String| {
+        matches!(may_grant(&change.standing, name, &custom, change.keep.now), Ok(()) | Err(Code::RoleUnknown))
+    };
+    Ok(!opened.elsewhere && opened.own.iter().all(gives))
+}
+
+fn refused(id: ConnectionId) -> Refused {
+    let detail = format!(
+        "it changes whose word is believed of people who may more than you: an owner who has just signed in makes it \
+         live, or the operator: POST /connections/{id}/activate"
+    );
+    Refused::new(Code::OwnerRequired, detail)
+}

@@ -1,0 +1,144 @@
+//! C02, H01: whoever may change by what a provider's word is believed may be everybody who signs in by it. Who could not
+//! give all that those people have drafts, tries, and leaves it to an owner to make it live.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_saml_idp::{LyingSamlIdp, Says};
+use crate::house::visitor::Answer;
+
+const WRITER: [&str; 2] = ["connections:read", "connections:write"];
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+const PROVIDER: &str = "/organizations/org-a/sso-provider";
+
+fn refused(answer: &Answer, code: &str) {
+    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!(code)), "{}", answer.body);
+}
+
+fn fine(answer: Answer) -> Value {
+    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.body);
+    answer.json()
+}
+
+/// Con, who administers the organization and does not own it.
+async fn admin(house: &House) -> Api {
+    let admin = Api::person(house, "con@a.test", "org-a").await;
+    house.execute("UPDATE memberships SET roles = '[\"admin\"]' WHERE roles = '[\"member\"]'").await;
+    house.execute("UPDATE membership_roles SET role = 'admin' WHERE role = 'member'").await;
+    admin
+}
+
+/// Everything as it was, but that the word is somebody else's.
+fn mine(house: &House) -> Value {
+    let at = |path: &str| format!("{}{path}", house.idp_b.issuer);
+    let endpoints = json!({"authorization": at("/authorize"), "token": at("/token"), "jwks": at("/jwks")});
+    json!({"endpoints": endpoints, "client_secret": "mine, and quite long enough for it"})
+}
+
+fn at_once(mut body: Value) -> Value {
+    (body["activate"], body["force"]) = (json!(true), json!(true));
+    body
+}
+
+async fn act(api: &Api, path: &str) -> Answer {
+    api.send(Method::POST, path, |ask| ask).await
+}
+
+#[tokio::test]
+async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let (admin, key) = (admin(&house).await, Api::key(&house, "org-a", &WRITER).await);
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let activate = format!("{path}/activate");
+        let forced = json!({"force": true});
+        for api in [&admin, &key] {
+            let before = house.before().await;
+            refused(&api.patch(&path, at_once(mine(&house))).await, "owner_required");
+            house.refused(&before, "owner_required").await;
+            let mut whole = fine(api.get(&path).await)["settings"].clone();
+            whole["type"] = json!("oidc");
+            whole["endpoints"] = mine(&house)["endpoints"].clone();
+            whole["client_secret"] = mine(&house)["client_secret"].clone();
+            let before = house.before().await;
+            refused(&api.put(PROVIDER, at_once(whole.clone())).await, "owner_required");
+            house.refused(&before, "owner_required").await;
+
+            // It is theirs to draft, and not to make live.
+            let drafted = fine(api.patch(&path, mine(&house)).await);
+            assert!(drafted["draft"]["settings"]["endpoints"].is_object(), "{drafted}");
+            assert_eq!(drafted["settings"]["endpoints"], Value::Null);
+            let before = house.before().await;
+            refused(&api.post(&activate, forced.clone()).await, "owner_required");
+            house.refused(&before, "owner_required").await;
+            // What changes nothing of whom is believed is.
+            let mut dull = fine(api.get(&path).await)["settings"].clone();
+            (dull["type"], dull["leeway"]) = (json!("oidc"), json!(31));
+            dull["scopes"] = json!(["openid", "email"]);
+            dull["client_secret"] = json!(house.idp_a.secret);
+            assert_eq!(fine(api.put(&path, at_once(dull)).await)["settings"]["leeway"], json!(31));
+        }
+
+        // An owner makes it live who has just proved who they are, and no other one.
+        fine(admin.patch(&path, mine(&house)).await);
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
+        let before = house.before().await;
+        refused(&owner.post(&activate, forced.clone()).await, "reauthentication_required");
+        house.refused(&before, "reauthentication_required").await;
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
+        fine(owner.post(&activate, forced.clone()).await);
+
+        // To bring another one back, or the same one, is to say whom to believe, too.
+        for api in [&admin, &key] {
+            let before = house.before().await;
+            refused(&api.post(&format!("{path}/rollback"), json!({})).await, "owner_required");
+            house.refused(&before, "owner_required").await;
+        }
+        fine(act(&key, &format!("{path}/disable")).await);
+        let before = house.before().await;
+        refused(&act(&key, &format!("{path}/enable")).await, "owner_required");
+        house.refused(&before, "owner_required").await;
+        fine(act(&Api::operator(&house).await, &format!("{path}/enable")).await);
+    }
+}
+
+#[tokio::test]
+async fn c02_h01_nor_by_the_certificates_of_a_saml_provider() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+        let key = Api::key(&house, "org-b", &WRITER).await;
+        let path = format!("/connections/{}", house.connection("cb").await);
+        let evil = LyingSamlIdp::new("cb", house.clock.clone());
+        for body in [
+            json!({"metadata_xml": evil.metadata()}),
+            json!({"subject_attribute": "mail"}),
+            json!({"attributes": {"email": "mine"}}),
+        ] {
+            let before = house.before().await;
+            let answer = key.patch(&path, at_once(body.clone())).await;
+            refused(&answer, "owner_required");
+            house.refused(&before, "owner_required").await;
+        }
+        fine(key.patch(&path, at_once(json!({"leeway": 31}))).await);
+    }
+}
+
+#[tokio::test]
+async fn c02_whoever_sets_a_provider_up_before_anybody_comes_by_it_makes_it_live() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    fine(operator.post("/organizations", json!({"name": "New", "slug": "new"})).await);
+    let key = Api::key(&house, "new", &WRITER).await;
+    let body = json!({
+        "type": "oidc", "issuer": house.idp_b.issuer, "client_id": "behalf", "client_secret": house.idp_b.secret,
+        "activate": true,
+    });
+    let made = fine(key.post("/connections", body).await);
+    assert_eq!(made["state"], json!("active"));
+}
