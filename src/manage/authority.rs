@@ -127,31 +127,51 @@ pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
 }
 
 /// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, and only an owner makes an
-/// owner. `custom`: the permissions of the organization's further roles.
+/// owner. What applications understand by a permission is theirs to say: whoever owns the organization gives every role
+/// of it, whatever that is worth in an application. `custom`: the permissions of the organization's further roles.
 pub fn may_grant(actor: &Standing, name: &str, custom: &BTreeMap<String, Vec<String>>) -> Result<(), Code> {
     if role::built_in(name).is_none() && !custom.contains_key(name) {
         return Err(Code::RoleUnknown);
     }
     match actor {
-        Standing::Operator(OperatorRole::System) => Ok(()),
         Standing::Within { is_owner: true, .. } if name == role::OWNER => Ok(()),
-        Standing::Within { granted, .. } if name != role::OWNER => {
+        Standing::Within { is_owner: true, .. } => {
             let gives = role::granted(&[name.to_owned()], custom);
-            if gives.is_subset(granted) { Ok(()) } else { Err(Code::RoleCeiling) }
+            may_contain(actor, gives.iter().filter(|one| Permission::from_word(one).is_some()))
         }
-        _ => Err(Code::RoleCeiling),
+        Standing::Within { .. } if name == role::OWNER => Err(Code::RoleCeiling),
+        _ => may_contain(actor, &role::granted(&[name.to_owned()], custom)),
     }
 }
 
-/// Whether somebody's membership is theirs to change: of who holds a role that they could not give, it is not.
+/// Whether somebody may make a role of these permissions, or put them into one: of all that they hold themselves.
+pub fn may_contain<'p>(
+    actor: &Standing,
+    permissions: impl IntoIterator<Item = &'p String>,
+) -> Result<(), Code> {
+    let fine = match actor {
+        Standing::Operator(OperatorRole::System) => true,
+        Standing::Within { granted, .. } => permissions.into_iter().all(|one| granted.contains(one)),
+        _ => false,
+    };
+    if fine { Ok(()) } else { Err(Code::RoleCeiling) }
+}
+
+/// Whether somebody's membership is theirs to change or to end: nobody's who stands above them. What ranks people is
+/// what they may change here; what they may read, or do in an application, does not.
 pub fn may_touch(
     actor: &Standing,
     roles: &[String],
     custom: &BTreeMap<String, Vec<String>>,
 ) -> Result<(), Code> {
+    if matches!(actor, Standing::Within { is_owner: false, .. })
+        && roles.iter().any(|name| name == role::OWNER)
+    {
+        return Err(Code::RoleCeiling);
+    }
+    let changes = |word: &&String| Permission::from_word(word).is_some_and(|known| !known.only_reads());
     // A role that is no more gives nothing.
-    let known = roles.iter().filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
-    known.into_iter().try_for_each(|name| may_grant(actor, name, custom))
+    may_contain(actor, role::granted(roles, custom).iter().filter(changes))
 }
 
 fn operator(role: OperatorRole, need: Need) -> Verdict {
@@ -254,10 +274,17 @@ mod tests {
         assert_eq!(told(&somebody), [above, None, None, above, None, unknown, unknown]);
         assert_eq!(may_touch(&somebody, &["owner".into(), "member".into()], &custom), Err(Code::RoleCeiling));
         assert_eq!(may_touch(&somebody, &["admin".into(), "gone".into()], &custom), Ok(()));
+        assert_eq!(may_touch(&somebody, &["billing".into()], &custom), Ok(()), "that ranks nobody here");
+        let keeper = standing(&[Permission::MembersWrite], &[Permission::MembersWrite]);
+        assert_eq!(may_touch(&keeper, &["member".into(), "helper".into()], &custom), Ok(()));
+        assert_eq!(may_touch(&keeper, &["admin".into()], &custom), Err(Code::RoleCeiling));
+        assert_eq!(may_grant(&keeper, "member", &custom), Err(Code::RoleCeiling));
         if let Standing::Within { is_owner, .. } = &mut somebody {
             *is_owner = true;
         }
-        assert_eq!(told(&somebody), [None, None, None, above, None, unknown, unknown]);
+        assert_eq!(told(&somebody), [None, None, None, None, None, unknown, unknown]);
+        let unopened = ["invoices:read".to_owned()];
+        assert_eq!(may_contain(&somebody, &unopened), Err(Code::RoleCeiling), "but makes none of it");
         let system = Standing::Operator(OperatorRole::System);
         assert_eq!(told(&system), [None, None, None, None, None, unknown, unknown]);
         for role in [OperatorRole::Auditor, OperatorRole::Support] {

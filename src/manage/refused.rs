@@ -117,6 +117,7 @@ codes! {
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
     DnsUnavailable = 503 "dns_unavailable" "Nobody can say now whether the proof is there";
@@ -141,6 +142,8 @@ pub struct Told {
     pub errors: Vec<Complaint>,
     /// Within how many seconds the person must have proved who they are (RFC 9470).
     pub max_age: Option<u64>,
+    /// After how many seconds it is worth another try (RFC 9110, section 10.2.3); absent: as every limit by the minute.
+    pub retry_after: Option<u64>,
     /// Further members of the problem (RFC 9457, section 3.2).
     pub more: Map<String, Value>,
 }
@@ -152,8 +155,18 @@ impl Refused {
             detail: detail.into(),
             errors: Vec::new(),
             max_age: None,
+            retry_after: None,
             more: Map::new(),
         }))
+    }
+
+    /// Too much within a time, which is over in `left`.
+    pub fn limited(code: Code, detail: impl Into<String>, left: Duration) -> Self {
+        let mut refused = Self::new(code, detail);
+        if let Self::Told(told) = &mut refused {
+            told.retry_after = Some(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+        }
+        refused
     }
 
     /// The same with a further member.
@@ -175,7 +188,11 @@ impl Refused {
         let (code, max_age) = (Code::ReauthenticationRequired, Some(within.as_secs()));
         let detail =
             format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
-        Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age, more: Map::new() }))
+        let mut refused = Self::new(code, detail);
+        if let Self::Told(told) = &mut refused {
+            told.max_age = max_age;
+        }
+        refused
     }
 
     /// A value of the body that breaks a rule, at a pointer (RFC 6901).
@@ -205,8 +222,11 @@ impl Refused {
             Place::Pointer(name) | Place::Parameter(name) => name,
         };
         let text = format!("{name}: {detail}");
-        let errors = vec![Complaint { place, detail }];
-        Self::Told(Box::new(Told { code, detail: text, errors, max_age: None, more: Map::new() }))
+        let mut refused = Self::new(code, text);
+        if let Self::Told(told) = &mut refused {
+            told.errors.push(Complaint { place, detail });
+        }
+        refused
     }
 
     /// The audit trail did not take an event: what it tells of is taken back (threats M08).
