@@ -17,6 +17,7 @@ macro_rules! codes {
         pub enum Code { $($code),+ }
 
         impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$code),+];
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$code => $word),+ }
             }
@@ -89,6 +90,7 @@ codes! {
     ConnectionExists = 409 "connection_exists" "There is a connection of this slug";
     ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
     ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
+    RelinkConflict = 409 "relink_conflict" "Somebody is known to the connection by the same name already";
     NoVersion = 409 "no_version" "There is no such version to make live";
     Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";
     Gone = 410 "gone" "The link has been used or taken back, or has run out";
@@ -249,7 +251,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 14] = [
+const TAKEN: [(&str, Code); 15] = [
+    ("identities_connection_id_issuer_subject_key", Code::RelinkConflict),
     ("connections_primary_key", Code::Busy),
     ("connections_project_id_slug_key", Code::ConnectionExists),
     ("domains_organization_id_name_key", Code::DomainExists),

@@ -271,7 +271,7 @@ fn plain_told(code: Code, detail: String) -> Told {
     Told { code, detail, errors: Vec::new(), max_age: None, retry_after: None, more: serde_json::Map::new() }
 }
 
-async fn shown(visitor: &Visitor, refused: Refused) -> Response {
+pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let told = match refused {
         Refused::Told(told) => *told,
         Refused::Conflict => plain_told(Code::Busy, Code::Busy.title().into()),
