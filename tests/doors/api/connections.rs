@@ -1275,14 +1275,14 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         let house = House::on(engine).await;
         let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
         let owner = Api::with(&house, Some(access_token(&house, "ann@a.test", "org-a").await)).await;
-        assert!(comes(&house, "con@a.test").await);
-        let (con, old) = (house.user("con@a.test").await, house.connection("ca").await);
+        assert!(comes(&house, "new@a.test").await);
+        let (new, old) = (house.user("new@a.test").await, house.connection("ca").await);
         assert_eq!(delete(&operator, PROVIDER).await.status, 204);
         let made = fine(operator.put(PROVIDER, oidc(&house.idp_a)).await);
         let path = format!("/connections/{}", made["id"].as_str().unwrap());
         fine(operator.post(&format!("{path}/activate"), json!({})).await);
         routes(&operator, &house, "a.test", &[&made["id"]]).await;
-        assert!(!comes(&house, "con@a.test").await, "an address leads nobody to an account");
+        assert!(!comes(&house, "new@a.test").await, "an address leads nobody to an account");
 
         let relink = format!("{path}/relink");
         let plan = fine(key.get(&relink).await);
@@ -1310,7 +1310,7 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         let copy = format!(
             "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, facts, created_at, last_login_at)
              SELECT 'idn_00000000000000000000000007', project_id, user_id, '{}', issuer, subject, facts, 1, 1
-             FROM identities WHERE user_id = '{con}'",
+             FROM identities WHERE user_id = '{new}'",
             made["id"].as_str().unwrap()
         );
         assert_eq!(house.execute(&copy).await, 1);
@@ -1322,10 +1322,10 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         let led = fine(owner.post(&relink, body(&old, 2)).await);
         assert_eq!(led["identities"], json!(2));
         let users = house.count("users").await;
-        for email in ["con@a.test", "ann@a.test"] {
+        for email in ["new@a.test", "ann@a.test"] {
             assert!(comes(&house, email).await, "{email} is who they were");
         }
-        assert_eq!((house.count("users").await, house.user("con@a.test").await), (users, con));
+        assert_eq!((house.count("users").await, house.user("new@a.test").await), (users, new));
         assert_eq!(fine(key.get(&relink).await)["candidates"], json!([]), "nobody is left");
         let told = house.audit().await;
         let event = told.iter().find(|one| one.action == "organization.connection.relinked").unwrap();
@@ -1337,7 +1337,7 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
 async fn s1_r25_c02_of_another_provider_nobody_is_led_anywhere() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
-    assert!(comes(&house, "con@a.test").await);
+    assert!(comes(&house, "new@a.test").await);
     let old = house.connection("ca").await;
     assert_eq!(delete(&operator, PROVIDER).await.status, 204);
     // The same addresses, and another provider.
