@@ -1274,7 +1274,7 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
     for engine in ENGINES {
         let house = House::on(engine).await;
         let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
-        let owner = Api::with(&house, Some(access_token(&house, "ann@a.test", "org-a").await)).await;
+        access_token(&house, "ann@a.test", "org-a").await;
         assert!(comes(&house, "new@a.test").await);
         let (new, old) = (house.user("new@a.test").await, house.connection("ca").await);
         assert_eq!(delete(&operator, PROVIDER).await.status, 204);
@@ -1296,10 +1296,10 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         for (api, body, expected) in [
             (&key, body(&old, 2), refusal(403, "permission_missing")),
             (&others, body(&old, 2), refusal(404, "not_found")),
-            (&owner, body(&old, 1), refusal(412, "precondition_failed")),
-            (&owner, body(&foreign, 2), refusal(422, "invalid_value")),
-            (&owner, body("conn_x", 2), refusal(422, "invalid_value")),
-            (&owner, body(made["id"].as_str().unwrap(), 2), refusal(422, "invalid_value")),
+            (&operator, body(&old, 1), refusal(412, "precondition_failed")),
+            (&operator, body(&foreign, 2), refusal(422, "invalid_value")),
+            (&operator, body("conn_x", 2), refusal(422, "invalid_value")),
+            (&operator, body(made["id"].as_str().unwrap(), 2), refusal(422, "invalid_value")),
         ] {
             let before = house.before().await;
             let refused = api.post(&relink, body.clone()).await;
@@ -1315,11 +1315,11 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         );
         assert_eq!(house.execute(&copy).await, 1);
         let before = house.before().await;
-        assert_eq!(told(&owner.post(&relink, body(&old, 2)).await), refusal(409, "relink_conflict"));
+        assert_eq!(told(&operator.post(&relink, body(&old, 2)).await), refusal(409, "relink_conflict"));
         house.refused(&before, "relink_conflict").await;
         house.execute("DELETE FROM identities WHERE id = 'idn_00000000000000000000000007'").await;
 
-        let led = fine(owner.post(&relink, body(&old, 2)).await);
+        let led = fine(operator.post(&relink, body(&old, 2)).await);
         assert_eq!(led["identities"], json!(2));
         let users = house.count("users").await;
         for email in ["new@a.test", "ann@a.test"] {

@@ -290,7 +290,7 @@ async fn s1_p6_who_could_not_sign_in_does_not_succeed_in_a_trial() {
         let house = House::on(engine).await;
         let owner = Api::person(&house, "ann@a.test", "org-a").await;
         let ask = Application::rp1(&house).asks().with("login_hint", "con@a.test");
-        Person::new("con@a.test").follows(&ask).await.code();
+        Person::new("con@a.test").follows(&ask).await;
         let members = format!("/organizations/org-a/members/{}", house.user("con@a.test").await);
         let mut rounds = vec![
             // Their address is proved to be another account's.
