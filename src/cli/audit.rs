@@ -98,6 +98,9 @@ fn of_file(file: &Path, options: &Options, kept: &[String]) -> Result<ExitCode, 
         Ok(whole) => whole,
         Err(broken) => return Ok(failed(&format!("line {number}: {broken}"))),
     };
+    if whole.is_empty() {
+        return Ok(failed(&format!("line {number}: {}", Broken::Empty)));
+    }
     match keys {
         Some(keys) => {
             if let Err(told) = agrees(&verifier, &keys, kept) {
@@ -189,6 +192,13 @@ async fn of_database(broker: &Broker, options: &Options, kept: &[String]) -> Res
         }
         fine &= nothing_left_out(broker, &project).await?;
     }
+    fine &= all_begin(broker, &project, options.organization).await?;
+    if kept.is_empty() {
+        say!(
+            "who could write to the database and had its keys could have made all of it anew: only checkpoints \
+             that were kept elsewhere (--checkpoint FILE) would show that"
+        );
+    }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -241,15 +251,21 @@ async fn of_chain(
         after = last;
     }
     let mut before = i64::MAX;
+    let signed_to = audit_chains::signed_to(&mut &broker.db, chain).await?;
+    let mut newest = 0;
     loop {
         let signed = audit_chains::checkpoints(&mut &broker.db, chain, before, PAGE).await?;
         let Some(last) = signed.last() else { break };
         before = last.place;
+        newest = signed.iter().map(|one| one.place).fold(newest, i64::max);
         verifier.checkpoints.extend(signed.into_iter().map(|signed| signed.jws));
     }
     let found = verifier.whole().and_then(|whole| {
         if whole.head.place < head.place {
             return Err(Broken::CutOff(whole.head.place, head.place));
+        }
+        if newest < signed_to {
+            return Err(Broken::CheckpointGone(signed_to));
         }
         Ok(whole)
     });
@@ -259,9 +275,29 @@ async fn of_chain(
     }))
 }
 
+/// Whether the trail tells how every organization began: whatever else it has come to, somebody made it, and that was
+/// recorded. (The first project is made by the house itself, and nothing is recorded of it.)
+async fn all_begin(broker: &Broker, project: &Project, only: Option<OrganizationId>) -> Result<bool, Error> {
+    let mut fine = true;
+    let mut after = String::new();
+    loop {
+        let unheard = audit_chains::unheard_of(&mut &broker.db, project.id, &after, PAGE).await?;
+        let Some(last) = unheard.last() else { return Ok(fine) };
+        after = last.to_string();
+        for id in unheard.iter().filter(|id| only.is_none_or(|only| only == **id)) {
+            fine = false;
+            say!("{id}: its beginning is gone");
+        }
+    }
+}
+
 /// Whether every event that is old enough stands in a chain.
 async fn nothing_left_out(broker: &Broker, project: &Project) -> Result<bool, Error> {
-    let Some(to) = audit_chains::sealed_to(&mut &broker.db, project.id).await? else { return Ok(true) };
+    let Some(to) = audit_chains::sealed_to(&mut &broker.db, project.id).await? else {
+        let was_sealed = audit_chains::any_link(&mut &broker.db, project.id).await?;
+        say!("{}", if was_sealed { "how far sealing had come is gone" } else { "nothing is sealed yet" });
+        return Ok(!was_sealed);
+    };
     let begin = Moment::from_millis(i64::MIN);
     let left = audit_chains::left_out(&mut &broker.db, project.id, begin, &to, PAGE).await?;
     for event in &left {

@@ -37,12 +37,13 @@ pub fn is_text(text: &str, most: usize) -> bool {
     text.chars().count() <= most && !text.chars().any(bad)
 }
 
-/// An `https` address of at most 2048 visible ASCII characters, without user, password or fragment.
+/// An `https` address of at most 2048 visible ASCII characters, at a name and not at a number, without user, password or
+/// fragment (threats C27).
 pub fn is_https_url(text: &str) -> bool {
     let bare = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     text.len() <= 2_048
         && text.bytes().all(|byte| byte.is_ascii_graphic())
-        && Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host() && bare(&url))
+        && Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.domain().is_some() && bare(&url))
 }
 
 #[cfg(test)]
@@ -77,6 +78,9 @@ mod tests {
             "data:image/png;base64,AA",
             "https://u:p@a.test/",
             "https://a b/",
+            "https://192.0.2.1/logo.png",
+            "https://0x7f000001/",
+            "https://[2001:db8::1]/logo.png",
         ] {
             assert!(!is_https_url(bad), "{bad}");
         }

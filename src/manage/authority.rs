@@ -137,8 +137,9 @@ pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
 }
 
 /// THE ceiling (threats H01): nobody gives a role that may more than they may themselves, only an owner who has just
-/// signed in makes an owner, and a delegate gives none: it would outlive the delegation. `custom`: the permissions of the
-/// organization's further roles.
+/// signed in makes an owner, and a delegate gives none: it would outlive the delegation. What applications understand by a
+/// permission is theirs to say: whoever owns the organization gives every role of it, whatever that is worth in an
+/// application. `custom`: the permissions of the organization's further roles.
 pub fn may_grant(
     actor: &Standing,
     name: &str,
@@ -163,29 +164,53 @@ fn ceiling(
         return Err(Code::RoleUnknown);
     }
     match actor {
-        Standing::Operator(OperatorRole::System) => Ok(()),
-        Standing::Within { is_owner: true, .. } if name == role::OWNER => {
-            if is_fresh(actor, OWNERS_FRESH, now) { Ok(()) } else { Err(Code::ReauthenticationRequired) }
-        }
-        Standing::Within { granted, .. } if name != role::OWNER => {
+        Standing::Within { is_owner: true, .. } if name == role::OWNER => signed_in_just_now(actor, now),
+        Standing::Within { is_owner: true, .. } => {
             let gives = role::granted(&[name.to_owned()], custom);
-            if gives.is_subset(granted) { Ok(()) } else { Err(Code::RoleCeiling) }
+            may_contain(actor, gives.iter().filter(|one| Permission::from_word(one).is_some()))
         }
-        _ => Err(Code::RoleCeiling),
+        Standing::Within { .. } if name == role::OWNER => Err(Code::RoleCeiling),
+        _ => may_contain(actor, &role::granted(&[name.to_owned()], custom)),
     }
 }
 
-/// Whether somebody's membership is theirs to change: of who holds a role that they could not give, it is not. What is
-/// taken away outlives nothing, so that a delegate may.
+/// Whoever makes an owner, or takes that away, has just signed in.
+fn signed_in_just_now(actor: &Standing, now: Moment) -> Result<(), Code> {
+    if is_fresh(actor, OWNERS_FRESH, now) { Ok(()) } else { Err(Code::ReauthenticationRequired) }
+}
+
+/// Whether somebody may make a role of these permissions, or put them into one: of all that they hold themselves.
+pub fn may_contain<'p>(
+    actor: &Standing,
+    permissions: impl IntoIterator<Item = &'p String>,
+) -> Result<(), Code> {
+    let fine = match actor {
+        Standing::Operator(OperatorRole::System) => true,
+        Standing::Within { granted, .. } => permissions.into_iter().all(|one| granted.contains(one)),
+        _ => false,
+    };
+    if fine { Ok(()) } else { Err(Code::RoleCeiling) }
+}
+
+/// Whether somebody's membership is theirs to change or to end: nobody's who stands above them. What ranks people is
+/// what they may change here; what they may read, or do in an application, does not. What is taken away outlives nothing,
+/// so that a delegate may.
 pub fn may_touch(
     actor: &Standing,
     roles: &[String],
     custom: &BTreeMap<String, Vec<String>>,
     now: Moment,
 ) -> Result<(), Code> {
+    if roles.iter().any(|name| name == role::OWNER) {
+        match actor {
+            Standing::Within { is_owner: true, .. } => signed_in_just_now(actor, now)?,
+            Standing::Within { .. } => return Err(Code::RoleCeiling),
+            Standing::Operator(_) => {}
+        }
+    }
+    let changes = |word: &&String| Permission::from_word(word).is_some_and(|known| !known.only_reads());
     // A role that is no more gives nothing.
-    let known = roles.iter().filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
-    known.into_iter().try_for_each(|name| ceiling(actor, name, custom, now))
+    may_contain(actor, role::granted(roles, custom).iter().filter(changes))
 }
 
 fn operator(role: OperatorRole, need: Need) -> Verdict {
@@ -294,15 +319,22 @@ mod tests {
             Err(Code::RoleCeiling)
         );
         assert_eq!(may_touch(&somebody, &["admin".into(), "gone".into()], &custom, NOW), Ok(()));
+        assert_eq!(may_touch(&somebody, &["billing".into()], &custom, NOW), Ok(()), "that ranks nobody here");
+        let keeper = standing(&[Permission::MembersWrite], &[Permission::MembersWrite]);
+        assert_eq!(may_touch(&keeper, &["member".into(), "helper".into()], &custom, NOW), Ok(()));
+        assert_eq!(may_touch(&keeper, &["admin".into()], &custom, NOW), Err(Code::RoleCeiling));
+        assert_eq!(may_grant(&keeper, "member", &custom, NOW), Err(Code::RoleCeiling));
         if let Standing::Within { is_owner, .. } = &mut somebody {
             *is_owner = true;
         }
-        assert_eq!(told(&somebody), [None, None, None, above, None, unknown, unknown]);
+        assert_eq!(told(&somebody), [None, None, None, None, None, unknown, unknown]);
+        let unopened = ["invoices:read".to_owned()];
+        assert_eq!(may_contain(&somebody, &unopened), Err(Code::RoleCeiling), "but makes none of it");
         if let Standing::Within { proved_at, .. } = &mut somebody {
             *proved_at = Some(NOW.minus(OWNERS_FRESH + Duration::from_secs(1)));
         }
         let stale = Some(Code::ReauthenticationRequired);
-        assert_eq!(told(&somebody), [stale, None, None, above, None, unknown, unknown]);
+        assert_eq!(told(&somebody), [stale, None, None, None, None, unknown, unknown]);
         assert_eq!(
             may_touch(&somebody, &["owner".into()], &custom, NOW),
             Err(Code::ReauthenticationRequired)

@@ -25,6 +25,7 @@ use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Database, Lock, Tx};
 use crate::store::durable::organizations;
+use crate::store::ephemeral::Kind;
 use crate::web::holder::LookAgain;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -87,8 +88,20 @@ impl Wanted {
                 _ => Ok(()),
             },
             Verdict::Hidden => Err(Refused::hidden()),
+            Verdict::Refused(Code::PermissionMissing) => {
+                Err(Refused::new(Code::PermissionMissing, missing(self.need)))
+            }
             Verdict::Refused(code) => Err(Refused::new(code, code.title())),
         }
+    }
+}
+
+fn missing(need: Need) -> String {
+    match need {
+        Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
+            format!("this needs `{permission}`")
+        }
+        Need::Public | Need::Any | Need::Person => Code::PermissionMissing.title().to_owned(),
     }
 }
 
@@ -168,6 +181,21 @@ impl Desk {
     /// The organization of the path, for who only looks.
     pub fn organization(&self) -> Result<&Organization, Refused> {
         self.organization.as_ref().ok_or_else(Refused::hidden)
+    }
+
+    /// Counts an attempt, and refuses more of them than there may be within a time; with when that is over.
+    pub async fn at_most(
+        &self,
+        what: &str,
+        (most, within): (u64, Duration),
+        told: impl FnOnce() -> String,
+    ) -> Result<(), Refused> {
+        let ephemeral = &self.visitor.broker().ephemeral;
+        if ephemeral.count(Kind::RateCounter, what, within).await? <= most {
+            return Ok(());
+        }
+        let left = ephemeral.window_left(Kind::RateCounter, what).await?;
+        Err(Refused::limited(Code::RateLimited, told(), left))
     }
 
     /// The only way to write. In one transaction: an answer given under the same `Idempotency-Key` is given again;

@@ -18,6 +18,7 @@ macro_rules! codes {
         pub enum Code { $($code),+ }
 
         impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$code),+];
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$code => $word),+ }
             }
@@ -94,6 +95,7 @@ codes! {
     ConnectionExists = 409 "connection_exists" "There is a connection of this slug";
     ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
     ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
+    RelinkConflict = 409 "relink_conflict" "Somebody is known to the connection by the same name already";
     NoVersion = 409 "no_version" "There is no such version to make live";
     Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";
     Gone = 410 "gone" "The link has been used or taken back, or has run out";
@@ -122,6 +124,7 @@ codes! {
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
     DnsUnavailable = 503 "dns_unavailable" "Nobody can say now whether the proof is there";
@@ -146,6 +149,8 @@ pub struct Told {
     pub errors: Vec<Complaint>,
     /// Within how many seconds the person must have proved who they are (RFC 9470).
     pub max_age: Option<u64>,
+    /// After how many seconds it is worth another try (RFC 9110, section 10.2.3); absent: as every limit by the minute.
+    pub retry_after: Option<u64>,
     /// Further members of the problem (RFC 9457, section 3.2).
     pub more: Map<String, Value>,
 }
@@ -157,6 +162,7 @@ impl Refused {
             detail: detail.into(),
             errors: Vec::new(),
             max_age: None,
+            retry_after: None,
             more: Map::new(),
         }))
     }
@@ -164,6 +170,15 @@ impl Refused {
     /// With no more to be said than the code does.
     pub fn by(code: Code) -> Self {
         Self::new(code, code.title())
+    }
+
+    /// Too much within a time, which is over in `left`.
+    pub fn limited(code: Code, detail: impl Into<String>, left: Duration) -> Self {
+        let mut refused = Self::new(code, detail);
+        if let Self::Told(told) = &mut refused {
+            told.retry_after = Some(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+        }
+        refused
     }
 
     /// The same with a further member.
@@ -185,7 +200,11 @@ impl Refused {
         let (code, max_age) = (Code::ReauthenticationRequired, Some(within.as_secs()));
         let detail =
             format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
-        Self::Told(Box::new(Told { code, detail, errors: Vec::new(), max_age, more: Map::new() }))
+        let mut refused = Self::new(code, detail);
+        if let Self::Told(told) = &mut refused {
+            told.max_age = max_age;
+        }
+        refused
     }
 
     /// Why somebody may not give a role, or take it.
@@ -223,8 +242,11 @@ impl Refused {
             Place::Pointer(name) | Place::Parameter(name) => name,
         };
         let text = format!("{name}: {detail}");
-        let errors = vec![Complaint { place, detail }];
-        Self::Told(Box::new(Told { code, detail: text, errors, max_age: None, more: Map::new() }))
+        let mut refused = Self::new(code, text);
+        if let Self::Told(told) = &mut refused {
+            told.errors.push(Complaint { place, detail });
+        }
+        refused
     }
 
     /// The audit trail did not take an event: what it tells of is taken back (threats M08).
@@ -247,7 +269,8 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 14] = [
+const TAKEN: [(&str, Code); 15] = [
+    ("identities_connection_id_issuer_subject_key", Code::RelinkConflict),
     ("connections_primary_key", Code::Busy),
     ("connections_project_id_slug_key", Code::ConnectionExists),
     ("domains_organization_id_name_key", Code::DomainExists),

@@ -190,6 +190,10 @@ pub enum Broken {
     CutOff(i64, i64),
     #[error("the export goes on: append its next page")]
     Incomplete,
+    #[error("no event is here: this proves nothing")]
+    Empty,
+    #[error("the checkpoint at place {0} is gone")]
+    CheckpointGone(i64),
 }
 
 /// Reads a chain line by line.
@@ -213,6 +217,13 @@ pub struct Whole {
     pub head: Head,
     /// Events that nothing protects yet.
     pub unsealed: u64,
+}
+
+impl Whole {
+    /// Whether there was no event at all.
+    pub fn is_empty(&self) -> bool {
+        self.unsealed == 0 && self.head.place < self.first
+    }
 }
 
 impl Verifier {

@@ -160,6 +160,11 @@ impl Turn {
         Self { from: browser.id(), to: Id(i128::from_ne_bytes(random.bytes())) }
     }
 
+    /// Of a browser that had none, for what comes to no session.
+    pub fn of_nobody(random: &Random) -> Self {
+        Self { from: None, to: Id(i128::from_ne_bytes(random.bytes())) }
+    }
+
     /// Keeps it, in the transaction that makes the session.
     pub async fn keep(
         &self,

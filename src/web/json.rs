@@ -45,14 +45,27 @@ pub fn read<T: DeserializeOwned>(headers: &HeaderMap, kinds: &[&str], body: &[u8
 /// The members of an object, whatever they are.
 pub fn members(headers: &HeaderMap, kinds: &[&str], body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
-    if !kinds.iter().any(|kind| essence.eq_ignore_ascii_case(kind)) {
+    let mut parts = kind.unwrap_or_default().split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    if !kinds.iter().any(|kind| essence.eq_ignore_ascii_case(kind)) || !parts.all(is_utf8) {
         return Err(Unreadable::OtherType);
     }
     object(body).map_err(|error| match error {
         JsonError::Malformed => Unreadable::NotJson,
         JsonError::DuplicateMember => Unreadable::Twice,
     })
+}
+
+/// JSON is UTF-8 (RFC 8259, section 8.1); who says so needs not, and who says otherwise means another text than we read.
+/// Whatever else a type is said with means nothing.
+fn is_utf8(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim_end().eq_ignore_ascii_case("charset") => {
+            let value = value.trim().trim_matches('"');
+            value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")
+        }
+        _ => true,
+    }
 }
 
 /// What the members of an object mean.
@@ -194,5 +207,16 @@ mod tests {
             read::<Sample>(&HeaderMap::new(), &["application/json"], b"{}"),
             Err(Unreadable::OtherType)
         );
+        for (kind, fine) in [
+            ("application/json;charset=\"UTF-8\"", true),
+            ("application/json; profile=x", true),
+            ("application/json; charset=utf-16", false),
+            ("application/json; Charset = iso-8859-1", false),
+            ("application/json; charset=utf-8; charset=utf-16", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
+            let told = read::<Sample>(&headers, &["application/json"], br#"{"name":"x"}"#);
+            assert_eq!(told.is_ok(), fine, "{kind}");
+        }
     }
 }

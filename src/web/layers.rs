@@ -67,7 +67,7 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
         headers.entry(name).or_insert(value);
     }
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        // Every limit counts by the minute.
+        // Whoever counts by the hour or the day says so; everything else counts by the minute.
         response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("60"));
     }
     let headers = response.headers_mut();

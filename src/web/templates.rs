@@ -26,7 +26,8 @@ pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
     AcceptedPage, Choice, ChooserPage, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage,
-    MethodButton, OnwardPage, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search, SignOutPage,
+    MethodButton, OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
+    ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
     SignedOutPage, Told, TrialPage, TriedPage, WelcomePage,
 };
 

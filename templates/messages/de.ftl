@@ -320,3 +320,19 @@ error-invitation_void-next = Bitten Sie die Verwaltung der Organisation um eine 
 error-belongs_elsewhere-title = Sie gehören zu einer anderen Organisation
 error-belongs_elsewhere-text = Hier gehört ein Konto zu einer einzigen Organisation, und Ihres hat schon eine.
 error-belongs_elsewhere-next = Bitten Sie darum, eine andere Adresse von Ihnen einzuladen.
+
+## Die Verwaltungsschnittstelle, für Menschen
+reference-title = Die Verwaltungsschnittstelle
+reference-lead = Jede Operation, was sie nimmt und antwortet und weshalb sie abgelehnt werden kann. Gemacht aus dem Dokument, das Programme lesen.
+reference-document = Das Dokument (OpenAPI 3.1)
+reference-problems = Jeder Code einer Ablehnung
+reference-contents = Inhalt
+reference-parameters = Parameter
+reference-body = Rumpf
+reference-answers = Antworten
+reference-refusals = Ablehnungen
+reference-required = nötig
+reference-shapes = Formen
+problems-title = Codes von Ablehnungen
+problems-lead = Jede Ablehnung der Verwaltungsschnittstelle ist ein Problem (RFC 9457) mit einem dieser Codes, deren Bedeutung sich nie ändert.
+problems-back = Die Verwaltungsschnittstelle

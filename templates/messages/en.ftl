@@ -320,3 +320,19 @@ error-invitation_void-next = Ask an administrator of the organization for a new 
 error-belongs_elsewhere-title = You belong to another organization
 error-belongs_elsewhere-text = Here one account belongs to one organization, and yours has one already.
 error-belongs_elsewhere-next = Ask whoever invited you to invite another address of yours.
+
+## The administration API, for people
+reference-title = The administration API
+reference-lead = Every operation, what it takes and answers, and what it may be refused for. It is made of the document that programs read.
+reference-document = The document (OpenAPI 3.1)
+reference-problems = Every code of a refusal
+reference-contents = Contents
+reference-parameters = Parameters
+reference-body = Body
+reference-answers = Answers
+reference-refusals = Refusals
+reference-required = required
+reference-shapes = Shapes
+problems-title = Codes of refusals
+problems-lead = Every refusal of the administration API is a problem (RFC 9457) with one of these codes, which never change their meaning.
+problems-back = The administration API

@@ -309,6 +309,7 @@ impl Town {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
+            is_outlived: false,
             holder: Holder::Operator(OperatorRole::System),
         };
         let text = KeyText::new(&self.broker.random, key.id, true);

@@ -8,14 +8,19 @@ use super::refusal::Refusal;
 use super::{Stop, note};
 use crate::foundation::id::{ConnectionId, SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
-use crate::model::application::{Application, GrantType, OrganizationUsage};
+use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
+use crate::model::organization::Organization;
+use crate::model::project::Organizations;
 use crate::model::session::Session as StandingSession;
 use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::{params, scope};
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::organizations;
 use crate::store::durable::standing::{self, Standing};
 use crate::web::browser;
 use crate::web::reply::{self, Response};
@@ -207,13 +212,62 @@ pub async fn standing_session(
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
     let Some(standing) = standing::of(&mut &broker.db, project, id).await? else { return Ok(None) };
-    let Standing { session, user, connection, still_provided, .. } = standing;
-    // Whose organization was shut down since signs in anew (threats H03).
-    if !still_provided || !session.is_alive(broker.now()) || is_too_old(visitor, &session, asked.max_age) {
+    let Standing { session, user, connection, .. } = &standing;
+    if !session.is_alive(broker.now()) || is_too_old(visitor, session, asked.max_age) {
         return Ok(None);
     }
-    let fits = fits_connection(application, &connection, asked) && asked.is_for(&user);
+    let fits = fits_connection(application, connection, asked) && asked.is_for(user);
+    let fits = fits
+        && (standing.still_provided || is_good_elsewhere(visitor, application, &standing, asked).await?);
     Ok(fits.then_some(session.id))
+}
+
+/// Whose organization was shut down since signs in anew (threats H03). Not so who is a member of another one, where that
+/// is asked for, or where nobody could sign in to the first anyway: to them nothing has happened (S0-31).
+async fn is_good_elsewhere(
+    visitor: &Visitor,
+    application: &Application,
+    standing: &Standing,
+    asked: &Asked,
+) -> Result<bool, StoreError> {
+    let (broker, project) = (visitor.broker(), &visitor.project);
+    let Some(provider) = standing.provider.as_ref().filter(|one| one.deleted_at.is_none()) else {
+        return Ok(false);
+    };
+    let settings = &application.settings;
+    let chooses = settings.organization_usage != OrganizationUsage::Deny
+        && project.settings.organizations != Organizations::Off;
+    let asks = settings.organization_prompt != OrganizationPrompt::None;
+    let choices = match &asked.organization {
+        OrganizationAsked::Named(name) => {
+            match organizations::named(&mut &broker.db, project.id, name).await? {
+                Some(named) => choices::to(&mut &broker.db, &standing.user, named.id, broker.now())
+                    .await?
+                    .into_iter()
+                    .collect(),
+                None => Vec::new(),
+            }
+        }
+        OrganizationAsked::One => available(visitor, application, standing, provider).await?,
+        OrganizationAsked::Unsaid if asks => available(visitor, application, standing, provider).await?,
+        OrganizationAsked::Unsaid | OrganizationAsked::All => Vec::new(),
+    };
+    let elsewhere = |one: &Choice| one.delegation.is_none() && one.organization != provider.id;
+    Ok(chooses && choices.iter().any(elsewhere))
+}
+
+/// What they may choose among while the organization by which they came is shut.
+async fn available(
+    visitor: &Visitor,
+    application: &Application,
+    standing: &Standing,
+    provider: &Organization,
+) -> Result<Vec<Choice>, StoreError> {
+    let broker = visitor.broker();
+    if provider.is_active() {
+        return Ok(Vec::new());
+    }
+    choices::of(&mut &broker.db, application, &standing.user, broker.now()).await
 }
 
 fn is_too_old(visitor: &Visitor, session: &StandingSession, max_age: Option<u64>) -> bool {

@@ -25,7 +25,7 @@ use crate::join::invited::NotAccepted;
 use crate::join::{self, Joining};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
-use crate::model::domain::Domain;
+use crate::model::domain::{Domain, DomainState};
 use crate::model::identity::Identity;
 use crate::model::login::{Asked, Away, Login, Proof};
 use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatus};
@@ -153,9 +153,46 @@ pub async fn sign_in(
                 return Err(Refusal::EmailInUse.into());
             }
             Err(Undone::Store(error)) => return Err(error.into()),
+            Err(Undone::Rehearsed) => {}
         }
     }
     Err(Refusal::TooManyRequests.into())
+}
+
+/// Why somebody who is proved like this would not come in by a connection as it is given, be it a draft; nothing, if they
+/// would. A sign-in is made, up to its session, and taken back whole.
+pub async fn rehearsed(
+    broker: &Broker,
+    project: &Project,
+    request: RequestId,
+    (connection, proof): (&Connection, &Proof),
+) -> Result<Option<Refusal>, StoreError> {
+    let keep = Keep {
+        random: broker.random.clone(),
+        project: project.clone(),
+        actor: Actor::House,
+        request: Some(request),
+        now: broker.now(),
+    };
+    let turn = Turn::of_nobody(&broker.random);
+    let found = Found { proof: proof.clone(), standing: None, turn, silent: None, invitation: None };
+    let work = SignIn { keep, lifetime: Duration::ZERO, found };
+    let connection = connection.clone();
+    let outcome = broker
+        .db
+        .write(async move |tx| match work.rehearse(tx, &connection).await {
+            Ok(()) => Err::<(), _>(Undone::Rehearsed),
+            Err(why) => Err(why),
+        })
+        .await;
+    match outcome {
+        Ok(()) | Err(Undone::Rehearsed) => Ok(None),
+        Err(Undone::Refused(refusal)) => Ok(Some(refusal)),
+        Err(Undone::Store(StoreError::Unique { what })) if what.contains("email_claim") => {
+            Ok(Some(Refusal::EmailInUse))
+        }
+        Err(Undone::Store(error)) => Err(error),
+    }
 }
 
 /// Ids of assertions, among what is used once.
@@ -165,6 +202,8 @@ const ASSERTION: &str = "saml_assertion";
 enum Undone {
     Refused(Refusal),
     Store(StoreError),
+    /// Nothing speaks against it, but it was not meant.
+    Rehearsed,
 }
 
 impl From<StoreError> for Undone {
@@ -220,6 +259,27 @@ impl SignIn {
         }
         self.keep.record(tx, &event.subject(session)).await?;
         Ok(session)
+    }
+
+    /// As [`Self::run`], but for what is of the connection's state, of messages that come once, and of the switch that
+    /// leads a domain to the connection; and whether who comes in has still their place in its organization.
+    async fn rehearse(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
+        let domain = match (&self.found.proof.email, connection.organization_id) {
+            (Some(email), Some(organization)) => domains::by_name(tx, organization, email.domain()).await?,
+            _ => None,
+        };
+        let claimed = domain
+            .filter(|domain| domain.state == DomainState::Verified)
+            .map_or_else(Claimed::default, |domain| self.claimed(&domain));
+        let (user, _, _) = self.user(tx, connection, claimed).await?;
+        self.takes_no_address(tx, user, claimed).await?;
+        let Some(organization) = connection.organization_id else { return Ok(()) };
+        match memberships::find(tx, organization, user).await? {
+            Some(member) if member.status != MembershipStatus::Active => {
+                Err(Refusal::MembershipInactive.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The connection as it is now must be the one that the person was sent to (threats H04).
@@ -278,13 +338,7 @@ impl SignIn {
         match (email, connection.organization_id) {
             (Some(email), Some(_)) => {
                 let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
-                let domain = domain.ok_or(Refusal::EmailDomainNotAllowed)?;
-                let trusted = domain.trust_since.is_some() && self.found.proof.vouched;
-                // What the provider calls unproved is nobody's, and keeps it from nobody.
-                let auto_join = trusted && domain.auto_join_since.is_some();
-                let vouched = self.found.proof.vouched;
-                let (proved, unproved) = (vouched.then_some(domain.id), (!vouched).then_some(domain.id));
-                Ok(Claimed { domain: proved, unproved, trusted, auto_join })
+                Ok(self.claimed(&domain.ok_or(Refusal::EmailDomainNotAllowed)?))
             }
             (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
             (Some(email), None) => match domains::held(tx, self.keep.project.id, email.domain()).await? {
@@ -293,6 +347,15 @@ impl SignIn {
             },
             (None, None) => Ok(Claimed::default()),
         }
+    }
+
+    /// What the provider calls unproved is nobody's, and keeps it from nobody.
+    fn claimed(&self, domain: &Domain) -> Claimed {
+        let vouched = self.found.proof.vouched;
+        let trusted = domain.trust_since.is_some() && vouched;
+        let auto_join = trusted && domain.auto_join_since.is_some();
+        let (proved, unproved) = (vouched.then_some(domain.id), (!vouched).then_some(domain.id));
+        Claimed { domain: proved, unproved, trusted, auto_join }
     }
 
     /// Nor does anybody come under an address that is proved to be somebody else's, by saying that it is unproved

@@ -208,7 +208,9 @@ fn lets_in(choice: &Choice, session: &Session, project: &Project, facts: &Facts)
     let needs_mfa = choice.policy.wants_mfa_of(&choice.roles)
         || choice.delegation.as_ref().is_some_and(|delegated| delegated.settings.require_mfa);
     let multi_factor = !needs_mfa || session.assurance.is_multi_factor();
-    method && through && multi_factor && is_young_enough(&choice.policy, session, now)
+    let elsewhere = choice.delegation.is_none() && provider != Some(choice.organization);
+    let provided = facts.still_provided || elsewhere;
+    provided && method && through && multi_factor && is_young_enough(&choice.policy, session, now)
 }
 
 /// The same list for an application itself.
@@ -428,7 +430,7 @@ fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
     }
     let connection = facts.connection.as_ref().filter(|connection| connection.is_active());
     let connection = connection.ok_or(Refusal::ConnectionInactive)?;
-    refuse_unless(facts.still_provided, Refusal::ConnectionInactive)?;
+    refuse_unless(facts.still_provided || acts_elsewhere(facts), Refusal::ConnectionInactive)?;
     let application = facts.application.as_ref().map(|application| &application.settings);
     let offered = application.is_some_and(|settings| {
         settings.accepts_connection(connection.id, connection.organization_id.is_some())
@@ -451,6 +453,19 @@ fn sign_in_policy_is_met(facts: &Facts) -> Result<(), Refusal> {
             refuse_unless(own || !required, Refusal::SsoRequired)
         }
     }
+}
+
+/// Whoever shuts an organization down ends what is of it, of nobody else's (S0-31): who signed in by its connection goes
+/// on as a member of another one, and neither for it nor in its name, then or later.
+fn acts_elsewhere(facts: &Facts) -> bool {
+    let member = match facts.context {
+        Context::Member(organization) => Some(organization),
+        Context::Delegate { .. } | Context::Personal => None,
+    };
+    facts
+        .provider
+        .as_ref()
+        .is_some_and(|provider| provider.deleted_at.is_none() && member.is_some_and(|one| one != provider.id))
 }
 
 /// The way by which they came is on: for the project, for whoever provides it, and for whom they act. A delegate's is

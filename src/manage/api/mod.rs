@@ -3,6 +3,7 @@
 pub mod openapi;
 pub mod page;
 mod place;
+mod reference;
 pub mod route;
 pub mod routes;
 mod serve;
@@ -19,7 +20,10 @@ pub const BASE: &str = "/api/v1";
 
 /// All doors.
 pub fn doors() -> Router<Front> {
-    let document = Router::new().route(&format!("{BASE}/openapi.json"), get(openapi::document));
+    let document = Router::new()
+        .route(&format!("{BASE}/openapi.json"), get(openapi::document))
+        .route(&format!("{BASE}/docs"), get(reference::reference))
+        .route(&format!("{BASE}/problems"), get(reference::problems));
     ROUTES.iter().fold(document, |router, route| {
         let serve = route.serve;
         let filter = MethodFilter::try_from(route.method.clone());

@@ -93,6 +93,7 @@ pub fn of(issuer: &str) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Organizations run themselves. Every refusal is a problem (RFC 9457) with a stable `code`.",
         },
+        "externalDocs": { "description": "The same, for people.", "url": format!("{issuer}{BASE}/docs") },
         "servers": [{ "url": format!("{issuer}{BASE}") }],
         "security": [{ "operatorToken": [] }, { "organizationKey": [] }, { "accessToken": [] }],
         "paths": paths,

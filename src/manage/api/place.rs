@@ -40,6 +40,7 @@ impl Place {
             }
             At::Asked => place.asked(visitor, caller, asked).await?,
             At::AskedOrProjects => place.asked_or_projects(visitor, caller, asked).await?,
+            At::TrailAsked => place.trail_asked(visitor, caller, asked).await?,
             At::Thing(thing) => place.thing(visitor, thing).await?,
         }
         Ok(place)
@@ -85,6 +86,22 @@ impl Place {
         match asked.map(str::to_owned).or_else(|| caller.organization().map(|id| id.to_string())) {
             Some(named) => self.named_so(visitor, &named).await?,
             None => self.target = Target::Projects,
+        }
+        Ok(())
+    }
+
+    /// As [`Self::asked_or_projects`], of whatever was once an organization.
+    async fn trail_asked(
+        &mut self,
+        visitor: &Visitor,
+        caller: &Caller,
+        asked: Option<&str>,
+    ) -> Result<(), Refused> {
+        self.asked_or_projects(visitor, caller, asked).await?;
+        if let (Target::Unknown, Some(named), true) = (self.target, asked, caller.is_operator()) {
+            self.organization = of_any_status(visitor, named).await?;
+            self.target =
+                self.organization.as_ref().map_or(Target::Unknown, |found| Target::Organization(found.id));
         }
         Ok(())
     }

@@ -33,6 +33,9 @@ pub enum At {
     /// The organization that query or body name, or the caller's own; if there is none, what is the project's own, which
     /// is the operator's.
     AskedOrProjects,
+    /// The same; for the operator, one that is deleted, or purged, is found, too: its trail outlives it (model.md, tension
+    /// 12).
+    TrailAsked,
     /// A thing with an id of its own in the path.
     Thing(Thing),
 }

@@ -3,7 +3,7 @@
 use super::route::Route;
 use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
-use crate::manage::connections::{api as connections, sso_provider};
+use crate::manage::connections::{api as connections, relink, sso_provider};
 use crate::manage::delegations::api as delegations;
 use crate::manage::domains::api as domains;
 use crate::manage::health::api as health;
@@ -138,6 +138,8 @@ pub const ROUTES: &[Route] = &[
     Route::of::<sso_provider::Read>(),
     Route::of::<sso_provider::Put>(),
     Route::of::<sso_provider::Delete>(),
+    Route::of::<relink::Plan>(),
+    Route::of::<relink::Relink>(),
     // why a login goes where it goes
     Route::of::<routing::Explain>(),
 ];

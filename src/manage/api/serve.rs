@@ -286,10 +286,10 @@ fn plain(status: u16, kind: &'static str, body: Bytes) -> Response {
 }
 
 fn plain_told(code: Code, detail: String) -> Told {
-    Told { code, detail, errors: Vec::new(), max_age: None, more: serde_json::Map::new() }
+    Told { code, detail, errors: Vec::new(), max_age: None, retry_after: None, more: serde_json::Map::new() }
 }
 
-async fn shown(visitor: &Visitor, refused: Refused) -> Response {
+pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let told = match refused {
         Refused::Told(told) => *told,
         Refused::Conflict => plain_told(Code::Busy, Code::Busy.title().into()),
@@ -299,7 +299,7 @@ async fn shown(visitor: &Visitor, refused: Refused) -> Response {
             plain_told(Code::ServerError, detail)
         }
     };
-    let Told { code, detail, errors, max_age, more } = told;
+    let Told { code, detail, errors, max_age, retry_after, more } = told;
     names::api_refused(code.word());
     let problem = Problem {
         kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
@@ -313,6 +313,9 @@ async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = plain(code.status(), "application/problem+json", body.into());
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     let challenge = match max_age {
         // RFC 9470, section 3.
         Some(age) => Some(format!(

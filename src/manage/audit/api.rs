@@ -65,7 +65,7 @@ impl Operation for List {
     const NAME: &'static str = "list_audit_events";
     const SUMMARY: &'static str = "What was recorded, newest first.";
     const NEED: Need = Need::Permitted(Permission::AuditRead);
-    const AT: At = At::AskedOrProjects;
+    const AT: At = At::TrailAsked;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
     type Query = ListQuery;
@@ -174,7 +174,7 @@ impl Operation for Export {
     const SUMMARY: &'static str =
         "The chain of what was recorded, oldest first, as JSON Lines for `behalf audit verify`.";
     const NEED: Need = Need::Permitted(Permission::AuditRead);
-    const AT: At = At::AskedOrProjects;
+    const AT: At = At::TrailAsked;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
     const KIND: &'static str = "application/x-ndjson";
@@ -230,7 +230,7 @@ impl Operation for Checkpoints {
     const SUMMARY: &'static str =
         "What the chain was, day by day, signed; newest first. Keep them elsewhere.";
     const NEED: Need = Need::Permitted(Permission::AuditRead);
-    const AT: At = At::AskedOrProjects;
+    const AT: At = At::TrailAsked;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
     type Query = CheckpointsQuery;

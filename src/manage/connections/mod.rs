@@ -6,6 +6,7 @@ mod body;
 mod checked;
 pub mod presets;
 mod relied_on;
+pub mod relink;
 pub mod sso_provider;
 mod stated;
 mod tested;

@@ -118,7 +118,7 @@ impl Operation for Delete {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = PATH;
     const NAME: &'static str = "delete_sso_provider";
-    const SUMMARY: &'static str = "Disables the primary connection; who came by it stays known.";
+    const SUMMARY: &'static str = "Disables the primary connection; who came by it stays known, and may be led to another one of the same provider (`/connections/{connection_id}/relink`).";
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];

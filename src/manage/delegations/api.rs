@@ -19,7 +19,6 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::delegation::{Delegation, Side};
 use crate::model::permission::Permission;
 use crate::store::durable::delegations;
-use crate::store::ephemeral::Kind;
 
 const READ: Need = Need::Permitted(Permission::DelegationsRead);
 const WRITE: Need = Need::Permitted(Permission::DelegationsWrite);
@@ -110,9 +109,7 @@ impl Operation for Propose {
         let wanted = body.0.checked(is_own)?;
         let id = own.id;
         let count = format!("api delegations {id}");
-        if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &count, HOUR).await? > PROPOSALS {
-            return Err(Refused::new(Code::RateLimited, "wait an hour"));
-        }
+        desk.at_most(&count, (PROPOSALS, HOUR), || format!("{PROPOSALS} proposals an hour")).await?;
         desk.change(async move |change| {
             let made = propose(change, id, &wanted).await?;
             let location = format!("{BASE}/delegations/{}", made.id);

@@ -20,7 +20,6 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::permission::Permission;
 use crate::store::durable::domains;
-use crate::store::ephemeral::Kind;
 
 /// How often an organization may have somebody look, in a minute.
 const LOOKS: u64 = 10;
@@ -217,10 +216,7 @@ impl Operation for Confirm {
 
 async fn limit(desk: &Desk, domain: &Domain) -> Result<(), Refused> {
     let what = format!("domain confirm {}", domain.organization_id);
-    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, MINUTE).await? > LOOKS {
-        return Err(Refused::new(Code::RateLimited, "wait a minute"));
-    }
-    Ok(())
+    desk.at_most(&what, (LOOKS, MINUTE), || "wait a minute".into()).await
 }
 
 /// Whoever has become verified while we looked is; any other claim that has become another one is to be proved anew.

@@ -24,7 +24,6 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::invitation::{Invitation, Inviter, State};
 use crate::model::permission::Permission;
 use crate::store::durable::{invitations, organizations};
-use crate::store::ephemeral::Kind;
 
 const READ: Need = Need::Permitted(Permission::InvitationsRead);
 const WRITE: Need = Need::Permitted(Permission::InvitationsWrite);
@@ -116,9 +115,7 @@ const REFUSES: &[Code] = &[
 async fn limit(desk: &Desk, organization: OrganizationId, many: usize) -> Result<(), Refused> {
     let what = format!("invitations {organization}");
     for _ in 0..many {
-        if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, DAY).await? > A_DAY {
-            return Err(Refused::new(Code::RateLimited, format!("{A_DAY} invitations a day")));
-        }
+        desk.at_most(&what, (A_DAY, DAY), || format!("{A_DAY} invitations a day")).await?;
     }
     Ok(())
 }
@@ -130,10 +127,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Counts the mails to a mailbox, under whichever of its names.
 async fn limit_mails(desk: &Desk, to: &Email) -> Result<(), Refused> {
     let what = format!("mails {} {}", desk.project().id, to.mailbox());
-    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, HOUR).await? > AN_HOUR {
-        return Err(Refused::new(Code::RateLimited, format!("{AN_HOUR} mails an hour to one mailbox")));
-    }
-    Ok(())
+    desk.at_most(&what, (AN_HOUR, HOUR), || format!("{AN_HOUR} mails an hour to one mailbox")).await
 }
 
 /// Whether the house sends mails.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::body::{CreateApiKey, PatchApiKey, RotateApiKey};
 use super::view::{ApiKeyMade, ApiKeyView, tag};
 use super::{create, revoke, rotate, update};
+use crate::foundation::clock::Moment;
 use crate::foundation::id::ApiKeyId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
@@ -65,7 +66,10 @@ impl Operation for List {
         let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
         let found = api_keys::page(&mut desk.db(), desk.project().id, of, &after, limit + 1).await?;
         let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
-        Answer::new(200, &Page { items: found.iter().map(ApiKeyView::of).collect(), next_cursor })
+        Answer::new(
+            200,
+            &Page { items: found.iter().map(|key| ApiKeyView::of(key, desk.now)).collect(), next_cursor },
+        )
     }
 }
 
@@ -96,14 +100,14 @@ impl Operation for Create {
         desk.change(async move |change| {
             let (key, text) = create(change, of, &wanted).await?;
             let location = format!("{BASE}/api-keys/{}", key.id);
-            Ok(Answer::new(201, &ApiKeyMade::of(&key, &text, None))?.location(location))
+            Ok(Answer::new(201, &ApiKeyMade::of((&key, change.keep.now), &text, None))?.location(location))
         })
         .await
     }
 }
 
-fn answered(key: &ApiKey) -> Result<Answer<ApiKeyView>, Refused> {
-    Ok(Answer::new(200, &ApiKeyView::of(key))?.etag(tag(key)))
+fn answered(key: &ApiKey, now: Moment) -> Result<Answer<ApiKeyView>, Refused> {
+    Ok(Answer::new(200, &ApiKeyView::of(key, now))?.etag(tag(key)))
 }
 
 /// `GET /api-keys/{api_key_id}`
@@ -126,7 +130,7 @@ impl Operation for Read {
         let id = desk.params.id("api_key_id")?;
         let found = api_keys::by_id(&mut desk.db(), desk.project().id, id, desk.now).await?;
         let (key, _) = found.ok_or_else(Refused::hidden)?;
-        answered(&key)
+        answered(&key, desk.now)
     }
 }
 
@@ -152,7 +156,7 @@ impl Operation for Patch {
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ApiKeyId = desk.params.id("api_key_id")?;
         let wanted = body.0.checked()?;
-        desk.change(async move |change| answered(&update(change, id, &wanted).await?)).await
+        desk.change(async move |change| answered(&update(change, id, &wanted).await?, change.keep.now)).await
     }
 }
 
@@ -189,12 +193,12 @@ impl Operation for Rotate {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/api-keys/{api_key_id}/rotate";
     const NAME: &'static str = "rotate_api_key";
-    const SUMMARY: &'static str =
-        "Gives the key a new secret and shows it once; the one before works for a while.";
+    const SUMMARY: &'static str = "Gives the key a new secret and shows it once; the one before works for a while, and earlier ones as promised.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::ApiKey);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::RoleCeiling, Code::ApiKeyEnded];
+    const CODES: &'static [Code] =
+        &[Code::InvalidValue, Code::RoleCeiling, Code::ApiKeyEnded, Code::LimitReached];
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<RotateApiKey>;
@@ -205,7 +209,7 @@ impl Operation for Rotate {
         let overlap = body.0.checked()?;
         desk.change(async move |change| {
             let (key, text, until) = rotate(change, id, overlap).await?;
-            Answer::new(200, &ApiKeyMade::of(&key, &text, Some(until)))
+            Answer::new(200, &ApiKeyMade::of((&key, change.keep.now), &text, Some(until)))
         })
         .await
     }

@@ -62,7 +62,7 @@ pub struct PatchApiKey {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateApiKey {
-    /// For how many seconds the old secret goes on working; absent: a day.
+    /// For how many seconds the old secret goes on working; absent: a day. 0 ends every earlier one at once.
     #[schemars(range(min = 0, max = LONGEST_OVERLAP))]
     pub overlap: Option<u64>,
 }

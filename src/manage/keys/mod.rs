@@ -45,6 +45,7 @@ async fn create(
         created_at: keep.now,
         revoked_at: None,
         last_used_at: None,
+        is_outlived: false,
     };
     let text = KeyText::new(&keep.random, key.id, organization.is_none());
     api_keys::insert(change.tx, &key, text.secret.digest()).await?;
@@ -87,19 +88,23 @@ fn ends(
 
 /// A key as it is in this transaction; what has ended does not come back.
 async fn alive(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<ApiKey, Refused> {
-    let key = locked(change, id).await?;
-    if key.is_alive(change.keep.now) {
-        Ok(key)
-    } else {
-        Err(Refused::new(Code::ApiKeyEnded, "make another one"))
+    let (key, _) = locked(change, id).await?;
+    match key.is_alive(change.keep.now) {
+        true if key.is_outlived => {
+            let detail = "it ended when its organization was deactivated: make another one";
+            Err(Refused::new(Code::ApiKeyEnded, detail))
+        }
+        true => Ok(key),
+        false => Err(Refused::new(Code::ApiKeyEnded, "make another one")),
     }
 }
 
-async fn locked(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<ApiKey, Refused> {
+/// With how many of its secrets work.
+async fn locked(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<(ApiKey, usize), Refused> {
     change.tx.lock(crate::store::durable::engine::Lock::Exclusive, "api_keys", &id.to_string()).await?;
     let (project, now) = (change.keep.project.id, change.keep.now);
     let found = api_keys::by_id(change.tx, project, id, now).await?;
-    found.map(|(key, _)| key).ok_or_else(Refused::hidden)
+    found.map(|(key, digests)| (key, digests.len())).ok_or_else(Refused::hidden)
 }
 
 /// Changes name, networks or end; wider networks and a later end are handed out like a new key.
@@ -128,7 +133,10 @@ async fn update(change: &mut Change<'_, '_>, id: ApiKeyId, wanted: &Changed) -> 
     Ok(after)
 }
 
-/// Gives the key a new secret; the one before goes on working for a while.
+/// Secrets of a key that work at a time.
+const MOST_SECRETS: usize = 5;
+
+/// Gives the key a new secret; the one before goes on working for a while, and so do earlier ones as they were promised.
 async fn rotate(
     change: &mut Change<'_, '_>,
     id: ApiKeyId,
@@ -136,6 +144,10 @@ async fn rotate(
 ) -> Result<(ApiKey, Secret, Moment), Refused> {
     let key = alive(change, id).await?;
     may_hand_out(change, &key.holder)?;
+    if !overlap.is_zero() && locked(change, id).await?.1 >= MOST_SECRETS {
+        let detail = format!("{MOST_SECRETS} secrets of it work: an overlap of 0 ends them");
+        return Err(Refused::new(Code::LimitReached, detail));
+    }
     let keep = change.keep;
     let until = keep.now.plus(overlap);
     let text = KeyText::new(&keep.random, key.id, organization(&key).is_none());
@@ -147,7 +159,7 @@ async fn rotate(
 
 /// Ends a key, at once and for good. Once more is as good.
 async fn revoke(change: &mut Change<'_, '_>, id: ApiKeyId) -> Result<(), Refused> {
-    let key = locked(change, id).await?;
+    let (key, _) = locked(change, id).await?;
     change.matches(&view::tag(&key))?;
     if api_keys::revoke(change.tx, id, change.keep.now).await? {
         let told = event(change, &key, "api_key.revoked");

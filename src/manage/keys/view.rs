@@ -30,6 +30,9 @@ pub struct ApiKeyView {
     pub expires_at: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     pub revoked_at: Option<String>,
+    /// What ended it; `organization`: that it was deactivated, or deleted, after the key was made.
+    #[schemars(with = "Option<String>", extend("enum" = ["revocation", "expiry", "organization", null]))]
+    pub ended_by: Option<&'static str>,
     /// To the hour.
     #[schemars(extend("format" = "date-time"))]
     pub last_used_at: Option<String>,
@@ -41,20 +44,20 @@ pub struct ApiKeyMade {
     /// What callers send as `Authorization: Bearer …`.
     pub key: String,
     pub api_key: ApiKeyView,
-    /// Until when the secret before works.
+    /// Until when the secret before works; earlier ones work as long as was said of them.
     #[schemars(extend("format" = "date-time"))]
     pub old_until: Option<String>,
 }
 
 impl ApiKeyMade {
-    pub fn of(key: &ApiKey, text: &Secret, old_until: Option<Moment>) -> Self {
+    pub fn of((key, now): (&ApiKey, Moment), text: &Secret, old_until: Option<Moment>) -> Self {
         let old_until = old_until.map(Moment::rfc3339);
-        Self { key: text.expose().to_owned(), api_key: ApiKeyView::of(key), old_until }
+        Self { key: text.expose().to_owned(), api_key: ApiKeyView::of(key, now), old_until }
     }
 }
 
 impl ApiKeyView {
-    pub fn of(key: &ApiKey) -> Self {
+    pub fn of(key: &ApiKey, now: Moment) -> Self {
         let (organization, permissions, role) = match &key.holder {
             Holder::Operator(role) => (None, None, Some(role.word())),
             Holder::Organization(id, permissions) => (Some(id.to_string()), Some(permissions.clone()), None),
@@ -70,14 +73,24 @@ impl ApiKeyView {
             created_at: key.created_at.rfc3339(),
             expires_at: key.expires_at.map(Moment::rfc3339),
             revoked_at: key.revoked_at.map(Moment::rfc3339),
+            ended_by: ended_by(key, now),
             last_used_at: key.last_used_at.map(Moment::rfc3339),
         }
     }
 }
 
+fn ended_by(key: &ApiKey, now: Moment) -> Option<&'static str> {
+    match key {
+        ApiKey { revoked_at: Some(_), .. } => Some("revocation"),
+        ApiKey { is_outlived: true, .. } => Some("organization"),
+        key if !key.is_alive(now) => Some("expiry"),
+        _ => None,
+    }
+}
+
 /// What the audit trail tells of one.
 pub fn facts(key: &ApiKey) -> Value {
-    let view = ApiKeyView::of(key);
+    let view = ApiKeyView::of(key, key.created_at);
     json!({
         "name": view.name,
         "permissions": view.permissions,
@@ -87,7 +100,7 @@ pub fn facts(key: &ApiKey) -> Value {
     })
 }
 
-/// Not of when it was used, which moves by itself.
+/// Not of when it was used or ends, which move by themselves.
 pub fn tag(key: &ApiKey) -> String {
-    etag(&ApiKeyView { last_used_at: None, ..ApiKeyView::of(key) })
+    etag(&ApiKeyView { last_used_at: None, ended_by: None, ..ApiKeyView::of(key, key.created_at) })
 }

@@ -22,7 +22,6 @@ use crate::model::permission::Permission;
 use crate::protocol::problem::Place;
 use crate::store::durable::organizations::{self, Listing, Visible};
 use crate::store::durable::{memberships, projects};
-use crate::store::ephemeral::Kind;
 
 /// `GET /organizations` (S1-R01, S0-12)
 pub struct List;
@@ -183,10 +182,7 @@ async fn of_person(desk: &Desk, user: UserId, operators: Option<&'static str>) -
         return Err(Refused::new(Code::OperatorRequired, OPERATORS));
     }
     let what = format!("organizations of {user}");
-    if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &what, DAY).await? > A_DAY {
-        return Err(Refused::new(Code::RateLimited, format!("{A_DAY} organizations a day")));
-    }
-    Ok(())
+    desk.at_most(&what, (A_DAY, DAY), || format!("{A_DAY} organizations a day")).await
 }
 
 const OPERATORS: &str = "people make no organizations in this project";
@@ -246,6 +242,7 @@ impl Operation for Replace {
     const STATUS: &'static [u16] = &[200, 201];
     const CODES: &'static [Code] = &[
         Code::SlugTaken,
+        Code::TooManyRenames,
         Code::PreconditionFailed,
         Code::InvalidValue,
         Code::OperatorRequired,
@@ -296,8 +293,13 @@ impl Operation for Patch {
     const NEED: Need = Need::Permitted(Permission::OrganizationWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::SlugTaken, Code::PreconditionFailed, Code::InvalidValue, Code::OperatorRequired];
+    const CODES: &'static [Code] = &[
+        Code::SlugTaken,
+        Code::TooManyRenames,
+        Code::PreconditionFailed,
+        Code::InvalidValue,
+        Code::OperatorRequired,
+    ];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = MergePatch<PatchOrganization>;

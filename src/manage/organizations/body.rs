@@ -1,5 +1,7 @@
 //! What is said of an organization in a body, and the rules of it.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
@@ -197,9 +199,18 @@ fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option
     }
 }
 
+/// In the order in which they came.
+fn each_once(names: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+}
+
 impl Wanted {
     /// The rules of what may be said of an organization, whoever says it.
-    pub fn obeys_rules(self) -> Result<Self, Refused> {
+    pub fn obeys_rules(mut self) -> Result<Self, Refused> {
+        if let Some(Some(names)) = &mut self.functional_roles {
+            each_once(names);
+        }
         let line = |text: Option<&String>, most| text.is_none_or(|text| is_line(text, most));
         let text = |text: Option<&String>, most| text.is_none_or(|text| is_text(text, most));
         let kind = self.kind.as_ref().and_then(Option::as_ref);
@@ -230,7 +241,8 @@ impl Wanted {
             (
                 logo.is_none_or(|logo| is_https_url(logo)),
                 "/logo_uri",
-                "must be an https address of at most 2048 characters, without user, password and fragment"
+                "must be an https address of at most 2048 characters, with a host that has a name, \
+                 without user, password and fragment"
                     .to_owned(),
             ),
             (functions <= MOST_FUNCTIONS, "/functional_roles", format!("must be at most {MOST_FUNCTIONS}")),

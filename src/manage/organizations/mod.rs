@@ -6,8 +6,11 @@ mod lifecycle;
 mod owner;
 mod view;
 
+use std::time::Duration;
+
 use serde_json::json;
 
+use super::authority::Standing;
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit::{self, Keep};
@@ -15,10 +18,12 @@ use crate::foundation::id::OrganizationId;
 use crate::model::organization::{Organization, Policy, slug_of};
 use crate::model::role;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::organizations;
+use crate::store::durable::{audit_events, organizations};
 
 pub use owner::Owner;
 pub use view::OrganizationView;
+
+const RENAMED: &str = "organization.renamed";
 
 /// What is wanted of an organization. What is absent stays as it is; an inner `None` clears.
 #[derive(Clone, Debug, Default)]
@@ -136,10 +141,11 @@ async fn update(
     }
     if after.slug != before.slug {
         refuse_taken(change, &after.slug, before.id).await?;
+        refuse_restless(change, before.id).await?;
     }
     after.updated_at = change.keep.now;
     organizations::update(change.tx, &after).await?;
-    let action = if after.slug == before.slug { "organization.updated" } else { "organization.renamed" };
+    let action = if after.slug == before.slug { "organization.updated" } else { RENAMED };
     let (was, is) = audit::differing(&json!(view::facts(before)), &json!(view::facts(&after)));
     let event = change.keep.event(action, before.id).subject(before.id).changing(Some(was), Some(is));
     change.record(&event).await?;
@@ -152,6 +158,27 @@ async fn refuse_taken(change: &mut Change<'_, '_>, slug: &str, id: OrganizationI
         Some(holder) if holder != id => {
             let detail = format!("the slug {slug} has belonged to another organization");
             Err(Refused::new(Code::SlugTaken, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Slugs that an organization gets in a day. Each is nobody else's for ever: tokens may name it as soon as it is given.
+const SLUGS_A_DAY: u32 = 5;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The operator names as it likes.
+async fn refuse_restless(change: &mut Change<'_, '_>, id: OrganizationId) -> Result<(), Refused> {
+    if matches!(change.standing, Standing::Operator(_)) {
+        return Ok(());
+    }
+    let (project, now) = (change.keep.project.id, change.keep.now);
+    let since = now.minus(DAY);
+    let times = audit_events::times(change.tx, project, (id, RENAMED), since, SLUGS_A_DAY).await?;
+    match times.last() {
+        Some(first) if times.len() >= SLUGS_A_DAY as usize => {
+            let left = first.plus(DAY).since(now);
+            Err(Refused::limited(Code::TooManyRenames, format!("{SLUGS_A_DAY} slugs a day"), left))
         }
         _ => Ok(()),
     }

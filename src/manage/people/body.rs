@@ -40,6 +40,10 @@ impl AskedRoles {
 /// Who is to be a member: one of `user_id` and `email`, and one of `role` and `roles`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("allOf" = [
+    {"oneOf": [{"required": ["user_id"]}, {"required": ["email"]}]},
+    {"oneOf": [{"required": ["role"]}, {"required": ["roles"]}]},
+]))]
 pub struct AddMember {
     pub user_id: Option<String>,
     /// An address that the organization's own verified domain has proved for somebody.
@@ -87,6 +91,7 @@ pub fn kind_of(kind: MembershipKind, any_kind: bool) -> Result<MembershipKind, R
 /// Other roles: one of the two.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["role"]}, {"required": ["roles"]}]))]
 pub struct GiveRole {
     pub role: Option<String>,
     #[schemars(extend("minItems" = 1, "maxItems" = MOST_ROLES))]

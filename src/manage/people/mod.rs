@@ -88,7 +88,7 @@ async fn touchable(
 ) -> Result<Membership, Refused> {
     let before = present(change, organization, user).await?;
     let custom = custom(change, organization).await?;
-    let told = |code: Code| Refused::ceiling(code, "they have a role that you could not give");
+    let told = |code: Code| Refused::ceiling(code, "they may change more here than you may");
     may_touch(&change.standing, &before.roles, &custom, change.keep.now).map_err(told)?;
     Ok(before)
 }
@@ -198,7 +198,7 @@ async fn found(
     }
 }
 
-/// Gives other roles (S1-R09).
+/// Gives other roles (S1-R09): what they have already is not given.
 pub async fn give_roles(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
@@ -206,7 +206,9 @@ pub async fn give_roles(
     wanted: &[String],
 ) -> Result<Member, Refused> {
     let before = touchable(change, organization, user).await?;
-    refuse_roles(change, organization, wanted).await?;
+    let kept = known(change, organization, &before).await?;
+    let given: Vec<_> = wanted.iter().filter(|name| !kept.contains(name)).cloned().collect();
+    refuse_roles(change, organization, &given).await?;
     change.matches(&view::tag_of(&before))?;
     let after = Membership { roles: wanted.to_vec(), ..before.clone() };
     put(change, "organization.member.role_changed", &before, &after).await?;
@@ -335,16 +337,30 @@ async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId) -> 
 /// Lets a user sign in nowhere any more.
 async fn disable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
     owners::disable(change.tx, change.keep, user).await?;
-    record_user(change, "user.disabled", user).await
+    record_user(change, "user.disabled", user, true).await
 }
 
 async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
     users::disable(change.tx, user, None, change.keep.now).await?;
-    record_user(change, "user.enabled", user).await
+    record_user(change, "user.enabled", user, false).await
 }
 
-async fn record_user(change: &mut Change<'_, '_>, action: &'static str, user: UserId) -> Result<(), Refused> {
-    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed);
-    let event = event.actor(change.keep.actor).request(change.keep.request).subject(user);
-    change.record(&event).await
+/// In the project's trail, and in that of every organization that loses a member by it, or has one again.
+async fn record_user(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    user: UserId,
+    disabled: bool,
+) -> Result<(), Refused> {
+    let view = |disabled: bool| Some(json!({ "disabled": disabled }));
+    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
+        .actor(change.keep.actor)
+        .request(change.keep.request)
+        .subject(user)
+        .changing(view(!disabled), view(disabled));
+    change.record(&event).await?;
+    for organization in memberships::places_of(change.tx, user).await? {
+        change.record(&event.clone().organization(Some(organization))).await?;
+    }
+    Ok(())
 }

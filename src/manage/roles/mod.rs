@@ -5,11 +5,11 @@ pub mod api;
 mod body;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::authority::may_grant;
+use super::authority::may_contain;
 use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
@@ -41,7 +41,7 @@ pub async fn create(
         return Err(Refused::new(Code::RoleExists, "every organization has a role of this name"));
     }
     refuse_disabled(change, organization).await?;
-    refuse_above(change, &wanted.name, &wanted.permissions)?;
+    refuse_above(change, &wanted.permissions)?;
     let (keep, project) = (change.keep, change.keep.project.id);
     let known = roles::own(change.tx, project, organization).await?;
     if known.contains_key(&wanted.name) {
@@ -84,7 +84,7 @@ pub async fn update(
     refuse_disabled(change, before.organization).await?;
     let known: BTreeSet<_> = before.permissions.iter().collect();
     let added: Vec<_> = after.permissions.iter().filter(|one| !known.contains(one)).cloned().collect();
-    refuse_above(change, &before.name, &added)?;
+    refuse_above(change, &added)?;
     after.updated_at = change.keep.now;
     roles::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
@@ -128,10 +128,8 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
 }
 
 /// Nobody puts more into a role than they may themselves (threats H01).
-fn refuse_above(change: &Change<'_, '_>, name: &str, permissions: &[String]) -> Result<(), Refused> {
-    let custom = BTreeMap::from([(name.to_owned(), permissions.to_vec())]);
-    may_grant(&change.standing, name, &custom, change.keep.now)
-        .map_err(|code| Refused::new(code, code.title()))
+fn refuse_above(change: &Change<'_, '_>, permissions: &[String]) -> Result<(), Refused> {
+    may_contain(&change.standing, permissions).map_err(|code| Refused::new(code, code.title()))
 }
 
 /// Project and organization must both want roles of an organization's own (S3-29).

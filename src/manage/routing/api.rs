@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::view::{ExplanationView, Seen};
-use super::{claim, found};
+use super::{as_seen, claim, found};
 use crate::manage::api::route::{At, Json, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -15,7 +15,6 @@ use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::model::routing::Question;
 use crate::store::durable::{applications, routing};
-use crate::store::ephemeral::Kind;
 
 /// Questions of one caller in a minute: nobody asks after the domains of others at length.
 const QUESTIONS: u64 = 60;
@@ -61,19 +60,18 @@ impl Operation for Explain {
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let count = format!("api explains {}", desk.caller.name());
-        if desk.visitor.broker().ephemeral.count(Kind::RateCounter, &count, MINUTE).await? > QUESTIONS {
-            return Err(Refused::new(Code::RateLimited, "wait a minute"));
-        }
+        desk.at_most(&count, (QUESTIONS, MINUTE), || "wait a minute".into()).await?;
         let asked = body.0;
         let question = question(&asked)?;
         let (db, project) = (&mut desk.db(), desk.project().id);
+        let own = desk.organization.as_ref().map(|found| found.id);
+        let question = as_seen(db, project, question, own).await?;
         let application = applications::by_client_id(db, project, &asked.client_id).await?;
         let application = application
             .filter(|application| application.disabled_at.is_none())
             .ok_or_else(|| Refused::value("/client_id", "there is no such application"))?;
         let switches = &desk.project().settings.switches;
         let routed = routing::decide(db, &application, switches, &question, desk.now).await?;
-        let own = desk.organization.as_ref().map(|found| found.id);
         let mut claims = Vec::new();
         for step in &routed.steps {
             claims.push(claim(db, project, &question, step, own).await?);

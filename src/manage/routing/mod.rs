@@ -10,7 +10,34 @@ use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState};
 use crate::model::routing::{Question, Rule, Step, Why};
 use crate::store::durable::engine::{Read, StoreError};
-use crate::store::durable::{connections, domains};
+use crate::store::durable::{connections, domains, organizations};
+
+/// A name that nothing can have.
+const NOBODYS: &str = "?";
+
+/// What is named of another organization's reads as what does not exist: nobody asks after the names of others.
+async fn as_seen<'q>(
+    db: &mut impl Read,
+    project: ProjectId,
+    asked: Question<'q>,
+    sees: Option<OrganizationId>,
+) -> Result<Question<'q>, StoreError> {
+    let Some(own) = sees else { return Ok(asked) };
+    let organization = match asked.organization {
+        Some(name) => organizations::named(db, project, name).await?.map(|found| found.id),
+        None => None,
+    };
+    let holder = match asked.connection {
+        Some(name) => connections::named(db, project, name).await?.and_then(|found| found.organization_id),
+        None => None,
+    };
+    let seen = |name: Option<&'q str>, of: Option<OrganizationId>| match of {
+        Some(of) if of != own => Some(NOBODYS),
+        _ => name,
+    };
+    let (organization, connection) = (seen(asked.organization, organization), seen(asked.connection, holder));
+    Ok(Question { organization, connection, ..asked })
+}
 
 /// Why a domain leads nowhere, of a claim that the one who asks may know of.
 async fn claim(

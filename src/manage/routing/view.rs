@@ -41,7 +41,8 @@ pub struct RoutedConnection {
     pub organization_id: Option<String>,
 }
 
-/// What stands instead of why, in what is another organization's.
+/// What stands instead of why, of a domain that is another organization's: where it leads is seen by everybody who types
+/// such an address.
 pub const ANOTHER: &str = "another_organization";
 
 /// What somebody sees of a decision: an organization's own, or everything.

@@ -18,7 +18,6 @@ use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::store::durable::connection_tests;
-use crate::store::ephemeral::Kind;
 
 const READ: Need = Need::Permitted(Permission::ConnectionsRead);
 /// Links that an organization may make in an hour.
@@ -66,11 +65,8 @@ impl Operation for Create {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let of =
             desk.organization.as_ref().map_or_else(|| desk.project().id.to_string(), |of| of.id.to_string());
-        let counted =
-            desk.visitor.broker().ephemeral.count(Kind::RateCounter, &format!("tests {of}"), HOUR).await?;
-        if counted > LINKS {
-            return Err(Refused::new(Code::RateLimited, format!("{LINKS} links in an hour are enough")));
-        }
+        let told = || format!("{LINKS} links in an hour are enough");
+        desk.at_most(&format!("tests {of}"), (LINKS, HOUR), told).await?;
         let issuer = desk.visitor.issuer();
         desk.change(async move |change| {
             let (test, token) = make(change, id, body.version).await?;

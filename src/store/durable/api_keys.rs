@@ -13,9 +13,10 @@ macro_rules! select {
     ($columns:literal, $rest:literal) => {
         concat!(
             "SELECT k.id, k.project_id, k.organization_id, k.name, k.permissions, k.networks, k.created_by, k.created_at,
-                    k.expires_at, k.revoked_at, k.last_used_at",
+                    k.expires_at, k.revoked_at, k.last_used_at,
+                    CASE WHEN o.epoch <> k.organization_epoch THEN 1 ELSE 0 END",
             $columns,
-            " FROM api_keys k ",
+            " FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id ",
             $rest
         )
     };
@@ -41,6 +42,7 @@ fn key(row: &Row) -> Result<ApiKey, StoreError> {
         expires_at: row.get(8)?,
         revoked_at: row.get(9)?,
         last_used_at: row.get(10)?,
+        is_outlived: row.get::<i64>(11)? != 0,
     })
 }
 
@@ -58,7 +60,7 @@ pub async fn by_id(
     );
     let rows = db.all(sql, params![project, id, now]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let digests = rows.iter().map(|row| row.get(11)).collect::<Result<_, _>>()?;
+    let digests = rows.iter().map(|row| row.get(12)).collect::<Result<_, _>>()?;
     Ok(Some((key(first)?, digests)))
 }
 
@@ -133,7 +135,8 @@ async fn add_secret(tx: &mut Tx<'_>, id: ApiKeyId, secret: Digest, now: Moment) 
     Ok(())
 }
 
-/// Gives the key one more secret; the one before works until `until`, and any earlier one no more.
+/// Gives the key one more secret; the one before works until `until`, and earlier ones for as long as was said of them,
+/// unless nothing shall work any more.
 pub async fn rotate(
     tx: &mut Tx<'_>,
     id: ApiKeyId,
@@ -143,10 +146,11 @@ pub async fn rotate(
 ) -> Result<(), StoreError> {
     // Of two who rotate at once, each would leave the other's secret alive.
     tx.lock(Lock::Exclusive, "api_keys", &id.to_string()).await?;
-    let sql = "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL";
-    tx.execute(sql, params![id]).await?;
-    tx.execute("UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1", params![id, until])
-        .await?;
+    let over = if until <= now { Moment::from_millis(i64::MAX) } else { now };
+    let sql = "UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1 AND expires_at IS NULL";
+    tx.execute(sql, params![id, until]).await?;
+    let sql = "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at <= $2";
+    tx.execute(sql, params![id, over]).await?;
     add_secret(tx, id, secret, now).await
 }
 

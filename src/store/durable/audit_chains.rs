@@ -5,7 +5,7 @@ use serde_json::json;
 use super::audit_events::{columns, recorded};
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{AuditEventId, ProjectId};
+use crate::foundation::id::{AuditEventId, OrganizationId, ProjectId};
 use crate::model::audit_chain::{Chain, Checkpoint, Head, Sealed};
 use crate::model::audit_event::Recorded;
 
@@ -120,6 +120,33 @@ pub async fn head(db: &mut impl Read, chain: Chain) -> Result<Head, StoreError> 
     let sql = "SELECT place, hash FROM audit_chains WHERE project_id = $1 AND chain = $2";
     let row = db.one(sql, params![chain.project, chain.name()]).await?;
     row.map_or(Ok(Head::start(chain)), |row| Ok(Head { place: row.get(0)?, hash: row.get(1)? }))
+}
+
+/// The place of a chain's last checkpoint; 0: it has none.
+pub async fn signed_to(db: &mut impl Read, chain: Chain) -> Result<i64, StoreError> {
+    let sql = "SELECT checkpoint_place FROM audit_chains WHERE project_id = $1 AND chain = $2";
+    let row = db.one(sql, params![chain.project, chain.name()]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Organizations, whatever has become of them, of whose beginning no event tells; in the order of the ids.
+pub async fn unheard_of(
+    db: &mut impl Read,
+    project: ProjectId,
+    after: &str,
+    most: i64,
+) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT o.id FROM organizations o WHERE o.project_id = $1 AND o.id > $2
+               AND NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.project_id = $1 AND e.organization_id = o.id
+                               AND e.action = 'organization.created')
+               ORDER BY o.id LIMIT $3";
+    db.all(sql, params![project, after, most]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether anything is sealed.
+pub async fn any_link(db: &mut impl Read, project: ProjectId) -> Result<bool, StoreError> {
+    let sql = "SELECT place FROM audit_links WHERE project_id = $1 LIMIT 1";
+    Ok(db.one(sql, params![project]).await?.is_some())
 }
 
 pub async fn set_head(tx: &mut Tx<'_>, chain: Chain, head: Head) -> Result<(), StoreError> {

@@ -91,6 +91,20 @@ pub async fn refusals(
 }
 
 /// The refusals of one request, which a visitor may quote.
+/// When something was last done to an organization, newest first.
+pub async fn times(
+    db: &mut impl Read,
+    project: ProjectId,
+    (organization, action): (OrganizationId, &str),
+    since: Moment,
+    most: u32,
+) -> Result<Vec<Moment>, StoreError> {
+    let sql = "SELECT at FROM audit_events
+               WHERE project_id = $1 AND organization_id = $2 AND action = $3 AND at > $4 ORDER BY at DESC LIMIT $5";
+    let rows = db.all(sql, params![project, organization, action, since, most]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 pub async fn refusals_of_request(
     db: &mut impl Read,
     project: ProjectId,

@@ -4,7 +4,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::to_json;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::{ConnectionId, IdentityId, ProjectId};
+use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId};
 use crate::model::identity::{Identity, IdentityFacts};
 
 fn identity(row: &Row) -> Result<Identity, StoreError> {
@@ -82,4 +82,53 @@ pub async fn touch(
                WHERE id = $1";
     tx.execute(sql, params![id, email, now, to_json(facts)]).await?;
     Ok(())
+}
+
+/// People of a provider whom another connection has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub from: ConnectionId,
+    pub slug: String,
+    pub display_name: String,
+    pub identities: i64,
+    /// Those of them by whose names somebody is known to the new connection.
+    pub taken: i64,
+}
+
+/// What connections that are switched off, of the same organization or of the project itself, have left of people of an
+/// issuer; for the one that may take them over.
+pub async fn left(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: Option<OrganizationId>,
+    (to, issuer): (ConnectionId, &str),
+) -> Result<Vec<Left>, StoreError> {
+    let sql = "SELECT c.id, c.slug, c.display_name, COUNT(i.id), COUNT(n.id)
+               FROM connections c
+               JOIN identities i ON i.connection_id = c.id AND i.issuer = $4
+               LEFT JOIN identities n ON n.connection_id = $3 AND n.issuer = i.issuer AND n.subject = i.subject
+               WHERE c.project_id = $1 AND COALESCE(c.organization_id, '') = $2 AND c.id <> $3 AND c.state = 'disabled'
+               GROUP BY c.id, c.slug, c.display_name ORDER BY c.id LIMIT 100";
+    let place = organization.map_or_else(String::new, |id| id.to_string());
+    let left = |row: &Row| {
+        Ok(Left {
+            from: row.get(0)?,
+            slug: row.get(1)?,
+            display_name: row.get(2)?,
+            identities: row.get(3)?,
+            taken: row.get(4)?,
+        })
+    };
+    db.all(sql, params![project, place, to, issuer]).await?.iter().map(left).collect()
+}
+
+/// Makes people of an issuer known to another connection, under the same names. Fails with [`StoreError::Unique`] where
+/// somebody is known by one of them already.
+pub async fn relink(
+    tx: &mut Tx<'_>,
+    (from, to): (ConnectionId, ConnectionId),
+    issuer: &str,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE identities SET connection_id = $2 WHERE connection_id = $1 AND issuer = $3";
+    tx.execute(sql, params![from, to, issuer]).await
 }

@@ -175,6 +175,13 @@ pub async fn owned_by(db: &mut impl Read, user: UserId) -> Result<Vec<Organizati
 }
 
 /// Since when it is a tombstone, if it is one.
+/// Every organization that somebody was not removed from, in the order of the ids.
+pub async fn places_of(db: &mut impl Read, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT organization_id FROM memberships WHERE user_id = $1 AND status <> 'removed'
+               ORDER BY organization_id";
+    db.all(sql, params![user]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 pub async fn removed_at(db: &mut impl Read, id: MembershipId) -> Result<Option<Moment>, StoreError> {
     let row = db.one("SELECT removed_at FROM memberships WHERE id = $1", params![id]).await?;
     row.map_or(Ok(None), |row| row.get(0))

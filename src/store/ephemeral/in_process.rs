@@ -117,6 +117,10 @@ impl Shelf {
         self.swept(now).held.get(key).map_or(0, |thing| thing.count)
     }
 
+    pub(super) fn until(&self, key: &Digest, now: Moment) -> Option<Moment> {
+        self.swept(now).held.get(key).map(|thing| thing.turn.0)
+    }
+
     pub(super) fn sweep(&self, now: Moment) -> usize {
         self.lock().sweep(now)
     }

@@ -173,6 +173,12 @@ impl Ephemeral {
         Ok(shelf.counted(&named(key), now))
     }
 
+    /// How long the window of a count is open yet; nothing, where nothing is counted.
+    pub async fn window_left(&self, kind: Kind, key: &str) -> Result<Duration, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.until(&named(key), now).map_or(Duration::ZERO, |until| until.since(now)))
+    }
+
     /// Frees what has expired, and tells how much that was. Every verb that adds does so for its own kind; this
     /// is for a quiet hour.
     pub fn sweep(&self) -> usize {

@@ -37,6 +37,8 @@ embedded![
     "login/ways_out.html",
     "mail/letter.html",
     "mail/letter.txt",
+    "manage/problems.html",
+    "manage/reference.html",
     "messages/de.ftl",
     "messages/en.ftl",
     "welcome.html",

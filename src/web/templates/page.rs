@@ -20,6 +20,8 @@ pub enum Page {
     SignedOut(SignedOutPage),
     Trial(TrialPage),
     Tried(TriedPage),
+    Reference(ReferencePage),
+    Problems(ProblemsPage),
 }
 
 impl Page {
@@ -37,6 +39,8 @@ impl Page {
             Self::SignedOut(_) => "login/signed_out.html",
             Self::Trial(_) => "login/trial.html",
             Self::Tried(_) => "login/tried.html",
+            Self::Reference(_) => "manage/reference.html",
+            Self::Problems(_) => "manage/problems.html",
         }
     }
 
@@ -253,6 +257,76 @@ pub struct Told {
     pub name: String,
     /// None: it was told, and is not read.
     pub values: Vec<String>,
+}
+
+/// The administration API for people, made of the document that programs read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReferencePage {
+    pub version: String,
+    /// Where the paths begin.
+    pub base: String,
+    /// The path of the document.
+    pub document: String,
+    /// The path of the page of all codes.
+    pub problems: String,
+    pub rooms: Vec<ReferenceRoom>,
+    pub shapes: Vec<ReferenceShape>,
+}
+
+/// Operations on one kind of things.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReferenceRoom {
+    pub name: String,
+    pub operations: Vec<ReferenceOperation>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReferenceOperation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    pub needs: String,
+    pub parameters: Vec<ReferenceMember>,
+    /// By media type.
+    pub body: Vec<ReferenceMember>,
+    /// By status.
+    pub answers: Vec<ReferenceMember>,
+    /// Codes.
+    pub refusals: Vec<String>,
+}
+
+/// A named part of what is sent or answered.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReferenceMember {
+    pub name: String,
+    pub kind: String,
+    /// The shape that it has, if that stands on the page.
+    pub shape: Option<String>,
+    pub place: Option<String>,
+    pub required: bool,
+    pub about: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ReferenceShape {
+    pub name: String,
+    pub about: Option<String>,
+    pub members: Vec<ReferenceMember>,
+}
+
+/// Every code that a problem may have.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ProblemsPage {
+    pub reference: String,
+    pub problems: Vec<ProblemRow>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ProblemRow {
+    pub code: String,
+    pub status: u16,
+    pub title: String,
 }
 
 macro_rules! problems {

@@ -28,13 +28,15 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::SignedOut(SignedOutPage::default()),
         Page::Trial(TrialPage::default()),
         Page::Tried(TriedPage::default()),
+        Page::Reference(ReferencePage::default()),
+        Page::Problems(ProblemsPage::default()),
     ];
     let problems = Problem::ALL.iter().map(|problem| Page::Error(ErrorPage::new(*problem)));
     full.into_iter().chain(bare).chain(problems)
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 16] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -77,7 +79,42 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 14] {
         Page::Tried(tried(text, email, true, "verified")),
         Page::Tried(tried(text, email, false, "not_verified")),
         Page::Tried(tried(text, email, false, "no_address")),
+        Page::Reference(reference(text)),
+        Page::Problems(ProblemsPage {
+            reference: at("/docs"),
+            problems: vec![ProblemRow { code: at(text), status: 404, title: at(text) }],
+        }),
     ]
+}
+
+fn reference(text: &str) -> ReferencePage {
+    let member = || ReferenceMember {
+        name: at(text),
+        kind: at(text),
+        shape: Some(at(text)),
+        place: Some(at(text)),
+        required: true,
+        about: Some(at(text)),
+    };
+    let operation = ReferenceOperation {
+        id: at(text),
+        method: at("GET"),
+        path: at(text),
+        summary: at(text),
+        needs: at(text),
+        parameters: vec![member()],
+        body: vec![member()],
+        answers: vec![member()],
+        refusals: vec![at(text)],
+    };
+    ReferencePage {
+        version: at(text),
+        base: at(text),
+        document: at("/openapi.json"),
+        problems: at("/problems"),
+        rooms: vec![ReferenceRoom { name: at(text), operations: vec![operation] }],
+        shapes: vec![ReferenceShape { name: at(text), about: Some(at(text)), members: vec![member()] }],
+    }
 }
 
 fn tried(text: &str, email: &str, worked: bool, rule: &'static str) -> TriedPage {

@@ -3,7 +3,10 @@
 use std::process::{Command, Output};
 
 use behalf::chores::audit as chores;
+use behalf::chores::purge;
+use behalf::model::api_key::OperatorRole;
 use behalf::store::durable::projects;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
@@ -358,6 +361,9 @@ async fn m08_who_makes_the_chain_anew_contradicts_what_was_signed() {
         let kept =
             house.text(&format!("SELECT jws FROM audit_checkpoints WHERE chain = '{a}'")).await.unwrap();
         house.execute("DELETE FROM audit_checkpoints").await;
+        let (fine, told) = verifies(&house, &["--organization", &a]);
+        assert!(!fine && told.contains("the checkpoint at place"), "{told}");
+        house.execute("UPDATE audit_chains SET checkpoint_place = 0").await;
         assert!(verifies(&house, &["--organization", &a]).0, "nothing is left to tell");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kept");
@@ -425,4 +431,74 @@ async fn m08_checkpoints_are_signed_once_a_day_and_only_of_what_grew() {
     let project = projects::by_slug(&mut &house.broker.db, "default").await.unwrap().unwrap();
     house.broker.keyring.rotate(project.id, None, true).await.unwrap();
     assert!(verifies(&house, &[]).0);
+}
+
+#[tokio::test]
+async fn m08_what_is_gone_as_a_whole_is_missed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = sealed(engine).await;
+        let a = house.organization("org-a").await;
+        let (fine, told) = verifies(&house, &[]);
+        assert!(fine && told.contains("kept elsewhere"), "what cannot be known is said: {told}");
+        // All that the trail has of one organization.
+        for table in ["audit_links", "audit_chains", "audit_checkpoints"] {
+            assert!(house.execute(&format!("DELETE FROM {table} WHERE chain = '{a}'")).await > 0, "{table}");
+        }
+        house.execute(&format!("DELETE FROM audit_events WHERE organization_id = '{a}'")).await;
+        for arguments in [&[][..], &["--organization", &a]] {
+            let (fine, told) = verifies(&house, arguments);
+            assert!(!fine && told.contains(&format!("{a}: its beginning is gone")), "{told}");
+        }
+        let b = house.organization("org-b").await;
+        assert!(verifies(&house, &["--organization", &b]).0);
+        // And all that it has of anybody.
+        for table in ["audit_links", "audit_chains", "audit_checkpoints", "audit_seals", "audit_events"] {
+            house.execute(&format!("DELETE FROM {table}")).await;
+        }
+        let (fine, told) = verifies(&house, &[]);
+        assert!(!fine && told.contains(&format!("{b}: its beginning is gone")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn m08_an_export_of_nothing_proves_nothing() {
+    let house = sealed(Engine::Sqlite).await;
+    let key = Api::key(&house, "org-a", &["audit:read"]).await;
+    let export = key.get("/audit-events/export").await.body;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("export.jsonl");
+    std::fs::write(&file, format!("{}\n", export.lines().next().unwrap())).unwrap();
+    let (fine, told) = verifies(&house, &[file.to_str().unwrap(), "--without-signatures"]);
+    assert!(!fine && told.contains("this proves nothing"), "{told}");
+}
+
+#[tokio::test]
+async fn s1_w4_h03_the_operator_reads_the_trail_of_what_is_deleted_and_of_what_is_purged() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = sealed(engine).await;
+        let operator = Api::operator(&house).await;
+        let auditor = Api::by(&house, OperatorRole::Auditor).await;
+        let other = Api::key(&house, "org-b", &["audit:read"]).await;
+        let a = house.organization("org-a").await;
+        let gone = operator.send(Method::DELETE, "/organizations/org-a?confirm=org-a", |ask| ask).await;
+        assert_eq!(gone.status, 202, "{}", gone.body);
+        for round in ["deleted", "purged"] {
+            for name in ["org-a", &a] {
+                for api in [&operator, &auditor] {
+                    let found =
+                        listed(api, &format!("organization_id={name}&action=organization.deleted")).await;
+                    assert_eq!(found.len(), 1, "{round}: {name}");
+                    let export = api.get(&format!("/audit-events/export?organization_id={name}")).await;
+                    assert!(export.body.contains("Name 5"), "{round}: {}", export.body);
+                    let signed = api.get(&format!("/audit-checkpoints?organization_id={name}")).await;
+                    assert!(!signed.json()["items"].as_array().unwrap().is_empty(), "{round}");
+                }
+                let hidden = other.get(&format!("/audit-events?organization_id={name}")).await;
+                assert_eq!(hidden.status, 404, "{round}: to others there is nothing");
+            }
+            assert_eq!(operator.get(&format!("/organizations/{a}")).await.status, 404, "{round}");
+            house.turn_clock(31 * 86_400);
+            purge::run(&house.broker).await.unwrap();
+        }
+    }
 }

@@ -1269,3 +1269,85 @@ async fn h04_of_two_who_change_a_connection_at_once_both_are_told_what_is_so() {
         assert!(comes(&house, "ann@a.test").await);
     }
 }
+
+#[tokio::test]
+async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_place_and_never_by_an_address()
+{
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (operator, key) = (Api::operator(&house).await, Api::key(&house, "org-a", &EVERYTHING).await);
+        access_token(&house, "ann@a.test", "org-a").await;
+        assert!(comes(&house, "new@a.test").await);
+        let (new, old) = (house.user("new@a.test").await, house.connection("ca").await);
+        assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+        let made = fine(operator.put(PROVIDER, oidc(&house.idp_a)).await);
+        let path = format!("/connections/{}", made["id"].as_str().unwrap());
+        fine(operator.post(&format!("{path}/activate"), json!({})).await);
+        routes(&operator, &house, "a.test", &[&made["id"]]).await;
+        assert!(!comes(&house, "new@a.test").await, "an address leads nobody to an account");
+
+        let relink = format!("{path}/relink");
+        let plan = fine(key.get(&relink).await);
+        assert_eq!(plan["issuer"], json!(house.idp_a.issuer));
+        let candidate = plan["candidates"][0].clone();
+        assert_eq!((&candidate["from"], &candidate["identities"]), (&json!(old), &json!(2)), "{plan}");
+        assert_eq!((&candidate["taken"], plan["candidates"].as_array().unwrap().len()), (&json!(0), 1));
+        let body = |from: &str, identities: i64| json!({"from": from, "identities": identities});
+        let others = Api::key(&house, "org-b", &EVERYTHING).await;
+        let foreign = house.connection("cb").await;
+        for (api, body, expected) in [
+            (&key, body(&old, 2), refusal(403, "permission_missing")),
+            (&others, body(&old, 2), refusal(404, "not_found")),
+            (&operator, body(&old, 1), refusal(412, "precondition_failed")),
+            (&operator, body(&foreign, 2), refusal(422, "invalid_value")),
+            (&operator, body("conn_x", 2), refusal(422, "invalid_value")),
+            (&operator, body(made["id"].as_str().unwrap(), 2), refusal(422, "invalid_value")),
+        ] {
+            let before = house.before().await;
+            let refused = api.post(&relink, body.clone()).await;
+            assert_eq!(told(&refused), expected, "{body}");
+            house.refused(&before, expected.1.as_str().unwrap()).await;
+        }
+        // Somebody is known to the new one by the same name: all or none.
+        let copy = format!(
+            "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, facts, created_at, last_login_at)
+             SELECT 'idn_00000000000000000000000007', project_id, user_id, '{}', issuer, subject, facts, 1, 1
+             FROM identities WHERE user_id = '{new}'",
+            made["id"].as_str().unwrap()
+        );
+        assert_eq!(house.execute(&copy).await, 1);
+        let before = house.before().await;
+        assert_eq!(told(&operator.post(&relink, body(&old, 2)).await), refusal(409, "relink_conflict"));
+        house.refused(&before, "relink_conflict").await;
+        house.execute("DELETE FROM identities WHERE id = 'idn_00000000000000000000000007'").await;
+
+        let led = fine(operator.post(&relink, body(&old, 2)).await);
+        assert_eq!(led["identities"], json!(2));
+        let users = house.count("users").await;
+        for email in ["new@a.test", "ann@a.test"] {
+            assert!(comes(&house, email).await, "{email} is who they were");
+        }
+        assert_eq!((house.count("users").await, house.user("new@a.test").await), (users, new));
+        assert_eq!(fine(key.get(&relink).await)["candidates"], json!([]), "nobody is left");
+        let told = house.audit().await;
+        let event = told.iter().find(|one| one.action == "organization.connection.relinked").unwrap();
+        assert_eq!((&event.detail["from"], &event.detail["identities"]), (&json!(old), &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn s1_r25_c02_of_another_provider_nobody_is_led_anywhere() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    assert!(comes(&house, "new@a.test").await);
+    let old = house.connection("ca").await;
+    assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+    // The same addresses, and another provider.
+    let made = fine(operator.put(PROVIDER, oidc(&house.idp_b)).await);
+    let path = format!("/connections/{}/relink", made["id"].as_str().unwrap());
+    assert_eq!(fine(operator.get(&path).await)["candidates"], json!([]));
+    let before = house.before().await;
+    let refused = operator.post(&path, json!({"from": old, "identities": 1})).await;
+    assert_eq!(told(&refused), refusal(422, "invalid_value"));
+    house.refused(&before, "invalid_value").await;
+}

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use behalf::manage::api::routes::ROUTES;
 use behalf::manage::authority::Need;
+use behalf::manage::refused::Code;
 use serde_json::json;
 
 use crate::house::api::Api;
 use crate::house::broker::House;
+use crate::house::browser::Browser;
 use crate::house::visitor::Visitor;
 
 #[tokio::test]
@@ -80,4 +82,62 @@ async fn below_the_api_nobody_is_shown_a_page() {
     }
     let nobody = Api::with(&house, None).await;
     assert_eq!(nobody.get("/organizations").await.status, 401);
+}
+
+#[tokio::test]
+async fn s1_r00_the_document_and_every_code_have_a_page_for_people() {
+    let house = House::opens().await;
+    let mut browser = Visitor::arrives();
+    let docs = browser.get(&format!("{}/api/v1/docs", house.url)).await;
+    assert_eq!((docs.status.as_u16(), docs.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = docs.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+    for route in ROUTES {
+        assert!(docs.body.contains(&format!("id=\"{}\"", route.name)), "{}", route.name);
+    }
+    let document = browser.get(&format!("{}/api/v1/openapi.json", house.url)).await.json();
+    assert_eq!(document["externalDocs"]["url"], json!(format!("{}/api/v1/docs", house.url)));
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(docs.body.contains(&format!("id=\"shape-{name}\"")), "{name}");
+    }
+    // No link on it leads nowhere.
+    for name in docs.body.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(docs.body.contains(&format!("id=\"{name}\"")), "{name}");
+    }
+    // What a refusal calls its type is explained there.
+    let nobody = Api::with(&house, None).await;
+    let refused = nobody.get("/organizations").await.json();
+    let kind = refused["type"].as_str().unwrap();
+    let (page, code) = kind.split_once('#').unwrap();
+    let problems = browser.get(page).await;
+    assert_eq!(problems.status, 200, "{page}");
+    assert!(problems.body.contains(&format!("id=\"{code}\"")), "{kind}");
+    for code in Code::ALL {
+        let (title, status) = (code.title().replace('\'', "&#x27;"), code.status());
+        assert!(problems.body.contains(&format!("id=\"{}\"", code.word())), "{}", code.word());
+        assert!(problems.body.contains(&format!("{status} · {title}")), "{status} · {title}");
+    }
+}
+
+#[tokio::test]
+async fn s1_r00_the_pages_of_the_api_are_clean_for_screen_readers_and_fit_a_phone() {
+    let house = House::opens().await;
+    for (language, dark, phone) in [("en", false, false), ("de", true, true), ("en", true, false)] {
+        let browser = Browser::default().speaking(language);
+        let browser = if dark { browser.dark() } else { browser };
+        let person = if phone { browser.phone() } else { browser }.open().await;
+        for path in ["docs", "problems"] {
+            person.opens(&format!("{}/api/v1/{path}", house.url)).await;
+            person
+                .evaluates(
+                    "document.querySelectorAll('details').forEach((one, n) => one.open = n < 6)",
+                    vec![],
+                )
+                .await;
+            let found = person.axe().await;
+            assert!(found.is_empty(), "{path} in {language}, dark: {dark}, phone: {phone}: {found:?}");
+            let wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+            assert_eq!(person.evaluates(wide, vec![]).await, json!(true), "{path}: nothing is cut off");
+        }
+    }
 }

@@ -235,3 +235,68 @@ async fn s0_09_an_operator_token_is_bound_to_networks_and_only_the_system_operat
     let next = format!("/api-keys?limit=2&cursor={}", listed["next_cursor"].as_str().unwrap());
     assert_ne!(operator.get(&next).await.json()["items"][0]["id"], listed["items"][0]["id"]);
 }
+
+#[tokio::test]
+async fn h36_h03_a_key_that_its_organization_has_outlived_says_so_and_gets_no_secret() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let body = json!({"organization_id": "org-b", "name": "ci", "permissions": ["organization:read"]});
+        let made = operator.post("/api-keys", body.clone()).await;
+        assert_eq!(made.json()["api_key"]["ended_by"], Value::Null);
+        let path = format!("/api-keys/{}", made.json()["api_key"]["id"].as_str().unwrap());
+        for way in ["deactivate", "reactivate"] {
+            let turned = operator.send(Method::POST, &format!("/organizations/org-b/{way}"), |ask| ask).await;
+            assert_eq!(turned.status, 200, "{}", turned.body);
+            assert_eq!(operator.get(&path).await.json()["ended_by"], "organization", "{way}");
+            let listed = operator.get("/api-keys?organization_id=org-b").await.json();
+            assert_eq!(listed["items"][0]["ended_by"], "organization", "{way}");
+            for answer in [
+                operator.post(&format!("{path}/rotate"), json!({})).await,
+                operator.patch(&path, json!({"name": "x"})).await,
+            ] {
+                assert_eq!(told(&answer), (409, json!("api_key_ended")), "{way}");
+                assert!(answer.json()["detail"].as_str().unwrap().contains("deactivated"), "{}", answer.body);
+            }
+        }
+        let anew = operator.post("/api-keys", body).await;
+        let key = Api::with(&house, Some(text(&anew))).await;
+        assert_eq!(key.get("/organizations/org-b").await.status, 200, "one that is made now works");
+    }
+}
+
+#[tokio::test]
+async fn s0_09_h36_what_was_promised_of_a_secret_holds_whoever_rotates_again() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let body = json!({"organization_id": "org-a", "name": "ci", "permissions": ["organization:read"]});
+        let made = operator.post("/api-keys", body).await;
+        let path = format!("/api-keys/{}/rotate", made.json()["api_key"]["id"].as_str().unwrap());
+        let mut secrets = vec![text(&made)];
+        for overlap in [3_600, 60, 60, 60] {
+            let rotated = operator.post(&path, json!({ "overlap": overlap })).await;
+            assert_eq!(rotated.status, 200, "{}", rotated.body);
+            secrets.push(text(&rotated));
+        }
+        let alive = async || {
+            let mut alive = Vec::new();
+            for secret in &secrets {
+                let key = Api::with(&house, Some(secret.clone())).await;
+                alive.push(key.get("/organizations/org-a").await.status == 200);
+            }
+            alive
+        };
+        assert_eq!(alive().await, [true; 5]);
+        let before = house.before().await;
+        let full = operator.post(&path, json!({"overlap": 60})).await;
+        assert_eq!(told(&full), (409, json!("limit_reached")));
+        house.refused(&before, "limit_reached").await;
+        house.turn_clock(61);
+        assert_eq!(alive().await, [true, false, false, false, true], "each for as long as was said of it");
+        let last = operator.post(&path, json!({"overlap": 0})).await;
+        assert_eq!(alive().await, [false; 5], "none, if that is said");
+        let last = Api::with(&house, Some(text(&last))).await;
+        assert_eq!(last.get("/organizations/org-a").await.status, 200);
+    }
+}

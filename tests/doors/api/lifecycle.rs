@@ -365,3 +365,84 @@ async fn s1_r05_owners_hear_that_their_organization_is_to_be_deleted_while_it_ca
         assert_eq!(letter["thing"], json!("2026-07-01"));
     }
 }
+
+#[tokio::test]
+async fn s0_31_whose_own_organization_is_shut_down_keeps_every_other_one() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (rp1, operator) = (Application::rp1(&house), Api::operator(&house).await);
+        let mut bob = Person::new("bob@b.test");
+        let of = |organization: &str| rp1.asks().with("organization", organization);
+        let silent = |organization: &str| of(organization).with("prompt", "none");
+        let at_b = of("org-b").with("login_hint", "bob@b.test");
+        let arrival = bob.follows(&at_b).await;
+        let of_b = at_b.redeems(&arrival).await;
+        let user = house.user("bob@b.test").await.parse().unwrap();
+        house.joins(user, "org-c", &["member"]).await;
+        house.joins(user, "org-a", &["guest"]).await;
+        let at_c = of("org-c");
+        let arrival = bob.follows(&at_c).await;
+        let of_c = at_c.redeems(&arrival).await;
+        turn(&operator, "org-b", "deactivate").await;
+
+        assert_eq!(rp1.userinfo(&of_b.access_token).await.status, 401);
+        assert_eq!(rp1.refreshes(of_b.refresh()).send().await.json()["error"], json!("invalid_grant"));
+        let userinfo = rp1.userinfo(&of_c.access_token).await;
+        assert_eq!(userinfo.status, 200, "C has lost nothing");
+        assert!(!userinfo.body.contains("org-b"), "{}", userinfo.body);
+        let refreshed = at_c.reads_again(&rp1.refreshes(of_c.refresh()).send().await).await;
+        assert_eq!(rp1.userinfo(&refreshed.access_token).await.status, 200);
+        let ask = silent("org-c");
+        let arrival = bob.follows(&ask).await;
+        assert_eq!(rp1.userinfo(&ask.redeems(&arrival).await.access_token).await.status, 200);
+        // Nor is anybody asked to sign in for what is left to choose among.
+        let page = bob.follows(&rp1.asks()).await;
+        assert!(page.is_picker(), "{:?}", page.told());
+        assert_eq!(page.choices(), ["A Corporation", "C Corporation"]);
+        // Of B there is nothing, and nobody signs in by its connection.
+        assert_eq!(bob.follows(&silent("org-b")).await.error().0, "login_required");
+        let sessions = house.count("sessions").await;
+        Person::new("bob@b.test").follows(&of("org-c").with("login_hint", "bob@b.test")).await;
+        assert_eq!(house.count("sessions").await, sessions);
+
+        // What was B's stays dead; what is C's has not noticed.
+        turn(&operator, "org-b", "reactivate").await;
+        assert_eq!(rp1.userinfo(&of_b.access_token).await.status, 401);
+        assert_eq!(rp1.refreshes(of_b.refresh()).send().await.json()["error"], json!("invalid_grant"));
+        assert_eq!(bob.follows(&silent("org-b")).await.error().0, "login_required");
+        assert_eq!(rp1.userinfo(&refreshed.access_token).await.status, 200);
+        let switched = rp1.refreshes(refreshed.refresh()).with("organization", "org-b").send().await;
+        assert_ne!(switched.status, 200, "not by an old proof: {}", switched.body);
+        bob.follows(&silent("org-c")).await.code();
+
+        // A connection that is switched off ends it (H04).
+        house.execute("UPDATE connections SET state = 'disabled' WHERE slug = 'cb'").await;
+        assert_eq!(rp1.userinfo(&refreshed.access_token).await.status, 401);
+        assert_eq!(bob.follows(&silent("org-c")).await.error().0, "login_required");
+    }
+}
+
+#[tokio::test]
+async fn s0_31_h03_nobody_acts_for_another_in_the_name_of_what_was_shut_down() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let con = con(&house).await;
+    let user = house.user("con@a.test").await.parse().unwrap();
+    house.joins(user, "org-c", &["member"]).await;
+    let rp1 = Application::rp1(&house);
+    for way in ["deactivate", "reactivate"] {
+        turn(&operator, "org-a", way).await;
+        // B was open to them by a delegation of A alone.
+        assert_eq!(rp1.userinfo(&con.of_b).await.status, 401, "{way}");
+    }
+    let mut person = con.person;
+    let ask = rp1.asks().with("organization", "org-b").with("prompt", "none");
+    assert_eq!(person.follows(&ask).await.error().0, "login_required");
+    let ask = rp1.asks().with("organization", "org-c").with("prompt", "none");
+    let arrival = person.follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    let listed = tokens.id["organizations"].as_array().unwrap().clone();
+    let with_roles = |one: &&Value| one["roles"].as_array().is_some_and(|roles| !roles.is_empty());
+    let named: Vec<_> = listed.iter().filter(with_roles).map(|one| one["name"].clone()).collect();
+    assert_eq!(named, [json!("org-c")], "the others want a new sign-in: {listed:?}");
+}

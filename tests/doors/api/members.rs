@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::house::api::Api;
+use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
@@ -504,5 +504,59 @@ async fn s1_l7_s2_39_who_may_what_is_reviewed_and_exported() {
             told(&key.get(&format!("/organizations/org-a/members/{stranger}/history")).await),
             refusal(404, "not_found")
         );
+    }
+}
+
+#[tokio::test]
+async fn h01_s1_r08_s1_r09_whoever_is_below_is_managed_whatever_their_roles_are_worth_elsewhere() {
+    for engine in ENGINES {
+        let con = r#"{ email = "con@a.test", roles = ["member"] }"#;
+        let house = Plan::on(engine).with(con, &con.replace("member", "admin")).build().await;
+        let operator = Api::operator(&house).await;
+        for (name, permissions) in [("proj", json!(["invoices:write"])), ("keeper", json!(["members:write"]))]
+        {
+            let role = json!({"name": name, "permissions": permissions});
+            assert_eq!(operator.post("/roles", role).await.status, 201, "of every organization");
+        }
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let admin = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        let key = Api::key(&house, "org-a", &["members:read", "members:write"]).await;
+        let looks = Api::key(&house, "org-a", &["members:read"]).await;
+        let eve = house.has_member("eve@a.test", "org-a", &["member", "proj"]).await;
+        let path = format!("/organizations/org-a/members/{eve}");
+        let role = format!("{path}/role");
+        for (api, gives) in [(&owner, true), (&admin, false), (&key, false)] {
+            let demoted = api.patch(&role, json!({"role": "member"})).await;
+            assert_eq!(demoted.json()["roles"], json!(["member"]), "{}", demoted.body);
+            let given = api.patch(&role, json!({"roles": ["member", "proj"]})).await;
+            match gives {
+                true => assert_eq!(given.status, 200, "{}", given.body),
+                false => {
+                    assert_eq!(told(&given), refusal(403, "role_ceiling"), "what they have not they give not")
+                }
+            }
+            assert_eq!(operator.patch(&role, json!({"roles": ["member", "proj"]})).await.status, 200);
+            let suspended = api.patch(&path, json!({"status": "suspended"})).await;
+            assert_eq!(suspended.json()["status"], json!("suspended"), "{}", suspended.body);
+            assert_eq!(operator.patch(&path, json!({"status": "active"})).await.status, 200);
+            assert_eq!(delete(api, &path).await.status, 204);
+            let back = json!({"user_id": eve.to_string(), "roles": ["member", "proj"], "restore": true});
+            assert_eq!(operator.post("/organizations/org-a/members", back).await.status, 201);
+        }
+        // Whom others keep down is not theirs to touch.
+        operator.patch(&role, json!({"roles": ["member", "admin"]})).await;
+        let before = house.before().await;
+        for answer in [
+            key.patch(&role, json!({"role": "member"})).await,
+            key.patch(&path, json!({"status": "suspended"})).await,
+            delete(&key, &path).await,
+        ] {
+            assert_eq!(told(&answer), refusal(403, "role_ceiling"));
+        }
+        // Who lacks a permission is told which.
+        let refused = delete(&looks, &path).await;
+        assert_eq!(told(&refused), refusal(403, "permission_missing"));
+        assert_eq!(refused.json()["detail"], json!("this needs `members:write`"));
+        house.unchanged(&before).await;
     }
 }

@@ -345,3 +345,42 @@ async fn s2_30_s2_31_s3_16_s3_17_s3_18_its_names_and_times_are_what_was_said_and
         assert_eq!((none.status.as_u16(), &none.json()["code"]), (400, &json!("unknown_field")));
     }
 }
+
+#[tokio::test]
+async fn s2_29_a_restless_organization_does_not_use_up_the_names_of_all() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let key = Api::key(&house, "org-a", &["organization:read", "organization:write"]).await;
+        let id = house.organization("org-a").await;
+        let path = format!("/organizations/{id}");
+        for number in 0..5 {
+            house.turn_clock(600);
+            let renamed = key.patch(&path, json!({"slug": format!("name-{number}")})).await;
+            assert_eq!(renamed.status, 200, "{}", renamed.body);
+        }
+        let before = house.before().await;
+        let put = json!({"name": "x", "slug": "name-6"});
+        for refused in [key.patch(&path, json!({"slug": "name-6"})).await, key.put(&path, put).await] {
+            assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (429, &json!("too_many_renames")));
+            // A day after the first of them.
+            assert_eq!(refused.header("retry-after"), Some("84000"));
+        }
+        house.unchanged(&before).await;
+        assert_eq!(key.patch(&path, json!({"name": "Else"})).await.status, 200, "a name is no slug");
+        let operator = Api::operator(&house).await;
+        assert_eq!(operator.patch(&path, json!({"slug": "name-7"})).await.status, 200);
+        house.turn_clock(84_000);
+        assert_eq!(key.patch(&path, json!({"slug": "name-8"})).await.json()["code"], "too_many_renames");
+        house.turn_clock(600);
+        assert_eq!(key.patch(&path, json!({"slug": "name-8"})).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn s0_25_what_an_organization_may_do_is_named_once() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let body = json!({"functional_roles": ["directory", "idp_consumer", "directory"]});
+    let patched = operator.patch("/organizations/org-a", body).await;
+    assert_eq!(patched.json()["functional_roles"], json!(["directory", "idp_consumer"]), "{}", patched.body);
+}

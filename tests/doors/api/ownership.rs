@@ -167,7 +167,11 @@ async fn s1_r02_s0_06_people_make_organizations_of_their_own_where_the_project_l
             made += 1;
             assert!(made <= 20);
         }
-        assert_eq!(told(&make(json!({"name": "One more"})).await), (429, "rate_limited".into()));
+        house.turn_clock(200);
+        let over = make(json!({"name": "One more"})).await;
+        assert_eq!(told(&over), (429, "rate_limited".into()));
+        let left: u64 = over.header("retry-after").unwrap().parse().unwrap();
+        assert!((86_000..=86_200).contains(&left), "what is left of the day: {left}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! People are found by what their names and addresses begin with, and users are the operator's.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
@@ -145,6 +147,18 @@ async fn h02_s3_06_a_disabled_user_has_nothing_and_the_last_owner_is_not_disable
         let enabled = operator.patch(&format!("/users/{cons}"), json!({"disabled": false})).await;
         assert_eq!((enabled.status.as_u16(), &enabled.json()["disabled_at"]), (200, &Value::Null));
         assert_eq!(con.get("/organizations").await.status, 401, "what was revoked stays so");
+        // In the project's trail, and in that of whoever loses a member.
+        let organization = house.organization("org-a").await;
+        for (action, was) in [("user.disabled", false), ("user.enabled", true)] {
+            let found = operator.get(&format!("/audit-events?action={action}")).await.json();
+            let items = found["items"].as_array().unwrap();
+            let of: BTreeSet<_> = items.iter().map(|one| one["organization_id"].to_string()).collect();
+            assert_eq!(of, BTreeSet::from(["null".to_owned(), format!("\"{organization}\"")]), "{action}");
+            for one in items {
+                assert_eq!(one["before"], json!({"disabled": was}), "{action}");
+                assert_eq!(one["after"], json!({"disabled": !was}), "{action}");
+            }
+        }
         assert_eq!(told(&operator.get("/users/user_x").await), (404, "not_found".to_owned()));
         for api in [Api::key(&house, "org-a", &["members:read", "members:write"]).await] {
             assert_eq!(

@@ -276,7 +276,59 @@ async fn s1_p6_links_are_made_at_a_limited_rate() {
     }
     let over = operator.post(&path, json!({})).await;
     assert_eq!((over.status.as_u16(), &over.json()["code"]), (429, &json!("rate_limited")));
+    assert_eq!(over.header("retry-after"), Some("3600"), "when the hour is over");
+    house.turn_clock(600);
+    assert_eq!(operator.post(&path, json!({})).await.header("retry-after"), Some("3000"));
     // Of another organization, another limit.
     let other = format!("/connections/{}/tests", house.connection("cb").await);
     assert_eq!(operator.post(&other, json!({})).await.status, 201);
+}
+
+#[tokio::test]
+async fn s1_p6_who_could_not_sign_in_does_not_succeed_in_a_trial() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let ask = Application::rp1(&house).asks().with("login_hint", "con@a.test");
+        Person::new("con@a.test").follows(&ask).await;
+        let members = format!("/organizations/org-a/members/{}", house.user("con@a.test").await);
+        let mut rounds = vec![
+            // Their address is proved to be another account's.
+            ("another-sub", "con@a.test", "email_in_use_by_other_identity"),
+        ];
+        house.has_member("eve@a.test", "org-a", &["member"]).await;
+        rounds.push(("sub-of-eve", "eve@a.test", "email_in_use_by_other_identity"));
+        for status in ["suspended", "removed"] {
+            rounds.push(("sub-con@a.test", "con@a.test", "membership_inactive"));
+            let (subject, email, reason) = *rounds.last().unwrap();
+            let answer = match status {
+                "removed" => owner.send(reqwest::Method::DELETE, &members, |ask| ask).await,
+                status => owner.patch(&members, json!({ "status": status })).await,
+            };
+            assert!(answer.status.is_success(), "{}", answer.body);
+            fails(&house, &owner, (subject, email), reason).await;
+        }
+        for (subject, email, reason) in rounds {
+            fails(&house, &owner, (subject, email), reason).await;
+        }
+        // Whoever is nobody yet may come.
+        house.idp_a.says(Says::that("sub-of-new", "new@a.test"));
+        let link = Link::to(&owner, &house, "ca").await;
+        let before = house.before().await;
+        Visitor::arrives().tries(&link).await;
+        assert_eq!(link.told(&owner).await["status"], json!("succeeded"));
+        house.unchanged(&before).await;
+    }
+}
+
+/// A trial by this person that is refused for what a sign-in would be; and nothing comes of it.
+async fn fails(house: &House, owner: &Api, (subject, email): (&str, &str), reason: &str) {
+    house.idp_a.says(Says::that(subject, email));
+    let link = Link::to(owner, house, "ca").await;
+    let before = house.before().await;
+    let page = Visitor::arrives().tries(&link).await;
+    assert!(page.body.contains("It did not work") && page.body.contains(reason), "{reason}: {}", page.body);
+    let told = link.told(owner).await;
+    assert_eq!((&told["status"], &told["reason"]), (&json!("failed"), &json!(reason)), "{told}");
+    house.unchanged(&before).await;
 }

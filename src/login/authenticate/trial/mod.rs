@@ -15,6 +15,7 @@ use crate::audit::Keep;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId, OrganizationId, TestId};
 use crate::foundation::secret::{Digest, Secret};
+use crate::login::authenticate;
 use crate::login::authenticate::oidc::returned::Seen;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, flow};
@@ -198,6 +199,14 @@ async fn as_tried(
 /// Writes down how it ended, once. False: it had ended, or its time was over.
 async fn conclude(visitor: &Visitor, trial: &Trial, came: Came) -> Result<(), Stop> {
     let broker = visitor.broker();
+    let tried = as_tried(&mut &broker.db, visitor.project.id, (trial.connection, trial.version)).await?;
+    let would_refuse = match (&came.outcome, &tried) {
+        (Ok(proof), Some(connection)) => {
+            let who = (connection, proof);
+            authenticate::rehearsed(broker, &visitor.project, visitor.request, who).await?
+        }
+        _ => None,
+    };
     let work = Conclusion {
         keep: Keep {
             random: broker.random.clone(),
@@ -208,6 +217,7 @@ async fn conclude(visitor: &Visitor, trial: &Trial, came: Came) -> Result<(), St
         },
         trial: trial.clone(),
         came,
+        would_refuse,
     };
     if broker.db.write(async move |tx| work.run(tx).await).await? {
         Ok(())
@@ -220,6 +230,8 @@ struct Conclusion {
     keep: Keep,
     trial: Trial,
     came: Came,
+    /// What a sign-in would have failed for, of somebody whom the rules let in.
+    would_refuse: Option<Refusal>,
 }
 
 /// Whom a sign-in would have found, and whether it would have let them in.
@@ -231,14 +243,18 @@ struct Judged {
 }
 
 impl Conclusion {
-    async fn run(self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    async fn run(mut self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let would_refuse = self.would_refuse.take();
         let (id, version) = (self.trial.connection, self.trial.version);
         let project = self.keep.project.id;
         let connection = as_tried(tx, project, (id, version)).await?;
         let judged = match (&self.came.outcome, &connection) {
             (_, None) => Judged::refused(Refusal::ConnectionChanged),
             (Err(_), Some(_)) => Judged { refusal: None, rule: None, tester: Tester::Unknown, user: None },
-            (Ok(proof), Some(connection)) => self.judge(tx, connection, proof).await?,
+            (Ok(proof), Some(connection)) => {
+                let judged = self.judge(tx, connection, proof).await?;
+                Judged { refusal: judged.refusal.or(would_refuse), ..judged }
+            }
         };
         let Some(live) = connections::by_id(tx, project, id).await? else { return Ok(false) };
         let result = self.result(judged);

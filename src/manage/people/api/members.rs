@@ -378,11 +378,14 @@ impl Operation for Remove {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}";
     const NAME: &'static str = "remove_member";
-    const SUMMARY: &'static str = "Removes a member, or oneself: whoever may see the organization may leave it. To remove others needs `members:write`.";
-    const NEED: Need = Need::Permitted(Permission::OrganizationRead);
+    const SUMMARY: &'static str =
+        "Removes a member, which needs `members:write`, or oneself: everybody may leave.";
+    const NEED: Need = Need::Any;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
     const CODES: &'static [Code] = &[
+        Code::PermissionMissing,
+        Code::OrganizationFunctionMissing,
         Code::LastOwner,
         Code::ReauthenticationRequired,
         Code::RoleCeiling,
