@@ -205,7 +205,7 @@ pub fn may_touch(
         match actor {
             Standing::Within { is_owner: true, .. } => signed_in_just_now(actor, now)?,
             Standing::Within { .. } => return Err(Code::RoleCeiling),
-            Standing::Operator(_) => {}
+            _ => {}
         }
     }
     let changes = |word: &&String| Permission::from_word(word).is_some_and(|known| !known.only_reads());
