@@ -76,8 +76,8 @@ impl Stranger<'_> {
 }
 
 fn parameters(ids: &Ids) -> String {
-    // Whatever else is wrong with it, what was decided on an older state is refused as such.
-    let refusals = "[400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429]";
+    // Whatever else is wrong with it, what was decided on an older state is refused as such, and so is what is too long.
+    let refusals = "[400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429]";
     let mut text =
         format!("[checks]\nnegative_data_rejection.expected-statuses = {refusals}\n[parameters]\n");
     for (name, value) in ids.all() {
