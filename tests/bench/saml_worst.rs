@@ -121,7 +121,8 @@ impl Door<'_> {
         // Base64 makes it larger by a third.
         let hidden = fillings(LARGEST * 3 / 4 - 24 * 1024).into_iter().take(5).map(|(name, filling)| {
             let xml = self.encrypted(&self.filled(request, &filling));
-            shape(format!("for four recipients, {name}"), xml, Check::Digest)
+            // What is wrong within is told to nobody who could encrypt it, and that is everybody.
+            shape(format!("for four recipients, {name}"), xml, Check::Undecryptable)
         });
         let declared: String =
             (0..8_192).rev().map(|number| format!("<a xmlns=\"u:{number:04}\"/>")).collect();
