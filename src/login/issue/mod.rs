@@ -10,6 +10,7 @@ pub mod mint;
 mod presented;
 mod revocation;
 mod token;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +25,12 @@ use crate::foundation::secret::{Digest, Secret};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
-use crate::model::sign_out::Entered;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{grants, sign_outs};
+use crate::store::durable::grants;
 use crate::web::visitor::Visitor;
-use mint::Minted;
 
 /// How long a token family lives at most without a refresh token: the code, and the longest access token.
 const FAMILY: Duration = Duration::from_secs(3_600 + 120);
-
-/// How often a transaction is tried that others were faster than.
-const TRIES: usize = 5;
 
 /// What a family is minted as, in the epochs in which it was given.
 fn minting(grant: &Grant, now: Moment) -> mint::Request {
@@ -49,23 +45,6 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
     }
-}
-
-/// Remembers which application got tokens in which session, if it is told when that ends.
-async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -> Result<(), StoreError> {
-    if !minted.application.settings.sign_out.is_told() {
-        return Ok(());
-    }
-    let on_behalf = minted.acting.as_ref().and_then(|acting| acting.on_behalf.as_ref());
-    let entered = Entered {
-        session: grant.session_id,
-        application: grant.application_id,
-        user: grant.user_id,
-        organization: grant.organization,
-        delegation: grant.delegation,
-        home: on_behalf.map(|(home, _)| home.id),
-    };
-    sign_outs::enter(tx, &entered, now).await
 }
 
 /// A code for somebody who passes every check of the pipeline; only its digest is kept.
@@ -85,7 +64,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             code_challenge: asked.code_challenge.clone(),
             nonce: asked.nonce.clone(),
             scopes: asked.scopes.clone(),
-            login: None,
+            ..GrantRequest::default()
         },
         request: mint::Request {
             project: ready.project(),
@@ -100,14 +79,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             epochs: None,
         },
     });
-    for _ in 0..TRIES {
-        let issue = Arc::clone(&issue);
-        match broker.db.write_on_snapshot(async move |tx| issue.run(tx).await).await {
-            Err(StoreError::Conflict) => {}
-            outcome => return Ok(outcome?.map(|()| code)?),
-        }
-    }
-    Err(StoreError::Conflict.into())
+    Ok(tries::done(&broker.db, &issue, Issue::run).await?.map(|()| code)?)
 }
 
 /// One code's issue, in one transaction.

@@ -11,7 +11,7 @@ use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
 use crate::login::issue::mint::{self, MachineMinted, MachineRequest};
-use crate::login::issue::{TRIES, claims};
+use crate::login::issue::{claims, tries};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -55,17 +55,8 @@ async fn issued(
         scopes,
         application,
     });
-    for _ in 0..TRIES {
-        let work = Arc::clone(&asking);
-        match broker.db.write_on_snapshot(async move |tx| work.run(tx).await).await {
-            Err(StoreError::Conflict) => {}
-            outcome => {
-                let (grant, minted) = outcome??;
-                return asking.sign(visitor, &grant, &minted).await;
-            }
-        }
-    }
-    Err(StoreError::Conflict.into())
+    let (grant, minted) = tries::done(&broker.db, &asking, Asking::run).await??;
+    asking.sign(visitor, &grant, &minted).await
 }
 
 /// What it may ask for where there is no person: an organization. What means nothing here is left out.

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use super::signing::sign;
-use super::{Denied, Granted, Lifetimes, invalid_grant};
+use super::signing::{Granted, sign};
+use super::{Denied, Lifetimes, first_refresh_token, invalid_grant};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::RequestId;
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
-use crate::keys::refresh_tokens::Family;
 use crate::login::Stop;
-use crate::login::issue::{TRIES, entered, mint, minting};
+use crate::login::issue::{mint, minting, tries};
 use crate::login::refusal::Refusal;
-use crate::model::application::{Application, GrantType};
+use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::grant::{self, Grant, Refresh};
+use crate::model::grant::{self, Grant};
 use crate::protocol::oauth::pkce;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -41,24 +40,12 @@ pub async fn redeem(
         application,
         request,
     };
-    match redeemed(visitor, redeem).await? {
+    // Who loses against another transaction with the same code finds it used: that is a reuse like any other, and ends
+    // what the winner got.
+    match tries::done(&broker.db, &Arc::new(redeem), Redeem::run).await? {
         Ok(granted) => sign(visitor, &granted).await,
         Err(denied) => Err(denied.told(visitor).await?.into()),
     }
-}
-
-/// Whoever loses against another transaction looks again. If it was the same code, it is used by now: to lose the
-/// race is a reuse like any other, and ends what the winner got.
-async fn redeemed(visitor: &Visitor, redeem: Redeem) -> Result<Redeemed, Stop> {
-    let redeem = Arc::new(redeem);
-    for _ in 0..TRIES {
-        let redeem = Arc::clone(&redeem);
-        match visitor.broker().db.write_on_snapshot(async move |tx| redeem.run(tx).await).await {
-            Err(StoreError::Conflict) => {}
-            outcome => return Ok(outcome?),
-        }
-    }
-    Err(StoreError::Conflict.into())
 }
 
 fn unknown() -> Refusal {
@@ -83,7 +70,10 @@ impl Redeem {
         };
         let digest = Secret::new(self.request.code.as_str()).digest();
         let code = Code { project: self.application.project_id, grant: id, digest };
-        let (refresh_token, refresh) = self.refresh_token(id).unzip();
+        let settings = &self.application.settings;
+        let refresh =
+            first_refresh_token(settings, &self.lifetimes, (&self.keyring, &self.random), id, self.now);
+        let (refresh_token, refresh) = refresh.unzip();
         let Some(grant) = grants::use_code(tx, code, refresh, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);
         };
@@ -98,10 +88,10 @@ impl Redeem {
             .request(Some(self.tag));
         match outcome {
             Ok(minted) => {
-                entered(tx, &grant, &minted, self.now).await?;
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let scopes = grant.request.scopes.clone();
-                Ok(Ok(Granted { grant, minted, scopes, is_first: true, refresh_token }))
+                let granted = Granted::of(tx, grant, minted, scopes, self.now).await?;
+                Ok(Ok(granted.first().with_refresh_token(refresh_token)))
             }
             Err(refusal) => {
                 names::login_refused(refusal.name());
@@ -110,19 +100,6 @@ impl Redeem {
                 Ok(Err(Denied::Recorded(refusal)))
             }
         }
-    }
-
-    /// The first of its family, where the application may refresh.
-    /// And how its family goes on, until when.
-    fn refresh_token(&self, grant: GrantId) -> Option<(Secret, (Refresh, Moment))> {
-        if !self.application.settings.may_use(GrantType::RefreshToken) {
-            return None;
-        }
-        let (family, secret) = Family::new(&self.keyring, &self.random, grant);
-        let ends = self.now.plus(self.lifetimes.family);
-        let idle = self.now.plus(self.lifetimes.idle).min(ends);
-        let refresh = Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle };
-        Some((family.token(0), (refresh, ends)))
     }
 
     /// A code that comes a second time kills what the first one gave (RFC 6749, section 4.1.2).

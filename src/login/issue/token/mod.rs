@@ -9,12 +9,16 @@ mod signing;
 use std::time::Duration;
 
 use super::client;
-use super::mint::Minted;
-use crate::foundation::id::ApplicationId;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{ApplicationId, GrantId};
+use crate::foundation::random::Random;
+use crate::foundation::secret::Secret;
+use crate::keys::keyring::Keyring;
+use crate::keys::refresh_tokens::Family;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
 use crate::model::application::{Application, ApplicationSettings, GrantType};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, Refresh};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
@@ -134,17 +138,6 @@ fn invalid_grant(description: &'static str) -> Refusal {
     Refusal::Protocol(OAuthError::invalid_grant(description))
 }
 
-/// What is to be vouched for.
-struct Granted {
-    grant: Grant,
-    minted: Minted,
-    /// Of these tokens: all that the family was granted, or less.
-    scopes: Vec<String>,
-    /// Whether they answer the authorization request itself, whose nonce they then repeat.
-    is_first: bool,
-    refresh_token: Option<crate::foundation::secret::Secret>,
-}
-
 /// How long what is given out lives: as the application's settings say, or the operator's.
 #[derive(Clone, Copy, Debug)]
 struct Lifetimes {
@@ -166,6 +159,24 @@ impl Lifetimes {
             idle: Duration::from_secs(own.refresh_token_idle.unwrap_or(usual.refresh_token_idle_lifetime)),
         }
     }
+}
+
+/// The first refresh token of a family, where the application may refresh; and how its family goes on, until when.
+fn first_refresh_token(
+    settings: &ApplicationSettings,
+    lifetimes: &Lifetimes,
+    (keyring, random): (&Keyring, &Random),
+    grant: GrantId,
+    now: Moment,
+) -> Option<(Secret, (Refresh, Moment))> {
+    if !settings.may_use(GrantType::RefreshToken) {
+        return None;
+    }
+    let (family, secret) = Family::new(keyring, random, grant);
+    let ends = now.plus(lifetimes.family);
+    let idle = now.plus(lifetimes.idle).min(ends);
+    let refresh = Refresh { secret, generation: 0, rotated_at: now, expires_at: idle };
+    Some((family.token(0), (refresh, ends)))
 }
 
 /// Notes when somebody last acted for an organization; once an hour is exact enough, and spares a write per token.

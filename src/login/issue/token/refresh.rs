@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::signing::sign;
-use super::{Denied, Granted, Lifetimes, NoTokens, invalid_grant, not_for_this_organization};
+use super::signing::{Granted, sign};
+use super::{Denied, Lifetimes, NoTokens, invalid_grant, not_for_this_organization};
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -17,7 +17,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::{self, Family, Presented};
 use crate::login::Stop;
 use crate::login::issue::mint::Minted;
-use crate::login::issue::{TRIES, entered, mint, minting};
+use crate::login::issue::{mint, minting, tries};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -57,25 +57,14 @@ pub async fn refresh(
         request,
     };
     let work = Arc::new(work);
-    match refreshed(visitor, &work).await.map_err(NoTokens::Failed)? {
+    // Who loses against another transaction with the same token finds it used, and is told its successor.
+    match tries::done(&broker.db, &work, Refreshing::run).await.map_err(NoTokens::Failed)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
         Err(denied) => {
             let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
             Err(work.told(visitor, refusal))
         }
     }
-}
-
-/// Whoever loses against another transaction looks again: by then the token is used, and they are told its successor.
-async fn refreshed(visitor: &Visitor, work: &Arc<Refreshing>) -> Result<Refreshed, Fault> {
-    for _ in 0..TRIES {
-        let work = Arc::clone(work);
-        match visitor.broker().db.write_on_snapshot(async move |tx| work.run(tx).await).await {
-            Err(Fault::Store(StoreError::Conflict)) => {}
-            outcome => return outcome,
-        }
-    }
-    Err(StoreError::Conflict.into())
 }
 
 fn unknown() -> Refusal {
@@ -168,10 +157,9 @@ impl Refreshing {
         if !again && !grants::rotate(tx, grant.id, generation, idle, self.now).await? {
             return Err(StoreError::Conflict.into());
         }
-        entered(tx, &grant, &minted, self.now).await?;
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
-        let (scopes, refresh_token) = (request.scopes, Some(family.token(generation + 1)));
-        Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
+        let granted = Granted::of(tx, grant, minted, request.scopes, self.now).await?;
+        Ok(Ok(granted.with_refresh_token(Some(family.token(generation + 1)))))
     }
 
     /// When the next refresh token runs out unless it is used.
@@ -223,18 +211,15 @@ impl Refreshing {
             delegation: context.delegation(),
             epochs: minted.epochs(),
             request: GrantRequest {
-                redirect_uri: None,
-                code_challenge: None,
-                nonce: None,
                 scopes: unnamed(&old.request.scopes),
                 login: old.request.login.clone(),
+                ..GrantRequest::default()
             },
             code_expires_at: self.now,
             refresh: Some(Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle }),
             ..old.clone()
         };
         grants::insert(tx, &grant, None, self.now).await?;
-        entered(tx, &grant, &minted, self.now).await?;
         if self.request.replace {
             grants::revoke(tx, old.id, self.now).await?;
             names::family_ended("replaced");
@@ -244,8 +229,8 @@ impl Refreshing {
             event.with("from", from).with("replaced", replaced)
         })
         .await?;
-        let refresh_token = Some(family.token(0));
-        Ok(Ok(Granted { grant, minted, scopes: request.scopes, is_first: false, refresh_token }))
+        let granted = Granted::of(tx, grant, minted, request.scopes, self.now).await?;
+        Ok(Ok(granted.with_refresh_token(Some(family.token(0)))))
     }
 
     /// How the person may act for the organization of this name; what does not exist reads like what is not theirs.

@@ -1,12 +1,72 @@
 //! What is granted, as signed tokens.
 
-use super::{Granted, Lifetimes, acts};
+use super::{Lifetimes, acts};
+use crate::foundation::clock::Moment;
+use crate::foundation::secret::Secret;
 use crate::login::Stop;
 use crate::login::issue::claims::{self, Occasion};
+use crate::login::issue::mint::Minted;
+use crate::model::grant::Grant;
+use crate::model::sign_out::Entered;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::sign_outs;
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
+
+/// What is to be vouched for. Only [`Granted::of`] makes one, within the transaction that gives it.
+pub struct Granted {
+    grant: Grant,
+    minted: Minted,
+    /// Of these tokens: all that the family was granted, or less.
+    scopes: Vec<String>,
+    /// Whether they answer the authorization request itself, whose nonce they then repeat.
+    is_first: bool,
+    refresh_token: Option<Secret>,
+}
+
+impl Granted {
+    /// Tokens of a family. The application is told when the session ends, whichever way it came to them: that is
+    /// remembered here, and nothing can be signed that did not come by here.
+    pub async fn of(
+        tx: &mut Tx<'_>,
+        grant: Grant,
+        minted: Minted,
+        scopes: Vec<String>,
+        now: Moment,
+    ) -> Result<Self, StoreError> {
+        entered(tx, &grant, &minted, now).await?;
+        Ok(Self { grant, minted, scopes, is_first: false, refresh_token: None })
+    }
+
+    /// As the answer to the authorization request itself.
+    pub fn first(self) -> Self {
+        Self { is_first: true, ..self }
+    }
+
+    /// With what the family is refreshed by.
+    pub fn with_refresh_token(self, refresh_token: Option<Secret>) -> Self {
+        Self { refresh_token, ..self }
+    }
+}
+
+/// Remembers which application got tokens in which session, if it is told when that ends.
+async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -> Result<(), StoreError> {
+    if !minted.application.settings.sign_out.is_told() {
+        return Ok(());
+    }
+    let on_behalf = minted.acting.as_ref().and_then(|acting| acting.on_behalf.as_ref());
+    let entered = Entered {
+        session: grant.session_id,
+        application: grant.application_id,
+        user: grant.user_id,
+        organization: grant.organization,
+        delegation: grant.delegation,
+        home: on_behalf.map(|(home, _)| home.id),
+    };
+    sign_outs::enter(tx, &entered, now).await
+}
 
 pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, Stop> {
     let Granted { grant, minted, scopes, .. } = granted;
