@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::signing::sign;
-use super::{Denied, Granted, Lifetimes, invalid_grant};
+use super::{Denied, Granted, Lifetimes, binding_of_refresh, invalid_grant};
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -17,6 +17,8 @@ use crate::login::refusal::Refusal;
 use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant, Refresh};
+use crate::protocol::oauth::confirmation::Confirmation;
+use crate::protocol::oauth::dpop;
 use crate::protocol::oauth::pkce;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -30,6 +32,7 @@ pub async fn redeem(
     visitor: &Visitor,
     application: Application,
     request: CodeRequest,
+    proved: Confirmation,
 ) -> Result<TokenAnswer, Stop> {
     let broker = visitor.broker();
     let redeem = Redeem {
@@ -40,6 +43,7 @@ pub async fn redeem(
         lifetimes: Lifetimes::of(visitor, &application.settings),
         application,
         request,
+        proved,
     };
     match redeemed(visitor, redeem).await? {
         Ok(granted) => sign(visitor, &granted).await,
@@ -74,6 +78,7 @@ struct Redeem {
     lifetimes: Lifetimes,
     application: Application,
     request: CodeRequest,
+    proved: Confirmation,
 }
 
 impl Redeem {
@@ -101,7 +106,8 @@ impl Redeem {
                 entered(tx, &grant, &minted, self.now).await?;
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let scopes = grant.request.scopes.clone();
-                Ok(Ok(Granted { grant, minted, scopes, is_first: true, refresh_token }))
+                let bound = self.application.settings.binding(&self.proved);
+                Ok(Ok(Granted { grant, minted, scopes, is_first: true, refresh_token, bound }))
             }
             Err(refusal) => {
                 names::login_refused(refusal.name());
@@ -121,7 +127,8 @@ impl Redeem {
         let (family, secret) = Family::new(&self.keyring, &self.random, grant);
         let ends = self.now.plus(self.lifetimes.family);
         let idle = self.now.plus(self.lifetimes.idle).min(ends);
-        let refresh = Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle };
+        let bound = binding_of_refresh(&self.application.settings, &self.proved);
+        let refresh = Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle, bound };
         Some((family.token(0), (refresh, ends)))
     }
 
@@ -166,12 +173,22 @@ impl Redeem {
         if request.redirect_uri != self.request.redirect_uri {
             return Err(invalid_grant("redirect_uri is not the one of the authorization request"));
         }
+        self.holds_its_key(grant)?;
         match (&request.code_challenge, &self.request.code_verifier) {
             (None, None) => Ok(()),
             (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => Ok(()),
             (Some(_), None) => Err(invalid_grant("code_verifier is missing")),
             (Some(_), Some(_)) => Err(invalid_grant("code_verifier does not match")),
             (None, Some(_)) => Err(invalid_grant("code_verifier without a code_challenge")),
+        }
+    }
+
+    /// The key that the authorization request named, if it did (RFC 9449, section 10).
+    fn holds_its_key(&self, grant: &Grant) -> Result<(), Refusal> {
+        match (&grant.request.dpop_jkt, &self.proved.jkt) {
+            (None, _) => Ok(()),
+            (Some(named), Some(jkt)) if dpop::is_same_key(named, jkt) => Ok(()),
+            (Some(_), _) => Err(invalid_grant("the code is for who holds the key that dpop_jkt named")),
         }
     }
 }
