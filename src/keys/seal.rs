@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::{constant_time, hkdf};
+use aws_lc_rs::{constant_time, hkdf, hmac};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
@@ -37,10 +37,11 @@ pub enum SealError {
     Unreadable,
 }
 
-/// The 256-bit key that opens the store. What seals and what tells it apart are derived from it (HKDF, RFC 5869),
-/// so neither gives it away.
+/// The 256-bit key that opens the store. What seals, what makes nonces and what tells it apart are derived from it (HKDF,
+/// RFC 5869), so none gives it away.
 pub struct MasterKey {
     sealing: LessSafeKey,
+    nonces: hmac::Key,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
@@ -71,7 +72,9 @@ impl MasterKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let sealing = derive::<32>(bytes, b"behalf sealing key v1");
         let fingerprint = *derive(bytes, b"behalf master key fingerprint v1");
-        Self { sealing: aes_key(&sealing), fingerprint }
+        let nonces = derive::<32>(bytes, b"behalf nonce key v1");
+        let nonces = hmac::Key::new(hmac::HMAC_SHA256, &*nonces);
+        Self { sealing: aes_key(&sealing), nonces, fingerprint }
     }
 
     /// From 64 hexadecimal digits.
@@ -83,6 +86,11 @@ impl MasterKey {
     /// Tells master keys apart without saying anything about them; safe to store and to log.
     pub fn fingerprint(&self) -> [u8; FINGERPRINT_BYTES] {
         self.fingerprint
+    }
+
+    /// By which nonces are made that every node knows again.
+    pub(super) fn nonces(&self) -> &hmac::Key {
+        &self.nonces
     }
 
     /// Version ‖ fingerprint ‖ nonce ‖ AES-256-GCM ciphertext and tag: 37 bytes more than `plain`.

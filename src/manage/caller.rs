@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::header;
-
 use super::authority::Standing;
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
@@ -21,7 +19,8 @@ use crate::model::role;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{api_keys, memberships, organizations, projects};
 use crate::store::ephemeral::Kind;
-use crate::web::holder::{Holder as Person, LookAgain, NotActing};
+use crate::web::dpop::{self, Scheme};
+use crate::web::holder::{Holder as Person, LookAgain, NotActing, NotHeld};
 use crate::web::visitor::Visitor;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -104,12 +103,12 @@ impl Caller {
     }
 }
 
-/// The caller of a request, by its `Authorization: Bearer …`; every failure reads the same. Each attempt is counted
+/// The caller of a request, by its `Authorization: Bearer …`, or `DPoP …` with the proof that a bound token needs; every failure reads the same. Each attempt is counted
 /// before anything is looked up for it: by its network, and by the text that it shows.
 pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
     at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
-    let caller = match bearer(visitor) {
-        Some(text) => by_text(visitor, text).await?,
+    let caller = match dpop::shown(&visitor.headers) {
+        Some(shown) => by_text(visitor, shown).await?,
         None => None,
     };
     match caller {
@@ -134,7 +133,8 @@ pub async fn anybody(visitor: &Visitor) -> Result<Caller, Refused> {
     Ok(Caller { who: Who::Nobody, standing: Standing::Nobody })
 }
 
-async fn by_text(visitor: &Visitor, text: &str) -> Result<Option<Caller>, Refused> {
+async fn by_text(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
+    let (scheme, text) = shown;
     let key = KeyText::parse(text);
     let most = match &key {
         Some(key) if key.is_operators => OPERATOR,
@@ -144,8 +144,10 @@ async fn by_text(visitor: &Visitor, text: &str) -> Result<Option<Caller>, Refuse
     // Not by the id of a key: who guesses at its secret does not use up what its holder may.
     at_most(visitor, &format!("api text {}", Digest::of(text.as_bytes()).text()), most).await?;
     match key {
-        Some(key) => by_key(visitor, &key).await,
-        None => by_access_token(visitor, text).await,
+        Some(key) if scheme == Scheme::Bearer => by_key(visitor, &key).await,
+        // A key of the API is bound to nothing.
+        Some(_) => Ok(None),
+        None => by_access_token(visitor, shown).await,
     }
 }
 
@@ -154,14 +156,6 @@ async fn at_most(visitor: &Visitor, what: &str, most: u64) -> Result<(), Refused
         return Err(Refused::new(Code::RateLimited, "wait a minute"));
     }
     Ok(())
-}
-
-/// RFC 6750, section 2.1.
-fn bearer(visitor: &Visitor) -> Option<&str> {
-    let mut all = visitor.headers.get_all(header::AUTHORIZATION).iter();
-    let (only, None) = (all.next()?, all.next()) else { return None };
-    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Refused> {
@@ -221,13 +215,18 @@ async fn proved(
 }
 
 /// A person's access token, made for this API.
-async fn by_access_token(visitor: &Visitor, token: &str) -> Result<Option<Caller>, Refused> {
+async fn by_access_token(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    let holder = match (visitor.front.look)(visitor, token, &audience).await? {
+    let holder = match (visitor.front.look)(visitor, shown, &audience).await? {
         Ok(holder) => holder,
         // Whose token it is learns how to come in again; of anything else nobody does.
-        Err(Some(NotActing::MfaRequired)) => return Err(Refused::by(Code::TokenWithoutMfa)),
-        Err(Some(NotActing::SsoRequired)) => return Err(Refused::by(Code::TokenWithoutSso)),
+        Err(NotHeld::NotActing(NotActing::MfaRequired)) => {
+            return Err(Refused::by(Code::TokenWithoutMfa));
+        }
+        Err(NotHeld::NotActing(NotActing::SsoRequired)) => {
+            return Err(Refused::by(Code::TokenWithoutSso));
+        }
+        Err(NotHeld::NonceWanted) => return Err(Refused::by(Code::DpopNonceWanted)),
         Err(_) => return Ok(None),
     };
     if let Some(organization) = holder.organization {

@@ -9,6 +9,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
@@ -35,6 +36,9 @@ pub struct ApplicationSettings {
     pub authentication: Method,
     /// The public keys of a client that signs its assertions.
     pub jwks: Option<serde_json::Value>,
+    /// What it has to hold for its tokens to be of use to it.
+    #[serde(default)]
+    pub sender: SenderSettings,
     pub redirect_uris: Vec<RedirectUri>,
     /// Where a login begins that somebody else wants (OpenID Connect Core, section 4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +63,14 @@ pub struct ApplicationSettings {
     /// Only the listed organizations may use it; otherwise all of the project.
     pub organizations_limited: bool,
     pub claims: ClaimShape,
+}
+
+/// What an application's tokens are bound to, so that whoever finds one cannot use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SenderSettings {
+    /// Whether it gets no tokens without a DPoP proof (RFC 9449, section 5.2). Who brings one gets bound tokens anyway.
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// How an application takes part when people sign out.
@@ -269,6 +281,7 @@ impl Application {
             kind: ApplicationKind::Web,
             authentication: Method::None,
             jwks: None,
+            sender: SenderSettings::default(),
             redirect_uris: Vec::new(),
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),
@@ -325,6 +338,10 @@ impl ApplicationSettings {
     }
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
+    }
+    /// What its tokens are bound to, of what whoever asks for them has proved to hold.
+    pub fn binding(&self, proved: &Confirmation) -> Confirmation {
+        Confirmation { jkt: proved.jkt.clone(), certificate: None }
     }
     /// Why it may not be allowed these ways to tokens.
     pub fn grant_types_fault(&self) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Secret;
+pub use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::scope;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct Refresh {
     pub rotated_at: Moment,
     /// When it runs out unless it is used.
     pub expires_at: Moment,
+    /// What whoever comes with it must prove to hold.
+    pub bound: Confirmation,
 }
 
 /// Of the organization that is acted for, and of the home of a delegate.
@@ -91,6 +94,9 @@ pub struct GrantRequest {
     pub redirect_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// The thumbprint of the key that whoever redeems the code must hold (RFC 9449, section 10).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     pub scopes: Vec<String>,

@@ -39,6 +39,9 @@ pub struct Asked {
     pub nonce: Option<String>,
     pub scopes: Vec<String>,
     pub code_challenge: Option<String>,
+    /// The thumbprint of the key that whoever redeems the code must hold.
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
     pub prompt: Prompt,
     /// Seconds.
     pub max_age: Option<u64>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 
+use super::dpop::Scheme;
 use super::reply::Fault;
 use super::visitor::Visitor;
 use crate::foundation::clock::Moment;
@@ -39,13 +40,23 @@ pub struct Holder {
     pub masked: BTreeSet<String>,
 }
 
-/// Looks an access token up. For one that is not ours, not for this audience, run out or revoked there is nobody, and
-/// nothing to be told; whose token it is may know what their organization wants of them.
+/// Looks an access token up, as it is shown.
 pub type Look = for<'a> fn(
     &'a Visitor,
-    token: &'a str,
+    shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<Holder, Option<NotActing>>, Fault>>;
+) -> BoxFuture<'a, Result<Result<Holder, NotHeld>, Fault>>;
+
+/// Why a token stands for nobody, as far as whoever shows it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotHeld {
+    /// It is not ours, not for this audience, run out or revoked, or bound to what they do not prove to hold.
+    Nobody,
+    /// They prove to hold its key, without a nonce of ours.
+    NonceWanted,
+    /// Whose token it is may know what their organization wants of them.
+    NotActing(NotActing),
+}
 
 /// Why somebody does not act for an organization, as far as they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
@@ -45,6 +45,9 @@ pub struct RequestTag(pub RequestId);
 pub struct Visitor {
     pub front: Front,
     pub project: Project,
+    pub method: Method,
+    /// The path that was asked for, within the project.
+    pub door: String,
     pub headers: HeaderMap,
     pub address: IpAddr,
     pub request: RequestId,
@@ -59,6 +62,11 @@ impl Visitor {
 
     pub fn issuer(&self) -> String {
         self.broker().issuer(&self.project)
+    }
+
+    /// What was asked for, as it is called from outside: never as the request calls us.
+    pub fn asked_uri(&self) -> String {
+        format!("{}{}", self.issuer(), self.door)
     }
 
     /// Where we are for the identity provider of this connection.
@@ -243,7 +251,9 @@ impl FromRequestParts<Front> for Visitor {
             Ok(Some(project)) if project.disabled_at.is_none() => {
                 let headers = parts.headers.clone();
                 let ui_locales = language::ui_locales(parts.uri.query());
-                Ok(Self { front: front.clone(), project, headers, address, request, ui_locales })
+                let (method, door) = (parts.method.clone(), parts.uri.path().to_owned());
+                let front = front.clone();
+                Ok(Self { front, project, method, door, headers, address, request, ui_locales })
             }
             Ok(_) => Err(lost::answer(front, parts, Told::NOT_FOUND)),
             Err(error) => {

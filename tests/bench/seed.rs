@@ -8,7 +8,7 @@ use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -89,6 +89,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             kind: ApplicationKind::Web,
             authentication: Method::SecretBasic,
             jwks: None,
+            sender: SenderSettings::default(),
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),

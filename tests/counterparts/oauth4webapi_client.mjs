@@ -1,8 +1,9 @@
 // A strict protocol client without a browser, by other authors (npm oauth4webapi and jose). The test carries the
 // messages that a browser would carry.
 //
-// Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?}
-// Ready: {jwks}; `jwks` holds the key of private_key_jwt
+// Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?,
+//            dpop? (false), proves with each request that it holds a key}
+// Ready: {jwks, jkt}; `jwks` holds the key of private_key_jwt, `jkt` is the thumbprint of the key of `dpop`
 // Answers: begin {parameters?} -> {url, state, nonce}; where to send the person
 //          finish {callback_url, access_token_audience?} ->
 //              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque}
@@ -10,6 +11,7 @@
 //          machine {parameters?} -> the token response of client_credentials
 //          introspect {token, signed?} -> what the issuer says of it; `signed` asks for a JWT (RFC 9701)
 //          revoke {token} -> null
+//          nonces -> how often it was asked for a nonce since it started
 //          discovery -> the issuer's metadata
 import * as oauth from 'oauth4webapi';
 import { createRemoteJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -25,7 +27,23 @@ let metadata = null;
 let begun = null;
 let tokens = null;
 
-open({ jwks }, { begin, finish, refresh, machine, introspect, revoke, discovery });
+// One key for all that is asked for; absent: nothing is proved.
+const DPoP = asked.dpop ? oauth.DPoP(application, await oauth.generateKeyPair('ES256')) : undefined;
+const bound = { ...loopback, DPoP };
+let nonces = 0;
+
+open({ jwks, jkt: await DPoP?.calculateThumbprint() }, { begin, finish, refresh, machine, introspect, revoke, discovery, nonces: () => nonces });
+
+/** Sends and reads; once more where it is told to use a nonce (RFC 9449, section 8), which the library has kept. */
+async function withNonce(send, read) {
+  try {
+    return await read(await send());
+  } catch (error) {
+    if (!oauth.isDPoPNonceError(error)) throw error;
+    nonces += 1;
+    return read(await send());
+  }
+}
 
 async function discovery() {
   const issuer = new URL(asked.issuer);
@@ -66,9 +84,11 @@ async function finish({ callback_url, access_token_audience }) {
   const server = await discovery();
   const { verifier, state, nonce } = begun;
   const parameters = oauth.validateAuthResponse(server, application, new URL(callback_url), state);
-  const answer = await oauth.authorizationCodeGrantRequest(
-    server, application, authentication(), parameters, asked.redirect_uri, verifier, loopback);
-  tokens = await oauth.processAuthorizationCodeResponse(server, application, answer, { expectedNonce: nonce, requireIdToken: true });
+  let answer;
+  tokens = await withNonce(
+    async () => (answer = await oauth.authorizationCodeGrantRequest(
+      server, application, authentication(), parameters, asked.redirect_uri, verifier, bound)),
+    () => oauth.processAuthorizationCodeResponse(server, application, answer, { expectedNonce: nonce, requireIdToken: true }));
   // Without TLS the signature of an ID token is all that vouches for it, so it is checked as well.
   await oauth.validateApplicationLevelSignature(server, answer, loopback);
   const claims = oauth.getValidatedIdTokenClaims(tokens);
@@ -77,8 +97,9 @@ async function finish({ callback_url, access_token_audience }) {
 
 async function userinfo(subject) {
   const server = await discovery();
-  const answer = await oauth.userInfoRequest(server, application, tokens.access_token, loopback);
-  return oauth.processUserInfoResponse(server, application, subject, answer);
+  return withNonce(
+    () => oauth.userInfoRequest(server, application, tokens.access_token, bound),
+    (answer) => oauth.processUserInfoResponse(server, application, subject, answer));
 }
 
 /** RFC 9068, section 4; null for an opaque token. */
@@ -92,16 +113,18 @@ async function accessToken(audience) {
 
 async function refresh({ parameters }) {
   const server = await discovery();
-  const further = { ...loopback, additionalParameters: parameters };
-  const answer = await oauth.refreshTokenGrantRequest(server, application, authentication(), tokens.refresh_token, further);
-  tokens = await oauth.processRefreshTokenResponse(server, application, answer);
+  const further = { ...bound, additionalParameters: parameters };
+  tokens = await withNonce(
+    () => oauth.refreshTokenGrantRequest(server, application, authentication(), tokens.refresh_token, further),
+    (answer) => oauth.processRefreshTokenResponse(server, application, answer));
   return { claims: oauth.getValidatedIdTokenClaims(tokens) ?? null, token_response: tokens };
 }
 
 async function machine({ parameters = {} }) {
   const server = await discovery();
-  const answer = await oauth.clientCredentialsGrantRequest(server, application, authentication(), new URLSearchParams(parameters), loopback);
-  return oauth.processClientCredentialsResponse(server, application, answer);
+  return withNonce(
+    () => oauth.clientCredentialsGrantRequest(server, application, authentication(), new URLSearchParams(parameters), bound),
+    (answer) => oauth.processClientCredentialsResponse(server, application, answer));
 }
 
 async function introspect({ token, signed = false }) {

@@ -90,7 +90,15 @@ impl Application {
     pub fn posts(&self, path: &'static str, fields: &[(&str, &str)]) -> Redemption {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let node = self.house.clone();
-        Redemption { application: self.clone(), path, fields, node, now: None, accept: None }
+        Redemption {
+            application: self.clone(),
+            path,
+            fields,
+            node,
+            now: None,
+            accept: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Asks what the access token opens.
@@ -224,6 +232,7 @@ pub struct Redemption {
     node: String,
     now: Option<i64>,
     accept: Option<&'static str>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Redemption {
@@ -258,6 +267,13 @@ impl Redemption {
     #[must_use]
     pub fn accepts(mut self, media_type: &'static str) -> Self {
         self.accept = Some(media_type);
+        self
+    }
+
+    /// One more header, even if there is one of that name.
+    #[must_use]
+    pub fn and_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
         self
     }
 
@@ -299,6 +315,8 @@ impl Redemption {
         let request = self.application.line.post(&url).header(HOST, host).body(body);
         let request = self.accept.into_iter().fold(request, |request, kind| request.header(ACCEPT, kind));
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request =
+            self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         answer(match header {
             Some(basic) => request.header(AUTHORIZATION, format!("Basic {basic}")),
             None => request,

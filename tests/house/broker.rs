@@ -476,7 +476,7 @@ const TABLES: [(&str, &str, &str); 32] = [
         "grants",
         "id",
         "id, session_id, user_id, organization_id, code_used_at, revoked_at, expires_at, refresh_generation, \
-         refresh_rotated_at, refresh_expires_at",
+         refresh_rotated_at, refresh_expires_at, refresh_binding",
     ),
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
     (

@@ -9,6 +9,7 @@
 //! - [`smtp`]: a mail server, by another author
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
+//! - [`key_holder`]: an application that proves with every request that it holds a key
 //! - [`api`]: a caller of the administration API
 //! - [`ear`]: what an application hears of sessions that ended
 //! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
@@ -26,6 +27,7 @@ pub mod ear;
 pub mod forgery;
 pub mod form;
 pub mod heavy_keys;
+pub mod key_holder;
 pub mod lying_idp;
 pub mod lying_saml_idp;
 pub mod naive_saml_sp;

@@ -352,6 +352,40 @@ async fn s2_20_a_strict_client_of_other_authors_reads_every_kind_of_token() {
 }
 
 #[tokio::test]
+async fn m06_a_strict_client_of_other_authors_proves_that_it_holds_its_key() {
+    let redirect = "http://127.0.0.1:9/callback";
+    for method in ["none", "client_secret_basic"] {
+        let (house, _contractor) = build(redirect, method, "RS256").await;
+        let settings = json!({ "issuer": house.url, "client_id": "crm", "client_secret": RP1_SECRET, "dpop": true,
+            "redirect_uri": redirect, "token_endpoint_auth_method": method, "scope": "openid email organization" });
+        let mut client = Node::start("oauth4webapi_client", settings).await;
+        let jkt = json!(client.says("jkt"));
+        let parameters = json!({ "login_hint": "ann@a.test", "organization": "contractor", "dpop_jkt": jkt });
+        let begun = client.ask("begin", json!({ "parameters": parameters })).await;
+        let callback = walk(begun["url"].as_str().unwrap(), redirect).await;
+        let asked = json!({ "callback_url": callback, "access_token_audience": house.url });
+        let result = client.ask("finish", asked).await;
+        assert_eq!(result["token_response"]["token_type"], "dpop", "{method}: {result}");
+        assert_eq!(result["access_token"]["claims"]["cnf"]["jkt"], jkt);
+        assert_eq!(result["userinfo"]["email"], "ann@a.test");
+        let refreshed = client.ask("refresh", json!({ "parameters": {} })).await;
+        assert_eq!(refreshed["token_response"]["token_type"], "dpop", "{method}: {refreshed}");
+        // It learns one nonce, and is told the next one with every answer.
+        assert_eq!(client.ask("nonces", json!({})).await, 1);
+        // The same token is worth nothing to who has only found it.
+        let token = result["token_response"]["access_token"].as_str().unwrap();
+        let found = Visitor::arrives()
+            .request(reqwest::Method::GET, &format!("{}/userinfo", house.url), |request| {
+                request.bearer_auth(token)
+            })
+            .await;
+        assert_eq!(found.status, 401);
+        let discovery = client.ask("discovery", json!({})).await;
+        assert!(discovery["dpop_signing_alg_values_supported"].as_array().unwrap().contains(&json!("ES256")));
+    }
+}
+
+#[tokio::test]
 async fn the_broker_proves_itself_to_a_provider_of_other_authors_in_every_way() {
     let key = SigningKey::generate(Algorithm::ES256, "unused").unwrap();
     let pem = format!(

@@ -16,7 +16,7 @@ use behalf::model::audit_event::{AuditEvent, Outcome};
 use behalf::model::connection::{Connection, ConnectionState};
 use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
-use behalf::model::grant::{Epochs, Grant, GrantRequest, Refresh};
+use behalf::model::grant::{Confirmation, Epochs, Grant, GrantRequest, Refresh};
 use behalf::model::identity::{Identity, IdentityFacts};
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
@@ -641,7 +641,8 @@ async fn c23_a_code_is_used_once_and_its_replay_kills_the_family(db: Database) {
     let written = made.clone();
     db.write(async move |tx| grants::insert(tx, &written, digest, NOW).await).await.unwrap();
     let code = Code { project, grant: made.id, digest };
-    let refresh = Refresh { secret: vec![1], generation: 0, rotated_at: NOW, expires_at: NOW };
+    let bound = Confirmation { jkt: Some("key".into()), certificate: None };
+    let refresh = Refresh { secret: vec![1], generation: 0, rotated_at: NOW, expires_at: NOW, bound };
     let ends = NOW.plus(Duration::from_secs(9_000));
     let begun = Some((refresh.clone(), ends));
     let uses = async |code| {

@@ -67,6 +67,7 @@ pub fn asked(
         nonce: request.nonce.clone(),
         scopes,
         code_challenge: request.code_challenge.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
         prompt: Prompt {
             none: prompt("none"),
             login: prompt("login"),

@@ -63,6 +63,7 @@ pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
         nonce: None,
         scopes: Vec::new(),
         code_challenge: None,
+        dpop_jkt: None,
         prompt: Prompt::default(),
         max_age: None,
         login_hint: Some(found.invitation.email.to_string()),

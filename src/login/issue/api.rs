@@ -9,6 +9,7 @@ use super::claims::{self, Occasion};
 use super::introspection::{self, introspect};
 use super::mint;
 use super::minting;
+use super::possession::only_wants_nonce;
 use super::presented::{Opened, opened};
 use super::revocation;
 use super::token::{self, NoTokens};
@@ -19,13 +20,14 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{choices, grants};
+use crate::web::dpop::{self, Scheme};
 use crate::web::form::MachineForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
 /// `POST /token`
 pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
-    match token::granted(&visitor, &params).await {
+    let mut response = match token::granted(&visitor, &params).await {
         Ok(answer) => {
             let mut response = Json(answer).into_response();
             reply::no_store(response.headers_mut());
@@ -33,7 +35,9 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
         }
         Err(NoTokens::Refused { error, login_url }) => refused(&visitor.headers, &error, login_url),
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
-    }
+    };
+    dpop::hand_out(&visitor, response.headers_mut());
+    response
 }
 
 /// `POST /revoke` (RFC 7009)
@@ -109,22 +113,27 @@ fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -
 
 /// `GET` or `POST /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
 pub async fn userinfo(visitor: Visitor) -> Response {
-    match told(&visitor).await {
+    let mut response = match told(&visitor).await {
         Ok(claims) => {
             let mut response = Json(Value::Object(claims)).into_response();
             reply::no_store(response.headers_mut());
             response
         }
+        // Nothing is wrong: whoever comes first learns a nonce so.
+        Err(Stop::Refused(refusal)) if only_wants_nonce(&refusal) => unauthorized(&visitor, &refusal),
         Err(Stop::Refused(refusal)) => match note(&visitor, "userinfo.refused", &refusal, None, None).await {
-            Ok(()) => unauthorized(&refusal),
+            Ok(()) => unauthorized(&visitor, &refusal),
             Err(fault) => visitor.machine_fault(&fault).await,
         },
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
-    }
+    };
+    dpop::hand_out(&visitor, response.headers_mut());
+    response
 }
 
-/// RFC 6750, section 3.
-fn unauthorized(refusal: &Refusal) -> Response {
+/// RFC 6750, section 3; RFC 9449, section 7.1. Who shows a token as bound is told what that needs; everybody else, that it
+/// can be shown so as well.
+fn unauthorized(visitor: &Visitor, refusal: &Refusal) -> Response {
     let (status, error) = match refusal {
         Refusal::Protocol(error) if error.code == "insufficient_scope" => {
             (StatusCode::FORBIDDEN, error.clone())
@@ -132,15 +141,19 @@ fn unauthorized(refusal: &Refusal) -> Response {
         Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
         _ => (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("the token is not valid any more")),
     };
+    let mut response = reply::oauth_error(status, &error);
+    let headers = response.headers_mut();
+    if dpop::shown(&visitor.headers).is_some_and(|(scheme, _)| scheme == Scheme::Dpop) {
+        dpop::challenge_too(headers, &dpop::challenge(Some(&error)));
+        return response;
+    }
     // Who brought no token made no error (RFC 6750, section 3.1).
     let challenge = match refusal {
         Refusal::LoginRequired => "Bearer".to_owned(),
         _ => format!("Bearer error=\"{}\", error_description=\"{}\"", error.code, error.description),
     };
-    let mut response = reply::oauth_error(status, &error);
-    if let Ok(value) = HeaderValue::from_str(&challenge) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
+    dpop::challenge_too(headers, &challenge);
+    dpop::challenge_too(headers, &dpop::challenge(None));
     response
 }
 
@@ -183,10 +196,10 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
 /// An access token that is ours, for us, and not run out. Nothing else opens this door (threats M05).
 async fn presented(visitor: &Visitor, now: Moment) -> Result<Opened, Stop> {
     let invalid = |why: &'static str| Refusal::Protocol(OAuthError::invalid_token(why));
-    let header = visitor.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let header = header.ok_or(Refusal::LoginRequired)?;
-    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let (_, token) = token.ok_or(invalid("a bearer token is missing"))?;
+    if !visitor.headers.contains_key(header::AUTHORIZATION) {
+        return Err(Refusal::LoginRequired.into());
+    }
+    let shown = dpop::shown(&visitor.headers).ok_or(invalid("an access token is missing"))?;
     let audience = visitor.issuer();
-    opened(visitor, token, &audience, now).await
+    opened(visitor, shown, &audience, now).await
 }

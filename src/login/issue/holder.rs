@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
+use super::possession::only_wants_nonce;
 use super::presented::opened;
 use super::{mint, minting};
 use crate::foundation::clock::Moment;
@@ -13,7 +14,8 @@ use crate::model::role;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{choices, grants, roles, users};
-use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, TryFor};
+use crate::web::dpop::Scheme;
+use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, NotHeld, TryFor};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -21,14 +23,15 @@ pub const LOOK: Look = look;
 
 fn look<'a>(
     visitor: &'a Visitor,
-    token: &'a str,
+    shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<Holder, Option<NotActing>>, Fault>> {
+) -> BoxFuture<'a, Result<Result<Holder, NotHeld>, Fault>> {
     Box::pin(async move {
-        match holder(visitor, token, audience).await {
+        match holder(visitor, shown, audience).await {
             Ok(holder) => Ok(holder),
+            Err(Stop::Refused(refusal)) if only_wants_nonce(&refusal) => Ok(Err(NotHeld::NonceWanted)),
             // Whatever is wrong with it: it opens nothing, and reads like any other token that does not.
-            Err(Stop::Refused(_)) => Ok(Err(None)),
+            Err(Stop::Refused(_)) => Ok(Err(NotHeld::Nobody)),
             Err(Stop::Failed(fault)) => Err(fault),
         }
     })
@@ -36,11 +39,11 @@ fn look<'a>(
 
 async fn holder(
     visitor: &Visitor,
-    token: &str,
+    shown: (Scheme, &str),
     audience: &str,
-) -> Result<Result<Holder, Option<NotActing>>, Stop> {
+) -> Result<Result<Holder, NotHeld>, Stop> {
     let (now, project) = (visitor.broker().now(), visitor.project.id);
-    let id = opened(visitor, token, audience, now).await?.grant;
+    let id = opened(visitor, shown, audience, now).await?.grant;
     Ok(visitor.broker().db.read(async move |tx| stands(tx, project, id, now).await).await?)
 }
 
@@ -53,17 +56,17 @@ async fn stands(
     project: ProjectId,
     id: GrantId,
     now: Moment,
-) -> Result<Result<Holder, Option<NotActing>>, StoreError> {
+) -> Result<Result<Holder, NotHeld>, StoreError> {
     let grant = grants::by_id(tx, id).await?;
     let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
-        return Ok(Err(None));
+        return Ok(Err(NotHeld::Nobody));
     };
     let mut request = minting(&grant, now);
     // What somebody may do here is not for the application to ask for.
     request.scopes = vec![scope::PERMISSIONS.to_owned()];
     let minted = match mint::run(tx, &request).await? {
         Ok(minted) => minted,
-        Err(refusal) => return Ok(Err(Some(not_acting(&refusal)))),
+        Err(refusal) => return Ok(Err(NotHeld::NotActing(not_acting(&refusal)))),
     };
     let custom = match grant.organization {
         Some(organization) => roles::permissions(tx, project, organization).await?,

@@ -13,6 +13,7 @@ use crate::model::application::Application;
 use crate::model::grant::{Grant, Refresh};
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::Claims;
+use crate::protocol::oauth::confirmation::{self, Confirmation};
 use crate::protocol::oauth::params::Params;
 use crate::web::visitor::Visitor;
 
@@ -121,11 +122,12 @@ fn of_access_token(minted: &Minted, occasion: &Occasion<'_>, token: &Claims) -> 
 }
 
 fn as_issued(mut answer: Map<String, Value>, token: &Claims) -> Map<String, Value> {
-    for name in ["aud", "iat", "exp"] {
+    for name in ["aud", "iat", "exp", confirmation::CLAIM] {
         answer.extend(token.get(name).map(|value| (name.to_owned(), value.clone())));
     }
+    let bound = Confirmation::of(token).unwrap_or_default();
     answer.insert("active".into(), json!(true));
-    answer.insert("token_type".into(), json!("Bearer"));
+    answer.insert("token_type".into(), json!(bound.token_type()));
     answer
 }
 
@@ -136,6 +138,7 @@ fn of_refresh_token(minted: &Minted, occasion: &Occasion<'_>, refresh: &Refresh)
     }
     answer.insert("active".into(), json!(true));
     answer.insert("iat".into(), json!(refresh.rotated_at.seconds()));
+    answer.extend(refresh.bound.claim().map(|value| (confirmation::CLAIM.to_owned(), value)));
     answer.insert("exp".into(), json!(refresh.expires_at.seconds()));
     answer
 }

@@ -7,6 +7,7 @@ mod held;
 pub mod holder;
 mod introspection;
 pub mod mint;
+mod possession;
 mod presented;
 mod revocation;
 mod token;
@@ -62,6 +63,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
         kept: GrantRequest {
             redirect_uri: asked.redirect_uri_given.then(|| asked.redirect_uri.clone()),
             code_challenge: asked.code_challenge.clone(),
+            dpop_jkt: asked.dpop_jkt.clone(),
             nonce: asked.nonce.clone(),
             scopes: asked.scopes.clone(),
             ..GrantRequest::default()

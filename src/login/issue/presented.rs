@@ -1,13 +1,16 @@
-//! An access token that somebody presents.
+//! An access token that somebody presents, and what they prove to hold.
 
 use std::time::Duration;
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::GrantId;
 use crate::login::Stop;
+use crate::login::issue::possession;
 use crate::login::refusal::Refusal;
 use crate::protocol::jose::{Claims, Jws, Typ};
+use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::web::dpop::Scheme;
 use crate::web::visitor::Visitor;
 
 /// What a good one says.
@@ -18,16 +21,39 @@ pub struct Opened {
     pub scopes: Vec<String>,
 }
 
+fn missing() -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_dpop_proof("the DPoP proof is missing"))
+}
+
 fn invalid(why: &'static str) -> Refusal {
     Refusal::Protocol(OAuthError::invalid_token(why))
 }
 
-/// An access token that is ours, for this audience, and not run out. Nothing else opens anything (threats M05).
-pub async fn opened(visitor: &Visitor, token: &str, audience: &str, now: Moment) -> Result<Opened, Stop> {
+/// An access token that is ours, for this audience, not run out, and shown by who holds what it is bound to. Nothing else
+/// opens anything (threats M05, M06).
+pub async fn opened(
+    visitor: &Visitor,
+    (scheme, token): (Scheme, &str),
+    audience: &str,
+    now: Moment,
+) -> Result<Opened, Stop> {
+    let proof = match scheme {
+        Scheme::Bearer => None,
+        Scheme::Dpop => Some(possession::shown(visitor, Some(token))?.ok_or_else(missing)?),
+    };
     let claims = verified(visitor, token, now).await?;
     let ours = claims.aud().is_ok_and(|named| named.contains(&audience));
     let grant = claims.string("grant_id").ok().and_then(|id| id.parse().ok());
     let grant = grant.filter(|_| ours).ok_or(invalid("the token is for somebody else"))?;
+    // Whoever shows a token as bound has one that is; whoever proves nothing has one that is not.
+    let bound = Confirmation::of(&claims).ok_or(invalid("the token is bound to what is not known here"))?;
+    let proved = Confirmation { jkt: proof.as_ref().map(|proof| proof.jkt().to_owned()), certificate: None };
+    if bound.jkt.is_some() != proved.jkt.is_some() || !bound.is_proved_by(&proved) {
+        return Err(invalid("the token is bound to another key, or not shown as it is bound").into());
+    }
+    if let Some(proof) = &proof {
+        possession::once(visitor, proof).await?;
+    }
     let scopes = claims.string("scope").unwrap_or_default().split(' ').map(str::to_owned).collect();
     Ok(Opened { grant, scopes })
 }

@@ -20,12 +20,13 @@ use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 12] = [
+const EVERYWHERE: [Code; 13] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
     Code::BodyUnexpected,
     Code::Unauthenticated,
+    Code::DpopNonceWanted,
     Code::TokenWithoutMfa,
     Code::TokenWithoutSso,
     Code::ApiKeysDisabled,
@@ -109,7 +110,8 @@ fn security(issuer: &str) -> Value {
         "accessToken": {
             "type": "openIdConnect",
             "openIdConnectUrl": format!("{issuer}/.well-known/openid-configuration"),
-            "description": format!("A person's access token whose audience names {issuer}{BASE}."),
+            "description": format!("A person's access token whose audience names {issuer}{BASE}. One that is bound to a key is shown as \
+                 `Authorization: DPoP …` with a proof (RFC 9449)."),
         },
     })
 }
@@ -237,6 +239,7 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         Need::Public => {
             let of_callers = [
                 Code::Unauthenticated,
+                Code::DpopNonceWanted,
                 Code::TokenWithoutMfa,
                 Code::TokenWithoutSso,
                 Code::ApiKeysDisabled,

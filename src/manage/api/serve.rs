@@ -19,11 +19,12 @@ use crate::manage::caller::{self, Caller};
 use crate::manage::desk::{self, Answer, Asked, Desk, Reply, Wanted, names_etag};
 use crate::manage::refused::{Code, Refused, Told};
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::problem::Problem;
 use crate::telemetry::names;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
-use crate::web::{json, query, reply};
+use crate::web::{dpop, json, query, reply};
 
 /// Serves one operation.
 pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
@@ -32,26 +33,37 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
         Ok(visitor) => visitor,
         Err(response) => return response,
     };
+    let mut response = told::<O>(&front, &visitor, parts, body).await;
+    dpop::hand_out(&visitor, response.headers_mut());
+    response
+}
+
+async fn told<O: Operation>(
+    front: &Front,
+    visitor: &Visitor,
+    mut parts: Parts,
+    body: axum::body::Body,
+) -> Response {
     let caller =
-        if O::NEED == Need::Public { caller::anybody(&visitor).await } else { caller::of(&visitor).await };
+        if O::NEED == Need::Public { caller::anybody(visitor).await } else { caller::of(visitor).await };
     let caller = match caller {
         Ok(caller) => caller,
-        Err(refused) => return shown(&visitor, refused).await,
+        Err(refused) => return shown(visitor, refused).await,
     };
     // Only of callers that are known, and as much as the server reads.
-    let bytes = json::bytes(Request::from_parts(parts.clone(), body), &front).await;
+    let bytes = json::bytes(Request::from_parts(parts.clone(), body), front).await;
     if let Ok(bytes) = &bytes {
-        match replayed(&visitor, &caller, &parts, bytes).await {
-            Ok(Some(reply)) => match may_still::<O>(&visitor, &caller) {
-                Ok(()) => return answered::<O>(&visitor, &parts, &reply, true),
+        match replayed(visitor, &caller, &parts, bytes).await {
+            Ok(Some(reply)) => match may_still::<O>(visitor, &caller) {
+                Ok(()) => return answered::<O>(visitor, &parts, &reply, true),
                 Err(refused) => {
                     let refused =
-                        noted::<O>(&visitor, &caller, (caller.organization(), Subject::NONE), refused);
-                    return shown(&visitor, refused.await).await;
+                        noted::<O>(visitor, &caller, (caller.organization(), Subject::NONE), refused);
+                    return shown(visitor, refused.await).await;
                 }
             },
             Ok(None) => {}
-            Err(refused) => return shown(&visitor, refused).await,
+            Err(refused) => return shown(visitor, refused).await,
         }
     }
     let read = Read::<O>::of(&parts, bytes);
@@ -62,23 +74,23 @@ pub async fn served<O: Operation>(front: Front, request: Request) -> Response {
     } else {
         O::AT
     };
-    let place = match Place::of(&visitor, &caller, at, &mut parts, asked).await {
+    let place = match Place::of(visitor, &caller, at, &mut parts, asked).await {
         Ok(place) => place,
-        Err(refused) => return shown(&visitor, refused).await,
+        Err(refused) => return shown(visitor, refused).await,
     };
     let wanted = Wanted { need: O::NEED, fresh: O::FRESH, target: place.target };
     let verdict = wanted.of(&caller.standing, visitor.broker().now());
     let trail = trail(&caller, &place, verdict.is_ok());
     let target = Subject::of(&place, verdict.is_ok());
     let outcome = match verdict {
-        Ok(()) => run::<O>(&visitor, &caller, (place, wanted), &parts, read).await,
+        Ok(()) => run::<O>(visitor, &caller, (place, wanted), &parts, read).await,
         Err(refused) => Err(refused),
     };
     match outcome {
-        Ok(answer) => answered::<O>(&visitor, &parts, &answer.reply, answer.is_replayed),
+        Ok(answer) => answered::<O>(visitor, &parts, &answer.reply, answer.is_replayed),
         Err(refused) => {
-            let refused = noted::<O>(&visitor, &caller, (trail, target), refused).await;
-            shown(&visitor, refused).await
+            let refused = noted::<O>(visitor, &caller, (trail, target), refused).await;
+            shown(visitor, refused).await
         }
     }
 }
@@ -323,6 +335,11 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
         )),
         None => match code {
             Code::Unauthenticated => Some("Bearer realm=\"api\"".to_owned()),
+            // RFC 9449, section 9.
+            Code::DpopNonceWanted => {
+                let error = OAuthError::use_dpop_nonce(code.title());
+                Some(dpop::challenge(Some(&error)))
+            }
             Code::TokenWithoutMfa | Code::TokenWithoutSso => {
                 Some("Bearer realm=\"api\", error=\"insufficient_user_authentication\"".to_owned())
             }
@@ -331,6 +348,9 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     };
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if code == Code::Unauthenticated {
+        dpop::challenge_too(response.headers_mut(), &dpop::challenge(None));
     }
     response
 }

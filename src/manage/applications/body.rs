@@ -48,6 +48,8 @@ pub struct ApplicationBody {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Option<Value>>,
+    /// Whether it gets no tokens without a DPoP proof; who brings one gets bound tokens anyway.
+    pub dpop_bound_access_tokens: Option<bool>,
     /// Compared byte by byte: https, a loopback address, or a private scheme with a dot.
     #[schemars(extend("maxItems" = MOST_URIS))]
     pub redirect_uris: Option<Vec<String>>,
@@ -160,6 +162,7 @@ pub struct Wanted {
     pub organizations: Option<Option<Vec<String>>>,
     authentication: Option<Method>,
     jwks: Option<Option<Value>>,
+    dpop_bound_access_tokens: Option<bool>,
     redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
     sign_out: WantedSignOut,
@@ -238,6 +241,7 @@ impl ApplicationBody {
             organizations: self.organizations,
             authentication: self.token_endpoint_auth_method,
             jwks: self.jwks.map(|keys| keys.map(|keys| jwks(&keys)).transpose()).transpose()?,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             redirect_uris: self
                 .redirect_uris
                 .map(|list| redirect_uris("/redirect_uris", list))
@@ -265,6 +269,9 @@ impl Wanted {
         settings.kind = new.kind.unwrap_or(settings.kind);
         settings.authentication = new.authentication.unwrap_or(settings.authentication);
         settings.jwks = new.jwks.unwrap_or_else(|| settings.jwks.clone());
+        let sender = &mut settings.sender;
+        sender.dpop_bound_access_tokens =
+            new.dpop_bound_access_tokens.unwrap_or(sender.dpop_bound_access_tokens);
         settings.redirect_uris = new.redirect_uris.unwrap_or_else(|| settings.redirect_uris.clone());
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());

@@ -16,7 +16,7 @@ use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
     Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -44,6 +44,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         kind,
         authentication: kind.usual_authentication(),
         jwks: None,
+        sender: SenderSettings::default(),
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
         sign_out: SignOutSettings::default(),

@@ -43,6 +43,7 @@ pub struct ApplicationView {
     /// The public keys of a client that signs its assertions (RFC 7517, section 5).
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Value>,
+    pub dpop_bound_access_tokens: bool,
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
     pub post_logout_redirect_uris: Vec<String>,
@@ -153,6 +154,7 @@ impl ApplicationView {
             token_endpoint_auth_method: json!(settings.authentication),
             secrets: whole.secrets,
             jwks: settings.jwks.clone(),
+            dpop_bound_access_tokens: settings.sender.dpop_bound_access_tokens,
             redirect_uris: texts(&settings.redirect_uris),
             initiate_login_uri: settings.initiate_login_uri.as_ref().map(|uri| uri.as_str().to_owned()),
             post_logout_redirect_uris: texts(&sign_out.post_logout_redirect_uris),

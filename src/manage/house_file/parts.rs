@@ -15,7 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SignOutSettings,
+    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings,
+    SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -197,6 +198,7 @@ pub struct ApplicationPart {
     pub authentication: Method,
     pub secrets: Vec<Digest>,
     pub jwks: Option<serde_json::Value>,
+    pub sender: SenderSettings,
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
     pub sign_out: SignOutSettings,

@@ -50,6 +50,8 @@ pub enum JwkError {
     Member(&'static str),
     #[error("an RSA key must have 2048 to 8192 bits and an odd exponent of at least 3")]
     Rsa,
+    #[error("an RSA key must have at most 4096 bits here")]
+    Huge,
     #[error("the key does not lie on its curve")]
     Point,
     #[error("the key names an algorithm that is not supported or not for its kind")]
@@ -118,6 +120,11 @@ impl Jwk {
             .iter()
             .copied()
             .filter(|algorithm| self.alg.is_none_or(|only| only == *algorithm))
+    }
+
+    /// Whether verifying by it costs more than a stranger may ask of us: an RSA key of more than 4096 bits.
+    pub(super) fn is_huge(&self) -> bool {
+        matches!(&self.material, Material::Rsa { n, .. } if n.len() > 4096 / 8)
     }
 
     /// The SHA-256 thumbprint (RFC 7638) as 43 base64url characters.

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use super::json::{self, JsonError};
 use super::jwk::MAX_KID_BYTES;
-use super::{Algorithm, ClaimError, Claims, JwkSet};
+use super::{Algorithm, ClaimError, Claims, JwkError, JwkSet};
 
 /// How long a token may be unless its reader says otherwise.
 pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
@@ -42,6 +42,12 @@ pub enum JoseError {
     NoKey,
     #[error("the signature of the token is not valid")]
     Signature,
+    #[error("the token does not bring the key that it is signed by")]
+    NoBroughtKey,
+    #[error("the token brings a private key")]
+    PrivateKey,
+    #[error("the key that the token brings cannot be used: {0}")]
+    BroughtKey(#[from] JwkError),
     #[error(transparent)]
     Claims(#[from] ClaimError),
 }
@@ -189,6 +195,11 @@ impl<'a> Jws<'a> {
 /// One text for one value: no padding, no white space, no bits left over (RFC 7515, section 2).
 fn decode(text: &str, part: &'static str) -> Result<Vec<u8>, JoseError> {
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| JoseError::Base64(part))
+}
+
+/// The header of a token that [`Jws::parse_within`] has read, not believed.
+pub(super) fn header(token: &str) -> Result<Map<String, Value>, JoseError> {
+    read_header(token.split('.').next().unwrap_or_default())
 }
 
 fn read_header(text: &str) -> Result<Map<String, Value>, JoseError> {

@@ -2,9 +2,11 @@
 //!
 //! A token becomes [`Claims`] in one way only: [`Jws::parse`] reads it, [`Jws::verify`] checks it against keys
 //! that were pinned beforehand, and the result is [`Verified`]. Nothing the token says about its own key (`jwk`,
-//! `jku`, `x5u`, `x5c`) is read, and `kid` is a map key, nothing more (threats C13, C14).
+//! `jku`, `x5u`, `x5c`) is read, and `kid` is a map key, nothing more (threats C13, C14). Only what proves nothing but
+//! that somebody holds a key brings it along: [`verify_by_brought_key`].
 
 mod algorithm;
+mod brought_key;
 mod claims;
 pub mod json;
 mod jwk;
@@ -13,6 +15,7 @@ mod signing;
 mod verifying;
 
 pub use algorithm::Algorithm;
+pub use brought_key::verify_by_brought_key;
 pub use claims::{ClaimError, Claims};
 pub use json::JsonError;
 pub use jwk::{Jwk, JwkError};

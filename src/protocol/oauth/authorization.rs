@@ -4,7 +4,7 @@
 use super::error::OAuthError;
 use super::organization::{self, Get, one_of};
 use super::params::{Params, ParamsError};
-use super::{pkce, scope};
+use super::{dpop, pkce, scope};
 
 /// Who asks, and where the answer would go. Neither is checked yet; until both are, nothing is redirected.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Request {
     pub scopes: Vec<String>,
     pub nonce: Option<String>,
     pub code_challenge: Option<String>,
+    /// The thumbprint of the key to which the code is bound (RFC 9449, section 10).
+    pub dpop_jkt: Option<String>,
     pub prompts: Vec<String>,
     pub max_age: Option<u64>,
     pub login_hint: Option<String>,
@@ -69,6 +71,7 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         scopes,
         nonce: get("nonce")?,
         code_challenge: challenge,
+        dpop_jkt: dpop_jkt(&get)?,
         prompts: prompts(get("prompt")?.as_deref())?,
         max_age: max_age(get("max_age")?.as_deref())?,
         login_hint: get("login_hint")?,
@@ -109,6 +112,15 @@ fn code_challenge(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
             Err(OAuthError::invalid_request("code_challenge is not 32 bytes in base64url"))
         }
         (Some(_), _) => Err(OAuthError::invalid_request("code_challenge_method must be S256")),
+    }
+}
+
+fn dpop_jkt(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
+    match get("dpop_jkt")? {
+        Some(jkt) if !dpop::is_thumbprint(&jkt) => {
+            Err(OAuthError::invalid_request("dpop_jkt is not 32 bytes in base64url"))
+        }
+        jkt => Ok(jkt),
     }
 }
 

@@ -1,7 +1,9 @@
-//! OAuth 2.0 (RFC 6749) with its later corrections (RFC 7636, 8252, 9068, 9207, 9700).
+//! OAuth 2.0 (RFC 6749) with its later corrections (RFC 7636, 8252, 9068, 9207, 9449, 9700).
 
 pub mod authorization;
 pub mod client_authentication;
+pub mod confirmation;
+pub mod dpop;
 pub mod error;
 pub mod organization;
 pub mod params;

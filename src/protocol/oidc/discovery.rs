@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::oauth::{authorization, scope};
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::{authorization, dpop, scope};
 
 /// The discovery document of an issuer.
 pub fn document(issuer: &str) -> Value {
@@ -34,6 +35,7 @@ pub fn document(issuer: &str) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::name),
         "scopes_supported": scope::SUPPORTED,
         // A list that is too long for a token is told where to find.
         "claim_types_supported": ["normal", "distributed"],

@@ -9,13 +9,13 @@ use crate::foundation::id::{
     ConnectionId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
-use crate::model::grant::{Epochs, Grant, Refresh};
+use crate::model::grant::{Confirmation, Epochs, Grant, Refresh};
 
 macro_rules! columns {
     () => {
         "id, project_id, session_id, application_id, user_id, organization_id, delegation_id, request,
          code_expires_at, expires_at, revoked_at, organization_epoch, home_epoch, origin_id, refresh_secret,
-         refresh_generation, refresh_rotated_at, refresh_expires_at"
+         refresh_generation, refresh_rotated_at, refresh_expires_at, refresh_binding"
     };
 }
 
@@ -39,7 +39,13 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
 }
 
 fn refresh(row: &Row, secret: Vec<u8>) -> Result<Refresh, StoreError> {
-    Ok(Refresh { secret, generation: row.get(15)?, rotated_at: row.get(16)?, expires_at: row.get(17)? })
+    Ok(Refresh {
+        secret,
+        generation: row.get(15)?,
+        rotated_at: row.get(16)?,
+        expires_at: row.get(17)?,
+        bound: json(row, 18)?,
+    })
 }
 
 pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, StoreError> {
@@ -60,8 +66,8 @@ pub async fn insert(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
                              code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
                              home_epoch, origin_id, offline_since, refresh_secret, refresh_generation,
-                             refresh_rotated_at, refresh_expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                             refresh_rotated_at, refresh_expires_at, refresh_binding)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         params![
             grant.id,
             grant.project_id,
@@ -82,25 +88,27 @@ pub async fn insert(
             refresh.map(|refresh| &refresh.secret),
             refresh.map(|refresh| refresh.generation),
             refresh.map(|refresh| refresh.rotated_at),
-            refresh.map(|refresh| refresh.expires_at)
+            refresh.map(|refresh| refresh.expires_at),
+            refresh.map(|refresh| to_json(&refresh.bound))
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Uses the refresh token of a generation: the first caller makes the next one good, whoever comes later gets nothing.
+/// Uses the refresh token of a generation: the first caller makes the next one good, until when and for whom; whoever comes
+/// later gets nothing.
 pub async fn rotate(
     tx: &mut Tx<'_>,
     id: GrantId,
     generation: i64,
-    idle_until: Moment,
+    (idle_until, bound): (Moment, &Confirmation),
     now: Moment,
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_rotated_at = $3,
-                      refresh_expires_at = $4
+                      refresh_expires_at = $4, refresh_binding = $5
                WHERE id = $1 AND refresh_generation = $2 AND revoked_at IS NULL AND refresh_expires_at > $3";
-    Ok(tx.execute(sql, params![id, generation, now, idle_until]).await? == 1)
+    Ok(tx.execute(sql, params![id, generation, now, idle_until, to_json(bound)]).await? == 1)
 }
 
 /// Whether the refresh token of a generation was used just now, and nothing since: whoever used it may ask again, for
@@ -134,7 +142,7 @@ pub async fn use_code(
 ) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
         "UPDATE grants SET code_used_at = $4, refresh_secret = $5, refresh_generation = $6, refresh_rotated_at = $7,
-                refresh_expires_at = $8, expires_at = COALESCE($9, expires_at)
+                refresh_expires_at = $8, expires_at = COALESCE($9, expires_at), refresh_binding = $10
          WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND code_used_at IS NULL RETURNING ",
         columns!()
     );
@@ -152,7 +160,8 @@ pub async fn use_code(
                 refresh.map(|refresh| refresh.generation),
                 refresh.map(|refresh| refresh.rotated_at),
                 refresh.map(|refresh| refresh.expires_at),
-                ends
+                ends,
+                refresh.map(|refresh| to_json(&refresh.bound))
             ],
         )
         .await?;

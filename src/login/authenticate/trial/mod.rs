@@ -154,6 +154,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         nonce: None,
         scopes: Vec::new(),
         code_challenge: None,
+        dpop_jkt: None,
         prompt: Prompt { select_account: true, ..Prompt::default() },
         max_age: None,
         login_hint: None,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::signing::sign_access_token;
 use super::{Denied, Lifetimes, NoTokens, not_for_this_organization};
 use crate::audit;
 use crate::foundation::clock::Moment;
@@ -16,21 +17,22 @@ use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::machine_grant::MachineGrant;
+use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{machine_grants, organizations};
-use crate::telemetry::names;
 use crate::web::visitor::Visitor;
 
 pub async fn issue(
     visitor: &Visitor,
     application: Application,
     request: ClientCredentialsRequest,
+    proved: Confirmation,
 ) -> Result<TokenAnswer, NoTokens> {
     let id = application.id;
-    match issued(visitor, application, request).await {
+    match issued(visitor, application, request, proved).await {
         Err(Stop::Refused(refusal)) => {
             let refusal = Denied::Unrecorded(id, refusal).told(visitor).await.map_err(NoTokens::Failed)?;
             Err(not_for_this_organization(&refusal).unwrap_or_else(|| Stop::Refused(refusal).into()))
@@ -43,6 +45,7 @@ async fn issued(
     visitor: &Visitor,
     application: Application,
     request: ClientCredentialsRequest,
+    proved: Confirmation,
 ) -> Result<TokenAnswer, Stop> {
     let broker = visitor.broker();
     let scopes = scopes(&application, &request.scopes)?;
@@ -53,6 +56,7 @@ async fn issued(
         organization: organization(&request, &scopes)?,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
+        bound: application.settings.binding(&proved),
         application,
     });
     let (grant, minted) = tries::done(&broker.db, &asking, Asking::run).await??;
@@ -101,6 +105,7 @@ struct Asking {
     application: Application,
     scopes: Vec<String>,
     organization: Option<String>,
+    bound: Confirmation,
 }
 
 type Issued = Result<(MachineGrant, MachineMinted), Refusal>;
@@ -151,12 +156,10 @@ impl Asking {
         let (issuer, id, jti) = (visitor.issuer(), grant.id.to_string(), self.random.token());
         let whose = (issuer.as_str(), id.as_str(), jti.expose());
         let claims = claims::machine_access_token(minted, whose, &grant.scopes, (self.now, grant.expires_at));
-        let access_token = keys.signing(algorithm, self.now)?.sign_jwt("at+jwt", &claims)?;
-        names::token_issued("access_token");
-        names::signed(algorithm.name());
+        let access_token = sign_access_token(keys.signing(algorithm, self.now)?, claims, &self.bound)?;
         Ok(TokenAnswer {
             access_token,
-            token_type: "Bearer",
+            token_type: self.bound.token_type(),
             expires_in: self.lifetime.as_secs(),
             refresh_token: None,
             id_token: None,

@@ -16,6 +16,8 @@ use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant};
+use crate::protocol::oauth::confirmation::Confirmation;
+use crate::protocol::oauth::dpop;
 use crate::protocol::oauth::pkce;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -29,6 +31,7 @@ pub async fn redeem(
     visitor: &Visitor,
     application: Application,
     request: CodeRequest,
+    proved: Confirmation,
 ) -> Result<TokenAnswer, Stop> {
     let broker = visitor.broker();
     let redeem = Redeem {
@@ -39,6 +42,7 @@ pub async fn redeem(
         lifetimes: Lifetimes::of(visitor, &application.settings),
         application,
         request,
+        proved,
     };
     // Who loses against another transaction with the same code finds it used: that is a reuse like any other, and ends
     // what the winner got.
@@ -61,6 +65,7 @@ struct Redeem {
     lifetimes: Lifetimes,
     application: Application,
     request: CodeRequest,
+    proved: Confirmation,
 }
 
 impl Redeem {
@@ -71,8 +76,13 @@ impl Redeem {
         let digest = Secret::new(self.request.code.as_str()).digest();
         let code = Code { project: self.application.project_id, grant: id, digest };
         let settings = &self.application.settings;
-        let refresh =
-            first_refresh_token(settings, &self.lifetimes, (&self.keyring, &self.random), id, self.now);
+        let refresh = first_refresh_token(
+            settings,
+            &self.lifetimes,
+            (&self.keyring, &self.random),
+            (id, &self.proved),
+            self.now,
+        );
         let (refresh_token, refresh) = refresh.unzip();
         let Some(grant) = grants::use_code(tx, code, refresh, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);
@@ -90,7 +100,7 @@ impl Redeem {
             Ok(minted) => {
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let scopes = grant.request.scopes.clone();
-                let granted = Granted::of(tx, grant, minted, scopes, self.now).await?;
+                let granted = Granted::of(tx, grant, minted, (scopes, &self.proved), self.now).await?;
                 Ok(Ok(granted.first().with_refresh_token(refresh_token)))
             }
             Err(refusal) => {
@@ -143,12 +153,22 @@ impl Redeem {
         if request.redirect_uri != self.request.redirect_uri {
             return Err(invalid_grant("redirect_uri is not the one of the authorization request"));
         }
+        self.holds_its_key(grant)?;
         match (&request.code_challenge, &self.request.code_verifier) {
             (None, None) => Ok(()),
             (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => Ok(()),
             (Some(_), None) => Err(invalid_grant("code_verifier is missing")),
             (Some(_), Some(_)) => Err(invalid_grant("code_verifier does not match")),
             (None, Some(_)) => Err(invalid_grant("code_verifier without a code_challenge")),
+        }
+    }
+
+    /// The key that the authorization request named, if it did (RFC 9449, section 10).
+    fn holds_its_key(&self, grant: &Grant) -> Result<(), Refusal> {
+        match (&grant.request.dpop_jkt, &self.proved.jkt) {
+            (None, _) => Ok(()),
+            (Some(named), Some(jkt)) if dpop::is_same_key(named, jkt) => Ok(()),
+            (Some(_), _) => Err(invalid_grant("the code is for who holds the key that dpop_jkt named")),
         }
     }
 }

@@ -8,7 +8,7 @@ mod signing;
 
 use std::time::Duration;
 
-use super::client;
+use super::{client, possession};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, GrantId};
 use crate::foundation::random::Random;
@@ -19,6 +19,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
 use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
+use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
@@ -55,7 +56,11 @@ impl From<Stop> for NoTokens {
 
 /// Tokens for whatever is presented.
 pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, NoTokens> {
-    let (application, request) = match asked(visitor, params).await {
+    let Asked { application, request, proved } = match asked(visitor, params).await {
+        // Nothing is wrong: whoever comes first learns a nonce so.
+        Err(Stop::Refused(refusal)) if possession::only_wants_nonce(&refusal) => {
+            return Err(Stop::Refused(refusal).into());
+        }
         Err(Stop::Refused(refusal)) => {
             let claimed = client::claimed(visitor, params);
             let noted = note_claimed(visitor, "token.refused", &refusal, claimed.as_deref()).await;
@@ -65,19 +70,29 @@ pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, 
         other => other?,
     };
     match request {
-        TokenRequest::Code(request) => Ok(code::redeem(visitor, application, request).await?),
-        TokenRequest::Refresh(request) => refresh::refresh(visitor, application, request).await,
+        TokenRequest::Code(request) => Ok(code::redeem(visitor, application, request, proved).await?),
+        TokenRequest::Refresh(request) => refresh::refresh(visitor, application, request, proved).await,
         TokenRequest::ClientCredentials(request) => {
-            client_credentials::issue(visitor, application, request).await
+            client_credentials::issue(visitor, application, request, proved).await
         }
     }
 }
 
-/// Which application asks, proved, and for what; it may.
-async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, TokenRequest), Stop> {
+/// Who asks for tokens, and for what.
+struct Asked {
+    application: Application,
+    request: TokenRequest,
+    /// What they proved to hold: tokens are bound to it, as far as the application's settings say.
+    proved: Confirmation,
+}
+
+/// Which application asks, proved, and for what; it may. The proof of a key comes first, for who has to come again with a
+/// nonce has used up nothing by then.
+async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
     if let Some(error) = params.twice() {
         return Err(Refusal::Protocol(OAuthError::invalid_request(error.to_string())).into());
     }
+    let proof = possession::shown(visitor, None)?;
     let application = client::authenticate(visitor, params).await?;
     let request = token_request(params).map_err(Refusal::Protocol)?;
     let grant_type = grant_type(&request);
@@ -85,7 +100,21 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, Token
         let why = format!("this application may not use {grant_type}");
         return Err(Refusal::Protocol(OAuthError::unauthorized_client(why)).into());
     }
-    Ok((application, request))
+    if proof.is_none() && application.settings.sender.dpop_bound_access_tokens {
+        let why = "the DPoP proof is missing: the tokens of this application are bound to a key";
+        return Err(Refusal::Protocol(OAuthError::invalid_dpop_proof(why)).into());
+    }
+    if let Some(proof) = &proof {
+        possession::once(visitor, proof).await?;
+    }
+    let proved = Confirmation { jkt: proof.map(|proof| proof.jkt().to_owned()), certificate: None };
+    Ok(Asked { application, request, proved })
+}
+
+/// What the refresh tokens of a new family are bound to: those of a public client to what its access tokens are bound to,
+/// for nothing else says who comes with them (RFC 9449, section 5; RFC 8705, section 4).
+fn binding_of_refresh(settings: &ApplicationSettings, proved: &Confirmation) -> Confirmation {
+    if settings.is_public() { settings.binding(proved) } else { Confirmation::default() }
 }
 
 fn grant_type(request: &TokenRequest) -> GrantType {
@@ -166,7 +195,7 @@ fn first_refresh_token(
     settings: &ApplicationSettings,
     lifetimes: &Lifetimes,
     (keyring, random): (&Keyring, &Random),
-    grant: GrantId,
+    (grant, proved): (GrantId, &Confirmation),
     now: Moment,
 ) -> Option<(Secret, (Refresh, Moment))> {
     if !settings.may_use(GrantType::RefreshToken) {
@@ -175,7 +204,8 @@ fn first_refresh_token(
     let (family, secret) = Family::new(keyring, random, grant);
     let ends = now.plus(lifetimes.family);
     let idle = now.plus(lifetimes.idle).min(ends);
-    let refresh = Refresh { secret, generation: 0, rotated_at: now, expires_at: idle };
+    let bound = binding_of_refresh(settings, proved);
+    let refresh = Refresh { secret, generation: 0, rotated_at: now, expires_at: idle, bound };
     Some((family.token(0), (refresh, ends)))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::signing::{Granted, sign};
-use super::{Denied, Lifetimes, NoTokens, invalid_grant, not_for_this_organization};
+use super::{Denied, Lifetimes, NoTokens, binding_of_refresh, invalid_grant, not_for_this_organization};
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -22,6 +22,7 @@ use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Grant, GrantRequest, Refresh};
+use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::scope;
@@ -39,6 +40,7 @@ pub async fn refresh(
     visitor: &Visitor,
     application: Application,
     request: RefreshRequest,
+    proved: Confirmation,
 ) -> Result<TokenAnswer, NoTokens> {
     let Some(presented) = refresh_tokens::read(&request.refresh_token) else {
         let unknown = Denied::Unrecorded(application.id, unknown());
@@ -55,6 +57,7 @@ pub async fn refresh(
         application,
         presented,
         request,
+        proved,
     };
     let work = Arc::new(work);
     // Who loses against another transaction with the same token finds it used, and is told its successor.
@@ -82,6 +85,7 @@ struct Refreshing {
     application: Application,
     presented: Presented,
     request: RefreshRequest,
+    proved: Confirmation,
 }
 
 /// A family, and where it stands.
@@ -102,6 +106,9 @@ impl Refreshing {
         }
         if self.now >= found.refresh.expires_at || self.now >= found.grant.expires_at {
             return Ok(Err(self.unrecorded(unknown())));
+        }
+        if !found.refresh.bound.is_proved_by(&self.proved) {
+            return Ok(Err(self.stolen(tx, &found.grant, "presented without its key").await?));
         }
         match self.presented.generation.cmp(&found.refresh.generation) {
             std::cmp::Ordering::Equal => self.newest(tx, found).await,
@@ -147,6 +154,7 @@ impl Refreshing {
         scopes: Vec<String>,
         again: bool,
     ) -> Result<Refreshed, Fault> {
+        let bound_to = self.bound_from_now_on(&found.refresh);
         let Found { grant, family, .. } = found;
         let request = mint::Request { scopes, ..minting(&grant, self.now) };
         let minted = match mint::run(tx, &request).await? {
@@ -154,12 +162,20 @@ impl Refreshing {
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
         let (generation, idle) = (self.presented.generation, self.idle_until(&grant));
-        if !again && !grants::rotate(tx, grant.id, generation, idle, self.now).await? {
+        if !again && !grants::rotate(tx, grant.id, generation, (idle, &bound_to), self.now).await? {
             return Err(StoreError::Conflict.into());
         }
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
-        let granted = Granted::of(tx, grant, minted, request.scopes, self.now).await?;
+        let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
         Ok(Ok(granted.with_refresh_token(Some(family.token(generation + 1)))))
+    }
+
+    /// What the refresh tokens that follow are bound to. A public client that has proved a key keeps to it from then on.
+    fn bound_from_now_on(&self, refresh: &Refresh) -> Confirmation {
+        match refresh.bound.is_empty() {
+            true => binding_of_refresh(&self.application.settings, &self.proved),
+            false => refresh.bound.clone(),
+        }
     }
 
     /// When the next refresh token runs out unless it is used.
@@ -216,7 +232,13 @@ impl Refreshing {
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,
-            refresh: Some(Refresh { secret, generation: 0, rotated_at: self.now, expires_at: idle }),
+            refresh: Some(Refresh {
+                secret,
+                generation: 0,
+                rotated_at: self.now,
+                expires_at: idle,
+                bound: self.bound_from_now_on(&found.refresh),
+            }),
             ..old.clone()
         };
         grants::insert(tx, &grant, None, self.now).await?;
@@ -229,7 +251,7 @@ impl Refreshing {
             event.with("from", from).with("replaced", replaced)
         })
         .await?;
-        let granted = Granted::of(tx, grant, minted, request.scopes, self.now).await?;
+        let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
         Ok(Ok(granted.with_refresh_token(Some(family.token(0)))))
     }
 

@@ -1,5 +1,7 @@
 //! What is granted, as signed tokens.
 
+use serde_json::{Map, Value};
+
 use super::{Lifetimes, acts};
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Secret;
@@ -8,6 +10,8 @@ use crate::login::issue::claims::{self, Occasion};
 use crate::login::issue::mint::Minted;
 use crate::model::grant::Grant;
 use crate::model::sign_out::Entered;
+use crate::protocol::jose::{SignError, SigningKey};
+use crate::protocol::oauth::confirmation::{self, Confirmation};
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{StoreError, Tx};
@@ -24,20 +28,23 @@ pub struct Granted {
     /// Whether they answer the authorization request itself, whose nonce they then repeat.
     is_first: bool,
     refresh_token: Option<Secret>,
+    /// Whom the access token is for: whoever holds this.
+    bound: Confirmation,
 }
 
 impl Granted {
-    /// Tokens of a family. The application is told when the session ends, whichever way it came to them: that is
+    /// Tokens of a family, for whoever holds what was proved, if the application wants that. The application is told when the session ends, whichever way it came to them: that is
     /// remembered here, and nothing can be signed that did not come by here.
     pub async fn of(
         tx: &mut Tx<'_>,
         grant: Grant,
         minted: Minted,
-        scopes: Vec<String>,
+        (scopes, proved): (Vec<String>, &Confirmation),
         now: Moment,
     ) -> Result<Self, StoreError> {
         entered(tx, &grant, &minted, now).await?;
-        Ok(Self { grant, minted, scopes, is_first: false, refresh_token: None })
+        let bound = minted.application.settings.binding(proved);
+        Ok(Self { grant, minted, scopes, is_first: false, refresh_token: None, bound })
     }
 
     /// As the answer to the authorization request itself.
@@ -68,6 +75,19 @@ async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -
     sign_outs::enter(tx, &entered, now).await
 }
 
+/// The one place in which an access token is bound to whom it is for.
+pub fn sign_access_token(
+    key: &SigningKey,
+    mut claims: Map<String, Value>,
+    bound: &Confirmation,
+) -> Result<String, SignError> {
+    claims.extend(bound.claim().map(|value| (confirmation::CLAIM.to_owned(), value)));
+    let token = key.sign_jwt("at+jwt", &claims)?;
+    names::token_issued("access_token");
+    names::signed(key.algorithm().name());
+    Ok(token)
+}
+
 pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, Stop> {
     let Granted { grant, minted, scopes, .. } = granted;
     acts(visitor, grant).await?;
@@ -88,9 +108,7 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let lifetimes = Lifetimes::of(visitor, settings);
     let jti = broker.random.token();
     let claims = claims::access_token(minted, &occasion, lifetimes.access_token, jti.expose());
-    let access_token = key.sign_jwt("at+jwt", &claims)?;
-    names::token_issued("access_token");
-    names::signed(settings.algorithm.name());
+    let access_token = sign_access_token(key, claims, &granted.bound)?;
     let id_token = if scopes.iter().any(|scope| scope == scope::OPENID) {
         let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
         names::token_issued("id_token");
@@ -105,7 +123,7 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     }
     Ok(TokenAnswer {
         access_token,
-        token_type: "Bearer",
+        token_type: granted.bound.token_type(),
         expires_in: lifetimes.access_token,
         refresh_token,
         id_token,

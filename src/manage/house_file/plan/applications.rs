@@ -73,6 +73,7 @@ impl Plan<'_, '_> {
             kind: part.kind,
             authentication: part.authentication,
             jwks: part.jwks.clone(),
+            sender: part.sender.clone(),
             redirect_uris: part.redirect_uris.clone(),
             initiate_login_uri: part.initiate_login_uri.clone(),
             sign_out: part.sign_out.clone(),

@@ -8,7 +8,7 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, ClaimShape, GrantType, Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage,
-    OrganizationsShape, SignOutSettings, public_key_set,
+    OrganizationsShape, SenderSettings, SignOutSettings, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -34,6 +34,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         authentication,
         secrets,
         jwks,
+        sender: SenderSettings { dpop_bound_access_tokens: keys.flag("dpop_bound_access_tokens", false) },
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         sign_out: sign_out(&mut keys),

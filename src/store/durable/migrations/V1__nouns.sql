@@ -554,7 +554,9 @@ CREATE TABLE grants (
     refresh_secret  BYTEA,
     refresh_generation BIGINT,
     refresh_rotated_at BIGINT,
-    refresh_expires_at BIGINT
+    refresh_expires_at BIGINT,
+    -- What whoever comes with one must prove to hold: JSON, as tokens show it.
+    refresh_binding TEXT
 );
 -- Every login writes them all, so they are few: a code names its row, and people are found by their sessions.
 CREATE INDEX grants_by_origin ON grants (origin_id) WHERE origin_id IS NOT NULL;

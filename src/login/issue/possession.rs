@@ -1,0 +1,79 @@
+//! That whoever asks holds a key: the proof that comes with a request (DPoP, RFC 9449), good once (threats M06).
+
+use std::time::Duration;
+
+use crate::foundation::clock::Moment;
+use crate::foundation::secret::Digest;
+use crate::login::Stop;
+use crate::login::refusal::Refusal;
+use crate::protocol::oauth::dpop::{self, Proof, Request};
+use crate::protocol::oauth::error::OAuthError;
+use crate::store::durable::used;
+use crate::web::dpop::PROOF;
+use crate::web::visitor::Visitor;
+
+/// How much longer a proof is remembered than it is good: clocks of nodes may differ by as much.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// A proof that is good, but that it may have come before: [`once`] tells.
+#[derive(Debug)]
+pub struct Shown {
+    proof: Proof,
+    uri: String,
+}
+
+impl Shown {
+    /// The thumbprint of the key.
+    pub fn jkt(&self) -> &str {
+        &self.proof.jkt
+    }
+}
+
+fn invalid(why: impl std::fmt::Display) -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_dpop_proof(format!("the DPoP proof: {why}")))
+}
+
+/// The proof of a request, if it brings one: for this request, at this address, just made, with a nonce of ours. With an
+/// access token, for that one.
+///
+/// # Errors
+/// `invalid_dpop_proof`; `use_dpop_nonce` where nothing is wrong but the nonce.
+pub fn shown(visitor: &Visitor, access_token: Option<&str>) -> Result<Option<Shown>, Refusal> {
+    let mut all = visitor.headers.get_all(PROOF).iter();
+    let Some(only) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(invalid("there is more than one"));
+    }
+    let text = only.to_str().map_err(|_| invalid("it is not ASCII"))?;
+    let (uri, now) = (visitor.asked_uri(), visitor.broker().now());
+    let request = Request { method: visitor.method.as_str(), uri: &uri, access_token, now };
+    let proof = dpop::read(text, &request).map_err(invalid)?;
+    let keyring = &visitor.broker().keyring;
+    match &proof.nonce {
+        Some(nonce) if keyring.knows_nonce(visitor.project.id, nonce, now) => Ok(Some(Shown { proof, uri })),
+        _ => {
+            let why = "put the value of the DPoP-Nonce header into the claim nonce of a new DPoP proof";
+            Err(Refusal::Protocol(OAuthError::use_dpop_nonce(why)))
+        }
+    }
+}
+
+/// Whether it is no fault, but the way in which whoever comes first learns a nonce.
+pub fn only_wants_nonce(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Protocol(error) if error.code == "use_dpop_nonce")
+}
+
+/// Uses the proof up. It is remembered in the durable store, per key and address, for as long as it would be good: what
+/// nobody can remember is refused.
+pub async fn once(visitor: &Visitor, shown: &Shown) -> Result<(), Stop> {
+    let Shown { proof, uri } = shown;
+    let (scope, value) = (proof.jkt.clone(), Digest::of(format!("{uri} {}", proof.jti).as_bytes()).text());
+    let until = good_until(proof).plus(MARGIN);
+    let db = &visitor.broker().db;
+    let first = db.write(async move |tx| used::first(tx, "dpop", &scope, &value, until).await).await?;
+    if first { Ok(()) } else { Err(invalid("its jti was used before").into()) }
+}
+
+fn good_until(proof: &Proof) -> Moment {
+    proof.made_at.plus(dpop::WINDOW)
+}
