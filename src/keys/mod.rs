@@ -4,6 +4,7 @@ pub mod brought;
 pub mod connection_secret;
 pub mod keyring;
 pub mod mail_secret;
+pub mod pairwise;
 pub mod proof;
 pub mod refresh_tokens;
 pub mod saml_keyring;

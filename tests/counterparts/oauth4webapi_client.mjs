@@ -1,7 +1,8 @@
 // A strict protocol client without a browser, by other authors (npm oauth4webapi and jose). The test carries the
 // messages that a browser would carry.
 //
-// Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?}
+// Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?,
+//            userinfo_signed_response_alg?}
 // Ready: {jwks}; `jwks` holds the key of private_key_jwt
 // Answers: begin {parameters?} -> {url, state, nonce}; where to send the person
 //          finish {callback_url, access_token_audience?} ->
@@ -20,7 +21,12 @@ const pair = await generateKeyPair('ES256', { extractable: true });
 const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'application', use: 'sig', alg: 'ES256' }] };
 
 const loopback = { [oauth.allowInsecureRequests]: true };
-const application = { client_id: asked.client_id, id_token_signed_response_alg: asked.alg, require_auth_time: false };
+const application = {
+  client_id: asked.client_id,
+  id_token_signed_response_alg: asked.alg,
+  userinfo_signed_response_alg: asked.userinfo_signed_response_alg,
+  require_auth_time: false,
+};
 let metadata = null;
 let begun = null;
 let tokens = null;
@@ -78,7 +84,9 @@ async function finish({ callback_url, access_token_audience }) {
 async function userinfo(subject) {
   const server = await discovery();
   const answer = await oauth.userInfoRequest(server, application, tokens.access_token, loopback);
-  return oauth.processUserInfoResponse(server, application, subject, answer);
+  const told = await oauth.processUserInfoResponse(server, application, subject, answer);
+  if (asked.userinfo_signed_response_alg) await oauth.validateApplicationLevelSignature(server, answer, loopback);
+  return told;
 }
 
 /** RFC 9068, section 4; null for an opaque token. */

@@ -21,6 +21,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
+use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
@@ -48,6 +49,12 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
     }
+}
+
+/// What the application calls whom it got tokens for.
+async fn names(visitor: &Visitor, minted: &Minted) -> Result<Names, Stop> {
+    let (user, session) = (minted.user.id, minted.session.id);
+    Ok(visitor.broker().pairwise.names(&minted.application, user, session).await?)
 }
 
 /// Remembers which application got tokens in which session, if it is told when that ends.

@@ -4,6 +4,7 @@ pub mod authorization;
 pub mod client_authentication;
 pub mod error;
 pub mod organization;
+pub mod origin;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;

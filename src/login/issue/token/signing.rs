@@ -3,9 +3,10 @@
 use super::{Granted, Lifetimes, acts};
 use crate::login::Stop;
 use crate::login::issue::claims::{self, Occasion};
+use crate::login::issue::names;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
-use crate::telemetry::names;
+use crate::telemetry::names as metrics;
 use crate::web::visitor::Visitor;
 
 pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, Stop> {
@@ -17,8 +18,10 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let keys = broker.keyring.of(grant.project_id).await?;
     let key = keys.signing(settings.algorithm, now)?;
     let id = grant.id.to_string();
+    let names = names(visitor, minted).await?;
     let occasion = Occasion {
         issuer: &issuer,
+        names: &names,
         scopes,
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
@@ -29,19 +32,19 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let jti = broker.random.token();
     let claims = claims::access_token(minted, &occasion, lifetimes.access_token, jti.expose());
     let access_token = key.sign_jwt("at+jwt", &claims)?;
-    names::token_issued("access_token");
-    names::signed(settings.algorithm.name());
+    metrics::token_issued("access_token");
+    metrics::signed(settings.algorithm.name());
     let id_token = if scopes.iter().any(|scope| scope == scope::OPENID) {
         let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
-        names::token_issued("id_token");
-        names::signed(settings.algorithm.name());
+        metrics::token_issued("id_token");
+        metrics::signed(settings.algorithm.name());
         Some(key.sign_jwt("JWT", &claims)?)
     } else {
         None
     };
     let refresh_token = granted.refresh_token.as_ref().map(|token| token.expose().to_owned());
     if refresh_token.is_some() {
-        names::token_issued("refresh_token");
+        metrics::token_issued("refresh_token");
     }
     Ok(TokenAnswer {
         access_token,
