@@ -26,6 +26,7 @@ use crate::foundation::clock::{Clock, Moment};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::{Calendar, Keyring};
+use crate::keys::pairwise::Pairwise;
 use crate::keys::proof::{self, ProofError};
 use crate::keys::saml_keyring::SamlKeyring;
 use crate::model::audit_event::AuditEvent;
@@ -45,6 +46,8 @@ pub struct Inner {
     pub ephemeral: Ephemeral,
     pub keyring: Keyring,
     pub saml_keys: SamlKeyring,
+    /// What applications call people.
+    pub pairwise: Pairwise,
     pub http: Http,
     pub documents: Documents,
     pub saml_metadata: SamlMetadata,
@@ -121,6 +124,7 @@ impl Broker {
         let keyring = Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar);
         let broker = Self(Arc::new(Inner {
             origin: config.public_origin(),
+            pairwise: Pairwise::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
             saml_keys: SamlKeyring::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
             keyring,
             ephemeral: Ephemeral::in_process(clock.clone()),

@@ -17,10 +17,11 @@ use crate::broker::Broker;
 use crate::login::authenticate::trial;
 use crate::login::{arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::api;
+use crate::manage::registration::client::api as client;
 use crate::publish::{assets, health, home, logos, metadata, oidc, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
-use crate::web::{browser, layers, lost, reply};
+use crate::web::{browser, cors, layers, lost, reply};
 
 /// The whole house. A project's path prefix is taken off before any door is looked for.
 pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
@@ -100,17 +101,19 @@ fn identity_providers() -> Router<Front> {
 /// Doors through which applications come.
 fn machines() -> Router<Front> {
     Router::new()
-        .route("/token", post(issue::api::token))
-        .route("/revoke", post(issue::api::revoke))
+        .route("/token", post(issue::api::token).options(pages_post))
+        .route("/revoke", post(issue::api::revoke).options(pages_post))
         .route("/introspect", post(issue::api::introspection))
-        .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo))
-        .route("/jwks.json", get(metadata::jwks))
+        .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo).options(pages_get_and_post))
+        .route("/register", post(client::registers))
+        .route("/register/{client_id}", get(client::reads).put(client::updates).delete(client::deletes))
+        .route("/jwks.json", get(metadata::jwks).options(cors::open))
         .route("/oidc/{connection}/global-token-revocation", post(leave::oidc::global::api::revoke))
         .route("/oidc/{connection}/backchannel-logout", post(leave::oidc::api::told))
         .route("/saml/{connection}/metadata", get(saml::metadata))
         .route("/oidc/{connection}/jwks.json", get(oidc::jwks))
-        .route("/.well-known/openid-configuration", get(metadata::discovery))
-        .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
+        .route("/.well-known/openid-configuration", get(metadata::discovery).options(cors::open))
+        .route("/.well-known/oauth-authorization-server", get(metadata::discovery).options(cors::open))
 }
 
 fn files() -> Router<Front> {
@@ -142,6 +145,15 @@ fn by(allowed: &'static str, door: MethodRouter<Front>) -> MethodRouter<Front> {
         lost::other_method(&front, &parts, Some(allowed))
     };
     door.head(closed).fallback(closed)
+}
+
+/// Pages of applications ask before they post.
+async fn pages_post(State(front): State<Front>, parts: Parts) -> Response {
+    cors::preflight(front, parts, cors::POST).await
+}
+
+async fn pages_get_and_post(State(front): State<Front>, parts: Parts) -> Response {
+    cors::preflight(front, parts, cors::GET_AND_POST).await
 }
 
 async fn nothing(State(front): State<Front>, parts: Parts) -> Response {

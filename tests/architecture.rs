@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow departure diagnosis doorstep counted pages api"),
+    ("login", "next refusal flow departure diagnosis doorstep counted client_keys pages api"),
     ("manage", "authority caller desk refused pages api"),
 ];
 
@@ -68,6 +68,8 @@ const DOORS: &[(&str, &str)] = &[
     ("manage::house_file", "manage::policy"),
     ("manage::house_file", "manage::role_rules"),
     ("manage::house_file", "manage::roles"),
+    // Who registers itself is an application like any other, by the same rules.
+    ("manage::registration", "manage::applications"),
     // Who is to own a new organization may still have to be invited.
     ("manage::organizations", "manage::invitations"),
 ];

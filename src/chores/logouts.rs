@@ -272,13 +272,13 @@ async fn tell(
     let (now, algorithm) = (broker.now(), application.settings.algorithm);
     let keys = broker.keyring.of(project.id).await?;
     let key = keys.signing(algorithm, now)?;
-    let (subject, session) = (notice.user_id.to_string(), notice.session_id.to_string());
+    let called = broker.pairwise.names(application, notice.user_id, notice.session_id).await?;
     let organization = notice.organization_id.map(|id| id.to_string());
     let claims = LogoutToken {
         issuer: &broker.issuer(project),
         audience: &application.client_id,
-        subject: &subject,
-        session: &session,
+        subject: &called.subject,
+        session: &called.session,
         organization: organization.as_deref(),
         jti: broker.random.token().expose(),
         now,

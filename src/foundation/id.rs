@@ -68,6 +68,9 @@ macro_rules! identifiers {
             pub const fn from_u128(value: u128) -> Self {
                 Self(value)
             }
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
             pub fn uuid(self) -> String {
                 uuid::Uuid::from_u128(self.0).to_string()
             }
@@ -120,8 +123,10 @@ macro_rules! identifiers {
 identifiers! {
     ProjectId = "proj_";
     OrganizationId = "org_";
-    /// A person as known to the project; its text is the `sub` of every token.
+    /// A person as known to the project; its text is the `sub` of every token, unless that is a [`PairwiseId`].
     UserId = "user_";
+    /// What a person or a session is called in one sector alone.
+    PairwiseId = "pair_";
     IdentityId = "idn_";
     MembershipId = "mem_";
     RoleId = "role_";
@@ -131,6 +136,8 @@ identifiers! {
     /// Of a sign-in on trial.
     TestId = "test_";
     ApplicationId = "app_";
+    /// Of a token by which clients register themselves.
+    RegistrationTokenId = "rgt_";
     DelegationId = "dlg_";
     InvitationId = "inv_";
     TransferId = "xfer_";

@@ -38,6 +38,8 @@ pub enum KeyError {
     Unreadable,
     #[error("a signing key cannot be published")]
     Unpublishable,
+    #[error("a pairwise name cannot be made")]
+    Pairwise,
     #[error("the project has no {0} key that may sign now")]
     Missing(&'static str),
 }

@@ -11,11 +11,12 @@
 //!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
-//! [`counted`].
+//! [`counted`]. What clients sign is verified with their [`client_keys`].
 
 pub mod arrive;
 pub mod authenticate;
 pub mod choose;
+pub mod client_keys;
 pub mod counted;
 pub mod departure;
 pub mod diagnosis;

@@ -22,6 +22,7 @@ pub mod organizations;
 pub mod people;
 pub mod policy;
 pub mod refused;
+pub mod registration;
 pub mod role_rules;
 pub mod roles;
 pub mod routing;

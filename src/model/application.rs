@@ -10,6 +10,7 @@ use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::confirmation::Confirmation;
+use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
@@ -46,6 +47,8 @@ pub struct ApplicationSettings {
     /// What it is told when people sign out, and where they come back to it.
     #[serde(default)]
     pub sign_out: SignOutSettings,
+    #[serde(default)]
+    pub client: ClientSettings,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     pub grant_types: Vec<GrantType>,
@@ -101,6 +104,31 @@ impl SignOutSettings {
     pub fn leads_back_to(&self, requested: &str) -> bool {
         self.post_logout_redirect_uris.iter().any(|uri| uri.as_str() == requested)
     }
+}
+
+/// What is registered of a client besides (RFC 7591, section 2; OpenID Connect Dynamic Client Registration, section 2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientSettings {
+    /// Where its pages are from that read our answers by script (threats M16).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<WebOrigin>,
+    /// Where it publishes its keys, in the place of a `jwks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<WebAddress>,
+    pub subject_type: SubjectType,
+    /// What lists the redirect URIs of all applications of its sector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<WebAddress>,
+    /// Signs its UserInfo answers; absent: they are plain JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_algorithm: Option<Algorithm>,
+}
+
+words! {
+    /// Whether a person has one name for all applications, or another one for each sector (OpenID Connect Core, section 8).
+    #[derive(Default)]
+    SubjectType { #[default] Public = "public", Pairwise = "pairwise" }
 }
 
 words! {
@@ -285,6 +313,7 @@ impl Application {
             redirect_uris: Vec::new(),
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),
+            client: ClientSettings::default(),
             scopes: Vec::new(),
             grant_types: Vec::new(),
             lifetimes: Lifetimes::default(),
@@ -354,6 +383,41 @@ impl ApplicationSettings {
         }
         let orphan = self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode);
         orphan.then(|| "refresh_token needs a way to a first token: authorization_code".to_owned())
+    }
+    /// What is wrong about where its keys are: which setting, and why.
+    pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {
+        let (needed, uri) = (self.authentication == Method::PrivateKeyJwt, self.client.jwks_uri.is_some());
+        match (needed, self.jwks.is_some(), uri) {
+            (true, false, false) => Some(("jwks", "private_key_jwt needs the public keys")),
+            (false, true, _) => Some(("jwks", "only private_key_jwt has public keys")),
+            (false, _, true) => Some(("jwks_uri", "only private_key_jwt has public keys")),
+            (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
+            _ => None,
+        }
+    }
+    /// What is wrong about what people are called: which setting, and why.
+    pub fn subject_fault(&self) -> Option<(&'static str, &'static str)> {
+        if self.client.subject_type == SubjectType::Public {
+            return None;
+        }
+        if !self.kind.signs_people_in() {
+            return Some(("subject_type", "who signs nobody in has nobody to call by a name"));
+        }
+        let unclear = "the redirect URIs are not all of one host of the application's own: this says which are of one sector";
+        self.sector().is_none().then_some(("sector_identifier_uri", unclear))
+    }
+    /// Within which a person has one name (OpenID Connect Core, section 8.1): the host of `sector_identifier_uri`, or else
+    /// of all redirect URIs. A loopback address or a private scheme is everybody's, and no sector. None: the name is public.
+    pub fn sector(&self) -> Option<String> {
+        match (self.client.subject_type, &self.client.sector_identifier_uri) {
+            (SubjectType::Public, _) => None,
+            (SubjectType::Pairwise, Some(uri)) => uri.url().host_str().map(str::to_owned),
+            (SubjectType::Pairwise, None) => {
+                let mut hosts = self.redirect_uris.iter().map(RedirectUri::own_host);
+                let first = hosts.next()??;
+                hosts.all(|host| host.as_ref() == Some(&first)).then_some(first)
+            }
+        }
     }
     /// Whether somebody who came through this connection may use the application at all.
     pub fn accepts_connection(&self, connection: ConnectionId, of_an_organization: bool) -> bool {

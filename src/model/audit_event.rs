@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, AuditEventId, OrganizationId, ProjectId, RequestId, UserId};
+use crate::foundation::id::{
+    ApiKeyId, ApplicationId, AuditEventId, OrganizationId, ProjectId, RegistrationTokenId, RequestId, UserId,
+};
 
 #[derive(Clone, Debug)]
 pub struct AuditEvent {
@@ -36,6 +38,10 @@ pub enum Actor {
     OperatorToken(ApiKeyId),
     /// A key of an organization.
     ApiKey(ApiKeyId),
+    /// Of a client that registers itself.
+    RegistrationToken(RegistrationTokenId),
+    /// One that manages itself.
+    Application(ApplicationId),
     /// What is done unattended.
     House,
     #[default]
@@ -48,6 +54,8 @@ impl Actor {
             Self::User(_) => "user",
             Self::Operator | Self::OperatorToken(_) => "operator",
             Self::ApiKey(_) => "api_key",
+            Self::RegistrationToken(_) => "registration_token",
+            Self::Application(_) => "application",
             Self::House => "house",
             Self::Anonymous => "anonymous",
         }
@@ -60,6 +68,8 @@ impl fmt::Display for Actor {
         match self {
             Self::User(id) => id.fmt(f),
             Self::OperatorToken(id) | Self::ApiKey(id) => id.fmt(f),
+            Self::RegistrationToken(id) => id.fmt(f),
+            Self::Application(id) => id.fmt(f),
             other => f.write_str(other.kind()),
         }
     }

@@ -20,6 +20,7 @@ pub mod permission;
 pub mod policy;
 pub mod project;
 pub mod readiness;
+pub mod registration;
 pub mod role;
 pub mod role_rule;
 pub mod routing;

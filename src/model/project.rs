@@ -37,6 +37,9 @@ pub struct ProjectSettings {
     /// Whether people make organizations of their own (S1-R02).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub organizations_by_members: bool,
+    /// Whether clients register themselves, with a token of the operator's (RFC 7591).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dynamic_registration: bool,
 }
 
 words! {

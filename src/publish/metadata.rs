@@ -12,7 +12,10 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
 pub async fn discovery(visitor: Visitor) -> Response {
-    public(Json(discovery::document(&visitor.issuer())).into_response())
+    public(
+        Json(discovery::document(&visitor.issuer(), visitor.project.settings.dynamic_registration))
+            .into_response(),
+    )
 }
 
 /// `GET /jwks.json`

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod cookies;
+pub mod cors;
 pub mod dpop;
 pub mod form;
 pub mod front;

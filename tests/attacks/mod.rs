@@ -43,6 +43,7 @@ mod h12_oracles;
 mod h13_inflation;
 mod h14_dtds;
 mod h16_weak_algorithms;
+mod h20_client_keys;
 mod h20_hostile_providers;
 mod h21_refresh;
 mod h22_pkce;
@@ -59,8 +60,10 @@ mod m05_endpoints;
 mod m05_token_types;
 mod m06_dpop;
 mod m07_client_authentication;
+mod m07_registration;
 mod m10_m11_requests;
 mod m13_dns;
+mod m16_cors;
 mod m16_m25_answers;
 mod saml_corpus;
 

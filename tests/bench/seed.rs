@@ -7,8 +7,8 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SenderSettings, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -93,6 +93,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),
+            client: ClientSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),
             grant_types: ApplicationKind::Web.grant_types().to_vec(),
             lifetimes: Lifetimes::default(),

@@ -2,7 +2,7 @@
 // messages that a browser would carry.
 //
 // Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?,
-//            dpop? (false), proves with each request that it holds a key}
+//            userinfo_signed_response_alg?, dpop? (false), proves with each request that it holds a key}
 // Ready: {jwks, jkt}; `jwks` holds the key of private_key_jwt, `jkt` is the thumbprint of the key of `dpop`
 // Answers: begin {parameters?} -> {url, state, nonce}; where to send the person
 //          finish {callback_url, access_token_audience?} ->
@@ -22,7 +22,12 @@ const pair = await generateKeyPair('ES256', { extractable: true });
 const jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'application', use: 'sig', alg: 'ES256' }] };
 
 const loopback = { [oauth.allowInsecureRequests]: true };
-const application = { client_id: asked.client_id, id_token_signed_response_alg: asked.alg, require_auth_time: false };
+const application = {
+  client_id: asked.client_id,
+  id_token_signed_response_alg: asked.alg,
+  userinfo_signed_response_alg: asked.userinfo_signed_response_alg,
+  require_auth_time: false,
+};
 let metadata = null;
 let begun = null;
 let tokens = null;
@@ -97,9 +102,12 @@ async function finish({ callback_url, access_token_audience }) {
 
 async function userinfo(subject) {
   const server = await discovery();
-  return withNonce(
-    () => oauth.userInfoRequest(server, application, tokens.access_token, bound),
-    (answer) => oauth.processUserInfoResponse(server, application, subject, answer));
+  let answer;
+  const told = await withNonce(
+    async () => answer = await oauth.userInfoRequest(server, application, tokens.access_token, bound),
+    (one) => oauth.processUserInfoResponse(server, application, subject, one));
+  if (asked.userinfo_signed_response_alg) await oauth.validateApplicationLevelSignature(server, answer, loopback);
+  return told;
 }
 
 /** RFC 9068, section 4; null for an opaque token. */

@@ -6,7 +6,7 @@ use tower_sessions::Session;
 
 use super::refusal::Refusal;
 use super::{Stop, note};
-use crate::foundation::id::{ConnectionId, SessionId, UserId};
+use crate::foundation::id::{ConnectionId, SessionId};
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
@@ -85,14 +85,17 @@ pub fn asked(
     })
 }
 
-/// Whom an ID token of ours names, however old it is (OpenID Connect Core, section 3.1.2.1).
-pub fn hinted_user(issuer: &str, keys: &JwkSet, hint: &str) -> Result<UserId, OAuthError> {
+/// What an ID token of ours calls whom it is of, however old it is (OpenID Connect Core, section 3.1.2.1).
+pub fn hinted_subject(issuer: &str, keys: &JwkSet, hint: &str) -> Result<String, OAuthError> {
     let claims = Jws::parse(hint).and_then(|jws| jws.verify(keys, &ALGORITHMS, Typ::Jwt));
-    let claims = claims.map_err(|_| OAuthError::invalid_request("id_token_hint is no ID token of ours"))?;
+    let claims = claims.map_err(|_| no_hint())?;
     let subject = claims.sub().ok().filter(|_| claims.iss().ok() == Some(issuer));
-    subject
-        .and_then(|subject| subject.parse().ok())
-        .ok_or_else(|| OAuthError::invalid_request("id_token_hint is no ID token of ours"))
+    subject.map(str::to_owned).ok_or_else(no_hint)
+}
+
+/// The same for a name that is not this application's for anybody.
+pub fn no_hint() -> OAuthError {
+    OAuthError::invalid_request("id_token_hint is no ID token of ours")
 }
 
 /// Scopes that mean nothing here are left out, as the protocol has it (RFC 6749, section 3.3); those that the

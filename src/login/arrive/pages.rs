@@ -4,7 +4,8 @@ use axum::extract::RawQuery;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{Silent, asked, error_redirect, hinted_user, redirect_uri};
+use super::{Silent, asked, error_redirect, hinted_subject, no_hint, redirect_uri};
+use crate::foundation::id::{PairwiseId, UserId};
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_to, next, note};
@@ -104,7 +105,7 @@ async fn welcomed(
         Ok(asked) if !is_small(&asked) => {
             Err(OAuthError::invalid_request("the parameters are too long in all"))
         }
-        Ok(asked) => hinted(visitor, params, asked).await?,
+        Ok(asked) => hinted(visitor, params, &application, asked).await?,
         Err(error) => Err(error),
     };
     match checked {
@@ -121,17 +122,32 @@ async fn welcomed(
 async fn hinted(
     visitor: &Visitor,
     params: &Params,
+    application: &Application,
     mut asked: Asked,
 ) -> Result<Result<Asked, OAuthError>, Stop> {
+    let pairwise = &visitor.broker().pairwise;
+    // Who knows people by names of its own is told nothing about others' names for them.
+    if application.settings.sector().is_some()
+        && let Some(name) = asked.login_hint.take_if(|hint| is_a_name(hint))
+    {
+        asked.hinted_user = pairwise.user(application, &name).await?;
+    }
     let Ok(Some(hint)) = params.get("id_token_hint") else { return Ok(Ok(asked)) };
     let keys = match Jws::parse(hint).ok().and_then(|jws| jws.kid()?.parse().ok()) {
         Some(key) => visitor.broker().keyring.ever_published(visitor.project.id, key).await?,
         None => JwkSet::new(Vec::new()),
     };
-    Ok(hinted_user(&visitor.issuer(), &keys, hint).map(|user| {
-        asked.hinted_user = Some(user);
-        asked
-    }))
+    let subject = match hinted_subject(&visitor.issuer(), &keys, hint) {
+        Ok(subject) => subject,
+        Err(error) => return Ok(Err(error)),
+    };
+    asked.hinted_user = pairwise.user(application, &subject).await?;
+    Ok(asked.hinted_user.is_some().then_some(asked).ok_or_else(no_hint))
+}
+
+/// Whether it is what some application calls somebody, and no address.
+fn is_a_name(hint: &str) -> bool {
+    hint.parse::<UserId>().is_ok() || hint.parse::<PairwiseId>().is_ok()
 }
 
 /// Kept while the person is away, so it may not be of any length.

@@ -6,20 +6,24 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::claims::{self, Occasion};
+use super::client;
 use super::introspection::{self, introspect};
 use super::mint;
-use super::minting;
 use super::possession::only_wants_nonce;
 use super::presented::{Opened, opened};
 use super::revocation;
 use super::token::{self, NoTokens};
+use super::{minting, names};
 use crate::foundation::clock::Moment;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note};
+use crate::model::application::Application;
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{choices, grants};
+use crate::store::durable::{applications, choices, grants};
+use crate::web::cors;
 use crate::web::dpop::{self, Scheme};
 use crate::web::form::MachineForm;
 use crate::web::reply;
@@ -37,19 +41,35 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    response
+    readable(&visitor, client::claimed(&visitor, &params), response).await
+}
+
+/// Lets pages of the application read the answer that was asked for in its name.
+async fn readable(visitor: &Visitor, client_id: Option<String>, response: Response) -> Response {
+    let headers = &visitor.headers;
+    let Some(id) = client_id.filter(|_| cors::origin(headers).is_some()) else {
+        return cors::answered(headers, None, response);
+    };
+    match applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, &id).await {
+        Ok(found) => cors::answered(headers, found.as_ref(), response),
+        Err(error) => {
+            visitor.report(&error.into()).await;
+            cors::answered(headers, None, response)
+        }
+    }
 }
 
 /// `POST /revoke` (RFC 7009)
 pub async fn revoke(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
-    match revocation::revoke(&visitor, &params).await {
+    let response = match revocation::revoke(&visitor, &params).await {
         Ok(()) => {
             let mut response = StatusCode::OK.into_response();
             reply::no_store(response.headers_mut());
             response
         }
         Err(stop) => stopped(&visitor, stop).await,
-    }
+    };
+    readable(&visitor, client::claimed(&visitor, &params), response).await
 }
 
 /// `POST /introspect` (RFC 7662), signed for who wants it so (RFC 9701).
@@ -114,8 +134,7 @@ fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -
 /// `GET` or `POST /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
 pub async fn userinfo(visitor: Visitor) -> Response {
     let mut response = match told(&visitor).await {
-        Ok(claims) => {
-            let mut response = Json(Value::Object(claims)).into_response();
+        Ok(mut response) => {
             reply::no_store(response.headers_mut());
             response
         }
@@ -128,7 +147,7 @@ pub async fn userinfo(visitor: Visitor) -> Response {
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    response
+    readable(&visitor, client::unverified_holder(&visitor), response).await
 }
 
 /// RFC 6750, section 3; RFC 9449, section 7.1. Who shows a token as bound is told what that needs; everybody else, that it
@@ -157,7 +176,7 @@ fn unauthorized(visitor: &Visitor, refusal: &Refusal) -> Response {
     response
 }
 
-async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop> {
+async fn told(visitor: &Visitor) -> Result<Response, Stop> {
     let broker = visitor.broker();
     let now = broker.now();
     let opened = presented(visitor, now).await?;
@@ -188,9 +207,39 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
         return Err(Refusal::Protocol(OAuthError::insufficient_scope("the scope openid is missing")).into());
     }
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
-    let occasion =
-        Occasion { issuer: &issuer, scopes: &scopes, grant: &id, nonce: None, signed_in: None, now };
-    Ok(claims::userinfo(&minted, &occasion))
+    let names = names(visitor, &minted).await?;
+    let occasion = Occasion {
+        issuer: &issuer,
+        names: &names,
+        scopes: &scopes,
+        grant: &id,
+        nonce: None,
+        signed_in: None,
+        now,
+    };
+    let claims = claims::userinfo(&minted, &occasion);
+    match minted.application.settings.client.userinfo_algorithm {
+        None => Ok(Json(Value::Object(claims)).into_response()),
+        Some(algorithm) => signed(visitor, &minted.application, claims, algorithm).await,
+    }
+}
+
+/// As a JWT of ours, for this application alone (OpenID Connect Core, section 5.3.2).
+async fn signed(
+    visitor: &Visitor,
+    application: &Application,
+    mut claims: serde_json::Map<String, Value>,
+    algorithm: Algorithm,
+) -> Result<Response, Stop> {
+    let now = visitor.broker().now();
+    claims.insert("iss".into(), json!(visitor.issuer()));
+    claims.insert("aud".into(), json!(application.client_id));
+    claims.insert("iat".into(), json!(now.seconds()));
+    let keys = visitor.broker().keyring.of(visitor.project.id).await?;
+    let token = keys.signing(algorithm, now)?.sign_jwt("JWT", &claims)?;
+    crate::telemetry::names::signed(algorithm.name());
+    let kind = HeaderValue::from_static("application/jwt");
+    Ok(([(header::CONTENT_TYPE, kind)], token).into_response())
 }
 
 /// An access token that is ours, for us, and not run out. Nothing else opens this door (threats M05).

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::mint::{ActingFor, MachineMinted, Minted};
 use crate::foundation::clock::Moment;
+use crate::keys::pairwise::Names;
 use crate::model::application::{Application, ClaimShape, OrgName, OrganizationsShape};
 use crate::model::grant::SignedIn;
 use crate::model::organization::Organization;
@@ -28,6 +29,8 @@ pub const READ: u32 = LISTED as u32 + 1;
 /// Whose token, and for what.
 pub struct Occasion<'a> {
     pub issuer: &'a str,
+    /// What the application calls the person and their session.
+    pub names: &'a Names,
     pub scopes: &'a [String],
     pub grant: &'a str,
     pub nonce: Option<&'a str>,
@@ -105,7 +108,7 @@ fn audience(application: &Application, issuer: &str) -> Value {
 /// A UserInfo answer (OpenID Connect Core, section 5.3): the full lists.
 pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     let mut claims = Claims::new();
-    claims.insert("sub".into(), json!(minted.user.id));
+    claims.insert("sub".into(), json!(occasion.names.subject));
     person(&mut claims, minted, occasion);
     organization(&mut claims, minted, occasion, Place::UserInfo);
     claims
@@ -122,11 +125,11 @@ fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
     let seconds = i64::try_from(lifetime).unwrap_or(0);
     let claims = json!({
         "iss": occasion.issuer,
-        "sub": minted.user.id,
+        "sub": occasion.names.subject,
         "iat": occasion.now.seconds(),
         "exp": occasion.now.seconds() + seconds,
         "auth_time": login.at.seconds(),
-        "sid": session.id,
+        "sid": occasion.names.session,
         "acr": login.assurance.acr,
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::foundation::clock::Moment;
 use crate::login::Stop;
+use crate::login::client_keys::{self, NoKeys};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
@@ -65,15 +66,37 @@ fn unproved(check: Unproved) -> Refusal {
 
 /// Only to find the keys with which the assertion is then verified.
 fn unverified_issuer(assertion: &str) -> Option<String> {
-    let payload = assertion.split('.').nth(1)?;
+    unverified(assertion)?.iss().ok().map(str::to_owned)
+}
+
+/// To whom an access token was given, as far as it says so itself: whose pages may read an answer to it. Who makes up a
+/// token reads nothing but that it is worth nothing.
+pub fn unverified_holder(visitor: &Visitor) -> Option<String> {
+    let header = visitor.headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, token) = header.split_once(' ')?;
+    unverified(token)?.string("client_id").ok().map(str::to_owned)
+}
+
+fn unverified(jwt: &str) -> Option<Claims> {
+    let payload = jwt.split('.').nth(1)?;
     let bytes = data_encoding::BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?;
-    Claims::parse(&bytes).ok()?.iss().ok().map(str::to_owned)
+    Claims::parse(&bytes).ok()
 }
 
 /// A client assertion (RFC 7523, section 3): signed by the client, for us, short-lived, used once.
 async fn check_assertion(visitor: &Visitor, application: &Application, jwt: &str) -> Result<(), Stop> {
     let now = visitor.broker().now();
-    let (jti, expires) = read_assertion(&visitor.issuer(), application, jwt, now).map_err(unproved)?;
+    let issuer = visitor.issuer();
+    let keys = keys(visitor, application, jwt).await.map_err(unproved)?;
+    let read = match read_assertion(&issuer, application, &keys, jwt, now) {
+        // Its key may have another one's name by now.
+        Err(Unproved::Signature) => match client_keys::anew(visitor.broker(), application).await {
+            Some(keys) => read_assertion(&issuer, application, &keys, jwt, now),
+            None => Err(Unproved::Signature),
+        },
+        other => other,
+    };
+    let (jti, expires) = read.map_err(unproved)?;
     let scope = application.id.to_string();
     let keep_until = expires.plus(LEEWAY);
     let first = visitor
@@ -84,16 +107,23 @@ async fn check_assertion(visitor: &Visitor, application: &Application, jwt: &str
     if first { Ok(()) } else { Err(unproved(Unproved::JtiUsed).into()) }
 }
 
+async fn keys(visitor: &Visitor, application: &Application, jwt: &str) -> Result<JwkSet, Unproved> {
+    let signed = Jws::parse(jwt).map_err(|error| check_of(&error))?;
+    client_keys::of(visitor.broker(), application, &signed).await.map_err(|why| match why {
+        NoKeys::Unregistered => Unproved::NoKeys,
+        NoKeys::Unpublished => Unproved::KeysUnpublished,
+    })
+}
+
 /// Its `jti` and when it runs out, or which check failed.
 fn read_assertion(
     issuer: &str,
     application: &Application,
+    keys: &JwkSet,
     jwt: &str,
     now: Moment,
 ) -> Result<(String, Moment), Unproved> {
-    let keys = application.settings.jwks.as_ref().ok_or(Unproved::NoKeys)?;
-    let keys = JwkSet::parse(keys.to_string().as_bytes()).map_err(|_| Unproved::NoKeys)?;
-    let claims = Jws::parse(jwt).and_then(|jws| jws.verify(&keys, &ALGORITHMS, Typ::CLIENT_ASSERTION));
+    let claims = Jws::parse(jwt).and_then(|jws| jws.verify(keys, &ALGORITHMS, Typ::CLIENT_ASSERTION));
     let claims = claims.map_err(|error| check_of(&error))?;
     let own = |claim: Result<&str, ClaimError>| claim.is_ok_and(|name| name == application.client_id);
     if !own(claims.iss()) {

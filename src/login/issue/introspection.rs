@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::claims::{self, Occasion};
 use super::held::{self, Found, Held, Who, found};
 use super::mint::{self, MachineRequest, Minted};
-use super::minting;
+use super::{minting, names};
 use crate::foundation::clock::Moment;
 use crate::login::Stop;
 use crate::model::application::Application;
@@ -91,8 +91,10 @@ async fn of_family(
     let minted = visitor.broker().db.read(async move |tx| mint::run(tx, &request).await).await?;
     let Ok(minted) = minted else { return Ok(None) };
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
+    let names = names(visitor, &minted).await?;
     let occasion = Occasion {
         issuer: &issuer,
+        names: &names,
         scopes: &scopes,
         grant: &id,
         nonce: None,

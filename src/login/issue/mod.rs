@@ -23,12 +23,14 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
+use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants;
 use crate::web::visitor::Visitor;
+use mint::Minted;
 
 /// How long a token family lives at most without a refresh token: the code, and the longest access token.
 const FAMILY: Duration = Duration::from_secs(3_600 + 120);
@@ -46,6 +48,12 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
     }
+}
+
+/// What the application calls whom it got tokens for.
+async fn names(visitor: &Visitor, minted: &Minted) -> Result<Names, Stop> {
+    let (user, session) = (minted.user.id, minted.session.id);
+    Ok(visitor.broker().pairwise.names(&minted.application, user, session).await?)
 }
 
 /// A code for somebody who passes every check of the pipeline; only its digest is kept.

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::request::Asked;
-use crate::foundation::id::SessionId;
+use crate::login::Stop;
 use crate::model::application::Application;
+use crate::model::session::Session;
 use crate::protocol::oauth::params;
+use crate::protocol::oauth::redirect_uri::WebAddress;
 use crate::store::durable::applications;
-use crate::store::durable::engine::StoreError;
 use crate::web::reply::{self, Response};
 use crate::web::templates::{Href, Page, SignedOutPage};
 use crate::web::visitor::Visitor;
@@ -38,11 +39,14 @@ impl After {
     }
 
     /// With what applications want the browser to open when this session ends; read before it does.
-    pub async fn with_frames(mut self, visitor: &Visitor, session: SessionId) -> Result<Self, StoreError> {
+    pub async fn with_frames(mut self, visitor: &Visitor, session: &Session) -> Result<Self, Stop> {
         let (db, issuer) = (&mut &visitor.broker().db, visitor.issuer());
-        let entered = applications::entered(db, visitor.project.id, session, MOST_APPLICATIONS).await?;
-        self.frames.extend(entered.iter().filter_map(|one| frame(one, &issuer, session)));
-        self.frames.truncate(MOST_FRAMES);
+        let entered = applications::entered(db, visitor.project.id, session.id, MOST_APPLICATIONS).await?;
+        for application in entered.iter().filter(|one| address(one).is_some()).take(MOST_FRAMES) {
+            let pairwise = &visitor.broker().pairwise;
+            let names = pairwise.names(application, session.user_id, session.id).await?;
+            self.frames.extend(frame(application, &issuer, &names.session));
+        }
         Ok(self)
     }
 
@@ -75,10 +79,13 @@ impl After {
 }
 
 /// What this application wants a browser to open: its address with who we are and which session it was, always both.
-fn frame(application: &Application, issuer: &str, session: SessionId) -> Option<String> {
+fn frame(application: &Application, issuer: &str, session: &str) -> Option<String> {
+    Some(params::append(address(application)?.as_str(), [("iss", issuer), ("sid", session)]))
+}
+
+fn address(application: &Application) -> Option<&WebAddress> {
     let address = application.settings.sign_out.frontchannel_logout_uri.as_ref();
-    let address = address.filter(|_| application.disabled_at.is_none())?;
-    Some(params::append(address.as_str(), [("iss", issuer), ("sid", &session.to_string())]))
+    address.filter(|_| application.disabled_at.is_none())
 }
 
 /// Each once.

@@ -204,7 +204,7 @@ async fn depart(
         return Ok(After::of(asked).left(visitor));
     }
     let connection = connections::by_id(db, visitor.project.id, session.connection_id).await?;
-    let after = After::of(asked).with_frames(visitor, session.id).await?;
+    let after = After::of(asked).with_frames(visitor, session).await?;
     match wish {
         Wish::Within(..) => {}
         Wish::Here(cause) => end(visitor, session.id, cause).await?,

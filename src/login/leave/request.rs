@@ -3,6 +3,7 @@
 
 use crate::foundation::id::{SessionId, UserId};
 use crate::keys::keyring::ALGORITHMS;
+use crate::keys::pairwise::Names;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
@@ -20,22 +21,21 @@ pub struct Asked {
     pub application: Option<Application>,
     /// Where the person goes afterwards: registered by that application, with its state.
     pub back: Option<String>,
-    hint: Option<Hint>,
+    hint: Option<(UserId, SessionId)>,
 }
 
 /// Whose session an ID token of ours was issued in, however old it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hint {
     client_id: String,
-    user: UserId,
-    session: SessionId,
+    /// As the application calls them.
+    names: Names,
 }
 
 impl Asked {
     /// Whether nobody needs to ask the person: the application has an ID token of this very session.
     pub fn proves(&self, session: &Session) -> bool {
-        let hint = self.hint.as_ref();
-        hint.is_some_and(|hint| hint.session == session.id && hint.user == session.user_id)
+        self.hint == Some((session.user_id, session.id))
     }
 }
 
@@ -58,7 +58,23 @@ pub async fn judge(visitor: &Visitor, request: &EndSession) -> Result<Asked, Sto
         None => None,
     };
     let back = back(request, application.as_ref())?;
+    let hint = match (&application, &hint) {
+        (Some(application), Some(hint)) => Some(meant(visitor, application, &hint.names).await?),
+        _ => None,
+    };
     Ok(Asked { application, back, hint })
+}
+
+/// Whom the application calls so: nobody, by another one's names.
+async fn meant(
+    visitor: &Visitor,
+    application: &Application,
+    names: &Names,
+) -> Result<(UserId, SessionId), Stop> {
+    let pairwise = &visitor.broker().pairwise;
+    let user = pairwise.user(application, &names.subject).await?;
+    let session = pairwise.session(application, &names.session).await?;
+    user.zip(session).ok_or_else(|| refused("id_token_hint"))
 }
 
 async fn known(visitor: &Visitor, client_id: &str) -> Result<Application, Stop> {
@@ -97,9 +113,7 @@ fn read(claims: &Claims, issuer: &str) -> Option<Hint> {
     let audience = claims.aud().ok()?;
     let [client_id] = audience.as_slice() else { return None };
     (claims.iss().ok()? == issuer).then_some(())?;
-    Some(Hint {
-        client_id: (*client_id).to_owned(),
-        user: claims.sub().ok()?.parse().ok()?,
-        session: claims.string("sid").ok()?.parse().ok()?,
-    })
+    let names =
+        Names { subject: claims.sub().ok()?.to_owned(), session: claims.string("sid").ok()?.to_owned() };
+    Some(Hint { client_id: (*client_id).to_owned(), names })
 }

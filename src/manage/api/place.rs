@@ -11,7 +11,9 @@ use crate::manage::desk::Params;
 use crate::manage::refused::{Code, Refused};
 use crate::model::api_key::Holder;
 use crate::model::organization::Organization;
-use crate::store::durable::{api_keys, applications, connections, delegations, organizations, roles};
+use crate::store::durable::{
+    api_keys, applications, connections, delegations, organizations, registrations, roles,
+};
 use crate::web::visitor::Visitor;
 
 /// Where a request leads.
@@ -138,6 +140,10 @@ impl Place {
             },
             Thing::Application => match text.parse() {
                 Ok(id) => applications::by_id(db, project, id).await?.map(|_| Target::Projects),
+                Err(_) => None,
+            },
+            Thing::RegistrationToken => match text.parse() {
+                Ok(id) => registrations::by_id(db, project, id).await?.map(|_| Target::Projects),
                 Err(_) => None,
             },
             Thing::Delegation => match text.parse() {

@@ -48,6 +48,7 @@ pub enum Thing {
     Delegation,
     ApiKey,
     Role,
+    RegistrationToken,
 }
 
 impl Thing {
@@ -58,6 +59,7 @@ impl Thing {
             Self::Delegation => "delegation_id",
             Self::ApiKey => "api_key_id",
             Self::Role => "role_id",
+            Self::RegistrationToken => "registration_token_id",
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
 use crate::manage::people::api::{members, review, transfer, users};
 use crate::manage::policy::api as policy;
+use crate::manage::registration::api as registration;
 use crate::manage::role_rules::api as role_rules;
 use crate::manage::roles::api as roles;
 use crate::manage::routing::api as routing;
@@ -114,6 +115,11 @@ pub const ROUTES: &[Route] = &[
     Route::of::<applications::Patch>(),
     Route::of::<applications::Disable>(),
     Route::of::<applications::Rotate>(),
+    // clients that register themselves
+    Route::of::<registration::List>(),
+    Route::of::<registration::Create>(),
+    Route::of::<registration::Read>(),
+    Route::of::<registration::Revoke>(),
     // how connections do
     Route::of::<health::Read>(),
     Route::of::<health::Failures>(),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::body::{ApplicationBody, RotateSecret};
 use super::view::{ApplicationListed, ApplicationMade, ApplicationView, tag};
-use super::{Whole, create, disable, rotate, update};
+use super::{Sector, Whole, create, disable, rotate, update};
 use crate::foundation::id::ApplicationId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::{self, Page};
@@ -78,7 +78,9 @@ impl Operation for Create {
     type Answer = ApplicationMade;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let wanted = body.0.checked()?;
+        let mut wanted = body.0.checked()?;
+        let (broker, project) = (desk.visitor.broker(), desk.project().id);
+        wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
         desk.change(async move |change| {
             let (whole, secret) = create(change, &wanted).await?;
             let answer = Answer::new(201, &ApplicationMade::of(&whole, secret.as_ref()))?;
@@ -169,7 +171,9 @@ async fn changed(
     from_scratch: bool,
 ) -> Result<Answer<ApplicationView>, Refused> {
     let id: ApplicationId = desk.params.id("application_id")?;
-    let wanted = body.checked()?;
+    let mut wanted = body.checked()?;
+    let (broker, project) = (desk.visitor.broker(), desk.project().id);
+    wanted.sector = Sector::of_change(broker, project, Some(id), &wanted).await?;
     desk.change(async move |change| answered(&update(change, id, &wanted, from_scratch).await?)).await
 }
 

@@ -4,27 +4,30 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::sector::Sector;
 use crate::foundation::text::is_line;
 use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
-    ApplicationKind, ApplicationSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, SignOutSettings, public_key_set,
+    ApplicationKind, ApplicationSettings, ClientSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
+    OrganizationUsage, OrganizationsShape, SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 use crate::web::json::by_name;
 
 const LONGEST_NAME: usize = 200;
 const MOST_URIS: usize = 100;
+const MOST_ORIGINS: usize = 20;
 const MOST_NAMED: usize = 1_000;
 const MOST_AUDIENCES: usize = 20;
 const LONGEST_AUDIENCE: usize = 500;
 
 /// An application. Of a change, what is absent stays; of a new one or one that is replaced, it is what it usually is.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplicationBody {
     /// 1 to 200 visible characters, given once; absent: its id.
@@ -70,6 +73,27 @@ pub struct ApplicationBody {
     #[schemars(with = "Option<String>")]
     pub frontchannel_logout_uri: Option<Option<String>>,
     pub frontchannel_logout_session_required: Option<bool>,
+    /// The origins of its pages that read our answers by script, as a browser writes them: https, or http on this
+    /// computer. Usually none.
+    #[schemars(extend("maxItems" = MOST_ORIGINS))]
+    pub cors_origins: Option<Vec<String>>,
+    /// Where the client publishes its public keys, in the place of `jwks`.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub jwks_uri: Option<Option<String>>,
+    /// Usually `public`: a person has the same `sub` everywhere; `pairwise`: another one in each sector.
+    #[schemars(with = "Option<String>", extend("enum" = ["public", "pairwise"]))]
+    pub subject_type: Option<SubjectType>,
+    /// What lists the redirect URIs of all applications of its sector, as a JSON array; it is read when it is said.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub sector_identifier_uri: Option<Option<String>>,
+    /// Whether people may get other names by this change: then all that was granted for the application ends.
+    pub change_subjects: Option<bool>,
+    /// Signs its UserInfo answers; `null`: they are plain JSON.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
+    pub userinfo_signed_response_alg: Option<Option<Algorithm>>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
     /// `client_credentials`.
@@ -163,9 +187,14 @@ pub struct Wanted {
     authentication: Option<Method>,
     jwks: Option<Option<Value>>,
     dpop_bound_access_tokens: Option<bool>,
-    redirect_uris: Option<Vec<RedirectUri>>,
+    pub redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
     sign_out: WantedSignOut,
+    pub client: WantedClient,
+    /// Whether people may get other names.
+    pub changes_subjects: bool,
+    /// What is at the address of the sector, read just now.
+    pub sector: Option<Sector>,
     scopes: Option<Vec<String>>,
     grant_types: Option<Vec<GrantType>>,
     lifetimes: Option<LifetimesBody>,
@@ -175,6 +204,32 @@ pub struct Wanted {
     organization_usage: Option<OrganizationUsage>,
     domain_based: Option<bool>,
     claims: Option<ClaimsBody>,
+}
+
+/// The same of what is registered of a client besides.
+#[derive(Clone, Debug)]
+pub struct WantedClient {
+    cors_origins: Option<Vec<WebOrigin>>,
+    jwks_uri: Option<Option<WebAddress>>,
+    subject_type: Option<SubjectType>,
+    pub sector_identifier_uri: Option<Option<WebAddress>>,
+    userinfo_algorithm: Option<Option<Algorithm>>,
+}
+
+impl WantedClient {
+    fn over(self, settings: &mut ClientSettings) {
+        if let Some(origins) = self.cors_origins {
+            settings.cors_origins = origins;
+        }
+        if let Some(uri) = self.jwks_uri {
+            settings.jwks_uri = uri;
+        }
+        settings.subject_type = self.subject_type.unwrap_or(settings.subject_type);
+        if let Some(uri) = self.sector_identifier_uri {
+            settings.sector_identifier_uri = uri;
+        }
+        settings.userinfo_algorithm = self.userinfo_algorithm.unwrap_or(settings.userinfo_algorithm);
+    }
 }
 
 /// The same of what happens when people sign out.
@@ -231,8 +286,21 @@ impl ApplicationBody {
             frontchannel_logout_uri: web_address("/frontchannel_logout_uri", self.frontchannel_logout_uri)?,
             frontchannel_logout_session_required: self.frontchannel_logout_session_required,
         };
+        let client = WantedClient {
+            cors_origins: self.cors_origins.map(cors_origins).transpose()?,
+            jwks_uri: web_address("/jwks_uri", self.jwks_uri)?,
+            subject_type: self.subject_type,
+            sector_identifier_uri: web_address("/sector_identifier_uri", self.sector_identifier_uri)?,
+            userinfo_algorithm: self
+                .userinfo_signed_response_alg
+                .map(|name| name.map(|one| algorithm("/userinfo_signed_response_alg", one)).transpose())
+                .transpose()?,
+        };
         Ok(Wanted {
             sign_out,
+            client,
+            changes_subjects: self.change_subjects.unwrap_or(false),
+            sector: None,
             client_id: self.client_id,
             display_name: self.display_name,
             enabled: self.enabled,
@@ -252,7 +320,7 @@ impl ApplicationBody {
             scopes: self.scopes.map(scopes).transpose()?,
             grant_types: self.grant_types.map(grant_types).transpose()?,
             lifetimes: self.lifetimes,
-            algorithm: self.signing_algorithm.map(algorithm).transpose()?,
+            algorithm: self.signing_algorithm.map(|one| algorithm("/signing_algorithm", one)).transpose()?,
             audiences: self.audiences.map(audiences).transpose()?,
             organization_prompt: self.organization_prompt,
             organization_usage: self.organization_usage,
@@ -276,6 +344,7 @@ impl Wanted {
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
         new.sign_out.over(&mut settings.sign_out);
+        new.client.over(&mut settings.client);
         settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
         settings.grant_types = new.grant_types.unwrap_or_else(|| settings.grant_types.clone());
         if let Some(new) = new.lifetimes {
@@ -358,11 +427,25 @@ fn scopes(list: Vec<String>) -> Result<Vec<String>, Refused> {
     Ok(list)
 }
 
-fn algorithm(algorithm: Algorithm) -> Result<Algorithm, Refused> {
+fn algorithm(pointer: &str, algorithm: Algorithm) -> Result<Algorithm, Refused> {
     if ALGORITHMS.contains(&algorithm) {
         return Ok(algorithm);
     }
-    Err(Refused::value("/signing_algorithm", "must be RS256, ES256 or EdDSA"))
+    Err(Refused::value(pointer, "must be RS256, ES256 or EdDSA"))
+}
+
+/// Each as a browser writes it, and once (threats M16).
+fn cors_origins(list: Vec<String>) -> Result<Vec<WebOrigin>, Refused> {
+    few("/cors_origins", Some(&list), MOST_ORIGINS)?;
+    let read = |(place, text): (usize, &String)| {
+        let at = format!("/cors_origins/{place}");
+        if list[..place].contains(text) {
+            return Err(Refused::value(&at, "stands there twice"));
+        }
+        WebOrigin::register(text)
+            .map_err(|error| Refused::value(&at, format!("cannot be registered: {error}")))
+    };
+    list.iter().enumerate().map(read).collect()
 }
 
 fn audiences(list: Vec<String>) -> Result<Vec<String>, Refused> {

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod sector;
 mod stated;
 mod view;
 
@@ -15,17 +16,18 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SenderSettings, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
-use crate::store::durable::engine::Lock;
-use crate::store::durable::{applications, connections, organizations};
+use crate::store::durable::engine::{Lock, Tx};
+use crate::store::durable::{applications, connections, grants, organizations, registrations};
 
-use body::Wanted;
+pub use body::{ApplicationBody, Wanted};
 
+pub use sector::Sector;
 pub use stated::{Rewritten, Stated, make, rewrite};
 
 /// An application with what stands beside its row.
@@ -48,6 +50,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
         sign_out: SignOutSettings::default(),
+        client: ClientSettings::default(),
         scopes: kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect(),
         grant_types: kind.usual_grant_types().to_vec(),
         lifetimes: Lifetimes::default(),
@@ -78,10 +81,8 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     if let Some(why) = settings.grant_types_fault() {
         return Err(Refused::value("/grant_types", why));
     }
-    match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
-        (true, false) => return Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
-        (false, true) => return Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
-        _ => {}
+    if let Some((name, why)) = settings.keys_fault().or_else(|| settings.subject_fault()) {
+        return Err(Refused::value(&format!("/{name}"), why));
     }
     if kind.signs_people_in() && settings.redirect_uris.is_empty() {
         let why = format!("a {kind} application has at least one: nobody could be sent back to it");
@@ -91,7 +92,10 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
 }
 
 /// Makes an application; a secret, if it has any, is made by us and shown once.
-async fn create(change: &mut Change<'_, '_>, wanted: &Wanted) -> Result<(Whole, Option<Secret>), Refused> {
+pub async fn create(
+    change: &mut Change<'_, '_>,
+    wanted: &Wanted,
+) -> Result<(Whole, Option<Secret>), Refused> {
     let keep = change.keep;
     let id = ApplicationId::new(&keep.random, keep.now);
     let client_id = wanted.client_id.clone().unwrap_or_else(|| id.to_string());
@@ -108,6 +112,7 @@ async fn create(change: &mut Change<'_, '_>, wanted: &Wanted) -> Result<(Whole, 
     let whole = Whole { application: blank, listed: Vec::new(), secrets: 0 };
     let mut whole = laid_over(change, &whole, wanted).await?;
     let application = &whole.application;
+    sector::is_listed(&application.settings, None, wanted.sector.as_ref())?;
     applications::insert(change.tx, application).await?;
     applications::set_listed(change.tx, id, &whole.listed).await?;
     let secret = has_secrets(&application.settings).then(|| change.keep.random.token());
@@ -119,9 +124,14 @@ async fn create(change: &mut Change<'_, '_>, wanted: &Wanted) -> Result<(Whole, 
     Ok((whole, secret))
 }
 
+/// Keeps everybody else from changing it until the transaction ends.
+pub async fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(), Refused> {
+    Ok(tx.lock(Lock::Exclusive, "applications", &id.to_string()).await?)
+}
+
 /// One as it is in this transaction.
 async fn held(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<Whole, Refused> {
-    change.tx.lock(Lock::Exclusive, "applications", &id.to_string()).await?;
+    lock(change.tx, id).await?;
     let found = applications::by_id(change.tx, change.keep.project.id, id).await?;
     let application = found.ok_or_else(Refused::hidden)?;
     let listed = applications::listed(change.tx, id).await?;
@@ -130,7 +140,7 @@ async fn held(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<Whole, R
 }
 
 /// Changes what is wanted of it; `from_scratch`: everything else becomes what it usually is.
-async fn update(
+pub async fn update(
     change: &mut Change<'_, '_>,
     id: ApplicationId,
     wanted: &Wanted,
@@ -149,20 +159,35 @@ async fn update(
         base.listed.clear();
     }
     let after = laid_over(change, &base, wanted).await?;
-    keep(change, &before, after).await
+    let (was, is) = (&before.application.settings, &after.application.settings);
+    sector::is_listed(is, Some(was), wanted.sector.as_ref())?;
+    keep(change, &before, after, wanted.changes_subjects).await
 }
 
 /// Ends it: nobody is sent to it any more, and nothing that it has is worth anything. Once more is as good.
-async fn disable(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<(), Refused> {
+pub async fn disable(change: &mut Change<'_, '_>, id: ApplicationId) -> Result<(), Refused> {
     let before = held(change, id).await?;
     change.matches(&view::tag(&before))?;
     let mut after = before.clone();
     after.application.disabled_at = after.application.disabled_at.or(Some(change.keep.now));
-    keep(change, &before, after).await.map(drop)
+    keep(change, &before, after, false).await.map(drop)
 }
 
-/// Writes what differs. Where nothing differs, nothing happens.
-async fn keep(change: &mut Change<'_, '_>, before: &Whole, mut after: Whole) -> Result<Whole, Refused> {
+/// Writes what differs. Where nothing differs, nothing happens. Where people are to be known by other names from now on,
+/// that must have been said, and whatever was granted under the old ones ends: no two answers name one person in two ways.
+async fn keep(
+    change: &mut Change<'_, '_>,
+    before: &Whole,
+    mut after: Whole,
+    changes_subjects: bool,
+) -> Result<Whole, Refused> {
+    if !sector::keeps_names(&before.application.settings, &after.application.settings) {
+        if !changes_subjects {
+            let why = "by this its people would get other names there; say change_subjects if that is meant";
+            return Err(Refused::value("/subject_type", why));
+        }
+        grants::revoke_of_application(change.tx, after.application.id, change.keep.now).await?;
+    }
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
     if was == is {
         return Ok(after);
@@ -175,6 +200,10 @@ async fn keep(change: &mut Change<'_, '_>, before: &Whole, mut after: Whole) -> 
         applications::set_secrets(change.tx, id, &[], change.keep.now).await?;
         after.secrets = 0;
     }
+    // Whoever took it out of service did not mean that it manages itself, then or later (threats M07).
+    if !after.is_enabled() {
+        registrations::forget(change.tx, id).await?;
+    }
     let action = match (before.is_enabled(), after.is_enabled()) {
         (true, false) => "application.disabled",
         (false, true) => "application.enabled",
@@ -185,7 +214,7 @@ async fn keep(change: &mut Change<'_, '_>, before: &Whole, mut after: Whole) -> 
 }
 
 /// Gives it a new secret; the one before goes on working beside it if `keeps_one`.
-async fn rotate(
+pub async fn rotate(
     change: &mut Change<'_, '_>,
     id: ApplicationId,
     keeps_one: bool,
@@ -205,6 +234,11 @@ async fn rotate(
 impl Whole {
     pub fn is_enabled(&self) -> bool {
         self.application.disabled_at.is_none()
+    }
+
+    /// Whether it could prove itself by a secret, and has none.
+    pub fn lacks_secret(&self) -> bool {
+        self.secrets == 0 && has_secrets(&self.application.settings)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An application as the operator's file states it, with the secrets that it brings along.
 
+use super::sector::{self, Sector};
 use super::{Whole, held, keep, obeys_rules, record, view};
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Digest;
@@ -18,10 +19,13 @@ pub struct Stated {
     /// In the order of their ids.
     pub listed: Vec<OrganizationId>,
     pub secrets: Vec<Digest>,
+    /// What is at the address of its sector, where that or a redirect URI is new.
+    pub sector: Option<Sector>,
 }
 
 pub async fn make(change: &mut Change<'_, '_>, stated: &Stated) -> Result<Whole, Refused> {
     obeys_rules(&stated.settings)?;
+    sector::is_listed(&stated.settings, None, stated.sector.as_ref())?;
     let (random, project, now) = (&change.keep.random, change.keep.project.id, change.keep.now);
     let application = Application {
         id: ApplicationId::new(random, now),
@@ -57,13 +61,14 @@ pub async fn rewrite(
 ) -> Result<Rewritten, Refused> {
     obeys_rules(&stated.settings)?;
     let before = held(change, id).await?;
+    sector::is_listed(&stated.settings, Some(&before.application.settings), stated.sector.as_ref())?;
     let mut after = before.clone();
     after.listed.clone_from(&stated.listed);
     after.application.display_name.clone_from(&stated.display_name);
     after.application.settings.clone_from(&stated.settings);
     let off_since = before.application.disabled_at.unwrap_or(change.keep.now);
     after.application.disabled_at = (!stated.enabled).then_some(off_since);
-    let mut after = keep(change, &before, after).await?;
+    let mut after = keep(change, &before, after, false).await?;
     let known = applications::secrets(change.tx, id).await?;
     let other_secrets = !is_same_set(&known, &stated.secrets);
     if other_secrets {

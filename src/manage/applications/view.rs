@@ -8,6 +8,7 @@ use super::Whole;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
 use crate::model::application::{Application, ClaimShape, Lifetimes};
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 
 /// What a list shows of one.
@@ -51,6 +52,15 @@ pub struct ApplicationView {
     pub backchannel_logout_session_required: bool,
     pub frontchannel_logout_uri: Option<String>,
     pub frontchannel_logout_session_required: bool,
+    /// The origins of its pages that read our answers by script.
+    pub cors_origins: Vec<String>,
+    pub jwks_uri: Option<String>,
+    #[schemars(extend("enum" = ["public", "pairwise"]))]
+    pub subject_type: &'static str,
+    pub sector_identifier_uri: Option<String>,
+    /// Signs its UserInfo answers; `null`: they are plain JSON.
+    #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
+    pub userinfo_signed_response_alg: Option<&'static str>,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
@@ -144,7 +154,7 @@ impl ApplicationView {
         let (it, settings) = (&whole.application, &whole.application.settings);
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
         let text = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
-        let sign_out = &settings.sign_out;
+        let (sign_out, client) = (&settings.sign_out, &settings.client);
         Self {
             id: it.id.to_string(),
             client_id: it.client_id.clone(),
@@ -162,6 +172,11 @@ impl ApplicationView {
             backchannel_logout_session_required: sign_out.backchannel_logout_session_required,
             frontchannel_logout_uri: text(&sign_out.frontchannel_logout_uri),
             frontchannel_logout_session_required: sign_out.frontchannel_logout_session_required,
+            cors_origins: client.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+            jwks_uri: text(&client.jwks_uri),
+            subject_type: client.subject_type.word(),
+            sector_identifier_uri: text(&client.sector_identifier_uri),
+            userinfo_signed_response_alg: client.userinfo_algorithm.map(Algorithm::name),
             scopes: settings.scopes.clone(),
             grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
             lifetimes: LifetimesView::of(&settings.lifetimes),

@@ -15,7 +15,7 @@ pub struct AuditEventView {
     pub at: String,
     /// The one organization in which it was done; `null`: it is the project's own.
     pub organization_id: Option<String>,
-    #[schemars(extend("enum" = ["user", "operator", "api_key", "house", "anonymous"]))]
+    #[schemars(extend("enum" = ["user", "operator", "api_key", "registration_token", "application", "house", "anonymous"]))]
     pub actor_kind: String,
     /// The id of a person, a token or a key; of others, the kind.
     pub actor: String,

@@ -17,6 +17,7 @@ mod fault;
 mod parts;
 mod plan;
 mod read;
+mod sectors;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -107,7 +108,8 @@ pub async fn apply_reading(
     for attempt in 1.. {
         let described = describe::read(broker, &file, reading).await?;
         let described = described.map_err(|faults| HouseFileError { faults })?;
-        let work = plan::Work::new(broker, Arc::clone(&file), described, mode);
+        let sectors = sectors::read(broker, &file).await?.map_err(|faults| HouseFileError { faults })?;
+        let work = plan::Work::new(broker, Arc::clone(&file), (described, sectors), mode);
         match broker.db.write(async move |tx| work.run(tx).await).await {
             Ok(report) | Err(plan::Undone::Planned(report)) => return Ok(*report),
             Err(plan::Undone::Refused(faults)) => return Err(HouseFileError { faults }.into()),

@@ -15,8 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings,
-    SignOutSettings,
+    ApplicationKind, ClaimShape, ClientSettings, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage,
+    SenderSettings, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -41,6 +41,7 @@ pub struct ProjectPart {
     pub brand: Option<Brand>,
     pub organizations: Option<Placed<Organizations>>,
     pub organizations_by_members: Option<bool>,
+    pub dynamic_registration: Option<bool>,
     pub switches: Vec<(Switch, bool)>,
     /// Added to those that the project has.
     pub functional_roles: BTreeMap<String, Vec<String>>,
@@ -202,6 +203,7 @@ pub struct ApplicationPart {
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
     pub sign_out: SignOutSettings,
+    pub client: ClientSettings,
     pub scopes: Vec<String>,
     pub grant_types: Vec<GrantType>,
     pub lifetimes: Lifetimes,
@@ -214,6 +216,7 @@ pub struct ApplicationPart {
     /// Absent: open to all.
     pub organizations: Option<Vec<Name>>,
     pub claims: ClaimShape,
+    pub places: Places,
 }
 
 #[derive(Clone, Debug)]

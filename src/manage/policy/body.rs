@@ -124,6 +124,10 @@ with_switches! {
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<bool>")]
         pub organizations_by_members: Option<Option<bool>>,
+        /// Whether clients register themselves, with a token of the operator's (RFC 7591).
+        #[serde(default, deserialize_with = "given")]
+        #[schemars(with = "Option<bool>")]
+        pub dynamic_registration: Option<Option<bool>>,
     }
 }
 
@@ -184,6 +188,7 @@ impl ChangeProjectPolicy {
             turned: self.turned(),
             organizations: self.organizations.map(Option::unwrap_or_default),
             organizations_by_members: self.organizations_by_members.map(Option::unwrap_or_default),
+            dynamic_registration: self.dynamic_registration.map(Option::unwrap_or_default),
         }
     }
 }

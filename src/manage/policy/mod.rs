@@ -174,6 +174,7 @@ pub struct WantedOfProject {
     pub turned: Turned,
     pub organizations: Option<Organizations>,
     pub organizations_by_members: Option<bool>,
+    pub dynamic_registration: Option<bool>,
 }
 
 impl WantedOfProject {
@@ -182,6 +183,7 @@ impl WantedOfProject {
         settings.organizations = self.organizations.unwrap_or(settings.organizations);
         settings.organizations_by_members =
             self.organizations_by_members.unwrap_or(settings.organizations_by_members);
+        settings.dynamic_registration = self.dynamic_registration.unwrap_or(settings.dynamic_registration);
     }
 }
 

@@ -102,6 +102,8 @@ view! {
         pub organizations: &'static str,
         /// Whether people make organizations of their own.
         pub organizations_by_members: bool,
+        /// Whether clients register themselves.
+        pub dynamic_registration: bool,
     }
 }
 
@@ -146,6 +148,7 @@ impl ProjectPolicyView {
         switches!(Self, switch, {
             organizations: settings.organizations.word(),
             organizations_by_members: settings.organizations_by_members,
+            dynamic_registration: settings.dynamic_registration,
         })
     }
 }
@@ -173,6 +176,7 @@ pub fn project_facts(settings: &ProjectSettings) -> Value {
     let mut facts = switches(&settings.switches);
     facts.insert("organizations".into(), json!(settings.organizations));
     facts.insert("organizations_by_members".into(), json!(settings.organizations_by_members));
+    facts.insert("dynamic_registration".into(), json!(settings.dynamic_registration));
     Value::Object(facts)
 }
 

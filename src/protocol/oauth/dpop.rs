@@ -85,7 +85,7 @@ pub fn read(text: &str, request: &Request<'_>) -> Result<Proof, ProofError> {
     }
     let made_at = in_time(&claims, request.now)?;
     let jti = claims.string("jti").ok().filter(|jti| jti.len() <= LONGEST_JTI).ok_or(ProofError::Jti)?;
-    let nonce = claims.get("nonce").map(|_| claims.string("nonce")).transpose();
+    let nonce = claims.get().get("nonce").map(|_| claims.string("nonce")).transpose();
     Ok(Proof {
         jkt: key.thumbprint(),
         jti: jti.to_owned(),

@@ -6,6 +6,7 @@ pub mod confirmation;
 pub mod dpop;
 pub mod error;
 pub mod organization;
+pub mod origin;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;

@@ -73,6 +73,13 @@ impl RedirectUri {
             || matches!((loopback(&self.0), loopback(requested)), (Some(ours), Some(theirs)) if ours == theirs)
     }
 
+    /// The host of an https address; what is on this computer, or of a private scheme, has none of its own.
+    pub fn own_host(&self) -> Option<String> {
+        let url = Url::parse(&self.0).ok().filter(|url| url.scheme() == "https")?;
+        let host = url.host_str().filter(|host| !matches!(*host, "127.0.0.1" | "[::1]" | "localhost"))?;
+        Some(host.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

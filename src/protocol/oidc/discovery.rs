@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::{authorization, dpop, scope};
 
-/// The discovery document of an issuer.
-pub fn document(issuer: &str) -> Value {
+/// The discovery document of an issuer. `registers`: whether clients register themselves there.
+pub fn document(issuer: &str, registers: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -24,8 +24,9 @@ pub fn document(issuer: &str) -> Value {
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-        "subject_types_supported": ["public"],
+        "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "userinfo_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": PROOFS,
         "revocation_endpoint_auth_methods_supported": METHODS,
@@ -48,7 +49,12 @@ pub fn document(issuer: &str) -> Value {
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
         "organization_parameter_supported": true,
-    })
+    });
+    // Where clients register themselves (RFC 7591, section 3).
+    if let (true, Value::Object(members)) = (registers, &mut document) {
+        members.insert("registration_endpoint".into(), json!(at("/register")));
+    }
+    document
 }
 
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];

@@ -143,7 +143,7 @@ pub async fn insert(tx: &mut Tx<'_>, application: &Application) -> Result<(), St
         ],
     )
     .await?;
-    Ok(())
+    set_origins(tx, application).await
 }
 
 pub async fn update(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
@@ -158,7 +158,26 @@ pub async fn update(tx: &mut Tx<'_>, application: &Application) -> Result<(), St
         ],
     )
     .await?;
+    set_origins(tx, application).await
+}
+
+async fn set_origins(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM application_origins WHERE application_id = $1", params![application.id]).await?;
+    for origin in &application.settings.client.cors_origins {
+        tx.execute(
+            "INSERT INTO application_origins (application_id, project_id, origin) VALUES ($1, $2, $3)",
+            params![application.id, application.project_id, origin.as_str()],
+        )
+        .await?;
+    }
     Ok(())
+}
+
+/// Whether some application of the project, which is not disabled, has pages of this origin.
+pub async fn is_origin(db: &mut impl Read, project: ProjectId, origin: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM application_origins o JOIN applications a ON a.id = o.application_id
+               WHERE o.project_id = $1 AND o.origin = $2 AND a.disabled_at IS NULL LIMIT 1";
+    Ok(db.one(sql, params![project, origin]).await?.is_some())
 }
 
 pub async fn set_secrets(

@@ -6,7 +6,7 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{
-    ConnectionId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
+    ApplicationId, ConnectionId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
 use crate::model::grant::{Confirmation, Epochs, Grant, Refresh};
@@ -210,6 +210,16 @@ pub async fn end_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) ->
     let sql = "UPDATE grants SET revoked_at = $2
                WHERE session_id = $1 AND offline_since IS NULL AND revoked_at IS NULL";
     tx.execute(sql, params![session, now]).await
+}
+
+/// Of an application whose people are known by other names from now on. Seldom enough to look at them all.
+pub async fn revoke_of_application(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $2 WHERE application_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![application, now]).await
 }
 
 /// Revoked with its session, by somebody who takes all of it back: those that are offline too.

@@ -64,6 +64,15 @@ impl Ids {
                          '{{}}', '{{}}')"
             ))
             .await;
+        let registration_token = "rgt_00000000000000000000000009";
+        house
+            .execute(&format!(
+                "INSERT INTO registration_tokens (id, project_id, name, digest, limits, most_uses, uses, created_by,
+                                                  created_at, expires_at)
+                 VALUES ('{registration_token}', '{project}', 'one', x'61',
+                         '{{\"types\":[],\"grant_types\":[],\"scopes\":[]}}', 1, 0, 'operator', 1, 2)"
+            ))
+            .await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let all = [
             ("organization_id", organization),
@@ -78,6 +87,7 @@ impl Ids {
             ("application_id", application),
             ("invitation_id", text(&made["invitation"]["id"])),
             ("test_id", test.to_owned()),
+            ("registration_token_id", registration_token.to_owned()),
             ("token", text(&made["token"])),
         ];
         Self(all.into())
@@ -99,6 +109,7 @@ impl Ids {
             ("application_id", format!("app_{none}")),
             ("invitation_id", format!("inv_{none}")),
             ("test_id", format!("test_{none}")),
+            ("registration_token_id", format!("rgt_{none}")),
             ("token", none.to_owned()),
         ];
         Self(all.into())

@@ -8,6 +8,7 @@ use crate::foundation::secret::Secret;
 use crate::login::Stop;
 use crate::login::issue::claims::{self, Occasion};
 use crate::login::issue::mint::Minted;
+use crate::login::issue::names;
 use crate::model::grant::Grant;
 use crate::model::sign_out::Entered;
 use crate::protocol::jose::{SignError, SigningKey};
@@ -16,7 +17,7 @@ use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::sign_outs;
-use crate::telemetry::names;
+use crate::telemetry::names as metrics;
 use crate::web::visitor::Visitor;
 
 /// What is to be vouched for. Only [`Granted::of`] makes one, within the transaction that gives it.
@@ -83,8 +84,8 @@ pub fn sign_access_token(
 ) -> Result<String, SignError> {
     claims.extend(bound.claim().map(|value| (confirmation::CLAIM.to_owned(), value)));
     let token = key.sign_jwt("at+jwt", &claims)?;
-    names::token_issued("access_token");
-    names::signed(key.algorithm().name());
+    metrics::token_issued("access_token");
+    metrics::signed(key.algorithm().name());
     Ok(token)
 }
 
@@ -97,8 +98,10 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let keys = broker.keyring.of(grant.project_id).await?;
     let key = keys.signing(settings.algorithm, now)?;
     let id = grant.id.to_string();
+    let names = names(visitor, minted).await?;
     let occasion = Occasion {
         issuer: &issuer,
+        names: &names,
         scopes,
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
@@ -111,15 +114,15 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let access_token = sign_access_token(key, claims, &granted.bound)?;
     let id_token = if scopes.iter().any(|scope| scope == scope::OPENID) {
         let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
-        names::token_issued("id_token");
-        names::signed(settings.algorithm.name());
+        metrics::token_issued("id_token");
+        metrics::signed(settings.algorithm.name());
         Some(key.sign_jwt("JWT", &claims)?)
     } else {
         None
     };
     let refresh_token = granted.refresh_token.as_ref().map(|token| token.expose().to_owned());
     if refresh_token.is_some() {
-        names::token_issued("refresh_token");
+        metrics::token_issued("refresh_token");
     }
     Ok(TokenAnswer {
         access_token,

@@ -27,6 +27,7 @@ impl Plan<'_, '_> {
                 settings,
                 listed,
                 secrets: part.secrets.clone(),
+                sector: self.sectors.get(&part.client_id.value).cloned(),
             };
             self.put_application(part, &stated).await?;
         }
@@ -47,7 +48,7 @@ impl Plan<'_, '_> {
                 self.created("application", &part.client_id.value);
                 return Ok(());
             }
-            Err(refused) => return self.refused(part.client_id.at, refused),
+            Err(refused) => return self.refused_in(part.client_id.at, &part.places, refused),
         };
         let mut fields = self
             .differs(&shown(&before.application, &before.listed), &shown(&after.application, &after.listed));
@@ -77,6 +78,7 @@ impl Plan<'_, '_> {
             redirect_uris: part.redirect_uris.clone(),
             initiate_login_uri: part.initiate_login_uri.clone(),
             sign_out: part.sign_out.clone(),
+            client: part.client.clone(),
             scopes: part.scopes.clone(),
             grant_types: part.grant_types.clone(),
             lifetimes: part.lifetimes,

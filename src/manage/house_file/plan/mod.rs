@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::change::{Change, Field, Kind, Report, difference};
 use super::describe::Descriptions;
 use super::fault::{Fault, Place, Places};
+use super::sectors::Sectors;
 use super::{HouseFile, Mode};
 use crate::audit::Keep;
 use crate::broker::Broker;
@@ -52,6 +53,7 @@ impl From<StoreError> for Undone {
 pub struct Work {
     file: Arc<HouseFile>,
     described: Descriptions,
+    sectors: Sectors,
     mode: Mode,
     tools: Tools,
 }
@@ -92,7 +94,12 @@ fn told(at: Place, places: &Places, refused: Refused) -> Result<Vec<Fault>, Stor
 }
 
 impl Work {
-    pub fn new(broker: &Broker, file: Arc<HouseFile>, described: Descriptions, mode: Mode) -> Self {
+    pub fn new(
+        broker: &Broker,
+        file: Arc<HouseFile>,
+        (described, sectors): (Descriptions, Sectors),
+        mode: Mode,
+    ) -> Self {
         let tools = Tools {
             broker: broker.clone(),
             keyring: broker.keyring.clone(),
@@ -100,7 +107,7 @@ impl Work {
             guard: Guard::new(&broker.config.egress),
             now: broker.now(),
         };
-        Self { file, described, mode, tools }
+        Self { file, described, sectors, mode, tools }
     }
 
     /// The order is that of the references: what is named comes before what names it.
@@ -115,6 +122,7 @@ impl Work {
             tx,
             file: &file,
             described: &self.described,
+            sectors: &self.sectors,
             mode: self.mode,
             tools: &self.tools,
             project,
@@ -151,6 +159,7 @@ struct Plan<'p, 'c> {
     tx: &'p mut Tx<'c>,
     file: &'p HouseFile,
     described: &'p Descriptions,
+    sectors: &'p Sectors,
     mode: Mode,
     tools: &'p Tools,
     project: Project,

@@ -104,6 +104,7 @@ fn policy_of(part: &ProjectPart) -> policy::WantedOfProject {
         turned: part.switches.iter().map(|(switch, on)| (*switch, Some(*on))).collect(),
         organizations: part.organizations.as_ref().map(|word| word.value),
         organizations_by_members: part.organizations_by_members,
+        dynamic_registration: part.dynamic_registration,
     }
 }
 
@@ -115,6 +116,7 @@ fn shown(project: &Project) -> Value {
         "brand": settings.brand,
         "organizations": settings.organizations,
         "organizations_by_members": settings.organizations_by_members,
+        "dynamic_registration": settings.dynamic_registration,
         "policy": settings.switches,
         "functional_roles": settings.functional_roles,
     })

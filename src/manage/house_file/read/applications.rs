@@ -7,11 +7,12 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage,
-    OrganizationsShape, SenderSettings, SignOutSettings, public_key_set,
+    ApplicationKind, ClaimShape, ClientSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
+    OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
@@ -19,7 +20,7 @@ use crate::protocol::oauth::scope;
 const SHORTEST_SECRET: usize = 32;
 
 pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPart {
-    let reader = keys.reader;
+    let (reader, places) = (keys.reader, keys.places());
     if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
     }
@@ -38,6 +39,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         sign_out: sign_out(&mut keys),
+        client: client(&mut keys),
         scopes: scopes(&mut keys, kind),
         grant_types: grant_types(&mut keys, kind, known),
         lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
@@ -53,6 +55,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         connections: keys.texts("connections").map_or_else(Vec::new, |list| list.value),
         organizations: keys.texts("organizations").map(|list| list.value),
         claims: keys.table("claims").map(claims).unwrap_or_default(),
+        places,
         client_id,
     };
     keys.finish();
@@ -100,7 +103,7 @@ fn proof(
         Some(jwks) if method != Method::PrivateKeyJwt => {
             reader.refuse(jwks.at, "only private_key_jwt has a jwks");
         }
-        None if method == Method::PrivateKeyJwt => keys.missing("jwks"),
+        None if method == Method::PrivateKeyJwt && !keys.is_written("jwks_uri") => keys.missing("jwks"),
         _ => {}
     }
     let secrets = secrets.map_or_else(Vec::new, |list| list.value);
@@ -146,6 +149,26 @@ fn sign_out(keys: &mut Keys<'_>) -> SignOutSettings {
         backchannel_logout_session_required: keys.flag("backchannel_logout_session_required", false),
         frontchannel_logout_uri: web_address(keys, "frontchannel_logout_uri"),
         frontchannel_logout_session_required: keys.flag("frontchannel_logout_session_required", false),
+    }
+}
+
+fn client(keys: &mut Keys<'_>) -> ClientSettings {
+    let origins = keys.texts("cors_origins").map_or_else(Vec::new, |list| list.value);
+    let origin = |text: &Placed<String>| {
+        let read = WebOrigin::register(&text.value);
+        keys.reader
+            .accept(text.at, read.map_err(|error| format!("{:?} cannot be registered: {error}", text.value)))
+    };
+    ClientSettings {
+        cors_origins: origins.iter().filter_map(origin).collect(),
+        jwks_uri: web_address(keys, "jwks_uri"),
+        subject_type: keys
+            .word("subject_type", &["public", "pairwise"])
+            .map_or(SubjectType::Public, |word| word.value),
+        sector_identifier_uri: web_address(keys, "sector_identifier_uri"),
+        userinfo_algorithm: keys
+            .text("userinfo_signed_response_alg")
+            .and_then(|name| values::algorithm(keys.reader, &name, &ALGORITHMS)),
     }
 }
 

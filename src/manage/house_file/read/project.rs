@@ -17,6 +17,7 @@ pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
         brand: None,
         organizations: None,
         organizations_by_members: None,
+        dynamic_registration: None,
         switches: Vec::new(),
         functional_roles: std::collections::BTreeMap::new(),
     };
@@ -30,6 +31,7 @@ pub fn read(reader: &Reader<'_>, table: Option<Keys<'_>>) -> ProjectPart {
     part.brand = keys.table("brand").map(brand);
     part.organizations = keys.word("organizations", &["off", "optional", "required"]);
     part.organizations_by_members = keys.optional_flag("organizations_by_members");
+    part.dynamic_registration = keys.optional_flag("dynamic_registration");
     if let Some(mut policy) = keys.table("policy") {
         part.switches = values::switches(&mut policy);
         policy.finish();

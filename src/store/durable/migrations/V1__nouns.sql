@@ -209,6 +209,52 @@ CREATE TABLE application_secrets (
     PRIMARY KEY (application_id, digest)
 );
 
+-- By which clients register themselves: so many, and none after its end.
+CREATE TABLE registration_tokens (
+    id           TEXT PRIMARY KEY,
+    project_id   TEXT NOT NULL REFERENCES projects (id),
+    name         TEXT NOT NULL,
+    digest       BYTEA NOT NULL,
+    limits       TEXT NOT NULL,
+    most_uses    BIGINT NOT NULL,
+    uses         BIGINT NOT NULL,
+    created_by   TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    revoked_at   BIGINT,
+    last_used_at BIGINT
+);
+CREATE INDEX registration_tokens_by_project ON registration_tokens (project_id, id);
+
+-- Applications that registered themselves, and the digest of what they manage themselves with. Once one is disabled, it
+-- does not any more.
+CREATE TABLE client_registrations (
+    application_id TEXT PRIMARY KEY REFERENCES applications (id),
+    token_id       TEXT NOT NULL REFERENCES registration_tokens (id),
+    digest         BYTEA NOT NULL,
+    -- Those of the token, whatever becomes of it.
+    limits         TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    rotated_at     BIGINT NOT NULL
+);
+
+-- What the pairwise names of a project's people are derived of, sealed. It never changes.
+CREATE TABLE pairwise_salts (
+    project_id TEXT PRIMARY KEY REFERENCES projects (id),
+    salt       BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- The origins of an application's pages, as its settings list them: whoever asks from one before anything is known of the
+-- application is found here.
+CREATE TABLE application_origins (
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    project_id     TEXT NOT NULL REFERENCES projects (id),
+    origin         TEXT NOT NULL,
+    PRIMARY KEY (application_id, origin)
+);
+CREATE INDEX application_origins_by_origin ON application_origins (project_id, origin);
+
 -- The organizations that may use an application which is not open to all of them.
 CREATE TABLE application_organizations (
     application_id  TEXT NOT NULL REFERENCES applications (id),

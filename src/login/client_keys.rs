@@ -1,0 +1,60 @@
+//! The keys by which a client signs: registered by value, or published by it. Who publishes them chose the address and what
+//! stands there, so they are read through the guard, kept, and looked at anew at a limited rate (threats C27, H20); a
+//! client whose keys cannot be had holds up nobody but itself.
+
+use crate::broker::Broker;
+use crate::egress::documents::{DocumentError, Kind, Unfit, Wanted};
+use crate::model::application::Application;
+use crate::protocol::jose::{JwkSet, Jws};
+
+/// There is none that could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKeys {
+    /// None is registered.
+    Unregistered,
+    /// The client does not publish them where it said, or not as keys.
+    Unpublished,
+}
+
+/// The keys among which the one is that this was signed with, if there is one.
+pub async fn of(broker: &Broker, application: &Application, signed: &Jws<'_>) -> Result<JwkSet, NoKeys> {
+    if let Some(keys) = &application.settings.jwks {
+        return JwkSet::parse(keys.to_string().as_bytes()).map_err(|_| NoKeys::Unregistered);
+    }
+    let wanted = wanted(application).ok_or(NoKeys::Unregistered)?;
+    let kept = broker.documents.get(&wanted, is_jwks).await.map_err(|why| unpublished(application, &why))?;
+    let keys = JwkSet::parse(&kept).map_err(|_| NoKeys::Unpublished)?;
+    if keys.candidates(signed.kid(), signed.algorithm()).next().is_some() {
+        return Ok(keys);
+    }
+    // It may have a new one; if that cannot be had now, none fits.
+    Ok(anew(broker, application).await.unwrap_or(keys))
+}
+
+/// The keys as the client publishes them now, or, if that was asked a moment ago, as it did then. None: they are registered
+/// by value, or cannot be had.
+pub async fn anew(broker: &Broker, application: &Application) -> Option<JwkSet> {
+    let wanted = wanted(application)?;
+    match broker.documents.refreshed(&wanted, is_jwks).await {
+        Ok(body) => JwkSet::parse(&body).ok(),
+        Err(why) => {
+            unpublished(application, &why);
+            None
+        }
+    }
+}
+
+fn wanted(application: &Application) -> Option<Wanted> {
+    let uri = application.settings.client.jwks_uri.as_ref()?;
+    Some(Wanted::new(Kind::Keys, application.id, uri.url()))
+}
+
+fn unpublished(application: &Application, why: &DocumentError) -> NoKeys {
+    tracing::warn!(application = %application.id, why = why.explained(), "the keys of a client cannot be had");
+    NoKeys::Unpublished
+}
+
+fn is_jwks(body: &[u8]) -> Result<(), Unfit> {
+    let malformed = |error| Unfit { reason: "jwks_malformed", explained: format!("no set of keys: {error}") };
+    JwkSet::parse(body).map(drop).map_err(malformed)
+}

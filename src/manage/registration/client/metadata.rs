@@ -1,0 +1,334 @@
+//! What a client says of itself (RFC 7591, section 2; OpenID Connect Dynamic Client Registration, section 2), as the
+//! application that it wants to be. What nothing is known of is left out; what is known and cannot be is refused by name.
+
+use serde_json::{Map, Value, json};
+
+use crate::manage::applications::ApplicationBody;
+use crate::manage::refused::Told;
+use crate::model::application::{
+    Application, ApplicationKind, ApplicationSettings, GrantType, OrganizationUsage, SubjectType,
+};
+use crate::model::registration::Limits;
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::origin::WebOrigin;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::scope;
+use crate::protocol::problem::Place;
+
+/// Addresses for people, and of what nobody asks for: looked at, so that none of them is a trap, and not kept.
+const LINKS: [&str; 4] = ["client_uri", "logo_uri", "policy_uri", "tos_uri"];
+
+/// Whoever wants it must not believe that they have got it.
+const ENCRYPTION: [&str; 6] = [
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_encrypted_response_alg",
+    "introspection_encrypted_response_enc",
+];
+
+/// What only we say (RFC 7592, section 2.2).
+const OURS: [&str; 4] = [
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+];
+
+/// The members of a registration.
+pub struct Metadata(Map<String, Value>);
+
+impl Metadata {
+    pub fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// What is there; `null` is as if it were not (RFC 7592, section 2.2).
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, OAuthError> {
+        let text =
+            |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| wrong(name, "must be a text"));
+        self.get(name).map(text).transpose()
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, OAuthError> {
+        let flag = |value: &Value| value.as_bool().ok_or_else(|| wrong(name, "must be true or false"));
+        self.get(name).map_or(Ok(false), flag)
+    }
+
+    fn texts(&self, name: &str) -> Result<Option<Vec<String>>, OAuthError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let list = value.as_array().and_then(|all| {
+            all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        });
+        list.map(Some).ok_or_else(|| wrong(name, "must be a list of texts"))
+    }
+
+    /// One word of a closed set.
+    fn word<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, OAuthError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        read(&text).map(Some).ok_or_else(|| wrong(name, "is not supported"))
+    }
+
+    /// What a client that is known already says of whom it is (RFC 7592, section 2.2). `is_secret`: whether a text is one of
+    /// its secrets.
+    pub fn is_of(
+        &self,
+        application: &Application,
+        is_secret: impl Fn(&str) -> bool,
+    ) -> Result<(), OAuthError> {
+        if let Some(name) = OURS.iter().find(|name| self.get(name).is_some()) {
+            return Err(wrong(name, "is not for a client to say"));
+        }
+        if self.text("client_id")?.as_deref() != Some(&application.client_id) {
+            return Err(wrong("client_id", "must be the client's own"));
+        }
+        match self.text("client_secret")? {
+            Some(secret) if !is_secret(&secret) => Err(wrong("client_secret", "is not the client's")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The application that the client wants to be, all of it that a client can say, within what it may be: by the token
+    /// that it came with, or because it is so already.
+    pub fn application(
+        &self,
+        limits: &Limits,
+        before: Option<&Application>,
+    ) -> Result<ApplicationBody, OAuthError> {
+        let now = before.map(|before| &before.settings);
+        self.has_no_trap()?;
+        let (kind, method, grant_types) = self.what_it_is()?;
+        within(limits, now, kind, &grant_types)?;
+        let redirect_uris = self.texts("redirect_uris")?.unwrap_or_default();
+        // Its own pages, and those alone, ask us by script.
+        let origins = match kind {
+            ApplicationKind::Spa => origins(&redirect_uris),
+            _ => Vec::new(),
+        };
+        Ok(ApplicationBody {
+            display_name: self.text("client_name")?.or_else(|| before.map(|before| before.client_id.clone())),
+            kind: Some(kind),
+            token_endpoint_auth_method: Some(method),
+            jwks: Some(self.get("jwks").cloned()),
+            jwks_uri: Some(self.text("jwks_uri")?),
+            redirect_uris: Some(redirect_uris),
+            cors_origins: Some(origins),
+            grant_types: Some(grant_types),
+            scopes: Some(self.scopes(limits, now, kind)?),
+            signing_algorithm: Some(
+                self.word("id_token_signed_response_alg", Algorithm::from_name)?.unwrap_or(Algorithm::RS256),
+            ),
+            userinfo_signed_response_alg: Some(
+                self.word("userinfo_signed_response_alg", Algorithm::from_name)?,
+            ),
+            subject_type: Some(
+                self.word("subject_type", SubjectType::from_word)?.unwrap_or(SubjectType::Public),
+            ),
+            sector_identifier_uri: Some(self.text("sector_identifier_uri")?),
+            initiate_login_uri: Some(self.text("initiate_login_uri")?),
+            post_logout_redirect_uris: Some(self.texts("post_logout_redirect_uris")?.unwrap_or_default()),
+            backchannel_logout_uri: Some(self.text("backchannel_logout_uri")?),
+            backchannel_logout_session_required: Some(self.flag("backchannel_logout_session_required")?),
+            frontchannel_logout_uri: Some(self.text("frontchannel_logout_uri")?),
+            frontchannel_logout_session_required: Some(self.flag("frontchannel_logout_session_required")?),
+            organization_usage: Some(
+                self.word("organization_usage", OrganizationUsage::from_word)?
+                    .or(now.map(|now| now.organization_usage))
+                    .unwrap_or(OrganizationUsage::Allow),
+            ),
+            ..ApplicationBody::default()
+        })
+    }
+
+    fn has_no_trap(&self) -> Result<(), OAuthError> {
+        if self.get("software_statement").is_some() {
+            let why = "software statements are not believed here: say what the client is without one";
+            return Err(OAuthError::unapproved_software_statement(why));
+        }
+        for name in LINKS {
+            if let Some(text) = self.text(name)? {
+                WebAddress::register(&text).map_err(|error| wrong(name, &error.to_string()))?;
+            }
+        }
+        for text in self.texts("request_uris")?.unwrap_or_default() {
+            // What is behind it does not matter: it is signed.
+            let address = text.split('#').next().unwrap_or_default();
+            WebAddress::register(address).map_err(|error| wrong("request_uris", &error.to_string()))?;
+        }
+        match ENCRYPTION.iter().find(|name| self.get(name).is_some()) {
+            Some(name) => Err(wrong(name, "is not supported: nothing is encrypted here but the connection")),
+            None => Ok(()),
+        }
+    }
+
+    /// What kind of application this is in our words, how it proves who it is, and how it comes to tokens.
+    fn what_it_is(&self) -> Result<(ApplicationKind, Method, Vec<GrantType>), OAuthError> {
+        let grant_types = match self.texts("grant_types")? {
+            None => vec![GrantType::AuthorizationCode],
+            Some(list) => {
+                let read = |word: &String| {
+                    GrantType::from_word(word)
+                        .ok_or_else(|| wrong("grant_types", "names one that is not supported"))
+                };
+                list.iter().map(read).collect::<Result<_, _>>()?
+            }
+        };
+        let signs_in = grant_types.contains(&GrantType::AuthorizationCode);
+        let response_types = self.texts("response_types")?;
+        let fits = match &response_types {
+            None => true,
+            Some(list) if signs_in => !list.is_empty() && list.iter().all(|one| one == "code"),
+            Some(list) => list.is_empty(),
+        };
+        if !fits {
+            return Err(wrong(
+                "response_types",
+                "is code where grant_types has authorization_code, and none elsewhere",
+            ));
+        }
+        let native = match self.text("application_type")?.as_deref() {
+            None | Some("web") => false,
+            Some("native") => true,
+            Some(_) => return Err(wrong("application_type", "must be web or native")),
+        };
+        let named =
+            self.word("token_endpoint_auth_method", |word| serde_json::from_value(json!(word)).ok())?;
+        let usual = if native { Method::None } else { Method::SecretBasic };
+        let method = named.unwrap_or(usual);
+        let kind = match (native, method) {
+            (true, _) => ApplicationKind::Native,
+            (false, _) if !signs_in => ApplicationKind::Machine,
+            (false, Method::None) => ApplicationKind::Spa,
+            _ => ApplicationKind::Web,
+        };
+        Ok((kind, method, grant_types))
+    }
+
+    /// What means nothing here is left out, as it is in an authorization request; what it may not have is refused.
+    fn scopes(
+        &self,
+        limits: &Limits,
+        now: Option<&ApplicationSettings>,
+        kind: ApplicationKind,
+    ) -> Result<Vec<String>, OAuthError> {
+        let may = |one: &str| {
+            limits.scopes.iter().any(|scope| scope == one)
+                || now.is_some_and(|now| now.scopes.iter().any(|scope| scope == one))
+        };
+        let Some(text) = self.text("scope")? else {
+            let usual = kind.usual_scopes().iter().filter(|one| may(one));
+            return Ok(usual.map(|one| (*one).to_owned()).collect());
+        };
+        let mut scopes: Vec<String> = Vec::new();
+        for one in text.split(' ').filter(|one| scope::SUPPORTED.contains(one)) {
+            if !may(one) {
+                return Err(wrong("scope", &format!("{one} is more than this registration may ask for")));
+            }
+            if !scopes.iter().any(|known| known == one) {
+                scopes.push(one.to_owned());
+            }
+        }
+        Ok(scopes)
+    }
+}
+
+/// Nobody becomes more by registering than the operator said, or than the operator has made of them since.
+fn within(
+    limits: &Limits,
+    now: Option<&ApplicationSettings>,
+    kind: ApplicationKind,
+    grant_types: &[GrantType],
+) -> Result<(), OAuthError> {
+    if !limits.types.contains(&kind) && now.is_none_or(|now| now.kind != kind) {
+        let why = format!(
+            "with token_endpoint_auth_method and grant_types this is a {kind} application, which this registration may not make"
+        );
+        return Err(wrong("application_type", &why));
+    }
+    let may = |one: &&GrantType| {
+        limits.grant_types.contains(one) || now.is_some_and(|now| now.grant_types.contains(one))
+    };
+    match grant_types.iter().find(|one| !may(one)) {
+        Some(one) => Err(wrong("grant_types", &format!("{one} is more than this registration may ask for"))),
+        None => Ok(()),
+    }
+}
+
+fn origins(redirect_uris: &[String]) -> Vec<String> {
+    let mut origins: Vec<String> =
+        redirect_uris.iter().filter_map(|uri| WebOrigin::of(uri)).map(String::from).collect();
+    origins.sort();
+    origins.dedup();
+    origins
+}
+
+/// What is wrong with a member; of redirect URIs by a code of their own (RFC 7591, section 3.2.2).
+fn wrong(name: &str, why: &str) -> OAuthError {
+    // A description holds neither quotes nor backslashes (RFC 6749, section 5.2).
+    let text = format!("{name} {why}").replace(['"', '\\'], "'");
+    match name {
+        "redirect_uris" => OAuthError::invalid_redirect_uri(text),
+        _ => OAuthError::invalid_client_metadata(text),
+    }
+}
+
+/// What the rules of all applications refuse, in the words of who registers.
+pub fn refused(told: &Told) -> OAuthError {
+    let Some(complaint) = told.errors.first() else {
+        return OAuthError::invalid_client_metadata(told.detail.replace(['"', '\\'], "'"));
+    };
+    let (Place::Pointer(at) | Place::Parameter(at)) = &complaint.place;
+    let ours = at.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let theirs = match ours {
+        "display_name" => "client_name",
+        "scopes" => "scope",
+        "type" => "application_type",
+        "signing_algorithm" => "id_token_signed_response_alg",
+        other => other,
+    };
+    wrong(theirs, &complaint.detail)
+}
+
+/// The client as it is registered now, in the words in which it registers.
+pub fn shown(application: &Application) -> Map<String, Value> {
+    let settings = &application.settings;
+    let (client, sign_out) = (&settings.client, &settings.sign_out);
+    let signs_in = settings.may_use(GrantType::AuthorizationCode);
+    let uris =
+        |list: &[RedirectUri]| -> Vec<String> { list.iter().map(|uri| uri.as_str().to_owned()).collect() };
+    let address = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
+    let all = json!({
+        "client_id": application.client_id,
+        "client_id_issued_at": application.created_at.seconds(),
+        "client_name": application.display_name,
+        "application_type": if settings.kind == ApplicationKind::Native { "native" } else { "web" },
+        "redirect_uris": uris(&settings.redirect_uris),
+        "response_types": if signs_in { vec!["code"] } else { Vec::new() },
+        "grant_types": settings.grant_types,
+        "token_endpoint_auth_method": settings.authentication,
+        "scope": settings.scopes.join(" "),
+        "jwks": settings.jwks,
+        "jwks_uri": address(&client.jwks_uri),
+        "subject_type": client.subject_type,
+        "sector_identifier_uri": address(&client.sector_identifier_uri),
+        "id_token_signed_response_alg": settings.algorithm.name(),
+        "userinfo_signed_response_alg": client.userinfo_algorithm.map(Algorithm::name),
+        "initiate_login_uri": settings.initiate_login_uri.as_ref().map(RedirectUri::as_str),
+        "post_logout_redirect_uris": uris(&sign_out.post_logout_redirect_uris),
+        "backchannel_logout_uri": address(&sign_out.backchannel_logout_uri),
+        "backchannel_logout_session_required": sign_out.backchannel_logout_session_required,
+        "frontchannel_logout_uri": address(&sign_out.frontchannel_logout_uri),
+        "frontchannel_logout_session_required": sign_out.frontchannel_logout_session_required,
+        "organization_usage": settings.organization_usage,
+    });
+    let Value::Object(mut all) = all else { return Map::new() };
+    all.retain(|_, value| !value.is_null());
+    all
+}

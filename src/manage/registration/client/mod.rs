@@ -1,0 +1,274 @@
+//! A client registers itself, reads, changes and ends itself: each in one transaction, by the operations of all
+//! applications. The token that a client shows is another one after each change, and worth nothing once somebody has
+//! disabled the application: nothing that a client holds brings it back (threats M07).
+
+pub mod api;
+mod metadata;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::audit::{self, Keep};
+use crate::broker::Broker;
+use crate::foundation::id::{ApplicationId, RegistrationTokenId};
+use crate::foundation::secret::{Digest, Secret};
+use crate::keys::keyring::Keyring;
+use crate::manage::applications::{self as room, Sector, Wanted, Whole};
+use crate::manage::desk::Change;
+use crate::manage::refused::{Code, Refused};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::registration::{Limits, Registered, TokenText};
+use crate::protocol::oauth::error::OAuthError;
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{applications, registrations};
+use crate::web::reply::Fault;
+use crate::web::visitor::Visitor;
+
+use metadata::Metadata;
+
+/// How often a transaction is tried that others were faster than.
+const TRIES: usize = 5;
+
+/// Why a client is not what it wants to be.
+#[derive(Debug)]
+pub enum Stop {
+    Refused(OAuthError),
+    /// Whoever it is, they hold nothing that opens this.
+    Token,
+    Failed(Fault),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<OAuthError> for Stop {
+    fn from(error: OAuthError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            // What was there is not there any more: its token is worth nothing.
+            Refused::Told(told) if told.code == Code::NotFound => Self::Token,
+            Refused::Told(told) if told.code == Code::AuditUnavailable => {
+                Self::Failed(Fault::Other("the change could not be recorded"))
+            }
+            Refused::Told(told) => Self::Refused(metadata::refused(&told)),
+            Refused::Conflict => Self::Failed(StoreError::Conflict.into()),
+            Refused::Failed(fault) => Self::Failed(*fault),
+        }
+    }
+}
+
+/// What the client is told of itself.
+pub struct Known {
+    pub members: Map<String, Value>,
+}
+
+impl Known {
+    fn of(visitor: &Visitor, whole: &Whole, token: &Secret, secret: Option<&Secret>) -> Self {
+        let application = &whole.application;
+        let mut members = metadata::shown(application);
+        let uri = format!("{}/register/{}", visitor.issuer(), application.client_id);
+        members.insert("registration_client_uri".into(), json!(uri));
+        members.insert("registration_access_token".into(), json!(token.expose()));
+        if let Some(secret) = secret {
+            members.insert("client_secret".into(), json!(secret.expose()));
+            // It never runs out (RFC 7591, section 3.2.1).
+            members.insert("client_secret_expires_at".into(), json!(0));
+        }
+        Self { members }
+    }
+}
+
+fn keep(visitor: &Visitor, actor: Actor) -> Keep {
+    Keep {
+        random: visitor.broker().random.clone(),
+        project: visitor.project.clone(),
+        actor,
+        request: Some(visitor.request),
+        now: visitor.broker().now(),
+    }
+}
+
+/// Tries a transaction as often as others are faster.
+async fn tried<T, W>(broker: &Broker, work: W) -> Result<T, Refused>
+where
+    W: AsyncFn(&mut Tx<'_>) -> Result<T, Refused> + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let work = Arc::new(work);
+    for _ in 0..TRIES {
+        let work = Arc::clone(&work);
+        match broker.db.write(async move |tx| work(tx).await).await {
+            Err(Refused::Conflict) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Refused::Conflict)
+}
+
+/// Registers a client (RFC 7591, section 3). Who shows no token that works is told nothing, and nothing is asked for them.
+pub async fn register(visitor: &Visitor, token: &str, members: Map<String, Value>) -> Result<Known, Stop> {
+    let (broker, project) = (visitor.broker(), visitor.project.id);
+    let text = TokenText::<RegistrationTokenId>::parse(token).ok_or(Stop::Token)?;
+    let digest = text.secret.digest();
+    let found = registrations::shown(&mut &broker.db, project, text.id, digest).await?;
+    let found = found.filter(|token| token.is_alive(broker.now())).ok_or(Stop::Token)?;
+    let body = Metadata::new(members).application(&found.limits, None)?;
+    let mut wanted = body.checked()?;
+    wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
+    let work = Registering {
+        keep: keep(visitor, Actor::RegistrationToken(text.id)),
+        keyring: broker.keyring.clone(),
+        token: (text.id, digest),
+        wanted,
+    };
+    let (whole, secret, own) = tried(broker, async move |tx| work.run(tx).await).await?;
+    Ok(Known::of(visitor, &whole, &own, secret.as_ref()))
+}
+
+struct Registering {
+    keep: Keep,
+    keyring: Keyring,
+    token: (RegistrationTokenId, Digest),
+    wanted: Wanted,
+}
+
+impl Registering {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Whole, Option<Secret>, Secret), Refused> {
+        let (keep, (id, digest)) = (&self.keep, self.token);
+        let limits = registrations::take(tx, keep.project.id, id, digest, keep.now).await?;
+        let limits = limits.ok_or_else(Refused::hidden)?;
+        let mut change = Change::of_operator(tx, keep, &self.keyring);
+        let (whole, secret) = room::create(&mut change, &self.wanted).await?;
+        let own = TokenText::new(&keep.random, whole.application.id);
+        let client = Registered { application: whole.application.id, token: id, limits };
+        registrations::register(tx, &client, own.secret.digest(), keep.now).await?;
+        let event = event(keep, "client.registered", client.application).with("token", id.to_string());
+        audit::record(tx, &keep.random, keep.now, &event).await.map_err(Refused::unrecorded)?;
+        Ok((whole, secret, own.text()))
+    }
+}
+
+fn event(keep: &Keep, action: &'static str, application: ApplicationId) -> AuditEvent {
+    AuditEvent::new(keep.project.id, action, Outcome::Changed)
+        .actor(keep.actor)
+        .request(keep.request)
+        .subject(application)
+}
+
+/// A client that showed its token.
+pub struct Own {
+    whole: Whole,
+    text: TokenText<ApplicationId>,
+    limits: Limits,
+}
+
+/// Whose token this is. One of another client, or of one that is disabled, is none.
+pub async fn own(visitor: &Visitor, client_id: &str, token: &str) -> Result<Own, Stop> {
+    let (db, project) = (&mut &visitor.broker().db, visitor.project.id);
+    let text = TokenText::<ApplicationId>::parse(token).ok_or(Stop::Token)?;
+    let known = registrations::registered(db, project, text.id, text.secret.digest()).await?;
+    let limits = known.ok_or(Stop::Token)?.limits;
+    let application = applications::by_id(db, project, text.id).await?;
+    let application = application.filter(|found| found.client_id == client_id).ok_or(Stop::Token)?;
+    let listed = applications::listed(db, text.id).await?;
+    let secrets = applications::secrets(db, text.id).await?.len();
+    Ok(Own { whole: Whole { application, listed, secrets }, text, limits })
+}
+
+impl Own {
+    /// The client as it is (RFC 7592, section 2.1); its secret is known to nobody any more.
+    pub fn read(&self, visitor: &Visitor) -> Known {
+        Known::of(visitor, &self.whole, &self.text.text(), None)
+    }
+
+    /// Makes it what it says, all of it: what is not said is as it usually is (RFC 7592, section 2.2).
+    pub async fn update(self, visitor: &Visitor, members: Map<String, Value>) -> Result<Known, Stop> {
+        let broker = visitor.broker();
+        let (id, project) = (self.text.id, visitor.project.id);
+        let metadata = Metadata::new(members);
+        let secrets = applications::secrets(&mut &broker.db, id).await?;
+        metadata.is_of(&self.whole.application, |text| secrets.iter().any(|digest| digest.matches(text)))?;
+        let body = metadata.application(&self.limits, Some(&self.whole.application))?;
+        let mut wanted = body.checked()?;
+        wanted.sector = Sector::of_change(broker, project, Some(id), &wanted).await?;
+        let work = Updating {
+            keep: keep(visitor, Actor::Application(id)),
+            keyring: broker.keyring.clone(),
+            id,
+            digest: self.text.secret.digest(),
+            wanted,
+        };
+        let (whole, secret, own) = tried(broker, async move |tx| work.run(tx).await).await?;
+        Ok(Known::of(visitor, &whole, &own, secret.as_ref()))
+    }
+
+    /// Ends it (RFC 7592, section 2.3).
+    pub async fn delete(self, visitor: &Visitor) -> Result<(), Stop> {
+        let (id, digest) = (self.text.id, self.text.secret.digest());
+        let (keep, keyring) = (keep(visitor, Actor::Application(id)), visitor.broker().keyring.clone());
+        let work = async move |tx: &mut Tx<'_>| {
+            still(tx, &keep, id, digest).await?;
+            room::disable(&mut Change::of_operator(tx, &keep, &keyring), id).await
+        };
+        Ok(tried(visitor.broker(), work).await?)
+    }
+}
+
+/// Whether the token is still worth something, now that nobody else changes the application.
+async fn still(tx: &mut Tx<'_>, keep: &Keep, id: ApplicationId, digest: Digest) -> Result<(), Refused> {
+    room::lock(tx, id).await?;
+    let known = registrations::registered(tx, keep.project.id, id, digest).await?;
+    known.map(drop).ok_or_else(Refused::hidden)
+}
+
+struct Updating {
+    keep: Keep,
+    keyring: Keyring,
+    id: ApplicationId,
+    digest: Digest,
+    wanted: Wanted,
+}
+
+impl Updating {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Whole, Option<Secret>, Secret), Refused> {
+        let (keep, id) = (&self.keep, self.id);
+        still(tx, keep, id, self.digest).await?;
+        let mut change = Change::of_operator(tx, keep, &self.keyring);
+        let mut whole = room::update(&mut change, id, &self.wanted, false).await?;
+        let mut secret = None;
+        if whole.lacks_secret() {
+            let (with, made) = room::rotate(&mut change, id, false).await?;
+            (whole, secret) = (with, Some(made));
+        }
+        let own = TokenText::new(&keep.random, id);
+        let digests = (self.digest, own.secret.digest());
+        if !registrations::rotate(tx, id, digests, keep.now).await? {
+            return Err(Refused::hidden());
+        }
+        Ok((whole, secret, own.text()))
+    }
+}
+
+/// Writes down that somebody was refused, as often as their network may.
+pub async fn note(visitor: &Visitor, reason: &'static str, client: Option<&str>) -> Result<(), Fault> {
+    if !visitor.may_be_noted().await? {
+        return Ok(());
+    }
+    let event = AuditEvent::new(visitor.project.id, "registration.refused", Outcome::Refused)
+        .reason(reason)
+        .request(Some(visitor.request));
+    let event = match client {
+        Some(client) => event.with("client_id", client.chars().take(100).collect::<String>()),
+        None => event,
+    };
+    Ok(visitor.broker().record(event).await?)
+}
