@@ -111,7 +111,6 @@ impl SignOutSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct ClientSettings {
     /// Where its pages are from that read our answers by script (threats M16).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cors_origins: Vec<WebOrigin>,
     /// Where it publishes its keys, in the place of a `jwks`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +120,7 @@ pub struct ClientSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sector_identifier_uri: Option<WebAddress>,
     /// Signs its UserInfo answers; absent: they are plain JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "userinfo_signed_response_alg", skip_serializing_if = "Option::is_none")]
     pub userinfo_algorithm: Option<Algorithm>,
 }
 

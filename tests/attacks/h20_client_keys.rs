@@ -127,6 +127,27 @@ async fn h20_keys_that_cannot_be_had_keep_out_one_client_alone() {
 }
 
 #[tokio::test]
+async fn h20_a_client_whose_keys_never_come_holds_up_nobody_else() {
+    let (one, other) = (key("one"), key("other"));
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let never = format!("http://{}/jwks.json", silent.local_addr().unwrap());
+    let fine = Publisher::of(set(&[&other])).await;
+    let file = format!("{}{}", client("stuck", &never), client("fine", &fine.url));
+    let house = Plan::default().and(&file).build().await;
+    let goes_on = async {
+        let (line, _) = silent.accept().await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(asks(&house, "fine", &other).await.status, 200);
+        }
+        // From then on, nobody answers at all.
+        drop(line);
+    };
+    let stuck = asks(&house, "stuck", &one);
+    let (answer, ()) = tokio::join!(stuck, goes_on);
+    assert_eq!(answer.json()["error"], "invalid_client", "{}", answer.body);
+}
+
+#[tokio::test]
 async fn c27_keys_inside_are_never_asked_for() {
     let right = key("right");
     let canary = Publisher::of(set(&[&right])).await;

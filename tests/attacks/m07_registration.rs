@@ -651,6 +651,11 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
         ),
         ("spa", "none", json!({"token_endpoint_auth_method": "none"})),
         (
+            "web",
+            "client_secret_basic",
+            json!({"subject_type": "pairwise", "userinfo_signed_response_alg": "ES256", "id_token_signed_response_alg": "EdDSA"}),
+        ),
+        (
             "native",
             "none",
             json!({"application_type": "native", "redirect_uris": ["com.example.shop:/cb", "http://127.0.0.1/cb"]}),
@@ -665,6 +670,9 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let client = Client::registered(&house, &bearer, &body).await;
         assert_eq!(client.text("token_endpoint_auth_method"), method, "{kind}");
+        for (name, value) in extra.as_object().unwrap() {
+            assert_eq!(client.0[name], *value, "{kind}: {name}");
+        }
         assert_eq!(client.0.get("client_secret").is_some(), method.starts_with("client_secret"), "{kind}");
         let settings = house
             .text(&format!(
@@ -677,11 +685,7 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
         assert_eq!(settings["kind"], kind);
         let origins = &settings["client"]["cors_origins"];
         // Its own pages ask by script, and nobody else's.
-        assert_eq!(
-            *origins,
-            if kind == "spa" { json!(["https://shop.test"]) } else { Value::Null },
-            "{kind}"
-        );
+        assert_eq!(*origins, if kind == "spa" { json!(["https://shop.test"]) } else { json!([]) }, "{kind}");
     }
     assert_eq!(keys.hits(), 0);
     // Who comes to have a secret is given one.

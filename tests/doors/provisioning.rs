@@ -384,6 +384,22 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("state = \"draft\"", "state = \"active\"", "~ connection entra: state \"draft\" → \"active\""),
     ("leeway = 60", "leeway = 10", "~ connection my-corp: leeway 60 → 10"),
     ("CRM_CLIENT_SECRET", "REPORTS_JWKS", "~ application crm: client_secrets changed"),
+    (
+        "cors_origins = [\"https://crm.test\"]",
+        "cors_origins = []",
+        "~ application crm: cors_origins [\"https://crm.test\"] → []",
+    ),
+    (
+        "#   userinfo_signed_response_alg",
+        "userinfo_signed_response_alg",
+        "~ application crm: userinfo_signed_response_alg none → \"RS256\"",
+    ),
+    ("statements.test/jwks.json", "statements.test/keys", "~ application statements: jwks_uri"),
+    (
+        "dynamic_registration = false",
+        "dynamic_registration = true",
+        "~ project default: dynamic_registration false → true",
+    ),
     ("crm.test/callback", "crm.test/back", "~ application crm: redirect_uris"),
     (
         "organizations = [\"my-corp\", \"contractor\"]",

@@ -97,6 +97,10 @@ impl Plan<'_, '_> {
 fn shown(application: &Application, listed: &[OrganizationId]) -> Value {
     let mut value = serde_json::to_value(&application.settings).unwrap_or_default();
     if let Value::Object(settings) = &mut value {
+        // By the names that they have in the file.
+        if let Some(Value::Object(client)) = settings.remove("client") {
+            settings.extend(client);
+        }
         let limited = settings.remove("organizations_limited").is_some_and(|limited| limited == json!(true));
         settings.insert("organizations".into(), if limited { json!(listed) } else { Value::Null });
         settings.insert("display_name".into(), json!(application.display_name));
