@@ -215,10 +215,7 @@ async fn proved(
 }
 
 /// A person's access token, made for this API.
-async fn by_access_token(
-    visitor: &Visitor,
-    shown: (Scheme, &str),
-) -> Result<Option<Caller>, Refused> {
+async fn by_access_token(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
     let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
     let holder = match (visitor.front.look)(visitor, shown, &audience).await? {
         Ok(holder) => holder,

@@ -9,6 +9,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
@@ -71,6 +72,12 @@ pub struct ApplicationSettings {
 pub struct SenderSettings {
     /// Whether it gets no tokens without a DPoP proof (RFC 9449, section 5.2). Who brings one gets bound tokens anyway.
     pub dpop_bound_access_tokens: bool,
+    /// Whether its tokens are bound to the certificate that it shows in TLS, without which it gets none (RFC 8705, section
+    /// 3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Which certificate is its own, if it proves who it is by one that an authority has vouched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateSubject>,
 }
 
 /// How an application takes part when people sign out.
@@ -341,7 +348,9 @@ impl ApplicationSettings {
     }
     /// What its tokens are bound to, of what whoever asks for them has proved to hold.
     pub fn binding(&self, proved: &Confirmation) -> Confirmation {
-        Confirmation { jkt: proved.jkt.clone(), certificate: None }
+        let by_certificate = self.sender.tls_client_certificate_bound_access_tokens;
+        let certificate = proved.certificate.clone().filter(|_| by_certificate);
+        Confirmation { jkt: proved.jkt.clone(), certificate }
     }
     /// Why it may not be allowed these ways to tokens.
     pub fn grant_types_fault(&self) -> Option<String> {

@@ -90,7 +90,15 @@ impl Application {
     pub fn posts(&self, path: &'static str, fields: &[(&str, &str)]) -> Redemption {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let node = self.house.clone();
-        Redemption { application: self.clone(), path, fields, node, now: None, accept: None, headers: Vec::new() }
+        Redemption {
+            application: self.clone(),
+            path,
+            fields,
+            node,
+            now: None,
+            accept: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Asks what the access token opens.

@@ -90,8 +90,7 @@ pub fn ath(token: &str) -> String {
 pub async fn nonce(house: &House) -> String {
     let holder = KeyHolder::default();
     let uri = format!("{}/token", house.url);
-    let claims =
-        json!({ "jti": "first", "htm": "POST", "htu": uri, "iat": house.clock.now().seconds() });
+    let claims = json!({ "jti": "first", "htm": "POST", "htu": uri, "iat": house.clock.now().seconds() });
     let proof = holder.sign(&holder.header(), &claims);
     let answer = Application::rp2(house).refreshes("rt").and_header("dpop", &proof).send().await;
     assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (400, json!("use_dpop_nonce")));

@@ -375,7 +375,9 @@ async fn m06_a_strict_client_of_other_authors_proves_that_it_holds_its_key() {
         // The same token is worth nothing to who has only found it.
         let token = result["token_response"]["access_token"].as_str().unwrap();
         let found = Visitor::arrives()
-            .request(reqwest::Method::GET, &format!("{}/userinfo", house.url), |request| request.bearer_auth(token))
+            .request(reqwest::Method::GET, &format!("{}/userinfo", house.url), |request| {
+                request.bearer_auth(token)
+            })
             .await;
         assert_eq!(found.status, 401);
         let discovery = client.ask("discovery", json!({})).await;

@@ -21,6 +21,7 @@ use crate::model::application::{
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::holds_certificate;
 use crate::store::durable::engine::Lock;
 use crate::store::durable::{applications, connections, organizations};
 
@@ -78,9 +79,23 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     if let Some(why) = settings.grant_types_fault() {
         return Err(Refused::value("/grant_types", why));
     }
-    match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
-        (true, false) => return Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
-        (false, true) => return Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
+    match (method.has_keys(), &settings.jwks) {
+        (true, None) => return Err(Refused::value("/jwks", "this method needs the public keys")),
+        (false, Some(_)) => return Err(Refused::value("/jwks", "this method has no public keys")),
+        (true, Some(keys)) if method == Method::SelfSignedTlsClientAuth && !holds_certificate(keys) => {
+            return Err(Refused::value("/jwks", "holds no certificate (x5c)"));
+        }
+        _ => {}
+    }
+    match (method == Method::TlsClientAuth, &settings.sender.certificate) {
+        (true, None) => {
+            let why = "tls_client_auth needs one name of the certificate";
+            return Err(Refused::value("/tls_client_auth_subject_dn", why));
+        }
+        (false, Some(name)) => {
+            let pointer = format!("/{}", name.shown().0);
+            return Err(Refused::value(&pointer, "only tls_client_auth has a certificate's name"));
+        }
         _ => {}
     }
     if kind.signs_people_in() && settings.redirect_uris.is_empty() {

@@ -65,8 +65,15 @@ mod tests {
         assert_eq!(of("{}"), Some(Confirmation::default()));
         let bound = of(r#"{"cnf":{"jkt":"a","x5t#S256":"b"}}"#).unwrap();
         assert_eq!(bound.claim(), Some(json!({ "jkt": "a", "x5t#S256": "b" })));
-        for text in [r#"{"cnf":null}"#, r#"{"cnf":{}}"#, r#"{"cnf":"a"}"#, r#"{"cnf":{"jwk":{}}}"#,
-                     r#"{"cnf":{"jkt":"a","kid":"b"}}"#, r#"{"cnf":{"jkt":1}}"#, r#"{"cnf":{"jkt":null}}"#] {
+        for text in [
+            r#"{"cnf":null}"#,
+            r#"{"cnf":{}}"#,
+            r#"{"cnf":"a"}"#,
+            r#"{"cnf":{"jwk":{}}}"#,
+            r#"{"cnf":{"jkt":"a","kid":"b"}}"#,
+            r#"{"cnf":{"jkt":1}}"#,
+            r#"{"cnf":{"jkt":null}}"#,
+        ] {
             assert_eq!(of(text), None, "{text}");
         }
         let key = |jkt: &str| Confirmation { jkt: Some(jkt.into()), certificate: None };

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Granted, Lifetimes, acts};
-use crate::protocol::jose::{SignError, SigningKey};
-use crate::protocol::oauth::confirmation::{self, Confirmation};
 use crate::login::Stop;
 use crate::login::issue::claims::{self, Occasion};
+use crate::protocol::jose::{SignError, SigningKey};
+use crate::protocol::oauth::confirmation::{self, Confirmation};
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::telemetry::names;
