@@ -146,7 +146,8 @@ fn by_itself(what: &str, holder: &Holder) {
 impl Client<'_> {
     /// Asks for nothing good, to be told a nonce.
     async fn learns_nonce(&mut self, client_id: &str) {
-        let answer = self.posts_token(client_id, "grant_type=refresh_token&refresh_token=none").await;
+        let pairs = [("grant_type", "refresh_token"), ("refresh_token", "none")];
+        let answer = self.posts("/token", client_id, &pairs).await;
         assert_eq!(answer.status, 400);
     }
 }

@@ -22,6 +22,7 @@ mod seed;
 mod server;
 mod signatures;
 mod table;
+mod tokens;
 mod upstream;
 mod wire;
 
@@ -73,6 +74,9 @@ async fn measure(plan: &Plan) {
     }
     if plan.has("dpop") {
         dpop::measure(&provider).await;
+    }
+    if plan.has("tokens") {
+        tokens::measure(&provider).await;
     }
     if plan.has("saml") || plan.has("saml-messages") {
         saml_messages::measure();

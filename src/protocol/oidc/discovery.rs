@@ -76,7 +76,8 @@ fn without_certificates(issuer: &str) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::name),
         "scopes_supported": scope::SUPPORTED,
-        "claim_types_supported": ["normal"],
+        // A list that is too long for a token is told where to find.
+        "claim_types_supported": ["normal", "distributed"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
         "prompt_values_supported": authorization::PROMPTS,
