@@ -1,5 +1,6 @@
 //! What every room may ask for.
 
+pub mod client_authorities;
 pub mod connection_return;
 pub mod connection_swap;
 pub mod domain_look;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub use saml_metadata::{Look, MetadataReadError, SamlMetadata, Verdict, Why};
 pub use tally::Tally;
 pub use turns::{Turn, Turns};
+
+use client_authorities::{AuthoritiesError, ClientAuthorities};
 
 use crate::audit;
 use crate::config::Config;
@@ -42,6 +45,10 @@ pub struct Inner {
     pub config: Config,
     /// The public address, without a slash at the end.
     pub origin: String,
+    /// The same for clients that show a certificate, if they come elsewhere.
+    pub certified_origin: Option<String>,
+    /// Who vouches for their certificates.
+    pub client_authorities: ClientAuthorities,
     pub db: Database,
     pub ephemeral: Ephemeral,
     pub keyring: Keyring,
@@ -100,6 +107,8 @@ pub enum StartError {
     #[error("domain names: {0}")]
     Dns(#[from] DnsError),
     #[error("{0}")]
+    ClientAuthorities(#[from] AuthoritiesError),
+    #[error("{0}")]
     Mail(#[from] PostSettingsError),
 }
 
@@ -121,10 +130,13 @@ impl Broker {
         let http = Http::new(&config.egress)?;
         let dns = Dns::new(&config.dns)?;
         let post = Post::new(&config)?;
+        let authorities = config.client_certificates.authorities.as_deref();
         let keyring = Keyring::new(db.clone(), master, clock.clone(), random.clone(), calendar);
         let broker = Self(Arc::new(Inner {
             origin: config.public_origin(),
             pairwise: Pairwise::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
+            certified_origin: config.certified_origin(),
+            client_authorities: ClientAuthorities::open(authorities)?,
             saml_keys: SamlKeyring::new(db.clone(), keyring.clone(), clock.clone(), random.clone()),
             keyring,
             ephemeral: Ephemeral::in_process(clock.clone()),
@@ -178,6 +190,13 @@ impl Broker {
         } else {
             format!("{}/p/{}", self.origin, project.slug)
         }
+    }
+
+    /// The same where clients come that show a certificate, if they come elsewhere.
+    pub fn certified_issuer(&self, project: &Project) -> Option<String> {
+        let origin = self.certified_origin.as_ref()?;
+        let rest = self.issuer(project).split_off(self.origin.len());
+        Some(format!("{origin}{rest}"))
     }
 
     /// Where somebody who is invited goes.

@@ -110,11 +110,13 @@ fn settings(config: Result<Config, ConfigError>, findings: &mut Findings) -> Opt
 
 /// The certificate and key that the server would speak TLS with.
 async fn tls(config: &Config, findings: &mut Findings) {
+    let asks = config.client_certificates.at_handshake;
     let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
         return;
     };
-    findings
-        .judge("TLS", tls_by_file(certificate, key).await, |_| "certificate and key belong together".into());
+    findings.judge("TLS", tls_by_file(certificate, key, asks).await, |_| {
+        "certificate and key belong together".into()
+    });
 }
 
 /// Whether the mail server would take a mail, without giving it one.

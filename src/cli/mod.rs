@@ -5,6 +5,7 @@ mod said;
 
 mod apply;
 mod audit;
+mod certified;
 mod check;
 mod demo;
 mod domain;

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::Error;
+use super::certified::{self, Certified};
 use super::limited::Limited;
 use crate::broker::{Broker, StartError};
 use crate::chores;
@@ -56,8 +57,9 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let chores = tokio::spawn(chores::run(broker.clone(), Arc::clone(&templates)));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
+    let asks = broker.config.client_certificates.at_handshake;
     let tls = match (&settings.tls_certificate, &settings.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls_by_file(certificate, key).await?),
+        (Some(certificate), Some(key)) => Some(tls_by_file(certificate, key, asks).await?),
         _ => None,
     };
     let listener = std::net::TcpListener::bind(settings.listen)
@@ -68,8 +70,8 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let limit = Limited::new(settings.max_connections, timeout);
     let served = match tls {
         Some(tls) => {
-            let mut server =
-                axum_server::from_tcp_rustls(listener, tls)?.map(|tls| limit.around(tls)).handle(handle);
+            let server = axum_server::from_tcp_rustls(listener, tls)?;
+            let mut server = server.map(|tls| limit.around(Certified(tls))).handle(handle);
             limits(server.http_builder(), timeout);
             server.serve(service).await
         }
@@ -86,11 +88,11 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     Ok(served?)
 }
 
-/// The certificate and key that the server speaks TLS with.
+/// The certificate and key that the server speaks TLS with; whether it asks clients for one of theirs.
 ///
 /// # Errors
 /// Which of the two settings is wrong, with its file; where they do not go together, both.
-pub async fn tls_by_file(certificate: &Path, key: &Path) -> Result<RustlsConfig, String> {
+pub async fn tls_by_file(certificate: &Path, key: &Path, asks: bool) -> Result<RustlsConfig, String> {
     let (of_certificate, of_key) = (
         format!("server.tls_certificate: {}", certificate.display()),
         format!("server.tls_key: {}", key.display()),
@@ -103,7 +105,10 @@ pub async fn tls_by_file(certificate: &Path, key: &Path) -> Result<RustlsConfig,
     if !read(key, &of_key)?.contains("PRIVATE KEY-----") {
         return Err(format!("{of_key}: holds no private key in PEM"));
     }
-    let loaded = RustlsConfig::from_pem_file(certificate, key).await;
+    let loaded = match asks {
+        true => certified::asking(certificate, key),
+        false => RustlsConfig::from_pem_file(certificate, key).await.map_err(|error| error.to_string()),
+    };
     loaded.map_err(|error| format!("{of_certificate}, {of_key}: they cannot be used together: {error}"))
 }
 

@@ -60,6 +60,8 @@ pub enum Problem {
     #[error("not supported yet: this version keeps short-lived data in process and runs as one node")]
     RedisUnsupported,
 
+    #[error("must be the name of a header that says nothing else, such as Client-Cert")]
+    NotAHeader,
     #[error("needs {0} as well")]
     Half(&'static str),
     #[error("is set twice: keep the file or BEHALF_MAIL_PASSWORD")]

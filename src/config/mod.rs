@@ -22,8 +22,8 @@ pub use describe::Described;
 pub use error::{ConfigError, Fault, Origin, Problem};
 pub use names::{every_key, variable_of};
 pub use sections::{
-    Database, Dns, Egress, Keys, LogFormat, Login, Mail, MailSecurity, Manage, Pages, Server, Telemetry,
-    Tokens,
+    CertificateForm, ClientCertificates, Database, Dns, Egress, Keys, LogFormat, Login, Mail, MailSecurity,
+    Manage, Pages, Server, Telemetry, Tokens,
 };
 
 /// Everything an operator can set. Durations are in seconds, sizes in bytes.
@@ -31,6 +31,7 @@ pub use sections::{
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub server: Server,
+    pub client_certificates: ClientCertificates,
     pub database: Database,
     pub keys: Keys,
     pub login: Login,
@@ -67,6 +68,12 @@ impl Config {
     /// The same as an origin (RFC 6454, section 6.2): no slash at the end, as issuers are built from it.
     pub fn public_origin(&self) -> String {
         self.public_url().origin().ascii_serialization()
+    }
+
+    /// The origin to which clients with a certificate come, if it is another one.
+    pub fn certified_origin(&self) -> Option<String> {
+        let url = self.client_certificates.public_url.as_ref()?;
+        Some(url.origin().ascii_serialization())
     }
 
     fn listening_url(&self) -> Url {

@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 
 use super::Config;
-use super::sections::{Database, Dns, Egress, Keys, Login, Mail, Manage, Pages, Server, Telemetry, Tokens};
+use super::sections::{
+    ClientCertificates, Database, Dns, Egress, Keys, Login, Mail, Manage, Pages, Server, Telemetry, Tokens,
+};
 
 /// Short forms of two variables.
 pub(super) const SHORT_FORMS: [(&str, &str, &str); 2] =
@@ -28,6 +30,8 @@ pub(super) fn every_setting() -> Config {
         max_body,
         max_connections,
     } = Server::default();
+    let ClientCertificates { header: _, format, proxies, at_handshake, authorities: _, public_url: _ } =
+        ClientCertificates::default();
     let Database { url, connections, statement_timeout } = Database::default();
     let Keys { folder, signing_key_lifetime, publish_ahead, master_key } = Keys::default();
     let Login { flow_lifetime, session_lifetime, flows_per_minute, notice_interval } = Login::default();
@@ -60,6 +64,14 @@ pub(super) fn every_setting() -> Config {
             shutdown_timeout,
             max_body,
             max_connections,
+        },
+        client_certificates: ClientCertificates {
+            header: Some("Client-Cert".to_owned()),
+            format,
+            proxies,
+            at_handshake,
+            authorities: Some(PathBuf::from("/etc/behalf/clients.pem")),
+            public_url: "https://mtls.login.example.com".parse().ok(),
         },
         database: Database { url, connections, statement_timeout },
         keys: Keys { folder, signing_key_lifetime, publish_ahead, master_key },

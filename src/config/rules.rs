@@ -17,9 +17,16 @@ const MIB: u64 = 1024 * KIB;
 
 type Rule = fn(&Config) -> Option<(&'static str, Problem)>;
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 22] = [
     tls_certificate_needs_its_key,
     tls_key_needs_its_certificate,
+    certificate_header_is_one,
+    certificate_header_needs_proxies,
+    certificate_proxies_need_a_header,
+    certificates_at_the_handshake_need_tls,
+    certificate_authorities_need_certificates,
+    certificates_elsewhere_need_certificates,
+    certificates_elsewhere_are_shown_to_an_origin,
     strangers_need_a_public_url,
     public_url_is_an_origin,
     public_url_is_https,
@@ -105,6 +112,56 @@ fn tls_key_needs_its_certificate(config: &Config) -> Option<(&'static str, Probl
     half.then_some(("server.tls_key", Problem::TlsHalf("server.tls_certificate")))
 }
 
+fn certificate_header_is_one(config: &Config) -> Option<(&'static str, Problem)> {
+    let name = config.client_certificates.header.as_ref()?;
+    // What browsers, programs and proxies say for other reasons cannot tell of a certificate.
+    let taken = ["authorization", "cookie", "dpop", "forwarded", "host", "origin", "x-forwarded-for"];
+    let name = http::HeaderName::from_bytes(name.as_bytes()).ok();
+    let is_one = name.is_some_and(|name| !taken.contains(&name.as_str()));
+    (!is_one).then_some(("client_certificates.header", Problem::NotAHeader))
+}
+
+fn certificate_header_needs_proxies(config: &Config) -> Option<(&'static str, Problem)> {
+    let settings = &config.client_certificates;
+    let half = settings.header.is_some() && settings.proxies.is_empty();
+    half.then_some(("client_certificates.header", Problem::Half("client_certificates.proxies")))
+}
+
+fn certificate_proxies_need_a_header(config: &Config) -> Option<(&'static str, Problem)> {
+    let settings = &config.client_certificates;
+    let half = settings.header.is_none() && !settings.proxies.is_empty();
+    half.then_some(("client_certificates.proxies", Problem::Half("client_certificates.header")))
+}
+
+fn certificates_at_the_handshake_need_tls(config: &Config) -> Option<(&'static str, Problem)> {
+    let half = config.client_certificates.at_handshake && config.server.tls_certificate.is_none();
+    half.then_some(("client_certificates.at_handshake", Problem::Half("server.tls_certificate")))
+}
+
+fn certificate_authorities_need_certificates(config: &Config) -> Option<(&'static str, Problem)> {
+    let settings = &config.client_certificates;
+    let half = settings.authorities.is_some() && !settings.are_shown();
+    half.then_some(("client_certificates.authorities", Problem::Half(SHOWN)))
+}
+
+fn certificates_elsewhere_need_certificates(config: &Config) -> Option<(&'static str, Problem)> {
+    let settings = &config.client_certificates;
+    let half = settings.public_url.is_some() && !settings.are_shown();
+    half.then_some(("client_certificates.public_url", Problem::Half(SHOWN)))
+}
+
+const SHOWN: &str = "client_certificates.header or client_certificates.at_handshake";
+
+fn certificates_elsewhere_are_shown_to_an_origin(config: &Config) -> Option<(&'static str, Problem)> {
+    let url = config.client_certificates.public_url.as_ref()?;
+    let problem = match (is_origin(url), is_safe(url)) {
+        (false, _) => Problem::PublicUrlNotAnOrigin,
+        (true, false) => Problem::PublicUrlScheme,
+        (true, true) => return None,
+    };
+    Some(("client_certificates.public_url", problem))
+}
+
 fn strangers_need_a_public_url(config: &Config) -> Option<(&'static str, Problem)> {
     let listen = config.server.listen;
     let missing = config.server.public_url.is_none() && !listen.ip().is_loopback();
@@ -113,14 +170,20 @@ fn strangers_need_a_public_url(config: &Config) -> Option<(&'static str, Problem
 
 fn public_url_is_an_origin(config: &Config) -> Option<(&'static str, Problem)> {
     let url = config.server.public_url.as_ref()?;
-    let origin = url.has_host() && bare(url) && matches!(url.path(), "" | "/");
-    (!origin).then_some(("server.public_url", Problem::PublicUrlNotAnOrigin))
+    (!is_origin(url)).then_some(("server.public_url", Problem::PublicUrlNotAnOrigin))
 }
 
 fn public_url_is_https(config: &Config) -> Option<(&'static str, Problem)> {
     let url = config.server.public_url.as_ref()?;
-    let fine = url.scheme() == "https" || (url.scheme() == "http" && is_here(url));
-    (!fine).then_some(("server.public_url", Problem::PublicUrlScheme))
+    (!is_safe(url)).then_some(("server.public_url", Problem::PublicUrlScheme))
+}
+
+fn is_origin(url: &Url) -> bool {
+    url.has_host() && bare(url) && matches!(url.path(), "" | "/")
+}
+
+fn is_safe(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_here(url))
 }
 
 fn database_is_one_we_speak(config: &Config) -> Option<(&'static str, Problem)> {

@@ -52,6 +52,41 @@ impl Default for Server {
     }
 }
 
+/// The certificates by which clients are known (RFC 8705): who shows them to us, and who vouches for them.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientCertificates {
+    /// The header in which a proxy tells of the certificate that a client has shown it.
+    pub header: Option<String>,
+    pub format: CertificateForm,
+    /// The proxies that are believed; each must remove the header from what clients send.
+    pub proxies: Vec<IpNet>,
+    /// Whether the server that speaks TLS itself asks clients for a certificate.
+    pub at_handshake: bool,
+    /// PEM file of the authorities that may vouch for clients.
+    pub authorities: Option<PathBuf>,
+    /// Where clients with a certificate come, if not to `server.public_url`.
+    pub public_url: Option<url::Url>,
+}
+
+impl ClientCertificates {
+    /// Whether anybody could show one at all.
+    pub fn are_shown(&self) -> bool {
+        self.header.is_some() || self.at_handshake
+    }
+}
+
+/// How a proxy writes a certificate into a header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateForm {
+    /// As RFC 9440 has it.
+    #[default]
+    Rfc9440,
+    /// PEM, percent-encoded.
+    Pem,
+}
+
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {

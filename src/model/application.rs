@@ -9,6 +9,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
@@ -74,6 +75,12 @@ pub struct ApplicationSettings {
 pub struct SenderSettings {
     /// Whether it gets no tokens without a DPoP proof (RFC 9449, section 5.2). Who brings one gets bound tokens anyway.
     pub dpop_bound_access_tokens: bool,
+    /// Whether its tokens are bound to the certificate that it shows in TLS, without which it gets none (RFC 8705, section
+    /// 3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Which certificate is its own, if it proves who it is by one that an authority has vouched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateSubject>,
 }
 
 /// How an application takes part when people sign out.
@@ -369,7 +376,9 @@ impl ApplicationSettings {
     }
     /// What its tokens are bound to, of what whoever asks for them has proved to hold.
     pub fn binding(&self, proved: &Confirmation) -> Confirmation {
-        Confirmation { jkt: proved.jkt.clone(), certificate: None }
+        let by_certificate = self.sender.tls_client_certificate_bound_access_tokens;
+        let certificate = proved.certificate.clone().filter(|_| by_certificate);
+        Confirmation { jkt: proved.jkt.clone(), certificate }
     }
     /// Why it may not be allowed these ways to tokens.
     pub fn grant_types_fault(&self) -> Option<String> {
@@ -385,11 +394,14 @@ impl ApplicationSettings {
     }
     /// What is wrong about where its keys are: which setting, and why.
     pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {
-        let (needed, uri) = (self.authentication == Method::PrivateKeyJwt, self.client.jwks_uri.is_some());
+        let (needed, uri) = (self.authentication.has_keys(), self.client.jwks_uri.is_some());
         match (needed, self.jwks.is_some(), uri) {
-            (true, false, false) => Some(("jwks", "private_key_jwt needs the public keys")),
-            (false, true, _) => Some(("jwks", "only private_key_jwt has public keys")),
-            (false, _, true) => Some(("jwks_uri", "only private_key_jwt has public keys")),
+            (true, false, _) if self.authentication == Method::SelfSignedTlsClientAuth => {
+                Some(("jwks", "this method needs the certificates, by value"))
+            }
+            (true, false, false) => Some(("jwks", "this method needs the public keys")),
+            (false, true, _) => Some(("jwks", "this method has no public keys")),
+            (false, _, true) => Some(("jwks_uri", "this method has no public keys")),
             (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
             _ => None,
         }

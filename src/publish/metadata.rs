@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::protocol::oidc::discovery;
+use crate::protocol::oidc::discovery::{self, ByCertificate};
 use crate::web::visitor::Visitor;
 
 /// Well below the time for which a key is published before it signs.
@@ -12,10 +12,15 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
 pub async fn discovery(visitor: Visitor) -> Response {
-    public(
-        Json(discovery::document(&visitor.issuer(), visitor.project.settings.dynamic_registration))
-            .into_response(),
-    )
+    let broker = visitor.broker();
+    let certified = broker.certified_issuer(&visitor.project);
+    let by_certificate = ByCertificate {
+        shown: broker.config.client_certificates.are_shown(),
+        vouched_for: !broker.client_authorities.is_empty(),
+        issuer: certified.as_deref(),
+    };
+    let registers = visitor.project.settings.dynamic_registration;
+    public(Json(discovery::document(&visitor.issuer(), registers, by_certificate)).into_response())
 }
 
 /// `GET /jwks.json`

@@ -16,6 +16,7 @@ use super::reply;
 use super::templates::Problem;
 use super::visitor::{ProjectSlug, RequestTag, client_address};
 use crate::foundation::id::RequestId;
+use crate::protocol::oidc::discovery;
 use crate::telemetry;
 
 const WATCHED: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
@@ -140,6 +141,7 @@ pub async fn own_name(State(front): State<Front>, request: Request, next: Next) 
         Some(name) if name.strip_suffix(default_port).unwrap_or(name).eq_ignore_ascii_case(ours) => {
             next.run(request).await
         }
+        Some(name) if is_certified_door(&front, name, request.uri().path()) => next.run(request).await,
         _ => {
             let told = Told {
                 status: StatusCode::MISDIRECTED_REQUEST,
@@ -150,6 +152,16 @@ pub async fn own_name(State(front): State<Front>, request: Request, next: Next) 
             lost::answer(&front, &request.into_parts().0, told)
         }
     }
+}
+
+/// Whether clients with a certificate come to this door by this name (RFC 8705, section 5). No other door is there: its
+/// pages and cookies are those of the public name.
+fn is_certified_door(front: &Front, name: &str, path: &str) -> bool {
+    let Some(origin) = &front.broker.certified_origin else { return false };
+    let (scheme, ours) = origin.split_once("://").unwrap_or_default();
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let is_ours = name.strip_suffix(default_port).unwrap_or(name).eq_ignore_ascii_case(ours);
+    is_ours && discovery::ALIASED.iter().any(|(_, door)| *door == path)
 }
 
 /// As whom we were asked.

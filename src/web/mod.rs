@@ -1,6 +1,7 @@
 //! How a room meets a visitor: who they are to us, what they hold in their hands, and how they are answered.
 
 pub mod browser;
+pub mod client_certificate;
 pub mod cookies;
 pub mod cors;
 pub mod dpop;

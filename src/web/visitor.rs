@@ -1,6 +1,7 @@
 //! A visitor: which project they came to, from where, in which language, and what their browser tells of itself.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
+use super::client_certificate::{self, Shown};
 use super::front::Front;
 use super::language::{self, Language};
 use super::lost::{self, Told};
@@ -49,6 +51,8 @@ pub struct Visitor {
     /// The path that was asked for, within the project.
     pub door: String,
     pub headers: HeaderMap,
+    /// Shown in TLS, to us or to a proxy of ours.
+    pub certificate: Option<Arc<Shown>>,
     pub address: IpAddr,
     pub request: RequestId,
     /// The application's wish, where the address says it.
@@ -64,9 +68,11 @@ impl Visitor {
         self.broker().issuer(&self.project)
     }
 
-    /// What was asked for, as it is called from outside: never as the request calls us.
-    pub fn asked_uri(&self) -> String {
-        format!("{}{}", self.issuer(), self.door)
+    /// What was asked for, as it may be called from outside: never as the request calls us.
+    pub fn asked_uris(&self) -> Vec<String> {
+        let certified = self.broker().certified_issuer(&self.project);
+        let issuers = std::iter::once(self.issuer()).chain(certified);
+        issuers.map(|issuer| format!("{issuer}{}", self.door)).collect()
     }
 
     /// Where we are for the identity provider of this connection.
@@ -251,9 +257,12 @@ impl FromRequestParts<Front> for Visitor {
             Ok(Some(project)) if project.disabled_at.is_none() => {
                 let headers = parts.headers.clone();
                 let ui_locales = language::ui_locales(parts.uri.query());
+                let certificate =
+                    client_certificate::of(parts, peer, &front.broker.config.client_certificates);
+                let certificate = certificate.map(Arc::new);
                 let (method, door) = (parts.method.clone(), parts.uri.path().to_owned());
                 let front = front.clone();
-                Ok(Self { front, project, method, door, headers, address, request, ui_locales })
+                Ok(Self { front, project, method, door, headers, certificate, address, request, ui_locales })
             }
             Ok(_) => Err(lost::answer(front, parts, Told::NOT_FOUND)),
             Err(error) => {

@@ -59,6 +59,7 @@ mod m04_upstream_logout;
 mod m05_endpoints;
 mod m05_token_types;
 mod m06_dpop;
+mod m07_certificates;
 mod m07_client_authentication;
 mod m07_registration;
 mod m10_m11_requests;

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use url::Url;
 
+use super::dpop::Holder;
 use super::provider::Provider;
 use super::saml::SamlProvider;
 use super::seed::{REDIRECT_URI, SCOPES, SECRET};
@@ -35,6 +36,8 @@ pub struct Client<'a> {
     session: String,
     /// Whether the application says who comes (`login_hint`), so that nobody is asked.
     pub hinted: bool,
+    /// The key that it proves with each request, if it does.
+    pub holder: Option<Holder>,
 }
 
 impl<'a> Client<'a> {
@@ -42,8 +45,16 @@ impl<'a> Client<'a> {
     pub async fn arrive(house: &'a House, provider: Upstream<'a>, number: usize) -> Self {
         let (behalf, upstream) = open(house, provider).await;
         let email = format!("ann{number}@a.test");
-        let mut client =
-            Self { house, provider, behalf, upstream, email, session: String::new(), hinted: false };
+        let mut client = Self {
+            house,
+            provider,
+            behalf,
+            upstream,
+            email,
+            session: String::new(),
+            hinted: false,
+            holder: None,
+        };
         client.login("RS256", number).await;
         client
     }
@@ -51,7 +62,7 @@ impl<'a> Client<'a> {
     /// Somebody who has not signed in.
     pub async fn stranger(house: &'a House, provider: Upstream<'a>, email: String) -> Self {
         let (behalf, upstream) = open(house, provider).await;
-        Self { house, provider, behalf, upstream, email, session: String::new(), hinted: false }
+        Self { house, provider, behalf, upstream, email, session: String::new(), hinted: false, holder: None }
     }
 
     /// The server has closed what was idle for long.
@@ -130,7 +141,14 @@ impl<'a> Client<'a> {
         let fields = format!("Cookie: {}\r\n", self.session);
         let home = self.behalf.get(&Self::authorization(client_id), &fields).await.unwrap().expect(303);
         let tokens = self.redeem(client_id, &home).await;
-        let fields = format!("Authorization: Bearer {}\r\n", tokens["access_token"].as_str().unwrap());
+        let token = tokens["access_token"].as_str().unwrap();
+        let fields = match &self.holder {
+            None => format!("Authorization: Bearer {token}\r\n"),
+            Some(holder) => {
+                let proof = holder.field("GET", &self.uri("/userinfo"), Some(token));
+                format!("Authorization: DPoP {token}\r\n{proof}")
+            }
+        };
         let told = self.behalf.get("/userinfo", &fields).await.unwrap().expect(200);
         let told: Value = serde_json::from_slice(&told.body).unwrap();
         assert_eq!(told["email"], self.email.as_str());
@@ -157,8 +175,13 @@ impl<'a> Client<'a> {
     pub async fn posts(&mut self, path: &str, client_id: &str, pairs: &[(&str, &str)]) -> Answer {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let basic = BASE64.encode(format!("{client_id}:{SECRET}").as_bytes());
-        let fields = format!("Authorization: Basic {basic}\r\n");
-        self.behalf.post(path, &fields, &form).await.unwrap()
+        let proof = self.holder.as_ref().map(|holder| holder.field("POST", &self.uri(path), None));
+        let fields = format!("Authorization: Basic {basic}\r\n{}", proof.unwrap_or_default());
+        let answer = self.behalf.post(path, &fields, &form).await.unwrap();
+        if let Some(holder) = &self.holder {
+            holder.hears(&answer);
+        }
+        answer
     }
 
     pub async fn gets(&mut self, path: &str, fields: &str) -> Answer {
@@ -178,6 +201,10 @@ impl<'a> Client<'a> {
         assert_eq!(algorithm(&tokens["id_token"]), client_id);
         assert_eq!(algorithm(&tokens["access_token"]), client_id);
         tokens
+    }
+
+    fn uri(&self, path: &str) -> String {
+        format!("http://{}{path}", self.house.address)
     }
 }
 
@@ -298,7 +325,8 @@ pub async fn measure(provider: &Provider) {
     assert!(!house.log().contains("ERROR"), "{}", house.log());
 }
 
-async fn cycles<'a>(server: &Server, clients: &mut [Client<'a>], algorithm: &str) -> Cost {
+/// Cycles for three seconds.
+pub async fn cycles<'a>(server: &Server, clients: &mut [Client<'a>], algorithm: &str) -> Cost {
     let span = Duration::from_secs(3);
     run(server, clients, span, u64::MAX, async |client, _| client.cycle(algorithm).await).await
 }

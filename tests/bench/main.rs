@@ -7,6 +7,7 @@
 
 mod api;
 mod cycles;
+mod dpop;
 #[path = "../house/heavy_keys.rs"]
 mod heavy_keys;
 mod machine;
@@ -70,6 +71,9 @@ async fn measure(plan: &Plan) {
     let provider = provider::start();
     if plan.has("cycles") {
         cycles::measure(&provider).await;
+    }
+    if plan.has("dpop") {
+        dpop::measure(&provider).await;
     }
     if plan.has("tokens") {
         tokens::measure(&provider).await;

@@ -10,6 +10,7 @@
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
 //! - [`key_holder`]: an application that proves with every request that it holds a key
+//! - [`certificates`]: what clients show in TLS, and who vouches for it
 //! - [`api`]: a caller of the administration API
 //! - [`ear`]: what an application hears of sessions that ended
 //! - [`forgery`]: answers that must be refused, and [`naive_saml_sp`], who takes them
@@ -20,6 +21,7 @@ pub mod api;
 pub mod application;
 pub mod broker;
 pub mod browser;
+pub mod certificates;
 pub mod chromedriver;
 pub mod cookies;
 pub mod dns;

@@ -8,7 +8,7 @@ use crate::login::client_keys::{self, NoKeys};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
-use crate::protocol::oauth::client_authentication::{Credentials, Proof, Unproved, read};
+use crate::protocol::oauth::client_authentication::{Credentials, Method, Proof, Unproved, read};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, used};
@@ -33,11 +33,11 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
     if application.disabled_at.is_some() {
         return Err(unproved(Unproved::Disabled).into());
     }
-    if application.settings.authentication != proof.method() {
+    if !application.settings.authentication.takes(&proof) {
         return Err(unproved(Unproved::Method).into());
     }
     match proof {
-        Proof::Nothing => {}
+        Proof::Nothing => check_certificate(visitor, &application).map_err(unproved)?,
         Proof::SecretBasic(secret) | Proof::SecretPost(secret) => {
             let digests = applications::secrets(&mut &*db, application.id).await?;
             if !digests.iter().any(|digest| digest.matches(secret.expose())) {
@@ -81,6 +81,33 @@ fn unverified(jwt: &str) -> Option<Claims> {
     let payload = jwt.split('.').nth(1)?;
     let bytes = data_encoding::BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?;
     Claims::parse(&bytes).ok()
+}
+
+/// The certificate of a client that proves who it is by one (RFC 8705, section 2): valid now, and either vouched for by an
+/// authority of the operator's and of the registered name, or the registered one itself.
+fn check_certificate(visitor: &Visitor, application: &Application) -> Result<(), Unproved> {
+    let settings = &application.settings;
+    if !settings.authentication.is_by_certificate() {
+        return Ok(());
+    }
+    let now = visitor.broker().now();
+    let shown = visitor.certificate.as_deref().ok_or(Unproved::NoCertificate)?;
+    let certificate = &shown.certificate;
+    if !certificate.is_valid_at(now) {
+        return Err(Unproved::CertificateOver);
+    }
+    if settings.authentication == Method::SelfSignedTlsClientAuth {
+        let known = settings.jwks.as_ref().is_some_and(|jwks| certificate.is_in(jwks));
+        return if known { Ok(()) } else { Err(Unproved::CertificateOfAnother) };
+    }
+    if !settings.sender.certificate.as_ref().is_some_and(|subject| certificate.is_of(subject)) {
+        return Err(Unproved::CertificateOfAnother);
+    }
+    let authorities = &visitor.broker().client_authorities;
+    match authorities.vouch_for(certificate.der(), &shown.chain, now) {
+        true => Ok(()),
+        false => Err(Unproved::CertificateNotVouchedFor),
+    }
 }
 
 /// A client assertion (RFC 7523, section 3): signed by the client, for us, short-lived, used once.

@@ -1,8 +1,8 @@
-//! That whoever asks holds a key: the proof that comes with a request (DPoP, RFC 9449), good once (threats M06).
+//! That whoever asks holds a key: by the proof that comes with a request (DPoP, RFC 9449), good once (threats M06), or by
+//! the certificate that they have shown in TLS (RFC 8705).
 
 use std::time::Duration;
 
-use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
@@ -15,17 +15,19 @@ use crate::web::visitor::Visitor;
 /// How much longer a proof is remembered than it is good: clocks of nodes may differ by as much.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// The thumbprint of the certificate that was shown, whoever it is.
+pub fn certificate(visitor: &Visitor) -> Option<String> {
+    visitor.certificate.as_ref().map(|shown| shown.certificate.thumbprint())
+}
+
 /// A proof that is good, but that it may have come before: [`once`] tells.
 #[derive(Debug)]
-pub struct Shown {
-    proof: Proof,
-    uri: String,
-}
+pub struct Shown(Proof);
 
 impl Shown {
     /// The thumbprint of the key.
     pub fn jkt(&self) -> &str {
-        &self.proof.jkt
+        &self.0.jkt
     }
 }
 
@@ -45,12 +47,12 @@ pub fn shown(visitor: &Visitor, access_token: Option<&str>) -> Result<Option<Sho
         return Err(invalid("there is more than one"));
     }
     let text = only.to_str().map_err(|_| invalid("it is not ASCII"))?;
-    let (uri, now) = (visitor.asked_uri(), visitor.broker().now());
-    let request = Request { method: visitor.method.as_str(), uri: &uri, access_token, now };
+    let (uris, now) = (visitor.asked_uris(), visitor.broker().now());
+    let request = Request { method: visitor.method.as_str(), uris: &uris, access_token, now };
     let proof = dpop::read(text, &request).map_err(invalid)?;
     let keyring = &visitor.broker().keyring;
     match &proof.nonce {
-        Some(nonce) if keyring.knows_nonce(visitor.project.id, nonce, now) => Ok(Some(Shown { proof, uri })),
+        Some(nonce) if keyring.knows_nonce(visitor.project.id, nonce, now) => Ok(Some(Shown(proof))),
         _ => {
             let why = "put the value of the DPoP-Nonce header into the claim nonce of a new DPoP proof";
             Err(Refusal::Protocol(OAuthError::use_dpop_nonce(why)))
@@ -65,15 +67,11 @@ pub fn only_wants_nonce(refusal: &Refusal) -> bool {
 
 /// Uses the proof up. It is remembered in the durable store, per key and address, for as long as it would be good: what
 /// nobody can remember is refused.
-pub async fn once(visitor: &Visitor, shown: &Shown) -> Result<(), Stop> {
-    let Shown { proof, uri } = shown;
-    let (scope, value) = (proof.jkt.clone(), Digest::of(format!("{uri} {}", proof.jti).as_bytes()).text());
-    let until = good_until(proof).plus(MARGIN);
+pub async fn once(visitor: &Visitor, Shown(proof): &Shown) -> Result<(), Stop> {
+    let named = Digest::of(format!("{} {}", proof.uri, proof.jti).as_bytes());
+    let (scope, value) = (proof.jkt.clone(), named.text());
+    let until = proof.made_at.plus(dpop::WINDOW).plus(MARGIN);
     let db = &visitor.broker().db;
     let first = db.write(async move |tx| used::first(tx, "dpop", &scope, &value, until).await).await?;
     if first { Ok(()) } else { Err(invalid("its jti was used before").into()) }
-}
-
-fn good_until(proof: &Proof) -> Moment {
-    proof.made_at.plus(dpop::WINDOW)
 }

@@ -47,7 +47,8 @@ pub async fn opened(
     let grant = grant.filter(|_| ours).ok_or(invalid("the token is for somebody else"))?;
     // Whoever shows a token as bound has one that is; whoever proves nothing has one that is not.
     let bound = Confirmation::of(&claims).ok_or(invalid("the token is bound to what is not known here"))?;
-    let proved = Confirmation { jkt: proof.as_ref().map(|proof| proof.jkt().to_owned()), certificate: None };
+    let jkt = proof.as_ref().map(|proof| proof.jkt().to_owned());
+    let proved = Confirmation { jkt, certificate: possession::certificate(visitor) };
     if bound.jkt.is_some() != proved.jkt.is_some() || !bound.is_proved_by(&proved) {
         return Err(invalid("the token is bound to another key, or not shown as it is bound").into());
     }

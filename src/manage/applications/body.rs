@@ -10,10 +10,11 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
     ApplicationKind, ApplicationSettings, ClientSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, SignOutSettings, SubjectType, public_key_set,
+    OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
@@ -44,7 +45,8 @@ pub struct ApplicationBody {
     /// Usually `client_secret_basic` of a web application or a machine; of others, `none`.
     #[schemars(
         with = "Option<String>",
-        extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
+        extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth",
+            "self_signed_tls_client_auth", "none"])
     )]
     pub token_endpoint_auth_method: Option<Method>,
     /// The public keys of a client that signs its assertions (RFC 7517, section 5).
@@ -53,6 +55,25 @@ pub struct ApplicationBody {
     pub jwks: Option<Option<Value>>,
     /// Whether it gets no tokens without a DPoP proof; who brings one gets bound tokens anyway.
     pub dpop_bound_access_tokens: Option<bool>,
+    /// Whether its tokens are bound to the certificate that it shows in TLS, without which it gets none.
+    pub tls_client_certificate_bound_access_tokens: Option<bool>,
+    /// By which certificate it is known with `tls_client_auth`: one name of its subject, under one of these five. A new one
+    /// takes the place of the one before, whichever it was.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tls_client_auth_subject_dn: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tls_client_auth_san_dns: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tls_client_auth_san_uri: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tls_client_auth_san_ip: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tls_client_auth_san_email: Option<Option<String>>,
     /// Compared byte by byte: https, a loopback address, or a private scheme with a dot.
     #[schemars(extend("maxItems" = MOST_URIS))]
     pub redirect_uris: Option<Vec<String>>,
@@ -186,7 +207,7 @@ pub struct Wanted {
     pub organizations: Option<Option<Vec<String>>>,
     authentication: Option<Method>,
     jwks: Option<Option<Value>>,
-    dpop_bound_access_tokens: Option<bool>,
+    sender: WantedSender,
     pub redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
     sign_out: WantedSignOut,
@@ -229,6 +250,62 @@ impl WantedClient {
             settings.sector_identifier_uri = uri;
         }
         settings.userinfo_algorithm = self.userinfo_algorithm.unwrap_or(settings.userinfo_algorithm);
+    }
+}
+
+/// The same of what its tokens are bound to.
+#[derive(Clone, Debug)]
+struct WantedSender {
+    dpop_bound_access_tokens: Option<bool>,
+    tls_client_certificate_bound_access_tokens: Option<bool>,
+    /// Its new name, or none from now on.
+    certificate: Option<CertificateSubject>,
+    /// The keys whose name goes.
+    cleared: Vec<&'static str>,
+}
+
+impl WantedSender {
+    fn of(body: &ApplicationBody) -> Result<Self, Refused> {
+        let said = [
+            &body.tls_client_auth_subject_dn,
+            &body.tls_client_auth_san_dns,
+            &body.tls_client_auth_san_uri,
+            &body.tls_client_auth_san_ip,
+            &body.tls_client_auth_san_email,
+        ];
+        let said = CertificateSubject::KEYS.into_iter().zip(said);
+        let (mut certificate, mut cleared) = (None, Vec::new());
+        for (key, said) in said {
+            match said {
+                None => {}
+                Some(None) => cleared.push(key),
+                Some(Some(_)) if certificate.is_some() => {
+                    return Err(Refused::value(&format!("/{key}"), "a certificate is known by one name"));
+                }
+                Some(Some(text)) => {
+                    let read = CertificateSubject::read(key, text);
+                    certificate = Some(read.map_err(|why| Refused::value(&format!("/{key}"), why))?);
+                }
+            }
+        }
+        Ok(Self {
+            dpop_bound_access_tokens: body.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens: body.tls_client_certificate_bound_access_tokens,
+            certificate,
+            cleared,
+        })
+    }
+
+    fn over(self, settings: &mut SenderSettings) {
+        let known = settings.certificate.as_ref().map(|name| name.shown().0);
+        if known.is_some_and(|key| self.cleared.contains(&key)) || self.certificate.is_some() {
+            settings.certificate = self.certificate;
+        }
+        settings.dpop_bound_access_tokens =
+            self.dpop_bound_access_tokens.unwrap_or(settings.dpop_bound_access_tokens);
+        let bound = self.tls_client_certificate_bound_access_tokens;
+        settings.tls_client_certificate_bound_access_tokens =
+            bound.unwrap_or(settings.tls_client_certificate_bound_access_tokens);
     }
 }
 
@@ -275,6 +352,7 @@ impl ApplicationBody {
         }
         few("/connections", self.connections.as_ref(), MOST_NAMED)?;
         few("/organizations", self.organizations.as_ref().and_then(Option::as_ref), MOST_NAMED)?;
+        let sender = WantedSender::of(&self)?;
         let login = self.initiate_login_uri;
         let sign_out = WantedSignOut {
             post_logout_redirect_uris: self
@@ -309,7 +387,7 @@ impl ApplicationBody {
             organizations: self.organizations,
             authentication: self.token_endpoint_auth_method,
             jwks: self.jwks.map(|keys| keys.map(|keys| jwks(&keys)).transpose()).transpose()?,
-            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            sender,
             redirect_uris: self
                 .redirect_uris
                 .map(|list| redirect_uris("/redirect_uris", list))
@@ -337,9 +415,7 @@ impl Wanted {
         settings.kind = new.kind.unwrap_or(settings.kind);
         settings.authentication = new.authentication.unwrap_or(settings.authentication);
         settings.jwks = new.jwks.unwrap_or_else(|| settings.jwks.clone());
-        let sender = &mut settings.sender;
-        sender.dpop_bound_access_tokens =
-            new.dpop_bound_access_tokens.unwrap_or(sender.dpop_bound_access_tokens);
+        new.sender.over(&mut settings.sender);
         settings.redirect_uris = new.redirect_uris.unwrap_or_else(|| settings.redirect_uris.clone());
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());

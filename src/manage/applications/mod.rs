@@ -22,6 +22,7 @@ use crate::model::application::{
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::holds_certificate;
 use crate::store::durable::engine::{Lock, Tx};
 use crate::store::durable::{applications, connections, grants, organizations, registrations};
 
@@ -83,6 +84,20 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     }
     if let Some((name, why)) = settings.keys_fault().or_else(|| settings.subject_fault()) {
         return Err(Refused::value(&format!("/{name}"), why));
+    }
+    if method == Method::SelfSignedTlsClientAuth && !settings.jwks.as_ref().is_some_and(holds_certificate) {
+        return Err(Refused::value("/jwks", "holds no certificate (x5c)"));
+    }
+    match (method == Method::TlsClientAuth, &settings.sender.certificate) {
+        (true, None) => {
+            let why = "tls_client_auth needs one name of the certificate";
+            return Err(Refused::value("/tls_client_auth_subject_dn", why));
+        }
+        (false, Some(name)) => {
+            let pointer = format!("/{}", name.shown().0);
+            return Err(Refused::value(&pointer, "only tls_client_auth has a certificate's name"));
+        }
+        _ => {}
     }
     if kind.signs_people_in() && settings.redirect_uris.is_empty() {
         let why = format!("a {kind} application has at least one: nobody could be sent back to it");

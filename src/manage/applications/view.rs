@@ -9,6 +9,7 @@ use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
 use crate::model::application::{Application, ClaimShape, Lifetimes};
 use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 
 /// What a list shows of one.
@@ -37,7 +38,8 @@ pub struct ApplicationView {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
     pub kind: &'static str,
-    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
+    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth",
+        "self_signed_tls_client_auth", "none"]))]
     pub token_endpoint_auth_method: Value,
     /// How many secrets work: two while one takes over from the other.
     pub secrets: usize,
@@ -45,6 +47,12 @@ pub struct ApplicationView {
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Value>,
     pub dpop_bound_access_tokens: bool,
+    pub tls_client_certificate_bound_access_tokens: bool,
+    pub tls_client_auth_subject_dn: Option<String>,
+    pub tls_client_auth_san_dns: Option<String>,
+    pub tls_client_auth_san_uri: Option<String>,
+    pub tls_client_auth_san_ip: Option<String>,
+    pub tls_client_auth_san_email: Option<String>,
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
     pub post_logout_redirect_uris: Vec<String>,
@@ -155,6 +163,10 @@ impl ApplicationView {
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
         let text = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
         let (sign_out, client) = (&settings.sign_out, &settings.client);
+        let named = |key: &str| {
+            let shown = settings.sender.certificate.as_ref().map(CertificateSubject::shown);
+            shown.filter(|(own, _)| *own == key).map(|(_, text)| text)
+        };
         Self {
             id: it.id.to_string(),
             client_id: it.client_id.clone(),
@@ -165,6 +177,14 @@ impl ApplicationView {
             secrets: whole.secrets,
             jwks: settings.jwks.clone(),
             dpop_bound_access_tokens: settings.sender.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens: settings
+                .sender
+                .tls_client_certificate_bound_access_tokens,
+            tls_client_auth_subject_dn: named(CertificateSubject::KEYS[0]),
+            tls_client_auth_san_dns: named(CertificateSubject::KEYS[1]),
+            tls_client_auth_san_uri: named(CertificateSubject::KEYS[2]),
+            tls_client_auth_san_ip: named(CertificateSubject::KEYS[3]),
+            tls_client_auth_san_email: named(CertificateSubject::KEYS[4]),
             redirect_uris: texts(&settings.redirect_uris),
             initiate_login_uri: settings.initiate_login_uri.as_ref().map(|uri| uri.as_str().to_owned()),
             post_logout_redirect_uris: texts(&sign_out.post_logout_redirect_uris),

@@ -102,7 +102,7 @@ pub fn proof_of(method: Method) -> Option<&'static str> {
     match method {
         Method::SecretBasic | Method::SecretPost => Some("client_secret"),
         Method::PrivateKeyJwt => Some("private_key"),
-        Method::None => None,
+        Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth => None,
     }
 }
 
@@ -110,6 +110,9 @@ pub fn proof_of(method: Method) -> Option<&'static str> {
 pub fn proof(method: Method, secret: Option<&Secret>, key: Option<&Secret>) -> Vec<(&'static str, String)> {
     let wanted = proof_of(method);
     let mut faults = Vec::new();
+    if method.is_by_certificate() {
+        faults.push(("token_endpoint_auth_method", "we show providers no certificate".to_owned()));
+    }
     for (name, given) in [("client_secret", secret), ("private_key", key)] {
         match wanted {
             _ if given.is_none() => {}

@@ -21,6 +21,12 @@ pub enum Method {
     SecretPost,
     #[serde(rename = "private_key_jwt")]
     PrivateKeyJwt,
+    /// By a certificate that an authority vouches for (RFC 8705, section 2.1).
+    #[serde(rename = "tls_client_auth")]
+    TlsClientAuth,
+    /// By a certificate that it has registered (RFC 8705, section 2.2).
+    #[serde(rename = "self_signed_tls_client_auth")]
+    SelfSignedTlsClientAuth,
     /// A public client: PKCE is its only proof.
     #[serde(rename = "none")]
     None,
@@ -38,16 +44,28 @@ pub enum Proof {
     SecretBasic(Secret),
     SecretPost(Secret),
     Assertion(String),
+    /// Nothing in the request itself.
     Nothing,
 }
 
-impl Proof {
-    pub fn method(&self) -> Method {
-        match self {
-            Self::SecretBasic(_) => Method::SecretBasic,
-            Self::SecretPost(_) => Method::SecretPost,
-            Self::Assertion(_) => Method::PrivateKeyJwt,
-            Self::Nothing => Method::None,
+impl Method {
+    /// Whether the proof is the certificate that the client shows in TLS.
+    pub const fn is_by_certificate(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
+    }
+
+    /// Whether it registers its public keys.
+    pub const fn has_keys(self) -> bool {
+        matches!(self, Self::PrivateKeyJwt | Self::SelfSignedTlsClientAuth)
+    }
+
+    /// Whether a request that brings this could prove it.
+    pub fn takes(self, proof: &Proof) -> bool {
+        match proof {
+            Proof::SecretBasic(_) => self == Self::SecretBasic,
+            Proof::SecretPost(_) => self == Self::SecretPost,
+            Proof::Assertion(_) => self == Self::PrivateKeyJwt,
+            Proof::Nothing => self == Self::None || self.is_by_certificate(),
         }
     }
 }
@@ -76,6 +94,10 @@ pub enum Unproved {
     Times,
     Jti,
     JtiUsed,
+    NoCertificate,
+    CertificateNotVouchedFor,
+    CertificateOfAnother,
+    CertificateOver,
 }
 
 impl Unproved {
@@ -102,6 +124,10 @@ impl Unproved {
             Self::Times => "times",
             Self::Jti => "jti",
             Self::JtiUsed => "jti_used",
+            Self::NoCertificate => "no_certificate",
+            Self::CertificateNotVouchedFor => "certificate_not_vouched_for",
+            Self::CertificateOfAnother => "certificate_of_another",
+            Self::CertificateOver => "certificate_over",
         }
     }
 }

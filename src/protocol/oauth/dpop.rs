@@ -27,8 +27,8 @@ const LONGEST_JTI: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub method: &'a str,
-    /// Where we are asked, as it is configured, without query and fragment.
-    pub uri: &'a str,
+    /// Where we are asked, as it is configured, without query and fragment: one of these.
+    pub uris: &'a [String],
     /// What the proof must be bound to as well, where it comes with one.
     pub access_token: Option<&'a str>,
     pub now: Moment,
@@ -40,6 +40,8 @@ pub struct Proof {
     /// The thumbprint of its key (RFC 7638).
     pub jkt: String,
     pub jti: String,
+    /// What it is for, in its one spelling.
+    pub uri: String,
     pub nonce: Option<String>,
     pub made_at: Moment,
 }
@@ -74,8 +76,8 @@ pub fn read(text: &str, request: &Request<'_>) -> Result<Proof, ProofError> {
     if !is("htm", request.method) {
         return Err(ProofError::Method);
     }
-    let address = claims.string("htu").ok().and_then(normal);
-    if address.is_none() || address != normal(request.uri) {
+    let uri = claims.string("htu").ok().and_then(normal).ok_or(ProofError::Address)?;
+    if !request.uris.iter().any(|own| normal(own).as_ref() == Some(&uri)) {
         return Err(ProofError::Address);
     }
     if let Some(token) = request.access_token
@@ -89,6 +91,7 @@ pub fn read(text: &str, request: &Request<'_>) -> Result<Proof, ProofError> {
     Ok(Proof {
         jkt: key.thumbprint(),
         jti: jti.to_owned(),
+        uri,
         nonce: nonce.map_err(|_| ProofError::Nonce)?.map(str::to_owned),
         made_at,
     })
@@ -160,15 +163,19 @@ mod tests {
     const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
     const MADE: i64 = 1_562_262_616;
 
-    fn request(uri: &str, at: i64) -> Request<'_> {
-        Request { method: "POST", uri, access_token: None, now: Moment::from_millis(at * 1_000) }
+    fn read_at(uri: &str, method: &str, at: i64, access_token: Option<&str>) -> Result<Proof, ProofError> {
+        let (uris, now) = ([uri.to_owned()], Moment::from_seconds(at));
+        read(PROOF, &Request { method, uris: &uris, access_token, now })
     }
+
+    const URI: &str = "https://server.example.com/token";
 
     #[test]
     fn the_example_of_the_specification_is_read() {
-        let proof = read(PROOF, &request("https://server.example.com/token", MADE)).unwrap();
+        let proof = read_at("https://SERVER.example.com:443/token", "POST", MADE, None).unwrap();
         assert_eq!(proof.jkt, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
-        assert_eq!((proof.jti.as_str(), proof.nonce), ("-BwC3ESc6acc2lTc", None));
+        assert_eq!((proof.jti.as_str(), proof.uri.as_str()), ("-BwC3ESc6acc2lTc", URI));
+        assert_eq!(proof.nonce, None);
         assert!(is_thumbprint(&proof.jkt) && !is_thumbprint("0ZcO") && !is_thumbprint(""));
         let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
         assert_eq!(hash(token), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
@@ -176,29 +183,23 @@ mod tests {
 
     #[test]
     fn m06_a_proof_is_for_one_request_at_one_time() {
-        let uri = "https://server.example.com/token";
-        let with = |change: fn(&mut Request<'_>)| {
-            let mut request = request(uri, MADE);
-            change(&mut request);
-            read(PROOF, &request).unwrap_err()
-        };
-        assert_eq!(with(|request| request.method = "GET"), ProofError::Method);
-        assert_eq!(with(|request| request.method = "post"), ProofError::Method);
-        assert_eq!(with(|request| request.uri = "https://server.example.com/token/"), ProofError::Address);
-        assert_eq!(with(|request| request.uri = "http://server.example.com/token"), ProofError::Address);
-        assert_eq!(
-            with(|request| request.uri = "https://server.example.com:8443/token"),
-            ProofError::Address
-        );
-        assert_eq!(with(|request| request.access_token = Some("x")), ProofError::AccessToken);
-        assert!(
-            read(PROOF, &request(uri, MADE + 60)).is_ok() && read(PROOF, &request(uri, MADE - 60)).is_ok()
-        );
-        assert_eq!(read(PROOF, &request(uri, MADE + 61)).unwrap_err(), ProofError::Old);
-        assert_eq!(read(PROOF, &request(uri, MADE - 61)).unwrap_err(), ProofError::Ahead);
-        let cut = &PROOF[..PROOF.len() - 4];
-        let error = read(cut, &request(uri, MADE)).unwrap_err();
-        assert!(matches!(error, ProofError::Jose(JoseError::Signature | JoseError::Base64(_))), "{error}");
+        let refused = |uri, method, at, token| read_at(uri, method, at, token).unwrap_err();
+        assert_eq!(refused(URI, "GET", MADE, None), ProofError::Method);
+        assert_eq!(refused(URI, "post", MADE, None), ProofError::Method);
+        for other in [
+            "https://server.example.com/token/",
+            "http://server.example.com/token",
+            "https://server.example.com:8443/token",
+            "https://server.example.com/Token",
+        ] {
+            assert_eq!(refused(other, "POST", MADE, None), ProofError::Address, "{other}");
+        }
+        assert_eq!(refused(URI, "POST", MADE, Some("x")), ProofError::AccessToken);
+        for at in [MADE - 60, MADE, MADE + 60] {
+            assert!(read_at(URI, "POST", at, None).is_ok());
+        }
+        assert_eq!(refused(URI, "POST", MADE + 61, None), ProofError::Old);
+        assert_eq!(refused(URI, "POST", MADE - 61, None), ProofError::Ahead);
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! OAuth 2.0 (RFC 6749) with its later corrections (RFC 7636, 8252, 9068, 9207, 9449, 9700).
+//! OAuth 2.0 (RFC 6749) with its later corrections (RFC 7636, 8252, 8705, 9068, 9207, 9449, 9700).
 
 pub mod authorization;
 pub mod client_authentication;
+pub mod client_certificate;
 pub mod confirmation;
+pub mod distinguished_name;
 pub mod dpop;
 pub mod error;
 pub mod organization;

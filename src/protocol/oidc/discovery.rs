@@ -5,8 +5,47 @@ use serde_json::{Value, json};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::{authorization, dpop, scope};
 
+/// What clients may prove by a certificate that they show in TLS (RFC 8705), as the operator has set it up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ByCertificate<'a> {
+    /// Whether any can be shown.
+    pub shown: bool,
+    /// Whether there are authorities to vouch for them.
+    pub vouched_for: bool,
+    /// The issuer's address where they are shown, if that is another one.
+    pub issuer: Option<&'a str>,
+}
+
+/// The doors at which a certificate may be shown.
+pub const ALIASED: [(&str, &str); 4] = [
+    ("token_endpoint", "/token"),
+    ("revocation_endpoint", "/revoke"),
+    ("introspection_endpoint", "/introspect"),
+    ("userinfo_endpoint", "/userinfo"),
+];
+
 /// The discovery document of an issuer. `registers`: whether clients register themselves there.
-pub fn document(issuer: &str, registers: bool) -> Value {
+pub fn document(issuer: &str, registers: bool, by_certificate: ByCertificate<'_>) -> Value {
+    let mut document = without_certificates(issuer, registers);
+    if !by_certificate.shown {
+        return document;
+    }
+    document["tls_client_certificate_bound_access_tokens"] = json!(true);
+    let vouched_for = by_certificate.vouched_for.then_some("tls_client_auth");
+    let more = || vouched_for.into_iter().chain(["self_signed_tls_client_auth"]).map(Value::from);
+    for endpoint in ["token", "revocation", "introspection"] {
+        if let Value::Array(methods) = &mut document[format!("{endpoint}_endpoint_auth_methods_supported")] {
+            methods.extend(more());
+        }
+    }
+    if let Some(issuer) = by_certificate.issuer {
+        let aliases = ALIASED.map(|(name, path)| (name.to_owned(), json!(format!("{issuer}{path}"))));
+        document["mtls_endpoint_aliases"] = Value::Object(aliases.into_iter().collect());
+    }
+    document
+}
+
+fn without_certificates(issuer: &str, registers: bool) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let mut document = json!({
         "issuer": issuer,

@@ -154,7 +154,8 @@ fn authentication(
             Authentication::Secret(ClientSecret::new(secret(broker, &connection)?.expose().to_owned()))
         }
         Method::PrivateKeyJwt => Authentication::Assertion(assertion(broker, connection, audience, now)?),
-        Method::None => Authentication::Nothing,
+        // No connection is by a certificate of ours.
+        Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth => Authentication::Nothing,
     })
 }
 

@@ -104,10 +104,16 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
         let why = "the DPoP proof is missing: the tokens of this application are bound to a key";
         return Err(Refusal::Protocol(OAuthError::invalid_dpop_proof(why)).into());
     }
+    let certificate = possession::certificate(visitor);
+    if certificate.is_none() && application.settings.sender.tls_client_certificate_bound_access_tokens {
+        let why = "no certificate was shown: the tokens of this application are bound to one";
+        return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
+    }
     if let Some(proof) = &proof {
         possession::once(visitor, proof).await?;
     }
-    let proved = Confirmation { jkt: proof.map(|proof| proof.jkt().to_owned()), certificate: None };
+    let jkt = proof.map(|proof| proof.jkt().to_owned());
+    let proved = Confirmation { jkt, certificate };
     Ok(Asked { application, request, proved })
 }
 

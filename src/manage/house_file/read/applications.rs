@@ -12,10 +12,20 @@ use crate::model::application::{
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::{CertificateSubject, holds_certificate};
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 use crate::protocol::oauth::scope;
 
+/// By what an application proves who it is.
+const METHODS: [&str; 6] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "none",
+];
 /// 32 characters hold at least 128 bits of chance, as a digest without a salt needs.
 const SHORTEST_SECRET: usize = 32;
 
@@ -35,7 +45,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         authentication,
         secrets,
         jwks,
-        sender: SenderSettings { dpop_bound_access_tokens: keys.flag("dpop_bound_access_tokens", false) },
+        sender: sender(&mut keys, authentication),
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         sign_out: sign_out(&mut keys),
@@ -74,7 +84,7 @@ fn proof(
     known: bool,
 ) -> (Method, Vec<Digest>, Option<serde_json::Value>) {
     let reader = keys.reader;
-    let chosen = keys.word::<Method>("token_endpoint_auth_method", &values::METHODS);
+    let chosen = keys.word::<Method>("token_endpoint_auth_method", &METHODS);
     let method = match &chosen {
         Some(method) => method.value,
         None => kind.usual_authentication(),
@@ -100,10 +110,10 @@ fn proof(
         _ => {}
     }
     match &jwks {
-        Some(jwks) if method != Method::PrivateKeyJwt => {
-            reader.refuse(jwks.at, "only private_key_jwt has a jwks");
+        Some(jwks) if !method.has_keys() => {
+            reader.refuse(jwks.at, "only private_key_jwt and self_signed_tls_client_auth have a jwks");
         }
-        None if method == Method::PrivateKeyJwt && !keys.is_written("jwks_uri") => keys.missing("jwks"),
+        None if method.has_keys() && !keys.is_written("jwks_uri") => keys.missing("jwks"),
         _ => {}
     }
     let secrets = secrets.map_or_else(Vec::new, |list| list.value);
@@ -118,13 +128,48 @@ fn proof(
         }
         digests.push(secret.value.digest());
     }
-    let jwks = jwks.and_then(|jwks| public_keys(reader, jwks.at, jwks.value.expose()));
+    let jwks = jwks.and_then(|jwks| {
+        let keys = public_keys(reader, jwks.at, jwks.value.expose())?;
+        if method == Method::SelfSignedTlsClientAuth && !holds_certificate(&keys) {
+            reader.refuse(jwks.at, "holds no certificate (x5c)");
+        }
+        Some(keys)
+    });
     (method, digests, jwks)
 }
 
 /// A JWK Set of public keys that can verify (RFC 7517, section 5).
 fn public_keys(reader: &Reader<'_>, at: Place, text: &str) -> Option<serde_json::Value> {
     reader.accept(at, public_key_set(text.as_bytes()))
+}
+
+/// What its tokens are bound to, and by which certificate it is known: that goes with its method alone.
+fn sender(keys: &mut Keys<'_>, method: Method) -> SenderSettings {
+    SenderSettings {
+        dpop_bound_access_tokens: keys.flag("dpop_bound_access_tokens", false),
+        tls_client_certificate_bound_access_tokens: keys
+            .flag("tls_client_certificate_bound_access_tokens", false),
+        certificate: certificate(keys, method),
+    }
+}
+
+fn certificate(keys: &mut Keys<'_>, method: Method) -> Option<CertificateSubject> {
+    let given: Vec<_> =
+        CertificateSubject::KEYS.iter().filter_map(|key| keys.text(key).map(|text| (*key, text))).collect();
+    let wanted = method == Method::TlsClientAuth;
+    match given.as_slice() {
+        [] if wanted => keys.missing("tls_client_auth_subject_dn"),
+        [_, (_, second), ..] => keys.reader.refuse(second.at, "a certificate is known by one name"),
+        [(_, text)] if !wanted => {
+            keys.reader.refuse(text.at, "only tls_client_auth has a certificate's name")
+        }
+        [(key, text)] => {
+            let told = CertificateSubject::read(key, &text.value).map_err(|why| format!("{key} {why}"));
+            return keys.reader.accept(text.at, told);
+        }
+        [] => {}
+    }
+    None
 }
 
 fn redirect_uris(keys: &mut Keys<'_>, kind: ApplicationKind, known: bool) -> Vec<RedirectUri> {

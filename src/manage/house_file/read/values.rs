@@ -15,7 +15,8 @@ use crate::protocol::oauth::client_authentication::Method;
 
 const MOST_DISPLAY: usize = 200;
 
-pub const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+/// By what we prove to a provider who we are.
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 
 /// Refuses what is no slug.
 pub fn slug(reader: &Reader<'_>, name: &Placed<String>) {
@@ -51,7 +52,11 @@ pub fn address(keys: &mut Keys<'_>, key: &str) -> Option<String> {
 }
 
 pub fn method(keys: &mut Keys<'_>, default: Method) -> Method {
-    keys.word("token_endpoint_auth_method", &METHODS).map_or(default, |method| method.value)
+    let Some(method) = keys.word::<Method>("token_endpoint_auth_method", &METHODS) else { return default };
+    if method.value.is_by_certificate() {
+        keys.reader.refuse(method.at, format!("must be one of {}", METHODS.join(", ")));
+    }
+    method.value
 }
 
 /// An algorithm that signs.
