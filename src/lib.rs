@@ -19,7 +19,7 @@
 //! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
 //! | [`keys`] | signing keys and their calendar, SAML keys and their certificates; what is secret at rest is sealed |
 //! | [`audit`] | one function, within the transaction that it tells of |
-//! | [`join`] | how somebody becomes a member or stops being one, and who owns an organization, whoever asks for it |
+//! | [`join`] | how somebody becomes a member or stops being one, who owns an organization, and how sessions end, whoever asks for it |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
 //! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]) |

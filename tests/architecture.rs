@@ -68,6 +68,9 @@ const DOORS: &[(&str, &str)] = &[
     ("manage::house_file", "manage::policy"),
     ("manage::house_file", "manage::role_rules"),
     ("manage::house_file", "manage::roles"),
+    // What somebody sees and ends at their own page is what the API has of it.
+    ("manage::account", "manage::people"),
+    ("manage::account", "manage::session"),
     // Who is to own a new organization may still have to be invited.
     ("manage::organizations", "manage::invitations"),
 ];

@@ -27,7 +27,7 @@ use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::standing;
 use crate::store::durable::{
-    applications, delegations, memberships, organizations, projects, role_rules, roles,
+    applications, connections, delegations, memberships, organizations, projects, role_rules, roles,
 };
 
 /// What is to be minted.
@@ -277,7 +277,7 @@ impl Facts {
 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let project = projects::by_id(tx, request.project).await?;
-    let application = applications::by_id(tx, request.project, request.application).await?;
+    let application = asking(tx, request, project.as_ref()).await?;
     let known = Facts::of(request.now, request.context, request.epochs, project, application);
     let mut facts = Facts { offline: request.offline, ..known };
     if let Some(standing) = standing::of(tx, request.project, request.session).await? {
@@ -288,6 +288,22 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
     }
     gather_context(tx, request, &mut facts).await?;
     Ok(facts)
+}
+
+/// The application that it is for, or the house itself, for what a person does here: nothing is issued to that.
+async fn asking(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    project: Option<&Project>,
+) -> Result<Option<Application>, StoreError> {
+    match project {
+        Some(project) if request.application == Application::HOUSE => {
+            let own = connections::of_nobody(tx, project.id).await?;
+            let active = own.iter().filter(|one| one.is_active()).map(|one| one.id);
+            Ok(Some(Application::of_house(project, active.collect())))
+        }
+        _ => applications::by_id(tx, request.project, request.application).await,
+    }
 }
 
 async fn gather_context(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -> Result<(), StoreError> {

@@ -26,7 +26,7 @@ use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::model::sign_out::Entered;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{grants, sign_outs};
+use crate::store::durable::{grants, sessions, sign_outs};
 use crate::web::visitor::Visitor;
 use mint::Minted;
 
@@ -143,6 +143,7 @@ impl Issue {
             refresh: None,
         };
         grants::insert(tx, &grant, self.code, now).await?;
+        sessions::seen(tx, request.session, now).await?;
         let event = AuditEvent::new(request.project, "login.code_issued", Outcome::Granted)
             .organization(grant.organization)
             .actor(minted.user.id)

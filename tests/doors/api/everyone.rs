@@ -55,6 +55,9 @@ impl Ids {
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
         let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
         let made = key.post("/organizations/org-a/invitations", body).await.json();
+        let session =
+            one("SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'con@a.test'")
+                .await;
         let test = "test_00000000000000000000000009";
         house
             .execute(&format!(
@@ -78,6 +81,7 @@ impl Ids {
             ("application_id", application),
             ("invitation_id", text(&made["invitation"]["id"])),
             ("test_id", test.to_owned()),
+            ("session_id", session),
             ("token", text(&made["token"])),
         ];
         Self(all.into())
@@ -99,6 +103,7 @@ impl Ids {
             ("application_id", format!("app_{none}")),
             ("invitation_id", format!("inv_{none}")),
             ("test_id", format!("test_{none}")),
+            ("session_id", format!("sess_{none}")),
             ("token", none.to_owned()),
         ];
         Self(all.into())
