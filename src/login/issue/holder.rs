@@ -133,6 +133,7 @@ async fn stood(
         session,
         context: Context::Personal,
         scopes: Vec::new(),
+        listed: 0,
         offline: false,
         now,
         epochs: None,
