@@ -304,7 +304,9 @@ async fn asking(
     project: Option<&Project>,
     found: Option<Application>,
 ) -> Result<Option<Application>, StoreError> {
-    let Some(project) = project.filter(|_| request.application == Application::HOUSE) else { return Ok(found) };
+    let Some(project) = project.filter(|_| request.application == Application::HOUSE) else {
+        return Ok(found);
+    };
     let own = connections::of_nobody(tx, project.id).await?;
     let active = own.iter().filter(|one| one.is_active()).map(|one| one.id);
     Ok(Some(Application::of_house(project, active.collect())))
