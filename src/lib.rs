@@ -19,12 +19,12 @@
 //! | [`store`] | [`store::durable`] (SQLite or PostgreSQL: what must not be lost), [`store::ephemeral`] (what may be) |
 //! | [`keys`] | signing keys and their calendar, SAML keys and their certificates; what is secret at rest is sealed |
 //! | [`audit`] | one function, within the transaction that it tells of |
-//! | [`join`] | how somebody becomes a member or stops being one, and who owns an organization, whoever asks for it |
+//! | [`join`] | how somebody becomes a member or stops being one, who owns an organization, and how sessions end, whoever asks for it |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
-//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]) |
+//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]), or for their own account ([`login::account`]) |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
-//! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply` |
+//! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply`, [`manage::account`] for people themselves |
 //! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, tell applications of sessions that ended, forget what ran out |
 //! | [`router`] | every door, mounted once |
 //! | [`cli`] | the commands |

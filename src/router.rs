@@ -15,9 +15,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 use crate::login::authenticate::trial;
-use crate::login::{arrive, authenticate, choose, invited, issue, leave, resolve};
-use crate::manage::api;
+use crate::login::{self, arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::registration::client::api as client;
+use crate::manage::{account, api};
 use crate::publish::{assets, health, home, logos, metadata, oidc, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
@@ -31,6 +31,7 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         look: issue::holder::LOOK,
         look_again: issue::holder::LOOK_AGAIN,
         try_for: issue::holder::TRY_FOR,
+        stand_for: issue::holder::STAND_FOR,
     };
     let settings = &broker.config.server;
     let doors = people(broker)
@@ -77,8 +78,25 @@ fn people(broker: &Broker) -> Router<Front> {
         .route(invited::ACCEPTED, by(GET, get(invited::pages::accepted)))
         .route("/oidc/{connection}/signed-out", by(GET, get(leave::oidc::pages::back)))
         .route("/logout", by(GET_AND_POST, get(leave::pages::ask).post(leave::pages::leave)))
+        .merge(account())
         .layer(browser::layer(broker))
         .layer(map_response(browser::removal_counts))
+}
+
+/// Somebody's own account.
+fn account() -> Router<Front> {
+    Router::new()
+        .route("/account/sign-in", by(GET, get(login::account::pages::begin)))
+        .route("/account", get(account::pages::organizations))
+        .route("/account/sessions", get(account::pages::sessions))
+        .route("/account/applications", get(account::pages::applications))
+        .route(
+            "/account/organizations/{organization_id}/leave",
+            get(account::pages::ask_to_leave).post(account::pages::leave_it),
+        )
+        .route("/account/organizations/{organization_id}/switch", post(account::pages::switch_to))
+        .route("/account/sessions/{session_id}/end", post(account::pages::end_one))
+        .route("/account/applications/{application_id}/end", post(account::pages::end_application))
 }
 
 /// What a form may weigh that carries a SAML message of 512 KiB in base64, percent-encoded here and there.

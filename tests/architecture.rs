@@ -70,6 +70,9 @@ const DOORS: &[(&str, &str)] = &[
     ("manage::house_file", "manage::roles"),
     // Who registers itself is an application like any other, by the same rules.
     ("manage::registration", "manage::applications"),
+    // What somebody sees and ends at their own page is what the API has of it.
+    ("manage::account", "manage::people"),
+    ("manage::account", "manage::session"),
     // Who is to own a new organization may still have to be invited.
     ("manage::organizations", "manage::invitations"),
 ];

@@ -1,10 +1,12 @@
-//! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory.
+//! How somebody becomes a member, whoever asks for it: a login, an administrator, a directory; and how what they are
+//! signed in to ends.
 
 pub mod auto;
 pub mod invited;
 pub mod keys;
 pub mod notices;
 pub mod owners;
+pub mod sign_out;
 
 use crate::audit::Keep;
 use crate::foundation::id::{MembershipId, OrganizationId, UserId};

@@ -173,7 +173,7 @@ impl Journey {
         self.may_begin(visitor).await?;
         put(visitor, &self.login).await?;
         if let Some(secret) = self.new.take() {
-            let from = (!self.is_invited()).then_some(self.login.asked.application);
+            let from = (!self.answers_nobody()).then_some(self.login.asked.application);
             for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, from) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
@@ -207,9 +207,19 @@ impl Journey {
         self.login.asked.invitation.is_some()
     }
 
+    /// Whether they came for their own account: then there is none either.
+    pub fn is_for_account(&self) -> bool {
+        self.login.asked.application == Application::HOUSE && !self.is_invited()
+    }
+
+    /// Whether no application waits for an answer.
+    pub fn answers_nobody(&self) -> bool {
+        self.is_invited() || self.is_for_account()
+    }
+
     /// Where "Cancel" leads back to the application, if one waits.
     pub fn cancel(&self, visitor: &Visitor) -> Option<String> {
-        (!self.is_invited()).then(|| self.path(visitor, "/cancel"))
+        (!self.answers_nobody()).then(|| self.path(visitor, "/cancel"))
     }
 
     /// Whether the browser does not hold it yet.

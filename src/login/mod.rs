@@ -7,12 +7,14 @@
 //! 5. [`issue`]: we vouch for them.
 //! 6. [`leave`]: they sign out.
 //!
-//! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5.
+//! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5. Who comes for
+//! their own [`account`] is led there in that place.
 //!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
 //! [`counted`]. What clients sign is verified with their [`client_keys`].
 
+pub mod account;
 pub mod arrive;
 pub mod authenticate;
 pub mod choose;

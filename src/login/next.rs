@@ -8,7 +8,7 @@ use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, answer, arrive, authenticate, choose, invited, issue, note_failure, resolve};
+use super::{Stop, account, answer, arrive, authenticate, choose, invited, issue, note_failure, resolve};
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
@@ -69,7 +69,8 @@ async fn go_on(
     };
     let silent = Silent::of(&journey.login.asked);
     // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
-    let begun = (journey.is_new() && !journey.is_invited()).then(|| Silent::asked_by(&journey.login.asked));
+    let begun =
+        (journey.is_new() && !journey.answers_nobody()).then(|| Silent::asked_by(&journey.login.asked));
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
@@ -221,6 +222,11 @@ async fn walk(
                 let onward = invited::conclude(visitor, &journey.login.asked, session).await?;
                 names::login_succeeded();
                 return Ok(Step::End(reply::see_other(&onward)));
+            }
+            Stage::Authenticated(Authenticated { session }) if journey.is_for_account() => {
+                choose::user_of(visitor, session).await?;
+                names::login_succeeded();
+                return Ok(Step::End(reply::see_other(&visitor.path(account::ACCOUNT))));
             }
             Stage::Authenticated(Authenticated { session }) => {
                 is_who_was_meant(visitor, journey, session).await?;
@@ -419,7 +425,7 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
                 | Refusal::TooManyRequests
                 | Refusal::Crowded
         );
-    journey.login.asked.prompt.none || !(visitor_can_act || by_hand || journey.is_invited())
+    journey.login.asked.prompt.none || !(visitor_can_act || by_hand || journey.answers_nobody())
 }
 
 /// Sends the protocol's own error to the application.

@@ -2,6 +2,7 @@
 
 mod replay;
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -270,6 +271,19 @@ impl<'a, 'c> Change<'a, 'c> {
     /// Of the operator's own file: it may everything, and expects nothing to be as it was read.
     pub fn of_operator(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring) -> Self {
         Self { tx, keep, keyring, standing: Standing::Operator(OperatorRole::System), if_match: None }
+    }
+
+    /// Of a person at a page of ours, for themselves: nobody else's things are theirs by it.
+    pub fn of_person(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring, proved_at: Moment) -> Self {
+        let standing = Standing::Within {
+            organization: None,
+            is_owner: false,
+            is_delegate: false,
+            granted: BTreeSet::new(),
+            masked: BTreeSet::new(),
+            proved_at: Some(proved_at),
+        };
+        Self { tx, keep, keyring, standing, if_match: None }
     }
 }
 

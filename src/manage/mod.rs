@@ -5,6 +5,7 @@
 //! Each noun has a room (`organizations`): `mod.rs` decides, `body.rs` and `view.rs` are what is said on the wire, `api.rs`
 //! holds the operations.
 
+pub mod account;
 pub mod api;
 pub mod applications;
 pub mod audit;

@@ -11,6 +11,7 @@ use crate::foundation::id::{
     ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
+use crate::model::application::Application;
 use crate::model::identity::IdentityFacts;
 use crate::model::session::{Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
@@ -330,9 +331,14 @@ impl Login {
     /// Only a login whose organization is chosen is ready, and only one that an application wants.
     pub fn ready(self) -> Result<Ready, WrongStage> {
         match self.stage.clone() {
-            Stage::Acting(acting) if self.asked.invitation.is_none() => Ok(Ready { login: self, acting }),
+            Stage::Acting(acting) if self.is_wanted() => Ok(Ready { login: self, acting }),
             _ => Err(WrongStage),
         }
+    }
+
+    /// Whether an application waits for the answer.
+    fn is_wanted(&self) -> bool {
+        self.asked.invitation.is_none() && self.asked.application != Application::HOUSE
     }
 
     /// What the person was sent away with, if it was to an OpenID provider with this `state`.

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod application;
 pub mod audit_chain;
 pub mod audit_event;
+pub mod browser;
 pub mod connection;
 pub mod connection_test;
 pub mod delegation;

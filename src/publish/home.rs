@@ -8,6 +8,7 @@ use crate::web::visitor::Visitor;
 
 /// `GET /`
 pub async fn welcome(visitor: Visitor) -> Response {
-    let page = WelcomePage { discovery: visitor.path("/.well-known/openid-configuration") };
+    let discovery = visitor.path("/.well-known/openid-configuration");
+    let page = WelcomePage { discovery, account: visitor.path("/account") };
     visitor.page(StatusCode::OK, &Page::Welcome(page), None, &[])
 }

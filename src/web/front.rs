@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::holder::{Look, LookAgain, TryFor};
+use super::holder::{Look, LookAgain, StandFor, TryFor};
 use super::templates::Templates;
 use crate::broker::Broker;
 
@@ -14,4 +14,5 @@ pub struct Front {
     pub look: Look,
     pub look_again: LookAgain,
     pub try_for: TryFor,
+    pub stand_for: StandFor,
 }

@@ -87,6 +87,15 @@ pub type TryFor = for<'a, 'c> fn(
     now: Moment,
 ) -> BoxFuture<'a, Result<Result<ActsFor, NotActing>, StoreError>>;
 
+/// Whether whoever is signed in by a session may act for an organization, by themselves and for no application.
+pub type StandFor = for<'a, 'c> fn(
+    tx: &'a mut Tx<'c>,
+    project: ProjectId,
+    session: SessionId,
+    organization: OrganizationId,
+    now: Moment,
+) -> BoxFuture<'a, Result<Result<ActsFor, NotActing>, StoreError>>;
+
 /// Who the same grant stands for in a transaction that writes for them; `None` where it stands for nobody any more.
 pub type LookAgain = for<'a, 'c> fn(
     tx: &'a mut Tx<'c>,

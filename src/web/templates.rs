@@ -3,6 +3,7 @@
 //! The templates are in the program. A folder of the operator comes first, file by file, and is read again
 //! when it changes. There is no script on any page, and no template can switch the escaping off.
 
+mod account;
 mod brand;
 mod files;
 mod letters;
@@ -21,6 +22,10 @@ use thiserror::Error;
 use super::language::Language;
 use shelf::Shelf;
 
+pub use account::{
+    AccountFrame, AccountPage, ApplicationsPage, LeavePage, OwnApplication, OwnOrganization, OwnSession,
+    SessionsPage,
+};
 pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;

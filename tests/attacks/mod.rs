@@ -47,6 +47,7 @@ mod h20_client_keys;
 mod h20_hostile_providers;
 mod h21_refresh;
 mod h22_pkce;
+mod h24_account;
 mod h24_picker;
 mod h25_tabs;
 mod h26_hostile_names;

@@ -233,6 +233,6 @@ async fn member(
         ended_at: None,
         current_organization: None,
     };
-    sessions::insert(tx, &session).await?;
+    sessions::insert(tx, &session, None).await?;
     Ok(Member { domain: customer.domain.name, organization: customer.organization.id, session: session.id })
 }

@@ -1,6 +1,6 @@
 //! A visitor without scripts, who makes one request at a time and follows nothing unasked.
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -13,6 +13,8 @@ use super::form::{Form, forms};
 pub struct Visitor {
     line: reqwest::Client,
     pub jar: Jar,
+    /// What it calls itself, if it does.
+    agent: Option<&'static str>,
 }
 
 /// What came back, whatever its status.
@@ -34,7 +36,12 @@ impl Default for Visitor {
 impl Visitor {
     /// Somebody new, without any cookie.
     pub fn arrives() -> Self {
-        Self { line: line(), jar: Jar::default() }
+        Self { line: line(), jar: Jar::default(), agent: None }
+    }
+
+    /// Calls itself so from now on.
+    pub fn speaks_as(&mut self, agent: &'static str) {
+        self.agent = Some(agent);
     }
 
     pub async fn get(&mut self, url: &str) -> Answer {
@@ -60,6 +67,9 @@ impl Visitor {
         let mut request = dress(self.line.request(method, url.clone()));
         if let Some(cookies) = self.jar.header(&url) {
             request = request.header(COOKIE, cookies);
+        }
+        if let Some(agent) = self.agent {
+            request = request.header(USER_AGENT, agent);
         }
         let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
         for cookie in response.headers().get_all(SET_COOKIE) {

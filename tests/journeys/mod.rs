@@ -1,5 +1,6 @@
 //! Whole stories: somebody comes from an application, and gets in or does not.
 
+mod account;
 mod demo;
 mod first_login;
 mod in_a_browser;

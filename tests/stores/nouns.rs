@@ -252,7 +252,7 @@ async fn build(db: &Database) -> Street {
             .await?;
         let member = membership(80, work.a.id, work.user.id);
         memberships::insert(tx, work.project.id, MembershipMode::Shared, &member).await?;
-        sessions::insert(tx, &work.session).await?;
+        sessions::insert(tx, &work.session, None).await?;
         Ok::<_, StoreError>(())
     })
     .await

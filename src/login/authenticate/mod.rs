@@ -24,6 +24,7 @@ use crate::join::auto::{self, Considered, Proved, WhyNot};
 use crate::join::invited::NotAccepted;
 use crate::join::{self, Joining};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::browser::Browser;
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::identity::Identity;
@@ -123,6 +124,8 @@ pub struct Found {
     pub silent: Option<Asked>,
     /// Of the link that they came by.
     pub invitation: Option<Digest>,
+    /// Roughly which browser it is, if it says so.
+    pub browser: Option<Browser>,
 }
 
 /// Makes the session of somebody who is proved, or says why not; in that case nothing is written.
@@ -175,7 +178,8 @@ pub async fn rehearsed(
         now: broker.now(),
     };
     let turn = Turn::of_nobody(&broker.random);
-    let found = Found { proof: proof.clone(), standing: None, turn, silent: None, invitation: None };
+    let found =
+        Found { proof: proof.clone(), standing: None, turn, silent: None, invitation: None, browser: None };
     let work = SignIn { keep, lifetime: Duration::ZERO, found };
     let connection = connection.clone();
     let outcome = broker
@@ -653,7 +657,7 @@ impl SignIn {
             Some(old) if old.identity_id == identity => {
                 session.id = old.id;
                 // Signed out in this very moment: once more, as somebody new.
-                if !sessions::renew(tx, &session).await? {
+                if !sessions::renew(tx, &session, self.found.browser, self.keep.now).await? {
                     return Err(StoreError::Conflict.into());
                 }
             }
@@ -665,7 +669,7 @@ impl SignIn {
                     let ended = Ended::Session(old.id);
                     sign_outs::queue(tx, self.keep.project.id, ended, self.keep.now).await?;
                 }
-                sessions::insert(tx, &session).await?;
+                sessions::insert(tx, &session, self.found.browser).await?;
             }
         }
         if let Some(upstream) = &self.found.proof.upstream_session {

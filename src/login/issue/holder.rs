@@ -6,16 +6,19 @@ use super::possession::only_wants_nonce;
 use super::presented::opened;
 use super::{mint, minting};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, OrganizationId, ProjectId};
+use crate::foundation::id::{GrantId, OrganizationId, ProjectId, SessionId};
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
+use crate::model::application::Application;
 use crate::model::login::Context;
 use crate::model::role;
+use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::standing::{self, Person};
 use crate::store::durable::{choices, grants, roles, users};
 use crate::web::dpop::Scheme;
-use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, NotHeld, TryFor};
+use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, NotHeld, StandFor, TryFor};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -110,14 +113,48 @@ async fn tried(
     let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
         return Ok(Err(NotActing::NotAMember));
     };
-    let Some(choice) = choices::to(tx, &user, organization, now).await? else {
+    acts_for(tx, &user, organization, minting(&grant, now)).await
+}
+
+pub const STAND_FOR: StandFor =
+    |tx, project, session, organization, now| Box::pin(stood(tx, project, session, organization, now));
+
+/// The same for who is signed in here, where no application asks.
+async fn stood(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    session: SessionId,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<Result<ActsFor, NotActing>, StoreError> {
+    let Some(Person { user, .. }) = standing::person(tx, project, session).await? else {
         return Ok(Err(NotActing::NotAMember));
     };
-    let context = match &choice.delegation {
-        None => Context::Member(organization),
-        Some(delegated) => Context::Delegate { target: organization, delegation: delegated.id },
+    let request = mint::Request {
+        project,
+        application: Application::HOUSE,
+        session,
+        context: Context::Personal,
+        scopes: Vec::new(),
+        listed: 0,
+        offline: false,
+        now,
+        epochs: None,
     };
-    let request = mint::Request { context, scopes: Vec::new(), epochs: None, ..minting(&grant, now) };
+    acts_for(tx, &user, organization, request).await
+}
+
+/// Runs the pipeline as it would for this organization.
+async fn acts_for(
+    tx: &mut Tx<'_>,
+    user: &User,
+    organization: OrganizationId,
+    request: mint::Request,
+) -> Result<Result<ActsFor, NotActing>, StoreError> {
+    let Some(choice) = choices::to(tx, user, organization, request.now).await? else {
+        return Ok(Err(NotActing::NotAMember));
+    };
+    let request = mint::Request { context: choice.context(), scopes: Vec::new(), epochs: None, ..request };
     let minted = match mint::run(tx, &request).await? {
         Ok(minted) => minted,
         Err(refusal) => return Ok(Err(not_acting(&refusal))),

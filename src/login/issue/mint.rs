@@ -27,7 +27,7 @@ use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::standing::{self, Scene};
 use crate::store::durable::{
-    applications, delegations, memberships, organizations, projects, role_rules, roles,
+    applications, connections, delegations, memberships, organizations, projects, role_rules, roles,
 };
 
 /// What is to be minted.
@@ -283,6 +283,7 @@ impl Facts {
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
     let Scene { project, application, standing } =
         standing::scene(tx, request.project, request.application, request.session).await?;
+    let application = asking(tx, request, project.as_ref(), application).await?;
     let known = Facts::of(request.now, request.context, request.epochs, project, application);
     let mut facts = Facts { offline: request.offline, ..known };
     if let Some(standing) = standing {
@@ -293,6 +294,22 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
     }
     gather_context(tx, request, &mut facts).await?;
     Ok(facts)
+}
+
+/// The application that it is for, as it was found; or the house itself, for what a person does here: nothing is issued to
+/// that.
+async fn asking(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    project: Option<&Project>,
+    found: Option<Application>,
+) -> Result<Option<Application>, StoreError> {
+    let Some(project) = project.filter(|_| request.application == Application::HOUSE) else {
+        return Ok(found);
+    };
+    let own = connections::of_nobody(tx, project.id).await?;
+    let active = own.iter().filter(|one| one.is_active()).map(|one| one.id);
+    Ok(Some(Application::of_house(project, active.collect())))
 }
 
 async fn gather_context(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -> Result<(), StoreError> {

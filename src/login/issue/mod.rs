@@ -28,7 +28,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::grants;
+use crate::store::durable::{grants, sessions};
 use crate::web::visitor::Visitor;
 use mint::Minted;
 
@@ -128,6 +128,7 @@ impl Issue {
             refresh: None,
         };
         grants::insert(tx, &grant, self.code, now).await?;
+        sessions::seen(tx, request.session, now).await?;
         let event = AuditEvent::new(request.project, "login.code_issued", Outcome::Granted)
             .organization(grant.organization)
             .actor(minted.user.id)

@@ -1,6 +1,7 @@
 //! THE table: every door of the administration API, once. The router is made of it, and so is the document.
 
 use super::route::Route;
+use crate::manage::account::api as account;
 use crate::manage::applications::api as applications;
 use crate::manage::audit::api as audit;
 use crate::manage::connections::{api as connections, relink, sso_provider};
@@ -60,6 +61,13 @@ pub const ROUTES: &[Route] = &[
     Route::of::<session::MyPermissions>(),
     Route::of::<session::ReadSession>(),
     Route::of::<session::Switch>(),
+    // what people are signed in to
+    Route::of::<account::MySessions>(),
+    Route::of::<account::EndMySession>(),
+    Route::of::<account::MyApplications>(),
+    Route::of::<account::EndMyApplication>(),
+    Route::of::<account::MemberSessions>(),
+    Route::of::<account::EndMemberSession>(),
     // People
     Route::of::<members::List>(),
     Route::of::<members::Export>(),

@@ -81,7 +81,7 @@ async fn custom(
 }
 
 /// Somebody's membership, if it is the caller's to change; who was removed is none.
-async fn touchable(
+pub async fn touchable(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,
@@ -269,7 +269,7 @@ pub enum Going {
 }
 
 /// Ends a membership: a tombstone stays, and nothing issued for it lives on (S1-R08, threats H05).
-async fn remove(
+pub async fn remove(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,
@@ -329,7 +329,7 @@ async fn shown(
 }
 
 /// A member who was not removed.
-async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId) -> Result<Member, Refused> {
+pub async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId) -> Result<Member, Refused> {
     let found = people::one(db, organization, user).await?;
     found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
 }

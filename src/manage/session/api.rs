@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::view::{
     MeView, MyOrganization, OrganizationNamed, PermissionsView, SessionView, SwitchedView, UserView,
 };
-use super::{current, holder, named, person, reasons, standing_of, switch};
+use super::{current, holder, mine, named, person, reasons, standing_of, switch};
 use crate::manage::api::page::{self, Page};
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Standing};
@@ -15,7 +15,8 @@ use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
-use crate::store::durable::{choices, organizations, role_rules, roles};
+use crate::store::durable::choices::Choice;
+use crate::store::durable::{organizations, role_rules, roles};
 
 /// `GET /me`
 pub struct Me;
@@ -71,10 +72,6 @@ pub struct MineQuery {
     pub cursor: Option<String>,
 }
 
-/// The two parts of the list: their own, then those that others let them act for.
-const OWN: &str = "own";
-const DELEGATED: &str = "delegated";
-
 impl Operation for MyOrganizations {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/me/organizations";
@@ -97,43 +94,15 @@ impl Operation for MyOrganizations {
         }
         let list = format!("my organizations {} {search:?}", person(&desk)?.user);
         let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let [part, after] = after.unwrap_or([OWN.to_owned(), String::new()]);
         let standing = standing_of(&desk).await?;
         let (provider, user) = (standing.provider.as_ref().map(|provider| provider.id), &standing.user);
-        if part == OWN {
-            let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
-            let found = choices::own_page(&mut desk.db(), user.id, &search, &after, limit + 1).await?;
-            let keys = |last: &choices::Choice| vec![OWN.to_owned(), last.organization.to_string()];
-            let (found, next) = page::of(found, limit, &list, keys);
-            // Where their own end, the others begin, on a page of their own.
-            let turn =
-                || Some(crate::foundation::page::cursor(&list, &[DELEGATED.to_owned(), String::new()]));
-            let next_cursor = match next {
-                Some(next) => Some(next),
-                None if !choices::delegated_page(&mut desk.db(), (user, desk.now), &search, "", 1)
-                    .await?
-                    .is_empty() =>
-                {
-                    turn()
-                }
-                None => None,
-            };
-            let shown = |choice: &choices::Choice| {
-                let own = provider == Some(choice.organization);
-                MyOrganization::of(choice, if own { &by_rule } else { &[] })
-            };
-            return Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor });
-        }
-        let person = (user, desk.now);
-        let found = choices::delegated_page(&mut desk.db(), person, &search, &after, limit + 1).await?;
-        let keys = |(last, _): &(choices::Choice, bool)| {
-            let id = last.delegation.as_ref().map(|delegated| delegated.id.to_string());
-            vec![DELEGATED.to_owned(), id.unwrap_or_default()]
+        let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
+        let (found, next_cursor) = mine(desk.db(), (user, desk.now), &search, after, (limit, &list)).await?;
+        let shown = |choice: &Choice| {
+            let own = choice.delegation.is_none() && provider == Some(choice.organization);
+            MyOrganization::of(choice, if own { &by_rule } else { &[] })
         };
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
-        let meant = found.iter().filter(|(_, meant)| *meant);
-        let items = meant.map(|(choice, _)| MyOrganization::of(choice, &[])).collect();
-        Answer::new(200, &Page { items, next_cursor })
+        Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
     }
 }
 

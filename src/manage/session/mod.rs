@@ -4,26 +4,30 @@ pub mod api;
 mod reasons;
 mod view;
 
+use super::api::page;
 use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
-use crate::foundation::id::OrganizationId;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{OrganizationId, SessionId};
+use crate::foundation::page::cursor;
 use crate::model::organization::Organization;
+use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
-use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::standing::{self, Standing};
 use crate::store::durable::{organizations, sessions};
 use crate::web::holder::{ActsFor, Holder, NotActing, TryFor};
 
 /// The person who asks, by one of their tokens.
-fn person(desk: &Desk) -> Result<Acting, Refused> {
+pub fn person(desk: &Desk) -> Result<Acting, Refused> {
     match desk.caller.who {
         Who::Person(acting) => Ok(acting),
         _ => Err(Refused::new(Code::PersonRequired, Code::PersonRequired.title())),
     }
 }
 
-fn gone() -> Refused {
+pub fn gone() -> Refused {
     Refused::new(Code::Unauthenticated, Code::Unauthenticated.title())
 }
 
@@ -48,6 +52,41 @@ async fn current(desk: &Desk, standing: &Standing) -> Result<Option<Choice>, Sto
     }
 }
 
+/// The two parts of the list of somebody's organizations: their own, then those that others let them act for.
+const OWN: &str = "own";
+const DELEGATED: &str = "delegated";
+
+/// Some of the organizations that somebody may act for, whose names begin so; `after` as a cursor of this list has it.
+/// With the cursor of the next ones.
+pub async fn mine(
+    mut db: &Database,
+    (user, now): (&User, Moment),
+    search: &str,
+    after: Option<[String; 2]>,
+    (limit, list): (u32, &str),
+) -> Result<(Vec<Choice>, Option<String>), StoreError> {
+    let [part, after] = after.unwrap_or([OWN.to_owned(), String::new()]);
+    if part == OWN {
+        let found = choices::own_page(&mut db, user.id, search, &after, limit + 1).await?;
+        let keys = |last: &Choice| vec![OWN.to_owned(), last.organization.to_string()];
+        let (found, next) = page::of(found, limit, list, keys);
+        if next.is_some() {
+            return Ok((found, next));
+        }
+        // Where their own end, the others begin, on a page of their own.
+        let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
+        let turn = (!others.is_empty()).then(|| cursor(list, &[DELEGATED.to_owned(), String::new()]));
+        return Ok((found, turn));
+    }
+    let found = choices::delegated_page(&mut db, (user, now), search, &after, limit + 1).await?;
+    let keys = |(last, _): &(Choice, bool)| {
+        let id = last.delegation.as_ref().map(|delegated| delegated.id.to_string());
+        vec![DELEGATED.to_owned(), id.unwrap_or_default()]
+    };
+    let (found, next) = page::of(found, limit, list, keys);
+    Ok((found.into_iter().filter(|(_, meant)| *meant).map(|(choice, _)| choice).collect(), next))
+}
+
 /// The organization that the person means to act for; what does not exist reads like what is not theirs.
 async fn named(change: &mut Change<'_, '_>, name: &str) -> Result<OrganizationId, Refused> {
     let found = organizations::named(change.tx, change.keep.project.id, name).await?;
@@ -64,16 +103,25 @@ async fn switch(
     let (project, now) = (change.keep.project.id, change.keep.now);
     let found = try_for(change.tx, project, acting.grant, id, now).await?;
     let acts = found.map_err(refused)?;
-    let Organization { epoch, .. } = acts.organization;
-    if !sessions::switch(change.tx, acting.session, id, epoch).await? {
-        return Err(gone());
-    }
-    let event = change.keep.event("session.organization_switched", id).subject(acting.session);
-    change.record(&event).await?;
+    switched(change, acting.session, &acts.organization).await?;
     Ok(acts)
 }
 
-fn refused(why: NotActing) -> Refused {
+/// Writes it down for a session whose person may act for it.
+pub async fn switched(
+    change: &mut Change<'_, '_>,
+    session: SessionId,
+    to: &Organization,
+) -> Result<(), Refused> {
+    if !sessions::switch(change.tx, session, to.id, to.epoch).await? {
+        return Err(gone());
+    }
+    let event = change.keep.event("session.organization_switched", to.id).subject(session);
+    change.record(&event).await
+}
+
+/// Why somebody does not act for an organization, as a caller is told.
+pub fn refused(why: NotActing) -> Refused {
     let code = match why {
         NotActing::NotAMember => Code::NotAMember,
         NotActing::SsoRequired => Code::SsoRequired,

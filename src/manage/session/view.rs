@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::model::membership::MembershipKind;
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::Choice;
@@ -77,6 +78,9 @@ pub struct MyOrganization {
     pub roles: Vec<String>,
     #[schemars(extend("enum" = ["membership", "delegation"]))]
     pub via: &'static str,
+    /// As what they belong to it; `null` where it is by delegation.
+    #[schemars(extend("enum" = ["home", "member", "guest", "delegate", null]))]
+    pub kind: Option<&'static str>,
     pub delegation_id: Option<String>,
     /// Whose people they are, where it is by delegation.
     pub home_organization_id: Option<String>,
@@ -93,6 +97,7 @@ impl MyOrganization {
             name: choice.display_name.clone(),
             roles: choice.roles.iter().chain(more).cloned().collect(),
             via: if delegated.is_some() { "delegation" } else { "membership" },
+            kind: choice.kind.map(MembershipKind::word),
             delegation_id: delegated.map(|delegated| delegated.id.to_string()),
             home_organization_id: delegated.map(|delegated| delegated.home.to_string()),
         }

@@ -1,18 +1,20 @@
 //! For which organizations a person may act: as a member, or by a delegation of their home organization.
 
 use super::engine::{Read, Row, StoreError, params};
-use super::{applications, json, organizations};
+use super::{applications, json, organizations, parsed};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
 use crate::model::delegation::DelegationSettings;
 use crate::model::login::Context;
+use crate::model::membership::MembershipKind;
 use crate::model::organization::Policy;
 use crate::model::user::User;
 
 macro_rules! member {
     () => {
-        "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy, o.epoch
+        "SELECT o.id, o.slug, o.display_name, CASE WHEN o.logo_uri IS NULL THEN 0 ELSE 1 END, m.roles, o.policy, o.epoch,
+                m.kind
          FROM memberships m JOIN organizations o ON o.id = m.organization_id
          WHERE m.user_id = $1 AND m.status = 'active' AND o.deactivated_at IS NULL AND o.deleted_at IS NULL"
     };
@@ -50,6 +52,8 @@ pub struct Choice {
     pub roles: Vec<String>,
     pub policy: Policy,
     pub epoch: i64,
+    /// As what they belong to it; absent: by the delegation alone.
+    pub kind: Option<MembershipKind>,
     pub delegation: Option<Delegated>,
 }
 
@@ -195,6 +199,7 @@ fn member(row: &Row) -> Result<Choice, StoreError> {
         roles: json(row, 4)?,
         policy: json(row, 5)?,
         epoch: row.get(6)?,
+        kind: Some(parsed(row, 7, MembershipKind::from_word)?),
         delegation: None,
     })
 }
@@ -226,6 +231,7 @@ fn delegated(row: &Row) -> Result<Choice, StoreError> {
         roles: settings.roles.clone(),
         policy: json(row, 7)?,
         epoch: row.get(9)?,
+        kind: None,
         delegation: Some(Delegated { id: row.get(4)?, home: row.get(8)?, home_name: row.get(5)?, settings }),
     })
 }

@@ -288,6 +288,24 @@ pub async fn revoke_of_user(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Resul
     tx.execute(sql, params![user, now]).await
 }
 
+/// Takes back what an application holds of somebody, and codes that it has still to redeem. `within`: what is for this
+/// organization, or with an empty text for none; absent: all of it. Tells for which organization each family was.
+pub async fn take_back(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    application: ApplicationId,
+    within: Option<String>,
+    now: Moment,
+) -> Result<Vec<Option<OrganizationId>>, StoreError> {
+    let sql = "UPDATE grants SET revoked_at = $4
+               WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1) AND application_id = $2
+                 AND revoked_at IS NULL AND expires_at > $4
+                 AND COALESCE(organization_id, '') = COALESCE($3, organization_id, '')
+               RETURNING organization_id";
+    let rows = tx.all(sql, params![user, application, within, now]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Takes back what was issued to people who acted by a delegation.
 pub async fn revoke_of_delegation(tx: &mut Tx<'_>, id: DelegationId, now: Moment) -> Result<u64, StoreError> {
     let sql = "UPDATE grants SET revoked_at = $2 WHERE delegation_id = $1 AND revoked_at IS NULL";

@@ -39,6 +39,7 @@ pub mod routing;
 pub mod saml_keys;
 pub mod sessions;
 pub mod sign_outs;
+pub mod signed_in;
 pub mod signing_keys;
 pub mod standing;
 

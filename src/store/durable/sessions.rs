@@ -7,6 +7,7 @@ use super::{json, parsed, to_json, used};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::foundation::secret::Digest;
+use crate::model::browser::Browser;
 use crate::model::session::{Acr, Assurance, Session, UpstreamSession};
 
 pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
@@ -37,11 +38,12 @@ pub async fn by_id(
     db.one(sql, params![project, id]).await?.as_ref().map(|row| session(row, 0)).transpose()
 }
 
-pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError> {
+/// `browser`: in which, if it says so.
+pub async fn insert(tx: &mut Tx<'_>, session: &Session, browser: Option<Browser>) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr,
-                               created_at, expires_at, provider_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                               created_at, expires_at, seen_at, browser, provider_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $11,
                  (SELECT o.epoch FROM connections c JOIN organizations o ON o.id = c.organization_id WHERE c.id = $5))",
         params![
             session.id,
@@ -53,17 +55,34 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StoreError
             to_json(&session.assurance.amr),
             session.assurance.acr.word(),
             session.created_at,
-            session.expires_at
+            session.expires_at,
+            browser.map(|browser| browser.to_string())
         ],
     )
     .await?;
     Ok(())
 }
 
-/// The same person has proved again who they are. False: the session has ended.
-pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreError> {
+/// How exactly it is known when a browser was last here: what is written more often than that is written in vain.
+const SEEN_EVERY: Duration = Duration::from_secs(300);
+
+/// The browser of this session is here.
+pub async fn seen(tx: &mut Tx<'_>, id: SessionId, now: Moment) -> Result<(), StoreError> {
+    let sql = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at <= $3";
+    tx.execute(sql, params![id, now, now.minus(SEEN_EVERY)]).await?;
+    Ok(())
+}
+
+/// The same person has proved again who they are, in the same browser. False: the session has ended.
+pub async fn renew(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    browser: Option<Browser>,
+    now: Moment,
+) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6,
+                seen_at = $7, browser = COALESCE($8, browser),
                 provider_epoch = (SELECT o.epoch FROM connections c
                                   JOIN organizations o ON o.id = c.organization_id WHERE c.id = $2)
          WHERE id = $1 AND ended_at IS NULL",
@@ -73,7 +92,9 @@ pub async fn renew(tx: &mut Tx<'_>, session: &Session) -> Result<bool, StoreErro
             session.authenticated_at,
             to_json(&session.assurance.amr),
             session.assurance.acr.word(),
-            session.expires_at
+            session.expires_at,
+            now,
+            browser.map(|browser| browser.to_string())
         ],
     )
     .await?;

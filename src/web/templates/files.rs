@@ -19,6 +19,12 @@ macro_rules! embedded {
 }
 
 embedded![
+    "account/applications.html",
+    "account/frame.html",
+    "account/leave.html",
+    "account/more.html",
+    "account/organizations.html",
+    "account/sessions.html",
     "assets/mark.svg",
     "assets/onward.js",
     "assets/style.css",

@@ -161,6 +161,7 @@ impl Messages {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::browser::{Family, System};
     use std::collections::BTreeMap;
 
     const ENGLISH: &str = include_str!("../../../templates/messages/en.ftl");
@@ -209,19 +210,26 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_exists() {
         let (whole, begun) = used();
-        assert!(begun.iter().all(|key| key == "error-" || key == "mail-"), "{begun:?}");
+        let known = ["error-", "mail-", "account-done-", "account-kind-", "browser-", "system-"];
+        assert!(begun.iter().all(|key| known.contains(&key.as_str())), "{begun:?}");
         let of_problems = super::super::page::Problem::ALL
             .iter()
             .flat_map(|p| ["title", "text", "next"].map(|part| format!("error-{}-{part}", p.name())));
         let of_letters = crate::model::mail::Kind::ALL.iter().flat_map(|kind| {
             ["subject", "title", "text", "next"].map(|part| format!("mail-{}-{part}", kind.word()))
         });
+        let done = ["switched", "left", "session", "application"].map(|word| format!("account-done-{word}"));
+        let kinds = ["home", "member", "guest", "delegate"].map(|word| format!("account-kind-{word}"));
+        let browsers = Family::ALL.iter().map(|one| format!("browser-{one}"));
+        let systems = System::ALL.iter().map(|one| format!("system-{one}"));
+        let of_account = done.into_iter().chain(kinds).chain(browsers).chain(systems);
         let assets = ["mark.svg", "onward.js", "style.css"];
         let mut expected: Vec<String> = whole
             .into_iter()
             .filter(|k| !assets.contains(&k.as_str()))
             .chain(of_problems)
             .chain(of_letters)
+            .chain(of_account)
             .collect();
         expected.sort();
         expected.dedup();

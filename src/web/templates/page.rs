@@ -4,6 +4,8 @@
 use serde::Serialize;
 use url::{Host, Url};
 
+use super::account::{AccountPage, ApplicationsPage, LeavePage, SessionsPage};
+
 /// A page that a person can see during sign-in.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
@@ -20,6 +22,10 @@ pub enum Page {
     SignedOut(SignedOutPage),
     Trial(TrialPage),
     Tried(TriedPage),
+    Account(AccountPage),
+    Sessions(SessionsPage),
+    Applications(ApplicationsPage),
+    Leave(LeavePage),
     Reference(ReferencePage),
     Problems(ProblemsPage),
 }
@@ -39,6 +45,10 @@ impl Page {
             Self::SignedOut(_) => "login/signed_out.html",
             Self::Trial(_) => "login/trial.html",
             Self::Tried(_) => "login/tried.html",
+            Self::Account(_) => "account/organizations.html",
+            Self::Sessions(_) => "account/sessions.html",
+            Self::Applications(_) => "account/applications.html",
+            Self::Leave(_) => "account/leave.html",
             Self::Reference(_) => "manage/reference.html",
             Self::Problems(_) => "manage/problems.html",
         }
@@ -176,6 +186,8 @@ impl ErrorPage {
 pub struct WelcomePage {
     /// The path of the issuer's discovery document.
     pub discovery: String,
+    /// That of one's own account.
+    pub account: String,
 }
 
 /// Somebody is invited. Posts nothing: what counts is in the address.
@@ -393,6 +405,11 @@ problems! {
     SignOutUnconfirmed = "sign_out_unconfirmed",
     /// An application asked for it in a way that nobody can believe.
     SignOutRefused = "sign_out_refused",
+    // At one's own account.
+    LastOwner = "last_owner",
+    ManagedByDirectory = "managed_by_directory",
+    /// What they want needs a newer proof of who they are.
+    SignInAgain = "sign_in_again",
 }
 
 /// A link that a browser may follow: a path of ours, an `https` URL, or `http` to this machine.

@@ -1,7 +1,9 @@
 //! One of each page, to try a template on before people see it.
 
+use super::account::*;
 use super::page::*;
 use super::{Brand, Colour};
+use crate::model::browser::{Family, System};
 
 /// A brand that has everything a brand can have.
 pub(super) fn brand() -> Brand {
@@ -28,6 +30,10 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::SignedOut(SignedOutPage::default()),
         Page::Trial(TrialPage::default()),
         Page::Tried(TriedPage::default()),
+        Page::Account(AccountPage::default()),
+        Page::Sessions(SessionsPage::default()),
+        Page::Applications(ApplicationsPage::default()),
+        Page::Leave(LeavePage::default()),
         Page::Reference(ReferencePage::default()),
         Page::Problems(ProblemsPage::default()),
     ];
@@ -36,7 +42,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 16] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 20] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -55,7 +61,10 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 16] {
             organization: Some(at(text)),
             fields: vec![Field { name: "state", value: at(text) }],
         }),
-        Page::Welcome(WelcomePage { discovery: at("/.well-known/openid-configuration") }),
+        Page::Welcome(WelcomePage {
+            discovery: at("/.well-known/openid-configuration"),
+            account: at("/account"),
+        }),
         Page::Invitation(InvitationPage {
             organization: at(text),
             logo: ImagePath::parse("/logos/org_1.png"),
@@ -79,12 +88,92 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 16] {
         Page::Tried(tried(text, email, true, "verified")),
         Page::Tried(tried(text, email, false, "not_verified")),
         Page::Tried(tried(text, email, false, "no_address")),
+        Page::Account(account(text, email)),
+        Page::Sessions(sessions(text, email)),
+        Page::Applications(applications(text, email)),
+        Page::Leave(LeavePage {
+            frame: frame(email, Some("session")),
+            organization: at(text),
+            action: at("/account/organizations/org_1/leave"),
+        }),
         Page::Reference(reference(text)),
         Page::Problems(ProblemsPage {
             reference: at("/docs"),
             problems: vec![ProblemRow { code: at(text), status: 404, title: at(text) }],
         }),
     ]
+}
+
+fn frame(email: &str, done: Option<&'static str>) -> AccountFrame {
+    AccountFrame {
+        email: at(email),
+        csrf: at("c"),
+        organizations: at("/account"),
+        sessions: at("/account/sessions"),
+        applications: at("/account/applications"),
+        sign_out: at("/logout"),
+        done,
+        first: Href::parse("/account"),
+        next: Href::parse("/account?after=x"),
+    }
+}
+
+fn account(text: &str, email: &str) -> AccountPage {
+    let home = OwnOrganization {
+        name: at(text),
+        logo: ImagePath::parse("/logos/org_1.png"),
+        kind: "home",
+        delegated_by: None,
+        current: true,
+        switch: None,
+        leave: Href::parse("/account/organizations/org_1/leave"),
+    };
+    let other = |kind| OwnOrganization {
+        kind,
+        logo: None,
+        current: false,
+        switch: Some(at("/account/organizations/org_2/switch")),
+        ..home.clone()
+    };
+    let delegated = OwnOrganization { delegated_by: Some(at(text)), leave: None, ..other("delegate") };
+    let organizations = vec![home.clone(), other("member"), other("guest"), delegated];
+    AccountPage { frame: frame(email, Some("switched")), organizations }
+}
+
+fn sessions(text: &str, email: &str) -> SessionsPage {
+    let here = OwnSession {
+        here: true,
+        through: at(text),
+        browser: Some("firefox"),
+        system: Some("linux"),
+        since: at(text),
+        seen: at(text),
+        end: at("/account/sessions/sess_1/end"),
+    };
+    let words = Family::ALL.iter().zip(System::ALL.iter().cycle());
+    let others = words.map(|(family, system)| OwnSession {
+        here: false,
+        browser: Some(family.word()),
+        system: Some(system.word()),
+        ..here.clone()
+    });
+    let unknown = OwnSession { here: false, browser: None, system: None, ..here.clone() };
+    let sessions = std::iter::once(here.clone()).chain(others).chain([unknown]).collect();
+    SessionsPage { frame: frame(email, Some("session")), sessions }
+}
+
+fn applications(text: &str, email: &str) -> ApplicationsPage {
+    let named = OwnApplication {
+        name: at(text),
+        value: at("org_1"),
+        organization: Some(at(text)),
+        since: at(text),
+        offline: true,
+        end: at("/account/applications/app_1/end"),
+    };
+    let hidden = OwnApplication { organization: None, offline: false, ..named.clone() };
+    let personal = OwnApplication { value: String::new(), ..hidden.clone() };
+    ApplicationsPage { frame: frame(email, Some("application")), applications: vec![named, hidden, personal] }
 }
 
 fn reference(text: &str) -> ReferencePage {

@@ -55,6 +55,9 @@ impl Ids {
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;
         let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
         let made = key.post("/organizations/org-a/invitations", body).await.json();
+        let session =
+            one("SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'con@a.test'")
+                .await;
         let test = "test_00000000000000000000000009";
         house
             .execute(&format!(
@@ -88,6 +91,7 @@ impl Ids {
             ("invitation_id", text(&made["invitation"]["id"])),
             ("test_id", test.to_owned()),
             ("registration_token_id", registration_token.to_owned()),
+            ("session_id", session),
             ("token", text(&made["token"])),
         ];
         Self(all.into())
@@ -110,6 +114,7 @@ impl Ids {
             ("invitation_id", format!("inv_{none}")),
             ("test_id", format!("test_{none}")),
             ("registration_token_id", format!("rgt_{none}")),
+            ("session_id", format!("sess_{none}")),
             ("token", none.to_owned()),
         ];
         Self(all.into())

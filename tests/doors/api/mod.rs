@@ -1,5 +1,6 @@
 //! The administration API.
 
+mod account;
 mod applications;
 mod audit;
 mod built_in;

@@ -370,7 +370,7 @@ impl SignOut {
         let LogoutRequest { id, issued, name_id, session_indexes, .. } = &self.request;
         // Whoever signs in by this connection at this moment is either seen here, or sees what is written here.
         tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
-        let until = self.ending.now.plus(message::MAX_AGE + message::MAX_SKEW);
+        let until = self.ending.keep.now.plus(message::MAX_AGE + message::MAX_SKEW);
         if !used::first(tx, "saml_logout_request", &self.connection.to_string(), id, until).await? {
             return Ok(false);
         }

@@ -551,7 +551,10 @@ CREATE TABLE sessions (
     provider_epoch  BIGINT,
     -- What the person has switched to, in which epoch: by now they may have left it.
     current_organization_id TEXT REFERENCES organizations (id),
-    current_epoch   BIGINT
+    current_epoch   BIGINT,
+    -- When the browser was here, and roughly which it is: by two words, never as it names itself.
+    seen_at         BIGINT NOT NULL,
+    browser         TEXT
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);

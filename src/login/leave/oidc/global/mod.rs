@@ -87,19 +87,19 @@ impl Revocation {
 
     /// Every session that came by this connection, and what outlives sessions.
     async fn revoke(&self, tx: &mut Tx<'_>, subject: &str) -> Result<(), StoreError> {
-        let now = self.ending.now;
+        let now = self.ending.keep.now;
         let living = sessions::of_subject(tx, self.connection, &self.issuer, subject).await?;
         for session in &living {
             self.ending.end(tx, *session).await?;
         }
         grants::revoke_of_subject(tx, self.connection, &self.issuer, subject, now).await?;
         sessions::upstream_over(tx, self.connection, subject, &[], self.issued).await?;
-        let event = AuditEvent::new(self.ending.project, "logout.tokens_revoked", Outcome::Changed)
+        let event = AuditEvent::new(self.ending.keep.project.id, "logout.tokens_revoked", Outcome::Changed)
             .organization(self.organization)
-            .request(Some(self.ending.request))
+            .request(self.ending.keep.request)
             .with("connection", self.connection.to_string())
             .with("sessions", living.len());
-        audit::record(tx, &self.ending.random, now, &event).await
+        audit::record(tx, &self.ending.keep.random, now, &event).await
     }
 }
 

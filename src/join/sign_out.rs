@@ -1,0 +1,144 @@
+//! How what people are signed in to ends, whoever ends it: one transaction ends it with the token families that hang on it,
+//! tells of it, and queues what applications are told afterwards.
+
+use crate::audit::Keep;
+use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::sign_out::Ended;
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{grants, sessions, sign_outs};
+
+/// By whose wish something ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The person's own.
+    Person,
+    /// An application's that proved whose session it is.
+    Application,
+    /// Their identity provider's.
+    Provider,
+    /// That of whoever looks after the members of an organization.
+    Organization,
+}
+
+impl Cause {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Application => "application",
+            Self::Provider => "provider",
+            Self::Organization => "organization",
+        }
+    }
+}
+
+/// Ends a session and the token families that hang on it: all but those for offline access. True: it was alive until now.
+pub async fn end(tx: &mut Tx<'_>, keep: &Keep, session: SessionId, cause: Cause) -> Result<bool, StoreError> {
+    if !sessions::end(tx, session, keep.now).await? {
+        return Ok(false);
+    }
+    grants::end_of_session(tx, session, keep.now).await?;
+    sign_outs::queue(tx, keep.project.id, Ended::Session(session), keep.now).await?;
+    told(tx, keep, session, cause, false).await?;
+    Ok(true)
+}
+
+/// Ends what a session has for one organization: it goes on, and so does what it has for others. Tells how many families
+/// that was.
+pub async fn end_within(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    session: SessionId,
+    organization: OrganizationId,
+    cause: Cause,
+) -> Result<u64, StoreError> {
+    let families = grants::revoke_within(tx, session, organization, keep.now).await?;
+    sessions::leave(tx, session, organization).await?;
+    sign_outs::queue(tx, keep.project.id, Ended::Within(session, organization), keep.now).await?;
+    let event = keep
+        .event("session.organization_left", organization)
+        .subject(session)
+        .with("cause", cause.word())
+        .with("families", families);
+    keep.record(tx, &event).await?;
+    Ok(families)
+}
+
+/// Ends every session of somebody, and all that was issued to them. Tells how many were alive.
+pub async fn end_everywhere(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    user: UserId,
+    cause: Cause,
+) -> Result<usize, StoreError> {
+    let ended = sessions::end_of_user(tx, user, keep.now).await?;
+    grants::revoke_of_user(tx, user, keep.now).await?;
+    sign_outs::queue_sessions_of(tx, user, keep.now).await?;
+    for session in &ended {
+        told(tx, keep, *session, cause, true).await?;
+    }
+    Ok(ended.len())
+}
+
+async fn told(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    session: SessionId,
+    cause: Cause,
+    everywhere: bool,
+) -> Result<(), StoreError> {
+    let event = AuditEvent::new(keep.project.id, "session.ended", Outcome::Changed)
+        .actor(keep.actor)
+        .subject(session)
+        .request(keep.request)
+        .with("cause", cause.word())
+        .with("everywhere", everywhere);
+    keep.record(tx, &event).await
+}
+
+/// What an application holds of somebody: all of it, or what is for one organization, or for none.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    pub user: UserId,
+    pub application: ApplicationId,
+    pub within: Within,
+}
+
+/// For whom it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    Everything,
+    Personal,
+    Organization(OrganizationId),
+}
+
+/// Takes back what an application holds of somebody, for offline access or not, and codes that it has still to redeem.
+/// Their sessions go on. Tells how many families that was; none: there is nothing to tell of either.
+pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usize, StoreError> {
+    let gone = grants::take_back(tx, held.user, held.application, held.within.filter(), keep.now).await?;
+    // In the trail of each organization that it concerns, and in nobody else's.
+    let mut places: Vec<_> = gone.clone();
+    places.sort_unstable();
+    places.dedup();
+    for place in places {
+        let event = AuditEvent::new(keep.project.id, "grant.taken_back", Outcome::Changed)
+            .organization(place)
+            .actor(keep.actor)
+            .subject(held.application)
+            .request(keep.request)
+            .with("families", gone.iter().filter(|one| **one == place).count());
+        keep.record(tx, &event).await?;
+    }
+    Ok(gone.len())
+}
+
+impl Within {
+    /// As a query has it: nothing for all of it, an empty text for what is for no organization.
+    fn filter(self) -> Option<String> {
+        match self {
+            Self::Everything => None,
+            Self::Personal => Some(String::new()),
+            Self::Organization(id) => Some(id.to_string()),
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! What is somebody's own, as pages: plain forms, and no script. Whoever is not signed in is led to do that first, by
+//! whatever way of signing in there is.
+
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use axum::response::Response;
+use tower_sessions::Session as Browser;
+
+use super::here::{self, Here, csrf};
+use super::{end_session, leave, switch, take_back};
+use crate::foundation::id::{ApplicationId, OrganizationId, SessionId};
+use crate::join::sign_out::Within;
+use crate::manage::api::page;
+use crate::manage::refused::{Code, Refused};
+use crate::manage::session::mine;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::protocol::oauth::params::{Params, append};
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::signed_in::{self, Holds, Place, SignedIn};
+use crate::web::form::Form;
+use crate::web::reply::{self, Fault};
+use crate::web::templates::{
+    AccountFrame, AccountPage, ApplicationsPage, ErrorPage, Href, ImagePath, LeavePage, OwnApplication,
+    OwnOrganization, OwnSession, Page, Problem, SessionsPage, minute,
+};
+use crate::web::visitor::Visitor;
+
+/// Where the three pages are.
+const ORGANIZATIONS: &str = "/account";
+const SESSIONS: &str = "/account/sessions";
+const APPLICATIONS: &str = "/account/applications";
+const SIGN_IN: &str = "/account/sign-in";
+
+/// Rows of one page.
+const ROWS: u32 = 8;
+
+/// What may have been done just before a page is looked at.
+const DONE: [&str; 4] = ["switched", "left", "session", "application"];
+
+/// `GET /account?after=&done=`
+pub async fn organizations(visitor: Visitor, browser: Browser, RawQuery(query): RawQuery) -> Response {
+    shown(&visitor, &browser, What::Organizations(Look::of(query.as_deref()))).await
+}
+
+/// `GET /account/sessions?after=&done=`
+pub async fn sessions(visitor: Visitor, browser: Browser, RawQuery(query): RawQuery) -> Response {
+    shown(&visitor, &browser, What::Sessions(Look::of(query.as_deref()))).await
+}
+
+/// `GET /account/applications?after=&done=`
+pub async fn applications(visitor: Visitor, browser: Browser, RawQuery(query): RawQuery) -> Response {
+    shown(&visitor, &browser, What::Applications(Look::of(query.as_deref()))).await
+}
+
+/// `GET /account/organizations/{organization_id}/leave`: asks first.
+pub async fn ask_to_leave(visitor: Visitor, browser: Browser, Path(id): Path<String>) -> Response {
+    shown(&visitor, &browser, What::Leaving(id)).await
+}
+
+/// `POST /account/organizations/{organization_id}/leave`
+pub async fn leave_it(
+    visitor: Visitor,
+    browser: Browser,
+    Path(id): Path<String>,
+    Form(params): Form,
+) -> Response {
+    done(&visitor, &browser, &params, read(&id).map(Wish::Leave)).await
+}
+
+/// `POST /account/organizations/{organization_id}/switch`
+pub async fn switch_to(
+    visitor: Visitor,
+    browser: Browser,
+    Path(id): Path<String>,
+    Form(params): Form,
+) -> Response {
+    done(&visitor, &browser, &params, read(&id).map(Wish::Switch)).await
+}
+
+/// `POST /account/sessions/{session_id}/end`
+pub async fn end_one(
+    visitor: Visitor,
+    browser: Browser,
+    Path(id): Path<String>,
+    Form(params): Form,
+) -> Response {
+    done(&visitor, &browser, &params, read(&id).map(Wish::EndSession)).await
+}
+
+/// `POST /account/applications/{application_id}/end`, with the `organization` that it is for: an empty text for none.
+pub async fn end_application(
+    visitor: Visitor,
+    browser: Browser,
+    Path(id): Path<String>,
+    Form(params): Form,
+) -> Response {
+    let within = match params.get("organization").ok().flatten() {
+        Some("") => Ok(Within::Personal),
+        Some(text) => read(text).map(Within::Organization),
+        None => Err(Refused::hidden()),
+    };
+    let wish = within.and_then(|within| Ok(Wish::TakeBack(read(&id)?, within)));
+    done(&visitor, &browser, &params, wish).await
+}
+
+/// What a form of ours asks for.
+#[derive(Clone, Copy)]
+enum Wish {
+    Leave(OrganizationId),
+    Switch(OrganizationId),
+    EndSession(SessionId),
+    TakeBack(ApplicationId, Within),
+}
+
+impl Wish {
+    /// The page on which its form stands, and what that says afterwards.
+    const fn back(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Leave(_) => (ORGANIZATIONS, "left"),
+            Self::Switch(_) => (ORGANIZATIONS, "switched"),
+            Self::EndSession(_) => (SESSIONS, "session"),
+            Self::TakeBack(..) => (APPLICATIONS, "application"),
+        }
+    }
+
+    async fn fulfil(self, visitor: &Visitor, here: &Here) -> Result<(), Refused> {
+        let (session, user, stand_for) = (here.session.id, here.user.id, visitor.front.stand_for);
+        here::change(visitor, here, async move |change| match self {
+            Self::Leave(organization) => leave(change, (session, user), organization, stand_for).await,
+            Self::Switch(organization) => switch(change, session, organization, stand_for).await,
+            Self::EndSession(id) => end_session(change, user, id).await,
+            Self::TakeBack(application, within) => take_back(change, user, application, within).await,
+        })
+        .await
+    }
+}
+
+/// What is no id names nothing that there is.
+fn read<I: std::str::FromStr>(text: &str) -> Result<I, Refused> {
+    text.parse().map_err(|_| Refused::hidden())
+}
+
+/// How a page is looked at.
+#[derive(Default)]
+struct Look {
+    after: Option<String>,
+    done: Option<&'static str>,
+}
+
+impl Look {
+    /// What cannot be read is not there: the page begins at its beginning.
+    fn of(query: Option<&str>) -> Self {
+        let Ok(params) = Params::parse(query.unwrap_or_default().as_bytes()) else { return Self::default() };
+        let get = |name| params.get(name).ok().flatten();
+        let done = DONE.into_iter().find(|done| get("done") == Some(done));
+        Self { after: get("after").map(str::to_owned), done }
+    }
+
+    /// The keys of the last row of the page before, if this is a cursor of the list.
+    fn keys<const N: usize>(&self, list: &str) -> Option<[String; N]> {
+        page::after(list, self.after.as_deref()).ok().flatten()
+    }
+}
+
+/// What somebody looks at.
+enum What {
+    Organizations(Look),
+    Sessions(Look),
+    Applications(Look),
+    /// The page that asks whether to leave this one.
+    Leaving(String),
+}
+
+/// A page for whoever is here; everybody else signs in first.
+async fn shown(visitor: &Visitor, browser: &Browser, what: What) -> Response {
+    let here = match Here::of(visitor, browser).await {
+        Ok(Some(here)) => here,
+        Ok(None) => return reply::see_other(&visitor.path(SIGN_IN)),
+        Err(fault) => return told(visitor, fault.into()).await,
+    };
+    let outcome = match what {
+        What::Organizations(look) => their_organizations(visitor, browser, &here, &look).await,
+        What::Sessions(look) => their_sessions(visitor, browser, &here, &look).await,
+        What::Applications(look) => their_applications(visitor, browser, &here, &look).await,
+        What::Leaving(id) => asked_to_leave(visitor, browser, &here, &id).await,
+    };
+    match outcome {
+        Ok(response) => response,
+        Err(refused) => told(visitor, refused).await,
+    }
+}
+
+/// Does what a form of ours asks for, and leads back to the page that it stood on.
+async fn done(
+    visitor: &Visitor,
+    browser: &Browser,
+    params: &Params,
+    wish: Result<Wish, Refused>,
+) -> Response {
+    let here = match Here::of(visitor, browser).await {
+        Ok(Some(here)) => here,
+        Ok(None) => return reply::see_other(&visitor.path(SIGN_IN)),
+        Err(fault) => return told(visitor, fault.into()).await,
+    };
+    if !is_ours(visitor, browser, params) {
+        return match noted(visitor, &here, "foreign_form").await {
+            Ok(()) => error_page(visitor, StatusCode::FORBIDDEN, Problem::FlowExpired, ORGANIZATIONS),
+            Err(fault) => told(visitor, fault.into()).await,
+        };
+    }
+    let outcome = match wish {
+        Ok(wish) => wish.fulfil(visitor, &here).await.map(|()| wish.back()),
+        Err(refused) => Err(refused),
+    };
+    let refused = match outcome {
+        Ok((page, word)) => return reply::see_other(&append(&visitor.path(page), [("done", word)])),
+        Err(refused) => refused,
+    };
+    let noted = match &refused {
+        Refused::Told(why) => noted(visitor, &here, why.code.word()).await,
+        Refused::Conflict | Refused::Failed(_) => Ok(()),
+    };
+    match noted {
+        Ok(()) => told(visitor, refused).await,
+        Err(fault) => told(visitor, fault.into()).await,
+    }
+}
+
+/// Whether a form was posted from our page, which this browser was shown since it signed in (threats H24).
+fn is_ours(visitor: &Visitor, browser: &Browser, params: &Params) -> bool {
+    let token = params.get("csrf").ok().flatten().unwrap_or_default();
+    !visitor.is_cross_site() && !token.is_empty() && token == csrf(browser)
+}
+
+/// Writes a refusal down, as far as one network may cause that.
+async fn noted(visitor: &Visitor, here: &Here, reason: &'static str) -> Result<(), Fault> {
+    if !visitor.may_be_noted().await? {
+        return Ok(());
+    }
+    let event = AuditEvent::new(visitor.project.id, "account.refused", Outcome::Refused)
+        .actor(here.user.id)
+        .subject(here.session.id)
+        .reason(reason)
+        .request(Some(visitor.request));
+    Ok(visitor.broker().record(event).await?)
+}
+
+/// Why it is not done, and the way on.
+async fn told(visitor: &Visitor, refused: Refused) -> Response {
+    let code = match refused {
+        Refused::Failed(fault) => return visitor.fault(&fault, None).await,
+        Refused::Conflict => Code::Busy,
+        Refused::Told(told) => told.code,
+    };
+    let (problem, way) = match code {
+        Code::LastOwner => (Problem::LastOwner, ORGANIZATIONS),
+        Code::ManagedByDirectory => (Problem::ManagedByDirectory, ORGANIZATIONS),
+        Code::SsoRequired => (Problem::SsoRequired, ORGANIZATIONS),
+        Code::MfaRequired => (Problem::MfaRequired, ORGANIZATIONS),
+        Code::ReauthenticationRequired => (Problem::SignInAgain, "/account/sign-in?again=yes"),
+        Code::Unauthenticated => return reply::see_other(&visitor.path(SIGN_IN)),
+        Code::Busy => (Problem::TooManyRequests, ORGANIZATIONS),
+        Code::AuditUnavailable => (Problem::Fault, ORGANIZATIONS),
+        _ => (Problem::NotFound, ORGANIZATIONS),
+    };
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    error_page(visitor, status, problem, way)
+}
+
+fn error_page(visitor: &Visitor, status: StatusCode, problem: Problem, way: &str) -> Response {
+    let again = Href::parse(&visitor.path(way));
+    let page = ErrorPage { id: Some(visitor.request.to_string()), again, ..ErrorPage::new(problem) };
+    visitor.page(status, &Page::Error(page), None, &[])
+}
+
+/// What all of them have, with where the list goes on.
+fn frame(
+    visitor: &Visitor,
+    browser: &Browser,
+    here: &Here,
+    look: &Look,
+    (own, next): (&str, Option<String>),
+) -> AccountFrame {
+    let name = here.user.profile.name.clone();
+    let own = visitor.path(own);
+    AccountFrame {
+        email: here.user.email.as_ref().map(ToString::to_string).or(name).unwrap_or_default(),
+        csrf: csrf(browser),
+        organizations: visitor.path(ORGANIZATIONS),
+        sessions: visitor.path(SESSIONS),
+        applications: visitor.path(APPLICATIONS),
+        sign_out: visitor.path("/logout"),
+        done: look.done,
+        first: look.after.as_ref().and_then(|_| Href::parse(&own)),
+        next: next.and_then(|next| Href::parse(&append(&own, [("after", next.as_str())]))),
+    }
+}
+
+fn page_of(visitor: &Visitor, page: &Page) -> Response {
+    visitor.page(StatusCode::OK, page, None, &[])
+}
+
+async fn their_organizations(
+    visitor: &Visitor,
+    browser: &Browser,
+    here: &Here,
+    look: &Look,
+) -> Result<Response, Refused> {
+    let list = format!("account organizations {}", here.user.id);
+    let (broker, after) = (visitor.broker(), look.keys(&list));
+    let (found, next) = mine(&broker.db, (&here.user, broker.now()), "", after, (ROWS, &list)).await?;
+    let organizations = found.iter().map(|choice| own_organization(visitor, here, choice)).collect();
+    let frame = frame(visitor, browser, here, look, (ORGANIZATIONS, next));
+    Ok(page_of(visitor, &Page::Account(AccountPage { frame, organizations })))
+}
+
+fn own_organization(visitor: &Visitor, here: &Here, choice: &Choice) -> OwnOrganization {
+    let id = choice.organization;
+    let current = here.current == Some((id, choice.epoch));
+    let path = |what: &str| visitor.path(&format!("/account/organizations/{id}/{what}"));
+    let logo = choice.has_logo.then(|| format!("/assets/logo/{id}"));
+    OwnOrganization {
+        name: choice.display_name.clone(),
+        logo: logo.and_then(|path| ImagePath::parse(&path)),
+        kind: choice.kind.map_or("delegate", |kind| kind.word()),
+        delegated_by: choice.delegation.as_ref().map(|delegated| delegated.home_name.clone()),
+        current,
+        switch: (!current).then(|| path("switch")),
+        leave: choice.delegation.is_none().then(|| Href::parse(&path("leave"))).flatten(),
+    }
+}
+
+async fn their_sessions(
+    visitor: &Visitor,
+    browser: &Browser,
+    here: &Here,
+    look: &Look,
+) -> Result<Response, Refused> {
+    let (broker, list) = (visitor.broker(), format!("account sessions {}", here.user.id));
+    let [before] = look.keys::<1>(&list).unwrap_or_default();
+    let db = &mut &broker.db;
+    let found = signed_in::sessions_of(db, here.user.id, broker.now(), &before, ROWS + 1).await?;
+    let (found, next) = page::of(found, ROWS, &list, |last: &SignedIn| vec![last.session.to_string()]);
+    let sessions = found.iter().map(|one| own_session(visitor, here, one)).collect();
+    let frame = frame(visitor, browser, here, look, (SESSIONS, next));
+    Ok(page_of(visitor, &Page::Sessions(SessionsPage { frame, sessions })))
+}
+
+fn own_session(visitor: &Visitor, here: &Here, one: &SignedIn) -> OwnSession {
+    OwnSession {
+        here: one.session == here.session.id,
+        through: one.through.clone(),
+        browser: one.browser.map(|browser| browser.family.word()),
+        system: one.browser.map(|browser| browser.system.word()),
+        since: minute(one.created_at),
+        seen: minute(one.seen_at),
+        end: visitor.path(&format!("/account/sessions/{}/end", one.session)),
+    }
+}
+
+async fn their_applications(
+    visitor: &Visitor,
+    browser: &Browser,
+    here: &Here,
+    look: &Look,
+) -> Result<Response, Refused> {
+    let (broker, list) = (visitor.broker(), format!("account applications {}", here.user.id));
+    let after: Place = look.keys::<3>(&list).unwrap_or_default();
+    let db = &mut &broker.db;
+    let found = signed_in::held_of(db, here.user.id, broker.now(), &after, ROWS + 1).await?;
+    let (found, next) = page::of(found, ROWS, &list, |last: &Holds| last.place().into());
+    let applications = found.iter().map(|one| own_application(visitor, one)).collect();
+    let frame = frame(visitor, browser, here, look, (APPLICATIONS, next));
+    Ok(page_of(visitor, &Page::Applications(ApplicationsPage { frame, applications })))
+}
+
+fn own_application(visitor: &Visitor, one: &Holds) -> OwnApplication {
+    OwnApplication {
+        name: one.name.clone(),
+        value: one.organization.map(|id| id.to_string()).unwrap_or_default(),
+        organization: one.organization_name.clone(),
+        since: minute(one.since),
+        offline: one.offline,
+        end: visitor.path(&format!("/account/applications/{}/end", one.application)),
+    }
+}
+
+async fn asked_to_leave(
+    visitor: &Visitor,
+    browser: &Browser,
+    here: &Here,
+    id: &str,
+) -> Result<Response, Refused> {
+    let organization: OrganizationId = read(id)?;
+    let (broker, db) = (visitor.broker(), &mut &visitor.broker().db);
+    let found = choices::to(db, &here.user, organization, broker.now()).await?;
+    let found = found.filter(|choice| choice.delegation.is_none()).ok_or_else(Refused::hidden)?;
+    let page = LeavePage {
+        frame: frame(visitor, browser, here, &Look::default(), (ORGANIZATIONS, None)),
+        organization: found.display_name,
+        action: visitor.path(&format!("/account/organizations/{organization}/leave")),
+    };
+    Ok(page_of(visitor, &Page::Leave(page)))
+}

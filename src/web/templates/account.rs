@@ -1,0 +1,95 @@
+//! What the pages of somebody's own account need to know.
+
+use serde::Serialize;
+
+use super::page::{Href, ImagePath};
+
+/// What each of them has.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AccountFrame {
+    pub email: String,
+    pub csrf: String,
+    /// Where the three pages are, and where one signs out.
+    pub organizations: String,
+    pub sessions: String,
+    pub applications: String,
+    pub sign_out: String,
+    /// What has just been done: `switched`, `left`, `session` or `application`.
+    pub done: Option<&'static str>,
+    /// The first part of a list, for who is further on, and the next one.
+    pub first: Option<Href>,
+    pub next: Option<Href>,
+}
+
+/// The organizations that the person belongs to or may act for. Each posts `csrf`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AccountPage {
+    pub frame: AccountFrame,
+    pub organizations: Vec<OwnOrganization>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnOrganization {
+    pub name: String,
+    pub logo: Option<ImagePath>,
+    /// `home`, `member`, `guest` or `delegate`.
+    pub kind: &'static str,
+    /// For a delegation, the name of the home organization that sends the person.
+    pub delegated_by: Option<String>,
+    /// Whether it is what they have switched to.
+    pub current: bool,
+    /// Where "Act for it" posts; none for the current one.
+    pub switch: Option<String>,
+    /// The page that asks whether to leave it; none for what they do not belong to.
+    pub leave: Option<Href>,
+}
+
+/// The browsers in which the person is signed in. Each posts `csrf`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SessionsPage {
+    pub frame: AccountFrame,
+    pub sessions: Vec<OwnSession>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnSession {
+    /// Whether it is the one in which the page is looked at.
+    pub here: bool,
+    pub through: String,
+    /// The words of a browser and of a system, if they are known.
+    pub browser: Option<&'static str>,
+    pub system: Option<&'static str>,
+    /// `2026-06-08 09:00 UTC`
+    pub since: String,
+    pub seen: String,
+    /// Where "End" posts.
+    pub end: String,
+}
+
+/// The applications that hold something of the person. Each posts `csrf` and `organization`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ApplicationsPage {
+    pub frame: AccountFrame,
+    pub applications: Vec<OwnApplication>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnApplication {
+    pub name: String,
+    /// What is posted as `organization`: its id, or an empty text where it is for none.
+    pub value: String,
+    /// Absent also where they may not act for it now.
+    pub organization: Option<String>,
+    /// `2026-06-08 09:00 UTC`
+    pub since: String,
+    pub offline: bool,
+    pub end: String,
+}
+
+/// Asks whether to leave an organization. Posts `csrf`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LeavePage {
+    pub frame: AccountFrame,
+    pub organization: String,
+    pub action: String,
+}
