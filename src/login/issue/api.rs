@@ -158,6 +158,9 @@ fn unauthorized(visitor: &Visitor, refusal: &Refusal) -> Response {
             (StatusCode::FORBIDDEN, error.clone())
         }
         Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
+        Refusal::LoginRequired => {
+            (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("an access token is missing"))
+        }
         _ => (StatusCode::UNAUTHORIZED, OAuthError::invalid_token("the token is not valid any more")),
     };
     let mut response = reply::oauth_error(status, &error);
