@@ -30,7 +30,7 @@ pub(super) fn every_setting() -> Config {
         max_body,
         max_connections,
     } = Server::default();
-    let ClientCertificates { header: _, format, proxies, at_handshake, authorities: _, public_url: _ } =
+    let ClientCertificates { header, format, proxies, at_handshake, authorities: _, public_url: _ } =
         ClientCertificates::default();
     let Database { url, connections, statement_timeout } = Database::default();
     let Keys { folder, signing_key_lifetime, publish_ahead, master_key } = Keys::default();
@@ -66,7 +66,7 @@ pub(super) fn every_setting() -> Config {
             max_connections,
         },
         client_certificates: ClientCertificates {
-            header: Some("Client-Cert".to_owned()),
+            header,
             format,
             proxies,
             at_handshake,

@@ -17,15 +17,11 @@ const MIB: u64 = 1024 * KIB;
 
 type Rule = fn(&Config) -> Option<(&'static str, Problem)>;
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 18] = [
     tls_certificate_needs_its_key,
     tls_key_needs_its_certificate,
     certificate_header_is_one,
-    certificate_header_needs_proxies,
-    certificate_proxies_need_a_header,
     certificates_at_the_handshake_need_tls,
-    certificate_authorities_need_certificates,
-    certificates_elsewhere_need_certificates,
     certificates_elsewhere_are_shown_to_an_origin,
     strangers_need_a_public_url,
     public_url_is_an_origin,
@@ -113,7 +109,7 @@ fn tls_key_needs_its_certificate(config: &Config) -> Option<(&'static str, Probl
 }
 
 fn certificate_header_is_one(config: &Config) -> Option<(&'static str, Problem)> {
-    let name = config.client_certificates.header.as_ref()?;
+    let name = &config.client_certificates.header;
     // What browsers, programs and proxies say for other reasons cannot tell of a certificate.
     let taken = ["authorization", "cookie", "dpop", "forwarded", "host", "origin", "x-forwarded-for"];
     let name = http::HeaderName::from_bytes(name.as_bytes()).ok();
@@ -121,36 +117,10 @@ fn certificate_header_is_one(config: &Config) -> Option<(&'static str, Problem)>
     (!is_one).then_some(("client_certificates.header", Problem::NotAHeader))
 }
 
-fn certificate_header_needs_proxies(config: &Config) -> Option<(&'static str, Problem)> {
-    let settings = &config.client_certificates;
-    let half = settings.header.is_some() && settings.proxies.is_empty();
-    half.then_some(("client_certificates.header", Problem::Half("client_certificates.proxies")))
-}
-
-fn certificate_proxies_need_a_header(config: &Config) -> Option<(&'static str, Problem)> {
-    let settings = &config.client_certificates;
-    let half = settings.header.is_none() && !settings.proxies.is_empty();
-    half.then_some(("client_certificates.proxies", Problem::Half("client_certificates.header")))
-}
-
 fn certificates_at_the_handshake_need_tls(config: &Config) -> Option<(&'static str, Problem)> {
     let half = config.client_certificates.at_handshake && config.server.tls_certificate.is_none();
     half.then_some(("client_certificates.at_handshake", Problem::Half("server.tls_certificate")))
 }
-
-fn certificate_authorities_need_certificates(config: &Config) -> Option<(&'static str, Problem)> {
-    let settings = &config.client_certificates;
-    let half = settings.authorities.is_some() && !settings.are_shown();
-    half.then_some(("client_certificates.authorities", Problem::Half(SHOWN)))
-}
-
-fn certificates_elsewhere_need_certificates(config: &Config) -> Option<(&'static str, Problem)> {
-    let settings = &config.client_certificates;
-    let half = settings.public_url.is_some() && !settings.are_shown();
-    half.then_some(("client_certificates.public_url", Problem::Half(SHOWN)))
-}
-
-const SHOWN: &str = "client_certificates.header or client_certificates.at_handshake";
 
 fn certificates_elsewhere_are_shown_to_an_origin(config: &Config) -> Option<(&'static str, Problem)> {
     let url = config.client_certificates.public_url.as_ref()?;

@@ -53,13 +53,13 @@ impl Default for Server {
 }
 
 /// The certificates by which clients are known (RFC 8705): who shows them to us, and who vouches for them.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientCertificates {
     /// The header in which a proxy tells of the certificate that a client has shown it.
-    pub header: Option<String>,
+    pub header: String,
     pub format: CertificateForm,
-    /// The proxies that are believed; each must remove the header from what clients send.
+    /// The proxies that are believed; each must remove the header from what clients send. Without any, it says nothing.
     pub proxies: Vec<IpNet>,
     /// Whether the server that speaks TLS itself asks clients for a certificate.
     pub at_handshake: bool,
@@ -69,10 +69,23 @@ pub struct ClientCertificates {
     pub public_url: Option<url::Url>,
 }
 
+impl Default for ClientCertificates {
+    fn default() -> Self {
+        Self {
+            header: "Client-Cert".to_owned(),
+            format: CertificateForm::default(),
+            proxies: Vec::new(),
+            at_handshake: false,
+            authorities: None,
+            public_url: None,
+        }
+    }
+}
+
 impl ClientCertificates {
     /// Whether anybody could show one at all.
     pub fn are_shown(&self) -> bool {
-        self.header.is_some() || self.at_handshake
+        !self.proxies.is_empty() || self.at_handshake
     }
 }
 

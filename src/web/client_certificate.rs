@@ -28,9 +28,9 @@ pub fn of(parts: &Parts, peer: Option<IpAddr>, settings: &ClientCertificates) ->
         let peer = peer.to_canonical();
         settings.proxies.iter().any(|network| network.contains(&peer))
     });
-    match &settings.header {
-        Some(header) if is_proxy => by_header(&parts.headers, header, settings.format),
-        _ => by_handshake(parts.extensions.get::<Handshake>()?),
+    match is_proxy {
+        true => by_header(&parts.headers, &settings.header, settings.format),
+        false => by_handshake(parts.extensions.get::<Handshake>()?),
     }
 }
 

@@ -404,6 +404,25 @@ fn the_development_switch_never_reaches_production() {
 }
 
 #[test]
+fn certificate_settings_that_cannot_work_are_named() {
+    let file = |more: &str| format!("[client_certificates]\n{more}\n");
+    assert!(load(&file("proxies = [\"10.0.0.0/8\"]\nformat = \"pem\""), &[]).is_ok());
+    for (more, key, problem) in [
+        ("header = \"Cookie\"", "client_certificates.header", Problem::NotAHeader),
+        ("header = \"a b\"", "client_certificates.header", Problem::NotAHeader),
+        ("at_handshake = true", "client_certificates.at_handshake", Problem::Half("server.tls_certificate")),
+        (
+            "public_url = \"https://a.test/x\"",
+            "client_certificates.public_url",
+            Problem::PublicUrlNotAnOrigin,
+        ),
+        ("public_url = \"http://a.test\"", "client_certificates.public_url", Problem::PublicUrlScheme),
+    ] {
+        assert_eq!(the_fault(&file(more), &[]), (key.to_owned(), problem), "{more}");
+    }
+}
+
+#[test]
 fn mail_settings_that_cannot_work_are_named() {
     let mail = |more: &str| format!("[mail]\nserver = \"mail.a.test\"\nfrom = \"no-reply@a.test\"\n{more}");
     assert!(load(&mail(""), &[]).is_ok());
