@@ -18,7 +18,7 @@ use crate::login::authenticate::trial;
 use crate::login::{self, arrive, authenticate, choose, invited, issue, leave, resolve};
 use crate::manage::registration::client::api as client;
 use crate::manage::{account, api};
-use crate::publish::{assets, health, home, logos, metadata, oidc, saml};
+use crate::publish::{assets, health, home, logos, metadata, oidc, organizations, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
 use crate::web::{browser, cors, layers, lost, reply};
@@ -138,6 +138,7 @@ fn files() -> Router<Front> {
     Router::new()
         .route("/assets/brand/{file}", get(assets::brand))
         .route("/assets/logo/{id}", get(logos::logo))
+        .route("/docs/organizations.txt", get(organizations::table))
 }
 
 /// What our pages look like. The page that tells of a wrong name looks like them, so this is served by any name; it is

@@ -11,6 +11,7 @@ mod machines;
 mod mails;
 mod one_rule;
 mod operation;
+mod organizations;
 mod pairwise;
 mod provisioning;
 mod saml_connections;

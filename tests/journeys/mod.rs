@@ -1,10 +1,12 @@
 //! Whole stories: somebody comes from an application, and gets in or does not.
 
 mod account;
+mod account_in_a_browser;
 mod demo;
 mod first_login;
 mod in_a_browser;
 mod invitations;
+mod kinds;
 mod registration;
 mod saml;
 mod saml_counterparts;
@@ -14,3 +16,4 @@ mod saml_silent;
 mod sign_out;
 mod sign_out_in_a_browser;
 mod spa_in_a_browser;
+mod switching;

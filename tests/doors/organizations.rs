@@ -1,0 +1,417 @@
+//! Every way of asking for an organization, by everybody, for every kind of organization: what `/docs/organizations.txt`
+//! says is what comes of it. The rows are made here, so none can be missing; the file is what readers are given.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::house::api::Api;
+use crate::house::application::{Application, Arrival, Ask, Person, Proof};
+use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::visitor::{Answer, Visitor};
+
+/// A fourth organization, and an application that works for two of them by itself.
+const MORE: &str = r#"
+[organization.org-d]
+display_name = "D Corporation"
+
+[application.robot]
+type = "machine"
+client_secrets = [{ env = "RP1_SECRET" }]
+organizations = ["org-a", "org-d"]
+"#;
+
+/// Where it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The authorization request, where the person may be asked.
+    Authorize,
+    /// The same with `prompt=none`.
+    Silent,
+    /// The token request with a refresh token: of their own organization, or of none where they have none.
+    Refresh,
+    /// The token request of an application for itself.
+    Machine,
+}
+
+/// How it is asked, besides what the place needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Nothing,
+    /// These scopes.
+    Scope(&'static str),
+    /// `organization`, by its name; and these scopes.
+    Parameter(&'static str),
+    /// `organization_id`
+    Id,
+    /// `organization:<name>`
+    Named,
+}
+
+impl Way {
+    /// Whether it names one.
+    fn names(self) -> bool {
+        matches!(self, Self::Parameter(_) | Self::Id | Self::Named)
+    }
+
+    fn told(self) -> String {
+        match self {
+            Self::Nothing => "says nothing".into(),
+            Self::Scope(scope) => format!("scope {scope}"),
+            Self::Parameter("") => "organization=…".into(),
+            Self::Parameter(scope) => format!("organization=… and scope {scope}"),
+            Self::Id => "organization_id=…".into(),
+            Self::Named => "scope organization:…".into(),
+        }
+    }
+}
+
+const LISTS: &str = "organizations roles permissions";
+
+/// Every place with every way that it takes. To be continued: the pushed request, the device, and the exchange of tokens.
+const WAYS: [(Place, &[Way]); 4] = [
+    (
+        Place::Authorize,
+        &[
+            Way::Nothing,
+            Way::Scope("organization"),
+            Way::Scope("organization:*"),
+            Way::Scope("organizations"),
+            Way::Scope("roles"),
+            Way::Scope("permissions"),
+            Way::Parameter(""),
+            Way::Parameter("organization"),
+            Way::Parameter(LISTS),
+            Way::Parameter("organization:*"),
+            Way::Id,
+            Way::Named,
+        ],
+    ),
+    (
+        Place::Silent,
+        &[
+            Way::Nothing,
+            Way::Scope("organization"),
+            Way::Scope("organization:*"),
+            Way::Parameter(""),
+            Way::Id,
+            Way::Named,
+        ],
+    ),
+    (Place::Refresh, &[Way::Nothing, Way::Parameter(""), Way::Id, Way::Scope("organization"), Way::Named]),
+    (
+        Place::Machine,
+        &[
+            Way::Nothing,
+            Way::Scope("organization"),
+            Way::Scope("organization:*"),
+            Way::Scope("organizations"),
+            Way::Parameter(""),
+            Way::Parameter("organization"),
+            Way::Id,
+            Way::Named,
+        ],
+    ),
+];
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Belongs nowhere any more.
+    Nobody,
+    /// A member of `org-a`.
+    One,
+    /// The same, who may act for `org-b` by delegation.
+    Delegate,
+    /// A member of `org-a` and of `org-c`.
+    Many,
+}
+
+const PEOPLE: [(Who, &str, &str); 4] = [
+    (Who::Nobody, "no membership", "eve@a.test"),
+    (Who::One, "one membership", "ann@a.test"),
+    (Who::Delegate, "one and a delegation", "con@a.test"),
+    (Who::Many, "two memberships", "dan@a.test"),
+];
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Own,
+    Delegated,
+    Foreign,
+    Unknown,
+    Deactivated,
+}
+
+const WHICH: [(Which, &str); 5] = [
+    (Which::Own, "their own"),
+    (Which::Delegated, "delegated"),
+    (Which::Foreign, "foreign"),
+    (Which::Unknown, "unknown"),
+    (Which::Deactivated, "deactivated"),
+];
+
+impl Which {
+    /// Its slug. Nothing: there is none for this person.
+    fn of(self, who: Who) -> Option<&'static str> {
+        match (self, who) {
+            (Self::Own, Who::Nobody) => None,
+            (Self::Own, Who::Many) => Some("org-c"),
+            (Self::Own, _) => Some("org-a"),
+            (Self::Delegated, Who::Delegate) => Some("org-b"),
+            (Self::Delegated, _) => None,
+            (Self::Foreign, Who::Delegate) => Some("org-c"),
+            (Self::Foreign, _) => Some("org-b"),
+            (Self::Unknown, _) => Some("nowhere"),
+            (Self::Deactivated, _) => Some("org-d"),
+        }
+    }
+}
+
+struct Street {
+    house: House,
+    people: Vec<Person>,
+}
+
+impl Street {
+    /// Everybody is signed in; whoever belongs to `org-d` does so in vain.
+    async fn opens() -> Self {
+        let house = Plan::default().and(MORE).build().await;
+        let mut people = Vec::new();
+        for (who, _, email) in PEOPLE {
+            let mut person = Person::new(email);
+            let ask = Application::rp1(&house).asks().with("scope", "openid organization:*");
+            let arrival = person.follows(&ask.with("login_hint", email)).await;
+            arrival.code();
+            let user = house.user(email).await;
+            match who {
+                Who::Nobody => {
+                    let gone = format!("UPDATE memberships SET status = 'removed' WHERE user_id = '{user}'");
+                    house.execute(&gone).await;
+                }
+                Who::Many => {
+                    house.joins(user.parse().unwrap(), "org-c", &["member"]).await;
+                    house.joins(user.parse().unwrap(), "org-d", &["member"]).await;
+                }
+                Who::One | Who::Delegate => {
+                    house.joins(user.parse().unwrap(), "org-d", &["member"]).await;
+                }
+            }
+            people.push(person);
+        }
+        let operator = Api::operator(&house).await;
+        let shut = "/organizations/org-d/deactivate";
+        assert_eq!(operator.send(reqwest::Method::POST, shut, |ask| ask).await.status, 200);
+        Self { house, people }
+    }
+
+    /// What is asked for, as the way names it.
+    async fn name(&self, way: Way, slug: &str) -> String {
+        let unknown = "org_00000000000000000000000007";
+        match way {
+            Way::Id if slug == "nowhere" => unknown.to_owned(),
+            Way::Id => self.house.organization(slug).await,
+            _ => slug.to_owned(),
+        }
+    }
+
+    /// The parameters of a way: `scope` with what the place has besides, and another one perhaps.
+    async fn fields(&self, way: Way, slug: Option<&str>, base: &str) -> Vec<(&'static str, String)> {
+        let name = match slug {
+            Some(slug) => self.name(way, slug).await,
+            None => String::new(),
+        };
+        let scope = |more: &str| ("scope", format!("{base} {more}").trim().to_owned());
+        match way {
+            Way::Nothing => vec![scope("")],
+            Way::Scope(more) => vec![scope(more)],
+            Way::Parameter(more) => vec![scope(more), ("organization", name)],
+            Way::Id => vec![scope(""), ("organization_id", name)],
+            Way::Named => vec![scope(&format!("organization:{name}"))],
+        }
+    }
+
+    async fn asks(&mut self, at: usize, silent: bool, fields: &[(&'static str, String)]) -> (Ask, Arrival) {
+        let mut ask = Application::rp1(&self.house).asks();
+        for (name, value) in fields {
+            ask = ask.with(name, value);
+        }
+        if silent {
+            ask = ask.with("prompt", "none");
+        }
+        let arrival = self.people[at].follows(&ask).await;
+        (ask, arrival)
+    }
+
+    /// What comes of it at the authorization endpoint.
+    async fn authorized(&mut self, at: usize, silent: bool, way: Way, slug: Option<&str>) -> String {
+        let fields = self.fields(way, slug, "openid").await;
+        let (ask, arrival) = self.asks(at, silent, &fields).await;
+        if arrival.is_picker() {
+            return format!("asks: {}", arrival.choices().join(", "));
+        }
+        if let Some(error) = arrival.told_application("error") {
+            return format!("{error}: {}", arrival.told_application("error_description").unwrap_or_default());
+        }
+        if arrival.told_application("code").is_none() {
+            return format!("page {}", arrival.status());
+        }
+        self.granted(&ask.redeems(&arrival).await.access).await
+    }
+
+    /// What comes of it with a refresh token of their own organization, or of none.
+    async fn refreshed(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
+        let who = PEOPLE[at].0;
+        let fields = match who {
+            Who::Nobody => vec![("scope", "openid organization".to_owned() + ":*")],
+            _ => vec![("scope", "openid organization".to_owned()), ("organization", "org-a".to_owned())],
+        };
+        let (ask, arrival) = self.asks(at, false, &fields).await;
+        let tokens = ask.redeems(&arrival).await;
+        let mut refresh = Application::rp1(&self.house).refreshes(tokens.refresh());
+        for (name, value) in self.fields(way, slug, "openid").await {
+            // What says nothing of scopes keeps them.
+            if name != "scope" || value != "openid" {
+                refresh = refresh.with(name, &value);
+            }
+        }
+        let answer = refresh.send().await;
+        match answer.status.as_u16() {
+            200 => {
+                let tokens = ask.reads_again(&answer).await;
+                self.granted(&tokens.access).await
+            }
+            _ => denied(&answer),
+        }
+    }
+
+    /// What comes of it for an application itself: `own` is one that it is open to, `foreign` one that it is not.
+    async fn for_itself(&self, way: Way, slug: Option<&str>) -> String {
+        let robot = Application::new(&self.house, "robot", Proof::Basic(RP1_SECRET.to_owned()));
+        let mut request = robot.posts("/token", &[("grant_type", "client_credentials")]);
+        for (name, value) in self.fields(way, slug, "").await {
+            if !value.is_empty() {
+                request = request.with(name, &value);
+            }
+        }
+        let answer = request.send().await;
+        if answer.status != 200 {
+            return denied(&answer);
+        }
+        let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+        let told = robot.posts("/introspect", &[("token", &token)]).send().await.json();
+        self.granted(&told).await
+    }
+
+    /// What an access token says of organizations.
+    async fn granted(&self, claims: &Value) -> String {
+        let mut text = match claims["org_name"].as_str() {
+            Some(name) => {
+                assert_eq!(claims["org_id"], json!(self.house.organization(name).await), "{claims}");
+                format!("acts for {name}")
+            }
+            None => {
+                assert!(claims.get("org_id").is_none(), "{claims}");
+                "acts for none".to_owned()
+            }
+        };
+        if claims.get("home_org_id").is_some() {
+            assert_eq!(claims["home_org_id"], json!(self.house.organization("org-a").await));
+            assert!(claims["delegation_id"].is_string());
+            text += " from org-a";
+        }
+        if let Some(all) = claims["organizations"].as_array() {
+            // In the order of their ids, which is another one each time.
+            let mut names: Vec<_> = all.iter().map(|one| one["name"].as_str().unwrap()).collect();
+            names.sort_unstable();
+            match names.as_slice() {
+                [] => text += "; no organizations",
+                names => write!(text, "; organizations {}", names.join(" ")).unwrap(),
+            }
+        }
+        if let Some(all) = claims["roles"].as_array() {
+            let names: Vec<_> = all.iter().map(|one| one.as_str().unwrap()).collect();
+            write!(text, "; roles {}", names.join(" ")).unwrap();
+        }
+        if let Some(all) = claims["permissions"].as_array() {
+            text += if all.is_empty() { "; no permissions" } else { "; permissions" };
+        }
+        text
+    }
+
+    async fn comes(&mut self, place: Place, at: usize, way: Way, slug: Option<&str>) -> String {
+        match place {
+            Place::Authorize => self.authorized(at, false, way, slug).await,
+            Place::Silent => self.authorized(at, true, way, slug).await,
+            Place::Refresh => self.refreshed(at, way, slug).await,
+            Place::Machine => self.for_itself(way, slug).await,
+        }
+    }
+}
+
+fn denied(answer: &Answer) -> String {
+    let body = answer.json();
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    format!("{} {}: {}", answer.status.as_u16(), text("error"), text("error_description"))
+}
+
+fn heading(place: Place, way: Way) -> String {
+    let place = match place {
+        Place::Authorize => "/authorize",
+        Place::Silent => "/authorize with prompt=none",
+        Place::Refresh => "/token with a refresh token",
+        Place::Machine => "/token for the application itself",
+    };
+    format!("{place}: {}", way.told())
+}
+
+/// Who asks at a place, and how the table calls them.
+fn askers(place: Place) -> Vec<(usize, Who, &'static str)> {
+    match place {
+        // Nobody stands behind it: "their own" are those that it is open to.
+        Place::Machine => vec![(1, Who::One, "the application")],
+        _ => PEOPLE.iter().enumerate().map(|(at, (who, name, _))| (at, *who, *name)).collect(),
+    }
+}
+
+const PREFACE: &str = "\
+Every way in which an application can ask for an organization, who asks, and for which: what comes of it.
+
+People have no membership, one (org-a), one with a delegation to org-b, or two (org-a and org-c). All but the first are
+also members of org-d, which is deactivated. `foreign` is one that there is and that they may not act for; `unknown` is
+none at all. A line that is not here cannot be: who has no membership has none of their own to ask for.
+
+The refresh token was given for org-a, or for no organization where there is no membership. The application that asks for
+itself is open to org-a and org-d. Errors are `error: error_description`; at the token endpoint the status comes first.
+";
+
+#[tokio::test]
+async fn c21_c22_s2_20_every_way_of_asking_for_an_organization_comes_to_what_the_table_says() {
+    let mut street = Street::opens().await;
+    let mut table = PREFACE.to_owned();
+    for (place, ways) in WAYS {
+        for way in ways {
+            write!(table, "\n{}\n", heading(place, *way)).unwrap();
+            for (at, who, name) in askers(place) {
+                if !way.names() {
+                    let outcome = street.comes(place, at, *way, None).await;
+                    writeln!(table, "    {name}: {outcome}").unwrap();
+                    continue;
+                }
+                for (which, called) in WHICH {
+                    let Some(slug) = which.of(who) else { continue };
+                    let outcome = street.comes(place, at, *way, Some(slug)).await;
+                    writeln!(table, "    {name}, {called}: {outcome}").unwrap();
+                }
+            }
+            // Networks may begin so many in a minute.
+            street.house.turn_clock(1);
+        }
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/publish/organizations.txt");
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(table == expected, "src/publish/organizations.txt should be, if that is right:\n{table}");
+    let published = Visitor::arrives().get(&format!("{}/docs/organizations.txt", street.house.url)).await;
+    assert_eq!(published.body, expected);
+}
