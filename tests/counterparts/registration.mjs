@@ -18,7 +18,10 @@ open({}, { register, begin, finish, strictly });
 
 async function register() {
   const options = { initialAccessToken: asked.initial_access_token, execute: [client.allowInsecureRequests] };
-  config = await client.dynamicClientRegistration(new URL(asked.issuer), asked.metadata, undefined, options);
+  // What nobody says is client_secret_basic (RFC 7591, section 2), whatever a library takes for usual.
+  const ways = { none: client.None(), client_secret_post: client.ClientSecretPost() };
+  const way = ways[asked.metadata.token_endpoint_auth_method] ?? client.ClientSecretBasic();
+  config = await client.dynamicClientRegistration(new URL(asked.issuer), asked.metadata, way, options);
   return config.clientMetadata();
 }
 
