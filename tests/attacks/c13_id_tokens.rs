@@ -232,3 +232,26 @@ async fn c13_a_clock_that_is_a_little_off_is_forgiven_and_no_more() {
         assert_eq!(arrival.status(), status, "{}", arrival.told());
     }
 }
+
+/// Real providers say such things: Keycloak an empty list, Auth0 a date as text.
+#[tokio::test]
+async fn c13_what_nobody_needs_to_know_keeps_nobody_out() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    for (name, value) in [
+        ("amr", json!([])),
+        ("amr", json!("pwd")),
+        ("amr", json!([""])),
+        ("amr", json!(null)),
+        ("updated_at", json!("2020-01-01T00:00:00.000Z")),
+        ("updated_at", json!(1_577_836_800)),
+    ] {
+        house.idp_a.says(truth().claim(name, &value.to_string()));
+        let ask = rp1.asks().with("login_hint", "ann@a.test");
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        let tokens = ask.redeems(&arrival).await;
+        // None of it proves a second factor.
+        assert_eq!(tokens.id["acr"], json!("urn:behalf:acr:1fa"), "{name}: {value}");
+        assert!(tokens.id.get("amr").is_none(), "{name}: {value}");
+    }
+}

@@ -5,9 +5,10 @@ use behalf::protocol::saml::assertion::NameId;
 use behalf::protocol::saml::binding::{Carried, post, redirect_url};
 use behalf::protocol::saml::encryption::{Cipher, Oaep, encrypt};
 use behalf::protocol::saml::keys::{EncryptingKey, KeyKind};
-use behalf::protocol::saml::logout::RequestDraft;
-use behalf::protocol::saml::names::name_id;
+use behalf::protocol::saml::logout::{RequestDraft, ResponseDraft};
+use behalf::protocol::saml::names::{name_id, status};
 use behalf::protocol::saml::signature::sign_enveloped;
+use behalf::protocol::saml::status::Status;
 use data_encoding::BASE64;
 use reqwest::{Method, StatusCode};
 
@@ -15,6 +16,7 @@ use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, new_id, posts};
 use crate::house::publisher::Publisher;
+use crate::house::surgery::value;
 use crate::house::visitor::{Answer, Visitor};
 
 /// Metadata that offers single logout as well; and an id, so that it can be signed.
@@ -87,6 +89,56 @@ async fn a_logout_request_is_used_up_only_together_with_what_it_asks_for() {
     let before = house.before().await;
     assert_eq!(brings(&slo, &request).await.status, 403);
     house.refused(&before, "replayed").await;
+}
+
+#[tokio::test]
+async fn m03_an_upstream_sign_out_that_is_incomplete_is_told_before_anybody_goes_on() {
+    let registered = "redirect_uris = [\"https://rp1.test/callback\"]\n";
+    let back = "https://rp1.test/bye";
+    let more = format!("{registered}post_logout_redirect_uris = [\"{back}\"]\n");
+    let house = plan("").with(registered, &more).build().await;
+    let slo = slo(&house).await;
+    for (code, within, complete) in [
+        (status::SUCCESS, None, true),
+        (status::SUCCESS, Some(status::PARTIAL_LOGOUT), false),
+        (status::RESPONDER, Some(status::PARTIAL_LOGOUT), false),
+        (status::REQUESTER, None, false),
+    ] {
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let code_of_bob = bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await.code();
+        let hint = ask.redemption(&code_of_bob).send().await.json()["id_token"].as_str().unwrap().to_owned();
+        let query = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", back), ("state", "s")];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let away = bob.browser.get(&format!("{}/logout?{query}", house.url)).await;
+        let form = away.form_with("SAMLRequest");
+        let asked = String::from_utf8(post::decode(form.value("SAMLRequest").unwrap()).unwrap()).unwrap();
+        let id = new_id();
+        let draft = ResponseDraft {
+            id: &id,
+            issuer: &house.saml("cb").entity_id,
+            destination: &slo,
+            in_response_to: value(&asked, "ID"),
+            status: &Status::new(code, within),
+        };
+        let xml = draft.write(house.clock.now()).unwrap();
+        let xml = sign_enveloped(&xml, &id, &house.saml("cb").signer.key, None).unwrap();
+        let incomplete = house.events_of("logout.incomplete").await;
+        let answer = bob.browser.post_form(&slo, &[("SAMLResponse", &BASE64.encode(xml.as_bytes()))]).await;
+        let told = house.events_of("logout.incomplete").await - incomplete;
+        if complete {
+            assert_eq!(
+                (answer.status, answer.header("location")),
+                (StatusCode::SEE_OTHER, Some("https://rp1.test/bye?state=s"))
+            );
+            assert_eq!(told, 0);
+        } else {
+            assert_eq!(answer.status, 200, "{code} {within:?}");
+            assert!(answer.body.contains("You may still be signed in at"), "{}", answer.body);
+            assert!(answer.body.contains("rp1.test"), "{}", answer.body);
+            assert_eq!(told, 1);
+        }
+        assert_eq!(alive(&house).await, 0);
+    }
 }
 
 async fn a_proof_that_waits_ends(engine: Engine) {
