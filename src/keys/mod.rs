@@ -8,3 +8,4 @@ pub mod proof;
 pub mod refresh_tokens;
 pub mod saml_keyring;
 pub mod seal;
+pub mod user_codes;

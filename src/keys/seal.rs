@@ -7,12 +7,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::{constant_time, hkdf};
+use aws_lc_rs::{constant_time, hkdf, hmac};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
 use crate::foundation::random::Random;
-use crate::foundation::secret::Secret;
+use crate::foundation::secret::{Digest, Secret};
 
 const VERSION: u8 = 1;
 const FINGERPRINT_BYTES: usize = 8;
@@ -41,6 +41,7 @@ pub enum SealError {
 /// so neither gives it away.
 pub struct MasterKey {
     sealing: LessSafeKey,
+    lookup: hmac::Key,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
@@ -70,8 +71,10 @@ impl MasterKey {
 
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let sealing = derive::<32>(bytes, b"behalf sealing key v1");
+        let lookup = derive::<32>(bytes, b"behalf lookup key v1");
         let fingerprint = *derive(bytes, b"behalf master key fingerprint v1");
-        Self { sealing: aes_key(&sealing), fingerprint }
+        let lookup = hmac::Key::new(hmac::HMAC_SHA256, &*lookup);
+        Self { sealing: aes_key(&sealing), lookup, fingerprint }
     }
 
     /// From 64 hexadecimal digits.
@@ -83,6 +86,12 @@ impl MasterKey {
     /// Tells master keys apart without saying anything about them; safe to store and to log.
     pub fn fingerprint(&self) -> [u8; FINGERPRINT_BYTES] {
         self.fingerprint
+    }
+
+    /// By what a secret is found that is too short for a plain digest: who has the table alone cannot try them all.
+    pub fn lookup(&self, what: &str, secret: &str) -> Digest {
+        let tag = hmac::sign(&self.lookup, format!("{what} {secret}").as_bytes());
+        Digest::from_slice(tag.as_ref()).unwrap_or_else(|| Digest::of(tag.as_ref()))
     }
 
     /// Version ‖ fingerprint ‖ nonce ‖ AES-256-GCM ciphertext and tag: 37 bytes more than `plain`.

@@ -209,7 +209,7 @@ impl Journey {
 
     /// Where "Cancel" leads back to the application, if one waits.
     pub fn cancel(&self, visitor: &Visitor) -> Option<String> {
-        (!self.is_invited()).then(|| self.path(visitor, "/cancel"))
+        self.login.asked.is_answered().then(|| self.path(visitor, "/cancel"))
     }
 
     /// Whether the browser does not hold it yet.

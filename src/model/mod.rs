@@ -7,6 +7,7 @@ pub mod audit_event;
 pub mod connection;
 pub mod connection_test;
 pub mod delegation;
+pub mod device;
 pub mod domain;
 pub mod grant;
 pub mod identity;

@@ -7,8 +7,8 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ExchangeSettings, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -103,6 +103,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             connections: Vec::new(),
             organizations_limited: false,
             claims: ClaimShape::default(),
+            exchange: ExchangeSettings::default(),
         },
         created_at: now,
         updated_at: now,

@@ -21,6 +21,7 @@ pub mod broker;
 pub mod browser;
 pub mod chromedriver;
 pub mod cookies;
+pub mod device;
 pub mod dns;
 pub mod ear;
 pub mod forgery;

@@ -1,6 +1,7 @@
 //! Whole stories: somebody comes from an application, and gets in or does not.
 
 mod demo;
+mod devices;
 mod first_login;
 mod in_a_browser;
 mod invitations;

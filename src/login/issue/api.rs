@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::claims::{self, Occasion};
+use super::device;
 use super::introspection::{self, introspect};
 use super::mint;
 use super::minting;
@@ -32,7 +33,20 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
             response
         }
         Err(NoTokens::Refused { error, login_url }) => refused(&visitor.headers, &error, login_url),
+        Err(NoTokens::Waits(error)) => reply::oauth_error(StatusCode::BAD_REQUEST, &error),
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
+    }
+}
+
+/// `POST /device_authorization` (RFC 8628, section 3.1)
+pub async fn device_authorization(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
+    match device::begin(&visitor, &params).await {
+        Ok(answer) => {
+            let mut response = Json(answer).into_response();
+            reply::no_store(response.headers_mut());
+            response
+        }
+        Err(stop) => stopped(&visitor, stop).await,
     }
 }
 
@@ -79,7 +93,7 @@ fn wants_signed(headers: &HeaderMap) -> bool {
 
 async fn stopped(visitor: &Visitor, stop: Stop) -> Response {
     match NoTokens::from(stop) {
-        NoTokens::Refused { error, .. } => refused(&visitor.headers, &error, None),
+        NoTokens::Refused { error, .. } | NoTokens::Waits(error) => refused(&visitor.headers, &error, None),
         NoTokens::Failed(fault) => visitor.machine_fault(&fault).await,
     }
 }
@@ -91,6 +105,7 @@ fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -
         "access_denied" | "sso_required" | "mfa_required" | "organization_selection_required" => {
             StatusCode::FORBIDDEN
         }
+        "temporarily_unavailable" => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::BAD_REQUEST,
     };
     let mut response = match login_url {
@@ -173,8 +188,15 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
         return Err(Refusal::Protocol(OAuthError::insufficient_scope("the scope openid is missing")).into());
     }
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
-    let occasion =
-        Occasion { issuer: &issuer, scopes: &scopes, grant: &id, nonce: None, signed_in: None, now };
+    let occasion = Occasion {
+        issuer: &issuer,
+        scopes: &scopes,
+        grant: &id,
+        nonce: None,
+        signed_in: None,
+        exchanged: None,
+        now,
+    };
     Ok(claims::userinfo(&minted, &occasion))
 }
 

@@ -15,8 +15,8 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ExchangeSettings, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -58,6 +58,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         connections: Vec::new(),
         organizations_limited: false,
         claims: ClaimShape::default(),
+        exchange: ExchangeSettings::default(),
     }
 }
 

@@ -15,7 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SignOutSettings,
+    ApplicationKind, ClaimShape, ExchangeSettings, GrantType, Lifetimes, OrganizationPrompt,
+    OrganizationUsage, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -212,6 +213,7 @@ pub struct ApplicationPart {
     /// Absent: open to all.
     pub organizations: Option<Vec<Name>>,
     pub claims: ClaimShape,
+    pub exchange: ExchangeSettings,
 }
 
 #[derive(Clone, Debug)]

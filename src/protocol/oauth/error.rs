@@ -29,6 +29,7 @@ impl OAuthError {
         temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
         login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
         insufficient_scope, unsupported_token_type, organization_selection_required, sso_required, mfa_required,
+        authorization_pending, slow_down, expired_token, invalid_target,
     }
 
     /// The same answer, of which the trail tells more.

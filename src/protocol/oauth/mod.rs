@@ -2,7 +2,9 @@
 
 pub mod authorization;
 pub mod client_authentication;
+pub mod device;
 pub mod error;
+pub mod exchange;
 pub mod organization;
 pub mod params;
 pub mod pkce;

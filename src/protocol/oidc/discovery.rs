@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::oauth::{authorization, scope};
+use crate::protocol::oauth::{authorization, device, exchange, scope};
 
 /// The discovery document of an issuer.
 pub fn document(issuer: &str) -> Value {
@@ -12,6 +12,7 @@ pub fn document(issuer: &str) -> Value {
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
         "jwks_uri": at("/jwks.json"),
@@ -22,7 +23,7 @@ pub fn document(issuer: &str) -> Value {
         "frontchannel_logout_session_supported": true,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": GRANT_TYPES,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "token_endpoint_auth_methods_supported": METHODS,
@@ -47,6 +48,9 @@ pub fn document(issuer: &str) -> Value {
         "organization_parameter_supported": true,
     })
 }
+
+const GRANT_TYPES: [&str; 5] =
+    ["authorization_code", "refresh_token", "client_credentials", device::GRANT_TYPE, exchange::GRANT_TYPE];
 
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 

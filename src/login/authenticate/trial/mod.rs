@@ -163,6 +163,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         organization: OrganizationAsked::Unsaid,
         ui_locales,
         invitation: None,
+        device: None,
     }
 }
 

@@ -156,6 +156,7 @@ impl Asking {
         names::signed(algorithm.name());
         Ok(TokenAnswer {
             access_token,
+            issued_token_type: None,
             token_type: "Bearer",
             expires_in: self.lifetime.as_secs(),
             refresh_token: None,

@@ -8,8 +8,8 @@ use crate::login::issue::claims::{self, Occasion};
 use crate::login::issue::mint::Minted;
 use crate::model::grant::Grant;
 use crate::model::sign_out::Entered;
-use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
+use crate::protocol::oauth::{exchange, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::sign_outs;
 use crate::telemetry::names;
@@ -83,15 +83,19 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
         signed_in: grant.request.login.as_ref(),
+        exchanged: grant.request.exchanged.as_ref(),
         now,
     };
     let lifetimes = Lifetimes::of(visitor, settings);
+    // What came of another token lives no longer than that one, and has none beside it.
+    let is_exchanged = grant.request.exchanged.is_some();
+    let lifetime = if is_exchanged { grant.expires_at.since(now).as_secs() } else { lifetimes.access_token };
     let jti = broker.random.token();
-    let claims = claims::access_token(minted, &occasion, lifetimes.access_token, jti.expose());
+    let claims = claims::access_token(minted, &occasion, lifetime, jti.expose());
     let access_token = key.sign_jwt("at+jwt", &claims)?;
     names::token_issued("access_token");
     names::signed(settings.algorithm.name());
-    let id_token = if scopes.iter().any(|scope| scope == scope::OPENID) {
+    let id_token = if !is_exchanged && scopes.iter().any(|scope| scope == scope::OPENID) {
         let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
         names::token_issued("id_token");
         names::signed(settings.algorithm.name());
@@ -105,8 +109,9 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     }
     Ok(TokenAnswer {
         access_token,
+        issued_token_type: is_exchanged.then_some(exchange::ACCESS_TOKEN),
         token_type: "Bearer",
-        expires_in: lifetimes.access_token,
+        expires_in: lifetime,
         refresh_token,
         id_token,
         scope: scopes.join(" "),
