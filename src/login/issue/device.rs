@@ -171,6 +171,8 @@ pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> R
             session: ready.session(),
             context: ready.context(),
             scopes: ready.asked().scopes.clone(),
+            // Nothing is told yet.
+            listed: 0,
             offline: false,
             now: broker.now(),
             epochs: None,

@@ -36,7 +36,8 @@ pub fn document(issuer: &str) -> Value {
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": scope::SUPPORTED,
-        "claim_types_supported": ["normal"],
+        // A list that is too long for a token is told where to find.
+        "claim_types_supported": ["normal", "distributed"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
         "prompt_values_supported": authorization::PROMPTS,
