@@ -22,7 +22,7 @@
 //! | [`join`] | how somebody becomes a member or stops being one, who owns an organization, and how sessions end, whoever asks for it |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
-//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]), or for their own account ([`login::account`]) |
+//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]), for their own account ([`login::account`]), or to let a device in ([`login::device`]) |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply`, [`manage::account`] for people themselves |
 //! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, tell applications of sessions that ended, forget what ran out |
@@ -44,7 +44,7 @@
 //! 6. A write of the API is authorised, done, recorded and kept for who sends it again in one transaction:
 //!    [`manage::desk::Desk::change`] is the only way to write.
 //!
-//! ## Seven walkthroughs
+//! ## Walkthroughs
 //!
 //! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
 //! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
@@ -74,6 +74,16 @@
 //! has run. Who comes with the one before within seconds is told the same successor, for the answer may have got lost; who
 //! comes with an older one has stolen it, and all that goes back to the same code ends. With `organization=` the person
 //! switches: they get a family of its own for that organization, which stands on the same sign-in.
+//!
+//! **A device is let in.** A device without a browser posts to `/device_authorization` ([`login::issue::device`]) and shows
+//! a code. Its person types that in at another device ([`login::device`]), which begins a login like any other; in the place
+//! of a code for the application, [`login::next`] shows a page that says which application, for whom, from where and since
+//! when, and nothing but a click there lets the device in. The device asks for its tokens every few seconds: one
+//! `UPDATE … WHERE used_at IS NULL RETURNING` takes what was approved, and the pipeline runs once more.
+//!
+//! **A token is exchanged.** At the token endpoint an application brings an access token of a person's: its own, for one of
+//! another organization, or one that was presented to it, for one in which it acts (`act`). What comes of it is a family of
+//! one token, which names the family that it was made of: [`store::durable::grants::by_id`] finds it revoked when that is.
 //!
 //! **Somebody signs out.** `GET /logout` judges what the application that sent them asks for ([`login::leave::request`]) and
 //! asks the person, unless an ID token of theirs proves whose session it is. One transaction ends the session and its token

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 use crate::login::authenticate::trial;
-use crate::login::{self, arrive, authenticate, choose, invited, issue, leave, resolve};
+use crate::login::{self, arrive, authenticate, choose, device, invited, issue, leave, resolve};
 use crate::manage::registration::client::api as client;
 use crate::manage::{account, api};
 use crate::publish::{assets, health, home, logos, metadata, oidc, organizations, saml};
@@ -68,6 +68,8 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/cancel", post(resolve::pages::cancel).get(resolve::pages::back))
         .route("/login/{flow}/organizations", get(choose::pages::search))
         .route("/login/{flow}/organization", post(choose::pages::pick).get(resolve::pages::back))
+        .route("/login/{flow}/device", post(device::pages::decide).get(resolve::pages::back))
+        .route(issue::device::PATH, get(device::pages::ask).post(device::pages::enter))
         .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
         .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
         .route("/saml/{connection}/accepted", by(GET, get(authenticate::saml::pages::accepted)))
@@ -120,6 +122,7 @@ fn identity_providers() -> Router<Front> {
 fn machines() -> Router<Front> {
     Router::new()
         .route("/token", post(issue::api::token).options(pages_post))
+        .route("/device_authorization", post(issue::api::device_authorization))
         .route("/revoke", post(issue::api::revoke).options(pages_post))
         .route("/introspect", post(issue::api::introspection))
         .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo).options(pages_get_and_post))

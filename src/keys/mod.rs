@@ -10,3 +10,4 @@ pub mod proof;
 pub mod refresh_tokens;
 pub mod saml_keyring;
 pub mod seal;
+pub mod user_codes;

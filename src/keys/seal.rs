@@ -12,7 +12,7 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
 use crate::foundation::random::Random;
-use crate::foundation::secret::Secret;
+use crate::foundation::secret::{Digest, Secret};
 
 const VERSION: u8 = 1;
 const FINGERPRINT_BYTES: usize = 8;
@@ -42,6 +42,7 @@ pub enum SealError {
 pub struct MasterKey {
     sealing: LessSafeKey,
     nonces: hmac::Key,
+    lookup: hmac::Key,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
@@ -71,10 +72,12 @@ impl MasterKey {
 
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let sealing = derive::<32>(bytes, b"behalf sealing key v1");
+        let lookup = derive::<32>(bytes, b"behalf lookup key v1");
         let fingerprint = *derive(bytes, b"behalf master key fingerprint v1");
         let nonces = derive::<32>(bytes, b"behalf nonce key v1");
         let nonces = hmac::Key::new(hmac::HMAC_SHA256, &*nonces);
-        Self { sealing: aes_key(&sealing), nonces, fingerprint }
+        let lookup = hmac::Key::new(hmac::HMAC_SHA256, &*lookup);
+        Self { sealing: aes_key(&sealing), nonces, lookup, fingerprint }
     }
 
     /// From 64 hexadecimal digits.
@@ -91,6 +94,12 @@ impl MasterKey {
     /// By which nonces are made that every node knows again.
     pub(super) fn nonces(&self) -> &hmac::Key {
         &self.nonces
+    }
+
+    /// By what a secret is found that is too short for a plain digest: who has the table alone cannot try them all.
+    pub fn lookup(&self, what: &str, secret: &str) -> Digest {
+        let tag = hmac::sign(&self.lookup, format!("{what} {secret}").as_bytes());
+        Digest::from_slice(tag.as_ref()).unwrap_or_else(|| Digest::of(tag.as_ref()))
     }
 
     /// Version ‖ fingerprint ‖ nonce ‖ AES-256-GCM ciphertext and tag: 37 bytes more than `plain`.

@@ -214,7 +214,7 @@ impl Journey {
 
     /// Whether no application waits for an answer.
     pub fn answers_nobody(&self) -> bool {
-        self.is_invited() || self.is_for_account()
+        !self.login.asked.is_answered()
     }
 
     /// Where "Cancel" leads back to the application, if one waits.

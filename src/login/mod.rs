@@ -8,7 +8,8 @@
 //! 6. [`leave`]: they sign out.
 //!
 //! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5. Who comes for
-//! their own [`account`] is led there in that place.
+//! their own [`account`] is led there in that place. Somebody who types the code of a [`device`] lets that one in, in the
+//! place of step 5.
 //!
 //! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
@@ -21,6 +22,7 @@ pub mod choose;
 pub mod client_keys;
 pub mod counted;
 pub mod departure;
+pub mod device;
 pub mod diagnosis;
 pub mod doorstep;
 pub mod flow;

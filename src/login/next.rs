@@ -8,7 +8,9 @@ use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
-use super::{Stop, account, answer, arrive, authenticate, choose, invited, issue, note_failure, resolve};
+use super::{
+    Stop, account, answer, arrive, authenticate, choose, device, invited, issue, note_failure, resolve,
+};
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
@@ -126,6 +128,33 @@ pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Re
     answer(visitor, kept).await
 }
 
+/// The person has answered for a device that waits. Nothing but their own click leads here (threats H23).
+pub async fn device_answered(visitor: &Visitor, journey: Journey, allowed: bool) -> Response {
+    match answer_device(visitor, &journey, allowed).await {
+        Ok(page) => answer(visitor, journey.end(visitor, page).await.map_err(Stop::Failed)).await,
+        // There is nothing left to go on with.
+        Err(Stop::Refused(Refusal::DeviceOver)) => {
+            let page = answer(visitor, Err(Refusal::DeviceOver.into())).await;
+            answer(visitor, journey.end(visitor, page).await.map_err(Stop::Failed)).await
+        }
+        Err(Stop::Refused(refusal)) => refused(visitor, journey, refusal).await,
+        Err(Stop::Failed(fault)) => failed(visitor, journey, fault).await,
+    }
+}
+
+async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> Result<Response, Stop> {
+    let decided = journey.login.clone().lets_in();
+    let (ready, device) = decided.map_err(|_| Fault::Other("nobody has said whom to let in"))?;
+    match allowed {
+        true => {
+            issue::device::approve(visitor, &ready, device).await?;
+            names::login_succeeded();
+        }
+        false => issue::device::deny(visitor, &ready, device).await?,
+    }
+    Ok(device::pages::answered(visitor, journey, allowed).await?)
+}
+
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
     told(visitor, journey, (&refusal, None, None)).await
@@ -241,6 +270,10 @@ async fn walk(
                         journey.login.stage = Stage::Acting(Acting { session, context, by_hand: false });
                     }
                 }
+            }
+            Stage::Acting(acting) if journey.login.asked.device.is_some() => {
+                let page = device::pages::let_in_page(visitor, application, journey, &acting).await?;
+                return Ok(Step::Wait(page));
             }
             Stage::Acting(_) => {
                 let ready =

@@ -84,6 +84,13 @@ pub enum Refusal {
     DelegationNotAccepted,
     MfaRequired,
     AuthenticationTooOld,
+    /// The organization lets no devices in.
+    DeviceNotAllowed,
+    // Of a device that waits.
+    /// No device shows the code that somebody typed, or not any more.
+    UserCodeUnknown,
+    /// It was answered before, or it is too late.
+    DeviceOver,
 }
 
 impl Refusal {
@@ -147,6 +154,9 @@ impl Refusal {
             Self::DelegationNotAccepted => "delegation_not_accepted",
             Self::MfaRequired => "mfa_required",
             Self::AuthenticationTooOld => "authentication_too_old",
+            Self::DeviceNotAllowed => "device_not_allowed",
+            Self::UserCodeUnknown => "user_code_unknown",
+            Self::DeviceOver => "device_code_over",
         }
     }
 
@@ -266,6 +276,9 @@ impl Refusal {
                 (StatusCode::FORBIDDEN, P::SsoRequired)
             }
             Self::MfaRequired => (StatusCode::FORBIDDEN, P::MfaRequired),
+            Self::DeviceNotAllowed => (StatusCode::FORBIDDEN, P::DeviceNotAllowed),
+            Self::UserCodeUnknown => (StatusCode::UNPROCESSABLE_ENTITY, P::UserCodeUnknown),
+            Self::DeviceOver => (StatusCode::GONE, P::UserCodeUnknown),
         }
     }
 
@@ -285,6 +298,8 @@ impl Refusal {
             | Self::InviterLostRights
             | Self::InvitationBlocked
             | Self::BelongsElsewhere
+            | Self::UserCodeUnknown
+            | Self::DeviceOver
             | Self::TrialOver => {
                 return None;
             }
@@ -331,6 +346,7 @@ impl Refusal {
             | Self::SsoRequired
             | Self::MethodNotAllowed
             | Self::DelegationNotAccepted
+            | Self::DeviceNotAllowed
             | Self::MfaRequired => OAuthError::access_denied(self.name()),
         })
     }

@@ -11,6 +11,7 @@ use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::confirmation::Confirmation;
+use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
@@ -67,6 +68,19 @@ pub struct ApplicationSettings {
     /// Only the listed organizations may use it; otherwise all of the project.
     pub organizations_limited: bool,
     pub claims: ClaimShape,
+    /// Who acts for whom.
+    #[serde(default)]
+    pub exchange: ExchangeSettings,
+}
+
+/// What tokens are exchanged for (RFC 8693).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExchangeSettings {
+    /// The applications that may act for its people, by their client ids: in whatever of its tokens is for them.
+    pub may_act: Vec<String>,
+    /// For whom it may get tokens in which it acts for others' people itself.
+    pub audiences: Vec<String>,
 }
 
 /// What an application's tokens are bound to, so that whoever finds one cannot use it.
@@ -138,17 +152,19 @@ words! {
 }
 
 words! {
-    ApplicationKind { Web = "web", Spa = "spa", Native = "native", Machine = "machine" }
+    ApplicationKind { Web = "web", Spa = "spa", Native = "native", Device = "device", Machine = "machine" }
 }
 
 impl ApplicationKind {
     /// The ways to tokens that one of this kind may be allowed.
     pub const fn grant_types(self) -> &'static [GrantType] {
-        use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+        use GrantType::{AuthorizationCode, ClientCredentials, DeviceCode, RefreshToken, TokenExchange};
         match self {
-            Self::Web => &[AuthorizationCode, RefreshToken, ClientCredentials],
-            Self::Spa | Self::Native => &[AuthorizationCode, RefreshToken],
-            Self::Machine => &[ClientCredentials],
+            Self::Web => &[AuthorizationCode, RefreshToken, ClientCredentials, TokenExchange],
+            Self::Spa => &[AuthorizationCode, RefreshToken],
+            Self::Native => &[AuthorizationCode, RefreshToken, DeviceCode],
+            Self::Device => &[DeviceCode, RefreshToken],
+            Self::Machine => &[ClientCredentials, TokenExchange],
         }
     }
 
@@ -156,6 +172,8 @@ impl ApplicationKind {
     pub const fn usual_grant_types(self) -> &'static [GrantType] {
         match self {
             Self::Machine => &[GrantType::ClientCredentials],
+            // Somebody may have been talked into letting it in: it does not stay unless it is said (threats H23).
+            Self::Device => &[GrantType::DeviceCode],
             _ => &[GrantType::AuthorizationCode, GrantType::RefreshToken],
         }
     }
@@ -170,7 +188,7 @@ impl ApplicationKind {
 
     /// Whether it runs where others can read what it knows (RFC 6749, section 2.1).
     pub const fn is_public(self) -> bool {
-        matches!(self, Self::Spa | Self::Native)
+        matches!(self, Self::Spa | Self::Native | Self::Device)
     }
 
     /// How it proves who it is unless it is told otherwise.
@@ -199,6 +217,17 @@ words! {
         AuthorizationCode = "authorization_code",
         RefreshToken = "refresh_token",
         ClientCredentials = "client_credentials",
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
+    }
+}
+
+impl GrantType {
+    /// Why these cannot be together.
+    pub fn orphan_fault(all: &[Self]) -> Option<&'static str> {
+        let first = [Self::AuthorizationCode, Self::DeviceCode];
+        let orphan = all.contains(&Self::RefreshToken) && !first.iter().any(|one| all.contains(one));
+        orphan.then_some("refresh_token needs a way to a first token: authorization_code or device_code")
     }
 }
 
@@ -238,7 +267,7 @@ impl Lifetimes {
 }
 
 impl ApplicationKind {
-    /// Whether people come from it, and are sent back to it.
+    /// Whether people come from it with a browser, and are sent back to it.
     pub fn signs_people_in(self) -> bool {
         matches!(self, Self::Web | Self::Spa | Self::Native)
     }
@@ -331,6 +360,7 @@ impl Application {
             connections,
             organizations_limited: false,
             claims: ClaimShape::default(),
+            exchange: ExchangeSettings::default(),
         };
         Self {
             id: Self::HOUSE,
@@ -389,8 +419,37 @@ impl ApplicationSettings {
         if self.is_public() && self.may_use(GrantType::ClientCredentials) {
             return Some("client_credentials is for who can prove who it is".to_owned());
         }
-        let orphan = self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode);
-        orphan.then(|| "refresh_token needs a way to a first token: authorization_code".to_owned())
+        // Whoever is shown an access token of it could have it exchanged in its name.
+        if self.is_public() && self.may_use(GrantType::TokenExchange) {
+            return Some("token-exchange is for who can prove who it is".to_owned());
+        }
+        GrantType::orphan_fault(&self.grant_types).map(str::to_owned)
+    }
+
+    /// What it is granted of what it asks for. Scopes that mean nothing here are left out, as the protocol has it (RFC 6749,
+    /// section 3.3); those that it may not have are refused.
+    pub fn granted_scopes(&self, requested: &[String]) -> Result<Vec<String>, OAuthError> {
+        let mut granted: Vec<String> = Vec::new();
+        for one in requested {
+            let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one.as_str() };
+            if !scope::SUPPORTED.contains(&kind) {
+                continue;
+            }
+            // Means nothing to who may not refresh (OpenID Connect Core, section 11).
+            if kind == scope::OFFLINE_ACCESS && !self.may_use(GrantType::RefreshToken) {
+                continue;
+            }
+            if !self.scopes.iter().any(|scope| scope == kind) {
+                return Err(OAuthError::invalid_scope(format!("this application may not ask for {kind}")));
+            }
+            if !granted.contains(one) {
+                granted.push(one.clone());
+            }
+        }
+        if granted.is_empty() {
+            return Err(OAuthError::invalid_scope("none of the scopes means anything here"));
+        }
+        Ok(granted)
     }
     /// What is wrong about where its keys are: which setting, and why.
     pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {

@@ -1,5 +1,5 @@
-//! A grant: a token family of one (session, application, organization). It begins as an authorization code, or by
-//! switching from another family of the same session.
+//! A grant: a token family of one (session, application, organization). It begins as an authorization code, when a device
+//! is let in, or by switching from another family of the same session, or by an exchange of one of its tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub struct Grant {
     pub id: GrantId,
     /// The family of the code that all of this began with, if somebody switched to this one.
     pub origin: Option<GrantId>,
+    /// The family of the token that this one was exchanged for, without which it is worth nothing.
+    pub subject: Option<GrantId>,
     pub project_id: ProjectId,
     pub session_id: SessionId,
     pub application_id: ApplicationId,
@@ -103,6 +105,22 @@ pub struct GrantRequest {
     /// How the person signed in: as it was then, however the session goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<SignedIn>,
+    /// Whether somebody let a device in from another one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_device: bool,
+    /// How its one token came of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<Exchanged>,
+}
+
+/// An exchange (RFC 8693): there is one access token, and what it says beyond the person and the organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchanged {
+    /// The applications that act, by their client ids, the last one first.
+    pub act: Vec<String>,
+    pub audience: Vec<String>,
+    /// How many exchanges it took.
+    pub times: u32,
 }
 
 /// The sign-in that a family stands on. ID tokens tell of it, whenever they are made (OpenID Connect Core, section 12.2).

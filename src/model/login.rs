@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{
-    ApplicationId, ConnectionId, DelegationId, FlowId, OrganizationId, ProjectId, SessionId, UserId,
+    ApplicationId, ConnectionId, DelegationId, FlowId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
 use crate::model::identity::IdentityFacts;
 use crate::model::session::{Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::scope;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
@@ -57,9 +59,29 @@ pub struct Asked {
     /// Of the link that they came by, if they are invited: then they become a member, and nobody is given a code.
     #[serde(default)]
     pub invitation: Option<Digest>,
+    /// What they typed the code of, if it is a device that waits: it is answered where it asks, and nobody here is.
+    #[serde(default)]
+    pub device: Option<DeviceShown>,
+}
+
+/// A device as it is shown to whoever is to let it in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceShown {
+    /// Of the family that comes of it.
+    pub id: GrantId,
+    /// As the device shows it.
+    pub user_code: String,
+    /// From where it asked, and when.
+    pub address: String,
+    pub asked_at: Moment,
 }
 
 impl Asked {
+    /// Whether an application waits for an answer at its redirect URI.
+    pub fn is_answered(&self) -> bool {
+        self.invitation.is_none() && self.device.is_none() && self.application != Application::HOUSE
+    }
+
     /// A hint at somebody else is not answered with whoever happens to be signed in.
     pub fn is_for(&self, user: &User) -> bool {
         let hinted = |hint: &String| match (hint.parse::<UserId>(), Email::parse(hint)) {
@@ -96,6 +118,30 @@ pub enum OrganizationAsked {
     Named(String),
     /// Scope `organization:*`: all of them are listed, none is selected.
     All,
+}
+
+impl OrganizationAsked {
+    /// What the scopes and the parameter agree on. Where they disagree, nothing is guessed.
+    pub fn of(scopes: &[String], parameter: Option<&str>) -> Result<Self, OAuthError> {
+        let of_scope = |name: &str| match name {
+            "" => Self::One,
+            "*" => Self::All,
+            name => Self::Named(name.to_owned()),
+        };
+        let mut found: Vec<_> =
+            scopes.iter().filter_map(|one| scope::organization(one)).map(of_scope).collect();
+        found.extend(parameter.map(|name| Self::Named(name.to_owned())));
+        // The bare scope asks for what a name says more precisely.
+        if found.iter().any(|one| matches!(one, Self::Named(_))) {
+            found.retain(|one| *one != Self::One);
+        }
+        found.dedup();
+        match found.as_slice() {
+            [] => Ok(Self::Unsaid),
+            [only] => Ok(only.clone()),
+            _ => Err(OAuthError::invalid_request("different organizations are asked for")),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -328,17 +374,20 @@ impl Login {
         request.strip_prefix('_')?.split_once('.')?.0.parse().ok()
     }
 
-    /// Only a login whose organization is chosen is ready, and only one that an application wants.
+    /// Only a login whose organization is chosen is ready, and only one whose answer an application waits for.
     pub fn ready(self) -> Result<Ready, WrongStage> {
         match self.stage.clone() {
-            Stage::Acting(acting) if self.is_wanted() => Ok(Ready { login: self, acting }),
+            Stage::Acting(acting) if self.asked.is_answered() => Ok(Ready { login: self, acting }),
             _ => Err(WrongStage),
         }
     }
 
-    /// Whether an application waits for the answer.
-    fn is_wanted(&self) -> bool {
-        self.asked.invitation.is_none() && self.asked.application != Application::HOUSE
+    /// The same for a device: the person has said that they let it in.
+    pub fn lets_in(self) -> Result<(Ready, DeviceShown), WrongStage> {
+        match (self.stage.clone(), self.asked.device.clone()) {
+            (Stage::Acting(acting), Some(device)) => Ok((Ready { login: self, acting }, device)),
+            _ => Err(WrongStage),
+        }
     }
 
     /// What the person was sent away with, if it was to an OpenID provider with this `state`.

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod connection;
 pub mod connection_test;
 pub mod delegation;
+pub mod device;
 pub mod domain;
 pub mod grant;
 pub mod identity;

@@ -30,6 +30,8 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub microsoft_tenant_ids: Vec<String>,
     pub member_list: MemberList,
+    /// Whether its people may let devices in that have no browser: off unless it is said (threats H23).
+    pub device_sign_in: bool,
 }
 
 words! {

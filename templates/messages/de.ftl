@@ -222,6 +222,51 @@ error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständ
 error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat uns zur Abmeldung etwas gesagt, das wir nicht annehmen können. Möglicherweise sind Sie noch angemeldet, dort oder hier.
 error-sign_out_unconfirmed-next = Melden Sie sich an beiden Stellen ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.
 
+## Ein Gerät ohne Browser
+button-allow = Dieses Gerät hereinlassen
+button-deny = Nicht hereinlassen
+device-title = Ein Gerät verbinden
+device-lead = Geben Sie den Code ein, den Ihr Gerät zeigt. Dann melden Sie sich an und entscheiden, ob das Gerät hereinkommt.
+device-label = Code auf Ihrem Gerät
+device-hint = Acht Buchstaben. Groß oder klein und der Bindestrich spielen keine Rolle.
+device-beware-title = Geben Sie nie einen Code ein, den Ihnen jemand geschickt hat
+device-beware = Geben Sie nur ein, was Sie selbst von einem Gerät vor Ihnen ablesen. Wer Ihnen einen Code per E-Mail, als Nachricht oder am Telefon schickt, will mit Ihrem Konto hinein.
+let-in-application = Anmeldung eines Geräts für { $application }
+let-in-title = Dieses Gerät hereinlassen?
+let-in-lead = Ein Gerät möchte { $application } mit Ihrem Konto benutzen. Wer es in der Hand hat, kann dort dann alles, was Sie können.
+let-in-code = Es zeigt diesen Code
+let-in-organization = Es handelt für
+let-in-personal = keine Organisation
+let-in-address = Es hat von dieser Netzadresse aus gefragt
+let-in-when = Es hat gefragt
+let-in-ago =
+    { $minutes ->
+        [0] vor weniger als einer Minute
+        [one] vor einer Minute
+       *[other] vor { $minutes } Minuten
+    }
+let-in-how-long = Es bleibt angemeldet
+let-in-short = nur kurze Zeit
+let-in-session = bis Sie sich in diesem Browser abmelden
+let-in-stays = bis Sie oder die Anwendung es beenden
+let-in-beware-title = Haben Sie das selbst begonnen, gerade eben?
+let-in-beware = Lassen Sie es nur herein, wenn das Gerät vor Ihnen steht und denselben Code zeigt. Kam der Code oder ein Link von jemand anderem, dann nicht: Er käme mit Ihrem Konto hinein.
+let-in-late = Das Gerät hat schon vor einer Weile gefragt. Seien Sie sicher, dass es Ihres ist.
+let-in-done-title = Das Gerät ist hereingelassen
+let-in-done-lead = Es geht dort in wenigen Sekunden von selbst weiter.
+let-in-done-next = Gehen Sie zurück zu Ihrem Gerät. Sie können diese Seite schließen. War es ein Versehen, melden Sie sich hier ab: Damit endet, was das Gerät vorerst darf.
+let-in-denied-title = Das Gerät wurde nicht hereingelassen
+let-in-denied-lead = Es hat nichts von Ihrem Konto bekommen.
+let-in-denied-next = Sie können diese Seite schließen. Hat Sie jemand gebeten, einen Code einzugeben, sagen Sie Ihrer IT-Abteilung Bescheid.
+
+error-user_code_unknown-title = Dieser Code gilt nicht
+error-user_code_unknown-text = Kein Gerät wartet mit diesem Code. Vielleicht ist er vertippt, schon benutzt oder zu alt.
+error-user_code_unknown-next = Sehen Sie noch einmal auf das Gerät. Zeigt es inzwischen einen anderen Code, geben Sie diesen ein.
+
+error-device_not_allowed-title = Geräte werden hier nicht hereingelassen
+error-device_not_allowed-text = Ihre Organisation lässt keine Geräte ohne Browser herein.
+error-device_not_allowed-next = Benutzen Sie die Anwendung auf einem Gerät mit Browser, oder fragen Sie die Verwaltung Ihrer Organisation.
+
 ## Mails
 mail-person = Von { $person }.
 mail-message = Mit dieser Nachricht:

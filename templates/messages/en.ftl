@@ -222,6 +222,51 @@ error-sign_out_unconfirmed-title = Signing out may be incomplete
 error-sign_out_unconfirmed-text = Your company’s identity provider told us something about signing out that we cannot accept. You may still be signed in, there or here.
 error-sign_out_unconfirmed-next = Sign out at both, and close all browser windows if others use this computer.
 
+## A device without a browser
+button-allow = Let this device in
+button-deny = Do not let it in
+device-title = Connect a device
+device-lead = Type the code that your device shows. Then you sign in, and decide whether the device is let in.
+device-label = Code on your device
+device-hint = Eight letters. Upper or lower case and the hyphen do not matter.
+device-beware-title = Never type a code that somebody sent you
+device-beware = Only type what you read yourself, from a device in front of you. Whoever sends you a code by mail, by message or on the phone wants to get in with your account.
+let-in-application = Device sign-in for { $application }
+let-in-title = Let this device in?
+let-in-lead = A device wants to use { $application } with your account. Whoever holds it can then do there what you can do.
+let-in-code = It shows this code
+let-in-organization = It acts for
+let-in-personal = no organization
+let-in-address = It asked from this network address
+let-in-when = It asked
+let-in-ago =
+    { $minutes ->
+        [0] less than a minute ago
+        [one] a minute ago
+       *[other] { $minutes } minutes ago
+    }
+let-in-how-long = It stays signed in
+let-in-short = for a short time only
+let-in-session = until you sign out in this browser
+let-in-stays = until you or the application end it
+let-in-beware-title = Did you start this yourself, just now?
+let-in-beware = Let it in only if the device is in front of you and shows the same code. If the code or a link came from somebody else, do not: they would get in with your account.
+let-in-late = The device asked a while ago. Be sure that it is yours.
+let-in-done-title = The device is let in
+let-in-done-lead = It goes on by itself within a few seconds.
+let-in-done-next = Go back to your device. You can close this page. If this was a mistake, sign out here: that ends what the device may do for now.
+let-in-denied-title = The device was not let in
+let-in-denied-lead = It has got nothing of your account.
+let-in-denied-next = You can close this page. If somebody asked you to type a code, tell your IT department.
+
+error-user_code_unknown-title = This code does not work
+error-user_code_unknown-text = No device waits with this code. It may be mistyped, used already or too old.
+error-user_code_unknown-next = Look at the device once more. If it shows another code by now, type that one.
+
+error-device_not_allowed-title = Devices are not let in here
+error-device_not_allowed-text = Your organization does not let devices in that have no browser.
+error-device_not_allowed-next = Use the application on a device with a browser, or ask your organization’s administrator.
+
 ## Mails
 mail-person = From { $person }.
 mail-message = Their message:

@@ -186,7 +186,7 @@ const ROWS: &[(&str, Row)] = &[
     ("S2-23", Waits(SAML_APPLICATIONS)),
     ("S2-24", Tested),
     ("S2-25", Tested),
-    ("S2-26", Waits(PROVIDER)),
+    ("S2-26", Tested),
     ("S2-27", Tested),
     ("S2-28", Waits(CONSOLE)),
     ("S2-29", Tested),

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use behalf::protocol::jose::{Algorithm, SigningKey};
 
-use crate::house::application::{Application, Ask, Person, Proof};
-use crate::house::broker::{House, RP1_SECRET};
+use crate::house::application::{Application, Ask, Person, Proof, Redemption};
+use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::device::{self, Device};
 use crate::house::visitor::{Answer, Visitor};
 
 /// Where something is presented.
@@ -18,10 +19,46 @@ enum Door {
     Code,
     Introspection,
     Revocation,
+    /// Where a device asks whether it has been let in.
+    Device,
+    /// Where a person types what a device shows.
+    UserCode,
+    Exchange,
 }
 
-const DOORS: [Door; 6] =
-    [Door::UserInfo, Door::Api, Door::Refresh, Door::Code, Door::Introspection, Door::Revocation];
+const DOORS: [Door; 9] = [
+    Door::UserInfo,
+    Door::Api,
+    Door::Refresh,
+    Door::Code,
+    Door::Introspection,
+    Door::Revocation,
+    Door::Device,
+    Door::UserCode,
+    Door::Exchange,
+];
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+fn exchanges(by: &Application, token: &str) -> Redemption {
+    let fields = [("grant_type", EXCHANGE), ("subject_token", token), ("subject_token_type", ACCESS_TOKEN)];
+    by.posts("/token", &fields)
+}
+
+/// The default house with devices, whose first application exchanges tokens and lets another one act.
+fn plan() -> Plan {
+    let usual = "redirect_uris = [\"https://rp1.test/callback\"]";
+    let rp1 = format!(
+        "{usual}\ngrant_types = [\"authorization_code\", \"refresh_token\", \"{EXCHANGE}\"]\n\
+         audiences = [\"orders\"]\nmay_act = [\"orders\"]"
+    );
+    let orders = format!(
+        "\n[application.orders]\ntype = \"machine\"\nclient_secrets = [{{ env = \"RP1_SECRET\" }}]\n\
+         grant_types = [\"{EXCHANGE}\"]\nscopes = [\"openid\"]\nexchange_audiences = [\"billing\"]\n"
+    );
+    device::plan(Plan::default().with(usual, &rp1).and(&orders))
+}
 
 impl Door {
     async fn takes(self, house: &House, by: &Application, ask: &Ask, token: &str) -> Answer {
@@ -36,6 +73,15 @@ impl Door {
             Self::Code => ask.redemption(token).send().await,
             Self::Introspection => by.posts("/introspect", &[("token", token)]).send().await,
             Self::Revocation => by.posts("/revoke", &[("token", token)]).send().await,
+            Self::Device => {
+                let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+                let fields = [("grant_type", grant_type), ("device_code", token)];
+                Device::television(house).posts("/token", &fields).send().await
+            }
+            Self::UserCode => {
+                Visitor::arrives().post_form(&format!("{}/device", house.url), &[("user_code", token)]).await
+            }
+            Self::Exchange => exchanges(by, token).send().await,
         }
     }
 
@@ -45,7 +91,12 @@ impl Door {
         match self {
             Self::UserInfo => assert_eq!(answer.status, 401, "{told}"),
             Self::Api => assert_eq!(answer.status, 401, "{told}"),
-            Self::Refresh | Self::Code => {
+            Self::UserCode => assert!([422, 429].contains(&answer.status.as_u16()), "{told}"),
+            Self::Exchange => {
+                assert_eq!(answer.status, 400, "{told}");
+                assert_eq!(answer.json()["error"], json!("invalid_request"), "{told}");
+            }
+            Self::Refresh | Self::Code | Self::Device => {
                 assert_eq!(answer.status, 400, "{told}");
                 assert_eq!(answer.json()["error"], json!("invalid_grant"), "{told}");
             }
@@ -71,7 +122,7 @@ async fn own_key(house: &House) -> std::sync::Arc<SigningKey> {
 
 #[tokio::test]
 async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
-    let house = House::opens().await;
+    let house = plan().build().await;
     let rp1 = Application::rp1(&house);
     let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
     let mut con = Person::new("con@a.test");
@@ -98,7 +149,11 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
     let signed = signed.accepts("application/token-introspection+jwt").send().await;
     assert_eq!(signed.status, 200);
     let own = |door: &[Door]| door.to_vec();
-    let access = own(&[Door::UserInfo, Door::Introspection, Door::Revocation]);
+    let access = own(&[Door::UserInfo, Door::Introspection, Door::Revocation, Door::Exchange]);
+    let orders = Application::new(&house, "orders", Proof::Basic(RP1_SECRET.into()));
+    let acted = exchanges(&orders, &tokens.access_token).with("audience", "billing").send().await;
+    let acted = acted.json()["access_token"].as_str().unwrap().to_owned();
+    let device = Device::asks(&Device::television(&house), &[("scope", "openid")]).await;
     let kinds: Vec<(&str, String, Vec<Door>)> = vec![
         ("an access token", tokens.access_token.clone(), access),
         (
@@ -109,6 +164,9 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
         ("an ID token", id_token, own(&[])),
         // Burnt by whoever tries it, so it is good at its own door alone.
         ("a code", code.clone(), own(&[Door::Code])),
+        ("a device code", device.device_code(), own(&[Door::Device])),
+        ("a user code", device.user_code(), own(&[Door::UserCode])),
+        ("a token in which another application acts", acted, own(&[])),
         ("a JWT for us", typed("JWT", &common), own(&[])),
         ("a logout token", typed("logout+jwt", &common), own(&[])),
         ("a signed request", typed("oauth-authz-req+jwt", &common), own(&[])),
@@ -132,7 +190,7 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
             cells += 1;
         }
     }
-    assert_eq!(cells, DOORS.len() * kinds.len() - 7);
+    assert_eq!(cells, DOORS.len() * kinds.len() - 10);
     // And what is for them, they take: nothing of all that has cost anybody anything.
     assert_eq!(unused.redemption(&code).send().await.status, 200);
     assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);
@@ -141,6 +199,12 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
         assert_eq!(told.json()["active"], json!(true), "{}", told.body);
     }
     assert_eq!(rp1.refreshes(tokens.refresh()).send().await.status, 200);
+    assert_eq!(exchanges(&rp1, &tokens.access_token).send().await.status, 200);
+    // Whoever has guessed so often waits until the codes are others.
+    house.turn_clock(600);
+    let device = Device::asks(&Device::television(&house), &[("scope", "openid")]).await;
+    Person::new("ann@a.test").lets_in(&device, "A Corporation").await;
+    assert_eq!(device.polls().send().await.status, 200);
 }
 
 #[tokio::test]

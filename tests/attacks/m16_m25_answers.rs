@@ -32,6 +32,8 @@ async fn m16_every_answer_of_every_door_is_dressed() {
         "/token",
         "/revoke",
         "/introspect",
+        "/device_authorization",
+        "/device",
         "/userinfo",
         "/jwks.json",
         "/.well-known/openid-configuration",
@@ -185,6 +187,7 @@ async fn m25_no_refusal_and_no_failure_shows_what_is_inside() {
         "/token",
         "/revoke",
         "/introspect",
+        "/device_authorization",
         "/nothing",
     ] {
         tells_nothing(&ann.browser.get(&format!("{}{path}", house.url)).await, path);

@@ -154,6 +154,7 @@ impl Town {
                 listed: 0,
                 now: self.broker.now(),
                 epochs: None,
+                on_device: false,
             };
             let minted = self.broker.db.read(async move |tx| mint::run(tx, &request).await).await;
             assert!(minted.unwrap().is_ok());

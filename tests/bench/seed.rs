@@ -7,7 +7,7 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, Lifetimes,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, ExchangeSettings, Lifetimes,
     OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use behalf::model::connection::{
@@ -105,6 +105,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             connections: Vec::new(),
             organizations_limited: false,
             claims: ClaimShape::default(),
+            exchange: ExchangeSettings::default(),
         },
         created_at: now,
         updated_at: now,

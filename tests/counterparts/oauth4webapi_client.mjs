@@ -9,6 +9,9 @@
 //              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque}
 //          refresh {parameters?} -> {claims or null, token_response}
 //          machine {parameters?} -> the token response of client_credentials
+//          device {parameters?} -> what a device is told that asks to be let in (RFC 8628)
+//          poll {} -> {claims or null, token_response}; asks whether it has been
+//          exchange {parameters} -> the token response of a token exchange (RFC 8693)
 //          introspect {token, signed?} -> what the issuer says of it; `signed` asks for a JWT (RFC 9701)
 //          revoke {token} -> null
 //          nonces -> how often it was asked for a nonce since it started
@@ -31,13 +34,14 @@ const application = {
 let metadata = null;
 let begun = null;
 let tokens = null;
+let waits = null;
 
 // One key for all that is asked for; absent: nothing is proved.
 const DPoP = asked.dpop ? oauth.DPoP(application, await oauth.generateKeyPair('ES256')) : undefined;
 const bound = { ...loopback, DPoP };
 let nonces = 0;
 
-open({ jwks, jkt: await DPoP?.calculateThumbprint() }, { begin, finish, refresh, machine, introspect, revoke, discovery, nonces: () => nonces });
+open({ jwks, jkt: await DPoP?.calculateThumbprint() }, { begin, finish, refresh, machine, device, poll, exchange, introspect, revoke, discovery, nonces: () => nonces });
 
 /** Sends and reads; once more where it is told to use a nonce (RFC 9449, section 8), which the library has kept. */
 async function withNonce(send, read) {
@@ -133,6 +137,29 @@ async function machine({ parameters = {} }) {
   return withNonce(
     () => oauth.clientCredentialsGrantRequest(server, application, authentication(), new URLSearchParams(parameters), bound),
     (answer) => oauth.processClientCredentialsResponse(server, application, answer));
+}
+
+async function device({ parameters = {} }) {
+  const server = await discovery();
+  const query = new URLSearchParams({ scope: asked.scope, ...parameters });
+  const answer = await oauth.deviceAuthorizationRequest(server, application, authentication(), query, loopback);
+  waits = await oauth.processDeviceAuthorizationResponse(server, application, answer);
+  return waits;
+}
+
+async function poll() {
+  const server = await discovery();
+  const answer = await oauth.deviceCodeGrantRequest(server, application, authentication(), waits.device_code, loopback);
+  tokens = await oauth.processDeviceCodeResponse(server, application, answer);
+  if (tokens.id_token) await oauth.validateApplicationLevelSignature(server, answer, loopback);
+  return { claims: oauth.getValidatedIdTokenClaims(tokens) ?? null, token_response: tokens };
+}
+
+async function exchange({ parameters }) {
+  const server = await discovery();
+  const kind = 'urn:ietf:params:oauth:grant-type:token-exchange';
+  const answer = await oauth.genericTokenEndpointRequest(server, application, authentication(), kind, parameters, loopback);
+  return oauth.processGenericTokenEndpointResponse(server, application, answer);
 }
 
 async function introspect({ token, signed = false }) {

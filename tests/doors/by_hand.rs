@@ -668,6 +668,7 @@ async fn a_failure_of_ours_has_the_protocol_s_own_word_where_applications_speak_
         (Method::POST, "/token"),
         (Method::POST, "/revoke"),
         (Method::POST, "/introspect"),
+        (Method::POST, "/device_authorization"),
         (Method::GET, "/userinfo"),
         (Method::POST, "/userinfo"),
     ] {

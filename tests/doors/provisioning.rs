@@ -437,6 +437,17 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "~ organization my-corp: policy.switches.log_in_with_google",
     ),
     ("member_list = \"names\"", "member_list = \"hidden\"", "~ organization my-corp: policy.member_list"),
+    (
+        "device_sign_in = true",
+        "device_sign_in = false",
+        "~ organization my-corp: policy.device_sign_in true → false",
+    ),
+    ("may_act = [\"orders\"]", "may_act = []", "~ application crm: exchange.may_act"),
+    (
+        "exchange_audiences = [\"billing\"]",
+        "exchange_audiences = []",
+        "~ application orders: exchange.audiences",
+    ),
     ("revoked = false", "revoked = true", "~ delegation contractor → my-corp: revoked false → true"),
 ];
 

@@ -461,7 +461,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 35] = [
+const TABLES: [(&str, &str, &str); 36] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -478,6 +478,7 @@ const TABLES: [(&str, &str, &str); 35] = [
         "id, session_id, user_id, organization_id, code_used_at, revoked_at, expires_at, refresh_generation, \
          refresh_rotated_at, refresh_expires_at, refresh_binding",
     ),
+    ("device_codes", "id", "id, application_id, entries, approval, denied_at, used_at"),
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
     (
         "session_applications",

@@ -24,6 +24,7 @@ pub mod browser;
 pub mod certificates;
 pub mod chromedriver;
 pub mod cookies;
+pub mod device;
 pub mod dns;
 pub mod ear;
 pub mod forgery;

@@ -619,6 +619,7 @@ fn grant(street: &Street, number: u128) -> Grant {
     Grant {
         id: GrantId::from_u128(number),
         origin: None,
+        subject: None,
         project_id: street.project.id,
         session_id: street.session.id,
         application_id: street.application.id,

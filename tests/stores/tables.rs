@@ -51,6 +51,7 @@ const TABLES: &[(&str, Of)] = &[
     ("connection_versions", Part("connections", "connection_id")),
     ("connections", OrganizationOrProject),
     ("delegations", Organizations),
+    ("device_codes", Project("a device is nobody's until somebody lets it in, and then theirs")),
     ("domain_connections", Part("domains", "domain_id")),
     ("domains", Organization),
     ("expected_members", Organization),

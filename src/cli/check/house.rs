@@ -121,7 +121,10 @@ async fn downstream(
     let unlisted = settings.organizations_limited
         && applications::listed(&mut &broker.db, application.id).await?.is_empty();
     let problems = [
-        (settings.redirect_uris.is_empty(), "it has no redirect_uris: nobody can come back to it"),
+        (
+            settings.kind.signs_people_in() && settings.redirect_uris.is_empty(),
+            "it has no redirect_uris: nobody can come back to it",
+        ),
         (
             !settings.domain_based && settings.connections.is_empty(),
             "no connection leads to it: set domain_based or connections",

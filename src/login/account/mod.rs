@@ -28,5 +28,6 @@ pub fn asked(again: bool, ui_locales: Option<String>) -> Asked {
         organization: OrganizationAsked::Unsaid,
         ui_locales,
         invitation: None,
+        device: None,
     }
 }

@@ -52,7 +52,7 @@ pub fn asked(
     if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {
         return Err(OAuthError::invalid_request("this application does not use organizations"));
     }
-    let scopes = scopes(application, &request.scopes)?;
+    let scopes = settings.granted_scopes(&request.scopes)?;
     if settings.organization_usage == OrganizationUsage::Deny
         && scopes.iter().any(|one| one == scope::ORGANIZATIONS)
     {
@@ -82,6 +82,7 @@ pub fn asked(
         organization,
         ui_locales: request.ui_locales,
         invitation: None,
+        device: None,
     })
 }
 
@@ -98,57 +99,9 @@ pub fn no_hint() -> OAuthError {
     OAuthError::invalid_request("id_token_hint is no ID token of ours")
 }
 
-/// Scopes that mean nothing here are left out, as the protocol has it (RFC 6749, section 3.3); those that the
-/// application may not have are refused.
-fn scopes(application: &Application, requested: &[String]) -> Result<Vec<String>, OAuthError> {
-    let allowed = &application.settings.scopes;
-    let mut granted: Vec<String> = Vec::new();
-    for one in requested {
-        let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one.as_str() };
-        if !scope::SUPPORTED.contains(&kind) {
-            continue;
-        }
-        // Means nothing to who may not refresh (OpenID Connect Core, section 11).
-        if kind == scope::OFFLINE_ACCESS && !application.settings.may_use(GrantType::RefreshToken) {
-            continue;
-        }
-        if !allowed.iter().any(|scope| scope == kind) {
-            return Err(OAuthError::invalid_scope(format!("this application may not ask for {kind}")));
-        }
-        if !granted.contains(one) {
-            granted.push(one.clone());
-        }
-    }
-    if granted.is_empty() {
-        return Err(OAuthError::invalid_scope("none of the scopes means anything here"));
-    }
-    Ok(granted)
-}
-
-/// The organization that the parameter and the scopes agree on. Where they disagree, nothing is guessed.
+/// The organization that the parameter and the scopes agree on.
 fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError> {
-    let mut found: Vec<OrganizationAsked> = Vec::new();
-    let by_scope = request.scopes.iter().filter_map(|one| scope::organization(one));
-    for name in by_scope {
-        found.push(match name {
-            "" => OrganizationAsked::One,
-            "*" => OrganizationAsked::All,
-            name => OrganizationAsked::Named(name.to_owned()),
-        });
-    }
-    if let Some(name) = &request.organization {
-        found.push(OrganizationAsked::Named(name.clone()));
-    }
-    // The bare scope asks for what a name says more precisely.
-    if found.iter().any(|one| matches!(one, OrganizationAsked::Named(_))) {
-        found.retain(|one| *one != OrganizationAsked::One);
-    }
-    found.dedup();
-    match found.as_slice() {
-        [] => Ok(OrganizationAsked::Unsaid),
-        [only] => Ok(only.clone()),
-        _ => Err(OAuthError::invalid_request("different organizations are asked for")),
-    }
+    OrganizationAsked::of(&request.scopes, request.organization.as_deref())
 }
 
 /// The protocol's own error, at the redirect URI (RFC 6749, section 4.1.2.1; RFC 9207).

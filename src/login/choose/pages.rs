@@ -167,7 +167,7 @@ pub async fn picker(
         previous: number.checked_sub(1).and_then(turn),
         next: (number < last).then(|| turn(number + 1)).flatten(),
         another_account: Some(journey.path(visitor, "/restart")),
-        cancel: Some(journey.path(visitor, "/cancel")),
+        cancel: journey.cancel(visitor),
     };
     let asked = &journey.login.asked;
     let targets = journey.form_targets(visitor);

@@ -73,6 +73,7 @@ pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
         organization: OrganizationAsked::Unsaid,
         ui_locales: found.invitation.language.clone(),
         invitation: Some(token),
+        device: None,
     }
 }
 

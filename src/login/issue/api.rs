@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::claims::{self, Occasion};
-use super::client;
+use super::{client, device};
 use super::introspection::{self, introspect};
 use super::mint;
 use super::possession::only_wants_nonce;
@@ -38,6 +38,7 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
             response
         }
         Err(NoTokens::Refused { error, login_url }) => refused(&visitor.headers, &error, login_url),
+        Err(NoTokens::Waits(error)) => reply::oauth_error(StatusCode::BAD_REQUEST, &error),
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
@@ -56,6 +57,18 @@ async fn readable(visitor: &Visitor, client_id: Option<String>, response: Respon
             visitor.report(&error.into()).await;
             cors::answered(headers, None, response)
         }
+    }
+}
+
+/// `POST /device_authorization` (RFC 8628, section 3.1)
+pub async fn device_authorization(visitor: Visitor, MachineForm(params): MachineForm) -> Response {
+    match device::begin(&visitor, &params).await {
+        Ok(answer) => {
+            let mut response = Json(answer).into_response();
+            reply::no_store(response.headers_mut());
+            response
+        }
+        Err(stop) => stopped(&visitor, stop).await,
     }
 }
 
@@ -103,7 +116,7 @@ fn wants_signed(headers: &HeaderMap) -> bool {
 
 async fn stopped(visitor: &Visitor, stop: Stop) -> Response {
     match NoTokens::from(stop) {
-        NoTokens::Refused { error, .. } => refused(&visitor.headers, &error, None),
+        NoTokens::Refused { error, .. } | NoTokens::Waits(error) => refused(&visitor.headers, &error, None),
         NoTokens::Failed(fault) => visitor.machine_fault(&fault).await,
     }
 }
@@ -115,6 +128,7 @@ fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -
         "access_denied" | "sso_required" | "mfa_required" | "organization_selection_required" => {
             StatusCode::FORBIDDEN
         }
+        "temporarily_unavailable" => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::BAD_REQUEST,
     };
     let mut response = match login_url {
@@ -218,6 +232,7 @@ async fn told(visitor: &Visitor) -> Result<Response, Stop> {
         grant: &id,
         nonce: None,
         signed_in: None,
+        exchanged: None,
         now,
     };
     let claims = claims::userinfo(&minted, &occasion);

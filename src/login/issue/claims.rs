@@ -9,7 +9,7 @@ use super::mint::{ActingFor, MachineMinted, Minted};
 use crate::foundation::clock::Moment;
 use crate::keys::pairwise::Names;
 use crate::model::application::{Application, ClaimShape, OrgName, OrganizationsShape};
-use crate::model::grant::SignedIn;
+use crate::model::grant::{Exchanged, SignedIn};
 use crate::model::organization::Organization;
 use crate::model::user::is_free_claim;
 use crate::protocol::jose::Algorithm;
@@ -36,6 +36,8 @@ pub struct Occasion<'a> {
     pub nonce: Option<&'a str>,
     /// The sign-in that the family stands on; absent: the session's last.
     pub signed_in: Option<&'a SignedIn>,
+    /// How the token came of another, if it did.
+    pub exchanged: Option<&'a Exchanged>,
     pub now: Moment,
 }
 
@@ -64,7 +66,14 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
 /// An access token (RFC 9068, section 2.2).
 pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
-    claims.insert("aud".into(), audience(&minted.application, occasion.issuer));
+    claims.insert(
+        "aud".into(),
+        match occasion.exchanged {
+            Some(exchanged) => one_or_many(&exchanged.audience),
+            None => audience(&minted.application, occasion.issuer),
+        },
+    );
+    delegated(&mut claims, minted, occasion);
     claims.insert("client_id".into(), json!(minted.application.client_id));
     claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
     claims.insert("jti".into(), json!(jti));
@@ -102,7 +111,28 @@ pub fn machine_access_token(
 fn audience(application: &Application, issuer: &str) -> Value {
     let mut audience = application.settings.audiences.clone();
     audience.push(issuer.to_owned());
-    if audience.len() == 1 { json!(audience[0]) } else { json!(audience) }
+    one_or_many(&audience)
+}
+
+fn one_or_many(audience: &[String]) -> Value {
+    if let [only] = audience { json!(only) } else { json!(audience) }
+}
+
+/// Who acts for the person, each within the one who does so after them, and who may (RFC 8693, sections 4.1 and 4.4).
+/// A claim names one who may; where there are more, they are known here alone.
+fn delegated(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
+    let actors = occasion.exchanged.map_or(&[][..], |exchanged| &exchanged.act);
+    let act = actors.iter().rev().fold(None, |inner: Option<Value>, actor| {
+        let mut act = json!({ "sub": actor });
+        if let Some(inner) = inner {
+            act["act"] = inner;
+        }
+        Some(act)
+    });
+    claims.extend(act.map(|act| ("act".to_owned(), act)));
+    if let [only] = minted.application.settings.exchange.may_act.as_slice() {
+        claims.insert("may_act".into(), json!({ "sub": only }));
+    }
 }
 
 /// A UserInfo answer (OpenID Connect Core, section 5.3): the full lists.

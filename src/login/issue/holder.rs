@@ -140,6 +140,7 @@ async fn stood(
         offline: false,
         now,
         epochs: None,
+        on_device: false,
     };
     acts_for(tx, &user, organization, request).await
 }

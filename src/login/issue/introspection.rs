@@ -99,6 +99,7 @@ async fn of_family(
         grant: &id,
         nonce: None,
         signed_in: grant.request.login.as_ref(),
+        exchanged: grant.request.exchanged.as_ref(),
         now,
     };
     Ok(Some(match held {

@@ -45,6 +45,8 @@ pub struct Request {
     pub now: Moment,
     /// In which the grant was given that this is of; absent where the grant is to be made.
     pub epochs: Option<Epochs>,
+    /// Whether it is for a device that somebody let in from another one.
+    pub on_device: bool,
 }
 
 impl Request {
@@ -128,6 +130,7 @@ struct Facts {
     /// Nobody stands behind it: what is of a person is not asked.
     is_machine: bool,
     offline: bool,
+    on_device: bool,
     epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
@@ -152,7 +155,7 @@ struct Facts {
 type Check = fn(&Facts) -> Result<(), Refusal>;
 
 /// The list. Its order is the order in which an application is told.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     project_and_application_are_enabled,
     user_is_active,
     session_is_alive,
@@ -160,6 +163,7 @@ const CHECKS: [Check; 9] = [
     organization_is_active,
     membership_or_delegation_is_active,
     application_is_allowed,
+    device_is_allowed,
     sign_in_policy_is_met,
     assurance_is_enough,
 ];
@@ -260,6 +264,7 @@ impl Facts {
             context,
             is_machine: false,
             offline: false,
+            on_device: false,
             epochs,
             project,
             application,
@@ -285,7 +290,7 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         standing::scene(tx, request.project, request.application, request.session).await?;
     let application = asking(tx, request, project.as_ref(), application).await?;
     let known = Facts::of(request.now, request.context, request.epochs, project, application);
-    let mut facts = Facts { offline: request.offline, ..known };
+    let mut facts = Facts { offline: request.offline, on_device: request.on_device, ..known };
     if let Some(standing) = standing {
         facts.by_rule = role_rules::given(tx, request.project, &standing).await?;
         (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
@@ -441,6 +446,14 @@ fn delegates(facts: &Facts, target: OrganizationId) -> bool {
 
 fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
     refuse_unless(facts.is_listed, Refusal::ApplicationNotAllowed)
+}
+
+/// People are talked into letting strangers' devices in, so whoever answers for them says that they may: whom they act for,
+/// in whose name, and whose connection signs them in (threats H23).
+fn device_is_allowed(facts: &Facts) -> Result<(), Refusal> {
+    let mut judges = facts.organization.iter().chain(&facts.home).chain(&facts.provider);
+    let fine = !facts.on_device || judges.all(|organization| organization.policy.device_sign_in);
+    refuse_unless(fine, Refusal::DeviceNotAllowed)
 }
 
 /// How this session was authenticated, and whether the organization accepts that.

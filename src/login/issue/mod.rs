@@ -3,6 +3,7 @@
 pub mod api;
 mod claims;
 mod client;
+pub mod device;
 mod held;
 pub mod holder;
 mod introspection;
@@ -47,6 +48,7 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         offline: grant.is_offline(),
         now,
         epochs: Some(grant.epochs),
+        on_device: grant.request.on_device,
     }
 }
 
@@ -87,6 +89,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             offline: false,
             now: broker.now(),
             epochs: None,
+            on_device: false,
         },
     });
     Ok(tries::done(&broker.db, &issue, Issue::run).await?.map(|()| code)?)
@@ -114,6 +117,7 @@ impl Issue {
         let grant = Grant {
             id: self.id,
             origin: None,
+            subject: None,
             project_id: request.project,
             session_id: request.session,
             application_id: request.application,

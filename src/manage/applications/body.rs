@@ -26,6 +26,18 @@ const MOST_ORIGINS: usize = 20;
 const MOST_NAMED: usize = 1_000;
 const MOST_AUDIENCES: usize = 20;
 const LONGEST_AUDIENCE: usize = 500;
+/// The words of `grant_types`.
+pub const GRANT_TYPES: [&str; GrantType::ALL.len()] = words();
+
+const fn words() -> [&'static str; GrantType::ALL.len()] {
+    let mut words = [""; GrantType::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = GrantType::ALL[at].word();
+        at += 1;
+    }
+    words
+}
 
 /// An application. Of a change, what is absent stays; of a new one or one that is replaced, it is what it usually is.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -40,7 +52,7 @@ pub struct ApplicationBody {
     pub enabled: Option<bool>,
     /// Usually `web`.
     #[serde(rename = "type")]
-    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native", "machine"]))]
+    #[schemars(with = "Option<String>", extend("enum" = ["web", "spa", "native", "device", "machine"]))]
     pub kind: Option<ApplicationKind>,
     /// Usually `client_secret_basic` of a web application or a machine; of others, `none`.
     #[schemars(
@@ -117,10 +129,10 @@ pub struct ApplicationBody {
     pub userinfo_signed_response_alg: Option<Option<Algorithm>>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
-    /// `client_credentials`.
+    /// `client_credentials`, of a device that of RFC 8628.
     #[schemars(
         with = "Option<Vec<String>>",
-        extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] })
+        extend("items" = { "type": "string", "enum": GRANT_TYPES })
     )]
     pub grant_types: Option<Vec<GrantType>>,
     #[serde(default, deserialize_with = "by_name")]
@@ -145,6 +157,12 @@ pub struct ApplicationBody {
     pub organizations: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "by_name")]
     pub claims: Option<ClaimsBody>,
+    /// The applications that may act for its people, by their client ids (RFC 8693).
+    #[schemars(extend("maxItems" = MOST_AUDIENCES))]
+    pub may_act: Option<Vec<String>>,
+    /// For whom it may get tokens in which it acts for others' people (RFC 8693).
+    #[schemars(extend("maxItems" = MOST_AUDIENCES))]
+    pub exchange_audiences: Option<Vec<String>>,
 }
 
 /// How long its tokens live, in seconds; `null`: as the operator's settings say.
@@ -225,6 +243,8 @@ pub struct Wanted {
     organization_usage: Option<OrganizationUsage>,
     domain_based: Option<bool>,
     claims: Option<ClaimsBody>,
+    may_act: Option<Vec<String>>,
+    exchange_audiences: Option<Vec<String>>,
 }
 
 /// The same of what is registered of a client besides.
@@ -399,7 +419,12 @@ impl ApplicationBody {
             grant_types: self.grant_types.map(grant_types).transpose()?,
             lifetimes: self.lifetimes,
             algorithm: self.signing_algorithm.map(|one| algorithm("/signing_algorithm", one)).transpose()?,
-            audiences: self.audiences.map(audiences).transpose()?,
+            audiences: self.audiences.map(|list| audiences("/audiences", list)).transpose()?,
+            may_act: self.may_act.map(|list| audiences("/may_act", list)).transpose()?,
+            exchange_audiences: self
+                .exchange_audiences
+                .map(|list| audiences("/exchange_audiences", list))
+                .transpose()?,
             organization_prompt: self.organization_prompt,
             organization_usage: self.organization_usage,
             domain_based: self.domain_based,
@@ -428,6 +453,9 @@ impl Wanted {
         }
         settings.algorithm = new.algorithm.unwrap_or(settings.algorithm);
         settings.audiences = new.audiences.unwrap_or_else(|| settings.audiences.clone());
+        let exchange = &mut settings.exchange;
+        exchange.may_act = new.may_act.unwrap_or_else(|| exchange.may_act.clone());
+        exchange.audiences = new.exchange_audiences.unwrap_or_else(|| exchange.audiences.clone());
         settings.organization_prompt = new.organization_prompt.unwrap_or(settings.organization_prompt);
         settings.organization_usage = new.organization_usage.unwrap_or(settings.organization_usage);
         settings.domain_based = new.domain_based.unwrap_or(settings.domain_based);
@@ -524,12 +552,12 @@ fn cors_origins(list: Vec<String>) -> Result<Vec<WebOrigin>, Refused> {
     list.iter().enumerate().map(read).collect()
 }
 
-fn audiences(list: Vec<String>) -> Result<Vec<String>, Refused> {
-    few("/audiences", Some(&list), MOST_AUDIENCES)?;
+fn audiences(pointer: &str, list: Vec<String>) -> Result<Vec<String>, Refused> {
+    few(pointer, Some(&list), MOST_AUDIENCES)?;
     match list.iter().position(|audience| !is_line(audience, LONGEST_AUDIENCE)) {
         Some(place) => {
             let rule = format!("must be one line of at most {LONGEST_AUDIENCE} characters");
-            Err(Refused::value(&format!("/audiences/{place}"), rule))
+            Err(Refused::value(&format!("{pointer}/{place}"), rule))
         }
         None => Ok(list),
     }

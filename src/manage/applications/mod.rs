@@ -16,7 +16,7 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, Lifetimes,
+    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, ExchangeSettings, Lifetimes,
     OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -26,7 +26,7 @@ use crate::protocol::oauth::client_certificate::holds_certificate;
 use crate::store::durable::engine::{Lock, Tx};
 use crate::store::durable::{applications, connections, grants, organizations, registrations};
 
-pub use body::{ApplicationBody, Wanted};
+pub use body::{ApplicationBody, GRANT_TYPES, Wanted};
 
 pub use sector::Sector;
 pub use stated::{Rewritten, Stated, make, rewrite};
@@ -63,6 +63,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         connections: Vec::new(),
         organizations_limited: false,
         claims: ClaimShape::default(),
+        exchange: ExchangeSettings::default(),
     }
 }
 

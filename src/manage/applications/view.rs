@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Whole;
+use super::body::GRANT_TYPES;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
 use crate::model::application::{Application, ClaimShape, Lifetimes};
@@ -19,7 +20,7 @@ pub struct ApplicationListed {
     pub client_id: String,
     pub display_name: String,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "device", "machine"]))]
     pub kind: &'static str,
     pub enabled: bool,
     #[schemars(extend("format" = "date-time"))]
@@ -36,7 +37,7 @@ pub struct ApplicationView {
     pub display_name: String,
     pub enabled: bool,
     #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["web", "spa", "native", "machine"]))]
+    #[schemars(extend("enum" = ["web", "spa", "native", "device", "machine"]))]
     pub kind: &'static str,
     #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth",
         "self_signed_tls_client_auth", "none"]))]
@@ -71,7 +72,7 @@ pub struct ApplicationView {
     pub userinfo_signed_response_alg: Option<&'static str>,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
-    #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
+    #[schemars(extend("items" = { "type": "string", "enum": GRANT_TYPES }))]
     pub grant_types: Vec<&'static str>,
     pub lifetimes: LifetimesView,
     #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA"]))]
@@ -87,6 +88,10 @@ pub struct ApplicationView {
     /// The organizations that may use it, by their ids; `null`: all.
     pub organizations: Option<Vec<String>>,
     pub claims: ClaimsView,
+    /// The applications that may act for its people, by their client ids.
+    pub may_act: Vec<String>,
+    /// For whom it may get tokens in which it acts for others' people.
+    pub exchange_audiences: Vec<String>,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
@@ -210,6 +215,8 @@ impl ApplicationView {
                 .organizations_limited
                 .then(|| whole.listed.iter().map(ToString::to_string).collect()),
             claims: ClaimsView::of(&settings.claims),
+            may_act: settings.exchange.may_act.clone(),
+            exchange_audiences: settings.exchange.audiences.clone(),
             created_at: it.created_at.rfc3339(),
             updated_at: it.updated_at.rfc3339(),
         }

@@ -15,8 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, ClientSettings, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage,
-    SenderSettings, SignOutSettings,
+    ApplicationKind, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes, OrganizationPrompt,
+    OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -217,6 +217,7 @@ pub struct ApplicationPart {
     pub organizations: Option<Vec<Name>>,
     pub claims: ClaimShape,
     pub places: Places,
+    pub exchange: ExchangeSettings,
 }
 
 #[derive(Clone, Debug)]

@@ -96,6 +96,10 @@ with_switches! {
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<String>", extend("enum" = ["hidden", "names", null]))]
         pub member_list: Option<Option<MemberList>>,
+        /// Whether people may let devices in that have no browser (RFC 8628).
+        #[serde(default, deserialize_with = "given")]
+        #[schemars(with = "Option<bool>")]
+        pub device_sign_in: Option<Option<bool>>,
     }
 }
 
@@ -152,6 +156,7 @@ impl ChangePolicy {
             google_hosted_domains: pins("/google_hosted_domains", self.google_hosted_domains, hosted_domain)?,
             microsoft_tenant_ids: pins("/microsoft_tenant_ids", self.microsoft_tenant_ids, tenant)?,
             member_list: self.member_list.map(Option::unwrap_or_default),
+            device_sign_in: self.device_sign_in.map(Option::unwrap_or_default),
         };
         wanted.obeys_rules()
     }

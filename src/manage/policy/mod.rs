@@ -33,6 +33,7 @@ pub struct Wanted {
     pub google_hosted_domains: Option<Vec<String>>,
     pub microsoft_tenant_ids: Option<Vec<String>>,
     pub member_list: Option<MemberList>,
+    pub device_sign_in: Option<bool>,
 }
 
 impl Wanted {
@@ -50,6 +51,7 @@ impl Wanted {
             google_hosted_domains: new.google_hosted_domains.unwrap_or(old.google_hosted_domains),
             microsoft_tenant_ids: new.microsoft_tenant_ids.unwrap_or(old.microsoft_tenant_ids),
             member_list: new.member_list.unwrap_or(old.member_list),
+            device_sign_in: new.device_sign_in.unwrap_or(old.device_sign_in),
         }
     }
 }

@@ -78,6 +78,8 @@ view! {
         pub microsoft_tenant_ids: Vec<String>,
         #[schemars(extend("enum" = ["hidden", "names"]))]
         pub member_list: &'static str,
+        /// Whether people may let devices in that have no browser.
+        pub device_sign_in: bool,
     }
 }
 
@@ -138,6 +140,7 @@ impl PolicyView {
             google_hosted_domains: policy.google_hosted_domains.clone(),
             microsoft_tenant_ids: policy.microsoft_tenant_ids.clone(),
             member_list: policy.member_list.word(),
+            device_sign_in: policy.device_sign_in,
         })
     }
 }
@@ -164,6 +167,7 @@ pub fn facts(policy: &Policy) -> Value {
         "google_hosted_domains": policy.google_hosted_domains,
         "microsoft_tenant_ids": policy.microsoft_tenant_ids,
         "member_list": policy.member_list,
+        "device_sign_in": policy.device_sign_in,
     });
     if let Value::Object(facts) = &mut facts {
         facts.extend(switches(&policy.switches));

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::foundation::clock::Moment;
 use crate::foundation::text::is_line;
+use crate::manage::applications::GRANT_TYPES;
 use crate::manage::refused::Refused;
 use crate::model::application::{ApplicationKind, GrantType, USUAL_SCOPES};
 use crate::model::registration::Limits;
@@ -33,13 +34,13 @@ pub struct CreateRegistrationToken {
     /// What a client may be; absent: `web`, `spa` and `native`.
     #[schemars(
         with = "Option<Vec<String>>",
-        extend("items" = { "type": "string", "enum": ["web", "spa", "native", "machine"] })
+        extend("items" = { "type": "string", "enum": ["web", "spa", "native", "device", "machine"] })
     )]
     pub types: Option<Vec<ApplicationKind>>,
     /// The ways to tokens that it may want; absent: `authorization_code` and `refresh_token`.
     #[schemars(
         with = "Option<Vec<String>>",
-        extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] })
+        extend("items" = { "type": "string", "enum": GRANT_TYPES })
     )]
     pub grant_types: Option<Vec<GrantType>>,
     /// What it may ask for; absent: `openid`, `profile`, `email` and `organization`.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Secret;
+use crate::manage::applications::GRANT_TYPES;
 use crate::model::registration::RegistrationToken;
 
 /// By which clients register themselves (RFC 7591).
@@ -17,9 +18,9 @@ pub struct RegistrationTokenView {
     pub usable: bool,
     pub uses: i64,
     pub most_uses: i64,
-    #[schemars(extend("items" = { "type": "string", "enum": ["web", "spa", "native", "machine"] }))]
+    #[schemars(extend("items" = { "type": "string", "enum": ["web", "spa", "native", "device", "machine"] }))]
     pub types: Vec<&'static str>,
-    #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
+    #[schemars(extend("items" = { "type": "string", "enum": GRANT_TYPES }))]
     pub grant_types: Vec<&'static str>,
     pub scopes: Vec<String>,
     pub created_by: String,

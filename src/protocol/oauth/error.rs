@@ -30,7 +30,7 @@ impl OAuthError {
         login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
         insufficient_scope, unsupported_token_type, invalid_redirect_uri, invalid_client_metadata,
         unapproved_software_statement, organization_selection_required, sso_required, mfa_required,
-        invalid_dpop_proof, use_dpop_nonce,
+        invalid_dpop_proof, use_dpop_nonce, authorization_pending, slow_down, expired_token, invalid_target,
     }
 
     /// The same answer, of which the trail tells more.

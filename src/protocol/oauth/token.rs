@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
-use super::{organization, scope};
+use super::{device, exchange, organization, scope};
 
 /// What is presented for tokens.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub enum TokenRequest {
     Code(CodeRequest),
     Refresh(RefreshRequest),
     ClientCredentials(ClientCredentialsRequest),
+    Device(DeviceRequest),
+    Exchange(exchange::Request),
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +42,12 @@ pub struct ClientCredentialsRequest {
     pub organization: Option<String>,
 }
 
+/// A device asks whether it has been let in (RFC 8628, section 3.4).
+#[derive(Clone, Debug)]
+pub struct DeviceRequest {
+    pub device_code: String,
+}
+
 /// Reads the body. Duplicated parameters are refused whatever their name.
 pub fn token_request(params: &Params) -> Result<TokenRequest, OAuthError> {
     if let Some(error) = params.twice() {
@@ -49,10 +57,12 @@ pub fn token_request(params: &Params) -> Result<TokenRequest, OAuthError> {
         Some("authorization_code") => code_request(params).map(TokenRequest::Code),
         Some("refresh_token") => refresh_request(params).map(TokenRequest::Refresh),
         Some("client_credentials") => client_credentials_request(params).map(TokenRequest::ClientCredentials),
+        Some(device::GRANT_TYPE) => {
+            Ok(TokenRequest::Device(DeviceRequest { device_code: needed(params, "device_code")? }))
+        }
+        Some(exchange::GRANT_TYPE) => exchange::request(params).map(TokenRequest::Exchange),
         None => Err(OAuthError::invalid_request("grant_type is missing")),
-        Some(_) => Err(OAuthError::unsupported_grant_type(
-            "only authorization_code, refresh_token and client_credentials are supported",
-        )),
+        Some(_) => Err(OAuthError::unsupported_grant_type("the metadata tells which grant types there are")),
     }
 }
 
@@ -114,6 +124,9 @@ fn scopes(params: &Params) -> Result<Option<Vec<String>>, OAuthError> {
 #[derive(Debug, Serialize)]
 pub struct TokenAnswer {
     pub access_token: String,
+    /// Of what came of an exchange (RFC 8693, section 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     pub token_type: &'static str,
     /// Seconds.
     pub expires_in: u64,

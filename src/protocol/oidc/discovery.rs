@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::protocol::jose::Algorithm;
-use crate::protocol::oauth::{authorization, dpop, scope};
+use crate::protocol::oauth::{authorization, device, dpop, exchange, scope};
 
 /// What clients may prove by a certificate that they show in TLS (RFC 8705), as the operator has set it up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,8 +17,9 @@ pub struct ByCertificate<'a> {
 }
 
 /// The doors at which a certificate may be shown.
-pub const ALIASED: [(&str, &str); 4] = [
+pub const ALIASED: [(&str, &str); 5] = [
     ("token_endpoint", "/token"),
+    ("device_authorization_endpoint", "/device_authorization"),
     ("revocation_endpoint", "/revoke"),
     ("introspection_endpoint", "/introspect"),
     ("userinfo_endpoint", "/userinfo"),
@@ -52,6 +53,7 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
         "jwks_uri": at("/jwks.json"),
@@ -62,7 +64,7 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "frontchannel_logout_session_supported": true,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": GRANT_TYPES,
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "userinfo_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
@@ -95,6 +97,9 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
     }
     document
 }
+
+const GRANT_TYPES: [&str; 5] =
+    ["authorization_code", "refresh_token", "client_credentials", device::GRANT_TYPE, exchange::GRANT_TYPE];
 
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 

@@ -15,7 +15,7 @@ macro_rules! columns {
     () => {
         "id, project_id, session_id, application_id, user_id, organization_id, delegation_id, request,
          code_expires_at, expires_at, revoked_at, organization_epoch, home_epoch, origin_id, refresh_secret,
-         refresh_generation, refresh_rotated_at, refresh_expires_at, refresh_binding"
+         refresh_generation, refresh_rotated_at, refresh_expires_at, refresh_binding, subject_id"
     };
 }
 
@@ -35,6 +35,7 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         epochs: Epochs { organization: row.get(11)?, home: row.get(12)? },
         origin: row.get(13)?,
         refresh: row.get::<Option<Vec<u8>>>(14)?.map(|secret| refresh(row, secret)).transpose()?,
+        subject: row.get(19)?,
     })
 }
 
@@ -48,12 +49,34 @@ fn refresh(row: &Row, secret: Vec<u8>) -> Result<Refresh, StoreError> {
     })
 }
 
+/// One that came of an exchange is revoked when any is that it goes back to: whoever ends those need not know of it.
 pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<Grant>, StoreError> {
     let sql = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");
-    db.one(sql, params![id]).await?.as_ref().map(grant).transpose()
+    let found = db.one(sql, params![id]).await?.as_ref().map(grant).transpose()?;
+    Ok(match found {
+        Some(grant) if grant.subject.is_some() && grant.revoked_at.is_none() => {
+            Some(Grant { revoked_at: subjects_revoked_at(db, id).await?, ..grant })
+        }
+        other => other,
+    })
 }
 
-/// `code`: absent where somebody switches to it.
+/// When the first of all was revoked, or its application disabled, that a family goes back to by exchanges. What has been
+/// forgotten lives no more.
+async fn subjects_revoked_at(db: &mut impl Read, id: GrantId) -> Result<Option<Moment>, StoreError> {
+    let sql = "WITH RECURSIVE subjects (id, subject_id, depth) AS (
+                   SELECT id, subject_id, 0 FROM grants WHERE id = $1
+                   UNION ALL
+                   SELECT g.id, g.subject_id, s.depth + 1 FROM grants g
+                   JOIN subjects s ON g.id = s.subject_id WHERE s.depth < 20)
+               SELECT MIN(COALESCE(g.revoked_at, a.disabled_at)), COUNT(CASE WHEN g.subject_id IS NULL THEN 1 END)
+               FROM subjects s JOIN grants g ON g.id = s.id JOIN applications a ON a.id = g.application_id";
+    let Some(row) = db.one(sql, params![id]).await? else { return Ok(Some(Moment::from_millis(0))) };
+    let (revoked, whole): (Option<Moment>, i64) = (row.get(0)?, row.get(1)?);
+    Ok(if whole == 1 { revoked } else { Some(Moment::from_millis(0)) })
+}
+
+/// `code`: absent where it does not begin with one of its own.
 pub async fn insert(
     tx: &mut Tx<'_>,
     grant: &Grant,
@@ -66,8 +89,9 @@ pub async fn insert(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
                              code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
                              home_epoch, origin_id, offline_since, refresh_secret, refresh_generation,
-                             refresh_rotated_at, refresh_expires_at, refresh_binding)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+                             refresh_rotated_at, refresh_expires_at, refresh_binding, subject_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22)",
         params![
             grant.id,
             grant.project_id,
@@ -89,7 +113,8 @@ pub async fn insert(
             refresh.map(|refresh| refresh.generation),
             refresh.map(|refresh| refresh.rotated_at),
             refresh.map(|refresh| refresh.expires_at),
-            refresh.map(|refresh| to_json(&refresh.bound))
+            refresh.map(|refresh| to_json(&refresh.bound)),
+            grant.subject
         ],
     )
     .await?;

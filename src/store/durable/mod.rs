@@ -13,6 +13,7 @@ pub mod connection_upstreams;
 pub mod connection_versions;
 pub mod connections;
 pub mod delegations;
+pub mod device_codes;
 pub mod domains;
 pub mod engine;
 pub mod grants;

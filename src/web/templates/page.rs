@@ -20,6 +20,9 @@ pub enum Page {
     Invitation(InvitationPage),
     Accepted(AcceptedPage),
     SignedOut(SignedOutPage),
+    Device(DevicePage),
+    LetIn(LetInPage),
+    DeviceAnswered(DeviceAnsweredPage),
     Trial(TrialPage),
     Tried(TriedPage),
     Account(AccountPage),
@@ -43,6 +46,9 @@ impl Page {
             Self::Accepted(_) => "login/accepted.html",
             Self::SignOut(_) => "login/sign_out.html",
             Self::SignedOut(_) => "login/signed_out.html",
+            Self::Device(_) => "login/device.html",
+            Self::LetIn(_) => "login/let_in.html",
+            Self::DeviceAnswered(_) => "login/device_answered.html",
             Self::Trial(_) => "login/trial.html",
             Self::Tried(_) => "login/tried.html",
             Self::Account(_) => "account/organizations.html",
@@ -237,6 +243,47 @@ pub struct SignedOutPage {
     pub provider: Option<String>,
 }
 
+/// Asks for the code that a device shows. Posts `user_code`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DevicePage {
+    pub action: String,
+    /// What the address brought along, or was typed before.
+    pub code: Option<String>,
+    /// What is wrong with it.
+    pub problem: Option<Problem>,
+}
+
+/// Asks whether a device is let in. Posts `csrf` and `answer`: `allow` or `deny`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LetInPage {
+    pub application: String,
+    /// Whose access it gets: the person, and for whom they act.
+    pub email: String,
+    pub organization: Option<String>,
+    /// For a delegation, the home organization that sends the person.
+    pub delegated_by: Option<String>,
+    /// What the device shows.
+    pub code: String,
+    /// From where it asked.
+    pub address: String,
+    /// Minutes ago.
+    pub minutes: u64,
+    /// Whether that is longer ago than it takes to type a code.
+    pub is_late: bool,
+    /// How long it stays signed in: `short`, `session` or `offline`.
+    pub stays: &'static str,
+    pub action: String,
+    pub csrf: String,
+    pub another_account: Option<String>,
+}
+
+/// It was let in, or not.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DeviceAnsweredPage {
+    pub application: String,
+    pub allowed: bool,
+}
+
 /// Asks somebody to try a connection. Posts `csrf`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TrialPage {
@@ -410,6 +457,10 @@ problems! {
     ManagedByDirectory = "managed_by_directory",
     /// What they want needs a newer proof of who they are.
     SignInAgain = "sign_in_again",
+    /// No device shows this code, or it was answered or has run out.
+    UserCodeUnknown = "user_code_unknown",
+    /// The organization lets no devices in.
+    DeviceNotAllowed = "device_not_allowed",
 }
 
 /// A link that a browser may follow: a path of ours, an `https` URL, or `http` to this machine.

@@ -28,6 +28,9 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::Invitation(InvitationPage::default()),
         Page::Accepted(AcceptedPage::default()),
         Page::SignedOut(SignedOutPage::default()),
+        Page::Device(DevicePage::default()),
+        Page::LetIn(LetInPage::default()),
+        Page::DeviceAnswered(DeviceAnsweredPage::default()),
         Page::Trial(TrialPage::default()),
         Page::Tried(TriedPage::default()),
         Page::Account(AccountPage::default()),
@@ -42,7 +45,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 20] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 23] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -79,6 +82,26 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 20] {
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
         }),
+        Page::Device(DevicePage {
+            action: at("/device"),
+            code: Some(at(text)),
+            problem: Some(Problem::UserCodeUnknown),
+        }),
+        Page::LetIn(LetInPage {
+            application: at(text),
+            email: at(email),
+            organization: Some(at(text)),
+            delegated_by: Some(at(text)),
+            code: at(text),
+            address: at(text),
+            minutes: 7,
+            is_late: true,
+            stays: "offline",
+            action: at("/login/device"),
+            csrf: at("c"),
+            another_account: Some(at("/login/another")),
+        }),
+        Page::DeviceAnswered(DeviceAnsweredPage { application: at(text), allowed: true }),
         Page::Trial(TrialPage {
             connection: at(text),
             organization: Some(at(text)),

@@ -214,9 +214,9 @@ fn h24_a_long_name_does_not_hide_the_home_organization() {
 #[test]
 fn c28_every_form_that_changes_something_carries_the_token() {
     let templates = built_in();
-    // The form that goes on to another site changes nothing here, and the one of an invitation only begins a login; its
-    // address is a secret itself.
-    let changes = |page: &Page| !matches!(page, Page::Onward(_) | Page::Invitation(_));
+    // The form that goes on to another site changes nothing here, and those of an invitation and of a device's code only
+    // begin a login: what they carry is a secret itself.
+    let changes = |page: &Page| !matches!(page, Page::Onward(_) | Page::Invitation(_) | Page::Device(_));
     for page in sample::full("a", "a").into_iter().filter(changes) {
         let html = templates.render(&page, &Language::ENGLISH, &brand()).unwrap();
         for form in html.split("<form").skip(1).filter(|form| form.contains("method=\"post\"")) {

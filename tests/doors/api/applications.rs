@@ -9,6 +9,8 @@ use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{Engine, House};
 use crate::house::visitor::Answer;
 
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 fn told(answer: &Answer) -> (u16, Value) {
     (answer.status.as_u16(), answer.json()["code"].clone())
 }
@@ -168,6 +170,11 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
         ("/connections/0", json!({"connections": ["no such"]})),
         ("/organizations/1", json!({"organizations": ["org-a", "org_00000000000000000000000007"]})),
         ("/audiences/0", json!({"audiences": ["a\nb"]})),
+        ("/may_act/0", json!({"may_act": ["a\nb"]})),
+        ("/exchange_audiences/0", json!({"exchange_audiences": [""]})),
+        ("/grant_types", json!({"type": "device", "grant_types": ["authorization_code"]})),
+        ("/grant_types", json!({"type": "spa", "grant_types": ["authorization_code", EXCHANGE]})),
+        ("/grant_types", json!({"token_endpoint_auth_method": "none", "grant_types": [EXCHANGE]})),
     ] {
         let before = house.before().await;
         let refused = operator.post("/applications", wrong.clone()).await;
@@ -176,10 +183,23 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
         house.refused(&before, "invalid_value").await;
     }
     for wrong in
-        [json!({"type": "device"}), json!({"signing_algorithm": "none"}), json!({"claims": {"x": true}})]
+        [json!({"type": "toaster"}), json!({"signing_algorithm": "none"}), json!({"claims": {"x": true}})]
     {
         assert_eq!(operator.post("/applications", wrong).await.status, 400);
     }
+
+    // A device has no address to which anybody is sent back, nor a secret, and does not stay unless it is said.
+    let made = operator.post("/applications", json!({"type": "device", "client_id": "tv"})).await.json();
+    let view = &made["application"];
+    assert_eq!((&view["token_endpoint_auth_method"], &made["client_secret"]), (&json!("none"), &Value::Null));
+    assert_eq!(view["grant_types"], json!(["urn:ietf:params:oauth:grant-type:device_code"]));
+    assert_eq!((&view["may_act"], &view["exchange_audiences"]), (&json!([]), &json!([])));
+    let acts = json!({"type": "machine", "grant_types": [EXCHANGE], "may_act": ["next"], "exchange_audiences": ["api"]});
+    let made = operator.post("/applications", acts).await.json()["application"].clone();
+    assert_eq!((&made["may_act"], &made["exchange_audiences"]), (&json!(["next"]), &json!(["api"])));
+    let path = format!("/applications/{}", made["id"].as_str().unwrap());
+    let patched = operator.patch(&path, json!({"may_act": []})).await.json();
+    assert_eq!((&patched["may_act"], &patched["exchange_audiences"]), (&json!([]), &json!(["api"])));
 
     let made = operator
         .post(
@@ -237,8 +257,8 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let spa = operator.post("/applications", spa).await.json();
     assert_eq!((&spa["client_secret"], &spa["application"]["secrets"]), (&Value::Null, &json!(0)));
 
-    let listed = operator.get("/applications?limit=3").await.json();
-    let next = format!("/applications?limit=3&cursor={}", listed["next_cursor"].as_str().unwrap());
+    let listed = operator.get("/applications?limit=5").await.json();
+    let next = format!("/applications?limit=5&cursor={}", listed["next_cursor"].as_str().unwrap());
     assert_eq!(operator.get(&next).await.json()["items"].as_array().unwrap().len(), 2);
     let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
     assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));

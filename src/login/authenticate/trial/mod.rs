@@ -164,6 +164,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         organization: OrganizationAsked::Unsaid,
         ui_locales,
         invitation: None,
+        device: None,
     }
 }
 

@@ -159,6 +159,7 @@ impl Asking {
         let access_token = sign_access_token(keys.signing(algorithm, self.now)?, claims, &self.bound)?;
         Ok(TokenAnswer {
             access_token,
+            issued_token_type: None,
             token_type: self.bound.token_type(),
             expires_in: self.lifetime.as_secs(),
             refresh_token: None,

@@ -3,6 +3,8 @@
 
 mod client_credentials;
 mod code;
+mod device;
+mod exchange;
 mod refresh;
 mod signing;
 
@@ -21,9 +23,12 @@ use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{self, Params};
+use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
-use crate::store::durable::memberships;
+use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{memberships, organizations, users};
 use crate::store::ephemeral::Kind;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -38,6 +43,8 @@ pub enum NoTokens {
         /// Where the person could do what is missing.
         login_url: Option<String>,
     },
+    /// What a device is told that asks again and again (RFC 8628, section 3.5).
+    Waits(OAuthError),
     Failed(Fault),
 }
 
@@ -75,6 +82,8 @@ pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, 
         TokenRequest::ClientCredentials(request) => {
             client_credentials::issue(visitor, application, request, proved).await
         }
+        TokenRequest::Device(request) => device::poll(visitor, application, request, proved).await,
+        TokenRequest::Exchange(request) => exchange::exchange(visitor, application, request, proved).await,
     }
 }
 
@@ -128,6 +137,8 @@ fn grant_type(request: &TokenRequest) -> GrantType {
         TokenRequest::Code(_) => GrantType::AuthorizationCode,
         TokenRequest::Refresh(_) => GrantType::RefreshToken,
         TokenRequest::ClientCredentials(_) => GrantType::ClientCredentials,
+        TokenRequest::Device(_) => GrantType::DeviceCode,
+        TokenRequest::Exchange(_) => GrantType::TokenExchange,
     }
 }
 
@@ -147,6 +158,63 @@ fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
         _ => return None,
     };
     Some(NoTokens::Refused { error, login_url: None })
+}
+
+/// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
+async fn choice(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    name: &str,
+    now: Moment,
+) -> Result<Result<Choice, Refusal>, StoreError> {
+    let project = grant.project_id;
+    let organization = organizations::named(tx, project, name).await?;
+    let user = users::by_id(tx, project, grant.user_id).await?;
+    let (Some(organization), Some(user)) = (organization, user) else {
+        return Ok(Err(Refusal::OrganizationNotAllowed));
+    };
+    let choice = choices::to(tx, &user, organization.id, now).await?;
+    Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
+}
+
+/// What is told to who wanted to switch to an organization: what they could do about it, too.
+fn switch_refused(
+    visitor: &Visitor,
+    application: &Application,
+    organization: &str,
+    refusal: Refusal,
+) -> NoTokens {
+    let error = match refusal {
+        Refusal::SsoRequired
+        | Refusal::MethodNotAllowed
+        | Refusal::DelegationNotAccepted
+        | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
+        Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
+        other => {
+            return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
+        }
+    };
+    NoTokens::Refused { error, login_url: login_url(visitor, application, organization) }
+}
+
+/// Where the application begins a login that somebody else wants (OpenID Connect Core, section 4).
+fn login_url(visitor: &Visitor, application: &Application, organization: &str) -> Option<String> {
+    let uri = application.settings.initiate_login_uri.as_ref()?;
+    let issuer = visitor.issuer();
+    Some(params::append(uri.as_str(), [("iss", issuer.as_str()), ("organization", organization)]))
+}
+
+/// Scopes that name the organization which was left name none any more.
+fn unnamed(scopes: &[String]) -> Vec<String> {
+    let mut unnamed: Vec<String> = Vec::new();
+    for one in scopes {
+        let named = scope::organization(one).is_some_and(|name| !name.is_empty() && name != "*");
+        let one = if named { scope::ORGANIZATION } else { one.as_str() };
+        if !unnamed.iter().any(|known| known == one) {
+            unnamed.push(one.to_owned());
+        }
+    }
+    unnamed
 }
 
 /// What was presented is worth nothing.

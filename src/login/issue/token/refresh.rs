@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::signing::{Granted, sign};
-use super::{Denied, Lifetimes, NoTokens, binding_of_refresh, invalid_grant, not_for_this_organization};
+use super::{
+    Denied, Lifetimes, NoTokens, binding_of_refresh, choice, invalid_grant, not_for_this_organization,
+    switch_refused, unnamed,
+};
 use crate::audit;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
@@ -24,12 +27,10 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Grant, GrantRequest, Refresh};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params;
-use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{RefreshRequest, TokenAnswer};
-use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::choices::Choice;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{grants, organizations, users};
+use crate::store::durable::grants;
 use crate::telemetry::names;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -135,7 +136,7 @@ impl Refreshing {
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
         match &self.request.organization {
-            Some(name) => match self.choice(tx, &found.grant, name).await? {
+            Some(name) => match choice(tx, &found.grant, name, self.now).await? {
                 Err(refusal) => Ok(Err(self.unrecorded(refusal))),
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
                     self.switched(tx, &found, &choice, scopes).await
@@ -229,6 +230,7 @@ impl Refreshing {
             request: GrantRequest {
                 scopes: unnamed(&old.request.scopes),
                 login: old.request.login.clone(),
+                on_device: old.request.on_device,
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,
@@ -253,23 +255,6 @@ impl Refreshing {
         .await?;
         let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
         Ok(Ok(granted.with_refresh_token(Some(family.token(0)))))
-    }
-
-    /// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
-    async fn choice(
-        &self,
-        tx: &mut Tx<'_>,
-        grant: &Grant,
-        name: &str,
-    ) -> Result<Result<Choice, Refusal>, StoreError> {
-        let project = grant.project_id;
-        let organization = organizations::named(tx, project, name).await?;
-        let user = users::by_id(tx, project, grant.user_id).await?;
-        let (Some(organization), Some(user)) = (organization, user) else {
-            return Ok(Err(Refusal::OrganizationNotAllowed));
-        };
-        let choice = choices::to(tx, &user, organization.id, self.now).await?;
-        Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
     }
 
     /// All that the family was granted, or less (RFC 6749, section 6).
@@ -327,24 +312,7 @@ impl Refreshing {
     /// whatever it is.
     fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
         let Some(name) = &self.request.organization else { return plainly(refusal) };
-        let error = match refusal {
-            Refusal::SsoRequired
-            | Refusal::MethodNotAllowed
-            | Refusal::DelegationNotAccepted
-            | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
-            Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
-            other => {
-                return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
-            }
-        };
-        NoTokens::Refused { error, login_url: self.login_url(visitor, name) }
-    }
-
-    /// Where the application begins a login that somebody else wants (OpenID Connect Core, section 4).
-    fn login_url(&self, visitor: &Visitor, organization: &str) -> Option<String> {
-        let uri = self.application.settings.initiate_login_uri.as_ref()?;
-        let issuer = visitor.issuer();
-        Some(params::append(uri.as_str(), [("iss", issuer.as_str()), ("organization", organization)]))
+        switch_refused(visitor, &self.application, name, refusal)
     }
 }
 
@@ -352,17 +320,4 @@ impl Refreshing {
 fn plainly(refusal: Refusal) -> NoTokens {
     let needed = Some(&refusal).filter(|refusal| **refusal == Refusal::NoOrganization);
     needed.and_then(not_for_this_organization).unwrap_or_else(|| Stop::Refused(refusal).into())
-}
-
-/// Scopes that name the organization which was left name none any more.
-fn unnamed(scopes: &[String]) -> Vec<String> {
-    let mut unnamed: Vec<String> = Vec::new();
-    for one in scopes {
-        let named = scope::organization(one).is_some_and(|name| !name.is_empty() && name != "*");
-        let one = if named { scope::ORGANIZATION } else { one.as_str() };
-        if !unnamed.iter().any(|known| known == one) {
-            unnamed.push(one.to_owned());
-        }
-    }
-    unnamed
 }

@@ -13,8 +13,8 @@ use crate::model::grant::Grant;
 use crate::model::sign_out::Entered;
 use crate::protocol::jose::{SignError, SigningKey};
 use crate::protocol::oauth::confirmation::{self, Confirmation};
-use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
+use crate::protocol::oauth::{exchange, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::sign_outs;
 use crate::telemetry::names as metrics;
@@ -34,8 +34,9 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// Tokens of a family, for whoever holds what was proved, if the application wants that. The application is told when the session ends, whichever way it came to them: that is
-    /// remembered here, and nothing can be signed that did not come by here.
+    /// Tokens of a family, for whoever holds what was proved, if the application wants that. The application is told when
+    /// the session ends, whichever way it came to them: that is remembered here, and nothing can be signed that did not come
+    /// by here.
     pub async fn of(
         tx: &mut Tx<'_>,
         grant: Grant,
@@ -46,6 +47,13 @@ impl Granted {
         entered(tx, &grant, &minted, now).await?;
         let bound = minted.application.settings.binding(proved);
         Ok(Self { grant, minted, scopes, is_first: false, refresh_token: None, bound })
+    }
+
+    /// Bound to no less than the token that these come of.
+    pub fn bound_like(self, before: &Confirmation) -> Self {
+        let Confirmation { jkt, certificate } = before.clone();
+        let bound = Confirmation { jkt: self.bound.jkt.or(jkt), certificate: self.bound.certificate.or(certificate) };
+        Self { bound, ..self }
     }
 
     /// As the answer to the authorization request itself.
@@ -106,13 +114,17 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
         signed_in: grant.request.login.as_ref(),
+        exchanged: grant.request.exchanged.as_ref(),
         now,
     };
     let lifetimes = Lifetimes::of(visitor, settings);
+    // What came of another token lives no longer than that one, and has none beside it.
+    let is_exchanged = grant.request.exchanged.is_some();
+    let lifetime = if is_exchanged { grant.expires_at.since(now).as_secs() } else { lifetimes.access_token };
     let jti = broker.random.token();
-    let claims = claims::access_token(minted, &occasion, lifetimes.access_token, jti.expose());
+    let claims = claims::access_token(minted, &occasion, lifetime, jti.expose());
     let access_token = sign_access_token(key, claims, &granted.bound)?;
-    let id_token = if scopes.iter().any(|scope| scope == scope::OPENID) {
+    let id_token = if !is_exchanged && scopes.iter().any(|scope| scope == scope::OPENID) {
         let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
         metrics::token_issued("id_token");
         metrics::signed(settings.algorithm.name());
@@ -126,8 +138,9 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     }
     Ok(TokenAnswer {
         access_token,
+        issued_token_type: is_exchanged.then_some(exchange::ACCESS_TOKEN),
         token_type: granted.bound.token_type(),
-        expires_in: lifetimes.access_token,
+        expires_in: lifetime,
         refresh_token,
         id_token,
         scope: scopes.join(" "),

@@ -90,6 +90,7 @@ impl Plan<'_, '_> {
             connections,
             organizations_limited: part.organizations.is_some(),
             claims: part.claims.clone(),
+            exchange: part.exchange.clone(),
         }))
     }
 }

@@ -7,8 +7,9 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, ClaimShape, ClientSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType, public_key_set,
+    ApplicationKind, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes, OrgName,
+    OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType,
+    public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -34,7 +35,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     if client_id.value.len() > 200 || !client_id.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         reader.refuse(client_id.at, "a client_id is 1 to 200 visible characters");
     }
-    let kind = keys.word("type", &["web", "spa", "native", "machine"]).map(|word| word.value);
+    let kind = keys.word("type", &["web", "spa", "native", "device", "machine"]).map(|word| word.value);
     let known = kind.is_some() || !keys.is_written("type");
     let kind = kind.unwrap_or(ApplicationKind::Web);
     let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
@@ -66,6 +67,10 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         organizations: keys.texts("organizations").map(|list| list.value),
         claims: keys.table("claims").map(claims).unwrap_or_default(),
         places,
+        exchange: ExchangeSettings {
+            may_act: keys.texts("may_act").map_or_else(Vec::new, |list| plain(list.value)),
+            audiences: keys.texts("exchange_audiences").map_or_else(Vec::new, |list| plain(list.value)),
+        },
         client_id,
     };
     keys.finish();
@@ -261,9 +266,8 @@ fn grant_types(keys: &mut Keys<'_>, kind: ApplicationKind, known: bool) -> Vec<G
             }
         }
     }
-    let refreshes = read.contains(&GrantType::RefreshToken);
-    if refreshes && !read.contains(&GrantType::AuthorizationCode) {
-        keys.reader.refuse(list.at, "refresh_token needs a way to a first token: authorization_code");
+    if let Some(why) = GrantType::orphan_fault(&read) {
+        keys.reader.refuse(list.at, why);
     }
     read
 }

@@ -100,6 +100,7 @@ fn read_policy(table: Option<Keys<'_>>) -> PolicyPart {
     wanted.google_hosted_domains = pins(&mut keys, "google_hosted_domains", policy::hosted_domain);
     wanted.microsoft_tenant_ids = pins(&mut keys, "microsoft_tenant_ids", policy::tenant);
     wanted.member_list = keys.word("member_list", &["hidden", "names"]).map(|word| word.value);
+    wanted.device_sign_in = keys.is_written("device_sign_in").then(|| keys.flag("device_sign_in", false));
     let force = keys.flag("force", false);
     keys.reader.obeys(keys.at, &places, wanted.clone().obeys_rules());
     keys.finish();

@@ -203,6 +203,8 @@ impl Metadata {
         let usual = if native { Method::None } else { Method::SecretBasic };
         let method = named.unwrap_or(usual);
         let kind = match (native, method) {
+            // There is no browser in which anybody would be sent back to it.
+            _ if !signs_in && grant_types.contains(&GrantType::DeviceCode) => ApplicationKind::Device,
             (true, _) => ApplicationKind::Native,
             (false, _) if !signs_in => ApplicationKind::Machine,
             (false, Method::None) => ApplicationKind::Spa,
@@ -308,7 +310,10 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "client_id": application.client_id,
         "client_id_issued_at": application.created_at.seconds(),
         "client_name": application.display_name,
-        "application_type": if settings.kind == ApplicationKind::Native { "native" } else { "web" },
+        "application_type": match settings.kind {
+            ApplicationKind::Native | ApplicationKind::Device => "native",
+            _ => "web",
+        },
         "redirect_uris": uris(&settings.redirect_uris),
         "response_types": if signs_in { vec!["code"] } else { Vec::new() },
         "grant_types": settings.grant_types,

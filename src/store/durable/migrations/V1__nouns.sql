@@ -580,6 +580,8 @@ CREATE TABLE grants (
     -- Of one that somebody switched to: the family of the code that it goes back to, which may be forgotten by now. A
     -- theft ends all of them.
     origin_id       TEXT,
+    -- Of one that a token was exchanged for: the family of that token, without which it is worth nothing.
+    subject_id      TEXT,
     project_id      TEXT NOT NULL REFERENCES projects (id),
     session_id      TEXT NOT NULL REFERENCES sessions (id),
     application_id  TEXT NOT NULL REFERENCES applications (id),
@@ -589,7 +591,7 @@ CREATE TABLE grants (
     -- The epochs in which it was given: of the organization, and of the home of a delegate.
     organization_epoch BIGINT,
     home_epoch      BIGINT,
-    -- Absent: somebody switched to it.
+    -- Absent: it did not begin with a code of its own.
     code_digest     BYTEA,
     request         TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -627,6 +629,32 @@ CREATE TABLE machine_grants (
     revoked_at      BIGINT
 );
 CREATE INDEX machine_grants_by_expiry ON machine_grants (expires_at);
+
+-- Devices that wait for somebody to let them in (RFC 8628), by the family that comes of it.
+CREATE TABLE device_codes (
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    application_id  TEXT NOT NULL REFERENCES applications (id),
+    -- Of what the device asks with.
+    device_digest   BYTEA NOT NULL,
+    -- Of what the person types, keyed: it is short.
+    user_digest     BYTEA NOT NULL,
+    request         TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    -- Seconds between two questions, when it asked last, and whether that was too soon.
+    poll_interval   BIGINT NOT NULL,
+    polled_at       BIGINT,
+    slowed_at       BIGINT,
+    -- How often somebody has typed the code.
+    entries         BIGINT NOT NULL,
+    -- Who has let it in, and for whom; the session may be forgotten by now.
+    approval        TEXT,
+    denied_at       BIGINT,
+    used_at         BIGINT
+);
+CREATE UNIQUE INDEX device_codes_project_id_user_digest_key ON device_codes (project_id, user_digest);
+CREATE INDEX device_codes_by_expiry ON device_codes (expires_at);
 
 -- Which applications got tokens in which session: they are told when it ends. Empty where nobody is acted for, where no
 -- delegation lets them, and where it is nobody's.

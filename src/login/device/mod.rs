@@ -1,0 +1,103 @@
+//! Somebody types the code that a device shows (RFC 8628, section 3.3): they sign in here, at another device, and say
+//! whether that one is let in. How often they may guess is bounded for each code, each network and each project (section
+//! 5.1; threats H23).
+
+pub mod pages;
+
+use std::time::Duration;
+
+use super::Stop;
+use super::refusal::Refusal;
+use crate::keys::user_codes;
+use crate::model::application::Application;
+use crate::model::device::{DeviceCode, UserCode};
+use crate::model::login::{Asked, DeviceShown, Prompt};
+use crate::store::durable::{applications, device_codes};
+use crate::store::ephemeral::Kind;
+use crate::web::visitor::Visitor;
+
+/// For as long as a code may live: whoever has guessed too often cannot go on with the same codes.
+const WINDOW: Duration = Duration::from_secs(600);
+/// Codes that a network may get wrong in it.
+const WRONG_OF_A_NETWORK: u64 = 5;
+/// The same of all networks together: 500 guesses at a thousand codes that wait hit one in fifty thousand times.
+const WRONG_OF_A_PROJECT: u64 = 500;
+/// How often one code is typed at most: nobody needs more, but for whoever leads many to it.
+const ENTRIES: i64 = 10;
+
+/// What is asked of a login that somebody begins by typing this.
+async fn asked(visitor: &Visitor, typed: &str) -> Result<(Asked, Application), Stop> {
+    let guess = Guess::begin(visitor).await?;
+    let unknown = Refusal::UserCodeUnknown;
+    let code = UserCode::parse(typed).ok_or(unknown.clone())?;
+    let (broker, project) = (visitor.broker(), visitor.project.id);
+    let (digest, now) = (user_codes::digest(&broker.keyring, project, &code), broker.now());
+    let found =
+        broker.db.write(async move |tx| device_codes::enter(tx, project, digest, ENTRIES, now).await).await?;
+    let device = found.ok_or(unknown.clone())?;
+    guess.was_right(visitor).await?;
+    let application = applications::by_id(&mut &broker.db, project, device.application_id).await?;
+    let application = application.filter(|application| application.disabled_at.is_none()).ok_or(unknown)?;
+    Ok((of(device, &code, visitor.ui_locales.clone()), application))
+}
+
+/// Counted before it is judged, so that many at once are no more than many one by one.
+struct Guess(Vec<(String, u64)>);
+
+impl Guess {
+    async fn begin(visitor: &Visitor) -> Result<Self, Stop> {
+        let (project, (network, larger)) = (visitor.project.id, visitor.networks());
+        let mut counts = vec![(format!("user codes {project} {network}"), WRONG_OF_A_NETWORK)];
+        counts
+            .extend(larger.map(|larger| (format!("user codes {project} {larger}"), 4 * WRONG_OF_A_NETWORK)));
+        counts.push((format!("user codes {project}"), WRONG_OF_A_PROJECT));
+        for (key, most) in &counts {
+            if visitor.broker().ephemeral.count(Kind::RateCounter, key, WINDOW).await? > *most {
+                return Err(Refusal::TooManyRequests.into());
+            }
+        }
+        Ok(Self(counts))
+    }
+
+    async fn was_right(self, visitor: &Visitor) -> Result<(), Stop> {
+        for (key, _) in &self.0 {
+            visitor.broker().ephemeral.uncount(Kind::RateCounter, key).await?;
+        }
+        Ok(())
+    }
+}
+
+fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked {
+    let request = device.request;
+    Asked {
+        application: device.application_id,
+        // Nobody is answered there: the device is told where it asks.
+        redirect_uri: String::new(),
+        redirect_uri_given: false,
+        state: None,
+        nonce: None,
+        scopes: request.scopes,
+        code_challenge: None,
+        dpop_jkt: None,
+        prompt: Prompt {
+            none: false,
+            login: request.login,
+            select_account: request.select_account,
+            select_organization: request.select_organization,
+        },
+        max_age: None,
+        login_hint: None,
+        hinted_user: None,
+        domain_hint: None,
+        connection: None,
+        organization: request.organization,
+        ui_locales,
+        invitation: None,
+        device: Some(DeviceShown {
+            id: device.id,
+            user_code: code.to_string(),
+            address: request.address,
+            asked_at: device.created_at,
+        }),
+    }
+}

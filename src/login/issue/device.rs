@@ -1,0 +1,252 @@
+//! A device without a browser asks to be let in (RFC 8628, section 3.1), and somebody answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mint;
+use super::{client, tries};
+use crate::audit;
+use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::random::Random;
+use crate::keys::user_codes;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, note_claimed};
+use crate::model::application::{Application, GrantType, OrganizationUsage};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::device::{Approval, DeviceCode, DeviceRequest, State, UserCode};
+use crate::model::grant::{self, SignedIn};
+use crate::model::login::{DeviceShown, OrganizationAsked, Ready};
+use crate::protocol::oauth::device::{Answer, Request, request};
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::{self, Params};
+use crate::protocol::oauth::scope;
+use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{device_codes, sessions};
+use crate::store::ephemeral::Kind;
+use crate::web::visitor::Visitor;
+
+/// Long enough to sign in, and short enough for who leads somebody to it to come too late (threats H23).
+const LIFETIME: Duration = Duration::from_secs(600);
+/// Seconds between two questions.
+const INTERVAL: i64 = 5;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Requests of one network in a minute, and of a project for as long as a code lives.
+const REQUESTS_OF_A_NETWORK: u64 = 60;
+const REQUESTS_OF_A_PROJECT: u64 = 10_000;
+/// Where the person types the code.
+pub const PATH: &str = "/device";
+
+/// What a device is told that asks to be let in.
+pub async fn begin(visitor: &Visitor, params: &Params) -> Result<Answer, Stop> {
+    let (application, request) = match asked(visitor, params).await {
+        Err(Stop::Refused(refusal)) => {
+            let claimed = client::claimed(visitor, params);
+            note_claimed(visitor, "device.refused", &refusal, claimed.as_deref()).await?;
+            return Err(refusal.into());
+        }
+        other => other?,
+    };
+    let broker = visitor.broker();
+    let (random, now) = (&broker.random, broker.now());
+    let id = GrantId::new(random, now);
+    let device_code = grant::code(id, &random.token());
+    let device = DeviceCode {
+        id,
+        project_id: visitor.project.id,
+        application_id: application.id,
+        digest: device_code.digest(),
+        request,
+        created_at: now,
+        expires_at: now.plus(LIFETIME),
+        interval: INTERVAL,
+        state: State::Pending,
+    };
+    let user_code = kept(visitor, device).await?;
+    let verification_uri = format!("{}{PATH}", visitor.issuer());
+    let text = user_code.to_string();
+    Ok(Answer {
+        device_code: device_code.expose().to_owned(),
+        verification_uri_complete: params::append(&verification_uri, [("user_code", text.as_str())]),
+        user_code: text,
+        verification_uri,
+        expires_in: LIFETIME.as_secs(),
+        interval: INTERVAL,
+    })
+}
+
+/// Which application asks, proved, and for what; it may.
+async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, DeviceRequest), Stop> {
+    if let Some(error) = params.twice() {
+        return Err(Refusal::Protocol(OAuthError::invalid_request(error.to_string())).into());
+    }
+    let application = client::authenticate(visitor, params).await?;
+    let read = request(params).map_err(Refusal::Protocol)?;
+    let address = visitor.address.to_string();
+    let wanted = wanted(&application, read, address).map_err(Refusal::Protocol)?;
+    may_ask(visitor).await?;
+    Ok((application, wanted))
+}
+
+fn wanted(application: &Application, read: Request, address: String) -> Result<DeviceRequest, OAuthError> {
+    let settings = &application.settings;
+    if !settings.may_use(GrantType::DeviceCode) {
+        return Err(OAuthError::unauthorized_client("this application lets no devices in"));
+    }
+    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref())?;
+    let scopes = settings.granted_scopes(&read.scopes)?;
+    if settings.organization_usage == OrganizationUsage::Deny {
+        if organization != OrganizationAsked::Unsaid {
+            return Err(OAuthError::invalid_request("this application does not use organizations"));
+        }
+        if scopes.iter().any(|one| one == scope::ORGANIZATIONS) {
+            return Err(OAuthError::invalid_scope("this application does not use organizations"));
+        }
+    }
+    let prompt = |word: &str| read.prompts.iter().any(|prompt| prompt == word);
+    Ok(DeviceRequest {
+        scopes,
+        organization,
+        login: prompt("login"),
+        select_account: prompt("select_account"),
+        select_organization: prompt("select_organization"),
+        address,
+    })
+}
+
+/// Whether one more may wait: each network has its share, and so has the project.
+async fn may_ask(visitor: &Visitor) -> Result<(), Stop> {
+    let (ephemeral, project) = (&visitor.broker().ephemeral, visitor.project.id);
+    let of_network = format!("devices {project} {}", visitor.network());
+    let of_project = format!("devices {project}");
+    for (key, window, most) in
+        [(of_network, MINUTE, REQUESTS_OF_A_NETWORK), (of_project, LIFETIME, REQUESTS_OF_A_PROJECT)]
+    {
+        if ephemeral.count(Kind::RateCounter, &key, window).await? > most {
+            let error = OAuthError::temporarily_unavailable("too many devices ask at once");
+            return Err(Refusal::Protocol(error).into());
+        }
+    }
+    Ok(())
+}
+
+/// Keeps it under a code that no other one shows.
+async fn kept(visitor: &Visitor, device: DeviceCode) -> Result<UserCode, Stop> {
+    let broker = visitor.broker();
+    let event = AuditEvent::new(device.project_id, "device.requested", Outcome::Granted)
+        .subject(device.id)
+        .request(Some(visitor.request))
+        .with("application", device.application_id.to_string())
+        .with("address", device.request.address.as_str());
+    loop {
+        let code = UserCode::new(&broker.random);
+        let digest = user_codes::digest(&broker.keyring, device.project_id, &code);
+        let (device, event, random) = (device.clone(), event.clone(), broker.random.clone());
+        let kept = broker
+            .db
+            .write(async move |tx| {
+                if !device_codes::insert(tx, &device, digest).await? {
+                    return Ok(false);
+                }
+                audit::record(tx, &random, device.created_at, &event).await?;
+                Ok::<_, StoreError>(true)
+            })
+            .await?;
+        if kept {
+            return Ok(code);
+        }
+    }
+}
+
+/// The person lets the device in, if the pipeline would let them in themselves.
+pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
+    let broker = visitor.broker();
+    let work = Arc::new(Approving {
+        random: broker.random.clone(),
+        tag: visitor.request,
+        address: visitor.address.to_string(),
+        device,
+        request: mint::Request {
+            project: ready.project(),
+            application: ready.asked().application,
+            session: ready.session(),
+            context: ready.context(),
+            scopes: ready.asked().scopes.clone(),
+            // Nothing is told yet.
+            listed: 0,
+            offline: false,
+            now: broker.now(),
+            epochs: None,
+            on_device: true,
+        },
+    });
+    Ok(tries::done(&broker.db, &work, Approving::run).await??)
+}
+
+/// One answer, in one transaction.
+struct Approving {
+    random: Random,
+    tag: RequestId,
+    address: String,
+    device: DeviceShown,
+    request: mint::Request,
+}
+
+impl Approving {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(), Refusal>, StoreError> {
+        let request = &self.request;
+        let minted = match mint::run(tx, request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let epochs = minted.epochs();
+        let approval = Approval {
+            session: request.session,
+            user: minted.user.id,
+            context: request.context,
+            organization_epoch: epochs.organization,
+            home_epoch: epochs.home,
+            login: SignedIn::of(&minted.session),
+        };
+        if !device_codes::approve(tx, self.device.id, &approval, request.now).await? {
+            return Ok(Err(Refusal::DeviceOver));
+        }
+        let event = AuditEvent::new(request.project, "device.approved", Outcome::Granted)
+            .organization(request.context.organization())
+            .actor(minted.user.id)
+            .subject(self.device.id)
+            .request(Some(self.tag))
+            .with("address", self.address.as_str())
+            .with("device_address", self.device.address.as_str());
+        audit::record(tx, &self.random, request.now, &minted.describe(event)).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// The person does not let it in.
+pub async fn deny(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
+    let (broker, project, session) = (visitor.broker(), ready.project(), ready.session());
+    let (random, now) = (broker.random.clone(), broker.now());
+    let event = AuditEvent::new(project, "device.denied", Outcome::Refused)
+        .reason("denied_by_the_person")
+        .organization(ready.context().organization())
+        .subject(device.id)
+        .request(Some(visitor.request))
+        .with("application", ready.asked().application.to_string())
+        .with("address", visitor.address.to_string())
+        .with("device_address", device.address.as_str());
+    let denied = broker
+        .db
+        .write(async move |tx| {
+            let session = sessions::by_id(tx, project, session).await?;
+            let Some(session) = session.filter(|session| session.is_alive(now)) else {
+                return Ok(Err(Refusal::SessionEnded));
+            };
+            if !device_codes::deny(tx, device.id, now).await? {
+                return Ok(Err(Refusal::DeviceOver));
+            }
+            audit::record(tx, &random, now, &event.actor(session.user_id)).await?;
+            Ok::<_, StoreError>(Ok(()))
+        })
+        .await?;
+    Ok(denied?)
+}

@@ -1,0 +1,371 @@
+//! A token for a token (RFC 8693). The application that somebody signed in to gets one for another of their organizations,
+//! or one that may do less; another application, to which their token was presented, gets one in which it acts for them.
+//! Neither is ever for more, for longer or for anybody else than the token that it is made of, but for what the person is
+//! in the other organization (threats C22); and it is worth nothing from when that one's family ends. A token that is bound
+//! is exchanged by whoever proves to hold what it is bound to, for one that is bound to the same: so nobody is rid of that by
+//! an exchange (threats M06).
+
+use std::sync::Arc;
+
+use super::signing::{Granted, sign};
+use super::{Denied, Lifetimes, NoTokens, choice, not_for_this_organization, switch_refused, unnamed};
+use crate::audit;
+use crate::foundation::clock::Moment;
+use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::random::Random;
+use crate::login::Stop;
+use crate::login::issue::held::{Found, Held, found};
+use crate::login::issue::mint::{self, MachineRequest};
+use crate::login::issue::{minting, tries};
+use crate::login::refusal::Refusal;
+use crate::model::application::Application;
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::grant::{Exchanged, Grant, GrantRequest};
+use crate::model::login::Context;
+use crate::model::machine_grant::MachineGrant;
+use crate::protocol::jose::Claims;
+use crate::protocol::oauth::confirmation::Confirmation;
+use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::exchange::Request;
+use crate::protocol::oauth::scope;
+use crate::protocol::oauth::token::TokenAnswer;
+use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::{applications, grants, machine_grants, organizations};
+use crate::web::visitor::Visitor;
+
+/// Actors of one token at most.
+const MOST_ACTORS: usize = 5;
+/// How often tokens are exchanged that came of an exchange.
+const MOST_TIMES: u32 = 10;
+
+pub async fn exchange(
+    visitor: &Visitor,
+    application: Application,
+    request: Request,
+    proved: Confirmation,
+) -> Result<TokenAnswer, NoTokens> {
+    let id = application.id;
+    let work = match prepared(visitor, application, request, proved).await {
+        Ok(work) => Arc::new(work),
+        Err(Stop::Refused(refusal)) => {
+            let denied = Denied::Unrecorded(id, refusal);
+            return Err(Stop::from(denied.told(visitor).await.map_err(NoTokens::Failed)?).into());
+        }
+        Err(failed) => return Err(failed.into()),
+    };
+    match tries::done(&visitor.broker().db, &work, Exchanging::run).await.map_err(Stop::from)? {
+        Ok(granted) => Ok(sign(visitor, &granted).await?),
+        Err(refusal) => {
+            let denied = Denied::Unrecorded(id, refusal);
+            let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
+            Err(work.told(visitor, refusal))
+        }
+    }
+}
+
+/// What is presented may be unacceptable for many reasons, and that is all that is told (RFC 8693, section 2.2.2).
+fn unacceptable(why: &'static str) -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_request(why))
+}
+
+fn invalid_target(why: &'static str) -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_target(why))
+}
+
+/// Reads what is presented: an access token of a person that is ours, and was given to this application or is for it.
+async fn prepared(
+    visitor: &Visitor,
+    application: Application,
+    request: Request,
+    proved: Confirmation,
+) -> Result<Exchanging, Stop> {
+    let broker = visitor.broker();
+    let now = broker.now();
+    let unknown = || unacceptable("the subject token is no access token that this application may exchange");
+    let found = self::found(visitor, &request.subject_token, now).await?.ok_or_else(unknown)?;
+    let is_for_it = found.is_for(&application);
+    let Found::Family(subject, Held::Access(token)) = found else { return Err(unknown().into()) };
+    let is_own = subject.application_id == application.id;
+    if !is_own && !is_for_it {
+        return Err(unknown().into());
+    }
+    let bound = held_by(&token, &proved).ok_or_else(|| {
+        unacceptable("the subject token is bound, and what it is bound to was not proved with this request")
+    })?;
+    let actor = actor(visitor, &application, (request.actor_token.as_deref(), &proved), now).await?;
+    let lifetime = Lifetimes::of(visitor, &application.settings).access_token;
+    let ends = token.exp().map_err(|_| unknown())?;
+    Ok(Exchanging {
+        random: broker.random.clone(),
+        now,
+        tag: visitor.request,
+        issuer: visitor.issuer(),
+        acts: !is_own || actor.is_some(),
+        actor,
+        expires_at: now.plus(std::time::Duration::from_secs(lifetime)).min(ends),
+        application,
+        subject: subject.id,
+        token,
+        bound,
+        proved,
+        request,
+    })
+}
+
+/// What the token is bound to, if whoever comes with it has proved to hold that.
+fn held_by(token: &Claims, proved: &Confirmation) -> Option<Confirmation> {
+    Confirmation::of(token).filter(|bound| bound.is_proved_by(proved))
+}
+
+/// Who asks is who acts. A token of theirs may say so once more, and nobody else's.
+async fn actor(
+    visitor: &Visitor,
+    application: &Application,
+    (token, proved): (Option<&str>, &Confirmation),
+    now: Moment,
+) -> Result<Option<GrantId>, Stop> {
+    let Some(token) = token else { return Ok(None) };
+    let own = |grant: &MachineGrant| grant.application_id == application.id && grant.revoked_at.is_none();
+    match found(visitor, token, now).await? {
+        Some(Found::Machine(grant, token)) if own(&grant) && held_by(&token, proved).is_some() => {
+            Ok(Some(grant.id))
+        }
+        _ => Err(unacceptable("the actor token is none of the application itself").into()),
+    }
+}
+
+/// One exchange, in one transaction.
+struct Exchanging {
+    random: Random,
+    now: Moment,
+    tag: RequestId,
+    issuer: String,
+    application: Application,
+    /// The family of the token that is presented, and what that says.
+    subject: GrantId,
+    token: Claims,
+    /// What the presented token is bound to, and what was proved: that, at least.
+    bound: Confirmation,
+    proved: Confirmation,
+    /// Whether the application acts for the person, in its own name.
+    acts: bool,
+    actor: Option<GrantId>,
+    expires_at: Moment,
+    request: Request,
+}
+
+impl Exchanging {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<Granted, Refusal>, StoreError> {
+        let subject = match self.subject(tx).await? {
+            Ok(subject) => subject,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let context = match self.context(tx, &subject).await? {
+            Ok(context) => context,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
+        let (scopes, exchanged) = match made {
+            Ok(made) => made,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let stays = context == subject.context();
+        let request = mint::Request {
+            application: self.application.id,
+            context,
+            scopes: scopes.clone(),
+            epochs: stays.then_some(subject.epochs),
+            ..minting(&subject, self.now)
+        };
+        let minted = match mint::run(tx, &request).await? {
+            Ok(minted) => minted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        // After the organizations, as everybody locks.
+        tx.lock(Lock::Exclusive, "grants", &subject.id.to_string()).await?;
+        let mut of_family = scopes.clone();
+        // What outlives the session does so here, too, for as long as it lives.
+        of_family.extend(subject.is_offline().then(|| scope::OFFLINE_ACCESS.to_owned()));
+        let event = self.event(&subject, context, &exchanged);
+        let grant = Grant {
+            id: GrantId::new(&self.random, self.now),
+            origin: subject.origin.or(Some(subject.id)),
+            subject: Some(subject.id),
+            application_id: self.application.id,
+            organization: context.organization(),
+            delegation: context.delegation(),
+            epochs: minted.epochs(),
+            request: GrantRequest {
+                scopes: of_family,
+                login: subject.request.login.clone(),
+                on_device: subject.request.on_device,
+                exchanged: Some(exchanged),
+                ..GrantRequest::default()
+            },
+            code_expires_at: self.now,
+            expires_at: self.expires_at,
+            refresh: None,
+            ..subject
+        };
+        grants::insert(tx, &grant, None, self.now).await?;
+        let event = minted.describe(event).subject(grant.id);
+        audit::record(tx, &self.random, self.now, &event).await?;
+        let granted = Granted::of(tx, grant, minted, (scopes, &self.proved), self.now).await?;
+        Ok(Ok(granted.bound_like(&self.bound)))
+    }
+
+    /// The family of the token, if it is worth anything now, and if this application may have it exchanged.
+    async fn subject(&self, tx: &mut Tx<'_>) -> Result<Result<Grant, Refusal>, StoreError> {
+        let over = || unacceptable("the subject token is not valid any more");
+        let project = self.application.project_id;
+        let found = grants::by_id(tx, self.subject).await?;
+        let found = found.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project);
+        let Some(grant) = found else { return Ok(Err(over())) };
+        if mint::run(tx, &minting(&grant, self.now)).await?.is_err() {
+            return Ok(Err(over()));
+        }
+        if grant.application_id != self.application.id {
+            let whose = applications::by_id(tx, project, grant.application_id).await?;
+            let may =
+                whose.is_some_and(|one| one.settings.exchange.may_act.contains(&self.application.client_id));
+            if !may {
+                let why = "the application of the subject token lets nobody else act for its people";
+                return Ok(Err(unacceptable(why)));
+            }
+        }
+        if let Some(actor) = self.actor
+            && !self.actor_is_alive(tx, actor).await?
+        {
+            return Ok(Err(unacceptable("the actor token is not valid any more")));
+        }
+        Ok(Ok(grant))
+    }
+
+    async fn actor_is_alive(&self, tx: &mut Tx<'_>, id: GrantId) -> Result<bool, StoreError> {
+        let found = machine_grants::by_id(tx, id).await?;
+        let Some(grant) = found.filter(|grant| grant.revoked_at.is_none()) else { return Ok(false) };
+        let request = MachineRequest {
+            project: grant.project_id,
+            application: grant.application_id,
+            organization: grant.organization.map(|(id, _)| id),
+            now: self.now,
+            epoch: grant.organization.map(|(_, epoch)| epoch),
+        };
+        Ok(mint::run_for_machine(tx, &request).await?.is_ok())
+    }
+
+    /// For whom the person acts: as before, or as they wish. Whoever acts for them does not choose that.
+    async fn context(
+        &self,
+        tx: &mut Tx<'_>,
+        subject: &Grant,
+    ) -> Result<Result<Context, Refusal>, StoreError> {
+        let Some(name) = &self.request.organization else { return Ok(Ok(subject.context())) };
+        if self.acts || !actors(subject).is_empty() {
+            let named = organizations::named(tx, subject.project_id, name).await?;
+            let is_same = named.is_some_and(|named| subject.organization == Some(named.id));
+            let why = "who acts for somebody stays in the organization of their token";
+            return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
+        }
+        Ok(choice(tx, subject, name, self.now).await?.map(|choice| {
+            let stays = subject.organization == Some(choice.organization);
+            if stays { subject.context() } else { choice.context() }
+        }))
+    }
+
+    /// All that the token is for, or less; and nothing that this application may not ask for itself.
+    fn scopes(&self, subject: &Grant, context: Context) -> Result<Vec<String>, Refusal> {
+        let of_token: Vec<_> = self.token.string("scope").unwrap_or_default().split(' ').collect();
+        let granted = &subject.request.scopes;
+        let mut all: Vec<_> =
+            granted.iter().filter(|one| of_token.contains(&one.as_str())).cloned().collect();
+        all.retain(|one| one != scope::OFFLINE_ACCESS);
+        let invalid = |why: &'static str| Refusal::Protocol(OAuthError::invalid_scope(why));
+        if let Some(wanted) = &self.request.scopes {
+            if wanted.iter().any(|one| !all.contains(one)) {
+                return Err(invalid("scope goes beyond what the subject token is for"));
+            }
+            all.retain(|one| wanted.contains(one));
+        }
+        if self.acts {
+            let settings = &self.application.settings;
+            let may = |one: &String| settings.granted_scopes(std::slice::from_ref(one)).is_ok();
+            if self.request.scopes.is_some() && !all.iter().all(may) {
+                return Err(invalid("this application may not ask for some of it"));
+            }
+            all.retain(may);
+        }
+        Ok(if context == subject.context() { all } else { unnamed(&all) })
+    }
+
+    /// Who acts, and for whom the token is to be.
+    fn exchanged(&self, subject: &Grant) -> Result<Exchanged, Refusal> {
+        let mut act = actors(subject).to_vec();
+        if self.acts {
+            act.insert(0, self.application.client_id.clone());
+        }
+        if act.len() > MOST_ACTORS {
+            return Err(unacceptable("there are as many actors as there may be"));
+        }
+        let times = subject.request.exchanged.as_ref().map_or(1, |before| before.times + 1);
+        if times > MOST_TIMES {
+            return Err(unacceptable("the subject token came of too many exchanges"));
+        }
+        Ok(Exchanged { act, audience: self.audience()?, times })
+    }
+
+    /// Of what the token is for, or of what the settings say where the application acts: never ourselves then, for nobody
+    /// manages an organization, or is told of a person, in somebody else's name.
+    fn audience(&self) -> Result<Vec<String>, Refusal> {
+        let of_token: Vec<String> =
+            self.token.aud().unwrap_or_default().into_iter().map(str::to_owned).collect();
+        let ours = |target: &String| {
+            let rest = target.strip_prefix(self.issuer.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut all = match self.acts {
+            true => self.application.settings.exchange.audiences.clone(),
+            false => of_token,
+        };
+        if self.acts {
+            all.retain(|target| !ours(target));
+        }
+        let targets = &self.request.targets;
+        if targets.iter().any(|target| !all.contains(target)) {
+            return Err(invalid_target("the token may not be for this audience"));
+        }
+        match (targets.is_empty(), self.acts, all.as_slice()) {
+            (false, ..) => Ok(targets.clone()),
+            (true, false, _) | (true, true, [_]) => Ok(all),
+            (true, true, _) => Err(invalid_target("name the audience that the token shall be for")),
+        }
+    }
+
+    fn event(&self, subject: &Grant, context: Context, exchanged: &Exchanged) -> AuditEvent {
+        AuditEvent::new(subject.project_id, "token.exchanged", Outcome::Granted)
+            .organization(context.organization())
+            .actor(subject.user_id)
+            .request(Some(self.tag))
+            .with("from", subject.id.to_string())
+            .with("act", exchanged.act.clone())
+            .with("audience", exchanged.audience.clone())
+    }
+
+    /// The protocol's words. Whoever switches is told what they could do about it.
+    fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
+        if matches!(refusal, Refusal::Protocol(_)) {
+            return Stop::Refused(refusal).into();
+        }
+        match &self.request.organization {
+            Some(name) if !self.acts => switch_refused(visitor, &self.application, name, refusal),
+            _ => not_for_this_organization(&refusal).unwrap_or_else(|| {
+                Stop::from(Refusal::Protocol(OAuthError::invalid_request(refusal.name()))).into()
+            }),
+        }
+    }
+}
+
+/// Who acts in a token of this family already, the last one first.
+fn actors(grant: &Grant) -> &[String] {
+    grant.request.exchanged.as_ref().map_or(&[], |exchanged| &exchanged.act)
+}

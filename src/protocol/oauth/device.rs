@@ -1,0 +1,91 @@
+//! Device authorization (RFC 8628): what a device without a browser asks for, and what it is told.
+
+use serde::Serialize;
+
+use super::authorization::PROMPTS;
+use super::error::OAuthError;
+use super::organization;
+use super::params::Params;
+use super::scope;
+
+/// `grant_type` of the token request (section 3.4).
+pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// The longest value that is read of a request.
+const LONGEST: usize = 1024;
+
+/// What a device asks for (section 3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub scopes: Vec<String>,
+    /// `organization` or its alias, as it was written.
+    pub organization: Option<String>,
+    pub prompts: Vec<String>,
+}
+
+/// Reads what is asked. Who asks is read elsewhere.
+pub fn request(params: &Params) -> Result<Request, OAuthError> {
+    let get = |name: &str| match params.get(name) {
+        Ok(Some(value)) if value.len() > LONGEST => {
+            Err(OAuthError::invalid_request(format!("{name} is too long")))
+        }
+        Ok(value) => Ok(value.map(str::to_owned)),
+        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+    };
+    let scopes = get("scope")?.ok_or_else(|| OAuthError::invalid_scope("no scope is asked for"))?;
+    let scopes = scope::split(&scopes).ok_or_else(|| OAuthError::invalid_scope("scope is malformed"))?;
+    Ok(Request {
+        scopes: scopes.into_iter().map(str::to_owned).collect(),
+        organization: organization::asked(&get)?,
+        prompts: prompts(get("prompt")?.as_deref())?,
+    })
+}
+
+/// As of an authorization request, but for `none`: a device is let in by somebody, or not at all.
+fn prompts(text: Option<&str>) -> Result<Vec<String>, OAuthError> {
+    let words: Vec<_> = text.unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
+    if words.iter().any(|word| *word == "none" || !PROMPTS.contains(word)) {
+        return Err(OAuthError::invalid_request("prompt has a value that a device cannot ask for"));
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+/// What the device is told (section 3.2).
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    pub device_code: String,
+    pub user_code: String,
+    pub verification_uri: String,
+    pub verification_uri_complete: String,
+    /// Seconds.
+    pub expires_in: u64,
+    /// Seconds between two questions.
+    pub interval: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_device_asks_for_scopes_and_perhaps_an_organization_and_each_fault_has_its_own_error() {
+        let read = |body: &str| request(&Params::parse(body.as_bytes()).unwrap());
+        let asked = read("scope=openid+email&organization=acme&prompt=login+select_organization").unwrap();
+        assert_eq!(asked.scopes, ["openid", "email"]);
+        assert_eq!(asked.organization.as_deref(), Some("acme"));
+        assert_eq!(asked.prompts, ["login", "select_organization"]);
+        for (body, code) in [
+            ("", "invalid_scope"),
+            ("scope=a%22b", "invalid_scope"),
+            ("scope=openid&scope=email", "invalid_request"),
+            ("scope=openid&prompt=none", "invalid_request"),
+            ("scope=openid&prompt=dance", "invalid_request"),
+            ("scope=openid&organization=a&organization_id=b", "invalid_request"),
+            ("scope=openid&organization_id=acme", "invalid_request"),
+        ] {
+            assert_eq!(read(body).unwrap_err().code, code, "{body}");
+        }
+        assert_eq!(read(&format!("scope={}", "a".repeat(2_000))).unwrap_err().code, "invalid_request");
+    }
+}
