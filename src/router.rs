@@ -100,6 +100,7 @@ fn identity_providers() -> Router<Front> {
 /// Doors through which applications come.
 fn machines() -> Router<Front> {
     Router::new()
+        .route("/par", post(arrive::api::push))
         .route("/token", post(issue::api::token))
         .route("/revoke", post(issue::api::revoke))
         .route("/introspect", post(issue::api::introspection))

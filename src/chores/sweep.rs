@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{
-    browsers, connection_runs, connection_tests, grants, idempotency, machine_grants, mails, saml_keys,
-    sessions, signing_keys, used,
+    browsers, connection_runs, connection_tests, grants, idempotency, machine_grants, mails, pushed_requests,
+    saml_keys, sessions, signing_keys, used,
 };
 
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.
@@ -24,6 +24,7 @@ pub async fn run(broker: &Broker) -> Result<(), StoreError> {
     let db = &broker.db;
     while db.write(async move |tx| grants::sweep(tx, before).await).await? > 0 {}
     while db.write(async move |tx| machine_grants::sweep(tx, now).await).await? > 0 {}
+    while db.write(async move |tx| pushed_requests::sweep(tx, now).await).await? > 0 {}
     while db.write(async move |tx| sessions::sweep(tx, before).await).await? > 0 {}
     let of_mails = now.minus(MAILS);
     db.write(async move |tx| {

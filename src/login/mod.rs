@@ -9,12 +9,14 @@
 //!
 //! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5.
 //!
-//! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
+//! The rooms do not know each other; [`next`] alone knows their order, [`back`] the way to the application, and [`refusal`]
+//! every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
 //! [`counted`].
 
 pub mod arrive;
 pub mod authenticate;
+pub mod back;
 pub mod choose;
 pub mod counted;
 pub mod departure;

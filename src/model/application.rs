@@ -11,6 +11,7 @@ use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
 /// What an application may ask for unless it is told otherwise: not for the full list of organizations (threats M12).
@@ -33,7 +34,7 @@ pub struct Application {
 pub struct ApplicationSettings {
     pub kind: ApplicationKind,
     pub authentication: Method,
-    /// The public keys of a client that signs its assertions.
+    /// The public keys of a client that signs its assertions or its authorization requests.
     pub jwks: Option<serde_json::Value>,
     pub redirect_uris: Vec<RedirectUri>,
     /// Where a login begins that somebody else wants (OpenID Connect Core, section 4).
@@ -42,6 +43,9 @@ pub struct ApplicationSettings {
     /// What it is told when people sign out, and where they come back to it.
     #[serde(default)]
     pub sign_out: SignOutSettings,
+    /// How its authorization requests may come, and the answers go.
+    #[serde(default)]
+    pub requests: AuthorizationSettings,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     pub grant_types: Vec<GrantType>,
@@ -88,6 +92,65 @@ impl SignOutSettings {
     /// Byte for byte a registered one: here a loopback address counts with its port, too.
     pub fn leads_back_to(&self, requested: &str) -> bool {
         self.post_logout_redirect_uris.iter().any(|uri| uri.as_str() == requested)
+    }
+}
+
+/// How an application's authorization requests may come, and their answers go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthorizationSettings {
+    /// Whether each must be pushed beforehand (RFC 9126, section 6).
+    pub require_pushed: bool,
+    /// Whether each must be signed (RFC 9101, section 10.5).
+    pub require_signed: bool,
+    /// Where signed ones may be fetched (RFC 9101, section 5.2).
+    pub request_uris: Vec<WebAddress>,
+    /// How an answer may travel; never none.
+    pub response_modes: Vec<ResponseMode>,
+}
+
+impl Default for AuthorizationSettings {
+    fn default() -> Self {
+        Self {
+            require_pushed: false,
+            require_signed: false,
+            request_uris: Vec::new(),
+            response_modes: ResponseMode::USUAL.to_vec(),
+        }
+    }
+}
+
+impl AuthorizationSettings {
+    pub const MOST_URIS: usize = 20;
+
+    /// What cannot be: which, and why.
+    pub fn fault(&self, has_keys: bool) -> Option<(&'static str, String)> {
+        let signs = [
+            ("require_signed_request_object", self.require_signed),
+            ("request_uris", !self.request_uris.is_empty()),
+        ];
+        if let Some((name, _)) = signs.into_iter().find(|(_, wanted)| *wanted && !has_keys) {
+            return Some((name, "needs the public keys by which requests are signed: jwks".to_owned()));
+        }
+        if self.request_uris.len() > Self::MOST_URIS {
+            return Some(("request_uris", format!("must be at most {}", Self::MOST_URIS)));
+        }
+        let modes = &self.response_modes;
+        if modes.is_empty() {
+            return Some(("response_modes", "must name at least one: nobody could be sent back".to_owned()));
+        }
+        let twice = (1..modes.len()).any(|place| modes[..place].contains(&modes[place]));
+        twice.then(|| ("response_modes", "names one twice".to_owned()))
+    }
+
+    /// How an answer travels whose request does not say it, or says what may not be.
+    pub fn usual_response_mode(&self) -> ResponseMode {
+        let query = ResponseMode::Query;
+        if self.response_modes.contains(&query) {
+            query
+        } else {
+            self.response_modes.first().copied().unwrap_or(query)
+        }
     }
 }
 
@@ -272,6 +335,7 @@ impl Application {
             redirect_uris: Vec::new(),
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),
+            requests: AuthorizationSettings::default(),
             scopes: Vec::new(),
             grant_types: Vec::new(),
             lifetimes: Lifetimes::default(),
@@ -316,6 +380,15 @@ impl Application {
             is_web.then(|| uri.join("/").ok().map(String::from)).flatten()
         };
         self.login_begins_at(issuer, None).or_else(front)
+    }
+}
+
+impl Application {
+    /// For whom its access tokens can be (RFC 8707): its audiences, and ourselves.
+    pub fn resources(&self, issuer: &str) -> Vec<String> {
+        let mut all = self.settings.audiences.clone();
+        all.push(issuer.to_owned());
+        all
     }
 }
 

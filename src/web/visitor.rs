@@ -267,7 +267,7 @@ impl FromRequestParts<Front> for Visitor {
 
 /// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.
 fn speaks_oauth(parts: &Parts) -> bool {
-    matches!(parts.uri.path(), "/token" | "/userinfo" | "/revoke" | "/introspect")
+    matches!(parts.uri.path(), "/par" | "/token" | "/userinfo" | "/revoke" | "/introspect")
 }
 
 fn request_id(parts: &Parts, front: &Front) -> RequestId {

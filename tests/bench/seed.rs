@@ -7,8 +7,8 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -91,6 +91,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             jwks: None,
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
+            requests: AuthorizationSettings::default(),
             sign_out: SignOutSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),
             grant_types: ApplicationKind::Web.usual_grant_types().to_vec(),

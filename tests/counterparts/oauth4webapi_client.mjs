@@ -2,10 +2,12 @@
 // messages that a browser would carry.
 //
 // Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?}
-// Ready: {jwks}; `jwks` holds the key of private_key_jwt
-// Answers: begin {parameters?} -> {url, state, nonce}; where to send the person
-//          finish {callback_url, access_token_audience?} ->
-//              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque}
+// Ready: {jwks}; `jwks` holds the key of private_key_jwt and of signed requests
+// Answers: begin {parameters?, signed?, pushed?} -> {url, state, nonce}; where to send the person. The request can be
+//              signed (RFC 9101) and pushed (RFC 9126)
+//          finish {callback_url, access_token_audience?, signed?} ->
+//              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque};
+//              `signed`: the answer must be a JWT (JARM)
 //          refresh {parameters?} -> {claims or null, token_response}
 //          machine {parameters?} -> the token response of client_credentials
 //          introspect {token, signed?} -> what the issuer says of it; `signed` asks for a JWT (RFC 9701)
@@ -43,11 +45,11 @@ function authentication() {
   }
 }
 
-async function begin({ parameters = {} }) {
+async function begin({ parameters = {}, signed = false, pushed = false }) {
   const server = await discovery();
   begun = { verifier: oauth.generateRandomCodeVerifier(), state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
   const url = new URL(server.authorization_endpoint);
-  const query = {
+  let query = {
     response_type: 'code',
     client_id: asked.client_id,
     redirect_uri: asked.redirect_uri,
@@ -58,14 +60,26 @@ async function begin({ parameters = {} }) {
     code_challenge_method: 'S256',
     ...parameters,
   };
+  if (signed) {
+    const request = await oauth.issueRequestObject(server, application, query, { key: pair.privateKey, kid: 'application' });
+    query = { client_id: asked.client_id, request };
+  }
+  if (pushed) {
+    const answer = await oauth.pushedAuthorizationRequest(server, application, authentication(), query, loopback);
+    const { request_uri } = await oauth.processPushedAuthorizationResponse(server, application, answer);
+    query = { client_id: asked.client_id, request_uri };
+  }
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return { url: url.href, state: begun.state, nonce: begun.nonce };
 }
 
-async function finish({ callback_url, access_token_audience }) {
+async function finish({ callback_url, access_token_audience, signed = false }) {
   const server = await discovery();
   const { verifier, state, nonce } = begun;
-  const parameters = oauth.validateAuthResponse(server, application, new URL(callback_url), state);
+  const back = new URL(callback_url);
+  const parameters = signed
+    ? await oauth.validateJwtAuthResponse(server, { ...application, authorization_signed_response_alg: asked.alg }, back, state, loopback)
+    : oauth.validateAuthResponse(server, application, back, state);
   const answer = await oauth.authorizationCodeGrantRequest(
     server, application, authentication(), parameters, asked.redirect_uri, verifier, loopback);
   tokens = await oauth.processAuthorizationCodeResponse(server, application, answer, { expectedNonce: nonce, requireIdToken: true });

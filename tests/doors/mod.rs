@@ -12,6 +12,7 @@ mod mails;
 mod one_rule;
 mod operation;
 mod provisioning;
+mod requests;
 mod saml_connections;
 mod saml_diagnosis;
 mod telemetry;

@@ -67,6 +67,7 @@ const TABLES: &[(&str, Of)] = &[
     ("organizations", Project("it is the organization")),
     ("ownership_transfers", Organization),
     ("projects", Nobody("it is the project")),
+    ("pushed_requests", Project("of an application, which names its organization in what it asks")),
     ("role_rules", Organization),
     ("roles", OrganizationOrProject),
     ("saml_keys", Project("one certificate towards all identity providers of a project")),

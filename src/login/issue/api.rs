@@ -173,8 +173,16 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
         return Err(Refusal::Protocol(OAuthError::insufficient_scope("the scope openid is missing")).into());
     }
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
-    let occasion =
-        Occasion { issuer: &issuer, scopes: &scopes, grant: &id, nonce: None, signed_in: None, now };
+    let occasion = Occasion {
+        issuer: &issuer,
+        scopes: &scopes,
+        resources: &[],
+        named: &grant.request.claims.userinfo,
+        grant: &id,
+        nonce: None,
+        signed_in: None,
+        now,
+    };
     Ok(claims::userinfo(&minted, &occasion))
 }
 

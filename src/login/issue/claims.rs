@@ -24,6 +24,10 @@ const LISTED: usize = 20;
 pub struct Occasion<'a> {
     pub issuer: &'a str,
     pub scopes: &'a [String],
+    /// For which audiences an access token is; empty: for all that the application has.
+    pub resources: &'a [String],
+    /// Claims that are wanted by their names (OpenID Connect Core, section 5.5).
+    pub named: &'a [String],
     pub grant: &'a str,
     pub nonce: Option<&'a str>,
     /// The sign-in that the family stands on; absent: the session's last.
@@ -34,6 +38,9 @@ pub struct Occasion<'a> {
 impl Occasion<'_> {
     fn has(&self, name: &str) -> bool {
         self.scopes.iter().any(|scope| scope == name)
+    }
+    fn names(&self, claim: &str) -> bool {
+        self.named.iter().any(|name| name == claim)
     }
 }
 
@@ -46,9 +53,8 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
     if let Some(nonce) = occasion.nonce {
         claims.insert("nonce".into(), json!(nonce));
     }
-    if minted.application.settings.claims.user_in_id_token {
-        person(&mut claims, minted, occasion);
-    }
+    let by_scope = minted.application.settings.claims.user_in_id_token;
+    person(&mut claims, minted, occasion, by_scope);
     organization(&mut claims, minted, occasion, Some(LISTED));
     claims
 }
@@ -56,7 +62,7 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
 /// An access token (RFC 9068, section 2.2).
 pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti: &str) -> Claims {
     let mut claims = common(minted, occasion, lifetime);
-    claims.insert("aud".into(), audience(&minted.application, occasion.issuer));
+    claims.insert("aud".into(), audience(&minted.application, occasion.issuer, occasion.resources));
     claims.insert("client_id".into(), json!(minted.application.client_id));
     claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
     claims.insert("jti".into(), json!(jti));
@@ -69,7 +75,7 @@ pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti
 pub fn machine_access_token(
     minted: &MachineMinted,
     (issuer, grant, jti): (&str, &str, &str),
-    scopes: &[String],
+    (scopes, resources): (&[String], &[String]),
     (issued, expires): (Moment, Moment),
 ) -> Claims {
     let application = &minted.application;
@@ -82,7 +88,7 @@ pub fn machine_access_token(
         "jti": jti,
         "grant_id": grant,
         "scope": scopes.join(" "),
-        "aud": audience(application, issuer),
+        "aud": audience(application, issuer, resources),
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };
     if let Some(organization) = &minted.organization {
@@ -91,17 +97,18 @@ pub fn machine_access_token(
     claims
 }
 
-fn audience(application: &Application, issuer: &str) -> Value {
-    let mut audience = application.settings.audiences.clone();
-    audience.push(issuer.to_owned());
-    if audience.len() == 1 { json!(audience[0]) } else { json!(audience) }
+/// Whoever asks for some of its audiences gets a token for those alone, and not for us either (RFC 8707, section 2.2).
+fn audience(application: &Application, issuer: &str, resources: &[String]) -> Value {
+    let all = application.resources(issuer);
+    let audience = if resources.is_empty() { &all } else { resources };
+    if let [only] = audience { json!(only) } else { json!(audience) }
 }
 
 /// A UserInfo answer (OpenID Connect Core, section 5.3): the full lists.
 pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     let mut claims = Claims::new();
     claims.insert("sub".into(), json!(minted.user.id));
-    person(&mut claims, minted, occasion);
+    person(&mut claims, minted, occasion, true);
     organization(&mut claims, minted, occasion, None);
     claims
 }
@@ -134,29 +141,33 @@ fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
     claims
 }
 
-/// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4).
-fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
+/// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4), and what is asked for by name.
+fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, by_scope: bool) {
     let user = &minted.user;
-    if occasion.has(scope::EMAIL)
-        && let Some(email) = &user.email
-    {
-        claims.insert("email".into(), json!(email));
-        claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
+    let wanted = |scope: &str, name: &str| (by_scope && occasion.has(scope)) || occasion.names(name);
+    if let Some(email) = &user.email {
+        if wanted(scope::EMAIL, "email") {
+            claims.insert("email".into(), json!(email));
+        }
+        if wanted(scope::EMAIL, "email_verified") {
+            claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
+        }
     }
-    if occasion.has(scope::PROFILE) {
-        let profile = &user.profile;
-        let texts = [
-            ("name", &profile.name),
-            ("given_name", &profile.given_name),
-            ("family_name", &profile.family_name),
-            ("locale", &profile.locale),
-        ];
-        for (name, text) in texts {
-            claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
-        }
-        for (name, value) in profile.claims.iter().filter(|(name, _)| is_free_claim(name)) {
-            claims.insert(name.clone(), json!(value));
-        }
+    let profile = &user.profile;
+    let texts = [
+        ("name", &profile.name),
+        ("given_name", &profile.given_name),
+        ("family_name", &profile.family_name),
+        ("locale", &profile.locale),
+    ];
+    for (name, text) in texts.into_iter().filter(|(name, _)| wanted(scope::PROFILE, name)) {
+        claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
+    }
+    let own = profile.claims.iter().filter(|(name, _)| is_free_claim(name));
+    for (name, value) in own.filter(|(name, _)| wanted(scope::PROFILE, name)) {
+        claims.insert(name.clone(), json!(value));
+    }
+    if wanted(scope::PROFILE, "updated_at") {
         claims.insert("updated_at".into(), json!(user.updated_at.seconds()));
     }
 }

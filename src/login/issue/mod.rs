@@ -2,7 +2,7 @@
 
 pub mod api;
 mod claims;
-mod client;
+pub mod client;
 mod held;
 pub mod holder;
 mod introspection;
@@ -84,6 +84,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             code_challenge: asked.code_challenge.clone(),
             nonce: asked.nonce.clone(),
             scopes: asked.scopes.clone(),
+            claims: asked.claims.clone(),
+            resources: asked.resources.clone(),
             login: None,
         },
         request: mint::Request {

@@ -8,12 +8,13 @@ use crate::foundation::text::is_line;
 use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
-    ApplicationKind, ApplicationSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, SignOutSettings, public_key_set,
+    ApplicationKind, ApplicationSettings, AuthorizationSettings, GrantType, Lifetimes, OrgName,
+    OrganizationPrompt, OrganizationUsage, OrganizationsShape, SignOutSettings, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 use crate::web::json::by_name;
 
@@ -44,7 +45,7 @@ pub struct ApplicationBody {
         extend("enum" = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
     )]
     pub token_endpoint_auth_method: Option<Method>,
-    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    /// The public keys of a client that signs its assertions or its authorization requests (RFC 7517, section 5).
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Option<Value>>,
@@ -68,6 +69,20 @@ pub struct ApplicationBody {
     #[schemars(with = "Option<String>")]
     pub frontchannel_logout_uri: Option<Option<String>>,
     pub frontchannel_logout_session_required: Option<bool>,
+    /// Whether each authorization request must be pushed beforehand (RFC 9126).
+    pub require_pushed_authorization_requests: Option<bool>,
+    /// Whether each must be signed (RFC 9101).
+    pub require_signed_request_object: Option<bool>,
+    /// Where signed requests may be fetched.
+    #[schemars(extend("maxItems" = AuthorizationSettings::MOST_URIS))]
+    pub request_uris: Option<Vec<String>>,
+    /// How an answer may travel; usually all but those in a fragment.
+    #[schemars(
+        with = "Option<Vec<String>>",
+        extend("items" = { "type": "string",
+            "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] })
+    )]
+    pub response_modes: Option<Vec<ResponseMode>>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
     /// `client_credentials`.
@@ -163,6 +178,7 @@ pub struct Wanted {
     redirect_uris: Option<Vec<RedirectUri>>,
     initiate_login_uri: Option<Option<RedirectUri>>,
     sign_out: WantedSignOut,
+    requests: WantedRequests,
     scopes: Option<Vec<String>>,
     grant_types: Option<Vec<GrantType>>,
     lifetimes: Option<LifetimesBody>,
@@ -204,6 +220,28 @@ impl WantedSignOut {
     }
 }
 
+/// The same of its authorization requests.
+#[derive(Clone, Debug)]
+struct WantedRequests {
+    require_pushed: Option<bool>,
+    require_signed: Option<bool>,
+    request_uris: Option<Vec<WebAddress>>,
+    response_modes: Option<Vec<ResponseMode>>,
+}
+
+impl WantedRequests {
+    fn over(self, settings: &mut AuthorizationSettings) {
+        settings.require_pushed = self.require_pushed.unwrap_or(settings.require_pushed);
+        settings.require_signed = self.require_signed.unwrap_or(settings.require_signed);
+        if let Some(uris) = self.request_uris {
+            settings.request_uris = uris;
+        }
+        if let Some(modes) = self.response_modes {
+            settings.response_modes = modes;
+        }
+    }
+}
+
 impl ApplicationBody {
     pub fn checked(self) -> Result<Wanted, Refused> {
         if let Some(id) = &self.client_id
@@ -228,8 +266,15 @@ impl ApplicationBody {
             frontchannel_logout_uri: web_address("/frontchannel_logout_uri", self.frontchannel_logout_uri)?,
             frontchannel_logout_session_required: self.frontchannel_logout_session_required,
         };
+        let requests = WantedRequests {
+            require_pushed: self.require_pushed_authorization_requests,
+            require_signed: self.require_signed_request_object,
+            request_uris: self.request_uris.map(request_uris).transpose()?,
+            response_modes: self.response_modes,
+        };
         Ok(Wanted {
             sign_out,
+            requests,
             client_id: self.client_id,
             display_name: self.display_name,
             enabled: self.enabled,
@@ -269,6 +314,7 @@ impl Wanted {
         settings.initiate_login_uri =
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
         new.sign_out.over(&mut settings.sign_out);
+        new.requests.over(&mut settings.requests);
         settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
         settings.grant_types = new.grant_types.unwrap_or_else(|| settings.grant_types.clone());
         if let Some(new) = new.lifetimes {
@@ -323,6 +369,17 @@ fn jwks(keys: &Value) -> Result<Value, Refused> {
 fn redirect_uris(pointer: &str, list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
     few(pointer, Some(&list), MOST_URIS)?;
     let read = |(place, text): (usize, &String)| registered(&format!("{pointer}/{place}"), text);
+    list.iter().enumerate().map(read).collect()
+}
+
+/// Asked by us, through the guard (threats C27).
+fn request_uris(list: Vec<String>) -> Result<Vec<WebAddress>, Refused> {
+    let read = |(place, text): (usize, &String)| {
+        let wrong = |error| {
+            Refused::value(&format!("/request_uris/{place}"), format!("cannot be registered: {error}"))
+        };
+        WebAddress::register(text).map_err(wrong)
+    };
     list.iter().enumerate().map(read).collect()
 }
 

@@ -15,8 +15,8 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -47,6 +47,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         redirect_uris: Vec::new(),
         initiate_login_uri: None,
         sign_out: SignOutSettings::default(),
+        requests: AuthorizationSettings::default(),
         scopes: kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect(),
         grant_types: kind.usual_grant_types().to_vec(),
         lifetimes: Lifetimes::default(),
@@ -77,10 +78,11 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     if let Some(why) = settings.grant_types_fault() {
         return Err(Refused::value("/grant_types", why));
     }
-    match (method == Method::PrivateKeyJwt, settings.jwks.is_some()) {
-        (true, false) => return Err(Refused::value("/jwks", "private_key_jwt needs the public keys")),
-        (false, true) => return Err(Refused::value("/jwks", "only private_key_jwt has public keys")),
-        _ => {}
+    if method == Method::PrivateKeyJwt && settings.jwks.is_none() {
+        return Err(Refused::value("/jwks", "private_key_jwt needs the public keys"));
+    }
+    if let Some((name, rule)) = settings.requests.fault(settings.jwks.is_some()) {
+        return Err(Refused::value(&format!("/{name}"), rule));
     }
     if kind.signs_people_in() && settings.redirect_uris.is_empty() {
         let why = format!("a {kind} application has at least one: nobody could be sent back to it");

@@ -40,7 +40,7 @@ pub struct ApplicationView {
     pub token_endpoint_auth_method: Value,
     /// How many secrets work: two while one takes over from the other.
     pub secrets: usize,
-    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    /// The public keys of a client that signs its assertions or its authorization requests (RFC 7517, section 5).
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Value>,
     pub redirect_uris: Vec<String>,
@@ -50,6 +50,13 @@ pub struct ApplicationView {
     pub backchannel_logout_session_required: bool,
     pub frontchannel_logout_uri: Option<String>,
     pub frontchannel_logout_session_required: bool,
+    pub require_pushed_authorization_requests: bool,
+    pub require_signed_request_object: bool,
+    pub request_uris: Vec<String>,
+    /// How an answer may travel.
+    #[schemars(extend("items" = { "type": "string",
+        "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] }))]
+    pub response_modes: Vec<&'static str>,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     #[schemars(extend("items" = { "type": "string", "enum": ["authorization_code", "refresh_token", "client_credentials"] }))]
@@ -143,7 +150,7 @@ impl ApplicationView {
         let (it, settings) = (&whole.application, &whole.application.settings);
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
         let text = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
-        let sign_out = &settings.sign_out;
+        let (sign_out, requests) = (&settings.sign_out, &settings.requests);
         Self {
             id: it.id.to_string(),
             client_id: it.client_id.clone(),
@@ -160,6 +167,10 @@ impl ApplicationView {
             backchannel_logout_session_required: sign_out.backchannel_logout_session_required,
             frontchannel_logout_uri: text(&sign_out.frontchannel_logout_uri),
             frontchannel_logout_session_required: sign_out.frontchannel_logout_session_required,
+            require_pushed_authorization_requests: requests.require_pushed,
+            require_signed_request_object: requests.require_signed,
+            request_uris: requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
+            response_modes: requests.response_modes.iter().map(|mode| mode.word()).collect(),
             scopes: settings.scopes.clone(),
             grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
             lifetimes: LifetimesView::of(&settings.lifetimes),

@@ -15,7 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SignOutSettings,
+    ApplicationKind, AuthorizationSettings, ClaimShape, GrantType, Lifetimes, OrganizationPrompt,
+    OrganizationUsage, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -200,6 +201,7 @@ pub struct ApplicationPart {
     pub redirect_uris: Vec<RedirectUri>,
     pub initiate_login_uri: Option<RedirectUri>,
     pub sign_out: SignOutSettings,
+    pub requests: AuthorizationSettings,
     pub scopes: Vec<String>,
     pub grant_types: Vec<GrantType>,
     pub lifetimes: Lifetimes,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
-use super::{organization, scope};
+use super::{organization, resource, scope};
 
 /// What is presented for tokens.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct CodeRequest {
     pub code: String,
     pub redirect_uri: Option<String>,
     pub code_verifier: Option<String>,
+    /// For which audiences the token is to be; empty: for all that were granted.
+    pub resources: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct RefreshRequest {
     pub organization: Option<String>,
     /// Whether the family that they leave ends.
     pub replace: bool,
+    /// For which audiences the token is to be; empty: for all that were granted.
+    pub resources: Vec<String>,
 }
 
 /// An application asks for itself (section 4.4).
@@ -38,6 +42,8 @@ pub struct ClientCredentialsRequest {
     pub scopes: Vec<String>,
     /// In which organization it is to work, by id or slug.
     pub organization: Option<String>,
+    /// For which audiences the token is to be; empty: for all that it has.
+    pub resources: Vec<String>,
 }
 
 /// Reads the body. Duplicated parameters are refused whatever their name.
@@ -73,6 +79,7 @@ fn code_request(params: &Params) -> Result<CodeRequest, OAuthError> {
         code: needed(params, "code")?,
         redirect_uri: get(params, "redirect_uri")?,
         code_verifier: get(params, "code_verifier")?,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -91,6 +98,7 @@ fn refresh_request(params: &Params) -> Result<RefreshRequest, OAuthError> {
         scopes: scopes(params)?,
         organization,
         replace,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -98,6 +106,7 @@ fn client_credentials_request(params: &Params) -> Result<ClientCredentialsReques
     Ok(ClientCredentialsRequest {
         scopes: scopes(params)?.unwrap_or_default(),
         organization: named_organization(params)?,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -154,6 +163,7 @@ mod tests {
             ("grant_type=refresh_token&refresh_token=a&organization=acme&replace=yes", "invalid_request"),
             ("grant_type=refresh_token&refresh_token=a&organization_id=acme", "invalid_request"),
             ("grant_type=refresh_token&refresh_token=a&organization=a&organization_id=b", "invalid_request"),
+            ("grant_type=refresh_token&refresh_token=a&resource=x", "invalid_target"),
             ("grant_type=password", "unsupported_grant_type"),
         ] {
             assert_eq!(read(body).unwrap_err(), code, "{body}");

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::protocol::jose::Algorithm;
+use crate::protocol::oauth::request_object;
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::{authorization, scope};
 
 /// The discovery document of an issuer.
 pub fn document(issuer: &str) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -20,8 +23,6 @@ pub fn document(issuer: &str) -> Value {
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
@@ -33,18 +34,37 @@ pub fn document(issuer: &str) -> Value {
         "introspection_endpoint_auth_methods_supported": &METHODS[..3],
         "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
-        "code_challenge_methods_supported": ["S256"],
         "scopes_supported": scope::SUPPORTED,
         "claim_types_supported": ["normal"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
-        "prompt_values_supported": authorization::PROMPTS,
         "ui_locales_supported": ["en", "de"],
-        "claims_parameter_supported": false,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
-        "authorization_response_iss_parameter_supported": true,
         "organization_parameter_supported": true,
+    });
+    if let (Value::Object(all), Value::Object(more)) = (&mut document, requests(issuer)) {
+        all.extend(more);
+    }
+    document
+}
+
+/// How authorization requests may come, and their answers go.
+fn requests(issuer: &str) -> Value {
+    json!({
+        "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+        // Each application may have it otherwise.
+        "require_pushed_authorization_requests": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "request_object_signing_alg_values_supported": request_object::ALGORITHMS.map(Algorithm::name),
+        "require_signed_request_object": false,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ResponseMode::WORDS,
+        "authorization_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": true,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": authorization::PROMPTS,
     })
 }
 

@@ -30,6 +30,7 @@ pub mod organizations;
 pub mod people;
 pub mod projects;
 pub mod purge;
+pub mod pushed_requests;
 pub mod readiness;
 pub mod role_rules;
 pub mod roles;

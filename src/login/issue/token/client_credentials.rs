@@ -17,8 +17,8 @@ use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
+use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{machine_grants, organizations};
 use crate::telemetry::names;
@@ -46,6 +46,8 @@ async fn issued(
 ) -> Result<TokenAnswer, Stop> {
     let broker = visitor.broker();
     let scopes = scopes(&application, &request.scopes)?;
+    let has = application.resources(&visitor.issuer());
+    let resources = resource::chosen(&request.resources, &[], &has).map_err(Refusal::Protocol)?;
     let asking = Arc::new(Asking {
         random: broker.random.clone(),
         now: broker.now(),
@@ -53,6 +55,7 @@ async fn issued(
         organization: organization(&request, &scopes)?,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
+        resources,
         application,
     });
     for _ in 0..TRIES {
@@ -109,6 +112,8 @@ struct Asking {
     lifetime: Duration,
     application: Application,
     scopes: Vec<String>,
+    /// For which audiences it is; empty: for all that the application has.
+    resources: Vec<String>,
     organization: Option<String>,
 }
 
@@ -159,7 +164,8 @@ impl Asking {
         let keys = visitor.broker().keyring.of(grant.project_id).await?;
         let (issuer, id, jti) = (visitor.issuer(), grant.id.to_string(), self.random.token());
         let whose = (issuer.as_str(), id.as_str(), jti.expose());
-        let claims = claims::machine_access_token(minted, whose, &grant.scopes, (self.now, grant.expires_at));
+        let to = (grant.scopes.as_slice(), self.resources.as_slice());
+        let claims = claims::machine_access_token(minted, whose, to, (self.now, grant.expires_at));
         let access_token = keys.signing(algorithm, self.now)?.sign_jwt("at+jwt", &claims)?;
         names::token_issued("access_token");
         names::signed(algorithm.name());

@@ -140,6 +140,8 @@ struct Granted {
     minted: Minted,
     /// Of these tokens: all that the family was granted, or less.
     scopes: Vec<String>,
+    /// For which audiences the access token is; empty: for all that the application has.
+    resources: Vec<String>,
     /// Whether they answer the authorization request itself, whose nonce they then repeat.
     is_first: bool,
     refresh_token: Option<crate::foundation::secret::Secret>,

@@ -24,6 +24,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Grant, GrantRequest, Refresh};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
+use crate::protocol::oauth::resource;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{RefreshRequest, TokenAnswer};
 use crate::store::durable::choices::{self, Choice};
@@ -51,6 +52,7 @@ pub async fn refresh(
         now: broker.now(),
         grace: Duration::from_secs(broker.config.tokens.refresh_grace),
         tag: visitor.request,
+        issuer: visitor.issuer(),
         lifetimes: Lifetimes::of(visitor, &application.settings),
         application,
         presented,
@@ -89,11 +91,15 @@ struct Refreshing {
     now: Moment,
     grace: Duration,
     tag: RequestId,
+    issuer: String,
     lifetimes: Lifetimes,
     application: Application,
     presented: Presented,
     request: RefreshRequest,
 }
+
+/// The scopes and the audiences of the tokens; empty: all audiences that the application has.
+type Narrowed = (Vec<String>, Vec<String>);
 
 /// A family, and where it stands.
 struct Found {
@@ -134,19 +140,20 @@ impl Refreshing {
     }
 
     async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
-        let scopes = match self.scopes(&found.grant) {
-            Ok(scopes) => scopes,
+        let (scopes, resources) = match self.narrowed(&found.grant) {
+            Ok(narrowed) => narrowed,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
+        let of = (scopes, resources);
         match &self.request.organization {
             Some(name) => match self.choice(tx, &found.grant, name).await? {
                 Err(refusal) => Ok(Err(self.unrecorded(refusal))),
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
-                    self.switched(tx, &found, &choice, scopes).await
+                    self.switched(tx, &found, &choice, of).await
                 }
-                Ok(_) => self.goes_on(tx, found, scopes, false).await,
+                Ok(_) => self.goes_on(tx, found, of, false).await,
             },
-            None => self.goes_on(tx, found, scopes, false).await,
+            None => self.goes_on(tx, found, of, false).await,
         }
     }
 
@@ -155,7 +162,7 @@ impl Refreshing {
         &self,
         tx: &mut Tx<'_>,
         found: Found,
-        scopes: Vec<String>,
+        (scopes, resources): Narrowed,
         again: bool,
     ) -> Result<Refreshed, Fault> {
         let Found { grant, family, .. } = found;
@@ -171,7 +178,7 @@ impl Refreshing {
         entered(tx, &grant, &minted, self.now).await?;
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
         let (scopes, refresh_token) = (request.scopes, Some(family.token(generation + 1)));
-        Ok(Ok(Granted { grant, minted, scopes, is_first: false, refresh_token }))
+        Ok(Ok(Granted { grant, minted, scopes, resources, is_first: false, refresh_token }))
     }
 
     /// When the next refresh token runs out unless it is used.
@@ -189,8 +196,8 @@ impl Refreshing {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
             return Ok(Err(self.unrecorded(used)));
         }
-        match self.scopes(&found.grant) {
-            Ok(scopes) => self.goes_on(tx, found, scopes, true).await,
+        match self.narrowed(&found.grant) {
+            Ok(of) => self.goes_on(tx, found, of, true).await,
             Err(refusal) => Ok(Err(self.unrecorded(refusal))),
         }
     }
@@ -201,7 +208,7 @@ impl Refreshing {
         tx: &mut Tx<'_>,
         found: &Found,
         choice: &Choice,
-        scopes: Vec<String>,
+        (scopes, resources): Narrowed,
     ) -> Result<Refreshed, Fault> {
         let old = &found.grant;
         let context = choice.context();
@@ -227,6 +234,8 @@ impl Refreshing {
                 code_challenge: None,
                 nonce: None,
                 scopes: unnamed(&old.request.scopes),
+                claims: old.request.claims.clone(),
+                resources: old.request.resources.clone(),
                 login: old.request.login.clone(),
             },
             code_expires_at: self.now,
@@ -245,7 +254,8 @@ impl Refreshing {
         })
         .await?;
         let refresh_token = Some(family.token(0));
-        Ok(Ok(Granted { grant, minted, scopes: request.scopes, is_first: false, refresh_token }))
+        let scopes = request.scopes;
+        Ok(Ok(Granted { grant, minted, scopes, resources, is_first: false, refresh_token }))
     }
 
     /// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
@@ -263,6 +273,13 @@ impl Refreshing {
         };
         let choice = choices::to(tx, &user, organization.id, self.now).await?;
         Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
+    }
+
+    /// What these tokens are for (RFC 8707, section 2.2).
+    fn narrowed(&self, grant: &Grant) -> Result<Narrowed, Refusal> {
+        let has = self.application.resources(&self.issuer);
+        let resources = resource::chosen(&self.request.resources, &grant.request.resources, &has);
+        Ok((self.scopes(grant)?, resources.map_err(Refusal::Protocol)?))
     }
 
     /// All that the family was granted, or less (RFC 6749, section 6).

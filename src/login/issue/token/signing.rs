@@ -20,6 +20,8 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
     let occasion = Occasion {
         issuer: &issuer,
         scopes,
+        resources: &granted.resources,
+        named: &grant.request.claims.id_token,
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
         signed_in: grant.request.login.as_ref(),

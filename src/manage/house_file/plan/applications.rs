@@ -76,6 +76,7 @@ impl Plan<'_, '_> {
             redirect_uris: part.redirect_uris.clone(),
             initiate_login_uri: part.initiate_login_uri.clone(),
             sign_out: part.sign_out.clone(),
+            requests: part.requests.clone(),
             scopes: part.scopes.clone(),
             grant_types: part.grant_types.clone(),
             lifetimes: part.lifetimes,
