@@ -148,7 +148,7 @@ async fn m17_a_claim_may_name_who_it_has_to_be() {
     let first = asks(&house);
     first.redeems(&ann.follows(&first).await).await;
     let mut con = Person::new("con@a.test");
-    let first = asks(&house).with("organization", "org-a");
+    let first = asks(&house).with("organization", "org-a").with("login_hint", "con@a.test");
     let answer = first.redemption(&con.follows(&first).await.code()).send().await;
     let con_token = answer.json()["id_token"].as_str().unwrap().to_owned();
     let means = |email: String| json!({ "id_token": { "sub": { "value": email } } }).to_string();
@@ -170,7 +170,8 @@ async fn m05_a_token_is_for_the_audiences_that_are_asked_for_and_no_others() {
     let house = with(APIS).await;
     let rp1 = Application::rp1(&house);
     let (one, two, us) = ("https://one.test", "https://two.test", house.url.as_str());
-    let ask = rp1.asks().with("organization", "org-a");
+    let asks = || rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let ask = asks();
     let all = ask.redeems(&Person::new("con@a.test").follows(&ask).await).await;
     assert_eq!(all.access["aud"], json!([one, two, us]));
     assert_eq!(rp1.userinfo(&all.access_token).await.status, 200);
@@ -203,7 +204,7 @@ async fn m05_a_token_is_for_the_audiences_that_are_asked_for_and_no_others() {
         );
     }
     // At the token endpoint alone.
-    let ask = rp1.asks().with("organization", "org-a");
+    let ask = asks();
     let code = Person::new("con@a.test").follows(&ask).await.code();
     let tokens = ask.reads(&ask.redemption(&code).with("resource", two).send().await).await;
     assert_eq!(tokens.access["aud"], json!(two));
