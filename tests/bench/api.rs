@@ -36,7 +36,7 @@ const OFTEN: usize = 5_000;
 const BATCH: usize = 5_000;
 /// Who asks at the same time.
 const CLIENTS: usize = 8;
-/// A key may ask so often in a minute, so there are many.
+/// A key may ask so often in a minute, and so may a network: there are many, each in its own.
 const KEYS: usize = 40;
 const REQUESTS: usize = 4_000;
 /// A person may ask six hundred times in a minute.
@@ -339,8 +339,8 @@ impl Town {
     }
 
     async fn get(&self, wire: &mut Wire, path: &str, turn: usize) -> Answer {
-        let key = &self.keys[turn % KEYS];
-        wire.get(&format!("/api/v1{path}"), key).await.unwrap().expect(200)
+        let fields = format!("X-Forwarded-For: 10.0.{}.1\r\n{}", turn % KEYS, self.keys[turn % KEYS]);
+        wire.get(&format!("/api/v1{path}"), &fields).await.unwrap().expect(200)
     }
 
     /// The same again and again by several at once.

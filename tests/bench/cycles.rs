@@ -19,7 +19,7 @@ use super::upstream::Upstream;
 use super::wire::{Answer, Wire};
 use super::{machine, signatures, table};
 
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub const MANY: usize = 16;
 /// An odd number, so that there is a middle.
@@ -55,7 +55,7 @@ impl<'a> Client<'a> {
     }
 
     /// The server has closed what was idle for long.
-    async fn reopen(&mut self) {
+    pub async fn reopen(&mut self) {
         (self.behalf, self.upstream) = open(self.house, self.provider).await;
     }
 
@@ -147,20 +147,33 @@ impl<'a> Client<'a> {
         self.redeem(client_id, &home).await
     }
 
-    async fn redeem(&mut self, client_id: &str, home: &Answer) -> Value {
-        let url = Url::parse(home.location()).unwrap();
-        assert!(home.location().starts_with(REDIRECT_URI), "{url}");
-        let code = url.query_pairs().find(|(name, _)| name == "code").unwrap_or_else(|| panic!("{url}")).1;
-        let pairs = [
-            ("grant_type", "authorization_code"),
-            ("code", &*code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
+    /// A code, by the session that there is.
+    pub async fn code(&mut self, client_id: &str) -> String {
+        let fields = format!("Cookie: {}\r\n", self.session);
+        code(&self.behalf.get(&Self::authorization(client_id), &fields).await.unwrap().expect(303))
+    }
+
+    /// A form of an application that proves who it is.
+    pub async fn posts(&mut self, path: &str, client_id: &str, pairs: &[(&str, &str)]) -> Answer {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let basic = BASE64.encode(format!("{client_id}:{SECRET}").as_bytes());
         let fields = format!("Authorization: Basic {basic}\r\n");
-        let tokens = self.behalf.post("/token", &fields, &form).await.unwrap().expect(200);
+        self.behalf.post(path, &fields, &form).await.unwrap()
+    }
+
+    pub async fn gets(&mut self, path: &str, fields: &str) -> Answer {
+        self.behalf.get(path, fields).await.unwrap()
+    }
+
+    async fn redeem(&mut self, client_id: &str, home: &Answer) -> Value {
+        let code = code(home);
+        let pairs = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ];
+        let tokens = self.posts("/token", client_id, &pairs).await.expect(200);
         let tokens: Value = serde_json::from_slice(&tokens.body).unwrap();
         assert_eq!(algorithm(&tokens["id_token"]), client_id);
         assert_eq!(algorithm(&tokens["access_token"]), client_id);
@@ -176,6 +189,13 @@ async fn open(house: &House, provider: Upstream<'_>) -> (Wire, Option<Wire>) {
         Upstream::Saml(_) => None,
     };
     (Wire::open(&house.address).await.unwrap(), upstream)
+}
+
+fn code(home: &Answer) -> String {
+    let url = Url::parse(home.location()).unwrap();
+    assert!(home.location().starts_with(REDIRECT_URI), "{url}");
+    let found = url.query_pairs().find(|(name, _)| name == "code");
+    found.unwrap_or_else(|| panic!("{url}")).1.into_owned()
 }
 
 fn algorithm(token: &Value) -> String {
@@ -217,6 +237,17 @@ pub async fn run<'a>(
     for client in clients.iter_mut() {
         client.reopen().await;
     }
+    spent(server, clients, span, most, each).await
+}
+
+/// The same for whoever has a connection that is open.
+pub async fn spent<T>(
+    server: &Server,
+    clients: &mut [T],
+    span: Duration,
+    most: u64,
+    each: impl AsyncFn(&mut T, u64),
+) -> Cost {
     let made = Cell::new(0);
     let (started, before) = (Instant::now(), machine::cpu(server.id()));
     let (made, each) = (&made, &each);

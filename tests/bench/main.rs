@@ -21,6 +21,7 @@ mod seed;
 mod server;
 mod signatures;
 mod table;
+mod tokens;
 mod upstream;
 mod wire;
 
@@ -69,6 +70,9 @@ async fn measure(plan: &Plan) {
     let provider = provider::start();
     if plan.has("cycles") {
         cycles::measure(&provider).await;
+    }
+    if plan.has("tokens") {
+        tokens::measure(&provider).await;
     }
     if plan.has("saml") || plan.has("saml-messages") {
         saml_messages::measure();

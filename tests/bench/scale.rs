@@ -151,6 +151,7 @@ impl Town {
                 context: Context::Member(member.organization),
                 offline: false,
                 scopes: scopes.clone(),
+                listed: 0,
                 now: self.broker.now(),
                 epochs: None,
             };

@@ -94,7 +94,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             requests: AuthorizationSettings::default(),
             sign_out: SignOutSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),
-            grant_types: ApplicationKind::Web.usual_grant_types().to_vec(),
+            grant_types: ApplicationKind::Web.grant_types().to_vec(),
             lifetimes: Lifetimes::default(),
             algorithm,
             audiences: Vec::new(),

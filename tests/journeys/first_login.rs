@@ -686,6 +686,52 @@ claims = {{ organizations = "{shape}" }}
     }
 }
 
+#[tokio::test]
+async fn s2_04_a_token_lists_what_it_has_room_for_and_says_where_all_of_them_are() {
+    let shapes = ["objects", "names", "ids", "map_by_name", "map_by_id"];
+    let mut plan = Plan::default();
+    for shape in shapes {
+        plan = plan.and(&format!(
+            "\n[application.{0}]\ndisplay_name = \"{shape}\"\ntype = \"spa\"\n\
+             redirect_uris = [\"https://{0}.test/callback\"]\nscopes = [\"openid\", \"organizations\"]\n\
+             claims = {{ organizations = \"{shape}\", org_name = \"display_name\" }}\n",
+            client(shape),
+        ));
+    }
+    let long = "é".repeat(60);
+    for number in 0..80 {
+        plan = plan.and(&format!("\n[organization.many-{number}]\ndisplay_name = \"{long} {number}\"\n"));
+    }
+    let house = plan.build().await;
+    let mut bob = Person::new("bob@b.test");
+    let rp1 = Application::rp1(&house).asks();
+    let user = rp1.redeems(&bob.follows(&rp1).await).await.id["sub"].as_str().unwrap().to_owned();
+    for number in 0..80 {
+        house.joins(user.parse().unwrap(), &format!("many-{number}"), &["member"]).await;
+    }
+    for shape in shapes {
+        let application = Application::new(&house, &client(shape), Proof::Nothing);
+        let ask = application.asks().with("scope", "openid organizations").with("organization", "org-b");
+        let tokens = ask.redeems(&bob.follows(&ask).await).await;
+        assert!(tokens.access_token.len() < 4096, "{shape}: {}", tokens.access_token.len());
+        let name = if shape == "map_by_name" { "organization" } else { "organizations" };
+        let many = |claims: &Value| match &claims[name] {
+            Value::Array(list) => list.len(),
+            Value::Object(map) => map.len(),
+            other => panic!("{shape}: {other}"),
+        };
+        let told = application.userinfo(&tokens.access_token).await.json();
+        assert_eq!((many(&told), &told["organizations_truncated"]), (81, &Value::Null), "{shape}");
+        for claims in [&tokens.id, &tokens.access] {
+            assert!((5..=64).contains(&many(claims)), "{shape}: {}", many(claims));
+            assert_eq!(claims["organizations_truncated"], json!(true), "{shape}");
+            let source = claims["_claim_names"][name].as_str().unwrap();
+            let endpoint = format!("{}/userinfo", house.url);
+            assert_eq!(claims["_claim_sources"][source]["endpoint"], json!(endpoint), "{shape}");
+        }
+    }
+}
+
 fn client(shape: &str) -> String {
     format!("shape-{}", shape.replace('_', "-"))
 }

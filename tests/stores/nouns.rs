@@ -583,7 +583,8 @@ async fn s2_21_choices_are_memberships_and_delegations_in_force(db: Database) {
     let made = delegation(&street);
     db.write(async move |tx| delegations::insert(tx, &made, NOW).await).await.unwrap();
     let names = async |now: Moment| {
-        let found = choices::of(&mut &db, &street.application, &street.user, now).await.unwrap();
+        let found =
+            choices::of(&mut &db, &street.application, &street.user, now, choices::ALL).await.unwrap();
         found.into_iter().map(|choice| (choice.slug, choice.delegation.is_some())).collect::<Vec<_>>()
     };
     let both = vec![("a".to_owned(), false), ("b".to_owned(), true)];

@@ -285,7 +285,7 @@ async fn available(
     if provider.is_active() {
         return Ok(Vec::new());
     }
-    choices::of(&mut &broker.db, application, &standing.user, broker.now()).await
+    choices::of(&mut &broker.db, application, &standing.user, broker.now(), choices::ALL).await
 }
 
 fn is_too_old(visitor: &Visitor, session: &StandingSession, max_age: Option<u64>) -> bool {

@@ -86,7 +86,7 @@ pub async fn available(
     user: &User,
 ) -> Result<Vec<Choice>, StoreError> {
     let broker = visitor.broker();
-    let mut found = choices::of(&mut &broker.db, application, user, broker.now()).await?;
+    let mut found = choices::of(&mut &broker.db, application, user, broker.now(), choices::ALL).await?;
     found.sort_by_cached_key(|choice| (choice.display_name.to_lowercase(), choice.organization));
     Ok(found)
 }

@@ -18,7 +18,7 @@ use crate::login::{Stop, note};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::grants;
+use crate::store::durable::{choices, grants};
 use crate::web::form::MachineForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
@@ -156,19 +156,21 @@ async fn told(visitor: &Visitor) -> Result<serde_json::Map<String, Value>, Stop>
             if grant.revoked_at.is_some() {
                 return Ok(None);
             }
-            let minted = mint::run(tx, &minting(&grant, now)).await?;
-            Ok::<_, StoreError>(Some((grant, minted)))
+            // A token may be for less than its family was granted.
+            let granted = grant.request.scopes.iter().filter(|one| opened.scopes.contains(one));
+            let scopes: Vec<_> = granted.cloned().collect();
+            let request =
+                mint::Request { scopes: scopes.clone(), listed: choices::ALL, ..minting(&grant, now) };
+            let minted = mint::run(tx, &request).await?;
+            Ok::<_, StoreError>(Some((grant, scopes, minted)))
         })
         .await?;
     let invalid = || Refusal::Protocol(OAuthError::invalid_token("the token is not valid any more"));
-    let (grant, minted) = outcome.ok_or_else(invalid)?;
+    let (grant, scopes, minted) = outcome.ok_or_else(invalid)?;
     let minted = minted?;
     if grant.project_id != visitor.project.id {
         return Err(invalid().into());
     }
-    // A token may be for less than its family was granted.
-    let scopes: Vec<_> =
-        grant.request.scopes.iter().filter(|one| opened.scopes.contains(one)).cloned().collect();
     if !scopes.iter().any(|scope| scope == scope::OPENID) {
         return Err(Refusal::Protocol(OAuthError::insufficient_scope("the scope openid is missing")).into());
     }

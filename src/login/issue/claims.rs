@@ -17,8 +17,13 @@ use crate::store::durable::choices::Choice;
 
 type Claims = Map<String, Value>;
 
-/// Organizations that a token lists at most; who has more gets the rest from UserInfo.
-const LISTED: usize = 20;
+/// Organizations that a token lists at most, and the bytes that they may take as JSON: with everything else it stays
+/// under 4 kB, so that it fits a header and a cookie. UserInfo lists them all.
+const LISTED: usize = 64;
+const LISTED_BYTES: usize = 1_536;
+
+/// So many have to be read to know whether a token lists all of them.
+pub const READ: u32 = LISTED as u32 + 1;
 
 /// Whose token, and for what.
 pub struct Occasion<'a> {
@@ -55,7 +60,7 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
     }
     let by_scope = minted.application.settings.claims.user_in_id_token;
     person(&mut claims, minted, occasion, by_scope);
-    organization(&mut claims, minted, occasion, Some(LISTED));
+    organization(&mut claims, minted, occasion, Place::Token);
     claims
 }
 
@@ -67,7 +72,7 @@ pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti
     claims.insert("scope".into(), json!(occasion.scopes.join(" ")));
     claims.insert("jti".into(), json!(jti));
     claims.insert("grant_id".into(), json!(occasion.grant));
-    organization(&mut claims, minted, occasion, Some(LISTED));
+    organization(&mut claims, minted, occasion, Place::Token);
     claims
 }
 
@@ -109,7 +114,7 @@ pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     let mut claims = Claims::new();
     claims.insert("sub".into(), json!(minted.user.id));
     person(&mut claims, minted, occasion, true);
-    organization(&mut claims, minted, occasion, None);
+    organization(&mut claims, minted, occasion, Place::UserInfo);
     claims
 }
 
@@ -172,19 +177,44 @@ fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, by_scop
     }
 }
 
+/// Where the full list stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Token,
+    UserInfo,
+}
+
 /// The one organization that is acted for, and the full list where it was asked for.
-fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, most: Option<usize>) {
+fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, place: Place) {
     if let Some(acting) = &minted.acting {
         acting_for(claims, minted, acting, occasion);
     }
-    if let Some(list) = &minted.organizations {
-        let shown = &list[..most.map_or(list.len(), |most| most.min(list.len()))];
-        let (name, value) = full_list(shown, minted.application.settings.claims.organizations, minted);
-        claims.insert(name.into(), value);
-        if shown.len() < list.len() {
-            claims.insert("organizations_truncated".into(), json!(true));
-        }
+    let Some(list) = &minted.organizations else { return };
+    let settings = &minted.application.settings.claims;
+    let shown = match place {
+        Place::Token => fitting(list, settings),
+        Place::UserInfo => list,
+    };
+    let (name, value) = full_list(shown, settings);
+    claims.insert(name.into(), value);
+    if shown.len() < list.len() {
+        claims.insert("organizations_truncated".into(), json!(true));
+        // Where all of them are (OpenID Connect Core, section 5.6.2).
+        claims.insert("_claim_names".into(), json!({ name: "userinfo" }));
+        let endpoint = format!("{}/userinfo", occasion.issuer);
+        claims.insert("_claim_sources".into(), json!({ "userinfo": { "endpoint": endpoint } }));
     }
+}
+
+/// The first of them, as many as a token has room for.
+fn fitting<'a>(list: &'a [Choice], shape: &ClaimShape) -> &'a [Choice] {
+    let mut left = LISTED_BYTES;
+    let fits = |one: &Choice| {
+        let bytes = full_list(std::slice::from_ref(one), shape).1.to_string().len();
+        left.checked_sub(bytes).map(|rest| left = rest).is_some()
+    };
+    let many = list.iter().map(fits).take_while(|fits| *fits).count();
+    &list[..many.min(LISTED)]
 }
 
 /// The organization, by its id and its names.
@@ -224,10 +254,9 @@ fn name<'a>(kind: OrgName, slug: &'a str, display_name: &'a str) -> &'a str {
     }
 }
 
-fn full_list(list: &[Choice], shape: OrganizationsShape, minted: &Minted) -> (&'static str, Value) {
-    let kind = minted.application.settings.claims.org_name;
-    let name = |one: &Choice| name(kind, &one.slug, &one.display_name).to_owned();
-    match shape {
+fn full_list(list: &[Choice], shape: &ClaimShape) -> (&'static str, Value) {
+    let name = |one: &Choice| name(shape.org_name, &one.slug, &one.display_name).to_owned();
+    match shape.organizations {
         OrganizationsShape::Objects => {
             let object = |one: &Choice| json!({ "id": one.organization, "name": name(one), "display_name": one.display_name, "roles": one.roles });
             ("organizations", list.iter().map(object).collect())

@@ -25,7 +25,7 @@ use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::standing;
+use crate::store::durable::standing::{self, Scene};
 use crate::store::durable::{
     applications, delegations, memberships, organizations, projects, role_rules, roles,
 };
@@ -38,6 +38,8 @@ pub struct Request {
     pub session: SessionId,
     pub context: Context,
     pub scopes: Vec<String>,
+    /// How many organizations of the full list are of use, where that was asked for.
+    pub listed: u32,
     /// Whether it outlives its session.
     pub offline: bool,
     pub now: Moment,
@@ -178,8 +180,11 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         None => None,
     };
     let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
-    let mut organizations =
-        if wants_list { Some(choices::of(tx, &application, &user, request.now).await?) } else { None };
+    let mut organizations = if wants_list && request.listed > 0 {
+        Some(choices::of(tx, &application, &user, request.now, request.listed).await?)
+    } else {
+        None
+    };
     if project.settings.organizations == Organizations::Off {
         organizations = None;
     }
@@ -276,11 +281,11 @@ impl Facts {
 }
 
 async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError> {
-    let project = projects::by_id(tx, request.project).await?;
-    let application = applications::by_id(tx, request.project, request.application).await?;
+    let Scene { project, application, standing } =
+        standing::scene(tx, request.project, request.application, request.session).await?;
     let known = Facts::of(request.now, request.context, request.epochs, project, application);
     let mut facts = Facts { offline: request.offline, ..known };
-    if let Some(standing) = standing::of(tx, request.project, request.session).await? {
+    if let Some(standing) = standing {
         facts.by_rule = role_rules::given(tx, request.project, &standing).await?;
         (facts.session, facts.user) = (Some(standing.session), Some(standing.user));
         (facts.connection, facts.provider) = (Some(standing.connection), standing.provider);
@@ -304,11 +309,9 @@ async fn gather_context(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) -
     for organization in organizations {
         tx.lock(Lock::Shared, "organizations", &organization.to_string()).await?;
     }
-    facts.organization = organizations::by_id(tx, request.project, id).await?;
-    facts.membership = memberships::find(tx, id, user).await?;
+    (facts.organization, facts.membership) = memberships::place(tx, request.project, id, user).await?;
     if let Some(home) = home {
-        facts.home = organizations::by_id(tx, request.project, home).await?;
-        facts.home_membership = memberships::find(tx, home, user).await?;
+        (facts.home, facts.home_membership) = memberships::place(tx, request.project, home, user).await?;
     }
     if is_limited(facts) {
         facts.is_listed = applications::is_listed(tx, request.application, id).await?;
@@ -321,7 +324,7 @@ async fn gather_personal(tx: &mut Tx<'_>, request: &Request, facts: &mut Facts) 
     if is_limited(facts)
         && let (Some(application), Some(user)) = (&facts.application, &facts.user)
     {
-        facts.is_listed = !choices::of(tx, application, user, request.now).await?.is_empty();
+        facts.is_listed = !choices::of(tx, application, user, request.now, 1).await?.is_empty();
     }
     Ok(())
 }

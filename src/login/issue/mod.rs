@@ -44,6 +44,7 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         session: grant.session_id,
         context: grant.context(),
         scopes: grant.request.scopes.clone(),
+        listed: claims::READ,
         offline: grant.is_offline(),
         now,
         epochs: Some(grant.epochs),
@@ -94,6 +95,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             session: ready.session(),
             context: ready.context(),
             scopes: asked.scopes.clone(),
+            // A code lists nothing.
+            listed: 0,
             offline: false,
             now: broker.now(),
             epochs: None,

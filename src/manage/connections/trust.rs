@@ -22,13 +22,15 @@ pub(super) async fn refuse_foreign_trust(
     if connection.is_active() && connection.settings.believes_like(next) {
         return Ok(());
     }
-    let (Some(of), Standing::Within { is_owner, is_delegate, .. }) =
-        (connection.organization_id, &change.standing)
-    else {
-        // The project's own are the operator's, who may everything.
-        return Ok(());
+    let (is_owner, is_delegate) = match &change.standing {
+        Standing::Operator(_) => return Ok(()),
+        Standing::Within { is_owner, is_delegate, .. } => (*is_owner, *is_delegate),
+        Standing::Nobody | Standing::Inactive(_) | Standing::KeysOff(_) => {
+            return Err(refused(connection.id));
+        }
     };
-    let (is_owner, is_delegate) = (*is_owner, *is_delegate);
+    // The project's own are the operator's.
+    let Some(of) = connection.organization_id else { return Err(refused(connection.id)) };
     // A provider that a delegate has chosen would let people in when the delegation has ended.
     if is_delegate {
         return Err(refused(connection.id));

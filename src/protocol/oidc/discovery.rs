@@ -35,7 +35,8 @@ pub fn document(issuer: &str) -> Value {
         "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "scopes_supported": scope::SUPPORTED,
-        "claim_types_supported": ["normal"],
+        // A list that is too long for a token is told where to find.
+        "claim_types_supported": ["normal", "distributed"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
         "ui_locales_supported": ["en", "de"],

@@ -20,17 +20,17 @@ macro_rules! select {
 
 static SETTINGS: Known<ApplicationId, ApplicationSettings> = Known::new();
 
-fn application(row: &Row) -> Result<Application, StoreError> {
-    let id = row.get(0)?;
+pub(super) fn application(row: &Row, at: usize) -> Result<Application, StoreError> {
+    let id = row.get(at)?;
     Ok(Application {
         id,
-        project_id: row.get(1)?,
-        client_id: row.get(2)?,
-        display_name: row.get(3)?,
-        settings: SETTINGS.json(id, row, 4)?,
-        created_at: row.get(5)?,
-        updated_at: row.get(6)?,
-        disabled_at: row.get(7)?,
+        project_id: row.get(at + 1)?,
+        client_id: row.get(at + 2)?,
+        display_name: row.get(at + 3)?,
+        settings: SETTINGS.json(id, row, at + 4)?,
+        created_at: row.get(at + 5)?,
+        updated_at: row.get(at + 6)?,
+        disabled_at: row.get(at + 7)?,
     })
 }
 
@@ -41,7 +41,7 @@ pub async fn by_client_id(
 ) -> Result<Option<Application>, StoreError> {
     let row =
         db.one(select!("WHERE project_id = $1 AND client_id = $2"), params![project, client_id]).await?;
-    row.as_ref().map(application).transpose()
+    row.as_ref().map(|row| application(row, 0)).transpose()
 }
 
 pub async fn by_id(
@@ -50,14 +50,14 @@ pub async fn by_id(
     id: ApplicationId,
 ) -> Result<Option<Application>, StoreError> {
     let row = db.one(select!("WHERE id = $2 AND project_id = $1"), params![project, id]).await?;
-    row.as_ref().map(application).transpose()
+    row.as_ref().map(|row| application(row, 0)).transpose()
 }
 
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Application>, StoreError> {
     db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
         .await?
         .iter()
-        .map(application)
+        .map(|row| application(row, 0))
         .collect()
 }
 
@@ -69,7 +69,7 @@ pub async fn page(
     most: u32,
 ) -> Result<Vec<Application>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
-    db.all(sql, params![project, after, most]).await?.iter().map(application).collect()
+    db.all(sql, params![project, after, most]).await?.iter().map(|row| application(row, 0)).collect()
 }
 
 /// Those that got tokens in a session and are told when it ends, so many at most.
@@ -83,7 +83,7 @@ pub async fn entered(
         "WHERE project_id = $1 AND id IN (SELECT application_id FROM session_applications WHERE session_id = $2)
          ORDER BY id LIMIT $3"
     );
-    db.all(sql, params![project, session, most]).await?.iter().map(application).collect()
+    db.all(sql, params![project, session, most]).await?.iter().map(|row| application(row, 0)).collect()
 }
 
 /// Adds a secret; of those before, the newest goes on working if `keeps_one`, and any other no more.

@@ -3,7 +3,7 @@
 use super::engine::{Read, Row, StoreError, params};
 use super::{applications, json, organizations};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, OrganizationId, UserId};
+use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, UserId};
 use crate::model::application::Application;
 use crate::model::delegation::DelegationSettings;
 use crate::model::login::Context;
@@ -37,6 +37,9 @@ macro_rules! delegated {
     };
 }
 
+/// However many there are.
+pub const ALL: u32 = i32::MAX as u32;
+
 /// One of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -69,23 +72,32 @@ impl Choice {
 }
 
 /// The person's own organizations, then those that their home lets them act for, as far as the application is open
-/// to them; none twice.
+/// to them; none twice, and so many at most.
 pub async fn of(
     db: &mut impl Read,
     application: &Application,
     user: &User,
     now: Moment,
+    most: u32,
 ) -> Result<Vec<Choice>, StoreError> {
-    let mut found = memberships(db, user.id, None).await?;
+    let limited = application.settings.organizations_limited.then_some(application.id);
+    let mut found = own(db, user.id, limited, most).await?;
+    let many = most as usize;
+    if found.len() >= many {
+        return Ok(found);
+    }
+    let listed = match limited {
+        None => None,
+        Some(application) => Some(applications::listed(db, application).await?),
+    };
     for choice in delegations(db, user.id, None, now).await? {
-        if is_meant(&choice, user) && !found.iter().any(|known| known.organization == choice.organization) {
+        let id = choice.organization;
+        let open = listed.as_ref().is_none_or(|listed| listed.contains(&id));
+        if open && is_meant(&choice, user) && !found.iter().any(|known| known.organization == id) {
             found.push(choice);
         }
     }
-    if application.settings.organizations_limited {
-        let listed = applications::listed(db, application.id).await?;
-        found.retain(|choice| listed.contains(&choice.organization));
-    }
+    found.truncate(many);
     Ok(found)
 }
 
@@ -96,8 +108,9 @@ pub async fn to(
     organization: OrganizationId,
     now: Moment,
 ) -> Result<Option<Choice>, StoreError> {
-    if let Some(own) = memberships(db, user.id, Some(organization)).await?.pop() {
-        return Ok(Some(own));
+    let sql = concat!(member!(), " AND m.organization_id = $2");
+    if let Some(own) = db.one(sql, params![user.id, organization]).await? {
+        return member(&own).map(Some);
     }
     let found = delegations(db, user.id, Some(organization), now).await?;
     Ok(found.into_iter().find(|choice| is_meant(choice, user)))
@@ -149,15 +162,26 @@ pub async fn delegated_page(
         .collect()
 }
 
-/// As an active member of an active organization.
-async fn memberships(
+/// As an active member of an active organization, one that a limited application is open to.
+async fn own(
     db: &mut impl Read,
     user: UserId,
-    only: Option<OrganizationId>,
+    limited: Option<ApplicationId>,
+    most: u32,
 ) -> Result<Vec<Choice>, StoreError> {
-    let rows = match only {
-        None => db.all(concat!(member!(), " ORDER BY o.id"), params![user]).await?,
-        Some(id) => db.all(concat!(member!(), " AND m.organization_id = $2"), params![user, id]).await?,
+    let rows = match limited {
+        None => {
+            db.all(concat!(member!(), " ORDER BY m.organization_id LIMIT $2"), params![user, most]).await?
+        }
+        Some(application) => {
+            let sql = concat!(
+                member!(),
+                " AND m.organization_id IN
+                 (SELECT organization_id FROM application_organizations WHERE application_id = $2)
+                 ORDER BY m.organization_id LIMIT $3"
+            );
+            db.all(sql, params![user, application, most]).await?
+        }
     };
     rows.iter().map(member).collect()
 }

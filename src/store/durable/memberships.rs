@@ -1,11 +1,12 @@
 //! Memberships in the durable store, and who is expected to become a member.
 
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
-use super::{json, parsed, to_json};
+use super::{json, organizations, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MembershipId, OrganizationId, ProjectId, UserId};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
+use crate::model::organization::Organization;
 use crate::model::project::MembershipMode;
 use crate::model::role;
 
@@ -19,16 +20,16 @@ macro_rules! select {
     };
 }
 
-pub(super) fn membership(row: &Row) -> Result<Membership, StoreError> {
+pub(super) fn membership(row: &Row, at: usize) -> Result<Membership, StoreError> {
     Ok(Membership {
-        id: row.get(0)?,
-        organization_id: row.get(1)?,
-        user_id: row.get(2)?,
-        kind: parsed(row, 3, MembershipKind::from_word)?,
-        status: parsed(row, 4, MembershipStatus::from_word)?,
-        source: parsed(row, 5, MembershipSource::from_word)?,
-        roles: json(row, 6)?,
-        created_at: row.get(7)?,
+        id: row.get(at)?,
+        organization_id: row.get(at + 1)?,
+        user_id: row.get(at + 2)?,
+        kind: parsed(row, at + 3, MembershipKind::from_word)?,
+        status: parsed(row, at + 4, MembershipStatus::from_word)?,
+        source: parsed(row, at + 5, MembershipSource::from_word)?,
+        roles: json(row, at + 6)?,
+        created_at: row.get(at + 7)?,
     })
 }
 
@@ -38,7 +39,25 @@ pub async fn find(
     user: UserId,
 ) -> Result<Option<Membership>, StoreError> {
     let sql = select!("WHERE m.organization_id = $1 AND m.user_id = $2");
-    db.one(sql, params![organization, user]).await?.as_ref().map(membership).transpose()
+    db.one(sql, params![organization, user]).await?.as_ref().map(|row| membership(row, 0)).transpose()
+}
+
+/// An organization, with the user's membership of it: in one read, for every token looks at both.
+pub async fn place(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<(Option<Organization>, Option<Membership>), StoreError> {
+    let sql = "SELECT o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
+                o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
+                m.id, m.organization_id, m.user_id, m.kind, m.status, m.source, m.roles, m.created_at
+         FROM organizations o LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $3
+         WHERE o.id = $2 AND o.project_id = $1";
+    let Some(row) = db.one(sql, params![project, organization, user]).await? else { return Ok((None, None)) };
+    let is_member = row.get::<Option<MembershipId>>(15)?.is_some();
+    let membership = if is_member { Some(membership(&row, 15)?) } else { None };
+    Ok((Some(organizations::organization(&row, 0)?), membership))
 }
 
 /// Whether the user has a membership of any status.

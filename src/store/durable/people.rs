@@ -109,7 +109,7 @@ macro_rules! searched_members {
 }
 
 fn member(row: &Row) -> Result<Member, StoreError> {
-    let membership = membership(row)?;
+    let membership = membership(row, 0)?;
     Ok(Member {
         updated_at: row.get(8)?,
         removed_at: row.get(9)?,

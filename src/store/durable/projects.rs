@@ -1,9 +1,10 @@
 //! Projects in the durable store.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, to_json};
+use super::known::Known;
+use super::to_json;
 use crate::foundation::id::ProjectId;
-use crate::model::project::Project;
+use crate::model::project::{Project, ProjectSettings};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -14,28 +15,31 @@ macro_rules! select {
     };
 }
 
-fn project(row: &Row) -> Result<Project, StoreError> {
+static SETTINGS: Known<ProjectId, ProjectSettings> = Known::new();
+
+pub(super) fn project(row: &Row, at: usize) -> Result<Project, StoreError> {
+    let id = row.get(at)?;
     Ok(Project {
-        id: row.get(0)?,
-        slug: row.get(1)?,
-        display_name: row.get(2)?,
-        settings: json(row, 3)?,
-        created_at: row.get(4)?,
-        updated_at: row.get(5)?,
-        disabled_at: row.get(6)?,
+        id,
+        slug: row.get(at + 1)?,
+        display_name: row.get(at + 2)?,
+        settings: SETTINGS.json(id, row, at + 3)?,
+        created_at: row.get(at + 4)?,
+        updated_at: row.get(at + 5)?,
+        disabled_at: row.get(at + 6)?,
     })
 }
 
 pub async fn by_slug(db: &mut impl Read, slug: &str) -> Result<Option<Project>, StoreError> {
-    db.one(select!("WHERE slug = $1"), params![slug]).await?.as_ref().map(project).transpose()
+    db.one(select!("WHERE slug = $1"), params![slug]).await?.as_ref().map(|row| project(row, 0)).transpose()
 }
 
 pub async fn by_id(db: &mut impl Read, id: ProjectId) -> Result<Option<Project>, StoreError> {
-    db.one(select!("WHERE id = $1"), params![id]).await?.as_ref().map(project).transpose()
+    db.one(select!("WHERE id = $1"), params![id]).await?.as_ref().map(|row| project(row, 0)).transpose()
 }
 
 pub async fn all(db: &mut impl Read) -> Result<Vec<Project>, StoreError> {
-    db.all(select!("ORDER BY slug"), params![]).await?.iter().map(project).collect()
+    db.all(select!("ORDER BY slug"), params![]).await?.iter().map(|row| project(row, 0)).collect()
 }
 
 pub async fn insert(tx: &mut Tx<'_>, project: &Project) -> Result<(), StoreError> {

@@ -1,11 +1,13 @@
 //! A session with whoever it is of and wherever it came from, in one read: every login and every token looks at it.
 
-use super::engine::{Read, StoreError, params};
-use super::{connections, json, organizations, sessions, users};
-use crate::foundation::id::{OrganizationId, ProjectId, SessionId};
+use super::engine::{Read, Row, StoreError, params};
+use super::{applications, connections, json, organizations, projects, sessions, users};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId};
+use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::identity::IdentityFacts;
 use crate::model::organization::Organization;
+use crate::model::project::Project;
 use crate::model::session::Session;
 use crate::model::user::User;
 
@@ -52,12 +54,18 @@ pub async fn person(
     Ok(Some(Person { session, user: users::user(&row, 12)?, current }))
 }
 
-pub async fn of(
-    db: &mut impl Read,
-    project: ProjectId,
-    id: SessionId,
-) -> Result<Option<Standing>, StoreError> {
-    let sql = "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
+/// What every token looks at first.
+#[derive(Debug, Default)]
+pub struct Scene {
+    pub project: Option<Project>,
+    pub application: Option<Application>,
+    pub standing: Option<Standing>,
+}
+
+macro_rules! select {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
                 s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
                 u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at,
                 c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings, c.secret,
@@ -65,28 +73,76 @@ pub async fn of(
                 o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
                 o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch,
                 s.provider_epoch, i.facts, s.current_epoch,
-                CASE WHEN EXISTS (SELECT 1 FROM role_rules r WHERE r.connection_id = c.id) THEN 1 ELSE 0 END
-         FROM sessions s
-         JOIN users u ON u.id = s.user_id
-         JOIN connections c ON c.id = s.connection_id
-         JOIN identities i ON i.id = s.identity_id
-         LEFT JOIN organizations o ON o.id = c.organization_id
-         WHERE s.id = $2 AND s.project_id = $1";
-    let Some(row) = db.one(sql, params![project, id]).await? else { return Ok(None) };
+                CASE WHEN EXISTS (SELECT 1 FROM role_rules r WHERE r.connection_id = c.id) THEN 1 ELSE 0 END",
+            $more,
+            $rest
+        )
+    };
+}
+
+fn standing(row: &Row) -> Result<Standing, StoreError> {
     let owned = row.get::<Option<OrganizationId>>(31)?.is_some();
-    let provider = if owned { Some(organizations::organization(&row, 31)?) } else { None };
+    let provider = if owned { Some(organizations::organization(row, 31)?) } else { None };
     let epoch: Option<i64> = row.get(46)?;
-    let session = sessions::session(&row, 0)?;
-    Ok(Some(Standing {
+    let session = sessions::session(row, 0)?;
+    Ok(Standing {
         current: session.current_organization.zip(row.get::<Option<i64>>(48)?),
         session,
-        user: users::user(&row, 12)?,
-        connection: connections::connection(&row, 20)?,
+        user: users::user(row, 12)?,
+        connection: connections::connection(row, 20)?,
         still_provided: provider
             .as_ref()
             .is_none_or(|provider| provider.is_active() && epoch == Some(provider.epoch)),
         provider,
-        facts: json(&row, 47)?,
+        facts: json(row, 47)?,
         has_rules: row.get::<i64>(49)? != 0,
-    }))
+    })
+}
+
+pub async fn of(
+    db: &mut impl Read,
+    project: ProjectId,
+    id: SessionId,
+) -> Result<Option<Standing>, StoreError> {
+    let sql = select!(
+        "",
+        " FROM sessions s
+         JOIN users u ON u.id = s.user_id
+         JOIN connections c ON c.id = s.connection_id
+         JOIN identities i ON i.id = s.identity_id
+         LEFT JOIN organizations o ON o.id = c.organization_id
+         WHERE s.id = $2 AND s.project_id = $1"
+    );
+    db.one(sql, params![project, id]).await?.as_ref().map(standing).transpose()
+}
+
+/// An application of a project, and a session there: each that exists.
+pub async fn scene(
+    db: &mut impl Read,
+    project: ProjectId,
+    application: ApplicationId,
+    session: SessionId,
+) -> Result<Scene, StoreError> {
+    let sql = select!(
+        ", p.id, p.slug, p.display_name, p.settings, p.created_at, p.updated_at, p.disabled_at,
+           a.id, a.project_id, a.client_id, a.display_name, a.settings, a.created_at, a.updated_at, a.disabled_at",
+        " FROM projects p
+         LEFT JOIN applications a ON a.id = $2 AND a.project_id = p.id
+         LEFT JOIN sessions s ON s.id = $3 AND s.project_id = p.id
+         LEFT JOIN users u ON u.id = s.user_id
+         LEFT JOIN connections c ON c.id = s.connection_id
+         LEFT JOIN identities i ON i.id = s.identity_id
+         LEFT JOIN organizations o ON o.id = c.organization_id
+         WHERE p.id = $1"
+    );
+    let Some(row) = db.one(sql, params![project, application, session]).await? else {
+        return Ok(Scene::default());
+    };
+    let has_application = row.get::<Option<ApplicationId>>(57)?.is_some();
+    let has_session = row.get::<Option<SessionId>>(0)?.is_some();
+    Ok(Scene {
+        project: Some(projects::project(&row, 50)?),
+        application: if has_application { Some(applications::application(&row, 57)?) } else { None },
+        standing: if has_session { Some(standing(&row)?) } else { None },
+    })
 }
