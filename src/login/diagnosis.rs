@@ -1,15 +1,20 @@
 //! Why a message was refused: the visitor is told little, and the connection's administrator everything, under the
 //! id that the visitor can quote.
 
+use data_encoding::HEXLOWER;
+
 use super::counted::Evidence;
 use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
+use crate::protocol::saml::keys::Certificate;
 use crate::protocol::saml::redact::redacted;
 use crate::protocol::saml::refused::{Check, Refused, shown};
 
 /// Bytes of redacted XML that are kept with a refusal.
 const MOST_XML: usize = 16 * 1024;
+/// Certificates that are named.
+const MOST_TRUSTED: usize = 10;
 
 /// A refusal, with what is told to the administrator alone.
 #[derive(Clone, Debug)]
@@ -66,13 +71,24 @@ impl Diagnosis {
     /// What the audit event says besides.
     pub fn tell(&self, event: AuditEvent, connection: &Connection, xml: Option<&[u8]>) -> AuditEvent {
         let event = event.organization(connection.organization_id).subject(connection.id);
-        let event = self.facts(event.with("connection", connection.id.to_string()));
+        let mut event = self.facts(event.with("connection", connection.id.to_string()));
+        if self.is_of(Check::SignatureInvalid) {
+            event = event.with("trusted", trusted(connection));
+        }
         match xml.map(|xml| (xml.len(), redacted(xml))) {
             Some((_, Some(text))) => event.with("message", beginning(&text)),
             Some((size, None)) => event.with("message", format!("[{size} bytes that cannot be read]")),
             None => event,
         }
     }
+}
+
+/// The certificates whose keys would have been believed, by their SHA-256.
+fn trusted(connection: &Connection) -> Vec<String> {
+    let saml = connection.saml().map(|connection| connection.saml);
+    let texts = saml.map(|saml| saml.idp.certificates.as_slice()).unwrap_or_default();
+    let read = texts.iter().take(MOST_TRUSTED).filter_map(|text| Certificate::from_base64(text).ok());
+    read.map(|certificate| HEXLOWER.encode(&certificate.fingerprint())).collect()
 }
 
 /// As much as is kept.

@@ -226,7 +226,8 @@ impl Refusal {
                 (StatusCode::FORBIDDEN, P::FlowExpired)
             }
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
-            Self::IdpUnreachable(_) | Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
+            Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
+            Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnusable),
             Self::IdpRefused(error) if is_outage(error) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpRefused(_) => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::TokenRefused(_) => (StatusCode::UNAUTHORIZED, P::IdpAnswerInvalid),

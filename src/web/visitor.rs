@@ -280,19 +280,27 @@ fn request_id(parts: &Parts, front: &Front) -> RequestId {
 pub fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let mut address = peer.unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
     let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
-    let fields: Vec<_> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    let hops = fields.iter().flat_map(|field| field.split(',')).map(str::trim).collect::<Vec<_>>();
-    for hop in hops.into_iter().rev() {
+    // What a stranger wrote in front of it does not make a proxy's own entry unreadable.
+    let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
+    let hops: Vec<_> = fields.iter().flat_map(|field| field.split(|byte| *byte == b',')).collect();
+    for hop in hops.into_iter().map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()).rev() {
         if !trusted(address) {
             break;
         }
-        match hop.parse::<IpAddr>() {
-            Ok(next) => address = next.to_canonical(),
-            Err(_) => break,
+        match forwarded(hop) {
+            Some(next) => address = next.to_canonical(),
+            None => break,
         }
     }
     address
+}
+
+/// An address as proxies write it: some with a port, and one of IPv6 then in brackets.
+fn forwarded(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?;
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    let plain = || bare.unwrap_or(hop).parse().ok();
+    plain().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 #[cfg(test)]
@@ -308,5 +316,26 @@ mod tests {
         let proxies = ["10.0.0.0/8".parse().unwrap()];
         assert_eq!(client_address(peer, &headers, &[]), IpAddr::from([10, 0, 0, 1]));
         assert_eq!(client_address(peer, &headers, &proxies), IpAddr::from([203, 0, 113, 7]));
+    }
+
+    #[test]
+    fn h31_a_port_an_empty_entry_and_what_a_stranger_wrote_hide_nobody() {
+        let (peer, proxies) = (Some(IpAddr::from([10, 0, 0, 1])), ["10.0.0.0/8".parse().unwrap()]);
+        for (field, found) in [
+            (&b"9.9.9.9, 203.0.113.7:5123"[..], "203.0.113.7"),
+            (b"203.0.113.7, ,", "203.0.113.7"),
+            (b"\xff, 203.0.113.7", "203.0.113.7"),
+            (b"[2001:db8::1]:443", "2001:db8::1"),
+            (b"[2001:db8::1]", "2001:db8::1"),
+            (b"2001:db8::1,10.0.0.9", "2001:db8::1"),
+            // Who is not named is the last proxy that is.
+            (b"203.0.113.7, unknown, 10.0.0.9", "10.0.0.9"),
+            (b"203.0.113.7, \xff", "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", axum::http::HeaderValue::from_bytes(field).unwrap());
+            let found: IpAddr = found.parse().unwrap();
+            assert_eq!(client_address(peer, &headers, &proxies), found, "{}", field.escape_ascii());
+        }
     }
 }

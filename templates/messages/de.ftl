@@ -130,6 +130,10 @@ error-idp_unreachable-title = Die Anmeldung Ihres Unternehmens antwortet nicht
 error-idp_unreachable-text = Wir haben den Identitätsanbieter Ihres Unternehmens nicht erreicht.
 error-idp_unreachable-next = Warten Sie eine Minute und versuchen Sie es noch einmal. Dauert es an, sagen Sie Ihrer IT-Abteilung Bescheid.
 
+error-idp_unusable-title = Die Anmeldung Ihres Unternehmens ist nicht richtig eingerichtet
+error-idp_unusable-text = Der Identitätsanbieter Ihres Unternehmens beschreibt sich auf eine Weise, die wir nicht annehmen können.
+error-idp_unusable-next = Noch einmal versuchen hilft nicht: Sagen Sie Ihrer IT-Abteilung Bescheid und nennen Sie die Nummer unten.
+
 error-idp_refused-title = Ihr Unternehmen hat Sie nicht eingelassen
 error-idp_refused-text = Der Identitätsanbieter Ihres Unternehmens hat die Anmeldung beendet, oder sie wurde dort abgebrochen.
 error-idp_refused-next = Versuchen Sie es noch einmal. Werden Sie wieder abgewiesen, bitten Sie Ihre IT-Abteilung um Zugang zu dieser Anwendung.
@@ -214,8 +218,8 @@ error-sign_out_refused-text = Die Anwendung, die Sie hierher geschickt hat, hat 
 error-sign_out_refused-next = Sie können sich trotzdem hier abmelden; zur Anwendung werden Sie dann nicht zurückgeführt.
 
 error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständig
-error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat etwas geantwortet, das wir nicht annehmen können. Möglicherweise sind Sie dort noch angemeldet.
-error-sign_out_unconfirmed-next = Melden Sie sich auch dort ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.
+error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat uns zur Abmeldung etwas gesagt, das wir nicht annehmen können. Möglicherweise sind Sie noch angemeldet, dort oder hier.
+error-sign_out_unconfirmed-next = Melden Sie sich an beiden Stellen ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.
 
 ## Mails
 mail-person = Von { $person }.

@@ -130,6 +130,10 @@ error-idp_unreachable-title = Your company’s sign-in does not answer
 error-idp_unreachable-text = We tried to reach your company’s identity provider and got no answer.
 error-idp_unreachable-next = Wait a minute and try again. If it lasts, tell your IT department.
 
+error-idp_unusable-title = Your company’s sign-in is not set up as it must be
+error-idp_unusable-text = Your company’s identity provider describes itself in a way that we cannot accept.
+error-idp_unusable-next = Trying again does not help: tell your IT department, with the number below.
+
 error-idp_refused-title = Your company did not let you in
 error-idp_refused-text = Your company’s identity provider ended the sign-in, or it was cancelled there.
 error-idp_refused-next = Try again. If you are refused again, ask your IT department for access to this application.
@@ -214,8 +218,8 @@ error-sign_out_refused-text = The application that sent you here asked for it in
 error-sign_out_refused-next = You can sign out here all the same; you will not be led back to the application.
 
 error-sign_out_unconfirmed-title = Signing out may be incomplete
-error-sign_out_unconfirmed-text = Your company’s identity provider answered with something that we cannot accept. You may still be signed in there.
-error-sign_out_unconfirmed-next = Sign out there as well, and close all browser windows if others use this computer.
+error-sign_out_unconfirmed-text = Your company’s identity provider told us something about signing out that we cannot accept. You may still be signed in, there or here.
+error-sign_out_unconfirmed-next = Sign out at both, and close all browser windows if others use this computer.
 
 ## Mails
 mail-person = From { $person }.

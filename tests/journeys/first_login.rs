@@ -698,7 +698,7 @@ async fn s2_04_a_token_lists_what_it_has_room_for_and_says_where_all_of_them_are
             client(shape),
         ));
     }
-    let long = "é".repeat(60);
+    let long = "é".repeat(40);
     for number in 0..80 {
         plan = plan.and(&format!("\n[organization.many-{number}]\ndisplay_name = \"{long} {number}\"\n"));
     }

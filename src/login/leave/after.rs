@@ -66,6 +66,15 @@ impl After {
         }
     }
 
+    /// For whom their identity provider has not signed out, though we asked it to: they are told before they go on.
+    pub fn reply_incomplete(self, visitor: &Visitor, provider: String) -> Response {
+        let link = self.back.as_deref().and_then(Href::parse);
+        match &self.back {
+            Some(back) if link.is_none() => reply::see_other(back),
+            _ => self.page(visitor, link, Some(provider)),
+        }
+    }
+
     fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();

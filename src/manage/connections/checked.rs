@@ -204,7 +204,11 @@ async fn identity_provider(
                 MetadataReadError::Egress(_) | MetadataReadError::Status(_) => {
                     at(Code::DiscoveryFailed, "/metadata_url")
                 }
-                _ => at(Code::MetadataInvalid, "/metadata_url"),
+                // As much as is told of the same document where it is pasted.
+                told => {
+                    let place = Place::Pointer("/metadata_url".into());
+                    Refused::at(Code::MetadataInvalid, place, told.to_string())
+                }
             };
             (read.map_err(told)?, MetadataSource::Address(url), entity_id, signer)
         }

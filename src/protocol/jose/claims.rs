@@ -98,7 +98,11 @@ impl Claims {
         texts.filter(|texts| !texts.is_empty()).ok_or_else(|| wrong(name, "a list of strings"))
     }
 
+    /// As [`Claims::strings`]; an empty list and `null` count as absent.
     pub fn optional_strings(&self, name: &str) -> Result<Option<Vec<&str>>, ClaimError> {
+        if self.0.get(name).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
         self.if_said(name, Self::strings)
     }
 

@@ -12,10 +12,11 @@ use crate::foundation::clock::Moment;
 
 const MAX_URI: usize = 2048;
 const MAX_SESSION_INDEX: usize = 1024;
-const MAX_ATTRIBUTES: usize = 200;
-const MAX_VALUES: usize = 2000;
+// Providers send what nobody asked for: hundreds of groups, a photo. A message is 512 kB at most.
+const MAX_ATTRIBUTES: usize = 1_000;
+const MAX_VALUES: usize = 10_000;
 /// Bytes of all names and values of attributes together.
-const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
+const MAX_ATTRIBUTE_BYTES: usize = 384 * 1024;
 
 /// What was asserted. As `Verified<Assertion>` it was signed by the provider and passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]

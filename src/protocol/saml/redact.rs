@@ -1,5 +1,8 @@
 //! A message as an administrator may see it: its shape, and nothing that names a person.
 
+use data_encoding::HEXLOWER;
+
+use super::certificate::Certificate;
 use super::names;
 use super::xml::{Document, Element, Limits};
 
@@ -90,6 +93,11 @@ fn write(element: Element<'_>, depth: usize, is_ours: bool, shown: &mut String) 
     let text = match text.trim() {
         "" => String::new(),
         text if is_ours && TEXTS.contains(&(element.namespace(), local)) => escaped(text),
+        // No secret, and the first question after a change of keys.
+        text if is_ours && local == "X509Certificate" => match Certificate::from_base64(text) {
+            Ok(certificate) => format!("[SHA-256 {}]", HEXLOWER.encode(&certificate.fingerprint())),
+            Err(_) => hidden(text),
+        },
         text => hidden(text),
     };
     shown.push_str(&format!(">{text}</{local}>\n"));

@@ -356,6 +356,8 @@ problems! {
     NoIdentityProvider = "no_identity_provider",
     EmailInvalid = "email_invalid",
     IdpUnreachable = "idp_unreachable",
+    /// It answers, but not as it must: no second try helps.
+    IdpUnusable = "idp_unusable",
     IdpRefused = "idp_refused",
     IdpAnswerInvalid = "idp_answer_invalid",
     BindingUnsupported = "binding_unsupported",

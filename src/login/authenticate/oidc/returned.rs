@@ -117,7 +117,8 @@ async fn ask(
     let subject = claims.sub().map_err(|_| Refusal::IdpAnswerInvalid("sub_invalid"))?.to_owned();
     *further = userinfo(visitor, connection, &provider, (&answer, claims, &subject), seen).await?;
     let userinfo = further.as_ref();
-    let amr = claims.optional_strings("amr").map_err(|_| Refusal::IdpAnswerInvalid("amr_invalid"))?;
+    // What is not as it should be vouches for no second factor, and keeps nobody out.
+    let amr = claims.optional_strings("amr").ok().flatten();
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
     let (facts, left_out) = facts::read(claims);
     Ok(Proof {
@@ -211,6 +212,7 @@ async fn redeem(
             reason = refusal.name(),
             unreachable = refusal.unreachable(),
             error = said(&error),
+            field = unread(&error),
             "an identity provider gave no tokens"
         );
         refusal.into()
@@ -247,6 +249,14 @@ fn is_outage(status: u16) -> bool {
 fn said(error: &TokenError) -> Option<String> {
     match error {
         RequestTokenError::ServerResponse(answer) => Some(printable(answer.error().as_ref())),
+        _ => None,
+    }
+}
+
+/// Which field of the answer could not be read, without what stood in it.
+fn unread(error: &TokenError) -> Option<String> {
+    match error {
+        RequestTokenError::Parse(error, _) => Some(printable(&error.path().to_string())),
         _ => None,
     }
 }

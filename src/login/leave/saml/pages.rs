@@ -7,6 +7,7 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 
 use super::{Asked, message_id};
+use crate::audit;
 use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::departure::{self, Departure};
@@ -15,6 +16,7 @@ use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::leave::after::After;
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
@@ -137,17 +139,17 @@ async fn arrived<'q>(
     };
     match read {
         Ok(arrived) => Ok((which, arrived)),
-        Err(error) => Err(told_of(which, malformed(error.to_string()))),
+        Err(error) => Err(told_of(malformed(error.to_string()))),
     }
 }
 
-/// An answer that cannot be believed confirms nothing, and says so.
-fn told_of(which: Carried, diagnosis: Diagnosis) -> Diagnosis {
-    match (which, diagnosis.refusal) {
-        (Carried::Response, Refusal::AssertionRefused(why)) => {
+/// What cannot be believed confirms nothing and ends nothing, and says so.
+fn told_of(diagnosis: Diagnosis) -> Diagnosis {
+    match diagnosis.refusal {
+        Refusal::AssertionRefused(why) => {
             Diagnosis::new(Refusal::SignOutUnconfirmed(why), diagnosis.expected, diagnosis.found)
         }
-        (_, refusal) => Diagnosis { refusal, ..diagnosis },
+        refusal => Diagnosis { refusal, ..diagnosis },
     }
 }
 
@@ -168,7 +170,7 @@ impl Serves for Message<'_> {
             Carried::Response => door.answered().await,
         };
         served.map_err(|told| match told {
-            Told::Diagnosis(diagnosis) => told_of(self.which, diagnosis).into(),
+            Told::Diagnosis(diagnosis) => told_of(diagnosis).into(),
             stop => stop,
         })
     }
@@ -288,8 +290,26 @@ impl Door<'_> {
         let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
         self.forget(&response).await?;
         let is_complete = response.get().is_complete() && !asked.leaves_some;
-        let left = (!is_complete).then(|| self.connection.display_name.clone());
-        Ok(asked.after.reply(self.visitor, left))
+        if is_complete {
+            return Ok(asked.after.reply(self.visitor, None));
+        }
+        self.note_incomplete(response.get()).await?;
+        Ok(asked.after.reply_incomplete(self.visitor, self.connection.display_name.clone()))
+    }
+
+    /// The provider says that somebody is still signed in there, or at others that it tells.
+    async fn note_incomplete(&self, response: &LogoutResponse) -> Result<(), Told> {
+        let (broker, now) = (self.visitor.broker(), self.visitor.broker().now());
+        let event = AuditEvent::new(self.connection.project_id, "logout.incomplete", Outcome::Refused)
+            .organization(self.connection.organization_id)
+            .subject(self.connection.id)
+            .request(Some(self.visitor.request))
+            .reason("sign_out_incomplete")
+            .with("connection", self.connection.id.to_string())
+            .with("status", response.status.shown());
+        let random = broker.random.clone();
+        let written = broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await);
+        written.await.map_err(stop)
     }
 
     /// The request of ours that is answered, if there is one.
