@@ -99,7 +99,10 @@ async fn h26_no_state_writes_anything_into_the_page_that_posts_it() {
             continue;
         }
         let form = posted(&answer);
-        assert_eq!(form.value("state"), Some(state));
+        // What is no character of a state (RFC 6749, appendix A.5), and could mislead whoever reads a page, stands on none.
+        let printable = |c: &char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{202e}');
+        let told: String = state.chars().filter(printable).collect();
+        assert_eq!(form.value("state"), Some(told.as_str()));
         assert_eq!(form.fields.len(), 4, "{:?}", form.fields);
         assert_eq!(answer.body.matches("<script").count(), 1, "ours alone: {}", answer.body);
         assert!(!answer.body.contains("<img src=x") && !answer.body.contains("<b>"), "{}", answer.body);

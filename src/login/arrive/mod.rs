@@ -1,5 +1,5 @@
 //! An application sends us someone: an OIDC authorization request is checked against what the application may ask, by
-//! whatever way it came ([`came`]).
+//! whatever way it came (`came`).
 
 pub mod api;
 mod came;
