@@ -46,8 +46,8 @@
 //!
 //! ## Walkthroughs
 //!
-//! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request and begins a
-//! [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
+//! **A first login.** `GET /authorize` ([`login::arrive`]) checks the request, whether it stands there, was pushed to
+//! `POST /par` beforehand or is signed, and begins a [`login::flow::Journey`]; [`login::next`] finds no session and shows the email page ([`login::resolve`]). The
 //! address, in its one spelling, leads by its verified domain to a connection;
 //! [`login::authenticate`] sends the person there and, on their return, verifies the ID token twice and makes
 //! user, identity, membership and session in one transaction. [`login::choose`] finds one organization and asks

@@ -121,6 +121,7 @@ fn identity_providers() -> Router<Front> {
 /// Doors through which applications come.
 fn machines() -> Router<Front> {
     Router::new()
+        .route("/par", post(arrive::api::push).options(pages_post))
         .route("/token", post(issue::api::token).options(pages_post))
         .route("/device_authorization", post(issue::api::device_authorization))
         .route("/revoke", post(issue::api::revoke).options(pages_post))

@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow departure diagnosis doorstep counted client_keys pages api"),
+    ("login", "next refusal flow back departure diagnosis doorstep counted client_keys pages api"),
     ("manage", "authority caller desk refused pages api"),
 ];
 
@@ -55,6 +55,8 @@ const DOORS: &[(&str, &str)] = &[
     ("protocol::oidc", "protocol::oauth"),
     // What a provider says of itself, its keys first of all, is looked up in one way.
     ("login::leave", "login::authenticate"),
+    // Whoever pushes a request proves who it is as at the token endpoint.
+    ("login::arrive", "login::issue"),
     // Roles are given by one rule, whoever is given them.
     ("manage::invitations", "manage::people"),
     // What may be said of a connection has one set of rules.

@@ -6,6 +6,7 @@ use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{
     browsers, connection_runs, connection_tests, device_codes, grants, idempotency, machine_grants, mails,
+    pushed_requests,
     saml_keys, sessions, signing_keys, used,
 };
 
@@ -25,6 +26,7 @@ pub async fn run(broker: &Broker) -> Result<(), StoreError> {
     while db.write(async move |tx| grants::sweep(tx, before).await).await? > 0 {}
     while db.write(async move |tx| device_codes::sweep(tx, before).await).await? > 0 {}
     while db.write(async move |tx| machine_grants::sweep(tx, now).await).await? > 0 {}
+    while db.write(async move |tx| pushed_requests::sweep(tx, now).await).await? > 0 {}
     while db.write(async move |tx| sessions::sweep(tx, before).await).await? > 0 {}
     let of_mails = now.minus(MAILS);
     db.write(async move |tx| {

@@ -11,13 +11,15 @@
 //! their own [`account`] is led there in that place. Somebody who types the code of a [`device`] lets that one in, in the
 //! place of step 5.
 //!
-//! The rooms do not know each other; [`next`] alone knows their order, and [`refusal`] every way it can end badly.
+//! The rooms do not know each other; [`next`] alone knows their order, [`back`] the way to the application, and [`refusal`]
+//! every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
 //! [`counted`]. What clients sign is verified with their [`client_keys`].
 
 pub mod account;
 pub mod arrive;
 pub mod authenticate;
+pub mod back;
 pub mod choose;
 pub mod client_keys;
 pub mod counted;

@@ -3,7 +3,7 @@
 use http::header;
 use tower_sessions::Session;
 
-use super::arrive::Silent;
+use super::back::Back;
 use super::counted::Evidence;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
@@ -15,7 +15,6 @@ use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params;
 use crate::store::durable::{connections, sessions};
 use crate::telemetry::names;
 use crate::web::cookies::Begun;
@@ -39,6 +38,16 @@ pub async fn proceed_for(
     go_on(visitor, browser, journey, Some(application), Shown::Here).await
 }
 
+/// As [`proceed_for`], where the request was pushed: its address counted once, so a page is shown at the flow's own.
+pub async fn proceed_with_pushed(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: Journey,
+    application: Application,
+) -> Response {
+    go_on(visitor, browser, journey, Some(application), Shown::AtHome).await
+}
+
 /// As [`proceed`], after a return: its address holds a code that counted once, so a page is shown at the flow's
 /// own address, where it can be loaded again.
 pub async fn proceed_at_home(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
@@ -59,7 +68,7 @@ async fn go_on(
     known: Option<Application>,
     shown: Shown,
 ) -> Response {
-    let silent = Silent::of(&journey.login.asked);
+    let silent = Back::if_silent(&journey.login.asked);
     let application = match known {
         Some(application) => Ok(application),
         None => application(visitor, &journey).await,
@@ -69,10 +78,9 @@ async fn go_on(
         (Err(fault), Some(silent)) => return silent.tell(visitor, fault.into()).await,
         (Err(fault), None) => return failed(visitor, journey, fault).await,
     };
-    let silent = Silent::of(&journey.login.asked);
+    let silent = Back::if_silent(&journey.login.asked);
     // Who has only just arrived has seen no page of ours yet, and can do nothing on one about a crowd.
-    let begun =
-        (journey.is_new() && !journey.answers_nobody()).then(|| Silent::asked_by(&journey.login.asked));
+    let begun = (journey.is_new() && !journey.answers_nobody()).then(|| Back::of(&journey.login.asked));
     let mut walked = walk(visitor, browser, &mut journey, &application).await;
     if let Err(Stop::Refused(refusal)) = &walked
         && may_prove_again(refusal, &journey)
@@ -86,7 +94,7 @@ async fn go_on(
             let home = reply::see_other(&journey.path(visitor, ""));
             journey.keep(visitor, home).await
         }
-        Ok(Step::Wait(response)) => journey.keep(visitor, response).await,
+        Ok(Step::Wait(response) | Step::Leave(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
@@ -116,7 +124,7 @@ fn may_prove_again(refusal: &Refusal, journey: &Journey) -> bool {
 
 /// Our own failure does not end the person's login: they may load the page again.
 pub async fn failed(visitor: &Visitor, mut journey: Journey, fault: Fault) -> Response {
-    if let Some(silent) = Silent::of(&journey.login.asked) {
+    if let Some(silent) = Back::if_silent(&journey.login.asked) {
         return silent.tell(visitor, fault.into()).await;
     }
     // Whose login it is matters less than that they are told.
@@ -179,7 +187,7 @@ pub async fn diagnosed(visitor: &Visitor, journey: Journey, diagnosis: &Diagnosi
 type Why<'a> = (&'a Refusal, Option<&'a Diagnosis>, Option<&'a Evidence>);
 
 async fn told(visitor: &Visitor, journey: Journey, why: Why<'_>) -> Response {
-    let silent = Silent::of(&journey.login.asked);
+    let silent = Back::if_silent(&journey.login.asked);
     let outcome = match application(visitor, &journey).await {
         Ok(application) => refuse(visitor, journey, &application, why).await,
         Err(fault) => Err(fault.into()),
@@ -191,7 +199,10 @@ async fn told(visitor: &Visitor, journey: Journey, why: Why<'_>) -> Response {
 }
 
 enum Step {
+    /// For the person, at a page of ours.
     Wait(Response),
+    /// For an identity provider.
+    Leave(Response),
     End(Response),
 }
 
@@ -235,7 +246,7 @@ async fn walk(
                     journey.login.stage = Stage::Away(Box::new(away));
                     let locales = journey.login.asked.ui_locales.as_deref();
                     let response = departure.reply(visitor, locales, &journey.form_targets(visitor));
-                    return Ok(Step::Wait(gone(visitor, response)));
+                    return Ok(Step::Leave(gone(visitor, response)));
                 }
                 _ => {
                     return Ok(Step::Wait(
@@ -259,6 +270,7 @@ async fn walk(
             }
             Stage::Authenticated(Authenticated { session }) => {
                 is_who_was_meant(visitor, journey, session).await?;
+                is_proved_as_asked(visitor, journey, session).await?;
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
                     choose::Decision::Ask(choices) => {
                         let page =
@@ -280,12 +292,8 @@ async fn walk(
                     journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
                 let code = issue::code(visitor, &ready).await?;
                 names::login_succeeded();
-                let asked = &journey.login.asked;
-                let mut pairs = vec![("code", code.expose())];
-                pairs.extend(asked.state.as_deref().map(|state| ("state", state)));
-                let issuer = visitor.issuer();
-                pairs.push(("iss", &issuer));
-                return Ok(Step::End(reply::see_other(&params::append(&asked.redirect_uri, pairs))));
+                let back = Back::of(&journey.login.asked);
+                return Ok(Step::End(back.with_code(visitor, &code).await?));
             }
         }
     }
@@ -309,7 +317,7 @@ async fn silently(
     let left = authenticate::leave_silently(visitor, &journey.login, only, resolved.email).await?;
     let (away, departure) = left.ok_or(Refusal::LoginRequired)?;
     journey.login.stage = Stage::Away(Box::new(away));
-    Ok(Step::Wait(gone(visitor, departure.reply(visitor, None, &[]))))
+    Ok(Step::Leave(gone(visitor, departure.reply(visitor, None, &[]))))
 }
 
 /// What an identity provider has begun leads away once.
@@ -333,6 +341,19 @@ async fn is_who_was_meant(visitor: &Visitor, journey: &Journey, session: Session
             Err(Refusal::LoginRequired.into())
         }
         _ => Ok(()),
+    }
+}
+
+/// What the application cannot do without is not replaced by less (OpenID Connect Core, section 5.5.1.1).
+async fn is_proved_as_asked(visitor: &Visitor, journey: &Journey, session: SessionId) -> Result<(), Stop> {
+    let asked = &journey.login.asked;
+    if !asked.acr.as_ref().is_some_and(|acr| acr.essential) {
+        return Ok(());
+    }
+    let found = sessions::by_id(&mut &visitor.broker().db, visitor.project.id, session).await?;
+    match found.is_some_and(|session| asked.is_proved_by(&session.assurance)) {
+        true => Ok(()),
+        false => Err(Refusal::AcrUnmet.into()),
     }
 }
 
@@ -368,7 +389,7 @@ async fn refuse(
                 Some(owed) if *refusal == Refusal::Cancelled => owed,
                 _ => error,
             };
-            let response = redirect_error(visitor, &journey, &error);
+            let response = Back::of(&journey.login.asked).with_error(visitor, &error).await;
             Ok(journey.end(visitor, response).await?)
         }
         _ => {
@@ -459,12 +480,6 @@ fn tells_the_application(refusal: &Refusal, journey: &Journey, by_hand: bool) ->
                 | Refusal::Crowded
         );
     journey.login.asked.prompt.none || !(visitor_can_act || by_hand || journey.answers_nobody())
-}
-
-/// Sends the protocol's own error to the application.
-fn redirect_error(visitor: &Visitor, journey: &Journey, error: &OAuthError) -> Response {
-    let asked = &journey.login.asked;
-    arrive::error_redirect(visitor, &asked.redirect_uri, asked.state.as_deref(), error)
 }
 
 fn error_page(

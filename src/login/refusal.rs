@@ -44,6 +44,8 @@ pub enum Refusal {
     /// It did not say when the person proved who they are, as whoever is asked for `max_age` must (OpenID Connect Core,
     /// section 2): so nobody knows whether they did so anew.
     AuthTimeMissing,
+    /// They did not prove who they are in a way that the application cannot do without.
+    AcrUnmet,
     /// A SAML message came by a way that we do not speak.
     BindingUnsupported,
     /// A SAML message failed this check.
@@ -127,6 +129,7 @@ impl Refusal {
             | Self::SignOutRefused(why)
             | Self::LogoutTokenRefused(why) => why,
             Self::AuthTimeMissing => "auth_time_missing",
+            Self::AcrUnmet => "acr_unmet",
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
@@ -275,7 +278,7 @@ impl Refusal {
             Self::SsoRequired | Self::DelegationNotAccepted | Self::MethodNotAllowed => {
                 (StatusCode::FORBIDDEN, P::SsoRequired)
             }
-            Self::MfaRequired => (StatusCode::FORBIDDEN, P::MfaRequired),
+            Self::MfaRequired | Self::AcrUnmet => (StatusCode::FORBIDDEN, P::MfaRequired),
             Self::DeviceNotAllowed => (StatusCode::FORBIDDEN, P::DeviceNotAllowed),
             Self::UserCodeUnknown => (StatusCode::UNPROCESSABLE_ENTITY, P::UserCodeUnknown),
             Self::DeviceOver => (StatusCode::GONE, P::UserCodeUnknown),
@@ -319,6 +322,8 @@ impl Refusal {
             Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
                 OAuthError::login_required(self.name())
             }
+            // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+            Self::AcrUnmet => OAuthError::unmet_authentication_requirements(self.name()),
             Self::SelectionRequired => OAuthError::interaction_required(self.name()),
             // One text for unknown and not allowed: the answer is no oracle of who is a customer.
             Self::OrganizationNotAllowed

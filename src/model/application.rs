@@ -15,6 +15,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
 /// What an application may ask for unless it is told otherwise: not for the full list of organizations (threats M12).
@@ -37,7 +38,7 @@ pub struct Application {
 pub struct ApplicationSettings {
     pub kind: ApplicationKind,
     pub authentication: Method,
-    /// The public keys of a client that signs its assertions.
+    /// The public keys of a client that signs its assertions or its authorization requests.
     pub jwks: Option<serde_json::Value>,
     /// What it has to hold for its tokens to be of use to it.
     #[serde(default)]
@@ -51,6 +52,9 @@ pub struct ApplicationSettings {
     pub sign_out: SignOutSettings,
     #[serde(default)]
     pub client: ClientSettings,
+    /// How its authorization requests may come, and the answers go.
+    #[serde(default)]
+    pub requests: AuthorizationSettings,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     pub grant_types: Vec<GrantType>,
@@ -143,6 +147,65 @@ pub struct ClientSettings {
     /// Signs its UserInfo answers; absent: they are plain JSON.
     #[serde(rename = "userinfo_signed_response_alg", skip_serializing_if = "Option::is_none")]
     pub userinfo_algorithm: Option<Algorithm>,
+}
+
+/// How an application's authorization requests may come, and their answers go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthorizationSettings {
+    /// Whether each must be pushed beforehand (RFC 9126, section 6).
+    pub require_pushed: bool,
+    /// Whether each must be signed (RFC 9101, section 10.5).
+    pub require_signed: bool,
+    /// Where signed ones may be fetched (RFC 9101, section 5.2).
+    pub request_uris: Vec<WebAddress>,
+    /// How an answer may travel; never none.
+    pub response_modes: Vec<ResponseMode>,
+}
+
+impl Default for AuthorizationSettings {
+    fn default() -> Self {
+        Self {
+            require_pushed: false,
+            require_signed: false,
+            request_uris: Vec::new(),
+            response_modes: ResponseMode::USUAL.to_vec(),
+        }
+    }
+}
+
+impl AuthorizationSettings {
+    pub const MOST_URIS: usize = 20;
+
+    /// What cannot be: which, and why.
+    pub fn fault(&self, has_keys: bool) -> Option<(&'static str, String)> {
+        let signs = [
+            ("require_signed_request_object", self.require_signed),
+            ("request_uris", !self.request_uris.is_empty()),
+        ];
+        if let Some((name, _)) = signs.into_iter().find(|(_, wanted)| *wanted && !has_keys) {
+            return Some((name, "needs the public keys by which requests are signed: jwks or jwks_uri".to_owned()));
+        }
+        if self.request_uris.len() > Self::MOST_URIS {
+            return Some(("request_uris", format!("must be at most {}", Self::MOST_URIS)));
+        }
+        let modes = &self.response_modes;
+        if modes.is_empty() {
+            return Some(("response_modes", "must name at least one: nobody could be sent back".to_owned()));
+        }
+        let twice = (1..modes.len()).any(|place| modes[..place].contains(&modes[place]));
+        twice.then(|| ("response_modes", "names one twice".to_owned()))
+    }
+
+    /// How an answer travels whose request does not say it, or says what may not be.
+    pub fn usual_response_mode(&self) -> ResponseMode {
+        let query = ResponseMode::Query;
+        if self.response_modes.contains(&query) {
+            query
+        } else {
+            self.response_modes.first().copied().unwrap_or(query)
+        }
+    }
 }
 
 words! {
@@ -349,6 +412,7 @@ impl Application {
             initiate_login_uri: None,
             sign_out: SignOutSettings::default(),
             client: ClientSettings::default(),
+            requests: AuthorizationSettings::default(),
             scopes: Vec::new(),
             grant_types: Vec::new(),
             lifetimes: Lifetimes::default(),
@@ -394,6 +458,15 @@ impl Application {
             is_web.then(|| uri.join("/").ok().map(String::from)).flatten()
         };
         self.login_begins_at(issuer, None).or_else(front)
+    }
+}
+
+impl Application {
+    /// For whom its access tokens can be (RFC 8707): its audiences, and ourselves.
+    pub fn resources(&self, issuer: &str) -> Vec<String> {
+        let mut all = self.settings.audiences.clone();
+        all.push(issuer.to_owned());
+        all
     }
 }
 
@@ -451,6 +524,10 @@ impl ApplicationSettings {
         }
         Ok(granted)
     }
+    /// Whether it has public keys here or there, by which it signs assertions or authorization requests.
+    pub fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.client.jwks_uri.is_some()
+    }
     /// What is wrong about where its keys are: which setting, and why.
     pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {
         let (needed, uri) = (self.authentication.has_keys(), self.client.jwks_uri.is_some());
@@ -459,8 +536,6 @@ impl ApplicationSettings {
                 Some(("jwks", "this method needs the certificates, by value"))
             }
             (true, false, false) => Some(("jwks", "this method needs the public keys")),
-            (false, true, _) => Some(("jwks", "this method has no public keys")),
-            (false, _, true) => Some(("jwks_uri", "this method has no public keys")),
             (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
             _ => None,
         }
@@ -470,7 +545,7 @@ impl ApplicationSettings {
         if self.client.subject_type == SubjectType::Public {
             return None;
         }
-        if !self.kind.signs_people_in() {
+        if self.kind == ApplicationKind::Machine {
             return Some(("subject_type", "who signs nobody in has nobody to call by a name"));
         }
         let unclear = "the redirect URIs are not all of one host of the application's own: this says which are of one sector";

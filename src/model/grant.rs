@@ -10,6 +10,7 @@ use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::foundation::secret::Secret;
+use crate::protocol::oauth::claims_parameter::Named;
 pub use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::scope;
 
@@ -102,6 +103,12 @@ pub struct GrantRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     pub scopes: Vec<String>,
+    /// Claims that are wanted beyond what the scopes give.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub claims: Named,
+    /// For which audiences the access tokens are; empty: for all that the application has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// How the person signed in: as it was then, however the session goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<SignedIn>,

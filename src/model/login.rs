@@ -13,9 +13,11 @@ use crate::foundation::id::{
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
 use crate::model::identity::IdentityFacts;
-use crate::model::session::{Assurance, UpstreamSession};
+use crate::model::session::{Acr, Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
+use crate::protocol::oauth::claims_parameter::{AcrAsked, Named};
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Asked {
     pub redirect_uri: String,
     /// Whether the request named it (RFC 6749, section 4.1.3).
     pub redirect_uri_given: bool,
+    /// How the answer is to travel.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
     pub state: Option<String>,
     pub nonce: Option<String>,
     pub scopes: Vec<String>,
@@ -56,6 +61,15 @@ pub struct Asked {
     pub connection: Option<String>,
     pub organization: OrganizationAsked,
     pub ui_locales: Option<String>,
+    /// How the person is to have proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<AcrAsked>,
+    /// Claims that are wanted beyond what the scopes give.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub claims: Named,
+    /// For which audiences the access tokens are to be; empty: for all that the application has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// Of the link that they came by, if they are invited: then they become a member, and nobody is given a code.
     #[serde(default)]
     pub invitation: Option<Digest>,
@@ -80,6 +94,12 @@ impl Asked {
     /// Whether an application waits for an answer at its redirect URI.
     pub fn is_answered(&self) -> bool {
         self.invitation.is_none() && self.device.is_none() && self.application != Application::HOUSE
+    }
+
+    /// Whether somebody who proved who they are in this way did it as it was asked for, or better.
+    pub fn is_proved_by(&self, assurance: &Assurance) -> bool {
+        let enough = |word: &String| Acr::from_word(word).is_some_and(|acr| assurance.is_at_least(acr));
+        self.acr.as_ref().is_none_or(|asked| asked.values.iter().any(enough))
     }
 
     /// A hint at somebody else is not answered with whoever happens to be signed in.

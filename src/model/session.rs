@@ -96,4 +96,7 @@ impl Assurance {
     pub fn is_multi_factor(&self) -> bool {
         self.acr == Acr::Multi
     }
+    pub fn is_at_least(&self, acr: Acr) -> bool {
+        acr == Acr::Single || self.acr == acr
+    }
 }

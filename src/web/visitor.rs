@@ -287,8 +287,16 @@ impl FromRequestParts<Front> for Visitor {
 /// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.
 fn speaks_oauth(parts: &Parts) -> bool {
     let path = parts.uri.path();
-    matches!(path, "/token" | "/userinfo" | "/revoke" | "/introspect" | "/device_authorization" | "/register")
-        || path.starts_with("/register/")
+    matches!(
+        path,
+        "/par"
+            | "/token"
+            | "/userinfo"
+            | "/revoke"
+            | "/introspect"
+            | "/device_authorization"
+            | "/register"
+    ) || path.starts_with("/register/")
 }
 
 fn request_id(parts: &Parts, front: &Front) -> RequestId {

@@ -24,6 +24,7 @@ mod c22_switching;
 mod c23_codes;
 mod c24_host_headers;
 mod c26_redirect_uris;
+mod c26_response_modes;
 mod c27_ssrf;
 mod c28_flow_hijack;
 mod c29_secrets_at_rest;
@@ -69,6 +70,8 @@ mod m10_m11_requests;
 mod m13_dns;
 mod m16_cors;
 mod m16_m25_answers;
+mod m21_pushed_requests;
+mod m21_request_objects;
 mod saml_corpus;
 
 /// What assertions are encrypted by where nothing else matters.

@@ -7,8 +7,8 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, ExchangeSettings, Lifetimes,
-    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, ClientSettings,
+    ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
@@ -92,6 +92,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             sender: SenderSettings::default(),
             redirect_uris: vec![RedirectUri::register(REDIRECT_URI).unwrap()],
             initiate_login_uri: None,
+            requests: AuthorizationSettings::default(),
             sign_out: SignOutSettings::default(),
             client: ClientSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),

@@ -3,10 +3,13 @@
 //
 // Settings: {issuer, client_id, client_secret?, redirect_uri, token_endpoint_auth_method?, alg? (RS256), scope?,
 //            userinfo_signed_response_alg?, dpop? (false), proves with each request that it holds a key}
-// Ready: {jwks, jkt}; `jwks` holds the key of private_key_jwt, `jkt` is the thumbprint of the key of `dpop`
-// Answers: begin {parameters?} -> {url, state, nonce}; where to send the person
-//          finish {callback_url, access_token_audience?} ->
-//              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque}
+// Ready: {jwks, jkt}; `jwks` holds the key of private_key_jwt and of signed requests, `jkt` is the thumbprint of the key of
+//              `dpop`
+// Answers: begin {parameters?, signed?, pushed?} -> {url, state, nonce}; where to send the person. The request can be
+//              signed (RFC 9101) and pushed (RFC 9126)
+//          finish {callback_url, access_token_audience?, signed?} ->
+//              {claims, userinfo, token_response, access_token: {header, claims} or null when it is opaque};
+//              `signed`: the answer must be a JWT (JARM)
 //          refresh {parameters?} -> {claims or null, token_response}
 //          machine {parameters?} -> the token response of client_credentials
 //          device {parameters?} -> what a device is told that asks to be let in (RFC 8628)
@@ -70,11 +73,11 @@ function authentication() {
   }
 }
 
-async function begin({ parameters = {} }) {
+async function begin({ parameters = {}, signed = false, pushed = false }) {
   const server = await discovery();
   begun = { verifier: oauth.generateRandomCodeVerifier(), state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
   const url = new URL(server.authorization_endpoint);
-  const query = {
+  let query = {
     response_type: 'code',
     client_id: asked.client_id,
     redirect_uri: asked.redirect_uri,
@@ -85,14 +88,26 @@ async function begin({ parameters = {} }) {
     code_challenge_method: 'S256',
     ...parameters,
   };
+  if (signed) {
+    const request = await oauth.issueRequestObject(server, application, query, { key: pair.privateKey, kid: 'application' });
+    query = { client_id: asked.client_id, request };
+  }
+  if (pushed) {
+    const answer = await oauth.pushedAuthorizationRequest(server, application, authentication(), query, loopback);
+    const { request_uri } = await oauth.processPushedAuthorizationResponse(server, application, answer);
+    query = { client_id: asked.client_id, request_uri };
+  }
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return { url: url.href, state: begun.state, nonce: begun.nonce };
 }
 
-async function finish({ callback_url, access_token_audience }) {
+async function finish({ callback_url, access_token_audience, signed = false }) {
   const server = await discovery();
   const { verifier, state, nonce } = begun;
-  const parameters = oauth.validateAuthResponse(server, application, new URL(callback_url), state);
+  const back = new URL(callback_url);
+  const parameters = signed
+    ? await oauth.validateJwtAuthResponse(server, { ...application, authorization_signed_response_alg: asked.alg }, back, state, loopback)
+    : oauth.validateAuthResponse(server, application, back, state);
   let answer;
   tokens = await withNonce(
     async () => (answer = await oauth.authorizationCodeGrantRequest(

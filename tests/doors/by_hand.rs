@@ -665,6 +665,7 @@ async fn a_failure_of_ours_has_the_protocol_s_own_word_where_applications_speak_
     let house = House::opens().await;
     house.execute("ALTER TABLE projects RENAME TO hidden").await;
     for (method, path) in [
+        (Method::POST, "/par"),
         (Method::POST, "/token"),
         (Method::POST, "/revoke"),
         (Method::POST, "/introspect"),

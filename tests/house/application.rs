@@ -155,6 +155,38 @@ impl Ask {
         format!("{}/authorize?{query}", self.application.house)
     }
 
+    /// The same at the application's back, to the endpoint of pushed requests (RFC 9126).
+    pub fn pushes(&self) -> Redemption {
+        let says_who = matches!(self.application.proof, Proof::Post(_) | Proof::Nothing);
+        let fields = self.params.iter().filter(|(name, _)| !(says_who && name == "client_id"));
+        let fields: Vec<_> = fields.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.application.posts("/par", &fields)
+    }
+
+    /// Pushes it, and tells by which name it is known then.
+    pub async fn pushed(&self) -> String {
+        let answer = self.pushes().send().await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.json()["request_uri"].as_str().unwrap().to_owned()
+    }
+
+    /// The same as the claims of a request object (RFC 9101), living for a minute.
+    pub fn claims(&self, now: i64) -> Value {
+        let all = self.params.iter().map(|(name, value)| (name.clone(), json!(value)));
+        let mut claims = Value::Object(all.collect());
+        claims["iss"] = json!(self.application.client_id);
+        claims["aud"] = json!(self.application.house);
+        claims["exp"] = json!(now + 60);
+        claims
+    }
+
+    /// Where a browser is sent with nothing but what it refers to or carries: `request_uri` or `request`.
+    pub fn only(&self, name: &str, value: &str) -> String {
+        let pairs = [("client_id", self.application.client_id.as_str()), (name, value)];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("{}/authorize?{query}", self.application.house)
+    }
+
     /// A token request for a code that came back, as it should be.
     pub fn redemption(&self, code: &str) -> Redemption {
         let fields = [
@@ -341,6 +373,12 @@ pub struct Person {
 impl Person {
     pub fn new(email: &str) -> Self {
         Self { browser: Visitor::arrives(), email: email.to_owned() }
+    }
+
+    /// Is sent to the broker with an address that the application has made of its request.
+    pub async fn opens(&mut self, ask: &Ask, url: &str) -> Arrival {
+        let first = self.browser.get(url).await;
+        self.goes_on(ask, first).await
     }
 
     /// Is sent to the broker by an application.

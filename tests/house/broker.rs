@@ -461,7 +461,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 36] = [
+const TABLES: [(&str, &str, &str); 37] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -480,6 +480,7 @@ const TABLES: [(&str, &str, &str); 36] = [
     ),
     ("device_codes", "id", "id, application_id, entries, approval, denied_at, used_at"),
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
+    ("pushed_requests", "expires_at, asked", "application_id, asked, expires_at"),
     (
         "session_applications",
         "session_id, application_id, acts_for",

@@ -386,6 +386,54 @@ async fn m06_a_strict_client_of_other_authors_proves_that_it_holds_its_key() {
 }
 
 #[tokio::test]
+async fn s2_24_a_strict_client_of_other_authors_pushes_signs_and_reads_signed_answers() {
+    let redirect = "http://127.0.0.1:9/callback";
+    for (algorithm, mode) in [("RS256", "query.jwt"), ("ES256", "form_post.jwt"), ("EdDSA", "form_post")] {
+        let (house, _contractor) = build(redirect, "client_secret_basic", algorithm).await;
+        let settings = json!({ "issuer": house.url, "client_id": "crm", "client_secret": RP1_SECRET, "alg": algorithm,
+            "redirect_uri": redirect, "scope": "openid email organization" });
+        let mut client = Node::start("oauth4webapi_client", settings).await;
+        house.writes("crm.json", &client.ready["jwks"].to_string());
+        let signs = "display_name = \"Acme CRM\"\njwks = { file = \"crm.json\" }";
+        house.provision(&house.file.replacen("display_name = \"Acme CRM\"", signs, 1)).await;
+        for (signed, pushed) in [(false, true), (true, false), (true, true)] {
+            let parameters = json!({ "login_hint": "ann@a.test", "organization": "contractor", "response_mode": mode,
+                "claims": "{\"id_token\":{\"acr\":{\"essential\":true,\"value\":\"urn:behalf:acr:2fa\"}}}",
+                "max_age": "600" });
+            let begin = json!({ "parameters": parameters, "signed": signed, "pushed": pushed });
+            let begun = client.ask("begin", begin).await;
+            let callback = match mode {
+                "query.jwt" => walk(begun["url"].as_str().unwrap(), redirect).await,
+                _ => posted(begun["url"].as_str().unwrap(), redirect).await,
+            };
+            let asked = json!({ "callback_url": callback, "signed": mode != "form_post" });
+            let result = client.ask("finish", asked).await;
+            assert_eq!(result["claims"]["org_name"], "contractor", "{mode} {signed} {pushed}: {result}");
+            assert_eq!(result["claims"]["acr"], "urn:behalf:acr:2fa");
+        }
+    }
+}
+
+/// As [`walk`], up to the form that is posted to the application: what it holds, as an address.
+async fn posted(url: &str, redirect: &str) -> String {
+    let mut person = Visitor::arrives();
+    let mut step = person.get(url).await;
+    loop {
+        if step.location().is_some() {
+            step = person.follow(&step).await;
+            continue;
+        }
+        let form = step.form();
+        if form.action.as_str() == redirect {
+            let mut back = form.action.clone();
+            back.query_pairs_mut().extend_pairs(&form.fields);
+            return back.into();
+        }
+        step = person.submit(&form.with("username", "ann@a.test")).await;
+    }
+}
+
+#[tokio::test]
 async fn the_broker_proves_itself_to_a_provider_of_other_authors_in_every_way() {
     let key = SigningKey::generate(Algorithm::ES256, "unused").unwrap();
     let pem = format!(

@@ -18,6 +18,7 @@ use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
 use behalf::model::grant::{Confirmation, Epochs, Grant, GrantRequest, Refresh};
 use behalf::model::identity::{Identity, IdentityFacts};
+use behalf::model::login::Asked;
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
 use behalf::model::project::{MembershipMode, Project, ProjectSettings};
@@ -33,8 +34,8 @@ use behalf::store::durable::memberships::Expected;
 use behalf::store::durable::metadata_reads::MetadataRead;
 use behalf::store::durable::{
     applications, audit_events, browsers, choices, connections, delegations, domains, grants, house,
-    identities, memberships, metadata_reads, organizations, projects, roles, saml_keys, sessions,
-    signing_keys, used, users,
+    identities, memberships, metadata_reads, organizations, projects, pushed_requests, roles, saml_keys,
+    sessions, signing_keys, used, users,
 };
 
 use super::engine::{Empty, on_postgresql, on_sqlite};
@@ -64,6 +65,7 @@ on_both_engines! {
     s2_21_choices_are_memberships_and_delegations_in_force,
     c23_a_code_is_used_once_and_its_replay_kills_the_family,
     m07_what_was_used_is_never_first_again,
+    m21_a_pushed_request_is_taken_once_by_its_own_application,
     what_has_run_out_is_swept_and_nothing_else,
     c29_saml_keys_are_made_once_and_wiped_when_they_are_kept_no_more,
     a_turn_to_read_metadata_is_taken_by_one_node,
@@ -757,6 +759,40 @@ async fn m07_what_was_used_is_never_first_again(db: Database) {
     assert_eq!(results.into_iter().filter(|first| *first == Ok(true)).count(), 1);
     let other = db.write(async move |tx| used::first(tx, "jti", "rp2", "x", NOW).await).await;
     assert_eq!(other, Ok(true), "another client's id is another id");
+}
+
+async fn m21_a_pushed_request_is_taken_once_by_its_own_application(db: Database) {
+    let street = build(&db).await;
+    let (project, application) = (street.project.id, street.application.id);
+    let until = NOW.plus(Duration::from_secs(60));
+    let push = async |name: &[u8], until: Moment| {
+        let (digest, asked) = (Digest::of(name), asked(application));
+        db.write(async move |tx| pushed_requests::insert(tx, digest, project, &asked, until).await).await
+    };
+    let take = async |name: &[u8], by: ApplicationId, now: Moment| {
+        let digest = Digest::of(name);
+        db.write(async move |tx| pushed_requests::take(tx, digest, by, now).await).await.unwrap()
+    };
+    push(b"one", until).await.unwrap();
+    assert!(matches!(push(b"one", until).await, Err(StoreError::Unique { .. })));
+    let stranger = ApplicationId::from_u128(99);
+    assert_eq!(take(b"one", stranger, NOW).await, None);
+    assert_eq!(take(b"other", application, NOW).await, None);
+    assert_eq!(take(b"one", application, until).await, None, "too late");
+    let taken = futures_util::future::join_all((0..20).map(|_| take(b"one", application, NOW))).await;
+    let taken: Vec<_> = taken.into_iter().flatten().collect();
+    assert_eq!(taken, [asked(application)]);
+    push(b"old", NOW.minus(Duration::from_secs(1))).await.unwrap();
+    push(b"young", until).await.unwrap();
+    let swept = db.write(async move |tx| pushed_requests::sweep(tx, NOW).await).await;
+    assert_eq!((swept, take(b"young", application, NOW).await.is_some()), (Ok(1), true));
+}
+
+fn asked(application: ApplicationId) -> Asked {
+    let whole = serde_json::json!({ "application": application, "redirect_uri": "https://rp1.test/", "redirect_uri_given": true,
+        "scopes": ["openid"], "prompt": {}, "organization": { "named": "org-a" }, "resources": ["urn:a"],
+        "response_mode": "form_post.jwt", "acr": { "values": ["x"], "essential": true } });
+    serde_json::from_value(whole).unwrap()
 }
 
 async fn what_has_run_out_is_swept_and_nothing_else(db: Database) {

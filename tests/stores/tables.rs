@@ -71,6 +71,7 @@ const TABLES: &[(&str, Of)] = &[
     ("ownership_transfers", Organization),
     ("pairwise_salts", Project("people are people of the project, whatever organization they act for")),
     ("projects", Nobody("it is the project")),
+    ("pushed_requests", Project("of an application, which names its organization in what it asks")),
     ("registration_tokens", Project("the operator's, for applications of the project")),
     ("role_rules", Organization),
     ("roles", OrganizationOrProject),

@@ -4,6 +4,8 @@ pub mod pages;
 
 use crate::model::application::Application;
 use crate::model::login::{Asked, OrganizationAsked, Prompt};
+use crate::protocol::oauth::claims_parameter::Named;
+use crate::protocol::oauth::response_mode::ResponseMode;
 
 /// Where they end.
 pub const ACCOUNT: &str = "/account";
@@ -14,6 +16,7 @@ pub fn asked(again: bool, ui_locales: Option<String>) -> Asked {
         application: Application::HOUSE,
         redirect_uri: String::new(),
         redirect_uri_given: false,
+        response_mode: ResponseMode::default(),
         state: None,
         nonce: None,
         scopes: Vec::new(),
@@ -27,6 +30,9 @@ pub fn asked(again: bool, ui_locales: Option<String>) -> Asked {
         connection: None,
         organization: OrganizationAsked::Unsaid,
         ui_locales,
+        acr: None,
+        claims: Named::default(),
+        resources: Vec::new(),
         invitation: None,
         device: None,
     }

@@ -1,11 +1,15 @@
-//! An application sends us someone: an OIDC authorization request is checked against what the application may ask.
+//! An application sends us someone: an OIDC authorization request is checked against what the application may ask, by
+//! whatever way it came (`came`).
 
+pub mod api;
+mod came;
 pub mod pages;
+mod signed;
 
 use tower_sessions::Session;
 
+use super::Stop;
 use super::refusal::Refusal;
-use super::{Stop, note};
 use crate::foundation::id::{ConnectionId, SessionId};
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
@@ -16,15 +20,25 @@ use crate::model::project::Organizations;
 use crate::model::session::Session as StandingSession;
 use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
+use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::{params, scope};
+use crate::protocol::oauth::response_mode::ResponseMode;
+use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 use crate::store::durable::standing::{self, Standing};
 use crate::web::browser;
-use crate::web::reply::{self, Response};
 use crate::web::visitor::Visitor;
+
+/// By what ways a request came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Beforehand, from the application to us (RFC 9126).
+    pub pushed: bool,
+    /// As a request object (RFC 9101).
+    pub signed: bool,
+}
 
 /// Where an answer may go: the redirect URI that the request names, if it is registered. One that names none is answered
 /// nowhere, however many there are (OpenID Connect Core, section 3.1.2.1).
@@ -34,9 +48,11 @@ pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Resul
     named.map(str::to_owned).ok_or(Refusal::BadRedirectUri)
 }
 
-/// What the application asks for, if it may.
+/// What the application asks for, if it may. `issuer` is ours.
 pub fn asked(
     application: &Application,
+    issuer: &str,
+    way: Way,
     request: Request,
     redirect_uri: String,
     state: Option<String>,
@@ -45,6 +61,8 @@ pub fn asked(
     if !settings.may_use(GrantType::AuthorizationCode) {
         return Err(OAuthError::unauthorized_client("this application signs nobody in"));
     }
+    came_as_it_must(application, way)?;
+    let response_mode = response_mode(application, request.response_mode, &redirect_uri)?;
     if settings.is_public() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for a public client"));
     }
@@ -58,11 +76,13 @@ pub fn asked(
     {
         return Err(OAuthError::invalid_scope("this application does not use organizations"));
     }
+    resource::within(&request.resources, &application.resources(issuer))?;
     let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
     Ok(Asked {
         application: application.id,
         redirect_uri,
         redirect_uri_given: true,
+        response_mode,
         state,
         nonce: request.nonce.clone(),
         scopes,
@@ -81,9 +101,50 @@ pub fn asked(
         hinted_user: None,
         organization,
         ui_locales: request.ui_locales,
+        acr: request.claims.acr,
+        claims: named_claims(application, request.claims.named),
+        resources: request.resources,
         invitation: None,
         device: None,
     })
+}
+
+fn came_as_it_must(application: &Application, way: Way) -> Result<(), OAuthError> {
+    let requests = &application.settings.requests;
+    if requests.require_pushed && !way.pushed {
+        return Err(OAuthError::invalid_request("this application must push its requests"));
+    }
+    if requests.require_signed && !way.signed {
+        return Err(OAuthError::invalid_request("this application must sign its requests"));
+    }
+    Ok(())
+}
+
+/// How the answer travels: as it was asked for, if the application may have that and the address can take it.
+fn response_mode(
+    application: &Application,
+    wanted: Option<ResponseMode>,
+    redirect_uri: &str,
+) -> Result<ResponseMode, OAuthError> {
+    let requests = &application.settings.requests;
+    match wanted {
+        None if requests.response_modes.contains(&ResponseMode::Query) => Ok(ResponseMode::Query),
+        None => Err(OAuthError::invalid_request("this application must say which response_mode it wants")),
+        Some(mode) if !requests.response_modes.contains(&mode) => {
+            Err(OAuthError::invalid_request("this application may not ask for this response_mode"))
+        }
+        Some(mode) if !mode.reaches(redirect_uri) => {
+            Err(OAuthError::invalid_request("this redirect_uri takes no form"))
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+/// Claims by name are no way round the scopes: whoever may not ask for the scope of a claim does not get it.
+fn named_claims(application: &Application, named: Named) -> Named {
+    let may = |scope: &str| application.settings.scopes.iter().any(|one| one == scope);
+    let (email, profile) = (may(scope::EMAIL), may(scope::PROFILE));
+    named.within(|name| if matches!(name, "email" | "email_verified") { email } else { profile })
 }
 
 /// What an ID token of ours calls whom it is of, however old it is (OpenID Connect Core, section 3.1.2.1).
@@ -104,56 +165,6 @@ fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError
     OrganizationAsked::of(&request.scopes, request.organization.as_deref())
 }
 
-/// The protocol's own error, at the redirect URI (RFC 6749, section 4.1.2.1; RFC 9207).
-pub fn error_redirect(
-    visitor: &Visitor,
-    redirect_uri: &str,
-    state: Option<&str>,
-    error: &OAuthError,
-) -> Response {
-    let issuer = visitor.issuer();
-    let mut pairs = vec![("error", error.code), ("error_description", error.description.as_ref())];
-    pairs.extend(state.map(|state| ("state", state)));
-    pairs.push(("iss", &issuer));
-    reply::see_other(&params::append(redirect_uri, pairs))
-}
-
-/// Where an application waits that asked for an answer without any page (`prompt=none`): whatever happens, that is
-/// where it is told (OpenID Connect Core, section 3.1.2.6).
-#[derive(Debug)]
-pub struct Silent {
-    redirect_uri: String,
-    state: Option<String>,
-}
-
-impl Silent {
-    pub fn new(redirect_uri: &str, state: Option<&str>) -> Self {
-        Self { redirect_uri: redirect_uri.to_owned(), state: state.map(str::to_owned) }
-    }
-
-    pub fn of(asked: &Asked) -> Option<Self> {
-        asked.prompt.none.then(|| Self::asked_by(asked))
-    }
-
-    /// The application that asked, whatever it asked for.
-    pub fn asked_by(asked: &Asked) -> Self {
-        Self::new(&asked.redirect_uri, asked.state.as_deref())
-    }
-
-    pub async fn tell(self, visitor: &Visitor, stop: Stop) -> Response {
-        let error = match stop {
-            Stop::Refused(refusal) => match note(visitor, "login.refused", &refusal, None, None).await {
-                Ok(()) => {
-                    refusal.application().unwrap_or_else(|| OAuthError::invalid_request(refusal.name()))
-                }
-                Err(fault) => visitor.faulty(&fault).await,
-            },
-            Stop::Failed(fault) => visitor.faulty(&fault).await,
-        };
-        error_redirect(visitor, &self.redirect_uri, self.state.as_deref(), &error)
-    }
-}
-
 /// The session that this browser has already, if it will do for what is asked.
 pub async fn standing_session(
     visitor: &Visitor,
@@ -171,6 +182,10 @@ pub async fn standing_session(
     let Some(standing) = standing::of(&mut &broker.db, project, id).await? else { return Ok(None) };
     let Standing { session, user, connection, .. } = &standing;
     if !session.is_alive(broker.now()) || is_too_old(visitor, session, asked.max_age) {
+        return Ok(None);
+    }
+    // They may prove better who they are, where anybody may ask them to.
+    if !asked.is_proved_by(&session.assurance) && !asked.prompt.none {
         return Ok(None);
     }
     let fits = fits_connection(application, connection, asked) && asked.is_for(user);

@@ -4,15 +4,13 @@ use axum::extract::RawQuery;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{Silent, asked, error_redirect, hinted_subject, no_hint, redirect_uri};
-use crate::foundation::id::{PairwiseId, UserId};
-use crate::login::flow::{Journey, is_small};
+use super::came::{Came, back, by, checked};
+use crate::login::back::Back;
+use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_to, next, note};
 use crate::model::application::Application;
 use crate::model::login::Asked;
-use crate::protocol::jose::{JwkSet, Jws};
-use crate::protocol::oauth::authorization;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::applications;
@@ -20,8 +18,6 @@ use crate::telemetry::names;
 use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
-
-const LONGEST_STATE: usize = 2_048;
 
 /// `GET /authorize`
 pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
@@ -31,8 +27,12 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
     };
     match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
-            let (asked, application) = *welcome;
-            next::proceed_for(&visitor, &browser, Journey::begin(&visitor, asked), application).await
+            let Welcome { asked, application, pushed } = *welcome;
+            let journey = Journey::begin(&visitor, asked);
+            match pushed {
+                true => next::proceed_with_pushed(&visitor, &browser, journey, application).await,
+                false => next::proceed_for(&visitor, &browser, journey, application).await,
+            }
         }
         Ok(Arrival::TurnedAway(response)) => response,
         Err(stop) => answer_to(&visitor, Err(stop), claimed(&params)).await,
@@ -44,12 +44,11 @@ pub async fn authorize_by_post(mut visitor: Visitor, Form(params): Form) -> Resp
     visitor.ui_locales = params.get("ui_locales").ok().flatten().map(str::to_owned);
     let outcome = match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
-            let mut journey = Journey::begin(&visitor, welcome.0);
-            let (silent, application) =
-                (journey.login.asked.prompt.none, Silent::asked_by(&journey.login.asked));
+            let mut journey = Journey::begin(&visitor, welcome.asked);
+            let (silent, back) = (journey.login.asked.prompt.none, Back::of(&journey.login.asked));
             let response = reply::see_other(&journey.path(&visitor, ""));
             match journey.keep(&visitor, response).await {
-                Err(stop) if silent || next::is_crowd(&stop) => Ok(application.tell(&visitor, stop).await),
+                Err(stop) if silent || next::is_crowd(&stop) => Ok(back.tell(&visitor, stop).await),
                 kept => kept,
             }
         }
@@ -64,23 +63,43 @@ fn claimed(params: &Params) -> Option<&str> {
 }
 
 enum Arrival {
-    Welcome(Box<(Asked, Application)>),
+    Welcome(Box<Welcome>),
     TurnedAway(Response),
+}
+
+/// Somebody whose application may ask for what it asks.
+struct Welcome {
+    asked: Asked,
+    application: Application,
+    /// Whether the request is used up.
+    pushed: bool,
 }
 
 /// Until application and redirect URI are known to belong together, a fault is a page; afterwards it is an
 /// error at the redirect URI.
-async fn arrive(visitor: &Visitor, params: &Params) -> Result<Arrival, Stop> {
+async fn arrive(visitor: &Visitor, given: &Params) -> Result<Arrival, Stop> {
     names::login_started();
-    let addressed =
-        authorization::addressed(params).map_err(|error| Refusal::BadRequest(error.to_string()))?;
-    let application = enabled(visitor, addressed.client_id).await?;
-    let uri = redirect_uri(&application, addressed.redirect_uri)?;
-    let state = state(params);
-    let silent = is_silent(params).then(|| Silent::new(&uri, state.as_ref().ok().copied().flatten()));
-    match (welcomed(visitor, params, application, &uri, state).await, silent) {
-        (Err(stop), Some(silent)) => Ok(Arrival::TurnedAway(silent.tell(visitor, stop).await)),
-        (arrival, _) => arrival,
+    let client_id = given.get("client_id").map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    let application = enabled(visitor, client_id.unwrap_or_default()).await?;
+    let (params, way) = match by(visitor, &application, given).await {
+        Ok(Came::Params(params, way)) => (params, way),
+        Ok(Came::Checked(asked)) => {
+            return Ok(Arrival::Welcome(Box::new(Welcome { asked: *asked, application, pushed: true })));
+        }
+        Err(Stop::Refused(Refusal::Protocol(error))) => {
+            return unread(visitor, &application, given, error).await;
+        }
+        Err(stop) => return Err(stop),
+    };
+    let back = back(&application, &params)?;
+    let arrival = match checked(visitor, &application, &params, way).await {
+        Ok(Ok(asked)) => Ok(Arrival::Welcome(Box::new(Welcome { asked, application, pushed: false }))),
+        Ok(Err(error)) => turned_away(visitor, &application, &back, error).await,
+        Err(stop) => Err(stop),
+    };
+    match arrival {
+        Err(stop) if is_silent(&params) => Ok(Arrival::TurnedAway(back.tell(visitor, stop).await)),
+        arrival => arrival,
     }
 }
 
@@ -89,75 +108,31 @@ fn is_silent(params: &Params) -> bool {
     prompt.split(' ').any(|word| word == "none")
 }
 
-async fn welcomed(
+/// Of a request of which nothing can be believed, the application is told where the address itself names a place of its
+/// own: no more than anybody could send there. Otherwise it is a page.
+async fn unread(
     visitor: &Visitor,
-    params: &Params,
-    application: Application,
-    uri: &str,
-    state: Result<Option<&str>, OAuthError>,
-) -> Result<Arrival, Stop> {
-    let checked = match &state {
-        Ok(state) => authorization::request(params)
-            .and_then(|request| asked(&application, request, uri.to_owned(), state.map(str::to_owned))),
-        Err(error) => Err(error.clone()),
-    };
-    let checked = match checked {
-        Ok(asked) if !is_small(&asked) => {
-            Err(OAuthError::invalid_request("the parameters are too long in all"))
-        }
-        Ok(asked) => hinted(visitor, params, &application, asked).await?,
-        Err(error) => Err(error),
-    };
-    match checked {
-        Ok(asked) => Ok(Arrival::Welcome(Box::new((asked, application)))),
-        Err(error) => {
-            note(visitor, "login.refused", &Refusal::Protocol(error.clone()), Some(application.id), None)
-                .await?;
-            Ok(Arrival::TurnedAway(error_redirect(visitor, uri, state.ok().flatten(), &error)))
-        }
-    }
-}
-
-/// An ID token that came as a hint names who is meant.
-async fn hinted(
-    visitor: &Visitor,
-    params: &Params,
     application: &Application,
-    mut asked: Asked,
-) -> Result<Result<Asked, OAuthError>, Stop> {
-    let pairwise = &visitor.broker().pairwise;
-    // Who knows people by names of its own is told nothing about others' names for them.
-    if application.settings.sector().is_some()
-        && let Some(name) = asked.login_hint.take_if(|hint| is_a_name(hint))
-    {
-        asked.hinted_user = pairwise.user(application, &name).await?;
+    given: &Params,
+    error: OAuthError,
+) -> Result<Arrival, Stop> {
+    match back(application, given) {
+        Ok(back) => turned_away(visitor, application, &back, error).await,
+        Err(_) => Err(Refusal::Protocol(error).into()),
     }
-    let Ok(Some(hint)) = params.get("id_token_hint") else { return Ok(Ok(asked)) };
-    let keys = match Jws::parse(hint).ok().and_then(|jws| jws.kid()?.parse().ok()) {
-        Some(key) => visitor.broker().keyring.ever_published(visitor.project.id, key).await?,
-        None => JwkSet::new(Vec::new()),
-    };
-    let subject = match hinted_subject(&visitor.issuer(), &keys, hint) {
-        Ok(subject) => subject,
-        Err(error) => return Ok(Err(error)),
-    };
-    asked.hinted_user = pairwise.user(application, &subject).await?;
-    Ok(asked.hinted_user.is_some().then_some(asked).ok_or_else(no_hint))
 }
 
-/// Whether it is what some application calls somebody, and no address.
-fn is_a_name(hint: &str) -> bool {
-    hint.parse::<UserId>().is_ok() || hint.parse::<PairwiseId>().is_ok()
-}
-
-/// Kept while the person is away, so it may not be of any length.
-fn state(params: &Params) -> Result<Option<&str>, OAuthError> {
-    match params.get("state") {
-        Ok(Some(state)) if state.len() > LONGEST_STATE => {
-            Err(OAuthError::invalid_request("state is too long"))
-        }
-        Ok(state) => Ok(state),
-        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+async fn turned_away(
+    visitor: &Visitor,
+    application: &Application,
+    back: &Back,
+    error: OAuthError,
+) -> Result<Arrival, Stop> {
+    let refusal = Refusal::Protocol(error.clone());
+    let noted = note(visitor, "login.refused", &refusal, Some(application.id), None).await;
+    match noted {
+        Ok(()) => Ok(Arrival::TurnedAway(back.with_error(visitor, &error).await)),
+        Err(fault) => Err(fault.into()),
     }
 }
 

@@ -12,6 +12,8 @@ use crate::keys::user_codes;
 use crate::model::application::Application;
 use crate::model::device::{DeviceCode, UserCode};
 use crate::model::login::{Asked, DeviceShown, Prompt};
+use crate::protocol::oauth::claims_parameter::Named;
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::{applications, device_codes};
 use crate::store::ephemeral::Kind;
 use crate::web::visitor::Visitor;
@@ -74,6 +76,7 @@ fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked 
         // Nobody is answered there: the device is told where it asks.
         redirect_uri: String::new(),
         redirect_uri_given: false,
+        response_mode: ResponseMode::default(),
         state: None,
         nonce: None,
         scopes: request.scopes,
@@ -92,6 +95,9 @@ fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked 
         connection: None,
         organization: request.organization,
         ui_locales,
+        acr: None,
+        claims: Named::default(),
+        resources: Vec::new(),
         invitation: None,
         device: Some(DeviceShown {
             id: device.id,

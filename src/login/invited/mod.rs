@@ -15,7 +15,9 @@ use crate::model::invitation::{Invitation, State};
 use crate::model::login::{Asked, OrganizationAsked, Prompt};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
+use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::params;
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::standing::{self, Person};
 use crate::store::durable::{applications, invitations, organizations, sessions};
@@ -59,6 +61,7 @@ pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
         // Nobody is answered there: it is where the person goes on to.
         redirect_uri: leads_to.unwrap_or_default().to_owned(),
         redirect_uri_given: false,
+        response_mode: ResponseMode::default(),
         state: None,
         nonce: None,
         scopes: Vec::new(),
@@ -72,6 +75,9 @@ pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
         connection: None,
         organization: OrganizationAsked::Unsaid,
         ui_locales: found.invitation.language.clone(),
+        acr: None,
+        claims: Named::default(),
+        resources: Vec::new(),
         invitation: Some(token),
         device: None,
     }

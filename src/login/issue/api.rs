@@ -46,7 +46,7 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
 }
 
 /// Lets pages of the application read the answer that was asked for in its name.
-async fn readable(visitor: &Visitor, client_id: Option<String>, response: Response) -> Response {
+pub async fn readable(visitor: &Visitor, client_id: Option<String>, response: Response) -> Response {
     let headers = &visitor.headers;
     let Some(id) = client_id.filter(|_| cors::origin(headers).is_some()) else {
         return cors::answered(headers, None, response);
@@ -229,6 +229,8 @@ async fn told(visitor: &Visitor) -> Result<Response, Stop> {
         issuer: &issuer,
         names: &names,
         scopes: &scopes,
+        resources: &[],
+        named: &grant.request.claims.userinfo,
         grant: &id,
         nonce: None,
         signed_in: None,

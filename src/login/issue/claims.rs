@@ -32,6 +32,10 @@ pub struct Occasion<'a> {
     /// What the application calls the person and their session.
     pub names: &'a Names,
     pub scopes: &'a [String],
+    /// For which audiences an access token is; empty: for all that the application has.
+    pub resources: &'a [String],
+    /// Claims that are wanted by their names (OpenID Connect Core, section 5.5).
+    pub named: &'a [String],
     pub grant: &'a str,
     pub nonce: Option<&'a str>,
     /// The sign-in that the family stands on; absent: the session's last.
@@ -45,6 +49,9 @@ impl Occasion<'_> {
     fn has(&self, name: &str) -> bool {
         self.scopes.iter().any(|scope| scope == name)
     }
+    fn asks_for(&self, claim: &str) -> bool {
+        self.named.iter().any(|name| name == claim)
+    }
 }
 
 /// An ID token (OpenID Connect Core, section 2).
@@ -56,9 +63,8 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
     if let Some(nonce) = occasion.nonce {
         claims.insert("nonce".into(), json!(nonce));
     }
-    if minted.application.settings.claims.user_in_id_token {
-        person(&mut claims, minted, occasion);
-    }
+    let by_scope = minted.application.settings.claims.user_in_id_token;
+    person(&mut claims, minted, occasion, by_scope);
     organization(&mut claims, minted, occasion, Place::Token);
     claims
 }
@@ -70,7 +76,7 @@ pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti
         "aud".into(),
         match occasion.exchanged {
             Some(exchanged) => one_or_many(&exchanged.audience),
-            None => audience(&minted.application, occasion.issuer),
+            None => audience(&minted.application, occasion.issuer, occasion.resources),
         },
     );
     delegated(&mut claims, minted, occasion);
@@ -86,7 +92,7 @@ pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti
 pub fn machine_access_token(
     minted: &MachineMinted,
     (issuer, grant, jti): (&str, &str, &str),
-    scopes: &[String],
+    (scopes, resources): (&[String], &[String]),
     (issued, expires): (Moment, Moment),
 ) -> Claims {
     let application = &minted.application;
@@ -99,7 +105,7 @@ pub fn machine_access_token(
         "jti": jti,
         "grant_id": grant,
         "scope": scopes.join(" "),
-        "aud": audience(application, issuer),
+        "aud": audience(application, issuer, resources),
     });
     let Value::Object(mut claims) = claims else { return Claims::new() };
     if let Some(organization) = &minted.organization {
@@ -108,10 +114,10 @@ pub fn machine_access_token(
     claims
 }
 
-fn audience(application: &Application, issuer: &str) -> Value {
-    let mut audience = application.settings.audiences.clone();
-    audience.push(issuer.to_owned());
-    one_or_many(&audience)
+/// Whoever asks for some of its audiences gets a token for those alone, and not for us either (RFC 8707, section 2.2).
+fn audience(application: &Application, issuer: &str, resources: &[String]) -> Value {
+    let all = application.resources(issuer);
+    one_or_many(if resources.is_empty() { &all } else { resources })
 }
 
 fn one_or_many(audience: &[String]) -> Value {
@@ -139,7 +145,7 @@ fn delegated(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
 pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     let mut claims = Claims::new();
     claims.insert("sub".into(), json!(occasion.names.subject));
-    person(&mut claims, minted, occasion);
+    person(&mut claims, minted, occasion, true);
     organization(&mut claims, minted, occasion, Place::UserInfo);
     claims
 }
@@ -172,29 +178,33 @@ fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
     claims
 }
 
-/// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4).
-fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>) {
+/// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4), and what is asked for by name.
+fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, by_scope: bool) {
     let user = &minted.user;
-    if occasion.has(scope::EMAIL)
-        && let Some(email) = &user.email
-    {
-        claims.insert("email".into(), json!(email));
-        claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
+    let wanted = |scope: &str, name: &str| (by_scope && occasion.has(scope)) || occasion.asks_for(name);
+    if let Some(email) = &user.email {
+        if wanted(scope::EMAIL, "email") {
+            claims.insert("email".into(), json!(email));
+        }
+        if wanted(scope::EMAIL, "email_verified") {
+            claims.insert("email_verified".into(), json!(user.email_verified_at.is_some()));
+        }
     }
-    if occasion.has(scope::PROFILE) {
-        let profile = &user.profile;
-        let texts = [
-            ("name", &profile.name),
-            ("given_name", &profile.given_name),
-            ("family_name", &profile.family_name),
-            ("locale", &profile.locale),
-        ];
-        for (name, text) in texts {
-            claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
-        }
-        for (name, value) in profile.claims.iter().filter(|(name, _)| is_free_claim(name)) {
-            claims.insert(name.clone(), json!(value));
-        }
+    let profile = &user.profile;
+    let texts = [
+        ("name", &profile.name),
+        ("given_name", &profile.given_name),
+        ("family_name", &profile.family_name),
+        ("locale", &profile.locale),
+    ];
+    for (name, text) in texts.into_iter().filter(|(name, _)| wanted(scope::PROFILE, name)) {
+        claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
+    }
+    let own = profile.claims.iter().filter(|(name, _)| is_free_claim(name));
+    for (name, value) in own.filter(|(name, _)| wanted(scope::PROFILE, name)) {
+        claims.insert(name.clone(), json!(value));
+    }
+    if wanted(scope::PROFILE, "updated_at") {
         claims.insert("updated_at".into(), json!(user.updated_at.seconds()));
     }
 }

@@ -159,8 +159,10 @@ fn read_assertion(
     if !own(claims.sub()) {
         return Err(Unproved::Sub);
     }
-    let endpoint = format!("{issuer}/token");
-    if !claims.aud().is_ok_and(|named| named.iter().any(|one| *one == issuer || *one == endpoint)) {
+    // Whichever endpoint it is for: none of them does what another would not (RFC 9126, section 2).
+    let ours =
+        |name: &&str| name.strip_prefix(issuer).is_some_and(|path| matches!(path, "" | "/token" | "/par"));
+    if !claims.aud().is_ok_and(|named| named.iter().any(ours)) {
         return Err(Unproved::Aud);
     }
     let expires = claims.exp().map_err(|_| Unproved::Exp)?;

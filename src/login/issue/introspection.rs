@@ -66,7 +66,7 @@ async fn of_machine(
     let Ok(minted) = minted else { return Ok(None) };
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
     let jti = token.string("jti").unwrap_or_default();
-    let answer = claims::machine_access_token(&minted, (&issuer, &id, jti), &grant.scopes, (now, now));
+    let answer = claims::machine_access_token(&minted, (&issuer, &id, jti), (&grant.scopes, &[]), (now, now));
     Ok(Some(as_issued(answer, token)))
 }
 
@@ -96,6 +96,8 @@ async fn of_family(
         issuer: &issuer,
         names: &names,
         scopes: &scopes,
+        resources: &[],
+        named: &[],
         grant: &id,
         nonce: None,
         signed_in: grant.request.login.as_ref(),

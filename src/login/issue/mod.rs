@@ -2,13 +2,13 @@
 
 pub mod api;
 mod claims;
-mod client;
+pub mod client;
 pub mod device;
 mod held;
 pub mod holder;
 mod introspection;
 pub mod mint;
-mod possession;
+pub mod possession;
 mod presented;
 mod revocation;
 mod token;
@@ -76,6 +76,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             dpop_jkt: asked.dpop_jkt.clone(),
             nonce: asked.nonce.clone(),
             scopes: asked.scopes.clone(),
+            claims: asked.claims.clone(),
+            resources: asked.resources.clone(),
             ..GrantRequest::default()
         },
         request: mint::Request {

@@ -9,14 +9,16 @@ use crate::foundation::text::is_line;
 use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
-    ApplicationKind, ApplicationSettings, ClientSettings, GrantType, Lifetimes, OrgName, OrganizationPrompt,
-    OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType, public_key_set,
+    ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings, GrantType, Lifetimes, OrgName,
+    OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType,
+    public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 use crate::web::json::by_name;
 
@@ -61,7 +63,7 @@ pub struct ApplicationBody {
             "self_signed_tls_client_auth", "none"])
     )]
     pub token_endpoint_auth_method: Option<Method>,
-    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    /// The public keys of a client that signs its assertions or its authorization requests (RFC 7517, section 5).
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Option<Value>>,
@@ -127,6 +129,20 @@ pub struct ApplicationBody {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
     pub userinfo_signed_response_alg: Option<Option<Algorithm>>,
+    /// Whether each authorization request must be pushed beforehand (RFC 9126).
+    pub require_pushed_authorization_requests: Option<bool>,
+    /// Whether each must be signed (RFC 9101).
+    pub require_signed_request_object: Option<bool>,
+    /// Where signed requests may be fetched.
+    #[schemars(extend("maxItems" = AuthorizationSettings::MOST_URIS))]
+    pub request_uris: Option<Vec<String>>,
+    /// How an answer may travel; usually all but those in a fragment.
+    #[schemars(
+        with = "Option<Vec<String>>",
+        extend("items" = { "type": "string",
+            "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] })
+    )]
+    pub response_modes: Option<Vec<ResponseMode>>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
     /// `client_credentials`, of a device that of RFC 8628.
@@ -234,6 +250,7 @@ pub struct Wanted {
     pub changes_subjects: bool,
     /// What is at the address of the sector, read just now.
     pub sector: Option<Sector>,
+    requests: WantedRequests,
     scopes: Option<Vec<String>>,
     grant_types: Option<Vec<GrantType>>,
     lifetimes: Option<LifetimesBody>,
@@ -359,6 +376,28 @@ impl WantedSignOut {
     }
 }
 
+/// The same of its authorization requests.
+#[derive(Clone, Debug)]
+struct WantedRequests {
+    require_pushed: Option<bool>,
+    require_signed: Option<bool>,
+    request_uris: Option<Vec<WebAddress>>,
+    response_modes: Option<Vec<ResponseMode>>,
+}
+
+impl WantedRequests {
+    fn over(self, settings: &mut AuthorizationSettings) {
+        settings.require_pushed = self.require_pushed.unwrap_or(settings.require_pushed);
+        settings.require_signed = self.require_signed.unwrap_or(settings.require_signed);
+        if let Some(uris) = self.request_uris {
+            settings.request_uris = uris;
+        }
+        if let Some(modes) = self.response_modes {
+            settings.response_modes = modes;
+        }
+    }
+}
+
 impl ApplicationBody {
     pub fn checked(self) -> Result<Wanted, Refused> {
         if let Some(id) = &self.client_id
@@ -394,11 +433,18 @@ impl ApplicationBody {
                 .map(|name| name.map(|one| algorithm("/userinfo_signed_response_alg", one)).transpose())
                 .transpose()?,
         };
+        let requests = WantedRequests {
+            require_pushed: self.require_pushed_authorization_requests,
+            require_signed: self.require_signed_request_object,
+            request_uris: self.request_uris.map(request_uris).transpose()?,
+            response_modes: self.response_modes,
+        };
         Ok(Wanted {
             sign_out,
             client,
             changes_subjects: self.change_subjects.unwrap_or(false),
             sector: None,
+            requests,
             client_id: self.client_id,
             display_name: self.display_name,
             enabled: self.enabled,
@@ -446,6 +492,7 @@ impl Wanted {
             new.initiate_login_uri.unwrap_or_else(|| settings.initiate_login_uri.clone());
         new.sign_out.over(&mut settings.sign_out);
         new.client.over(&mut settings.client);
+        new.requests.over(&mut settings.requests);
         settings.scopes = new.scopes.unwrap_or_else(|| settings.scopes.clone());
         settings.grant_types = new.grant_types.unwrap_or_else(|| settings.grant_types.clone());
         if let Some(new) = new.lifetimes {
@@ -503,6 +550,17 @@ fn jwks(keys: &Value) -> Result<Value, Refused> {
 fn redirect_uris(pointer: &str, list: Vec<String>) -> Result<Vec<RedirectUri>, Refused> {
     few(pointer, Some(&list), MOST_URIS)?;
     let read = |(place, text): (usize, &String)| registered(&format!("{pointer}/{place}"), text);
+    list.iter().enumerate().map(read).collect()
+}
+
+/// Asked by us, through the guard (threats C27).
+fn request_uris(list: Vec<String>) -> Result<Vec<WebAddress>, Refused> {
+    let read = |(place, text): (usize, &String)| {
+        let wrong = |error| {
+            Refused::value(&format!("/request_uris/{place}"), format!("cannot be registered: {error}"))
+        };
+        WebAddress::register(text).map_err(wrong)
+    };
     list.iter().enumerate().map(read).collect()
 }
 

@@ -16,8 +16,8 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, ClaimShape, ClientSettings, ExchangeSettings, Lifetimes,
-    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, ClientSettings,
+    ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::jose::Algorithm;
@@ -52,6 +52,7 @@ fn usual(kind: ApplicationKind) -> ApplicationSettings {
         initiate_login_uri: None,
         sign_out: SignOutSettings::default(),
         client: ClientSettings::default(),
+        requests: AuthorizationSettings::default(),
         scopes: kind.usual_scopes().iter().map(|scope| (*scope).to_owned()).collect(),
         grant_types: kind.usual_grant_types().to_vec(),
         lifetimes: Lifetimes::default(),
@@ -99,6 +100,9 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
             return Err(Refused::value(&pointer, "only tls_client_auth has a certificate's name"));
         }
         _ => {}
+    }
+    if let Some((name, rule)) = settings.requests.fault(settings.has_keys()) {
+        return Err(Refused::value(&format!("/{name}"), rule));
     }
     if kind.signs_people_in() && settings.redirect_uris.is_empty() {
         let why = format!("a {kind} application has at least one: nobody could be sent back to it");

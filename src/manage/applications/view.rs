@@ -44,7 +44,7 @@ pub struct ApplicationView {
     pub token_endpoint_auth_method: Value,
     /// How many secrets work: two while one takes over from the other.
     pub secrets: usize,
-    /// The public keys of a client that signs its assertions (RFC 7517, section 5).
+    /// The public keys of a client that signs its assertions or its authorization requests (RFC 7517, section 5).
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub jwks: Option<Value>,
     pub dpop_bound_access_tokens: bool,
@@ -70,6 +70,13 @@ pub struct ApplicationView {
     /// Signs its UserInfo answers; `null`: they are plain JSON.
     #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
     pub userinfo_signed_response_alg: Option<&'static str>,
+    pub require_pushed_authorization_requests: bool,
+    pub require_signed_request_object: bool,
+    pub request_uris: Vec<String>,
+    /// How an answer may travel.
+    #[schemars(extend("items" = { "type": "string",
+        "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] }))]
+    pub response_modes: Vec<&'static str>,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     #[schemars(extend("items" = { "type": "string", "enum": GRANT_TYPES }))]
@@ -167,7 +174,7 @@ impl ApplicationView {
         let (it, settings) = (&whole.application, &whole.application.settings);
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
         let text = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
-        let (sign_out, client) = (&settings.sign_out, &settings.client);
+        let (sign_out, client, requests) = (&settings.sign_out, &settings.client, &settings.requests);
         let named = |key: &str| {
             let shown = settings.sender.certificate.as_ref().map(CertificateSubject::shown);
             shown.filter(|(own, _)| *own == key).map(|(_, text)| text)
@@ -202,6 +209,10 @@ impl ApplicationView {
             subject_type: client.subject_type.word(),
             sector_identifier_uri: text(&client.sector_identifier_uri),
             userinfo_signed_response_alg: client.userinfo_algorithm.map(Algorithm::name),
+            require_pushed_authorization_requests: requests.require_pushed,
+            require_signed_request_object: requests.require_signed,
+            request_uris: requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
+            response_modes: requests.response_modes.iter().map(|mode| mode.word()).collect(),
             scopes: settings.scopes.clone(),
             grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
             lifetimes: LifetimesView::of(&settings.lifetimes),

@@ -15,8 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes, OrganizationPrompt,
-    OrganizationUsage, SenderSettings, SignOutSettings,
+    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
@@ -204,6 +204,7 @@ pub struct ApplicationPart {
     pub initiate_login_uri: Option<RedirectUri>,
     pub sign_out: SignOutSettings,
     pub client: ClientSettings,
+    pub requests: AuthorizationSettings,
     pub scopes: Vec<String>,
     pub grant_types: Vec<GrantType>,
     pub lifetimes: Lifetimes,

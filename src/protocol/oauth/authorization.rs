@@ -1,25 +1,15 @@
-//! An authorization request (RFC 6749, section 4.1.1; OpenID Connect Core, section 3.1.2.1), read in two steps:
-//! first where an answer may go, then what is asked.
+//! An authorization request (RFC 6749, section 4.1.1; OpenID Connect Core, section 3.1.2.1), read once, by whatever way its
+//! parameters came: in an address, in a form, pushed beforehand (RFC 9126), or signed (RFC 9101).
 
+use super::claims_parameter::{self, ClaimsAsked};
 use super::error::OAuthError;
 use super::organization::{self, Get, one_of};
-use super::params::{Params, ParamsError};
-use super::{dpop, pkce, scope};
+use super::params::Params;
+use super::response_mode::ResponseMode;
+use super::{dpop, pkce, resource, scope};
 
-/// Who asks, and where the answer would go. Neither is checked yet; until both are, nothing is redirected.
-#[derive(Clone, Debug)]
-pub struct Addressed<'a> {
-    pub client_id: &'a str,
-    pub redirect_uri: Option<&'a str>,
-}
-
-/// Reads the address. An error is for a page: there is nowhere to send it.
-pub fn addressed(params: &Params) -> Result<Addressed<'_>, ParamsError> {
-    Ok(Addressed {
-        client_id: params.get("client_id")?.unwrap_or_default(),
-        redirect_uri: params.get("redirect_uri")?,
-    })
-}
+/// What the names of pushed requests begin with (RFC 9126, section 2.2).
+pub const PUSHED: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// What is asked, by the letter of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +27,11 @@ pub struct Request {
     /// `organization` or its alias, as it was written.
     pub organization: Option<String>,
     pub ui_locales: Option<String>,
+    /// As it was asked for; absent: the usual one.
+    pub response_mode: Option<ResponseMode>,
+    pub claims: ClaimsAsked,
+    /// For which audiences the access tokens are to be; empty: for all that the application has.
+    pub resources: Vec<String>,
 }
 
 /// The longest value that is remembered of a request.
@@ -50,12 +45,12 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
     if let Some(error) = params.twice() {
         return Err(OAuthError::invalid_request(error.to_string()));
     }
-    let get = |name: &str| match params.get(name) {
-        Ok(Some(value)) if value.len() > LONGEST => {
+    let whole = |name: &str| params.get(name).map_err(|error| OAuthError::invalid_request(error.to_string()));
+    let get = |name: &str| match whole(name)? {
+        Some(value) if value.len() > LONGEST => {
             Err(OAuthError::invalid_request(format!("{name} is too long")))
         }
-        Ok(value) => Ok(value.map(str::to_owned)),
-        Err(error) => Err(OAuthError::invalid_request(error.to_string())),
+        value => Ok(value.map(str::to_owned)),
     };
     refuse_what_is_not_supported(&get)?;
     let challenge = code_challenge(&get)?;
@@ -79,28 +74,30 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         connection: connection(&get)?,
         organization: organization::asked(&get)?,
         ui_locales: get("ui_locales")?,
+        response_mode: response_mode(&get)?,
+        claims: claims_parameter::read(whole("claims")?, get("acr_values")?.as_deref())?,
+        resources: resource::asked(params)?,
     })
 }
 
 fn refuse_what_is_not_supported(get: &Get<'_>) -> Result<(), OAuthError> {
-    if get("request")?.is_some() {
-        return Err(OAuthError::request_not_supported("request objects are not supported"));
-    }
-    if get("request_uri")?.is_some() {
-        return Err(OAuthError::request_uri_not_supported("request_uri is not supported"));
-    }
     if get("registration")?.is_some() {
         return Err(OAuthError::registration_not_supported("registration is not supported"));
     }
     match get("response_type")?.as_deref() {
-        Some("code") => {}
-        None => return Err(OAuthError::invalid_request("response_type is missing")),
-        Some(_) => return Err(OAuthError::unsupported_response_type("only response_type=code is supported")),
+        Some("code") => Ok(()),
+        None => Err(OAuthError::invalid_request("response_type is missing")),
+        Some(_) => Err(OAuthError::unsupported_response_type("only response_type=code is supported")),
     }
-    match get("response_mode")?.as_deref() {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(OAuthError::invalid_request("only response_mode=query is supported")),
-    }
+}
+
+fn response_mode(get: &Get<'_>) -> Result<Option<ResponseMode>, OAuthError> {
+    let word = get("response_mode")?;
+    word.map(|word| {
+        ResponseMode::from_word(&word)
+            .ok_or_else(|| OAuthError::invalid_request("response_mode is none that is supported"))
+    })
+    .transpose()
 }
 
 fn code_challenge(get: &Get<'_>) -> Result<Option<String>, OAuthError> {
@@ -192,9 +189,9 @@ mod tests {
             ("response_type=token&scope=openid", "unsupported_response_type"),
             ("response_type=code", "invalid_scope"),
             ("response_type=code&scope=a%22b", "invalid_scope"),
-            ("response_type=code&scope=openid&response_mode=fragment", "invalid_request"),
-            ("response_type=code&scope=openid&request=x", "request_not_supported"),
-            ("response_type=code&scope=openid&request_uri=https://a.test", "request_uri_not_supported"),
+            ("response_type=code&scope=openid&response_mode=web_message", "invalid_request"),
+            ("response_type=code&scope=openid&claims=x", "invalid_request"),
+            ("response_type=code&scope=openid&resource=x", "invalid_target"),
             ("response_type=code&scope=openid&registration=x", "registration_not_supported"),
             ("response_type=code&scope=openid&prompt=none+login", "invalid_request"),
             ("response_type=code&scope=openid&prompt=dance", "invalid_request"),

@@ -27,10 +27,10 @@ impl OAuthError {
     codes! {
         invalid_request, unauthorized_client, access_denied, unsupported_response_type, invalid_scope, server_error,
         temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
-        login_required, request_not_supported, request_uri_not_supported, registration_not_supported, invalid_token,
-        insufficient_scope, unsupported_token_type, invalid_redirect_uri, invalid_client_metadata,
-        unapproved_software_statement, organization_selection_required, sso_required, mfa_required,
-        invalid_dpop_proof, use_dpop_nonce, authorization_pending, slow_down, expired_token, invalid_target,
+        login_required, registration_not_supported, invalid_token, insufficient_scope, unsupported_token_type,
+        invalid_redirect_uri, invalid_client_metadata, unapproved_software_statement, invalid_request_object,
+        invalid_request_uri, invalid_target, unmet_authentication_requirements, organization_selection_required,
+        sso_required, mfa_required, invalid_dpop_proof, use_dpop_nonce, authorization_pending, slow_down, expired_token,
     }
 
     /// The same answer, of which the trail tells more.

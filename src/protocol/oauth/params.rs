@@ -5,6 +5,9 @@ use std::borrow::Cow;
 /// More than this is no honest request.
 const MOST: usize = 100;
 
+/// What may be sent more than once (RFC 8707, section 2).
+const REPEATABLE: [&str; 1] = ["resource"];
+
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);
 
@@ -33,6 +36,15 @@ impl Params {
         Ok(Self(pairs))
     }
 
+    /// Those that another message than a form has brought.
+    pub fn of(pairs: Vec<(String, String)>) -> Result<Self, ParamsError> {
+        if pairs.len() > MOST {
+            return Err(ParamsError::TooMany);
+        }
+        let broken = pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
+        if broken { Err(ParamsError::Encoding) } else { Ok(Self(pairs)) }
+    }
+
     /// The value of a parameter. Sent without a value, it counts as not sent; sent twice, it is an error.
     pub fn get(&self, name: &str) -> Result<Option<&str>, ParamsError> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
@@ -43,9 +55,15 @@ impl Params {
         }
     }
 
-    /// The first parameter that stands more than once, whatever its name.
+    /// All values of a parameter that may be sent more than once.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    /// The first parameter that stands more than once, whatever its name, unless it may.
     pub fn twice(&self) -> Option<ParamsError> {
-        let seen_before = |at: usize| self.0[..at].iter().any(|(key, _)| *key == self.0[at].0);
+        let may = |at: usize| REPEATABLE.contains(&self.0[at].0.as_str());
+        let seen_before = |at: usize| !may(at) && self.0[..at].iter().any(|(key, _)| *key == self.0[at].0);
         (0..self.0.len()).find(|at| seen_before(*at)).map(|at| ParamsError::Twice(printable(&self.0[at].0)))
     }
 
@@ -73,12 +91,21 @@ pub fn printable(name: &str) -> String {
 
 /// Adds parameters to a URI that may have some already; the URI itself is kept to the letter.
 pub fn append<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{}", encoded(pairs))
+}
+
+/// Puts parameters into the fragment of a URI that has none.
+pub fn in_fragment<'a>(uri: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    format!("{uri}#{}", encoded(pairs))
+}
+
+fn encoded<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         query.append_pair(name, value);
     }
-    let joint = if uri.contains('?') { '&' } else { '?' };
-    format!("{uri}{joint}{}", query.finish())
+    query.finish()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
-use super::{device, exchange, organization, scope};
+use super::{device, exchange, organization, resource, scope};
 
 /// What is presented for tokens.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct CodeRequest {
     pub code: String,
     pub redirect_uri: Option<String>,
     pub code_verifier: Option<String>,
+    /// For which audiences the token is to be; empty: for all that were granted.
+    pub resources: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct RefreshRequest {
     pub organization: Option<String>,
     /// Whether the family that they leave ends.
     pub replace: bool,
+    /// For which audiences the token is to be; empty: for all that were granted.
+    pub resources: Vec<String>,
 }
 
 /// An application asks for itself (section 4.4).
@@ -40,6 +44,8 @@ pub struct ClientCredentialsRequest {
     pub scopes: Vec<String>,
     /// In which organization it is to work, by id or slug.
     pub organization: Option<String>,
+    /// For which audiences the token is to be; empty: for all that it has.
+    pub resources: Vec<String>,
 }
 
 /// A device asks whether it has been let in (RFC 8628, section 3.4).
@@ -83,6 +89,7 @@ fn code_request(params: &Params) -> Result<CodeRequest, OAuthError> {
         code: needed(params, "code")?,
         redirect_uri: get(params, "redirect_uri")?,
         code_verifier: get(params, "code_verifier")?,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -101,6 +108,7 @@ fn refresh_request(params: &Params) -> Result<RefreshRequest, OAuthError> {
         scopes: scopes(params)?,
         organization,
         replace,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -108,6 +116,7 @@ fn client_credentials_request(params: &Params) -> Result<ClientCredentialsReques
     Ok(ClientCredentialsRequest {
         scopes: scopes(params)?.unwrap_or_default(),
         organization: named_organization(params)?,
+        resources: resource::asked(params)?,
     })
 }
 
@@ -167,6 +176,7 @@ mod tests {
             ("grant_type=refresh_token&refresh_token=a&organization=acme&replace=yes", "invalid_request"),
             ("grant_type=refresh_token&refresh_token=a&organization_id=acme", "invalid_request"),
             ("grant_type=refresh_token&refresh_token=a&organization=a&organization_id=b", "invalid_request"),
+            ("grant_type=refresh_token&refresh_token=a&resource=x", "invalid_target"),
             ("grant_type=password", "unsupported_grant_type"),
         ] {
             assert_eq!(read(body).unwrap_err(), code, "{body}");

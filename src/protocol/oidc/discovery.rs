@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::protocol::jose::Algorithm;
-use crate::protocol::oauth::{authorization, device, dpop, exchange, scope};
+use crate::protocol::oauth::response_mode::ResponseMode;
+use crate::protocol::oauth::{authorization, device, dpop, exchange, request_object, scope};
 
 /// What clients may prove by a certificate that they show in TLS (RFC 8705), as the operator has set it up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +18,8 @@ pub struct ByCertificate<'a> {
 }
 
 /// The doors at which a certificate may be shown.
-pub const ALIASED: [(&str, &str); 5] = [
+pub const ALIASED: [(&str, &str); 6] = [
+    ("pushed_authorization_request_endpoint", "/par"),
     ("token_endpoint", "/token"),
     ("device_authorization_endpoint", "/device_authorization"),
     ("revocation_endpoint", "/revoke"),
@@ -62,8 +64,6 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
         "grant_types_supported": GRANT_TYPES,
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
@@ -76,26 +76,44 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "introspection_endpoint_auth_methods_supported": &METHODS[..3],
         "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
-        "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::name),
         "scopes_supported": scope::SUPPORTED,
         // A list that is too long for a token is told where to find.
         "claim_types_supported": ["normal", "distributed"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
-        "prompt_values_supported": authorization::PROMPTS,
         "ui_locales_supported": ["en", "de"],
-        "claims_parameter_supported": false,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
-        "authorization_response_iss_parameter_supported": true,
         "organization_parameter_supported": true,
     });
+    if let (Value::Object(all), Value::Object(more)) = (&mut document, requests(issuer)) {
+        all.extend(more);
+    }
     // Where clients register themselves (RFC 7591, section 3).
     if let (true, Value::Object(members)) = (registers, &mut document) {
         members.insert("registration_endpoint".into(), json!(at("/register")));
     }
     document
+}
+
+/// How authorization requests may come, and their answers go.
+fn requests(issuer: &str) -> Value {
+    json!({
+        "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+        // Each application may have it otherwise.
+        "require_pushed_authorization_requests": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "request_object_signing_alg_values_supported": request_object::ALGORITHMS.map(Algorithm::name),
+        "require_signed_request_object": false,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ResponseMode::WORDS,
+        "authorization_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": true,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": authorization::PROMPTS,
+    })
 }
 
 const GRANT_TYPES: [&str; 5] =

@@ -32,6 +32,7 @@ pub mod pairwise_salts;
 pub mod people;
 pub mod projects;
 pub mod purge;
+pub mod pushed_requests;
 pub mod readiness;
 pub mod registrations;
 pub mod role_rules;

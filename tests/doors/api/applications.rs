@@ -162,7 +162,14 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
         ("/lifetimes/access_token", json!({"lifetimes": {"access_token": 3601}})),
         ("/lifetimes/refresh_token_idle", json!({"lifetimes": {"refresh_token_idle": 0}})),
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
-        ("/jwks", json!({"jwks": public})),
+        ("/require_signed_request_object", json!({"require_signed_request_object": true})),
+        ("/request_uris", json!({"request_uris": ["https://rp.test/r"]})),
+        (
+            "/request_uris/1",
+            json!({"jwks": public, "request_uris": ["https://rp.test/r", "http://rp.test/r"]}),
+        ),
+        ("/response_modes", json!({"response_modes": []})),
+        ("/response_modes", json!({"response_modes": ["query", "query"]})),
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": private})),
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}})),
         ("/scopes/1", json!({"scopes": ["openid", "everything"]})),
@@ -235,6 +242,16 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": public});
     assert_eq!(operator.patch(&path, signs).await.json()["secrets"], 0);
     assert_eq!(told(&operator.post(&format!("{path}/secrets"), json!({})).await), (409, json!("no_secrets")));
+    // How its requests may come, and the answers go.
+    let usual = operator.get(&path).await.json();
+    assert_eq!(usual["response_modes"], json!(["query", "form_post", "query.jwt", "form_post.jwt"]));
+    assert_eq!(usual["require_pushed_authorization_requests"], json!(false));
+    let requests = json!({"require_pushed_authorization_requests": true, "require_signed_request_object": true,
+        "request_uris": ["https://rp.test/request.jwt"], "response_modes": ["fragment.jwt"]});
+    let patched = operator.patch(&path, requests.clone()).await.json();
+    for (name, value) in requests.as_object().unwrap() {
+        assert_eq!(&patched[name], value, "{name}");
+    }
     // How its tokens live, and by which ways it comes to them.
     let lifetimes = json!({"lifetimes": {"access_token": 60, "refresh_token": 3600}});
     let patched = operator.patch(&path, lifetimes).await.json();

@@ -25,6 +25,8 @@ use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutc
 use crate::model::domain::DomainState;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Proof, Stage};
 use crate::model::policy::Policy;
+use crate::protocol::oauth::claims_parameter::Named;
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{
     connection_tests, connection_versions, connections, domains, identities, organizations, users,
@@ -150,6 +152,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         application: ApplicationId::from_u128(0),
         redirect_uri: String::new(),
         redirect_uri_given: false,
+        response_mode: ResponseMode::default(),
         state: None,
         nonce: None,
         scopes: Vec::new(),
@@ -163,6 +166,9 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         connection: None,
         organization: OrganizationAsked::Unsaid,
         ui_locales,
+        acr: None,
+        claims: Named::default(),
+        resources: Vec::new(),
         invitation: None,
         device: None,
     }

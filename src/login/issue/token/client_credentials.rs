@@ -19,8 +19,8 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
+use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{machine_grants, organizations};
 use crate::web::visitor::Visitor;
@@ -49,6 +49,8 @@ async fn issued(
 ) -> Result<TokenAnswer, Stop> {
     let broker = visitor.broker();
     let scopes = scopes(&application, &request.scopes)?;
+    let has = application.resources(&visitor.issuer());
+    let resources = resource::chosen(&request.resources, &[], &has).map_err(Refusal::Protocol)?;
     let asking = Arc::new(Asking {
         random: broker.random.clone(),
         now: broker.now(),
@@ -57,6 +59,7 @@ async fn issued(
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
         bound: application.settings.binding(&proved),
+        resources,
         application,
     });
     let (grant, minted) = tries::done(&broker.db, &asking, Asking::run).await??;
@@ -104,6 +107,8 @@ struct Asking {
     lifetime: Duration,
     application: Application,
     scopes: Vec<String>,
+    /// For which audiences it is; empty: for all that the application has.
+    resources: Vec<String>,
     organization: Option<String>,
     bound: Confirmation,
 }
@@ -155,7 +160,8 @@ impl Asking {
         let keys = visitor.broker().keyring.of(grant.project_id).await?;
         let (issuer, id, jti) = (visitor.issuer(), grant.id.to_string(), self.random.token());
         let whose = (issuer.as_str(), id.as_str(), jti.expose());
-        let claims = claims::machine_access_token(minted, whose, &grant.scopes, (self.now, grant.expires_at));
+        let to = (grant.scopes.as_slice(), self.resources.as_slice());
+        let claims = claims::machine_access_token(minted, whose, to, (self.now, grant.expires_at));
         let access_token = sign_access_token(keys.signing(algorithm, self.now)?, claims, &self.bound)?;
         Ok(TokenAnswer {
             access_token,

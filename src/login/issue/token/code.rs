@@ -17,9 +17,8 @@ use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant};
 use crate::protocol::oauth::confirmation::Confirmation;
-use crate::protocol::oauth::dpop;
-use crate::protocol::oauth::pkce;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
+use crate::protocol::oauth::{pkce, resource};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants::{self, Code};
 use crate::telemetry::names;
@@ -39,6 +38,7 @@ pub async fn redeem(
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
+        issuer: visitor.issuer(),
         lifetimes: Lifetimes::of(visitor, &application.settings),
         application,
         request,
@@ -62,6 +62,7 @@ struct Redeem {
     random: Random,
     now: Moment,
     tag: RequestId,
+    issuer: String,
     lifetimes: Lifetimes,
     application: Application,
     request: CodeRequest,
@@ -87,8 +88,10 @@ impl Redeem {
         let Some(grant) = grants::use_code(tx, code, refresh, self.now).await? else {
             return self.replayed(tx, code).await.map(Err);
         };
-        let outcome = match self.fits(&grant) {
-            Ok(()) => mint::run(tx, &minting(&grant, self.now)).await?,
+        let outcome = match self.fits(&grant).and_then(|()| self.resources(&grant)) {
+            Ok(resources) => {
+                mint::run(tx, &minting(&grant, self.now)).await?.map(|minted| (minted, resources))
+            }
             Err(refusal) => Err(refusal),
         };
         let event = AuditEvent::new(self.application.project_id, "token.issued", Outcome::Granted)
@@ -97,11 +100,11 @@ impl Redeem {
             .subject(grant.id)
             .request(Some(self.tag));
         match outcome {
-            Ok(minted) => {
+            Ok((minted, resources)) => {
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let scopes = grant.request.scopes.clone();
                 let granted = Granted::of(tx, grant, minted, (scopes, &self.proved), self.now).await?;
-                Ok(Ok(granted.first().with_refresh_token(refresh_token)))
+                Ok(Ok(granted.first().for_audiences(resources).with_refresh_token(refresh_token)))
             }
             Err(refusal) => {
                 names::login_refused(refusal.name());
@@ -139,6 +142,12 @@ impl Redeem {
         event.outcome = Outcome::Refused;
         let event = event.reason(refusal.name()).with("application", self.application.id.to_string());
         audit::record(tx, &self.random, self.now, &event).await
+    }
+
+    /// For which audiences the token is (RFC 8707, section 2.2).
+    fn resources(&self, grant: &Grant) -> Result<Vec<String>, Refusal> {
+        let has = self.application.resources(&self.issuer);
+        resource::chosen(&self.request.resources, &grant.request.resources, &has).map_err(Refusal::Protocol)
     }
 
     /// The code was issued to this application, for this redirect URI, to the holder of the verifier, just now.

@@ -54,6 +54,7 @@ pub async fn refresh(
         now: broker.now(),
         grace: Duration::from_secs(broker.config.tokens.refresh_grace),
         tag: visitor.request,
+        issuer: visitor.issuer(),
         lifetimes: Lifetimes::of(visitor, &application.settings),
         application,
         presented,
@@ -82,12 +83,16 @@ struct Refreshing {
     now: Moment,
     grace: Duration,
     tag: RequestId,
+    issuer: String,
     lifetimes: Lifetimes,
     application: Application,
     presented: Presented,
     request: RefreshRequest,
     proved: Confirmation,
 }
+
+/// The scopes and the audiences of the tokens; empty: all audiences that the application has.
+type Narrowed = (Vec<String>, Vec<String>);
 
 /// A family, and where it stands.
 struct Found {
@@ -131,19 +136,20 @@ impl Refreshing {
     }
 
     async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
-        let scopes = match self.scopes(&found.grant) {
-            Ok(scopes) => scopes,
+        let (scopes, resources) = match self.narrowed(&found.grant) {
+            Ok(narrowed) => narrowed,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
+        let of = (scopes, resources);
         match &self.request.organization {
             Some(name) => match choice(tx, &found.grant, name, self.now).await? {
                 Err(refusal) => Ok(Err(self.unrecorded(refusal))),
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
-                    self.switched(tx, &found, &choice, scopes).await
+                    self.switched(tx, &found, &choice, of).await
                 }
-                Ok(_) => self.goes_on(tx, found, scopes, false).await,
+                Ok(_) => self.goes_on(tx, found, of, false).await,
             },
-            None => self.goes_on(tx, found, scopes, false).await,
+            None => self.goes_on(tx, found, of, false).await,
         }
     }
 
@@ -152,7 +158,7 @@ impl Refreshing {
         &self,
         tx: &mut Tx<'_>,
         found: Found,
-        scopes: Vec<String>,
+        (scopes, resources): Narrowed,
         again: bool,
     ) -> Result<Refreshed, Fault> {
         let bound_to = self.bound_from_now_on(&found.refresh);
@@ -168,7 +174,7 @@ impl Refreshing {
         }
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
         let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
-        Ok(Ok(granted.with_refresh_token(Some(family.token(generation + 1)))))
+        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(generation + 1)))))
     }
 
     /// What the refresh tokens that follow are bound to. A public client that has proved a key keeps to it from then on.
@@ -194,8 +200,8 @@ impl Refreshing {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
             return Ok(Err(self.unrecorded(used)));
         }
-        match self.scopes(&found.grant) {
-            Ok(scopes) => self.goes_on(tx, found, scopes, true).await,
+        match self.narrowed(&found.grant) {
+            Ok(of) => self.goes_on(tx, found, of, true).await,
             Err(refusal) => Ok(Err(self.unrecorded(refusal))),
         }
     }
@@ -206,7 +212,7 @@ impl Refreshing {
         tx: &mut Tx<'_>,
         found: &Found,
         choice: &Choice,
-        scopes: Vec<String>,
+        (scopes, resources): Narrowed,
     ) -> Result<Refreshed, Fault> {
         let old = &found.grant;
         let context = choice.context();
@@ -229,6 +235,8 @@ impl Refreshing {
             epochs: minted.epochs(),
             request: GrantRequest {
                 scopes: unnamed(&old.request.scopes),
+                claims: old.request.claims.clone(),
+                resources: old.request.resources.clone(),
                 login: old.request.login.clone(),
                 on_device: old.request.on_device,
                 ..GrantRequest::default()
@@ -254,7 +262,14 @@ impl Refreshing {
         })
         .await?;
         let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
-        Ok(Ok(granted.with_refresh_token(Some(family.token(0)))))
+        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(0)))))
+    }
+
+    /// What these tokens are for (RFC 8707, section 2.2).
+    fn narrowed(&self, grant: &Grant) -> Result<Narrowed, Refusal> {
+        let has = self.application.resources(&self.issuer);
+        let resources = resource::chosen(&self.request.resources, &grant.request.resources, &has);
+        Ok((self.scopes(grant)?, resources.map_err(Refusal::Protocol)?))
     }
 
     /// All that the family was granted, or less (RFC 6749, section 6).

@@ -26,6 +26,8 @@ pub struct Granted {
     minted: Minted,
     /// Of these tokens: all that the family was granted, or less.
     scopes: Vec<String>,
+    /// For which audiences the access token is; empty: for all that the application has.
+    resources: Vec<String>,
     /// Whether they answer the authorization request itself, whose nonce they then repeat.
     is_first: bool,
     refresh_token: Option<Secret>,
@@ -46,7 +48,8 @@ impl Granted {
     ) -> Result<Self, StoreError> {
         entered(tx, &grant, &minted, now).await?;
         let bound = minted.application.settings.binding(proved);
-        Ok(Self { grant, minted, scopes, is_first: false, refresh_token: None, bound })
+        let resources = grant.request.resources.clone();
+        Ok(Self { grant, minted, scopes, resources, is_first: false, refresh_token: None, bound })
     }
 
     /// Bound to no less than the token that these come of.
@@ -54,6 +57,11 @@ impl Granted {
         let Confirmation { jkt, certificate } = before.clone();
         let bound = Confirmation { jkt: self.bound.jkt.or(jkt), certificate: self.bound.certificate.or(certificate) };
         Self { bound, ..self }
+    }
+
+    /// For some of the audiences; usually for all that the family was granted.
+    pub fn for_audiences(self, resources: Vec<String>) -> Self {
+        Self { resources, ..self }
     }
 
     /// As the answer to the authorization request itself.
@@ -111,6 +119,8 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
         issuer: &issuer,
         names: &names,
         scopes,
+        resources: &granted.resources,
+        named: &grant.request.claims.id_token,
         grant: &id,
         nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
         signed_in: grant.request.login.as_ref(),

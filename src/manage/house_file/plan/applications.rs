@@ -79,6 +79,7 @@ impl Plan<'_, '_> {
             initiate_login_uri: part.initiate_login_uri.clone(),
             sign_out: part.sign_out.clone(),
             client: part.client.clone(),
+            requests: part.requests.clone(),
             scopes: part.scopes.clone(),
             grant_types: part.grant_types.clone(),
             lifetimes: part.lifetimes,

@@ -7,15 +7,16 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes, OrgName,
-    OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType,
-    public_key_set,
+    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
+    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings,
+    SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::{CertificateSubject, holds_certificate};
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
 /// By what an application proves who it is.
@@ -38,7 +39,9 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     let kind = keys.word("type", &["web", "spa", "native", "device", "machine"]).map(|word| word.value);
     let known = kind.is_some() || !keys.is_written("type");
     let kind = kind.unwrap_or(ApplicationKind::Web);
+    let has_keys = keys.is_written("jwks") || keys.is_written("jwks_uri");
     let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
+    let requests = requests(&mut keys, has_keys);
     let part = ApplicationPart {
         display_name: values::label(&mut keys, "display_name").unwrap_or_else(|| client_id.value.clone()),
         enabled: keys.flag("enabled", true),
@@ -51,6 +54,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         sign_out: sign_out(&mut keys),
         client: client(&mut keys),
+        requests,
         scopes: scopes(&mut keys, kind),
         grant_types: grant_types(&mut keys, kind, known),
         lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
@@ -114,12 +118,8 @@ fn proof(
         None if needs_secret => keys.missing("client_secrets"),
         _ => {}
     }
-    match &jwks {
-        Some(jwks) if !method.has_keys() => {
-            reader.refuse(jwks.at, "only private_key_jwt and self_signed_tls_client_auth have a jwks");
-        }
-        None if method.has_keys() && !keys.is_written("jwks_uri") => keys.missing("jwks"),
-        _ => {}
+    if jwks.is_none() && method.has_keys() && !keys.is_written("jwks_uri") {
+        keys.missing("jwks");
     }
     let secrets = secrets.map_or_else(Vec::new, |list| list.value);
     let mut digests: Vec<Digest> = Vec::new();
@@ -220,6 +220,36 @@ fn client(keys: &mut Keys<'_>) -> ClientSettings {
             .text("userinfo_signed_response_alg")
             .and_then(|name| values::algorithm(keys.reader, &name, &ALGORITHMS)),
     }
+}
+
+fn requests(keys: &mut Keys<'_>, has_keys: bool) -> AuthorizationSettings {
+    let uris = keys.texts("request_uris").map_or_else(Vec::new, |list| list.value);
+    let uris = uris.iter().filter_map(|text| {
+        let address = WebAddress::register(&text.value);
+        let told = address.map_err(|error| format!("{:?} cannot be registered: {error}", text.value));
+        keys.reader.accept(text.at, told)
+    });
+    let request_uris = uris.collect();
+    let response_modes = keys.texts("response_modes").map_or_else(
+        || ResponseMode::USUAL.to_vec(),
+        |list| list.value.iter().filter_map(|text| response_mode(keys.reader, text)).collect(),
+    );
+    let requests = AuthorizationSettings {
+        require_pushed: keys.flag("require_pushed_authorization_requests", false),
+        require_signed: keys.flag("require_signed_request_object", false),
+        request_uris,
+        response_modes,
+    };
+    if let Some((name, rule)) = requests.fault(has_keys) {
+        keys.reader.refuse(keys.at, format!("{name} {rule}"));
+    }
+    requests
+}
+
+fn response_mode(reader: &Reader<'_>, text: &Placed<String>) -> Option<ResponseMode> {
+    let found = ResponseMode::ALL.into_iter().find(|mode| mode.word() == text.value);
+    let all = ResponseMode::ALL.map(ResponseMode::word).join(", ");
+    reader.accept(text.at, found.ok_or_else(|| format!("must be one of {all}")))
 }
 
 fn web_address(keys: &mut Keys<'_>, key: &'static str) -> Option<WebAddress> {

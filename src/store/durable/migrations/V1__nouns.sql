@@ -656,6 +656,17 @@ CREATE TABLE device_codes (
 CREATE UNIQUE INDEX device_codes_project_id_user_digest_key ON device_codes (project_id, user_digest);
 CREATE INDEX device_codes_by_expiry ON device_codes (expires_at);
 
+-- Authorization requests that applications have pushed (RFC 9126): each is deleted by whoever uses it.
+CREATE TABLE pushed_requests (
+    -- Of its name.
+    digest         BYTEA PRIMARY KEY,
+    project_id     TEXT NOT NULL REFERENCES projects (id),
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    asked          TEXT NOT NULL,
+    expires_at     BIGINT NOT NULL
+);
+CREATE INDEX pushed_requests_by_expiry ON pushed_requests (expires_at);
+
 -- Which applications got tokens in which session: they are told when it ends. Empty where nobody is acted for, where no
 -- delegation lets them, and where it is nobody's.
 CREATE TABLE session_applications (
