@@ -119,6 +119,9 @@ impl Metadata {
             jwks: Some(self.get("jwks").cloned()),
             jwks_uri: Some(self.text("jwks_uri")?),
             redirect_uris: Some(redirect_uris),
+            require_pushed_authorization_requests: Some(self.flag("require_pushed_authorization_requests")?),
+            require_signed_request_object: Some(self.flag("require_signed_request_object")?),
+            request_uris: Some(self.request_uris()?),
             cors_origins: Some(origins),
             grant_types: Some(grant_types),
             scopes: Some(self.scopes(limits, now, kind)?),
@@ -166,6 +169,16 @@ impl Metadata {
             Some(name) => Err(wrong(name, "is not supported: nothing is encrypted here but the connection")),
             None => Ok(()),
         }
+    }
+
+    /// Where its signed requests may be fetched: without keys nothing of it could be verified, and an address with a hash in
+    /// it is not asked as it stands. Those are left out.
+    fn request_uris(&self) -> Result<Vec<String>, OAuthError> {
+        if self.get("jwks").or(self.get("jwks_uri")).is_none() {
+            return Ok(Vec::new());
+        }
+        let all = self.texts("request_uris")?.unwrap_or_default();
+        Ok(all.into_iter().filter(|uri| !uri.contains('#')).collect())
     }
 
     /// What kind of application this is in our words, how it proves who it is, and how it comes to tokens.
@@ -301,7 +314,8 @@ pub fn refused(told: &Told) -> OAuthError {
 /// The client as it is registered now, in the words in which it registers.
 pub fn shown(application: &Application) -> Map<String, Value> {
     let settings = &application.settings;
-    let (client, sign_out) = (&settings.client, &settings.sign_out);
+    let (client, sign_out, requests) = (&settings.client, &settings.sign_out, &settings.requests);
+    let request_uris: Vec<_> = requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect();
     let signs_in = settings.may_use(GrantType::AuthorizationCode);
     let uris =
         |list: &[RedirectUri]| -> Vec<String> { list.iter().map(|uri| uri.as_str().to_owned()).collect() };
@@ -332,6 +346,9 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "frontchannel_logout_uri": address(&sign_out.frontchannel_logout_uri),
         "frontchannel_logout_session_required": sign_out.frontchannel_logout_session_required,
         "organization_usage": settings.organization_usage,
+        "require_pushed_authorization_requests": requests.require_pushed,
+        "require_signed_request_object": requests.require_signed,
+        "request_uris": (!request_uris.is_empty()).then_some(request_uris),
     });
     let Value::Object(mut all) = all else { return Map::new() };
     all.retain(|_, value| !value.is_null());
