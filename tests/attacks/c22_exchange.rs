@@ -10,6 +10,7 @@ use crate::house::api::Api;
 use crate::house::application::{Application, Ask, Person, Proof, Redemption, Tokens};
 use crate::house::broker::{Engine, House, Plan, RP1_SECRET};
 use crate::house::device::error;
+use crate::house::key_holder::KeyHolder;
 use crate::house::visitor::{Answer, Visitor};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -529,4 +530,37 @@ async fn c22_m05_what_is_no_persons_access_token_is_exchanged_by_nobody() {
         2,
         "nothing of it has cost anybody anything"
     );
+}
+
+#[tokio::test]
+async fn c22_m06_a_bound_token_is_exchanged_by_who_holds_its_key_and_nobody_is_rid_of_that() {
+    let house = plan(Plan::default()).build().await;
+    let (rp1, orders) = (Application::rp1(&house), actor(&house, "orders"));
+    let (holder, other) = (KeyHolder::default(), KeyHolder::default());
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let subject = ask.reads(&holder.sends(&house, &ask.redemption(&arrival.code())).await).await;
+    let bound = json!({ "jkt": holder.jkt() });
+    assert_eq!(subject.access["cnf"], bound);
+    let switches = exchanges(&rp1, &subject.access_token).with("organization", "org-b");
+    let acts = exchanges(&orders, &subject.access_token).with("audience", "billing");
+    for asked in [&switches, &acts] {
+        is_refused(&house, "without a key", asked, 400, "invalid_request", "invalid_request").await;
+        let families = house.count("grants").await;
+        let answer = other.sends(&house, asked).await;
+        assert_eq!(error(&answer), (400, json!("invalid_request")), "with another key: {}", answer.body);
+        assert_eq!(house.count("grants").await, families);
+        let answer = holder.sends(&house, asked).await;
+        assert_eq!(answer.json()["token_type"], json!("DPoP"), "{}", answer.body);
+        assert_eq!(claims(&house, &token(&answer)).await["cnf"], bound);
+    }
+    // Nor by a second exchange.
+    let of_b = token(&holder.sends(&house, &switches).await);
+    let again = exchanges(&rp1, &of_b);
+    is_refused(&house, "again without a key", &again, 400, "invalid_request", "invalid_request").await;
+    assert_eq!(claims(&house, &token(&holder.sends(&house, &again).await)).await["cnf"], bound);
+    // Whoever proves a key with a token that is bound to none gets one that is.
+    let (_, open) = tokens(&house, "con@a.test").await;
+    let answer = other.sends(&house, &exchanges(&rp1, &open.access_token)).await;
+    assert_eq!(claims(&house, &token(&answer)).await["cnf"], json!({ "jkt": other.jkt() }));
 }

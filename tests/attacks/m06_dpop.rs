@@ -10,6 +10,7 @@ use behalf::protocol::jose::{Algorithm, SigningKey};
 use crate::house::api::plant;
 use crate::house::application::{Application, Ask, Person, Proof, Redemption, Tokens};
 use crate::house::broker::{Before, Engine, House, Plan, RP1_SECRET};
+use crate::house::device::{self, Device};
 use crate::house::key_holder::{KeyHolder, ath, nonce, presents};
 use crate::house::visitor::{Answer, Visitor};
 
@@ -524,3 +525,66 @@ const SECOND: &str = r#"
 slug = "second"
 display_name = "Second"
 "#;
+
+#[tokio::test]
+async fn m06_a_pushed_request_is_for_the_key_that_is_proved_with_it() {
+    let house = House::opens().await;
+    let (rp2, holder, other) = (Application::rp2(&house), KeyHolder::default(), KeyHolder::default());
+    let ask = rp2.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let mut first = holder.claims(&house, "POST", &format!("{}/par", house.url)).await;
+    first.as_object_mut().unwrap().remove("nonce");
+    let first = holder.sign(&holder.header(), &first);
+    let before = house.before().await;
+    let answer = ask.pushes().and_header("dpop", &first).send().await;
+    assert_eq!(answer.json()["error"], json!("use_dpop_nonce"), "{}", answer.body);
+    assert!(answer.status == 400 && answer.header("dpop-nonce").is_some());
+    house.unchanged(&before).await;
+    assert!(house.events_since(&before).await.is_empty(), "it is how whoever comes first learns one");
+    // Another key than the one that is proved, and a proof that is for the token endpoint.
+    let named = ask.clone().with("dpop_jkt", &other.jkt());
+    is_refused(&house, &named.pushes(), &[&holder.proof_at(&house, "/par").await], "another key").await;
+    is_refused(&house, &ask.pushes(), &[&holder.proof(&house).await], "another door").await;
+
+    let pushed = async |ask: &Ask, by: &KeyHolder| {
+        let proof = by.proof_at(&house, "/par").await;
+        let answer = ask.pushes().and_header("dpop", &proof).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert!(answer.header("dpop-nonce").is_some());
+        // Nobody pushes anything by the same proof again.
+        is_refused(&house, &ask.pushes(), &[&proof], "again").await;
+        let url = ask.only("request_uri", answer.json()["request_uri"].as_str().unwrap());
+        let arrival = Person::new("con@a.test").opens(ask, &url).await;
+        ask.redemption(&arrival.code())
+    };
+    let redemption = pushed(&ask, &holder).await;
+    let answer = redemption.send().await;
+    assert_eq!(answer.json()["error"], json!("invalid_grant"), "without the key: {}", answer.body);
+    let redemption = pushed(&ask, &holder).await;
+    let answer = other.sends(&house, &redemption).await;
+    assert_eq!(answer.json()["error"], json!("invalid_grant"), "with another key: {}", answer.body);
+    for ask in [ask.clone(), ask.with("dpop_jkt", &holder.jkt())] {
+        let redemption = pushed(&ask, &holder).await;
+        let tokens = ask.reads(&holder.sends(&house, &redemption).await).await;
+        assert_eq!(tokens.access["cnf"], json!({ "jkt": holder.jkt() }));
+    }
+}
+
+#[tokio::test]
+async fn m06_h23_a_device_that_proves_a_key_gets_tokens_for_that_key_alone() {
+    let house = device::plan(Plan::default()).build().await;
+    let (tv, holder) = (Device::television(&house), KeyHolder::default());
+    let device = Device::asks(&tv, &[("scope", "openid")]).await;
+    Person::new("ann@a.test").lets_in(&device, "A Corporation").await;
+    let answer = holder.sends(&house, &device.polls()).await;
+    assert_eq!(answer.json()["token_type"], json!("DPoP"), "{}", answer.body);
+    let tokens = device.ask().reads_again(&answer).await;
+    assert_eq!(tokens.access["cnf"], json!({ "jkt": holder.jkt() }));
+    assert_eq!(holder.userinfo(&house, &tokens.access_token).await.status, 200);
+    let found = presents(&house, &format!("Bearer {}", tokens.access_token), &[]).await;
+    assert_eq!(found.status, 401, "{}", found.body);
+    // It cannot prove who it is, so its refresh tokens are for the same key.
+    let answer = holder.sends(&house, &tv.refreshes(tokens.refresh())).await;
+    let tokens = device.ask().reads_again(&answer).await;
+    let answer = tv.refreshes(tokens.refresh()).send().await;
+    assert_eq!(answer.json()["error"], json!("invalid_grant"), "{}", answer.body);
+}

@@ -620,9 +620,10 @@ async fn c27_nothing_that_a_client_writes_is_asked_for_from_inside() {
     body["request_uris"] = json!([canary.url]);
     body["token_endpoint_auth_method"] = json!("private_key_jwt");
     let client = Client::registered(&house, &bearer, &body).await;
-    for left_out in ["logo_uri", "client_uri", "policy_uri", "tos_uri", "request_uris"] {
+    for left_out in ["logo_uri", "client_uri", "policy_uri", "tos_uri"] {
         assert_eq!(client.0.get(left_out), None, "{left_out} is not kept");
     }
+    assert_eq!(client.0["request_uris"], json!([canary.url]));
     let key = std::sync::Arc::new(SigningKey::generate(Algorithm::ES256, "k").unwrap());
     let signer = client.application(&house).proving(Proof::Key(key));
     let answer = signer.posts("/token", &[("grant_type", "authorization_code"), ("code", "x")]);

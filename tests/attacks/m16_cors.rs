@@ -71,7 +71,9 @@ async fn userinfo(house: &House, token: &str, origin: &str) -> Answer {
 #[tokio::test]
 async fn m16_a_preflight_is_answered_to_origins_of_the_project_alone() {
     let house = house().await;
-    for (path, methods) in [("/token", "POST"), ("/revoke", "POST"), ("/userinfo", "GET,HEAD,POST")] {
+    for (path, methods) in
+        [("/par", "POST"), ("/token", "POST"), ("/revoke", "POST"), ("/userinfo", "GET,HEAD,POST")]
+    {
         for origin in [OURS, THEIRS, "http://localhost:3000"] {
             let answer = preflight(&house, path, origin).await;
             assert_eq!((answer.status.as_u16(), read_by(&answer)), (204, Some(origin)), "{path}");

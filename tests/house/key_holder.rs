@@ -57,7 +57,12 @@ impl KeyHolder {
 
     /// A good proof for the token endpoint.
     pub async fn proof(&self, house: &House) -> String {
-        let claims = self.claims(house, "POST", &format!("{}/token", house.url)).await;
+        self.proof_at(house, "/token").await
+    }
+
+    /// A good proof for what is posted to this path.
+    pub async fn proof_at(&self, house: &House, path: &str) -> String {
+        let claims = self.claims(house, "POST", &format!("{}{path}", house.url)).await;
         self.sign(&self.header(), &claims)
     }
 

@@ -2,7 +2,7 @@
 
 use super::error::OAuthError;
 use super::params::Params;
-use super::{organization, scope};
+use super::{organization, resource, scope};
 
 /// `grant_type` of the token request (section 2.1).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -26,7 +26,7 @@ pub struct Request {
     pub targets: Vec<String>,
 }
 
-/// Reads the body, in which nothing stands twice.
+/// Reads the body, in which nothing stands twice but `resource`.
 pub fn request(params: &Params) -> Result<Request, OAuthError> {
     let get = |name: &str| match params.get(name) {
         Ok(value) => Ok(value.map(str::to_owned)),
@@ -51,8 +51,7 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         let scopes = scope::split(&text).ok_or_else(|| OAuthError::invalid_scope("scope is malformed"))?;
         Ok(scopes.into_iter().map(str::to_owned).collect())
     });
-    let resource = get("resource")?.map(resource).transpose()?;
-    let targets: Vec<_> = get("audience")?.into_iter().chain(resource).collect();
+    let targets: Vec<_> = get("audience")?.into_iter().chain(resource::asked(params)?).collect();
     if targets.iter().any(|target| target.len() > LONGEST) {
         return Err(OAuthError::invalid_target("the target is too long"));
     }
@@ -73,14 +72,6 @@ fn is_access_token(parameter: &str, kind: &str) -> Result<(), OAuthError> {
     let shown: String =
         kind.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.:".contains(*c)).take(100).collect();
     Err(OAuthError::invalid_request(format!("{parameter} {shown} is not supported")))
-}
-
-/// An absolute URI without a fragment (RFC 8707, section 2).
-fn resource(text: String) -> Result<String, OAuthError> {
-    match url::Url::parse(&text) {
-        Ok(url) if url.fragment().is_none() && !text.contains('#') => Ok(text),
-        _ => Err(OAuthError::invalid_target("resource is no absolute URI without a fragment")),
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub struct ClientCredentialsRequest {
 #[derive(Clone, Debug)]
 pub struct DeviceRequest {
     pub device_code: String,
+    /// For which audiences the token is to be; empty: for all that it has.
+    pub resources: Vec<String>,
 }
 
 /// Reads the body. Duplicated parameters are refused whatever their name.
@@ -64,7 +66,8 @@ pub fn token_request(params: &Params) -> Result<TokenRequest, OAuthError> {
         Some("refresh_token") => refresh_request(params).map(TokenRequest::Refresh),
         Some("client_credentials") => client_credentials_request(params).map(TokenRequest::ClientCredentials),
         Some(device::GRANT_TYPE) => {
-            Ok(TokenRequest::Device(DeviceRequest { device_code: needed(params, "device_code")? }))
+            let (device_code, resources) = (needed(params, "device_code")?, resource::asked(params)?);
+            Ok(TokenRequest::Device(DeviceRequest { device_code, resources }))
         }
         Some(exchange::GRANT_TYPE) => exchange::request(params).map(TokenRequest::Exchange),
         None => Err(OAuthError::invalid_request("grant_type is missing")),

@@ -20,6 +20,7 @@ use crate::model::device::{Approval, DeviceCode, State};
 use crate::model::grant::{self, Grant, GrantRequest};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::resource;
 use crate::protocol::oauth::token::{DeviceRequest, TokenAnswer};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{device_codes, grants};
@@ -36,7 +37,7 @@ pub async fn poll(
     proved: Confirmation,
 ) -> Result<TokenAnswer, NoTokens> {
     let id = application.id;
-    match polled(visitor, application, &request.device_code, proved).await {
+    match polled(visitor, application, request, proved).await {
         Ok(Polled::Granted(granted)) => Ok(sign(visitor, &granted).await?),
         // Asked for every few seconds: that is nothing to write down.
         Ok(Polled::Waits(error)) => Err(NoTokens::Waits(error)),
@@ -72,12 +73,15 @@ enum Polled {
 async fn polled(
     visitor: &Visitor,
     application: Application,
-    code: &str,
+    request: DeviceRequest,
     proved: Confirmation,
 ) -> Result<Polled, Stop> {
     let broker = visitor.broker();
     let now = broker.now();
-    let device = found(visitor, &application, code).await?.ok_or(unknown())?;
+    let device = found(visitor, &application, &request.device_code).await?.ok_or(unknown())?;
+    // Whatever it is for, before anything is used up.
+    let has = application.resources(&visitor.issuer());
+    let resources = resource::chosen(&request.resources, &[], &has).map_err(Refusal::Protocol)?;
     let is_over = now >= device.expires_at;
     match &device.state {
         State::Used => Err(invalid_grant("the device code was used before").into()),
@@ -106,6 +110,7 @@ async fn polled(
                 application,
                 device,
                 proved,
+                resources,
             });
             Ok(match tries::done(&broker.db, &work, Taking::run).await? {
                 Ok(granted) => Polled::Granted(Box::new(granted)),
@@ -145,6 +150,8 @@ struct Taking {
     application: Application,
     device: DeviceCode,
     proved: Confirmation,
+    /// For which audiences the token is; empty: for all that the application has.
+    resources: Vec<String>,
 }
 
 impl Taking {
@@ -168,7 +175,7 @@ impl Taking {
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
                 let granted =
                     Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
-                Ok(Ok(granted.with_refresh_token(refresh_token)))
+                Ok(Ok(granted.for_audiences(self.resources.clone()).with_refresh_token(refresh_token)))
             }
             Err(refusal) => {
                 names::login_refused(refusal.name());
