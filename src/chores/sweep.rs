@@ -6,8 +6,7 @@ use crate::broker::Broker;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{
     browsers, connection_runs, connection_tests, device_codes, grants, idempotency, machine_grants, mails,
-    pushed_requests,
-    saml_keys, sessions, signing_keys, used,
+    pushed_requests, saml_keys, sessions, signing_keys, used,
 };
 
 /// Kept a while longer, so that a replay of what has just run out is still told from a stranger's guess.

@@ -184,7 +184,10 @@ impl AuthorizationSettings {
             ("request_uris", !self.request_uris.is_empty()),
         ];
         if let Some((name, _)) = signs.into_iter().find(|(_, wanted)| *wanted && !has_keys) {
-            return Some((name, "needs the public keys by which requests are signed: jwks or jwks_uri".to_owned()));
+            return Some((
+                name,
+                "needs the public keys by which requests are signed: jwks or jwks_uri".to_owned(),
+            ));
         }
         if self.request_uris.len() > Self::MOST_URIS {
             return Some(("request_uris", format!("must be at most {}", Self::MOST_URIS)));

@@ -289,13 +289,7 @@ fn speaks_oauth(parts: &Parts) -> bool {
     let path = parts.uri.path();
     matches!(
         path,
-        "/par"
-            | "/token"
-            | "/userinfo"
-            | "/revoke"
-            | "/introspect"
-            | "/device_authorization"
-            | "/register"
+        "/par" | "/token" | "/userinfo" | "/revoke" | "/introspect" | "/device_authorization" | "/register"
     ) || path.starts_with("/register/")
 }
 

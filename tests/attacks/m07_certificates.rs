@@ -311,7 +311,9 @@ async fn m07_metadata_tells_where_certificates_are_shown_and_no_other_door_is_th
     assert_eq!(
         document["mtls_endpoint_aliases"],
         json!({ "token_endpoint": format!("{alias}/token"), "revocation_endpoint": format!("{alias}/revoke"),
-            "introspection_endpoint": format!("{alias}/introspect"), "userinfo_endpoint": format!("{alias}/userinfo") })
+            "introspection_endpoint": format!("{alias}/introspect"), "userinfo_endpoint": format!("{alias}/userinfo"),
+            "pushed_authorization_request_endpoint": format!("{alias}/par"),
+            "device_authorization_endpoint": format!("{alias}/device_authorization") })
     );
     assert_eq!(document["issuer"], json!(house.url));
     // Nobody vouches here.
@@ -323,6 +325,9 @@ async fn m07_metadata_tells_where_certificates_are_shown_and_no_other_door_is_th
     let mut visitor = Visitor::arrives();
     assert_eq!(visitor.post_form(&format!("{alias}/token"), &[("grant_type", "x")]).await.status, 401);
     assert_eq!(visitor.get(&format!("{alias}/userinfo")).await.status, 401);
+    for path in ["/par", "/device_authorization"] {
+        assert_eq!(visitor.post_form(&format!("{alias}{path}"), &[("scope", "openid")]).await.status, 401);
+    }
     for path in ["/authorize", "/", "/login/x", "/jwks.json", "/api/v1/organizations"] {
         assert_eq!(visitor.get(&format!("{alias}{path}")).await.status, 421, "{path}");
     }

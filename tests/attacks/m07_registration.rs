@@ -636,8 +636,9 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
     let house = plan(Engine::Sqlite).build().await;
     let bearer = token(
         &house,
-        json!({"name": "all", "most_uses": 9, "types": ["web", "spa", "native", "machine"],
-            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        json!({"name": "all", "most_uses": 9, "types": ["web", "spa", "native", "device", "machine"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code"],
             "scopes": ["openid", "profile", "email", "organization"]}),
     )
     .await;
@@ -648,7 +649,9 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
         (
             "web",
             "private_key_jwt",
-            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys.url}),
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys.url,
+                "require_pushed_authorization_requests": true, "require_signed_request_object": true,
+                "request_uris": ["https://shop.test/request.jwt"]}),
         ),
         ("spa", "none", json!({"token_endpoint_auth_method": "none"})),
         (
@@ -665,6 +668,12 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
             "machine",
             "client_secret_basic",
             json!({"grant_types": ["client_credentials"], "response_types": [], "redirect_uris": []}),
+        ),
+        (
+            "device",
+            "none",
+            json!({"application_type": "native", "token_endpoint_auth_method": "none", "response_types": [],
+                "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "redirect_uris": []}),
         ),
     ] {
         let mut body = web("shop");

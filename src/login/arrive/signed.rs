@@ -58,11 +58,7 @@ pub async fn read(
     Ok(object)
 }
 
-async fn verified(
-    visitor: &Visitor,
-    application: &Application,
-    object: &str,
-) -> Result<Object, OAuthError> {
+async fn verified(visitor: &Visitor, application: &Application, object: &str) -> Result<Object, OAuthError> {
     let broker = visitor.broker();
     let keys = keys(visitor, application, object).await?;
     let verify = |keys: &JwkSet| Jws::parse(object).and_then(|jws| jws.verify(keys, &ALGORITHMS, TYP));

@@ -6,13 +6,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::claims::{self, Occasion};
-use super::{client, device};
 use super::introspection::{self, introspect};
 use super::mint;
 use super::possession::only_wants_nonce;
 use super::presented::{Opened, opened};
 use super::revocation;
 use super::token::{self, NoTokens};
+use super::{client, device};
 use super::{minting, names};
 use crate::foundation::clock::Moment;
 use crate::login::refusal::Refusal;

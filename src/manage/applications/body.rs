@@ -9,9 +9,9 @@ use crate::foundation::text::is_line;
 use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
-    ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings, GrantType, Lifetimes, OrgName,
-    OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings, SubjectType,
-    public_key_set,
+    ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings, GrantType, Lifetimes,
+    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings,
+    SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;

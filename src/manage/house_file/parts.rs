@@ -15,8 +15,8 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
-    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
+    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType,
+    Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,

@@ -55,7 +55,8 @@ impl Granted {
     /// Bound to no less than the token that these come of.
     pub fn bound_like(self, before: &Confirmation) -> Self {
         let Confirmation { jkt, certificate } = before.clone();
-        let bound = Confirmation { jkt: self.bound.jkt.or(jkt), certificate: self.bound.certificate.or(certificate) };
+        let bound =
+            Confirmation { jkt: self.bound.jkt.or(jkt), certificate: self.bound.certificate.or(certificate) };
         Self { bound, ..self }
     }
 

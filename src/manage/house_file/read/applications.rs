@@ -7,9 +7,9 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
-    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings,
-    SubjectType, public_key_set,
+    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType,
+    Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings,
+    SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
