@@ -197,7 +197,7 @@ async fn keys_are_registered_by_value_or_by_where_they_are_and_for_who_signs() {
     let uri = "https://keys.test/jwks.json";
     for (pointer, wrong) in [
         ("/jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
-        ("/jwks_uri", json!({"jwks_uri": uri})),
+        ("/jwks_uri", json!({"jwks": keys, "jwks_uri": uri})),
         (
             "/jwks_uri",
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys, "jwks_uri": uri}),

@@ -525,7 +525,7 @@ async fn c26_what_is_wrong_is_refused_by_name() {
         (metadata, "client_name", json!({"client_name": "a\u{202e}b"})),
         (metadata, "client_name", json!({"client_name": "x".repeat(201)})),
         (metadata, "jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
-        (metadata, "jwks", json!({"jwks": keys})),
+        (metadata, "require_signed_request_object", json!({"require_signed_request_object": true})),
         (metadata, "jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": private})),
         (
             metadata,

@@ -374,3 +374,27 @@ async fn m05_a_signed_request_opens_nothing_else() {
         assert_eq!(answer.status, 201, "{aud}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn m21_h20_a_request_is_verified_by_the_keys_that_its_application_publishes() {
+    let (old, new) = (key(Algorithm::ES256), SigningKey::generate(Algorithm::ES256, "another").unwrap());
+    let set = |key: &SigningKey| json!({ "keys": [key.public_jwk()] }).to_string();
+    let published = Publisher::of(set(&old)).await;
+    let uris = "redirect_uris = [\"https://rp1.test/callback\"]";
+    let there = format!("{uris}\njwks_uri = \"{}\"\nrequire_signed_request_object = true", published.url);
+    let house = Plan::default().with(uris, &there).build().await;
+    let ask = Application::rp1(&house).asks().with("organization", "org-b");
+    let signed = |key: &SigningKey| key.sign_jwt(TYP, &ask.claims(house.clock.now().seconds())).unwrap();
+    let arrival = Person::new("con@a.test").opens(&ask, &ask.only("request", &signed(&old))).await;
+    assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
+    // Whom it does not name yet is nobody; whom it names from now on is known by the next look.
+    let before = house.before().await;
+    let answer = Visitor::arrives().get(&ask.only("request", &signed(&new))).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{}", answer.body);
+    house.refused(&before, "invalid_request_object").await;
+    published.says(set(&new));
+    house.turn_clock(31);
+    let arrival = Person::new("con@a.test").opens(&ask, &ask.only("request", &signed(&new))).await;
+    assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-b"));
+    assert!(published.hits() <= 3, "{}", published.hits());
+}

@@ -169,6 +169,15 @@ async fn two_applications_cannot_tell_that_theirs_is_the_same_person() {
     for public in [public.id["sub"].as_str().unwrap(), bob.id["sub"].as_str().unwrap()] {
         assert!(!ann.follows(&named(public)).await.code().is_empty(), "{public} is no oracle");
     }
+    // Nor does a name that is asked for among the claims.
+    let claimed = |name: &Value| {
+        let claims = json!({ "id_token": { "sub": { "value": name } } }).to_string();
+        one.asks().with("scope", "openid").with("prompt", "none").with("claims", &claims)
+    };
+    assert!(!ann.follows(&claimed(&mine.id["sub"])).await.code().is_empty());
+    for other in [&theirs.id["sub"], &public.id["sub"], &bob.id["sub"]] {
+        assert_eq!(ann.follows(&claimed(other)).await.error().0, "login_required", "{other}");
+    }
     // A hint of another one's ends no session without the person.
     let before = house.before().await;
     let url = format!("{}/logout?client_id=one&id_token_hint={}", house.url, theirs.text("id_token"));
