@@ -18,7 +18,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{self, Grant};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::token::{CodeRequest, TokenAnswer};
-use crate::protocol::oauth::{pkce, resource};
+use crate::protocol::oauth::{dpop, pkce, resource};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::grants::{self, Code};
 use crate::telemetry::names;
