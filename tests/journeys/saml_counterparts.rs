@@ -305,7 +305,7 @@ async fn pysaml2_believes_our_wish_to_log_out_and_we_its_answer() {
         let before = partner.house.before().await;
         let page = deliver(&mut bob.browser, &back["message"]).await;
         assert_eq!(page.status, 403);
-        assert!(page.body.contains("may still be signed in there"), "{}", page.body);
+        assert!(page.body.contains("You may still be signed in"), "{}", page.body);
         partner.house.refused(&before, "in_response_to").await;
     }
 }
