@@ -74,7 +74,8 @@ impl Holder {
         name: u64,
         sign: impl Fn(&[u8]) -> Vec<u8> + 'static,
     ) -> Self {
-        let (nonce, made) = (RefCell::new(String::new()), Cell::new(0));
+        // Not one of the server's, which tells its own then.
+        let (nonce, made) = (RefCell::new("none".to_owned()), Cell::new(0));
         Self { sign: Box::new(sign), algorithm, jwk, nonce, made, name }
     }
 
