@@ -31,7 +31,8 @@ pub enum Command {
     /// Explains a captured message: a form value, a whole form, a redirect's address, XML, or metadata.
     ///
     /// It tells what the message says and what would make us refuse it. With --connection the message is held against
-    /// that connection as if it had arrived there, and the command fails unless it would be taken. Nothing is changed.
+    /// that connection as if it had arrived there, and the command fails unless it would be believed; whom the rule of
+    /// the connection's domains and memberships let in then is not tried. Nothing is changed.
     Inspect {
         /// The file; `-` reads standard input.
         file: PathBuf,

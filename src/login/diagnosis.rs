@@ -84,11 +84,12 @@ impl Diagnosis {
 }
 
 /// The certificates whose keys would have been believed, by their SHA-256.
-fn trusted(connection: &Connection) -> Vec<String> {
+fn trusted(connection: &Connection) -> String {
     let saml = connection.saml().map(|connection| connection.saml);
     let texts = saml.map(|saml| saml.idp.certificates.as_slice()).unwrap_or_default();
     let read = texts.iter().take(MOST_TRUSTED).filter_map(|text| Certificate::from_base64(text).ok());
-    read.map(|certificate| HEXLOWER.encode(&certificate.fingerprint())).collect()
+    let names: Vec<_> = read.map(|certificate| HEXLOWER.encode(&certificate.fingerprint())).collect();
+    names.join(", ")
 }
 
 /// As much as is kept.

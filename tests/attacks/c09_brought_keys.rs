@@ -3,10 +3,11 @@
 use aws_lc_rs::hmac;
 use behalf::protocol::saml::encryption::Oaep;
 use behalf::protocol::saml::keys::KeyKind;
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
+use serde_json::json;
 
 use crate::house::forgery::{Crafted, Forgery, OWNER, Scene, algorithm, by, evil};
-use crate::house::lying_saml_idp::{Signer, Signs, sealed};
+use crate::house::lying_saml_idp::{Signer, Signs, posts, sealed};
 use crate::house::surgery::{after, attr, element, inside, swap, swap_all, value, within};
 
 /// An evil assertion signed by a stranger, with this said about the key.
@@ -179,4 +180,21 @@ async fn c09_only_keys_of_the_connection_verify_whatever_comes_along() {
     let mut scene = Scene::opens().await;
     scene.refuses(files(&scene)).await;
     scene.ends_well().await;
+}
+
+/// The first question after a provider has changed its key.
+#[tokio::test]
+async fn c09_the_trail_names_the_certificate_that_came_and_those_that_are_trusted() {
+    let mut scene = Scene::opens().await;
+    let xml = about(&scene, &certificates(&[&scene.stranger]));
+    let before = scene.house.before().await;
+    assert_eq!(posts(&mut scene.bob.browser, &scene.asked, &xml).await.status, 403);
+    scene.house.unchanged(&before).await;
+    let events = scene.house.events_since(&before).await;
+    let detail = &events[0].detail;
+    let name = |signer: &Signer| HEXLOWER.encode(&signer.certificate.fingerprint());
+    assert_eq!(detail["check"], "signature_invalid");
+    assert_eq!(detail["trusted"], json!(name(&scene.idp().signer)));
+    let shown = detail["message"].as_str().unwrap();
+    assert!(shown.contains(&name(&scene.stranger)), "{shown}");
 }

@@ -116,6 +116,7 @@ async fn tell(
     report.line_if("event", Some(&refusal.action));
     report.line_if("expected", refusal.text("expected"));
     report.line_if("found", refusal.text("found"));
+    report.line_if("trusted", refusal.text("trusted"));
     report.line_if("came from", refusal.text("address"));
     Ok(())
 }
