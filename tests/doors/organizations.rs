@@ -8,12 +8,22 @@ use serde_json::{Value, json};
 use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Ask, Person, Proof};
 use crate::house::broker::{House, Plan, RP1_SECRET};
+use crate::house::device::{self, Device, pressed};
 use crate::house::visitor::{Answer, Visitor};
 
-/// A fourth organization, and an application that works for two of them by itself.
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// A fourth organization, an application that works for two of them by itself, and one that exchanges tokens.
 const MORE: &str = r#"
 [organization.org-d]
 display_name = "D Corporation"
+policy = { device_sign_in = true }
+
+[application.desk]
+client_secrets = [{ env = "RP1_SECRET" }]
+redirect_uris = ["https://desk.test/callback"]
+grant_types = ["authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange"]
 
 [application.robot]
 type = "machine"
@@ -28,6 +38,12 @@ enum Place {
     Authorize,
     /// The same with `prompt=none`.
     Silent,
+    /// The request that is pushed beforehand.
+    Pushed,
+    /// What a device asks for that the person lets in.
+    Device,
+    /// The token request with a token of their own organization, or of none, that is exchanged.
+    Exchange,
     /// The token request with a refresh token: of their own organization, or of none where they have none.
     Refresh,
     /// The token request of an application for itself.
@@ -68,8 +84,8 @@ impl Way {
 
 const LISTS: &str = "organizations roles permissions";
 
-/// Every place with every way that it takes. To be continued: the pushed request, the device, and the exchange of tokens.
-const WAYS: [(Place, &[Way]); 4] = [
+/// Every place with every way that it takes.
+const WAYS: [(Place, &[Way]); 7] = [
     (
         Place::Authorize,
         &[
@@ -98,7 +114,32 @@ const WAYS: [(Place, &[Way]); 4] = [
             Way::Named,
         ],
     ),
+    (
+        Place::Pushed,
+        &[
+            Way::Nothing,
+            Way::Scope("organization"),
+            Way::Scope("organization:*"),
+            Way::Parameter(""),
+            Way::Parameter("organization:*"),
+            Way::Id,
+            Way::Named,
+        ],
+    ),
+    (
+        Place::Device,
+        &[
+            Way::Nothing,
+            Way::Scope("organization"),
+            Way::Scope("organization:*"),
+            Way::Parameter(""),
+            Way::Parameter("organization:*"),
+            Way::Id,
+            Way::Named,
+        ],
+    ),
     (Place::Refresh, &[Way::Nothing, Way::Parameter(""), Way::Id, Way::Scope("organization"), Way::Named]),
+    (Place::Exchange, &[Way::Nothing, Way::Parameter(""), Way::Id, Way::Scope("organization"), Way::Named]),
     (
         Place::Machine,
         &[
@@ -177,7 +218,9 @@ struct Street {
 impl Street {
     /// Everybody is signed in; whoever belongs to `org-d` does so in vain.
     async fn opens() -> Self {
-        let house = Plan::default().and(MORE).build().await;
+        let lets_in = "[organization.org-c]\npolicy = { device_sign_in = true }";
+        let plan = device::plan(Plan::default().with("[organization.org-c]", lets_in));
+        let house = plan.and(MORE).build().await;
         let mut people = Vec::new();
         for (who, _, email) in PEOPLE {
             let mut person = Person::new(email);
@@ -248,6 +291,24 @@ impl Street {
     async fn authorized(&mut self, at: usize, silent: bool, way: Way, slug: Option<&str>) -> String {
         let fields = self.fields(way, slug, "openid").await;
         let (ask, arrival) = self.asks(at, silent, &fields).await;
+        self.arrived(&ask, &arrival).await
+    }
+
+    /// The same of a request that was pushed.
+    async fn pushed(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
+        let fields = self.fields(way, slug, "openid").await;
+        let all = Application::rp1(&self.house).asks();
+        let ask = fields.iter().fold(all, |ask, (name, value)| ask.with(name, value));
+        let answer = ask.pushes().send().await;
+        if answer.status != 201 {
+            return denied(&answer);
+        }
+        let url = ask.only("request_uri", answer.json()["request_uri"].as_str().unwrap());
+        let arrival = self.people[at].opens(&ask, &url).await;
+        self.arrived(&ask, &arrival).await
+    }
+
+    async fn arrived(&self, ask: &Ask, arrival: &Arrival) -> String {
         if arrival.is_picker() {
             return format!("asks: {}", arrival.choices().join(", "));
         }
@@ -257,16 +318,66 @@ impl Street {
         if arrival.told_application("code").is_none() {
             return format!("page {}", arrival.status());
         }
-        self.granted(&ask.redeems(&arrival).await.access).await
+        self.granted(&ask.redeems(arrival).await.access).await
+    }
+
+    /// What comes of it where a device asks, and the person lets it in.
+    async fn let_in(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
+        let fields = self.fields(way, slug, "openid").await;
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let application = Device::television(&self.house);
+        let answer = Device::request(&application, &fields).send().await;
+        if answer.status != 200 {
+            return denied(&answer);
+        }
+        let device = Device { application, told: answer.json() };
+        let page = self.people[at].types_code(&device).await;
+        if page.is_picker() {
+            return format!("asks: {}", page.choices().join(", "));
+        }
+        if page.status() != 200 {
+            assert_eq!(device.is_told().await, "authorization_pending");
+            return format!("page {}", page.status());
+        }
+        let form = pressed(&page.answer.form_with_button("answer"), "allow");
+        self.people[at].browser.submit(&form).await;
+        let answer = device.polls().send().await;
+        if answer.status != 200 {
+            return denied(&answer);
+        }
+        self.granted(&device.ask().reads_again(&answer).await.access).await
+    }
+
+    /// What comes of it where a token of their own organization, or of none, is exchanged.
+    async fn exchanged(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
+        let desk = Application::new(&self.house, "desk", Proof::Basic(RP1_SECRET.to_owned()));
+        let ask = of_their_own(at).iter().fold(desk.asks(), |ask, (name, value)| ask.with(name, value));
+        let arrival = self.people[at].follows(&ask).await;
+        let subject = ask.redeems(&arrival).await.access_token;
+        let fields = [
+            ("grant_type", EXCHANGE),
+            ("subject_token", subject.as_str()),
+            ("subject_token_type", ACCESS_TOKEN),
+        ];
+        let mut request = desk.posts("/token", &fields);
+        for (name, value) in self.fields(way, slug, "openid").await {
+            // What says nothing of scopes keeps them.
+            if name != "scope" || value != "openid" {
+                request = request.with(name, &value);
+            }
+        }
+        let answer = request.send().await;
+        if answer.status != 200 {
+            return denied(&answer);
+        }
+        let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+        let told = desk.posts("/introspect", &[("token", &token)]).send().await.json();
+        self.granted(&told).await
     }
 
     /// What comes of it with a refresh token of their own organization, or of none.
     async fn refreshed(&mut self, at: usize, way: Way, slug: Option<&str>) -> String {
-        let who = PEOPLE[at].0;
-        let fields = match who {
-            Who::Nobody => vec![("scope", "openid organization".to_owned() + ":*")],
-            _ => vec![("scope", "openid organization".to_owned()), ("organization", "org-a".to_owned())],
-        };
+        let fields = of_their_own(at);
         let (ask, arrival) = self.asks(at, false, &fields).await;
         let tokens = ask.redeems(&arrival).await;
         let mut refresh = Application::rp1(&self.house).refreshes(tokens.refresh());
@@ -344,9 +455,20 @@ impl Street {
         match place {
             Place::Authorize => self.authorized(at, false, way, slug).await,
             Place::Silent => self.authorized(at, true, way, slug).await,
+            Place::Pushed => self.pushed(at, way, slug).await,
+            Place::Device => self.let_in(at, way, slug).await,
+            Place::Exchange => self.exchanged(at, way, slug).await,
             Place::Refresh => self.refreshed(at, way, slug).await,
             Place::Machine => self.for_itself(way, slug).await,
         }
+    }
+}
+
+/// What asks for tokens of their own organization, or of none where they have none.
+fn of_their_own(at: usize) -> Vec<(&'static str, String)> {
+    match PEOPLE[at].0 {
+        Who::Nobody => vec![("scope", "openid organization:*".to_owned())],
+        _ => vec![("scope", "openid organization".to_owned()), ("organization", "org-a".to_owned())],
     }
 }
 
@@ -360,6 +482,9 @@ fn heading(place: Place, way: Way) -> String {
     let place = match place {
         Place::Authorize => "/authorize",
         Place::Silent => "/authorize with prompt=none",
+        Place::Pushed => "/par, and /authorize with what it gave",
+        Place::Device => "/device_authorization, and /device",
+        Place::Exchange => "/token with a token that is exchanged",
         Place::Refresh => "/token with a refresh token",
         Place::Machine => "/token for the application itself",
     };
@@ -382,8 +507,9 @@ People have no membership, one (org-a), one with a delegation to org-b, or two (
 also members of org-d, which is deactivated. `foreign` is one that there is and that they may not act for; `unknown` is
 none at all. A line that is not here cannot be: who has no membership has none of their own to ask for.
 
-The refresh token was given for org-a, or for no organization where there is no membership. The application that asks for
-itself is open to org-a and org-d. Errors are `error: error_description`; at the token endpoint the status comes first.
+The refresh token, or the token that is exchanged, was given for org-a, or for no organization where there is no
+membership. The application that asks for itself is open to org-a and org-d. All organizations let devices in. Errors are
+`error: error_description`; where an application is answered directly, the status comes first.
 ";
 
 #[tokio::test]
@@ -406,7 +532,7 @@ async fn c21_c22_s2_20_every_way_of_asking_for_an_organization_comes_to_what_the
                 }
             }
             // Networks may begin so many in a minute.
-            street.house.turn_clock(1);
+            street.house.turn_clock(if place == Place::Device { 61 } else { 1 });
         }
     }
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/publish/organizations.txt");

@@ -149,7 +149,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(asked.named.userinfo, ["email", "x"]);
-        assert_eq!(asked.named.id_token, ["auth_time", "acr", "sub"].map(str::to_owned));
+        assert_eq!(asked.named.id_token, ["acr", "auth_time", "sub"]);
         assert_eq!(asked.acr, Some(AcrAsked { values: vec!["a".into(), "b".into()], essential: true }));
         assert_eq!(asked.subject.as_deref(), Some("user_1"));
         let voluntary = read(Some(r#"{"id_token":{"acr":null}}"#), Some("c  d")).unwrap();
