@@ -595,13 +595,17 @@ impl ApplicationSettings {
             return None;
         }
         let proves = self.authentication == Method::PrivateKeyJwt || self.authentication.is_by_certificate();
-        let bound = self.sender.dpop_bound_access_tokens
-            || self.sender.tls_client_certificate_bound_access_tokens;
+        let bound =
+            self.sender.dpop_bound_access_tokens || self.sender.tls_client_certificate_bound_access_tokens;
         let signs_in = self.may_use(GrantType::AuthorizationCode);
         let is_https = |uri: &RedirectUri| uri.as_str().starts_with("https://");
         [
             (proves, "token_endpoint_auth_method", "fapi2 needs private_key_jwt, or a certificate"),
-            (bound, "dpop_bound_access_tokens", "fapi2 needs tokens that are bound to a key or a certificate"),
+            (
+                bound,
+                "dpop_bound_access_tokens",
+                "fapi2 needs tokens that are bound to a key or a certificate",
+            ),
             (
                 !signs_in || self.requests.require_pushed,
                 "require_pushed_authorization_requests",

@@ -140,7 +140,8 @@ async fn asked(visitor: &Visitor, application: &Application, params: &Params) ->
     let checked = match get("request")? {
         None => checked(visitor, application, params, Way { pushed: true, signed: false }).await?,
         Some(object) => {
-            let object = signed::read(visitor, application, params, (object, signed::Source::Request)).await?;
+            let object =
+                signed::read(visitor, application, params, (object, signed::Source::Request)).await?;
             let checked =
                 checked(visitor, application, &object.params, Way { pushed: true, signed: true }).await?;
             if let Some((jti, until)) = object.jti.filter(|_| checked.is_ok()) {

@@ -135,7 +135,8 @@ impl RequestUri {
             return Err(RedirectUriError::Fragment);
         }
         let address = WebAddress::register(address)?;
-        let text = hash.map_or_else(|| address.as_str().to_owned(), |hash| format!("{}#{hash}", address.as_str()));
+        let text =
+            hash.map_or_else(|| address.as_str().to_owned(), |hash| format!("{}#{hash}", address.as_str()));
         Ok(Self { text, address })
     }
 
