@@ -243,6 +243,28 @@ mod tests {
     }
 
     #[test]
+    fn c27_m21_a_request_is_asked_for_without_the_hash_that_names_it() {
+        let hash = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        for text in [format!("https://a.test/r.jwt#{hash}"), "https://a.test/r.jwt?x=1".into()] {
+            let uri = RequestUri::register(&text).unwrap();
+            assert_eq!(uri.as_str(), text);
+            assert_eq!(uri.url().fragment(), None);
+            assert_eq!(RequestUri::try_from(String::from(uri.clone())), Ok(uri));
+        }
+        let long = format!("https://a.test/#{}", "x".repeat(129));
+        for text in [
+            "https://a.test/#",
+            "https://a.test/#a b",
+            "https://a.test/#a#b",
+            "http://a.test/#x",
+            &long,
+            "#x",
+        ] {
+            assert!(RequestUri::register(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn c26_only_the_port_of_a_loopback_literal_may_differ() {
         let native = RedirectUri::register("http://127.0.0.1/cb").unwrap();
         assert!(native.matches("http://127.0.0.1:49152/cb"));

@@ -10,7 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::party::{Mode, Party, is_error_page, machine_error};
+use super::party::{Mode, Party, is_error_page, machine_error, source};
 use crate::house::api::Api;
 use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{House, Plan};
@@ -238,10 +238,10 @@ async fn h26_people_see_whose_sign_in_it_is_and_what_it_promises() {
     let party = Party::new(&registry.house, own, Mode::Query);
     let page = Visitor::arrives().get(&party.asks().url()).await;
     let id = registry.house.text("SELECT id FROM applications WHERE display_name = 'suite'").await.unwrap();
-    assert!(page.body.contains(&format!("src=\"/assets/logo/{id}\"")), "{}", page.body);
-    assert!(!page.body.contains("images/logo.png"), "nobody's browser asks there");
+    assert!(source(&page).contains(&format!("src=\"/assets/logo/{id}\"")), "{}", page.body);
+    assert!(!source(&page).contains("images/logo.png"), "nobody's browser asks there");
     for link in ["https://suite.test/login.html", "https://terms.test/"] {
-        assert!(page.body.contains(&format!("href=\"{link}\"")), "{link}: {}", page.body);
+        assert!(source(&page).contains(&format!("href=\"{link}\"")), "{link}: {}", page.body);
     }
     // There always is a picture; nothing of an application that is gone.
     let logo = format!("{}/assets/logo/{id}", registry.house.url);

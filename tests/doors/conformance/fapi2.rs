@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
 use behalf::protocol::jose::{Algorithm, SigningKey};
+use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -481,6 +485,56 @@ async fn h20_who_is_held_to_the_profile_signs_by_nothing_weaker() {
     house.refused(&before, "invalid_client").await;
     let refused = house.audit().await.into_iter().find(|event| event.action == "par.refused").unwrap();
     assert_eq!(refused.detail["check"], json!("algorithm"), "{:?}", refused.detail);
+}
+
+/// A key that can sign by what is allowed and by what is not.
+struct Rsa(RsaKeyPair);
+
+impl Rsa {
+    fn proof(&self, algorithm: &str, claims: &Value) -> String {
+        let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        let public = self.0.public_key();
+        let (n, e) = (public.modulus(), public.exponent());
+        let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+        let jwk = json!({ "kty": "RSA", "n": text(n), "e": text(e) });
+        let header = json!({ "typ": "dpop+jwt", "alg": algorithm, "jwk": jwk });
+        let signed =
+            format!("{}.{}", text(header.to_string().as_bytes()), text(claims.to_string().as_bytes()));
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        let padding: &dyn RsaEncoding =
+            if algorithm == "PS256" { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+        self.0.sign(padding, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        format!("{signed}.{}", text(&signature))
+    }
+}
+
+#[tokio::test]
+async fn m06_h20_whoever_is_held_to_the_profile_proves_keys_by_nothing_weaker() {
+    let fapi = fapi().await;
+    let (house, key) = (&fapi.house, Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
+    let claims = async |method: &str, path: &str, token: Option<&str>| {
+        let mut claims = KeyHolder::default().claims(house, method, &format!("{}{path}", house.url)).await;
+        if let Some(token) = token {
+            claims["ath"] = json!(ath(token));
+        }
+        claims
+    };
+    let ask = fapi.asks(0);
+    let weak = key.proof("RS256", &claims("POST", "/par", None).await);
+    let answer = ask.pushes().on(fapi.now()).and_header("dpop", &weak).send().await;
+    assert_eq!(machine_error(&answer, &[400]), "invalid_dpop_proof");
+    let callback = fapi.sends(0, &ask).await;
+    let weak = key.proof("RS256", &claims("POST", "/token", None).await);
+    let answer = fapi.redemption(&ask, &callback).and_header("dpop", &weak).send().await;
+    assert_eq!(machine_error(&answer, &[400]), "invalid_dpop_proof");
+    let good = key.proof("PS256", &claims("POST", "/token", None).await);
+    let answer = fapi.redemption(&ask, &callback).and_header("dpop", &good).send().await;
+    let token = fapi.client(0).looks_at(&ask, answer).await.tokens.access_token;
+    for (algorithm, status) in [("RS256", 401), ("PS256", 200)] {
+        let proof = key.proof(algorithm, &claims("GET", "/userinfo", Some(&token)).await);
+        let answer = presents(house, &format!("DPoP {token}"), &[&proof]).await;
+        assert_eq!(answer.status, status, "{algorithm}: {}", answer.body);
+    }
 }
 
 #[tokio::test]

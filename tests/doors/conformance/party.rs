@@ -228,6 +228,11 @@ pub fn machine_error(answer: &Answer, statuses: &[u16]) -> String {
     body["error"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
 }
 
+/// The source of a page, as a browser reads its texts.
+pub fn source(page: &Answer) -> String {
+    page.body.replace("&#x2f;", "/").replace("&amp;", "&")
+}
+
 /// A page that says no, to the person; the application is not told.
 pub fn is_error_page(answer: &Answer) {
     assert!(answer.status.is_client_error(), "{}: {}", answer.status, answer.body);

@@ -170,14 +170,14 @@ impl Refreshing {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
-        let (now, idle) = (self.presented.generation, self.idle_until(&grant));
-        let next = if again || self.application.settings.rotates() { now + 1 } else { now };
-        if !again && !grants::rotate(tx, grant.id, (now, next), (idle, &bound_to), self.now).await? {
+        let (old, idle) = (self.presented.generation, self.idle_until(&grant));
+        let new = if again || self.application.settings.rotates() { old + 1 } else { old };
+        if !again && !grants::rotate(tx, grant.id, (old, new), (idle, &bound_to), self.now).await? {
             return Err(StoreError::Conflict.into());
         }
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
         let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
-        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(next)))))
+        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(new)))))
     }
 
     /// What the refresh tokens that follow are bound to. A public client that has proved a key keeps to it from then on.

@@ -120,9 +120,14 @@ impl Metadata {
             token_endpoint_auth_method: Some(method),
             jwks: Some(self.get("jwks").cloned()),
             jwks_uri: Some(self.text("jwks_uri")?),
-            dpop_bound_access_tokens: Some(self.flag("dpop_bound_access_tokens")?),
+            // What binds its tokens it does not take off again.
+            dpop_bound_access_tokens: Some(
+                self.flag("dpop_bound_access_tokens")?
+                    || now.is_some_and(|now| now.sender.dpop_bound_access_tokens),
+            ),
             tls_client_certificate_bound_access_tokens: Some(
-                self.flag("tls_client_certificate_bound_access_tokens")?,
+                self.flag("tls_client_certificate_bound_access_tokens")?
+                    || now.is_some_and(|now| now.sender.tls_client_certificate_bound_access_tokens),
             ),
             logo_uri: Some(self.logo(&redirect_uris)?),
             policy_uri: Some(self.text("policy_uri")?),
