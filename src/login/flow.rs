@@ -7,7 +7,7 @@ use http::{HeaderValue, header};
 use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::id::FlowId;
-use crate::foundation::secret::Secret;
+use crate::foundation::secret::{Digest, Secret};
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Asked, Login, Stage};
 use crate::protocol::oauth::params::Params;
@@ -111,9 +111,29 @@ impl Journey {
             csrf: broker.random.token().expose().to_owned(),
             started_at: broker.now(),
             asked,
+            pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };
         Self { login, new: Some(secret) }
+    }
+
+    /// The same of a request that was pushed under a name of this digest.
+    #[must_use]
+    pub fn of_pushed(mut self, digest: Option<Digest>) -> Self {
+        self.login.pushed = digest;
+        self
+    }
+
+    /// The flow in which this browser has used up what was pushed under a name of this digest, while it is under way.
+    pub async fn of_request(visitor: &Visitor, digest: Digest) -> Result<Option<Self>, Stop> {
+        for id in cookies::flows(&visitor.headers) {
+            match Self::find(visitor, &id.to_string()).await {
+                Ok(journey) if journey.login.pushed == Some(digest) => return Ok(Some(journey)),
+                Ok(_) | Err(Stop::Refused(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(None)
     }
 
     /// The flow of this id, if this browser holds it.

@@ -14,7 +14,7 @@ use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::params;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
@@ -147,6 +147,25 @@ pub struct ClientSettings {
     /// Signs its UserInfo answers; absent: they are plain JSON.
     #[serde(rename = "userinfo_signed_response_alg", skip_serializing_if = "Option::is_none")]
     pub userinfo_algorithm: Option<Algorithm>,
+    /// What it is held to besides its other settings.
+    pub security_profile: SecurityProfile,
+    /// What its people see of it while they sign in.
+    pub links: LinkSettings,
+}
+
+/// What an application shows its people (RFC 7591, section 2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkSettings {
+    /// A picture, which we fetch and serve ourselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<WebAddress>,
+    /// How it treats what it is told of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<WebAddress>,
+    /// What they agree to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<WebAddress>,
 }
 
 /// How an application's authorization requests may come, and their answers go.
@@ -158,7 +177,7 @@ pub struct AuthorizationSettings {
     /// Whether each must be signed (RFC 9101, section 10.5).
     pub require_signed: bool,
     /// Where signed ones may be fetched (RFC 9101, section 5.2).
-    pub request_uris: Vec<WebAddress>,
+    pub request_uris: Vec<RequestUri>,
     /// How an answer may travel; never none.
     pub response_modes: Vec<ResponseMode>,
 }
@@ -208,6 +227,16 @@ impl AuthorizationSettings {
         } else {
             self.response_modes.first().copied().unwrap_or(query)
         }
+    }
+}
+
+words! {
+    /// A profile by which everything that an application does with us is judged.
+    #[derive(Default)]
+    SecurityProfile {
+        #[default] None = "none",
+        /// FAPI 2.0 Security Profile (Final), sections 5.3.2 and 5.4.
+        Fapi2 = "fapi2",
     }
 }
 
@@ -477,6 +506,23 @@ impl ApplicationSettings {
     pub fn is_public(&self) -> bool {
         self.authentication == Method::None
     }
+    pub fn is_fapi2(&self) -> bool {
+        self.client.security_profile == SecurityProfile::Fapi2
+    }
+    /// Whether its requests bring a challenge for their code (RFC 7636): what is public has nothing else, and FAPI 2.0 has
+    /// it of everybody (section 5.3.2.2).
+    pub fn must_challenge(&self) -> bool {
+        self.is_public() || self.is_fapi2()
+    }
+    /// By what it may sign what it sends us, of what anybody may (FAPI 2.0, section 5.4.1).
+    pub fn may_sign_by(&self, algorithm: Algorithm) -> bool {
+        !self.is_fapi2() || matches!(algorithm, Algorithm::PS256 | Algorithm::ES256 | Algorithm::EdDSA)
+    }
+    /// Whether each refresh gives another refresh token. One that only whoever proves who it is can use is safe without, and
+    /// none gets lost on the way (FAPI 2.0, section 5.3.2.1).
+    pub fn rotates(&self) -> bool {
+        !self.is_fapi2()
+    }
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }
@@ -542,6 +588,39 @@ impl ApplicationSettings {
             (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
             _ => None,
         }
+    }
+    /// What its security profile does not bear: which setting, and why.
+    pub fn profile_fault(&self) -> Option<(&'static str, &'static str)> {
+        if !self.is_fapi2() {
+            return None;
+        }
+        let proves = self.authentication == Method::PrivateKeyJwt || self.authentication.is_by_certificate();
+        let bound =
+            self.sender.dpop_bound_access_tokens || self.sender.tls_client_certificate_bound_access_tokens;
+        let signs_in = self.may_use(GrantType::AuthorizationCode);
+        let is_https = |uri: &RedirectUri| uri.as_str().starts_with("https://");
+        [
+            (proves, "token_endpoint_auth_method", "fapi2 needs private_key_jwt, or a certificate"),
+            (
+                bound,
+                "dpop_bound_access_tokens",
+                "fapi2 needs tokens that are bound to a key or a certificate",
+            ),
+            (
+                !signs_in || self.requests.require_pushed,
+                "require_pushed_authorization_requests",
+                "fapi2 needs requests that are pushed",
+            ),
+            (self.redirect_uris.iter().all(is_https), "redirect_uris", "fapi2 needs https"),
+            (self.may_sign_by(self.algorithm), "signing_algorithm", "fapi2 needs ES256 or EdDSA"),
+            (
+                self.client.userinfo_algorithm.is_none_or(|one| self.may_sign_by(one)),
+                "userinfo_signed_response_alg",
+                "fapi2 needs ES256 or EdDSA",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(holds, name, why)| (!holds).then_some((name, why)))
     }
     /// What is wrong about what people are called: which setting, and why.
     pub fn subject_fault(&self) -> Option<(&'static str, &'static str)> {

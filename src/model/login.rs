@@ -30,6 +30,9 @@ pub struct Login {
     pub csrf: String,
     pub started_at: Moment,
     pub asked: Asked,
+    /// Of the name under which the request was pushed beforehand, if it was: this flow has used it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<Digest>,
     pub stage: Stage,
 }
 

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::assets::not_found;
-use crate::foundation::id::{OrganizationId, ProjectId};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{organizations, projects};
+use crate::store::durable::{applications, organizations, projects};
 use crate::web::front::Front;
 use crate::web::templates::{Asset, drawn};
 
@@ -18,7 +18,7 @@ const KEPT: &str = "public, max-age=3600";
 /// What stands in is not kept for long, for the logo may be there again soon.
 const STAND_IN_KEPT: &str = "public, max-age=60";
 
-/// `GET /assets/logo/{id}` of an organization or a project. Pages have no script with which to notice that a picture
+/// `GET /assets/logo/{id}` of an organization, an application or a project. Pages have no script with which to notice that a picture
 /// is missing, so there always is one.
 pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Response {
     let Ok(Some(owner)) = owner(&front, &id).await else { return not_found() };
@@ -34,7 +34,7 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
 
 struct Owner {
     logo_uri: Option<String>,
-    /// The initials of an organization; the mark of the house for a project.
+    /// The initials of an organization or an application; the mark of the house for a project.
     stand_in: Option<Asset>,
 }
 
@@ -43,6 +43,13 @@ async fn owner(front: &Front, id: &str) -> Result<Option<Owner>, StoreError> {
     if let Ok(id) = id.parse::<OrganizationId>() {
         let found = organizations::shown(&mut &*db, id).await?;
         return Ok(found.map(|(name, logo_uri)| Owner { logo_uri, stand_in: Some(drawn(&name)) }));
+    }
+    if let Ok(id) = id.parse::<ApplicationId>() {
+        let found = applications::enabled(&mut &*db, id).await?;
+        return Ok(found.map(|application| Owner {
+            logo_uri: application.settings.client.links.logo_uri.map(String::from),
+            stand_in: Some(drawn(&application.display_name)),
+        }));
     }
     let Ok(id) = id.parse::<ProjectId>() else { return Ok(None) };
     let found = projects::by_id(&mut &*db, id).await?;

@@ -88,6 +88,20 @@ pub fn application_of(headers: &HeaderMap, flow: FlowId) -> Option<ApplicationId
         .find_map(|(_, value)| value.split_once(THEN)?.1.parse().ok())
 }
 
+/// The flows of which the browser says that it holds them, the newest first, no more than it may hold.
+pub fn flows(headers: &HeaderMap) -> impl Iterator<Item = FlowId> {
+    named(headers).into_iter().rev().take(MOST)
+}
+
+/// The same, all of them, the oldest first.
+fn named(headers: &HeaderMap) -> Vec<FlowId> {
+    let mut named: Vec<FlowId> =
+        pairs(headers).filter_map(|(name, _)| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+    // Ids sort by the moment they were made.
+    named.sort_unstable();
+    named
+}
+
 /// Sets the cookie of a new flow, and drops those of the oldest ones beyond the cap. `from`: the application that sent
 /// the person.
 pub fn open_flow(
@@ -96,10 +110,7 @@ pub fn open_flow(
     secret: &Secret,
     from: Option<ApplicationId>,
 ) -> Vec<HeaderValue> {
-    let mut open: Vec<FlowId> =
-        pairs(headers).filter_map(|(name, _)| name.strip_prefix(PREFIX)?.parse().ok()).collect();
-    // Ids sort by the moment they were made.
-    open.sort_unstable();
+    let open = named(headers);
     let surplus = (open.len() + 1).saturating_sub(MOST);
     let dropped = open.into_iter().take(surplus).map(close_flow);
     let value = match from {

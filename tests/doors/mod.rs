@@ -3,6 +3,7 @@
 mod api;
 mod by_hand;
 mod configuration;
+mod conformance;
 mod connection_return;
 mod discovery;
 mod keys;

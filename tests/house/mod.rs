@@ -10,6 +10,7 @@
 //! - [`broker`]: a whole broker of one's own, with [`lying_idp`] and [`lying_saml_idp`] as its customers' identity
 //!   providers and [`application`] as what people sign in to
 //! - [`key_holder`]: an application that proves with every request that it holds a key
+//! - [`apache`]: a website that leaves signing people in to its server
 //! - [`certificates`]: what clients show in TLS, and who vouches for it
 //! - [`api`]: a caller of the administration API
 //! - [`ear`]: what an application hears of sessions that ended
@@ -17,6 +18,7 @@
 // A harness offers more than one story needs.
 #![allow(dead_code)]
 
+pub mod apache;
 pub mod api;
 pub mod application;
 pub mod broker;

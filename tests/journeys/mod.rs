@@ -2,6 +2,7 @@
 
 mod account;
 mod account_in_a_browser;
+mod apache;
 mod demo;
 mod devices;
 mod first_login;

@@ -7,7 +7,7 @@ use super::Findings;
 use crate::broker::Broker;
 use crate::model::project::Project;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::organizations;
+use crate::store::durable::{applications, organizations};
 
 /// Organizations that are read at once.
 const PAGE: u32 = 200;
@@ -18,6 +18,12 @@ pub async fn check(broker: &Broker, project: &Project, findings: &mut Findings) 
     if let Some(address) = &project.settings.brand.logo_uri {
         let what = format!("logo of project {}", project.slug);
         told(findings, &what, look(broker, &project.id.to_string(), address, "the mark of Behalf").await);
+    }
+    let applications = applications::of_project(&mut &broker.db, project.id).await?;
+    for application in applications.into_iter().filter(|one| one.disabled_at.is_none()) {
+        let Some(address) = &application.settings.client.links.logo_uri else { continue };
+        let seen = look(broker, &application.id.to_string(), address.as_str(), "the initials").await;
+        told(findings, &format!("logo of application {}", application.client_id), seen);
     }
     let mut after = String::new();
     loop {

@@ -98,6 +98,7 @@ async fn kept(visitor: &Visitor, params: &Params) -> Result<Secret, Stop> {
     may_push(visitor, &application).await?;
     let mut asked = asked(visitor, &application, params).await?;
     if let Some(proof) = &proof {
+        proof.fits(&application.settings)?;
         asked.dpop_jkt = Some(key(asked.dpop_jkt, proof)?);
         possession::once(visitor, proof).await?;
     }
@@ -139,7 +140,8 @@ async fn asked(visitor: &Visitor, application: &Application, params: &Params) ->
     let checked = match get("request")? {
         None => checked(visitor, application, params, Way { pushed: true, signed: false }).await?,
         Some(object) => {
-            let object = signed::read(visitor, application, params, object).await?;
+            let object =
+                signed::read(visitor, application, params, (object, signed::Source::Request)).await?;
             let checked =
                 checked(visitor, application, &object.params, Way { pushed: true, signed: true }).await?;
             if let Some((jti, until)) = object.jti.filter(|_| checked.is_ok()) {

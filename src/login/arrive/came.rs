@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::signed::Source;
 use super::{Way, asked, hinted_subject, no_hint, redirect_uri, signed};
 use crate::foundation::id::{PairwiseId, UserId};
+use crate::foundation::secret::{Digest, Secret};
 use crate::login::Stop;
 use crate::login::back::Back;
-use crate::login::flow::is_small;
+use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::login::Asked;
@@ -25,8 +27,10 @@ const LONGEST_STATE: usize = 2_048;
 pub enum Came<'a> {
     /// What is still to be checked.
     Params(Cow<'a, Params>, Way),
-    /// What was checked when it was pushed.
-    Checked(Box<Asked>),
+    /// What was checked when it was pushed, under a name of this digest.
+    Checked(Box<Asked>, Digest),
+    /// What this browser has used up already, in a login that is still under way.
+    Again(Box<Journey>),
 }
 
 /// What stands in the address or the form, or what that refers to. An error is of a request of which nothing can be
@@ -43,11 +47,13 @@ pub async fn by<'a>(
         (Some(_), Some(_), _) => Err(invalid("request and request_uri exclude each other").into()),
         (_, _, Some(name)) => taken(visitor, application, name).await,
         (object, uri, None) => {
-            let object = match (object, uri) {
-                (Some(object), _) => object.to_owned(),
-                (None, uri) => signed::fetched(visitor, application, uri.unwrap_or_default()).await?,
+            let (object, from) = match (object, uri) {
+                (Some(object), _) => (object.to_owned(), Source::Request),
+                (None, uri) => {
+                    (signed::fetched(visitor, application, uri.unwrap_or_default()).await?, Source::Address)
+                }
             };
-            let params = signed::read(visitor, application, given, &object).await?.params;
+            let params = signed::read(visitor, application, given, (&object, from)).await?.params;
             Ok(Came::Params(Cow::Owned(params), Way { pushed: false, signed: true }))
         }
     }
@@ -62,16 +68,21 @@ fn invalid(why: impl Into<Cow<'static, str>>) -> Refusal {
 }
 
 /// A pushed request, by whoever comes with its name first, and from the application that pushed it (RFC 9126, section 4).
-/// Nothing else that this one says counts.
+/// Nothing else that this one says counts. Whoever came first may come again, until they have signed in (section 7.3).
 async fn taken<'a>(visitor: &Visitor, application: &Application, name: &str) -> Result<Came<'a>, Stop> {
-    let (broker, digest) = (visitor.broker(), crate::foundation::secret::Secret::new(name).digest());
+    let (broker, digest) = (visitor.broker(), Secret::new(name).digest());
     let (id, now) = (application.id, broker.now());
     let taken = broker.db.write(async move |tx| pushed_requests::take(tx, digest, id, now).await).await?;
-    let unknown = "request_uri is unknown, used, or has run out";
-    let asked = taken.ok_or(Refusal::Protocol(OAuthError::invalid_request_uri(unknown)))?;
+    let Some(asked) = taken else {
+        let unknown = "request_uri is unknown, used, or has run out";
+        let again = Journey::of_request(visitor, digest).await?;
+        let again = again.filter(|journey| journey.login.asked.application == id);
+        let again = again.ok_or(Refusal::Protocol(OAuthError::invalid_request_uri(unknown)))?;
+        return Ok(Came::Again(Box::new(again)));
+    };
     // It may have been taken back since.
     redirect_uri(application, Some(&asked.redirect_uri))?;
-    Ok(Came::Checked(Box::new(asked)))
+    Ok(Came::Checked(Box::new(asked), digest))
 }
 
 /// Where the answer to these parameters goes, if they name a registered address.

@@ -63,8 +63,8 @@ pub fn asked(
     }
     came_as_it_must(application, way)?;
     let response_mode = response_mode(application, request.response_mode, &redirect_uri)?;
-    if settings.is_public() && request.code_challenge.is_none() {
-        return Err(OAuthError::invalid_request("code_challenge is required for a public client"));
+    if settings.must_challenge() && request.code_challenge.is_none() {
+        return Err(OAuthError::invalid_request("code_challenge is required for this client"));
     }
     let organization = organization_asked(&request)?;
     if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {

@@ -5,6 +5,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::came::{Came, back, by, checked};
+use crate::foundation::secret::Digest;
 use crate::login::back::Back;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
@@ -28,10 +29,10 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
     match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
             let Welcome { asked, application, pushed } = *welcome;
-            let journey = Journey::begin(&visitor, asked);
+            let journey = Journey::begin(&visitor, asked).of_pushed(pushed);
             match pushed {
-                true => next::proceed_with_pushed(&visitor, &browser, journey, application).await,
-                false => next::proceed_for(&visitor, &browser, journey, application).await,
+                Some(_) => next::proceed_with_pushed(&visitor, &browser, journey, application).await,
+                None => next::proceed_for(&visitor, &browser, journey, application).await,
             }
         }
         Ok(Arrival::TurnedAway(response)) => response,
@@ -44,7 +45,7 @@ pub async fn authorize_by_post(mut visitor: Visitor, Form(params): Form) -> Resp
     visitor.ui_locales = params.get("ui_locales").ok().flatten().map(str::to_owned);
     let outcome = match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {
-            let mut journey = Journey::begin(&visitor, welcome.asked);
+            let mut journey = Journey::begin(&visitor, welcome.asked).of_pushed(welcome.pushed);
             let (silent, back) = (journey.login.asked.prompt.none, Back::of(&journey.login.asked));
             let response = reply::see_other(&journey.path(&visitor, ""));
             match journey.keep(&visitor, response).await {
@@ -71,8 +72,8 @@ enum Arrival {
 struct Welcome {
     asked: Asked,
     application: Application,
-    /// Whether the request is used up.
-    pushed: bool,
+    /// Of the name under which the request was pushed, which is used up.
+    pushed: Option<Digest>,
 }
 
 /// Until application and redirect URI are known to belong together, a fault is a page; afterwards it is an
@@ -83,8 +84,12 @@ async fn arrive(visitor: &Visitor, given: &Params) -> Result<Arrival, Stop> {
     let application = enabled(visitor, client_id.unwrap_or_default()).await?;
     let (params, way) = match by(visitor, &application, given).await {
         Ok(Came::Params(params, way)) => (params, way),
-        Ok(Came::Checked(asked)) => {
-            return Ok(Arrival::Welcome(Box::new(Welcome { asked: *asked, application, pushed: true })));
+        Ok(Came::Checked(asked, digest)) => {
+            let pushed = Some(digest);
+            return Ok(Arrival::Welcome(Box::new(Welcome { asked: *asked, application, pushed })));
+        }
+        Ok(Came::Again(journey)) => {
+            return Ok(Arrival::TurnedAway(reply::see_other(&journey.path(visitor, ""))));
         }
         Err(Stop::Refused(Refusal::Protocol(error))) => {
             return unread(visitor, &application, given, error).await;
@@ -93,7 +98,7 @@ async fn arrive(visitor: &Visitor, given: &Params) -> Result<Arrival, Stop> {
     };
     let back = back(&application, &params)?;
     let arrival = match checked(visitor, &application, &params, way).await {
-        Ok(Ok(asked)) => Ok(Arrival::Welcome(Box::new(Welcome { asked, application, pushed: false }))),
+        Ok(Ok(asked)) => Ok(Arrival::Welcome(Box::new(Welcome { asked, application, pushed: None }))),
         Ok(Err(error)) => turned_away(visitor, &application, &back, error).await,
         Err(stop) => Err(stop),
     };

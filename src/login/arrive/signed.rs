@@ -38,15 +38,25 @@ fn wrong(why: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
     OAuthError::invalid_request_object(why)
 }
 
+/// Where an object is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The request brought it along.
+    Request,
+    /// A registered address, just now: the application itself says by that what it says now, so it need not say for how long
+    /// (RFC 9101, section 4, does not ask for it).
+    Address,
+}
+
 /// The request that an object holds. Of what is `given` beside it nothing counts; but who asks, and for what kind of
 /// answer, must be the same where it is said (section 6.3; OpenID Connect Core, section 6.1).
 pub async fn read(
     visitor: &Visitor,
     application: &Application,
     given: &Params,
-    object: &str,
+    (object, from): (&str, Source),
 ) -> Result<Object, Refusal> {
-    let object = verified(visitor, application, object).await.map_err(Refusal::Protocol)?;
+    let object = verified(visitor, application, object, from).await.map_err(Refusal::Protocol)?;
     for name in ["client_id", "response_type"] {
         let outside = given.get(name).map_err(|error| Refusal::BadRequest(error.to_string()))?;
         let inside = object.params.get(name).ok().flatten();
@@ -58,10 +68,17 @@ pub async fn read(
     Ok(object)
 }
 
-async fn verified(visitor: &Visitor, application: &Application, object: &str) -> Result<Object, OAuthError> {
+async fn verified(
+    visitor: &Visitor,
+    application: &Application,
+    object: &str,
+    from: Source,
+) -> Result<Object, OAuthError> {
     let broker = visitor.broker();
     let keys = keys(visitor, application, object).await?;
-    let verify = |keys: &JwkSet| Jws::parse(object).and_then(|jws| jws.verify(keys, &ALGORITHMS, TYP));
+    let settings = &application.settings;
+    let allowed: Vec<_> = ALGORITHMS.into_iter().filter(|one| settings.may_sign_by(*one)).collect();
+    let verify = |keys: &JwkSet| Jws::parse(object).and_then(|jws| jws.verify(keys, &allowed, TYP));
     let claims = match verify(&keys) {
         // Its key may have another one's name by now.
         Err(JoseError::Signature) => match client_keys::anew(broker, application).await {
@@ -72,12 +89,12 @@ async fn verified(visitor: &Visitor, application: &Application, object: &str) ->
     };
     let claims = claims.map_err(|error| wrong(unverified(&error)))?;
     check(&claims, application, &visitor.issuer(), broker.now())?;
+    let until = lives(&claims, from, broker.now())?;
     let jti = match claims.optional_string("jti") {
         Ok(Some(jti)) if jti.len() > LONGEST_JTI => return Err(wrong("jti is too long")),
         Ok(jti) => jti.map(str::to_owned),
         Err(_) => return Err(wrong("jti is no text")),
     };
-    let until = claims.exp().map_err(|_| wrong("exp is missing"))?.plus(LEEWAY);
     Ok(Object { params: parameters(&claims, &application.client_id)?, jti: jti.map(|jti| (jti, until)) })
 }
 
@@ -114,19 +131,28 @@ fn check(claims: &Claims, application: &Application, issuer: &str, now: Moment) 
     if !claims.aud().is_ok_and(|named| named.contains(&issuer)) {
         return Err(wrong("aud of the request object is not this issuer"));
     }
+    match claims.nbf() {
+        Ok(Some(begins)) if begins > now.plus(LEEWAY) => Err(wrong("the request object is not valid yet")),
+        Ok(Some(begins)) if begins.plus(LONGEST).plus(LEEWAY) < now => {
+            Err(wrong("nbf of the request object is more than an hour ago"))
+        }
+        Err(_) => Err(wrong("nbf of the request object is no date")),
+        _ => Ok(()),
+    }
+}
+
+/// Until when it may be used.
+fn lives(claims: &Claims, from: Source, now: Moment) -> Result<Moment, OAuthError> {
+    if from == Source::Address && claims.get("exp").is_none() {
+        return Ok(now.plus(LEEWAY));
+    }
     let expires = claims.exp().map_err(|_| wrong("exp of the request object is missing"))?;
     if expires > now.plus(LONGEST).plus(LEEWAY) {
         return Err(wrong("exp of the request object is more than an hour ahead"));
     }
-    claims
-        .check_times(now, LEEWAY)
-        .map_err(|_| wrong("the request object has run out or is not valid yet"))?;
-    match claims.nbf() {
-        Ok(Some(begins)) if begins.plus(LONGEST).plus(LEEWAY) < now => {
-            Err(wrong("nbf of the request object is more than an hour ago"))
-        }
-        _ => Ok(()),
-    }
+    let in_time = claims.check_times(now, LEEWAY);
+    in_time.map_err(|_| wrong("the request object has run out or is not valid yet"))?;
+    Ok(expires.plus(LEEWAY))
 }
 
 /// The object at an address: one that the application has registered, byte for byte, for whatever else we were made to ask

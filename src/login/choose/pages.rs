@@ -17,7 +17,7 @@ use crate::store::durable::choices::Choice as Available;
 use crate::store::durable::{connections, sessions};
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{Choice, Href, ImagePath, OrganizationsPage, Page, SEARCH_ABOVE, Search};
+use crate::web::templates::{About, Choice, Href, ImagePath, OrganizationsPage, Page, SEARCH_ABOVE, Search};
 use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
@@ -150,6 +150,7 @@ pub async fn picker(
     let user = user_of(visitor, session).await?;
     let page = OrganizationsPage {
         application: application.display_name.clone(),
+        about: About::of(application),
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         action: journey.path(visitor, "/organization"),
         csrf: journey.login.csrf.clone(),

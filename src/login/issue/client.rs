@@ -6,7 +6,7 @@ use crate::foundation::clock::Moment;
 use crate::login::Stop;
 use crate::login::client_keys::{self, NoKeys};
 use crate::login::refusal::Refusal;
-use crate::model::application::Application;
+use crate::model::application::{Application, ApplicationSettings};
 use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
 use crate::protocol::oauth::client_authentication::{Credentials, Method, Proof, Unproved, read};
 use crate::protocol::oauth::error::OAuthError;
@@ -150,7 +150,9 @@ fn read_assertion(
     jwt: &str,
     now: Moment,
 ) -> Result<(String, Moment), Unproved> {
-    let claims = Jws::parse(jwt).and_then(|jws| jws.verify(keys, &ALGORITHMS, Typ::CLIENT_ASSERTION));
+    let settings = &application.settings;
+    let allowed: Vec<_> = ALGORITHMS.into_iter().filter(|one| settings.may_sign_by(*one)).collect();
+    let claims = Jws::parse(jwt).and_then(|jws| jws.verify(keys, &allowed, Typ::CLIENT_ASSERTION));
     let claims = claims.map_err(|error| check_of(&error))?;
     let own = |claim: Result<&str, ClaimError>| claim.is_ok_and(|name| name == application.client_id);
     if !own(claims.iss()) {
@@ -159,10 +161,7 @@ fn read_assertion(
     if !own(claims.sub()) {
         return Err(Unproved::Sub);
     }
-    // Whichever endpoint it is for: none of them does what another would not (RFC 9126, section 2).
-    let ours =
-        |name: &&str| name.strip_prefix(issuer).is_some_and(|path| matches!(path, "" | "/token" | "/par"));
-    if !claims.aud().is_ok_and(|named| named.iter().any(ours)) {
+    if !is_for_us(&claims, issuer, settings) {
         return Err(Unproved::Aud);
     }
     let expires = claims.exp().map_err(|_| Unproved::Exp)?;
@@ -175,6 +174,17 @@ fn read_assertion(
     claims.check_times(now, LEEWAY).map_err(|_| Unproved::Times)?;
     let jti = claims.string("jti").ok().filter(|jti| !jti.is_empty() && jti.len() <= LONGEST_JTI);
     Ok((jti.ok_or(Unproved::Jti)?.to_owned(), expires))
+}
+
+/// Whichever endpoint it is for: none of them does what another would not (RFC 9126, section 2). By FAPI 2.0 it is for the
+/// issuer, as a text, and for nobody else: who has an assertion for two of them could use it at either (section 5.3.2.1).
+fn is_for_us(claims: &Claims, issuer: &str, settings: &ApplicationSettings) -> bool {
+    if settings.is_fapi2() {
+        return claims.get("aud").and_then(|aud| aud.as_str()) == Some(issuer);
+    }
+    let ours =
+        |name: &&str| name.strip_prefix(issuer).is_some_and(|path| matches!(path, "" | "/token" | "/par"));
+    claims.aud().is_ok_and(|named| named.iter().any(ours))
 }
 
 fn check_of(error: &JoseError) -> Unproved {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::foundation::secret::Digest;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
+use crate::model::application::ApplicationSettings;
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::dpop::{self, Proof, Request};
 use crate::protocol::oauth::error::OAuthError;
 use crate::store::durable::used;
@@ -28,6 +30,22 @@ impl Shown {
     /// The thumbprint of the key.
     pub fn jkt(&self) -> &str {
         &self.0.jkt
+    }
+
+    /// By which algorithm it is signed.
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// Not every application may sign by everything.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof`
+    pub fn fits(&self, settings: &ApplicationSettings) -> Result<(), Refusal> {
+        match settings.may_sign_by(self.algorithm()) {
+            true => Ok(()),
+            false => Err(invalid("this application must sign by PS256, ES256 or EdDSA")),
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::GrantId;
 use crate::login::Stop;
-use crate::login::issue::possession;
+use crate::login::issue::possession::{self, Shown};
 use crate::login::refusal::Refusal;
-use crate::protocol::jose::{Claims, Jws, Typ};
+use crate::protocol::jose::{Algorithm, Claims, Jws, Typ};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::store::durable::applications;
 use crate::web::dpop::Scheme;
 use crate::web::visitor::Visitor;
 
@@ -53,10 +54,22 @@ pub async fn opened(
         return Err(invalid("the token is bound to another key, or not shown as it is bound").into());
     }
     if let Some(proof) = &proof {
+        fits(visitor, &claims, proof).await?;
         possession::once(visitor, proof).await?;
     }
     let scopes = claims.string("scope").unwrap_or_default().split(' ').map(str::to_owned).collect();
     Ok(Opened { grant, scopes })
+}
+
+/// Whether the application may sign by what its proof is signed by. It is looked up only where some may not.
+async fn fits(visitor: &Visitor, claims: &Claims, proof: &Shown) -> Result<(), Stop> {
+    if matches!(proof.algorithm(), Algorithm::PS256 | Algorithm::ES256 | Algorithm::EdDSA) {
+        return Ok(());
+    }
+    let client = claims.string("client_id").unwrap_or_default();
+    let found = applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, client).await?;
+    let application = found.ok_or(invalid("the token is for somebody else"))?;
+    Ok(proof.fits(&application.settings)?)
 }
 
 /// The claims of an access token that is ours and not run out, whoever it is for.

@@ -21,7 +21,7 @@ use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
+use crate::web::templates::{About, ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Addresses that one visitor's network may try in a minute (threats M02).
@@ -193,6 +193,7 @@ pub async fn email_page(
     let hint = asked.login_hint.clone().filter(|hint| !another && hint.contains('@'));
     let page = EmailPage {
         application: application.display_name.clone(),
+        about: About::of(application),
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
@@ -219,6 +220,7 @@ pub async fn chooser_page(
     found.sort_by_cached_key(by_name);
     let page = ChooserPage {
         application: application.display_name.clone(),
+        about: About::of(application),
         email: resolved.email.as_ref().map(ToString::to_string).unwrap_or_default(),
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),

@@ -10,14 +10,14 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
     ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings, GrantType, Lifetimes,
-    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings, SignOutSettings,
-    SubjectType, public_key_set,
+    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SecurityProfile, SenderSettings,
+    SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::origin::WebOrigin;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 use crate::web::json::by_name;
@@ -129,6 +129,21 @@ pub struct ApplicationBody {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
     pub userinfo_signed_response_alg: Option<Option<Algorithm>>,
+    /// Usually `none`; `fapi2`: it is held to the FAPI 2.0 Security Profile.
+    #[schemars(with = "Option<String>", extend("enum" = ["none", "fapi2"]))]
+    pub security_profile: Option<SecurityProfile>,
+    /// A picture that people see while they sign in. It is fetched and served by us.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub logo_uri: Option<Option<String>>,
+    /// How it treats what it is told of people; a link for those who sign in.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub policy_uri: Option<Option<String>>,
+    /// What people agree to; a link for those who sign in.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    pub tos_uri: Option<Option<String>>,
     /// Whether each authorization request must be pushed beforehand (RFC 9126).
     pub require_pushed_authorization_requests: Option<bool>,
     /// Whether each must be signed (RFC 9101).
@@ -272,6 +287,10 @@ pub struct WantedClient {
     subject_type: Option<SubjectType>,
     pub sector_identifier_uri: Option<Option<WebAddress>>,
     userinfo_algorithm: Option<Option<Algorithm>>,
+    security_profile: Option<SecurityProfile>,
+    logo_uri: Option<Option<WebAddress>>,
+    policy_uri: Option<Option<WebAddress>>,
+    tos_uri: Option<Option<WebAddress>>,
 }
 
 impl WantedClient {
@@ -287,6 +306,18 @@ impl WantedClient {
             settings.sector_identifier_uri = uri;
         }
         settings.userinfo_algorithm = self.userinfo_algorithm.unwrap_or(settings.userinfo_algorithm);
+        settings.security_profile = self.security_profile.unwrap_or(settings.security_profile);
+        let links = &mut settings.links;
+        let all = [
+            (self.logo_uri, &mut links.logo_uri),
+            (self.policy_uri, &mut links.policy_uri),
+            (self.tos_uri, &mut links.tos_uri),
+        ];
+        for (wanted, link) in all {
+            if let Some(uri) = wanted {
+                *link = uri;
+            }
+        }
     }
 }
 
@@ -381,7 +412,7 @@ impl WantedSignOut {
 struct WantedRequests {
     require_pushed: Option<bool>,
     require_signed: Option<bool>,
-    request_uris: Option<Vec<WebAddress>>,
+    request_uris: Option<Vec<RequestUri>>,
     response_modes: Option<Vec<ResponseMode>>,
 }
 
@@ -432,6 +463,10 @@ impl ApplicationBody {
                 .userinfo_signed_response_alg
                 .map(|name| name.map(|one| algorithm("/userinfo_signed_response_alg", one)).transpose())
                 .transpose()?,
+            security_profile: self.security_profile,
+            logo_uri: web_address("/logo_uri", self.logo_uri)?,
+            policy_uri: web_address("/policy_uri", self.policy_uri)?,
+            tos_uri: web_address("/tos_uri", self.tos_uri)?,
         };
         let requests = WantedRequests {
             require_pushed: self.require_pushed_authorization_requests,
@@ -554,12 +589,12 @@ fn redirect_uris(pointer: &str, list: Vec<String>) -> Result<Vec<RedirectUri>, R
 }
 
 /// Asked by us, through the guard (threats C27).
-fn request_uris(list: Vec<String>) -> Result<Vec<WebAddress>, Refused> {
+fn request_uris(list: Vec<String>) -> Result<Vec<RequestUri>, Refused> {
     let read = |(place, text): (usize, &String)| {
         let wrong = |error| {
             Refused::value(&format!("/request_uris/{place}"), format!("cannot be registered: {error}"))
         };
-        WebAddress::register(text).map_err(wrong)
+        RequestUri::register(text).map_err(wrong)
     };
     list.iter().enumerate().map(read).collect()
 }

@@ -84,7 +84,9 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     if let Some(why) = settings.grant_types_fault() {
         return Err(Refused::value("/grant_types", why));
     }
-    if let Some((name, why)) = settings.keys_fault().or_else(|| settings.subject_fault()) {
+    if let Some((name, why)) =
+        settings.keys_fault().or_else(|| settings.subject_fault()).or_else(|| settings.profile_fault())
+    {
         return Err(Refused::value(&format!("/{name}"), why));
     }
     if method == Method::SelfSignedTlsClientAuth && !settings.jwks.as_ref().is_some_and(holds_certificate) {

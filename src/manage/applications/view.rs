@@ -70,6 +70,11 @@ pub struct ApplicationView {
     /// Signs its UserInfo answers; `null`: they are plain JSON.
     #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
     pub userinfo_signed_response_alg: Option<&'static str>,
+    #[schemars(extend("enum" = ["none", "fapi2"]))]
+    pub security_profile: &'static str,
+    pub logo_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
     pub require_pushed_authorization_requests: bool,
     pub require_signed_request_object: bool,
     pub request_uris: Vec<String>,
@@ -209,6 +214,10 @@ impl ApplicationView {
             subject_type: client.subject_type.word(),
             sector_identifier_uri: text(&client.sector_identifier_uri),
             userinfo_signed_response_alg: client.userinfo_algorithm.map(Algorithm::name),
+            security_profile: client.security_profile.word(),
+            logo_uri: text(&client.links.logo_uri),
+            policy_uri: text(&client.links.policy_uri),
+            tos_uri: text(&client.links.tos_uri),
             require_pushed_authorization_requests: requests.require_pushed,
             require_signed_request_object: requests.require_signed,
             request_uris: requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),

@@ -8,7 +8,7 @@ use super::{Algorithm, Claims, JoseError, Jwk, JwkSet, Jws, Typ, Verified, Verif
 /// Members that only a private or a symmetric key has (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// The key in the header of a token, and what the token says, if it is signed by that key.
+/// The key in the header of a token, by what the token is signed, and what it says, if it is signed by that key.
 ///
 /// # Errors
 /// As of [`Jws::verify`]; and a key that is missing, private, weak, too large, or not for the token's algorithm.
@@ -17,7 +17,7 @@ pub fn verify_by_brought_key(
     max_bytes: usize,
     allowed: &[Algorithm],
     typ: Typ,
-) -> Result<(Jwk, Verified<Claims>), JoseError> {
+) -> Result<(Jwk, Algorithm, Verified<Claims>), JoseError> {
     let jws = Jws::parse_within(token, max_bytes)?;
     let algorithm = jws.algorithm();
     if !allowed.contains(&algorithm) {
@@ -40,5 +40,5 @@ pub fn verify_by_brought_key(
     jwk.alg = Some(algorithm);
     let key = VerifyingKey::from_jwk(jwk.clone())?;
     let claims = jws.verify(&JwkSet::new(vec![key]), allowed, typ)?;
-    Ok((jwk, claims))
+    Ok((jwk, algorithm, claims))
 }

@@ -44,6 +44,8 @@ pub struct Proof {
     pub uri: String,
     pub nonce: Option<String>,
     pub made_at: Moment,
+    /// By which it is signed.
+    pub algorithm: Algorithm,
 }
 
 /// Why a proof is none (section 4.3). The text is for the developer.
@@ -71,7 +73,7 @@ pub enum ProofError {
 
 /// Reads a proof and holds it against the request that it came with.
 pub fn read(text: &str, request: &Request<'_>) -> Result<Proof, ProofError> {
-    let (key, claims) = verify_by_brought_key(text, LONGEST, &ALGORITHMS, TYP)?;
+    let (key, algorithm, claims) = verify_by_brought_key(text, LONGEST, &ALGORITHMS, TYP)?;
     let is = |name: &str, wanted: &str| claims.string(name).is_ok_and(|text| text == wanted);
     if !is("htm", request.method) {
         return Err(ProofError::Method);
@@ -94,6 +96,7 @@ pub fn read(text: &str, request: &Request<'_>) -> Result<Proof, ProofError> {
         uri,
         nonce: nonce.map_err(|_| ProofError::Nonce)?.map(str::to_owned),
         made_at,
+        algorithm,
     })
 }
 

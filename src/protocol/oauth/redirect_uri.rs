@@ -110,6 +110,59 @@ impl WebAddress {
     }
 }
 
+/// Where a client publishes an authorization request: as a [`WebAddress`], and perhaps with a hash of what is there behind a
+/// `#`, by which its writer tells one content from another (OpenID Connect Core, section 6.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RequestUri {
+    text: String,
+    /// Without the hash: nobody is asked for that.
+    address: WebAddress,
+}
+
+impl RequestUri {
+    /// Checks an address that somebody wants to register.
+    ///
+    /// # Errors
+    /// As [`WebAddress::register`]; and a fragment that is no hash in base64url.
+    pub fn register(text: &str) -> Result<Self, RedirectUriError> {
+        let (address, hash) = match text.split_once('#') {
+            Some((address, hash)) => (address, Some(hash)),
+            None => (text, None),
+        };
+        let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
+        if hash.is_some_and(|hash| hash.is_empty() || hash.len() > 128 || !hash.bytes().all(is_base64url)) {
+            return Err(RedirectUriError::Fragment);
+        }
+        let address = WebAddress::register(address)?;
+        let text =
+            hash.map_or_else(|| address.as_str().to_owned(), |hash| format!("{}#{hash}", address.as_str()));
+        Ok(Self { text, address })
+    }
+
+    /// Where it is asked for.
+    pub fn url(&self) -> &Url {
+        self.address.url()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl TryFrom<String> for RequestUri {
+    type Error = RedirectUriError;
+    fn try_from(text: String) -> Result<Self, RedirectUriError> {
+        Self::register(&text)
+    }
+}
+
+impl From<RequestUri> for String {
+    fn from(uri: RequestUri) -> Self {
+        uri.text
+    }
+}
+
 impl TryFrom<String> for WebAddress {
     type Error = RedirectUriError;
     fn try_from(text: String) -> Result<Self, RedirectUriError> {
@@ -186,6 +239,28 @@ mod tests {
         for text in ["com.example.app:/bye", "http://a.test/bye", "https://a.test/#x", "javascript:alert(1)"]
         {
             assert!(WebAddress::register(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn c27_m21_a_request_is_asked_for_without_the_hash_that_names_it() {
+        let hash = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        for text in [format!("https://a.test/r.jwt#{hash}"), "https://a.test/r.jwt?x=1".into()] {
+            let uri = RequestUri::register(&text).unwrap();
+            assert_eq!(uri.as_str(), text);
+            assert_eq!(uri.url().fragment(), None);
+            assert_eq!(RequestUri::try_from(String::from(uri.clone())), Ok(uri));
+        }
+        let long = format!("https://a.test/#{}", "x".repeat(129));
+        for text in [
+            "https://a.test/#",
+            "https://a.test/#a b",
+            "https://a.test/#a#b",
+            "http://a.test/#x",
+            &long,
+            "#x",
+        ] {
+            assert!(RequestUri::register(text).is_err(), "{text}");
         }
     }
 

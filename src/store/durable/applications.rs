@@ -53,6 +53,12 @@ pub async fn by_id(
     row.as_ref().map(|row| application(row, 0)).transpose()
 }
 
+/// One of whatever project, unless it is out of service.
+pub async fn enabled(db: &mut impl Read, id: ApplicationId) -> Result<Option<Application>, StoreError> {
+    let row = db.one(select!("WHERE id = $1 AND disabled_at IS NULL"), params![id]).await?;
+    row.as_ref().map(|row| application(row, 0)).transpose()
+}
+
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Application>, StoreError> {
     db.all(select!("WHERE project_id = $1 ORDER BY id"), params![project])
         .await?

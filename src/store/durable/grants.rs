@@ -122,18 +122,18 @@ pub async fn insert(
 }
 
 /// Uses the refresh token of a generation: the first caller makes the next one good, until when and for whom; whoever comes
-/// later gets nothing.
+/// later gets nothing. Where the next one is the same again, everybody gets that.
 pub async fn rotate(
     tx: &mut Tx<'_>,
     id: GrantId,
-    generation: i64,
+    (generation, next): (i64, i64),
     (idle_until, bound): (Moment, &Confirmation),
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_rotated_at = $3,
+    let sql = "UPDATE grants SET refresh_generation = $6, refresh_rotated_at = $3,
                       refresh_expires_at = $4, refresh_binding = $5
                WHERE id = $1 AND refresh_generation = $2 AND revoked_at IS NULL AND refresh_expires_at > $3";
-    Ok(tx.execute(sql, params![id, generation, now, idle_until, to_json(bound)]).await? == 1)
+    Ok(tx.execute(sql, params![id, generation, now, idle_until, to_json(bound), next]).await? == 1)
 }
 
 /// Whether the refresh token of a generation was used just now, and nothing since: whoever used it may ask again, for

@@ -1,11 +1,13 @@
-//! How a project looks: its name, its logo, and a colour that people can read.
+//! How a project looks: its name, its logo, and a colour that people can read; and what an application shows.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::page::ImagePath;
+use super::page::{About, ImagePath};
 use super::{Asset, Href};
+use crate::model::application::Application;
 use crate::model::project::Project;
+use crate::protocol::oauth::redirect_uri::WebAddress;
 
 /// Whose pages these are.
 #[derive(Clone, Debug)]
@@ -47,6 +49,20 @@ impl Brand {
     pub fn stylesheet_path(&self) -> Option<String> {
         let sheet = self.stylesheet()?;
         Some(format!("/assets/brand/{}.css?v={}", self.project, sheet.version()))
+    }
+}
+
+impl About {
+    /// What an application shows.
+    pub fn of(application: &Application) -> Self {
+        let links = &application.settings.client.links;
+        let logo = links.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", application.id));
+        let link = |uri: &Option<WebAddress>| uri.as_ref().and_then(|uri| Href::parse(uri.as_str()));
+        Self {
+            logo: logo.and_then(|path| ImagePath::parse(&path)),
+            policy: link(&links.policy_uri),
+            terms: link(&links.tos_uri),
+        }
     }
 }
 

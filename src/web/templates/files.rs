@@ -29,6 +29,7 @@ embedded![
     "assets/onward.js",
     "assets/style.css",
     "layout.html",
+    "login/about.html",
     "login/accepted.html",
     "login/chooser.html",
     "login/device.html",

@@ -71,6 +71,7 @@ impl Page {
 pub struct EmailPage {
     /// The application's name.
     pub application: String,
+    pub about: About,
     pub action: String,
     pub csrf: String,
     /// What was typed before, or the application's hint.
@@ -82,6 +83,16 @@ pub struct EmailPage {
     pub cancel: Option<String>,
     /// Where "Use another account" posts `csrf` and `another_account`; no button without it.
     pub another_account: Option<String>,
+}
+
+/// What an application shows of itself while its people sign in.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct About {
+    pub logo: Option<ImagePath>,
+    /// How it treats what it is told of them.
+    pub policy: Option<Href>,
+    /// What they agree to.
+    pub terms: Option<Href>,
 }
 
 /// One way to sign in, as a button.
@@ -96,6 +107,7 @@ pub struct MethodButton {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ChooserPage {
     pub application: String,
+    pub about: About,
     pub email: String,
     pub action: String,
     pub csrf: String,
@@ -123,6 +135,7 @@ pub struct Field {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct OrganizationsPage {
     pub application: String,
+    pub about: About,
     pub email: String,
     pub action: String,
     pub csrf: String,

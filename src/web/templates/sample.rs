@@ -254,9 +254,18 @@ fn methods(text: &str) -> Vec<MethodButton> {
     ["con_1", "con_2"].map(|value| MethodButton { value: at(value), name: at(text) }).into()
 }
 
+fn about() -> About {
+    About {
+        logo: ImagePath::parse("/logos/app_1.png"),
+        policy: Href::parse("https://app.test/policy"),
+        terms: Href::parse("https://app.test/terms"),
+    }
+}
+
 fn email_page(text: &str, email: &str) -> EmailPage {
     EmailPage {
         application: at(text),
+        about: about(),
         action: at("/login"),
         csrf: at("c"),
         email: Some(at(email)),
@@ -270,6 +279,7 @@ fn email_page(text: &str, email: &str) -> EmailPage {
 fn chooser(text: &str, email: &str) -> ChooserPage {
     ChooserPage {
         application: at(text),
+        about: about(),
         email: at(email),
         action: at("/login/connection"),
         csrf: at("c"),
@@ -290,6 +300,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
     let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
     OrganizationsPage {
         application: at(text),
+        about: about(),
         email: at(email),
         action: at("/select-organization"),
         csrf: at("c"),

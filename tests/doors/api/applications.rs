@@ -252,6 +252,44 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     for (name, value) in requests.as_object().unwrap() {
         assert_eq!(&patched[name], value, "{name}");
     }
+    // What its people see of it.
+    let links = json!({"logo_uri": "https://rp.test/logo.png", "policy_uri": "https://rp.test/privacy",
+        "tos_uri": "https://rp.test/terms"});
+    let patched = operator.patch(&path, links.clone()).await.json();
+    for (name, value) in links.as_object().unwrap() {
+        assert_eq!(&patched[name], value, "{name}");
+    }
+    assert_eq!(operator.patch(&path, json!({"tos_uri": null})).await.json()["tos_uri"], Value::Null);
+    let trap = operator.patch(&path, json!({"policy_uri": "javascript:alert(1)"})).await;
+    assert_eq!(told(&trap), (422, json!("invalid_value")));
+    // To what it is held: it must fit, and goes on to.
+    assert_eq!(usual["security_profile"], json!("none"));
+    let profile = json!({"security_profile": "fapi2"});
+    let unfit = operator.patch(&path, profile.clone()).await;
+    assert_eq!(told(&unfit), (422, json!("invalid_value")), "{}", unfit.body);
+    let fits =
+        json!({"security_profile": "fapi2", "dpop_bound_access_tokens": true, "signing_algorithm": "ES256"});
+    let patched = operator.patch(&path, fits).await;
+    assert_eq!(
+        (patched.status.as_u16(), &patched.json()["security_profile"]),
+        (200, &json!("fapi2")),
+        "{}",
+        patched.body
+    );
+    for worse in [
+        json!({"dpop_bound_access_tokens": false}),
+        json!({"require_pushed_authorization_requests": false}),
+        json!({"signing_algorithm": "RS256"}),
+        json!({"userinfo_signed_response_alg": "RS256"}),
+        json!({"redirect_uris": ["http://127.0.0.1/cb"]}),
+    ] {
+        let refused = operator.patch(&path, worse.clone()).await;
+        assert_eq!(told(&refused), (422, json!("invalid_value")), "{worse}");
+        assert!(refused.body.contains("fapi2"), "{}", refused.body);
+    }
+    let loose =
+        json!({"security_profile": "none", "dpop_bound_access_tokens": false, "signing_algorithm": "RS256"});
+    assert_eq!(operator.patch(&path, loose).await.status, 200);
     // How its tokens live, and by which ways it comes to them.
     let lifetimes = json!({"lifetimes": {"access_token": 60, "refresh_token": 3600}});
     let patched = operator.patch(&path, lifetimes).await.json();

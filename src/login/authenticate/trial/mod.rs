@@ -88,6 +88,7 @@ impl Trial {
             csrf: broker.random.token().expose().to_owned(),
             started_at: broker.now(),
             asked: by_nobody(visitor.ui_locales.clone()),
+            pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };
         let (connection, version) = (test.connection_id, test.version);

@@ -119,6 +119,7 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
         return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
     }
     if let Some(proof) = &proof {
+        proof.fits(&application.settings)?;
         possession::once(visitor, proof).await?;
     }
     let jkt = proof.map(|proof| proof.jkt().to_owned());

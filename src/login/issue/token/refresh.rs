@@ -1,5 +1,6 @@
 //! A refresh token (RFC 6749, section 6; RFC 9700, section 4.14): each is good once and gives the next one. Whoever
-//! comes with an old one has stolen it, or was stolen from; so the whole family ends (threats H21).
+//! comes with an old one has stolen it, or was stolen from; so the whole family ends (threats H21). Only by FAPI 2.0, where
+//! nobody can use one without proving who they are and what key they hold, it stays good.
 //!
 //! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
 //! they had. Neither way gives more than the family was granted, but for what the person is in the other organization.
@@ -154,7 +155,7 @@ impl Refreshing {
         }
     }
 
-    /// The same family: one generation on, or `again` to where it has just gone.
+    /// The same family: one generation on, if its application's go on, or `again` to where it has just gone.
     async fn goes_on(
         &self,
         tx: &mut Tx<'_>,
@@ -169,13 +170,14 @@ impl Refreshing {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
         };
-        let (generation, idle) = (self.presented.generation, self.idle_until(&grant));
-        if !again && !grants::rotate(tx, grant.id, generation, (idle, &bound_to), self.now).await? {
+        let (old, idle) = (self.presented.generation, self.idle_until(&grant));
+        let new = if again || self.application.settings.rotates() { old + 1 } else { old };
+        if !again && !grants::rotate(tx, grant.id, (old, new), (idle, &bound_to), self.now).await? {
             return Err(StoreError::Conflict.into());
         }
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
         let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
-        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(generation + 1)))))
+        Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(new)))))
     }
 
     /// What the refresh tokens that follow are bound to. A public client that has proved a key keeps to it from then on.

@@ -8,14 +8,14 @@ use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
     ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType,
-    Lifetimes, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SenderSettings,
-    SignOutSettings, SubjectType, public_key_set,
+    Lifetimes, LinkSettings, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
+    SecurityProfile, SenderSettings, SignOutSettings, SubjectType, public_key_set,
 };
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::{CertificateSubject, holds_certificate};
 use crate::protocol::oauth::origin::WebOrigin;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
@@ -219,13 +219,21 @@ fn client(keys: &mut Keys<'_>) -> ClientSettings {
         userinfo_algorithm: keys
             .text("userinfo_signed_response_alg")
             .and_then(|name| values::algorithm(keys.reader, &name, &ALGORITHMS)),
+        security_profile: keys
+            .word("security_profile", &["none", "fapi2"])
+            .map_or(SecurityProfile::None, |word| word.value),
+        links: LinkSettings {
+            logo_uri: web_address(keys, "logo_uri"),
+            policy_uri: web_address(keys, "policy_uri"),
+            tos_uri: web_address(keys, "tos_uri"),
+        },
     }
 }
 
 fn requests(keys: &mut Keys<'_>, has_keys: bool) -> AuthorizationSettings {
     let uris = keys.texts("request_uris").map_or_else(Vec::new, |list| list.value);
     let uris = uris.iter().filter_map(|text| {
-        let address = WebAddress::register(&text.value);
+        let address = RequestUri::register(&text.value);
         let told = address.map_err(|error| format!("{:?} cannot be registered: {error}", text.value));
         keys.reader.accept(text.at, told)
     });

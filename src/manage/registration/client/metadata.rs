@@ -2,6 +2,7 @@
 //! application that it wants to be. What nothing is known of is left out; what is known and cannot be is refused by name.
 
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use crate::manage::applications::ApplicationBody;
 use crate::manage::refused::Told;
@@ -13,11 +14,11 @@ use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
+use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
 use crate::protocol::oauth::scope;
 use crate::protocol::problem::Place;
 
-/// Addresses for people, and of what nobody asks for: looked at, so that none of them is a trap, and not kept.
+/// Addresses for people: looked at, so that none of them is a trap. Nobody is shown the first one, and it is not kept.
 const LINKS: [&str; 4] = ["client_uri", "logo_uri", "policy_uri", "tos_uri"];
 
 /// Whoever wants it must not believe that they have got it.
@@ -106,6 +107,7 @@ impl Metadata {
         self.has_no_trap()?;
         let (kind, method, grant_types) = self.what_it_is()?;
         within(limits, now, kind, &grant_types)?;
+        let scopes = self.scopes(limits, now, kind, &grant_types)?;
         let redirect_uris = self.texts("redirect_uris")?.unwrap_or_default();
         // Its own pages, and those alone, ask us by script.
         let origins = match kind {
@@ -118,13 +120,24 @@ impl Metadata {
             token_endpoint_auth_method: Some(method),
             jwks: Some(self.get("jwks").cloned()),
             jwks_uri: Some(self.text("jwks_uri")?),
-            redirect_uris: Some(redirect_uris),
+            // What binds its tokens it does not take off again.
+            dpop_bound_access_tokens: Some(
+                self.flag("dpop_bound_access_tokens")?
+                    || now.is_some_and(|now| now.sender.dpop_bound_access_tokens),
+            ),
+            tls_client_certificate_bound_access_tokens: Some(
+                self.flag("tls_client_certificate_bound_access_tokens")?
+                    || now.is_some_and(|now| now.sender.tls_client_certificate_bound_access_tokens),
+            ),
+            logo_uri: Some(self.logo(&redirect_uris)?),
+            policy_uri: Some(self.text("policy_uri")?),
+            tos_uri: Some(self.text("tos_uri")?),
             require_pushed_authorization_requests: Some(self.flag("require_pushed_authorization_requests")?),
             require_signed_request_object: Some(self.flag("require_signed_request_object")?),
             request_uris: Some(self.request_uris()?),
             cors_origins: Some(origins),
             grant_types: Some(grant_types),
-            scopes: Some(self.scopes(limits, now, kind)?),
+            scopes: Some(scopes),
             signing_algorithm: Some(
                 self.word("id_token_signed_response_alg", Algorithm::from_name)?.unwrap_or(Algorithm::RS256),
             ),
@@ -146,8 +159,20 @@ impl Metadata {
                     .or(now.map(|now| now.organization_usage))
                     .unwrap_or(OrganizationUsage::Allow),
             ),
+            redirect_uris: Some(redirect_uris),
             ..ApplicationBody::default()
         })
+    }
+
+    /// The picture that its people see, if it is from where they are sent back to: nobody comes to trust a client for
+    /// another one's (OpenID Connect Dynamic Client Registration, section 9.1). Otherwise it is left out.
+    fn logo(&self, redirect_uris: &[String]) -> Result<Option<String>, OAuthError> {
+        let host = |text: &str| Url::parse(text).ok()?.host_str().map(str::to_owned);
+        let is_own = |logo: &String| {
+            let of_logo = host(logo);
+            of_logo.is_some() && redirect_uris.iter().any(|uri| host(uri) == of_logo)
+        };
+        Ok(self.text("logo_uri")?.filter(is_own))
     }
 
     fn has_no_trap(&self) -> Result<(), OAuthError> {
@@ -161,9 +186,7 @@ impl Metadata {
             }
         }
         for text in self.texts("request_uris")?.unwrap_or_default() {
-            // What is behind it does not matter: it is signed.
-            let address = text.split('#').next().unwrap_or_default();
-            WebAddress::register(address).map_err(|error| wrong("request_uris", &error.to_string()))?;
+            RequestUri::register(&text).map_err(|error| wrong("request_uris", &error.to_string()))?;
         }
         match ENCRYPTION.iter().find(|name| self.get(name).is_some()) {
             Some(name) => Err(wrong(name, "is not supported: nothing is encrypted here but the connection")),
@@ -171,14 +194,12 @@ impl Metadata {
         }
     }
 
-    /// Where its signed requests may be fetched: without keys nothing of it could be verified, and an address with a hash in
-    /// it is not asked as it stands. Those are left out.
+    /// Where its signed requests may be fetched: without keys nothing of it could be verified, and they are left out.
     fn request_uris(&self) -> Result<Vec<String>, OAuthError> {
         if self.get("jwks").or(self.get("jwks_uri")).is_none() {
             return Ok(Vec::new());
         }
-        let all = self.texts("request_uris")?.unwrap_or_default();
-        Ok(all.into_iter().filter(|uri| !uri.contains('#')).collect())
+        Ok(self.texts("request_uris")?.unwrap_or_default())
     }
 
     /// What kind of application this is in our words, how it proves who it is, and how it comes to tokens.
@@ -232,13 +253,16 @@ impl Metadata {
         limits: &Limits,
         now: Option<&ApplicationSettings>,
         kind: ApplicationKind,
+        grant_types: &[GrantType],
     ) -> Result<Vec<String>, OAuthError> {
         let may = |one: &str| {
             limits.scopes.iter().any(|scope| scope == one)
                 || now.is_some_and(|now| now.scopes.iter().any(|scope| scope == one))
         };
         let Some(text) = self.text("scope")? else {
-            let usual = kind.usual_scopes().iter().filter(|one| may(one));
+            // Who may stay as long as that, and refreshes, has no other way to say that it wants to.
+            let stays = grant_types.contains(&GrantType::RefreshToken).then_some(&scope::OFFLINE_ACCESS);
+            let usual = kind.usual_scopes().iter().chain(stays).filter(|one| may(one));
             return Ok(usual.map(|one| (*one).to_owned()).collect());
         };
         let mut scopes: Vec<String> = Vec::new();
@@ -346,6 +370,11 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "frontchannel_logout_uri": address(&sign_out.frontchannel_logout_uri),
         "frontchannel_logout_session_required": sign_out.frontchannel_logout_session_required,
         "organization_usage": settings.organization_usage,
+        "dpop_bound_access_tokens": settings.sender.dpop_bound_access_tokens,
+        "tls_client_certificate_bound_access_tokens": settings.sender.tls_client_certificate_bound_access_tokens,
+        "logo_uri": address(&client.links.logo_uri),
+        "policy_uri": address(&client.links.policy_uri),
+        "tos_uri": address(&client.links.tos_uri),
         "require_pushed_authorization_requests": requests.require_pushed,
         "require_signed_request_object": requests.require_signed,
         "request_uris": (!request_uris.is_empty()).then_some(request_uris),
