@@ -83,5 +83,7 @@ fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, AuthoritiesError
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    verifier.map_err(|error| failed(error.to_string())).map(|verifier| verifier as Arc<dyn ClientCertVerifier>)
+    verifier
+        .map_err(|error| failed(error.to_string()))
+        .map(|verifier| verifier as Arc<dyn ClientCertVerifier>)
 }

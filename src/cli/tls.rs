@@ -109,7 +109,9 @@ pub async fn renew(broker: Broker, tls: Option<Tls>) {
     while hangups.recv().await.is_some() {
         match &tls {
             Some(tls) => told(tls.read_again().await, "TLS certificate and key"),
-            None => tracing::info!("SIGHUP: there is no TLS certificate to read again; settings take a restart"),
+            None => {
+                tracing::info!("SIGHUP: there is no TLS certificate to read again; settings take a restart")
+            }
         }
         expiry(&broker, tls.as_ref());
         let authorities = &broker.client_authorities;
@@ -128,7 +130,9 @@ fn told(outcome: Result<(), String>, what: &str) {
 
 /// Says in the log of a certificate that browsers refuse, or will soon.
 pub fn expiry(broker: &Broker, tls: Option<&Tls>) {
-    let Some(until) = tls.and_then(Tls::certificate).map(|certificate| certificate.not_after()) else { return };
+    let Some(until) = tls.and_then(Tls::certificate).map(|certificate| certificate.not_after()) else {
+        return;
+    };
     if let Some(told) = ending(until, broker.now()) {
         tracing::warn!("server.tls_certificate {told}");
     }

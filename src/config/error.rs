@@ -100,7 +100,9 @@ pub enum Problem {
          sqlite:behalf.db; one in a temporary folder goes with that"
     )]
     DatabaseInMemory,
-    #[error("takes the path of a file and no parameters, such as sqlite:behalf.db or sqlite:/var/lib/behalf/behalf.db")]
+    #[error(
+        "takes the path of a file and no parameters, such as sqlite:behalf.db or sqlite:/var/lib/behalf/behalf.db"
+    )]
     DatabaseNotAPath,
     #[error("must be ports from 1 to 65535, and at least one: providers are looked for at no other")]
     NoPorts,

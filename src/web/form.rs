@@ -97,10 +97,8 @@ async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {
         let reason = if is_too_large { "body_too_large" } else { "body_unreadable" };
         Unreadable { status, reason, why: "the body cannot be read or is too large".into() }
     })?;
-    Params::parse(&body).map_err(|error| Unreadable {
-        why: error.to_string().into(),
-        ..bad("parameters_malformed", "")
-    })
+    Params::parse(&body)
+        .map_err(|error| Unreadable { why: error.to_string().into(), ..bad("parameters_malformed", "") })
 }
 
 /// Written down, the same at every door; people are shown a page, machines told in the protocol's words.
@@ -116,7 +114,8 @@ async fn told(mut seen: Parts, front: &Front, unreadable: &Unreadable, by_people
         (Err(fault), true) => visitor.fault(&fault, None).await,
         (Err(fault), false) => visitor.machine_fault(&fault).await,
         (Ok(()), true) => {
-            let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::BadRequest) };
+            let page =
+                ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::BadRequest) };
             visitor.page(unreadable.status, &Page::Error(page), None, &[])
         }
         (Ok(()), false) => {

@@ -439,7 +439,9 @@ fn the_database_is_one_we_speak() {
     for other in ["sqlite:", "sqlite://", "postgres://", "mysql://a.test", "x.db"] {
         assert_eq!(the_fault("", &[("BEHALF_DATABASE_URL", other)]).1, Problem::DatabaseScheme, "{other}");
     }
-    for memory in ["sqlite::memory:", "sqlite://:memory:", "sqlite:file::memory:?cache=shared", "sqlite:x?mode=memory"] {
+    for memory in
+        ["sqlite::memory:", "sqlite://:memory:", "sqlite:file::memory:?cache=shared", "sqlite:x?mode=memory"]
+    {
         let (key, problem) = the_fault("", &[("BEHALF_DATABASE_URL", memory)]);
         assert_eq!((key.as_str(), &problem), ("database.url", &Problem::DatabaseInMemory), "{memory}");
         assert!(problem.to_string().contains("not supported"), "{problem}");

@@ -143,6 +143,42 @@ async fn m10_a_request_that_takes_too_long_is_given_up() {
     house.unchanged(&before).await;
 }
 
+#[tokio::test]
+async fn m10_a_client_that_is_given_up_is_told_in_the_words_of_oauth() {
+    let settings = |config: &mut behalf::config::Config| config.server.request_timeout = 1;
+    let house = Plan { settings, ..Plan::default() }.build().await;
+    let host = house.broker.config.server.listen;
+    let own = house.connection("ca").await;
+    let told_out = format!("/oidc/{own}/backchannel-logout");
+    let doors =
+        ["/token", "/par", "/revoke", "/introspect", "/device_authorization", "/p/default/token", &told_out];
+    let before = house.before().await;
+    // The body that is announced never comes.
+    let asks = doors.map(async |door: &str| {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let head = format!(
+            "POST {door} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: 9\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        (door.to_owned(), answer)
+    });
+    for (door, answer) in futures_util::future::join_all(asks).await {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let head = head.to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 503"), "{door}: {answer}");
+        for line in ["content-type: application/json", "cache-control: no-store", "retry-after: 60"] {
+            assert!(head.contains(line), "{door} has no {line}: {answer}");
+        }
+        let told: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(told["error"], "temporarily_unavailable", "{door}");
+        assert!(told["error_description"].is_string(), "{door}");
+    }
+    house.unchanged(&before).await;
+}
+
 /// Ann is back from her provider, whose token endpoint keeps the broker waiting.
 async fn ann_waits(
     house: &House,

@@ -52,7 +52,9 @@ pub fn authorities(config: &Config, findings: &mut Findings) -> bool {
     let now = Clock::System.now();
     let certificates = listed.iter().map(|der| ClientCertificate::from_der(der));
     for (place, certificate) in (1..).zip(certificates) {
-        let Some(until) = certificate.map(|one| one.not_after()).filter(|until| *until <= now) else { continue };
+        let Some(until) = certificate.map(|one| one.not_after()).filter(|until| *until <= now) else {
+            continue;
+        };
         let how = format!(
             "number {place} in {} expired {}, and still vouches for clients: take it out, or put its successor there",
             path.display(),

@@ -161,7 +161,9 @@ async fn published_keys(broker: &Broker, application: &Application, what: &str, 
             .iter()
             .filter(|key| request_object::ALGORITHMS.iter().any(|algorithm| key.serves(*algorithm)));
         match usable.count() {
-            0 => Err(format!("{address} has no key for RS256, PS256, ES256 or EdDSA: it cannot prove who it is")),
+            0 => Err(format!(
+                "{address} has no key for RS256, PS256, ES256 or EdDSA: it cannot prove who it is"
+            )),
             count => Ok(format!("{count} usable keys at {address}")),
         }
     });
