@@ -60,11 +60,11 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
     let tls = Tls::open(&broker.config).await?;
     tls::expiry(broker, tls.as_ref());
+    let renewals = tokio::spawn(tls::renew(broker.clone(), tls.clone(), tls::hangups()?));
     let listener = std::net::TcpListener::bind(settings.listen)
         .map_err(|error| format!("server.listen: {}: {error}", settings.listen))?;
     listener.set_nonblocking(true)?;
     tracing::info!(address = %listener.local_addr()?, public_url = %broker.origin, database = broker.db.engine(), "serving");
-    let renewals = tokio::spawn(tls::renew(broker.clone(), tls.clone()));
     let timeout = Duration::from_secs(settings.header_timeout);
     let limit = Limited::new(settings.max_connections, timeout);
     let served = match tls {

@@ -102,10 +102,7 @@ pub fn hangups() -> std::io::Result<Signal> {
 
 /// Whenever the operator asks for it by SIGHUP: reads again what they may have renewed, and says what came of it. Nothing
 /// else changes, and nobody who is connected notices.
-pub async fn renew(broker: Broker, tls: Option<Tls>) {
-    let Ok(mut hangups) = hangups() else {
-        return tracing::error!("SIGHUP cannot be heard: a renewed certificate takes a restart");
-    };
+pub async fn renew(broker: Broker, tls: Option<Tls>, mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         match &tls {
             Some(tls) => told(tls.read_again().await, "TLS certificate and key"),

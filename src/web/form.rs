@@ -16,15 +16,42 @@ use super::templates::{ErrorPage, Page, Problem};
 use super::visitor::Visitor;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{Params, ParamsError};
 use crate::telemetry::names;
 
-/// `application/x-www-form-urlencoded` in the body, and nothing in the query (threats M11), posted by a browser: what
-/// is malformed is told on a page.
+/// A form of one of our own pages: `application/x-www-form-urlencoded` in the body, nothing in the query (threats M11), and
+/// no field twice. What is malformed is told on a page.
 #[derive(Debug)]
 pub struct Form(pub Params);
 
 impl FromRequest<Front> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let seen = parts.clone();
+        let read = read(Request::from_parts(parts, body), front).await;
+        match read.and_then(|params| match params.twice() {
+            Some(error) => Err(twice(&error)),
+            None => Ok(params),
+        }) {
+            Ok(params) => Ok(Self(params)),
+            Err(unreadable) => Err(told(seen, front, &unreadable, true).await),
+        }
+    }
+}
+
+fn twice(error: &ParamsError) -> Unreadable {
+    let (status, why) = (StatusCode::BAD_REQUEST, error.to_string().into());
+    Unreadable { status, reason: "parameter_twice", why }
+}
+
+/// The same of an application's request that a browser posts: what stands in it twice is for the room to tell, which knows
+/// whom.
+#[derive(Debug)]
+pub struct RequestForm(pub Params);
+
+impl FromRequest<Front> for RequestForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {

@@ -294,6 +294,15 @@ async fn m11_a_form_that_cannot_be_read_stands_in_the_trail_whichever_door_it_ca
         ]
         .map(plain),
     );
+    // What is the application's own to be told of is told there, and stands in the trail as such.
+    for (path, twice) in
+        [(identify.as_str(), "email=a%40a.test&email=b%40a.test"), ("/device", "user_code=a&user_code=b")]
+    {
+        let before = house.before().await;
+        let answer = posts(&house, path, |request| request.header(CONTENT_TYPE, FORM).body(twice)).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+        house.refused(&before, "parameter_twice").await;
+    }
     let own = house.connection("ca").await;
     let doors = doors.chain([
         (format!("/trial/{}", "flow_00000000000000000000000007"), "/trial/{flow}".to_owned()),

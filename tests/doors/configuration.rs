@@ -415,7 +415,7 @@ fn what_is_no_address_is_told_what_one_looks_like() {
         ("BEHALF_SERVER_TRUSTED_PROXIES", "10.0.0.2/33", "such as 10.0.0.2 or 10.0.0.0/8"),
         ("BEHALF_SERVER_TRUSTED_PROXIES", "proxy.a.test", "such as 10.0.0.2 or 10.0.0.0/8"),
         ("BEHALF_DNS_RESOLVERS", "dns.a.test", "such as 192.0.2.53"),
-        ("BEHALF_PUBLIC_URL", "login.a.test", "such as \"https://login.example.com\""),
+        ("BEHALF_PUBLIC_URL", "login.a.test", "such as \"https://login.example.com"),
         ("BEHALF_EGRESS_PORTS", "0", "from 1 to 65535"),
         ("BEHALF_EGRESS_PORTS", "", "at least one"),
     ] {

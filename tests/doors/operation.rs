@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Door;
 use crate::house::visitor::{Visitor, line};
 
@@ -177,6 +177,34 @@ async fn m10_a_client_that_is_given_up_is_told_in_the_words_of_oauth() {
         assert!(told["error_description"].is_string(), "{door}");
     }
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_a_little_behind_takes_the_tokens_of_the_others_and_makes_some() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ask = Application::rp1(&house).asks();
+        let tokens = ask.redeems(&Person::new("ann@a.test").follows(&ask).await).await;
+        let host = house.url.trim_start_matches("http://").to_owned();
+        let reads = async |node: &str| {
+            let url = format!("{node}/userinfo");
+            let dressed = |request: reqwest::RequestBuilder| {
+                request.header("Host", &host).bearer_auth(&tokens.access_token)
+            };
+            Visitor::arrives().request(reqwest::Method::GET, &url, dressed).await.status.as_u16()
+        };
+        assert_eq!(reads(&house.second_node_behind(20).await.url()).await, 200);
+        assert_eq!(reads(&house.second_node_behind(40).await.url()).await, 401, "that is no clock");
+        // The first keys were made by this one, and signed from then on.
+        let node = house.second_node_behind(20).await;
+        let again = Application::rp1(&house).asks();
+        let code = Person::new("ann@a.test").follows(&again).await.code();
+        let answer = again.redemption(&code).at(&node.url()).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        // When a token ends is not forgiven.
+        house.turn_clock(300);
+        assert_eq!(reads(&house.url).await, 401);
+    }
 }
 
 /// Ann is back from her provider, whose token endpoint keeps the broker waiting.

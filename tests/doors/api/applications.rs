@@ -367,9 +367,9 @@ async fn s2_12_who_wants_the_organization_chosen_before_the_sign_in_is_told_that
         let body = json!({"redirect_uris": ["https://fine.test/cb"], "organization_prompt": word});
         let before = house.before().await;
         let refused = operator.post("/applications", body).await;
-        assert_eq!(told(&refused), (422, json!("invalid_value")), "{word}");
+        assert_eq!(told(&refused), (400, json!("invalid_body")), "{word}");
         assert_eq!(refused.json()["errors"][0]["pointer"], "/organization_prompt");
         assert!(refused.body.contains(why), "{}", refused.body);
-        house.refused(&before, "invalid_value").await;
+        house.refused(&before, "invalid_body").await;
     }
 }
