@@ -44,6 +44,7 @@ pub struct Options {
     /// Of the database, one organization alone; by its id.
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     organization: Option<OrganizationId>,
+    /// The project that is meant.
     #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
     project: String,
 }

@@ -1,6 +1,7 @@
 //! `behalf check`: says of everything whether it is fine, and if not, what to do. It changes nothing: a database
 //! of an earlier version is not brought up to date, and so not looked into.
 
+mod certificates;
 mod connections;
 mod house;
 mod logos;
@@ -9,7 +10,6 @@ mod saml;
 use std::process::ExitCode;
 
 use super::Error;
-use super::serve::tls_by_file;
 use crate::broker::Broker;
 use crate::config::{Config, ConfigError, Origin};
 use crate::egress::http::Http;
@@ -76,7 +76,10 @@ pub async fn run(config: Result<Config, ConfigError>) -> Result<ExitCode, Error>
     for warning in templates.iter().flat_map(Templates::warnings) {
         findings.wrong("templates", warning);
     }
-    tls(&config, &mut findings).await;
+    certificates::tls(&config, &mut findings).await;
+    if !certificates::authorities(&config, &mut findings) {
+        return Ok(findings.code());
+    }
     let Some(_) = findings
         .judge("outgoing requests", Http::new(&config.egress), |_| "certificates can be checked".into())
     else {
@@ -106,17 +109,6 @@ fn settings(config: Result<Config, ConfigError>, findings: &mut Findings) -> Opt
         say!("    {} = {} ({})", setting.key, setting.value, setting.origin);
     }
     Some(config)
-}
-
-/// The certificate and key that the server would speak TLS with.
-async fn tls(config: &Config, findings: &mut Findings) {
-    let asks = config.client_certificates.at_handshake;
-    let (Some(certificate), Some(key)) = (&config.server.tls_certificate, &config.server.tls_key) else {
-        return;
-    };
-    findings.judge("TLS", tls_by_file(certificate, key, asks).await, |_| {
-        "certificate and key belong together".into()
-    });
 }
 
 /// Whether the mail server would take a mail, without giving it one.

@@ -9,6 +9,7 @@ mod html;
 #[allow(dead_code, reason = "its main is for standing alone")]
 #[path = "../../examples/idp.rs"]
 mod idp;
+mod kept;
 #[allow(dead_code, reason = "its main is for standing alone")]
 #[path = "../../examples/saml_idp.rs"]
 mod saml_idp;
@@ -37,7 +38,7 @@ pub struct Options {
     /// Walks through it with a program instead of a browser, and fails if any claim is wrong.
     #[arg(long)]
     headless: bool,
-    /// Keeps the database and the keys in this folder, which must not exist yet; otherwise nothing is kept.
+    /// Keeps the database and the keys in this folder, and goes on with them the next time; otherwise nothing is kept.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }

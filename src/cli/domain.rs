@@ -25,6 +25,7 @@ pub enum Command {
         /// The organization whose claim is meant, where several have one.
         #[arg(long, value_name = "SLUG")]
         organization: Option<String>,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
     },

@@ -26,6 +26,11 @@ impl Folder {
         made.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         Ok(Self { path, is_kept: keep.is_some() })
     }
+
+    /// One that is there already, and stays.
+    pub fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), is_kept: true }
+    }
 }
 
 impl Drop for Folder {

@@ -15,6 +15,7 @@ mod limited;
 mod looking;
 mod saml;
 pub mod serve;
+mod tls;
 mod token;
 
 use std::path::PathBuf;
@@ -42,8 +43,12 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves until it is told to stop.
+    ///
+    /// SIGTERM or SIGINT stops it when running logins have ended, once more at once. SIGHUP has it read a renewed TLS
+    /// certificate and key again, and the authorities of clients; other settings take a restart.
     Serve,
-    /// Says of every setting, key, domain, connection, logo and application whether it is fine, and what to do if not.
+    /// Says of every setting, certificate, key, domain, connection, logo and application whether it is fine, and what to do
+    /// if not.
     Check,
     /// Makes a project what a file says: organizations, domains, connections, applications, members, delegations.
     ///

@@ -39,6 +39,7 @@ pub enum Command {
         /// A SAML connection, by slug or id.
         #[arg(long, value_name = "SLUG")]
         connection: Option<String>,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
         /// Judges as of this moment, as in 2026-01-31T00:00:00Z; without it, as of now, or with --connection as of
@@ -57,6 +58,7 @@ pub enum Command {
         /// Only this connection's, by slug or id.
         #[arg(long, value_name = "SLUG")]
         connection: Option<String>,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
         /// Only the one that this id names, which the visitor was shown; with the message, without its values.

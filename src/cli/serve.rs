@@ -1,22 +1,21 @@
 //! `behalf serve`
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::Error;
-use super::certified::{self, Certified};
+use super::certified::Certified;
 use super::limited::Limited;
+use super::tls::{self, Tls};
 use crate::broker::{Broker, StartError};
 use crate::chores;
 use crate::config::Config;
@@ -35,6 +34,8 @@ pub async fn run(config: Config) -> Result<ExitCode, Error> {
     let collector = config.telemetry.otlp_endpoint.as_ref().map(|_| Http::new(&config.egress).map(Collector));
     let telemetry = telemetry::init(&config.telemetry, collector.transpose()?)?;
     let handle = Handle::new();
+    // Whoever renews a certificate at this very moment must not end us.
+    let _heard = tls::hangups()?;
     let _only = Database::only_server(&config.database).map_err(StartError::Store)?;
     let broker = Broker::open(config, Clock::System, Random::System).await?;
     let stop = tokio::spawn(stop_on_signal(broker.clone(), handle.clone()));
@@ -57,11 +58,9 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let chores = tokio::spawn(chores::run(broker.clone(), Arc::clone(&templates)));
     let house = router::house(broker, templates);
     let service = house.into_make_service_with_connect_info::<SocketAddr>();
-    let asks = broker.config.client_certificates.at_handshake;
-    let tls = match (&settings.tls_certificate, &settings.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls_by_file(certificate, key, asks).await?),
-        _ => None,
-    };
+    let tls = Tls::open(&broker.config).await?;
+    tls::expiry(broker, tls.as_ref());
+    let renewals = tokio::spawn(tls::renew(broker.clone(), tls.clone(), tls::hangups()?));
     let listener = std::net::TcpListener::bind(settings.listen)
         .map_err(|error| format!("server.listen: {}: {error}", settings.listen))?;
     listener.set_nonblocking(true)?;
@@ -70,7 +69,7 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
     let limit = Limited::new(settings.max_connections, timeout);
     let served = match tls {
         Some(tls) => {
-            let server = axum_server::from_tcp_rustls(listener, tls)?;
+            let server = axum_server::from_tcp_rustls(listener, tls.config)?;
             let mut server = server.map(|tls| limit.around(Certified(tls))).handle(handle);
             limits(server.http_builder(), timeout);
             server.serve(service).await
@@ -82,34 +81,11 @@ pub async fn serve(broker: &Broker, handle: Handle<SocketAddr>) -> Result<(), Er
         }
     };
     chores.abort();
+    renewals.abort();
     if let Err(error) = chores::connections::settle(broker).await {
         tracing::error!(%error, "how sign-ins ended could not be written down");
     }
     Ok(served?)
-}
-
-/// The certificate and key that the server speaks TLS with; whether it asks clients for one of theirs.
-///
-/// # Errors
-/// Which of the two settings is wrong, with its file; where they do not go together, both.
-pub async fn tls_by_file(certificate: &Path, key: &Path, asks: bool) -> Result<RustlsConfig, String> {
-    let (of_certificate, of_key) = (
-        format!("server.tls_certificate: {}", certificate.display()),
-        format!("server.tls_key: {}", key.display()),
-    );
-    let read =
-        |path: &Path, of: &str| std::fs::read_to_string(path).map_err(|error| format!("{of}: {error}"));
-    if !read(certificate, &of_certificate)?.contains("-----BEGIN CERTIFICATE-----") {
-        return Err(format!("{of_certificate}: holds no certificate in PEM"));
-    }
-    if !read(key, &of_key)?.contains("PRIVATE KEY-----") {
-        return Err(format!("{of_key}: holds no private key in PEM"));
-    }
-    let loaded = match asks {
-        true => certified::asking(certificate, key),
-        false => RustlsConfig::from_pem_file(certificate, key).await.map_err(|error| error.to_string()),
-    };
-    loaded.map_err(|error| format!("{of_certificate}, {of_key}: they cannot be used together: {error}"))
 }
 
 /// What one connection may ask of us (threats M10). One that only waits is asked whether anybody is there.

@@ -1,5 +1,6 @@
 //! `behalf token`
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ use crate::store::durable::engine::StoreError;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// An address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let read = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    read.map_err(|_| "must be an IP address or a network, such as 10.0.0.2 or 10.0.0.0/8".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Makes an operator token for the administration API, and prints it once.
@@ -31,17 +38,20 @@ pub enum Command {
         /// What it may do: `system` everything, `auditor` read everything, `support` read what explains a login.
         #[arg(long, default_value = "system", value_parser = role)]
         role: OperatorRole,
-        /// A network from which alone it may be used, such as 10.0.0.0/8; may be given several times.
-        #[arg(long = "network", value_name = "CIDR")]
+        /// An address or a network from which alone it may be used, such as 10.0.0.2 or 10.0.0.0/8; may be given several
+        /// times.
+        #[arg(long = "network", value_name = "NETWORK", value_parser = network)]
         networks: Vec<IpNet>,
         /// When it ends; without it, never.
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
         expires_in: Option<u32>,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
     },
     /// Lists the operator tokens: what each may do, and when it was used.
     List {
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
     },
@@ -52,6 +62,7 @@ pub enum Command {
         /// For how long the old secret works.
         #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=720))]
         overlap: u32,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
     },
@@ -59,6 +70,7 @@ pub enum Command {
     Revoke {
         /// As `behalf token list` shows it.
         id: ApiKeyId,
+        /// The project that is meant.
         #[arg(long, value_name = "SLUG", default_value = DEFAULT_SLUG)]
         project: String,
     },

@@ -88,10 +88,24 @@ pub enum Problem {
     PublicUrlScheme,
     #[error("must be an origin such as https://login.example.com: no user, path, query or fragment")]
     PublicUrlNotAnOrigin,
-    #[error("must be shorter than keys.signing_key_lifetime")]
-    PublishedTooEarly,
+    #[error("must be less than keys.signing_key_lifetime, which is {lifetime}")]
+    PublishedTooEarly { lifetime: u64 },
+    /// The other one of the two was not set.
+    #[error("must be more than keys.publish_ahead, which is {ahead} unless you set it as well")]
+    ReplacedTooSoon { ahead: u64 },
     #[error("must be sqlite:PATH or postgres://…")]
     DatabaseScheme,
+    #[error(
+        "is not supported in memory: sessions, keys and the audit trail have to outlive the server. Name a file, such as \
+         sqlite:behalf.db; one in a temporary folder goes with that"
+    )]
+    DatabaseInMemory,
+    #[error(
+        "takes the path of a file and no parameters, such as sqlite:behalf.db or sqlite:/var/lib/behalf/behalf.db"
+    )]
+    DatabaseNotAPath,
+    #[error("must be ports from 1 to 65535, and at least one: providers are looked for at no other")]
+    NoPorts,
     #[error("must be an http or https URL without user, query or fragment")]
     CollectorUrl,
     #[error("is for development only: server.public_url must then be at a loopback address or localhost")]

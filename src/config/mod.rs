@@ -10,6 +10,7 @@ mod names;
 mod rules;
 mod sections;
 mod sources;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

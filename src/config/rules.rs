@@ -15,9 +15,12 @@ const YEAR: u64 = 365 * DAY;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
+/// What `BEHALF_MAIL_PASSWORD` sets.
+pub(super) const MAIL_PASSWORD: &str = "mail.password";
+
 type Rule = fn(&Config) -> Option<(&'static str, Problem)>;
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     tls_certificate_needs_its_key,
     tls_key_needs_its_certificate,
     certificate_header_is_one,
@@ -29,6 +32,7 @@ const RULES: [Rule; 18] = [
     database_is_one_we_speak,
     signing_key_is_used_after_it_is_published,
     collector_is_a_web_address,
+    providers_are_at_ports,
     development_stays_on_this_machine,
     mail_server_is_a_name,
     mail_comes_from_somebody,
@@ -55,6 +59,8 @@ fn fault(config: &Config, key: &str, problem: Problem) -> Fault {
         _ => key,
     };
     let origin = config.origins.get(place).cloned().unwrap_or(Origin::Default);
+    // It is no key of the file, and its variable says all.
+    let key = if key == MAIL_PASSWORD { "" } else { key };
     Fault { origin, key: key.to_owned(), problem }
 }
 
@@ -158,19 +164,49 @@ fn is_safe(url: &Url) -> bool {
 
 fn database_is_one_we_speak(config: &Config) -> Option<(&'static str, Problem)> {
     let url = &config.database.url;
-    let rest = ["sqlite:", "postgres://", "postgresql://"].iter().find_map(|start| url.strip_prefix(start));
-    rest.is_none_or(str::is_empty).then_some(("database.url", Problem::DatabaseScheme))
+    let problem = match url.strip_prefix("sqlite:") {
+        Some(path) => not_a_file(path.strip_prefix("//").unwrap_or(path)),
+        None => {
+            let rest = ["postgres://", "postgresql://"].iter().find_map(|start| url.strip_prefix(start));
+            rest.is_none_or(str::is_empty).then_some(Problem::DatabaseScheme)
+        }
+    };
+    problem.map(|problem| ("database.url", problem))
+}
+
+/// What other programs take in the place of a path.
+fn not_a_file(path: &str) -> Option<Problem> {
+    match path {
+        "" => Some(Problem::DatabaseScheme),
+        path if path.starts_with(':') || path.contains(":memory:") || path.contains("mode=memory") => {
+            Some(Problem::DatabaseInMemory)
+        }
+        path if path.starts_with("file:") || path.contains('?') => Some(Problem::DatabaseNotAPath),
+        _ => None,
+    }
 }
 
 fn signing_key_is_used_after_it_is_published(config: &Config) -> Option<(&'static str, Problem)> {
-    let late = config.keys.publish_ahead >= config.keys.signing_key_lifetime;
-    late.then_some(("keys.publish_ahead", Problem::PublishedTooEarly))
+    let (ahead, lifetime) = (config.keys.publish_ahead, config.keys.signing_key_lifetime);
+    if ahead < lifetime {
+        return None;
+    }
+    // Of two that do not go together, the operator has written one.
+    Some(match config.origins.contains_key("keys.publish_ahead") {
+        true => ("keys.publish_ahead", Problem::PublishedTooEarly { lifetime }),
+        false => ("keys.signing_key_lifetime", Problem::ReplacedTooSoon { ahead }),
+    })
 }
 
 fn collector_is_a_web_address(config: &Config) -> Option<(&'static str, Problem)> {
     let url = config.telemetry.otlp_endpoint.as_ref()?;
     let fine = matches!(url.scheme(), "http" | "https") && bare(url);
     (!fine).then_some(("telemetry.otlp_endpoint", Problem::CollectorUrl))
+}
+
+fn providers_are_at_ports(config: &Config) -> Option<(&'static str, Problem)> {
+    let ports = &config.egress.ports;
+    (ports.is_empty() || ports.contains(&0)).then_some(("egress.ports", Problem::NoPorts))
 }
 
 /// Otherwise a switch for a developer's laptop would open the inside of a production network.
@@ -201,7 +237,8 @@ fn mail_user_needs_a_password(config: &Config) -> Option<(&'static str, Problem)
 fn mail_password_needs_a_user(config: &Config) -> Option<(&'static str, Problem)> {
     let mail = &config.mail;
     let half = mail.username.is_none() && (mail.password.is_some() || mail.password_file.is_some());
-    half.then_some(("mail.password_file", Problem::Half("mail.username")))
+    let key = if mail.password_file.is_some() { "mail.password_file" } else { MAIL_PASSWORD };
+    half.then_some((key, Problem::Half("mail.username")))
 }
 
 fn mail_has_one_password(config: &Config) -> Option<(&'static str, Problem)> {

@@ -7,17 +7,20 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::written;
 use crate::foundation::secret::Secret;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Where to listen. `BEHALF_LISTEN`.
+    #[serde(deserialize_with = "written::listen")]
     pub listen: SocketAddr,
     /// The address people and applications use; every link and issuer is built from it, never from a
     /// request. Absent: the listening address, if that is loopback. `BEHALF_PUBLIC_URL`.
     pub public_url: Option<url::Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "written::networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// PEM files, to speak TLS without a proxy. Both or neither.
     pub tls_certificate: Option<PathBuf>,
@@ -60,6 +63,7 @@ pub struct ClientCertificates {
     pub header: String,
     pub format: CertificateForm,
     /// The proxies that are believed; each must remove the header from what clients send. Without any, it says nothing.
+    #[serde(deserialize_with = "written::networks")]
     pub proxies: Vec<IpNet>,
     /// Whether the server that speaks TLS itself asks clients for a certificate.
     pub at_handshake: bool,
@@ -208,6 +212,7 @@ impl Default for Tokens {
 #[serde(deny_unknown_fields, default)]
 pub struct Dns {
     /// Resolvers to ask about domain proofs, all of which must agree. Empty: the machine's own.
+    #[serde(deserialize_with = "written::resolvers")]
     pub resolvers: Vec<SocketAddr>,
     /// How long one question may take.
     pub timeout: u64,
@@ -332,6 +337,7 @@ pub struct Telemetry {
     /// As in `RUST_LOG`, for example `info,behalf=debug`.
     pub log_filter: String,
     /// Who may read `/metrics`.
+    #[serde(deserialize_with = "written::networks")]
     pub metrics_networks: Vec<IpNet>,
     /// Where to send traces: the base URL of an OpenTelemetry collector (OTLP over HTTP).
     pub otlp_endpoint: Option<url::Url>,

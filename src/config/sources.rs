@@ -17,8 +17,12 @@ const DEFAULT_FILE: &str = "behalf.toml";
 /// Never in the file, and never written out.
 const MAIL_PASSWORD: &str = "BEHALF_MAIL_PASSWORD";
 /// Whose values may hold a password, so that no error repeats them.
-const UNQUOTED: [(&str, &str); 3] =
-    [("database", "url"), ("server", "public_url"), ("telemetry", "otlp_endpoint")];
+const UNQUOTED: [(&str, &str); 4] = [
+    ("database", "url"),
+    ("server", "public_url"),
+    ("client_certificates", "public_url"),
+    ("telemetry", "otlp_endpoint"),
+];
 
 /// As [`Config::load`], with `folder` in the place of the working directory.
 pub(super) fn load(
@@ -152,7 +156,10 @@ impl Draft {
                     self.refuse(origin, "", Problem::Empty);
                 }
                 "BEHALF_MASTER_KEY" => self.master_key = Some(Secret::new(text)),
-                MAIL_PASSWORD => self.mail_password = Some(Secret::new(text)),
+                MAIL_PASSWORD => {
+                    self.mail_password = Some(Secret::new(text));
+                    self.origins.insert(rules::MAIL_PASSWORD.to_owned(), origin);
+                }
                 _ => self.take_variable(&variable, &text, origin),
             }
         }
@@ -193,7 +200,8 @@ impl Draft {
                 self.origins.insert(name, origin);
             }
             Err(_) if UNQUOTED.contains(&(section, key)) => {
-                self.refuse(origin, name, Problem::BadValue("is not a URL".into()));
+                let wanted = format!("must be a URL{}", such_as(sample_of(section, key)));
+                self.refuse(origin, name, Problem::BadValue(wanted));
             }
             Err(message) => self.refuse(origin, name, Problem::BadValue(message)),
         }
@@ -218,24 +226,32 @@ impl Draft {
 
 /// What is wrong with a value, by what the setting takes: the message of the reader names types of this program.
 fn in_words(section: &str, key: &str, value: &Value, message: &str) -> String {
-    let sample = names::keys_of(section).find(|(known, _)| *known == key).map(|(_, sample)| sample);
+    let sample = sample_of(section, key);
     let wanted = match sample {
-        Some(Value::Integer(_)) => "a whole number that is not negative",
-        Some(Value::Boolean(_)) => "true or false",
-        Some(Value::Array(_)) if !value.is_array() => "a list",
+        Some(Value::Integer(_)) => "a whole number that is not negative".to_owned(),
+        Some(Value::Boolean(_)) => "true or false".to_owned(),
+        Some(Value::Array(_)) if !value.is_array() => "a list".to_owned(),
         Some(Value::Array(items)) if items.first().is_some_and(Value::is_integer) => {
-            "a list of whole numbers up to 65535"
+            "a list of whole numbers up to 65535".to_owned()
         }
         Some(Value::Array(_)) if value.as_array().is_some_and(|items| !items.iter().all(Value::is_str)) => {
-            "a list of texts"
+            "a list of texts".to_owned()
         }
-        Some(Value::String(_)) if !value.is_str() => "a text",
+        Some(Value::String(_)) if !value.is_str() => format!("a text{}", such_as(sample)),
         _ => return message.replace("unknown variant", "unknown word"),
     };
     match sample.is_some_and(|sample| sample.same_type(value)) {
         true => format!("must be {wanted}"),
         false => format!("must be {wanted}, not {}", spoken(value)),
     }
+}
+
+fn sample_of(section: &str, key: &str) -> Option<&'static Value> {
+    names::keys_of(section).find(|(known, _)| *known == key).map(|(_, sample)| sample)
+}
+
+fn such_as(sample: Option<&Value>) -> String {
+    sample.map_or_else(String::new, |sample| format!(" such as {sample}"))
 }
 
 /// What TOML calls a value.

@@ -53,11 +53,15 @@ pub struct ProjectKeys {
 }
 
 impl ProjectKeys {
-    /// The key that signs now.
+    /// The key that signs now; where none does, the one that is about to: it was made a moment ago, by a node whose clock is
+    /// ahead of ours.
     pub fn signing(&self, algorithm: Algorithm, now: Moment) -> Result<&Arc<SigningKey>, KeyError> {
-        let mut fitting =
-            self.keys.iter().filter(|(record, _)| record.algorithm == algorithm && record.signs_at(now));
-        fitting.next_back().map(|(_, key)| key).ok_or(KeyError::Missing(algorithm.name()))
+        let signs_at = |moment: Moment| {
+            let mut keys = self.keys.iter();
+            keys.rfind(|(record, _)| record.algorithm == algorithm && record.signs_at(moment))
+        };
+        let found = signs_at(now).or_else(|| signs_at(now.plus(READ_AGAIN)));
+        found.map(|(_, key)| key).ok_or(KeyError::Missing(algorithm.name()))
     }
 
     /// What is published: the keys that sign, those that will, and those that did.

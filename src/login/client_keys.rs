@@ -44,6 +44,24 @@ pub async fn anew(broker: &Broker, application: &Application) -> Option<JwkSet> 
     }
 }
 
+/// Where a client publishes its keys and what stands there, or why nobody can know; for the operator. None: they are
+/// registered by value.
+pub async fn published(
+    broker: &Broker,
+    application: &Application,
+) -> Option<Result<(String, JwkSet), String>> {
+    let wanted = wanted(application)?;
+    let address = application.settings.client.jwks_uri.as_ref()?.as_str().to_owned();
+    let body = broker.documents.get(&wanted, is_jwks).await;
+    Some(match body {
+        Ok(body) => match JwkSet::parse(&body) {
+            Ok(keys) => Ok((address, keys)),
+            Err(error) => Err(format!("{address}: {error}")),
+        },
+        Err(why) => Err(format!("its keys at {address} cannot be had: {}", why.explained())),
+    })
+}
+
 fn wanted(application: &Application) -> Option<Wanted> {
     let uri = application.settings.client.jwks_uri.as_ref()?;
     Some(Wanted::new(Kind::Keys, application.id, uri.url()))

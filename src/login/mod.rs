@@ -181,6 +181,10 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
         Some(error) => event.with("idp_error", error),
         None => event,
     };
+    let event = match refusal {
+        Refusal::BadRequest(why) => event.with("why", why.as_str()),
+        _ => event,
+    };
     match refusal.check() {
         Some(check) => event.with("check", check),
         None => event,

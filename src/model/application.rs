@@ -373,6 +373,12 @@ words! {
     OrganizationPrompt { After = "after", None = "none" }
 }
 
+impl OrganizationPrompt {
+    /// What is told of the third word that there could be.
+    pub const NOT_BEFORE: &'static str = "cannot be before yet: people say for which organization they act after they have signed in; an application that \
+         knows it already names it in its request (organization=)";
+}
+
 words! {
     /// Whether tokens name an organization.
     OrganizationUsage {

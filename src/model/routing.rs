@@ -11,7 +11,7 @@ pub struct Question<'a> {
     pub connection: Option<&'a str>,
     /// By id, UUID or slug.
     pub organization: Option<&'a str>,
-    /// An email address or the id of a user.
+    /// An email address, or the id of a user, which says who is meant and not where they sign in.
     pub login_hint: Option<&'a str>,
     pub domain_hint: Option<&'a str>,
 }
@@ -42,8 +42,8 @@ words! {
         DomainRouted = "domain_routed",
         /// Nobody has proved the domain and routes it to an active connection.
         DomainNotRouted = "domain_not_routed",
-        /// No such user, or none whose address is proved.
-        UserUnknown = "user_unknown",
+        /// The id of a user leads nowhere: whoever makes up ids would learn which there are (threats M01).
+        UserNotLookedUp = "user_not_looked_up",
         OrganizationRouted = "organization_routed",
         /// Unknown or deactivated.
         OrganizationUnknown = "organization_unknown",

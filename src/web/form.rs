@@ -4,20 +4,23 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
 use super::front::Front;
 use super::lost::reads_pages;
-use super::reply;
+use super::reply::{self, Fault};
 use super::templates::{ErrorPage, Page, Problem};
 use super::visitor::Visitor;
+use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{Params, ParamsError};
+use crate::telemetry::names;
 
-/// `application/x-www-form-urlencoded` in the body, and nothing in the query (threats M11), posted by a browser: what
-/// is malformed is told on a page.
+/// A form of one of our own pages: `application/x-www-form-urlencoded` in the body, nothing in the query (threats M11), and
+/// no field twice. What is malformed is told on a page.
 #[derive(Debug)]
 pub struct Form(pub Params);
 
@@ -26,21 +29,39 @@ impl FromRequest<Front> for Form {
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let mut seen = parts.clone();
-        match read(Request::from_parts(parts, body), front).await {
+        let seen = parts.clone();
+        let read = read(Request::from_parts(parts, body), front).await;
+        match read.and_then(|params| match params.twice() {
+            Some(error) => Err(twice(&error)),
+            None => Ok(params),
+        }) {
             Ok(params) => Ok(Self(params)),
-            Err((status, why)) if reads_pages(&seen.headers) => {
-                Err(shown(Visitor::from_request_parts(&mut seen, front).await?, status, &why))
-            }
-            Err((status, why)) => Err(refused(status, why)),
+            Err(unreadable) => Err(told(seen, front, &unreadable, true).await),
         }
     }
 }
 
-fn shown(visitor: Visitor, status: StatusCode, why: &str) -> Response {
-    tracing::info!(request = %visitor.request, why, "a form cannot be read");
-    let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::BadRequest) };
-    visitor.page(status, &Page::Error(page), None, &[])
+fn twice(error: &ParamsError) -> Unreadable {
+    let (status, why) = (StatusCode::BAD_REQUEST, error.to_string().into());
+    Unreadable { status, reason: "parameter_twice", why }
+}
+
+/// The same of an application's request that a browser posts: what stands in it twice is for the room to tell, which knows
+/// whom.
+#[derive(Debug)]
+pub struct RequestForm(pub Params);
+
+impl FromRequest<Front> for RequestForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let seen = parts.clone();
+        match read(Request::from_parts(parts, body), front).await {
+            Ok(params) => Ok(Self(params)),
+            Err(unreadable) => Err(told(seen, front, &unreadable, true).await),
+        }
+    }
 }
 
 /// The same of a machine, which is always told in the protocol's words.
@@ -51,7 +72,12 @@ impl FromRequest<Front> for MachineForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
-        read(request, front).await.map(Self).map_err(|(status, why)| refused(status, why))
+        let (parts, body) = request.into_parts();
+        let seen = parts.clone();
+        match read(Request::from_parts(parts, body), front).await {
+            Ok(params) => Ok(Self(params)),
+            Err(unreadable) => Err(told(seen, front, &unreadable, false).await),
+        }
     }
 }
 
@@ -64,6 +90,8 @@ pub struct MessageForm(pub Result<Params, Unreadable>);
 #[derive(Debug)]
 pub struct Unreadable {
     pub status: StatusCode,
+    /// What the trail calls it.
+    pub reason: &'static str,
     pub why: Cow<'static, str>,
 }
 
@@ -71,29 +99,69 @@ impl FromRequest<Front> for MessageForm {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Infallible> {
-        Ok(Self(read(request, front).await.map_err(|(status, why)| Unreadable { status, why })))
+        Ok(Self(read(request, front).await))
     }
 }
 
-type Why = (StatusCode, Cow<'static, str>);
-
-async fn read(request: Request, front: &Front) -> Result<Params, Why> {
-    let bad = |why: &'static str| (StatusCode::BAD_REQUEST, Cow::Borrowed(why));
+async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {
+    let bad = |reason, why: &'static str| Unreadable {
+        status: StatusCode::BAD_REQUEST,
+        reason,
+        why: Cow::Borrowed(why),
+    };
     // What stands in the address would be logged by others (RFC 6749, sections 2.3.1 and 3.2).
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
-        return Err(bad("the parameters must stand in the body"));
+        return Err(bad("parameters_in_address", "the parameters must stand in the body"));
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        return Err(bad("the body must be application/x-www-form-urlencoded"));
+        return Err(bad("content_type", "the body must be application/x-www-form-urlencoded"));
     }
-    let body = Bytes::from_request(request, front).await;
-    let body =
-        body.map_err(|rejection| (rejection.status(), "the body cannot be read or is too large".into()))?;
-    Params::parse(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string().into()))
+    let body = Bytes::from_request(request, front).await.map_err(|rejection| {
+        let status = rejection.status();
+        let is_too_large = status == StatusCode::PAYLOAD_TOO_LARGE;
+        let reason = if is_too_large { "body_too_large" } else { "body_unreadable" };
+        Unreadable { status, reason, why: "the body cannot be read or is too large".into() }
+    })?;
+    Params::parse(&body)
+        .map_err(|error| Unreadable { why: error.to_string().into(), ..bad("parameters_malformed", "") })
 }
 
-fn refused(status: StatusCode, why: impl Into<Cow<'static, str>>) -> Response {
-    reply::oauth_error(status, &OAuthError::invalid_request(why))
+/// Written down, the same at every door; people are shown a page, machines told in the protocol's words.
+async fn told(mut seen: Parts, front: &Front, unreadable: &Unreadable, by_people: bool) -> Response {
+    let is_shown = by_people && reads_pages(&seen.headers);
+    let door = seen.extensions.get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
+    let visitor = match Visitor::from_request_parts(&mut seen, front).await {
+        Ok(visitor) => visitor,
+        Err(response) => return response,
+    };
+    tracing::info!(request = %visitor.request, door, why = %unreadable.why, "a form cannot be read");
+    match (note(&visitor, door, unreadable).await, is_shown) {
+        (Err(fault), true) => visitor.fault(&fault, None).await,
+        (Err(fault), false) => visitor.machine_fault(&fault).await,
+        (Ok(()), true) => {
+            let page =
+                ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(Problem::BadRequest) };
+            visitor.page(unreadable.status, &Page::Error(page), None, &[])
+        }
+        (Ok(()), false) => {
+            let error = OAuthError::invalid_request(unreadable.why.clone());
+            reply::oauth_error(unreadable.status, &error)
+        }
+    }
+}
+
+/// `door`: the path as it is mounted, which holds nothing that a stranger chose.
+async fn note(visitor: &Visitor, door: String, unreadable: &Unreadable) -> Result<(), Fault> {
+    if !visitor.may_be_noted().await? {
+        return Ok(());
+    }
+    let event = AuditEvent::new(visitor.project.id, "form.refused", Outcome::Refused)
+        .reason(unreadable.reason)
+        .request(Some(visitor.request))
+        .with("address", visitor.address.to_string())
+        .with("door", door);
+    visitor.broker().record(event).await.inspect_err(|_| names::audit_failed())?;
+    Ok(())
 }

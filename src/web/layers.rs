@@ -89,7 +89,7 @@ pub async fn in_time(State(front): State<Front>, request: Request, next: Next) -
     let most = Duration::from_secs(front.broker.config.server.request_timeout);
     match tokio::time::timeout(most, next.run(Request::from_parts(parts, body))).await {
         Ok(answer) => answer,
-        Err(_) => lost::answer(&front, &head, Told::TOO_SLOW),
+        Err(_) => lost::too_slow(&front, &head),
     }
 }
 

@@ -11,6 +11,7 @@ use super::language::ui_locales;
 use super::reply;
 use super::templates::{Brand, ErrorPage, Page, Problem};
 use super::visitor::{RequestTag, Visitor};
+use crate::protocol::oauth::error::OAuthError;
 
 /// Whether HTML is asked for by name, and JSON is not: browsers do that when they go to an address (RFC 9110, section
 /// 12.5.1), and clients of interfaces do not.
@@ -78,6 +79,24 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
             reply::problem(told.status, told.code, told.detail)
         }
     }
+}
+
+/// What took too long is told in the protocol's words where a client waits for those (RFC 6749, section 5.2).
+pub fn too_slow(front: &Front, parts: &Parts) -> Response {
+    if speaks_oauth(parts.uri.path()) {
+        let error = OAuthError::temporarily_unavailable(Told::TOO_SLOW.detail);
+        return reply::oauth_error(Told::TOO_SLOW.status, &error);
+    }
+    answer(front, parts, Told::TOO_SLOW)
+}
+
+/// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.
+pub fn speaks_oauth(path: &str) -> bool {
+    matches!(
+        path,
+        "/par" | "/token" | "/userinfo" | "/revoke" | "/introspect" | "/device_authorization" | "/register"
+    ) || path.starts_with("/register/")
+        || (path.starts_with("/oidc/") && path.ends_with("/backchannel-logout"))
 }
 
 /// `fallback`: there is no such door. People see it in the colours of the project that they came to.

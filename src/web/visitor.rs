@@ -268,7 +268,7 @@ impl FromRequestParts<Front> for Visitor {
             Err(error) => {
                 tracing::error!(%request, %error, "the project could not be read");
                 let detail = format!("our own failure; quote {request}");
-                if speaks_oauth(parts) {
+                if lost::speaks_oauth(parts.uri.path()) {
                     let status = StatusCode::INTERNAL_SERVER_ERROR;
                     return Err(reply::oauth_error(status, &OAuthError::server_error(detail)));
                 }
@@ -282,15 +282,6 @@ impl FromRequestParts<Front> for Visitor {
             }
         }
     }
-}
-
-/// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.
-fn speaks_oauth(parts: &Parts) -> bool {
-    let path = parts.uri.path();
-    matches!(
-        path,
-        "/par" | "/token" | "/userinfo" | "/revoke" | "/introspect" | "/device_authorization" | "/register"
-    ) || path.starts_with("/register/")
 }
 
 fn request_id(parts: &Parts, front: &Front) -> RequestId {

@@ -67,6 +67,39 @@ async fn c02_an_address_is_not_taken_from_its_owner_by_calling_it_unproved() {
 }
 
 #[tokio::test]
+async fn c02_an_address_that_is_called_unproved_once_stays_whose_it_was() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        // Her own one, and one that she does not hold yet.
+        for doubted in ["ann@a.test", "new@a.test"] {
+            let house = Plan::on(engine).build().await;
+            let ann = ann_of(&house).await;
+            house.idp_a.says(Says::that("1", doubted).claim("email_verified", "false"));
+            let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+            let arrival = Person::new("ann@a.test").follows(&ask).await;
+            let doubtful = ask.redeems(&arrival).await.id;
+            assert_eq!((&doubtful["sub"], &doubtful["email_verified"]), (&ann["sub"], &json!(false)));
+            // Nobody takes it meanwhile, proved or not.
+            is_refused(&house, Says::that("2", "ann@a.test"), 409, IN_USE).await;
+            is_refused(&house, Says::that("2", "ann@a.test").claim("email_verified", "false"), 409, IN_USE)
+                .await;
+            // And she has lost nothing when her provider is sure again.
+            let again = ann_of(&house).await;
+            assert_eq!(
+                (&again["sub"], &again["email"], &again["email_verified"]),
+                (&ann["sub"], &json!("ann@a.test"), &json!(true))
+            );
+            // One that she proves takes the place of the one before, which is free from then on.
+            house.idp_a.says(Says::that("1", "new@a.test"));
+            let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
+            Person::new("ann@a.test").follows(&ask).await.code();
+            house.idp_a.says(Says::that("2", "ann@a.test"));
+            Person::new("ann@a.test").follows(&ask.application.asks()).await.code();
+            assert_eq!(house.count("users").await, 2);
+        }
+    }
+}
+
+#[tokio::test]
 async fn c02_a_subject_is_compared_byte_by_byte() {
     let house = House::opens().await;
     house.idp_a.says(Says::that("Ann", "ann@a.test"));

@@ -318,6 +318,13 @@ async fn h20_a_provider_that_is_not_there_is_told_at_once() {
         ("no name", "issuer", json!(null), MALFORMED),
         ("no address", "authorization_endpoint", json!("not a URL"), MALFORMED),
         ("a script", "authorization_endpoint", json!("javascript:alert(1)"), FORBIDDEN),
+        (
+            "a fragment",
+            "authorization_endpoint",
+            json!(format!("{}/authorize#x", house.idp_a.issuer)),
+            FORBIDDEN,
+        ),
+        ("a fragment", "token_endpoint", json!(format!("{}/token#", house.idp_a.issuer)), FORBIDDEN),
         ("a number", "token_endpoint", json!(1), MALFORMED),
         ("the machine's own secrets", "token_endpoint", json!("http://169.254.169.254:9113/x"), FORBIDDEN),
         ("keys of another network", "jwks_uri", json!("https://10.0.0.1/jwks"), FORBIDDEN),
@@ -347,6 +354,19 @@ async fn h20_a_provider_that_is_not_there_is_told_at_once() {
     house.idp_a.door("/.well-known/openid-configuration", Some(document));
     ann_is_refused(&house, 502, &["idp_unreachable"], "a redirect").await;
     assert_eq!(elsewhere.hits("/.well-known/openid-configuration"), 0);
+}
+
+#[tokio::test]
+async fn h20_an_endpoint_keeps_the_query_that_it_has() {
+    let house = House::opens().await;
+    let own = |path: &str| json!(format!("{}{path}", house.idp_a.issuer));
+    house.idp_a.discovery("authorization_endpoint", own("/authorize?p=b2c%201&tenant=a"));
+    house.idp_a.discovery("token_endpoint", own("/token?p=b2c"));
+    let ask = Application::rp1(&house).asks();
+    ask.redeems(&Person::new("ann@a.test").follows(&ask).await).await;
+    assert_eq!(house.idp_a.was_asked("p").as_deref(), Some("b2c 1"));
+    assert_eq!(house.idp_a.was_asked("tenant").as_deref(), Some("a"));
+    assert_eq!(house.idp_a.was_asked("client_id").as_deref(), Some("behalf"));
 }
 
 #[tokio::test]

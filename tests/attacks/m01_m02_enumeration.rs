@@ -65,6 +65,33 @@ async fn m01_known_and_unknown_people_of_a_domain_are_answered_alike() {
 }
 
 #[tokio::test]
+async fn m01_the_id_of_a_user_is_answered_alike_whether_there_is_one_and_whosever_they_are() {
+    let house = House::opens().await;
+    for email in ["ann@a.test", "bob@b.test"] {
+        Person::new(email).follows(&Application::rp1(&house).asks()).await.code();
+    }
+    let known = [house.user("ann@a.test").await, house.user("bob@b.test").await];
+    let nobody = "user_00000000000000000000000007";
+    for (name, value) in
+        [("prompt", "login"), ("prompt", "none"), ("organization", "org-a"), ("organization", "org-c")]
+    {
+        let asks = async |id: &str| {
+            let ask = Application::rp1(&house).asks().with("login_hint", id).with(name, value);
+            masked(&Person::new("").browser.get(&ask.url()).await, id)
+        };
+        let unknown = asks(nobody).await;
+        for id in &known {
+            assert_eq!(asks(id).await, unknown, "{name}={value}");
+        }
+    }
+    let unknown = masked(&hints(&house, nobody).await, nobody);
+    assert!(unknown.contains("name=\"email\""), "{unknown}");
+    for id in &known {
+        assert_eq!(masked(&hints(&house, id).await, id), unknown);
+    }
+}
+
+#[tokio::test]
 async fn m01_domains_that_lead_nowhere_are_answered_alike_whoever_claims_them() {
     let mut plan = Plan::default().and(
         r#"

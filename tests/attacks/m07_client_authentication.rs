@@ -156,7 +156,8 @@ fn assertion(house: &House, key: &SigningKey, typ: &str, jti: &str, change: &[(&
 }
 
 #[tokio::test]
-async fn m07_the_trail_tells_which_check_of_an_assertion_failed_and_the_answer_does_not() {
+async fn m07_the_trail_tells_which_check_of_an_assertion_failed_and_the_answer_tells_it_to_the_signer_alone()
+{
     let (house, key) = house().await;
     let now = house.clock.now().seconds();
     let stranger = SigningKey::generate(Algorithm::ES256, "of a stranger").unwrap();
@@ -190,17 +191,29 @@ async fn m07_the_trail_tells_which_check_of_an_assertion_failed_and_the_answer_d
         ("jti", by(&key, &[("jti", json!(null))])),
         ("jti", by(&key, &[("jti", json!("x".repeat(257)))])),
     ];
+    // What is told only once the signature has shown who asks.
+    let of_signer = ["sub", "aud", "exp", "exp_passed", "exp_too_far", "times", "jti"];
     let mut answers = Vec::new();
     for (check, assertion) in &refused {
         let before = house.before().await;
         let answer = brought(assertion).send().await;
         assert_eq!(check_of(&house, &before).await, *check, "{assertion}");
-        answers.push((answer.status.as_u16(), answer.body));
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (401, &json!("invalid_client")));
+        let told = answer.json()["error_description"].as_str().unwrap().to_owned();
+        if of_signer.contains(check) {
+            let claim = if *check == "times" { "nbf or iat" } else { check.split('_').next().unwrap() };
+            assert!(told.starts_with(&format!("{claim} of the client assertion ")), "{check}: {told}");
+        } else {
+            answers.push(answer.body);
+        }
     }
     answers.dedup();
-    assert_eq!(answers.len(), 1, "one answer to all of them: {answers:?}");
-    assert_eq!(answers[0].0, 401);
-    assert!(!answers[0].1.contains("check"), "{}", answers[0].1);
+    assert_eq!(answers.len(), 1, "one answer to all others: {answers:?}");
+    assert!(!answers[0].contains("check"), "{}", answers[0]);
+    // The same claims, signed by somebody else, are told nothing of.
+    for change in [("exp", json!(now + 331)), ("aud", json!("https://another.test")), ("jti", json!(null))] {
+        assert_eq!(brought(&by(&impostor, &[change])).send().await.body, answers[0]);
+    }
 
     // The type that the revision of RFC 7523 gives it, and what is used up by it.
     let named = assertion(&house, &key, "client-authentication+jwt", "named", &[]);
@@ -210,7 +223,7 @@ async fn m07_the_trail_tells_which_check_of_an_assertion_failed_and_the_answer_d
     let before = house.before().await;
     let redemption = again.redemption(&code).with("client_assertion_type", jwt);
     let answer = redemption.with("client_assertion", &named).send().await;
-    assert_eq!((answer.status.as_u16(), answer.body), answers[0]);
+    assert_eq!(answer.json()["error_description"], "jti of the client assertion was used before");
     assert_eq!(check_of(&house, &before).await, "jti_used");
 }
 

@@ -123,14 +123,18 @@ async fn m11_every_parameter_of_an_authorization_request_stands_once() {
         for value in ["x", ""] {
             let ask = rp1.asks().and(name, value).and(name, "y");
             let answer = Visitor::arrives().get(&ask.url()).await;
+            // A state that is said twice is not chosen from, and without it there is no answer.
+            if name == "state" {
+                assert_eq!((answer.status.as_u16(), answer.location()), (400, None));
+                continue;
+            }
             let to = answer.location().unwrap_or_else(|| panic!("{name}: {}", answer.body));
             assert!(
                 to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"),
                 "{name}: {to}"
             );
-            // A state that is said twice is not chosen from.
             let states = to.query_pairs().filter(|(known, _)| known == "state").count();
-            assert_eq!(states, usize::from(name != "state"), "{name}: {to}");
+            assert_eq!(states, 1, "{name}: {to}");
         }
     }
     for name in ["client_id", "redirect_uri"] {
@@ -212,7 +216,7 @@ async fn m10_what_is_too_large_is_not_read() {
         assert_eq!(answer.status, 414, "{path}");
     }
     // One parameter that is too long is told to the application; a page never shows it.
-    for (name, length) in [("nonce", 2_049), ("login_hint", 2_049), ("ui_locales", 2_049), ("state", 4_097)] {
+    for (name, length) in [("nonce", 2_049), ("login_hint", 2_049), ("ui_locales", 2_049)] {
         let answer = anybody.get(&ask.clone().with(name, &"z".repeat(length)).url()).await;
         let to = answer.location().unwrap();
         assert!(to.as_str().starts_with("https://rp1.test/callback?error=invalid_request&"), "{name}");
@@ -234,6 +238,99 @@ async fn m10_what_is_too_large_is_not_read() {
     .await;
     assert_eq!(answer.status, 401, "{}", answer.body);
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn m10_a_state_is_brought_back_or_there_is_no_answer() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks().with("response_type", "token");
+    let longest = "z".repeat(2_048);
+    let answer = Visitor::arrives().get(&ask.clone().with("state", &longest).url()).await;
+    let to = answer.location().unwrap();
+    let state = to.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned());
+    assert_eq!(state, Some(longest), "to the last byte, with an error as well");
+    for (length, right) in [(2_049, false), (2_049, true), (4_097, true)] {
+        let ask = if right { ask.clone().with("response_type", "code") } else { ask.clone() };
+        let url = ask.with("state", &"z".repeat(length)).url();
+        let query = url.split_once('?').unwrap().1.to_owned();
+        for by_post in [false, true] {
+            let before = house.before().await;
+            let answer = match by_post {
+                false => Visitor::arrives().get(&url).await,
+                true => {
+                    let body = query.clone();
+                    posts(&house, "/authorize", |request| request.header(CONTENT_TYPE, FORM).body(body)).await
+                }
+            };
+            assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{length} {by_post}");
+            house.refused(&before, "bad_request").await;
+            let event = house.events_since(&before).await.remove(0);
+            assert_eq!(event.detail["why"], "state has more than 2048 bytes");
+        }
+    }
+    let pushed = Application::rp1(&house).asks().with("state", &"z".repeat(2_049)).pushes().send().await;
+    assert_eq!((pushed.status.as_u16(), &pushed.json()["error"]), (400, &json!("invalid_request")));
+}
+
+#[tokio::test]
+async fn m11_a_form_that_cannot_be_read_stands_in_the_trail_whichever_door_it_came_to() {
+    let house = House::opens().await;
+    let page = Person::new("").follows(&Application::rp1(&house).asks()).await;
+    let identify = page.answer.form_with("email").action.path().to_owned();
+    let flow = identify.strip_suffix("/identify").unwrap().to_owned();
+    let of_flow = |step: &str| (format!("{flow}/{step}"), format!("/login/{{flow}}/{step}"));
+    let plain = |path: &str| (path.to_owned(), path.to_owned());
+    let large = format!("x={}", "y".repeat(65_536));
+    let doors = ["identify", "restart", "cancel", "organization", "device"].map(of_flow).into_iter().chain(
+        [
+            "/authorize",
+            "/logout",
+            "/device",
+            "/token",
+            "/par",
+            "/revoke",
+            "/introspect",
+            "/device_authorization",
+        ]
+        .map(plain),
+    );
+    // What is the application's own to be told of is told there, and stands in the trail as such.
+    for (path, twice) in
+        [(identify.as_str(), "email=a%40a.test&email=b%40a.test"), ("/device", "user_code=a&user_code=b")]
+    {
+        let before = house.before().await;
+        let answer = posts(&house, path, |request| request.header(CONTENT_TYPE, FORM).body(twice)).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+        house.refused(&before, "parameter_twice").await;
+    }
+    let own = house.connection("ca").await;
+    let doors = doors.chain([
+        (format!("/trial/{}", "flow_00000000000000000000000007"), "/trial/{flow}".to_owned()),
+        (format!("/oidc/{own}/backchannel-logout"), "/oidc/{connection}/backchannel-logout".to_owned()),
+        ("/account/sessions/x/end".to_owned(), "/account/sessions/{session_id}/end".to_owned()),
+    ]);
+    for (path, door) in doors {
+        for (kind, body, query, reason) in [
+            ("application/json", "{}", "", "content_type"),
+            (FORM, "x=1", "?x=1", "parameters_in_address"),
+            (FORM, large.as_str(), "", "body_too_large"),
+            (FORM, "x=%ff", "", "parameters_malformed"),
+        ] {
+            let before = house.before().await;
+            let body = body.to_owned();
+            let answer = posts(&house, &format!("{path}{query}"), |request| {
+                request.header(CONTENT_TYPE, kind).body(body)
+            })
+            .await;
+            let status = if reason == "body_too_large" { 413 } else { 400 };
+            assert_eq!(answer.status, status, "{path} {reason}: {}", answer.body);
+            house.refused(&before, reason).await;
+            let event = house.events_since(&before).await.remove(0);
+            assert_eq!((event.action.as_str(), &event.detail["door"]), ("form.refused", &json!(door)));
+            // What is limited is counted by the minute.
+            house.turn_clock(61);
+        }
+    }
 }
 
 #[tokio::test]

@@ -614,6 +614,12 @@ async fn h20_check_judges_what_a_provider_says_of_itself_as_a_login_does() {
             "its authorization_endpoint javascript:alert(1) may not be used: it must be https",
         ),
         (
+            "authorization_endpoint",
+            "https://idp.test/authorize#x",
+            "/authorize",
+            "its authorization_endpoint https://idp.test/authorize#x has a fragment, ",
+        ),
+        (
             "token_endpoint",
             "http://169.254.169.254:9113/x",
             "/token",

@@ -138,7 +138,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
         ":2:1: server.lissten: unknown key; did you mean listen?",
         ":3:12: server.max_body: must be a whole number that is not negative, not a text",
         ":5:2: tokns: unknown section; did you mean tokens?",
-        ":7:13: dns.resolvers: invalid socket address",
+        ":7:13: dns.resolvers: must be IP addresses, with a port if it is not 53",
         "BEHALF_SERVER_MAX_CONNECTION: unknown environment variable; did you mean BEHALF_SERVER_MAX_CONNECTIONS?",
         "BEHALF_DNS_TIMEOUT: dns.timeout: must be a whole number",
     ];
@@ -161,7 +161,8 @@ fn what_is_wrong_with_a_value_is_told_without_words_of_the_program() {
         ("[egress]\nports = [\"https\"]", "must be a list of whole numbers up to 65535"),
         ("[egress]\nports = [70000]", "must be a list of whole numbers up to 65535"),
         ("[dns]\nresolvers = [53]", "must be a list of texts"),
-        ("[keys]\nfolder = 1", "must be a text, not a whole number"),
+        ("[keys]\nfolder = 1", "must be a text such as \"keys\", not a whole number"),
+        ("[server]\nlisten = 8080", "must be a text such as \"127.0.0.1:8080\", not a whole number"),
         ("[telemetry]\nlog_format = \"xml\"", "unknown word `xml`, expected `text` or `json`"),
     ] {
         let (_, problem) = the_fault(file, &[]);
@@ -381,7 +382,53 @@ fn no_number_is_without_limits() {
 #[test]
 fn a_signing_key_is_published_for_less_than_its_lifetime() {
     let file = "[keys]\nsigning_key_lifetime = 7200\npublish_ahead = 7200";
-    assert_eq!(the_fault(file, &[]), ("keys.publish_ahead".into(), Problem::PublishedTooEarly));
+    let problem = Problem::PublishedTooEarly { lifetime: 7_200 };
+    assert_eq!(the_fault(file, &[]), ("keys.publish_ahead".into(), problem));
+    // Whoever has written one of the two is told of that one, and where it stands.
+    let fault = refused("[keys]\nsigning_key_lifetime = 7200", &[]).remove(0);
+    assert_eq!(fault.key, "keys.signing_key_lifetime");
+    assert!(matches!(fault.origin, Origin::File { line: 2, .. }), "{fault}");
+    assert!(fault.to_string().contains("keys.publish_ahead, which is 86400"), "{fault}");
+}
+
+#[test]
+fn an_address_is_written_as_people_write_it() {
+    let file = "[server]\ntrusted_proxies = [\"10.0.0.2\", \"fd00::2\", \"10.1.0.0/16\"]\n\
+                [client_certificates]\nproxies = [\"10.0.0.3\"]\n\
+                [dns]\nresolvers = [\"192.0.2.53\", \"::1\", \"127.0.0.1:5353\"]\n\
+                [telemetry]\nmetrics_networks = [\"10.0.0.4\"]\n";
+    let config = load(file, &[("BEHALF_SERVER_LISTEN", "[::1]:8080")]).unwrap();
+    let networks = |networks: &[ipnet::IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(networks(&config.server.trusted_proxies), ["10.0.0.2/32", "fd00::2/128", "10.1.0.0/16"]);
+    assert_eq!(networks(&config.client_certificates.proxies), ["10.0.0.3/32"]);
+    assert_eq!(networks(&config.telemetry.metrics_networks), ["10.0.0.4/32"]);
+    let resolvers: Vec<_> = config.dns.resolvers.iter().map(ToString::to_string).collect();
+    assert_eq!(resolvers, ["192.0.2.53:53", "[::1]:53", "127.0.0.1:5353"]);
+}
+
+#[test]
+fn what_is_no_address_is_told_what_one_looks_like() {
+    for (variable, value, wanted) in [
+        ("BEHALF_LISTEN", "8080", "127.0.0.1:8080"),
+        ("BEHALF_LISTEN", ":8080", "0.0.0.0:8080"),
+        ("BEHALF_LISTEN", "localhost:8080", "an IP address and a port"),
+        ("BEHALF_SERVER_TRUSTED_PROXIES", "10.0.0.2/33", "such as 10.0.0.2 or 10.0.0.0/8"),
+        ("BEHALF_SERVER_TRUSTED_PROXIES", "proxy.a.test", "such as 10.0.0.2 or 10.0.0.0/8"),
+        ("BEHALF_DNS_RESOLVERS", "dns.a.test", "such as 192.0.2.53"),
+        ("BEHALF_PUBLIC_URL", "login.a.test", "such as \"https://login.example.com"),
+        ("BEHALF_EGRESS_PORTS", "0", "from 1 to 65535"),
+        ("BEHALF_EGRESS_PORTS", "", "at least one"),
+    ] {
+        let error = load("", &[(variable, value)]).unwrap_err().to_string();
+        assert!(error.contains(variable) && error.contains(wanted), "{value}: {error}");
+    }
+}
+
+#[test]
+fn a_password_without_a_name_is_told_of_the_variable_that_holds_it() {
+    let file = "[mail]\nserver = \"mail.a.test\"\nfrom = \"no-reply@a.test\"\n";
+    let error = load(file, &[("BEHALF_MAIL_PASSWORD", "very secret")]).unwrap_err().to_string();
+    assert_eq!(error, "BEHALF_MAIL_PASSWORD: needs mail.username as well");
 }
 
 #[test]
@@ -389,8 +436,18 @@ fn the_database_is_one_we_speak() {
     for fine in ["sqlite:x.db", "postgres://ann@a.test/x", "postgresql:///x"] {
         load("", &[("BEHALF_DATABASE_URL", fine)]).unwrap();
     }
-    for other in ["sqlite:", "postgres://", "mysql://a.test", "x.db"] {
+    for other in ["sqlite:", "sqlite://", "postgres://", "mysql://a.test", "x.db"] {
         assert_eq!(the_fault("", &[("BEHALF_DATABASE_URL", other)]).1, Problem::DatabaseScheme, "{other}");
+    }
+    for memory in
+        ["sqlite::memory:", "sqlite://:memory:", "sqlite:file::memory:?cache=shared", "sqlite:x?mode=memory"]
+    {
+        let (key, problem) = the_fault("", &[("BEHALF_DATABASE_URL", memory)]);
+        assert_eq!((key.as_str(), &problem), ("database.url", &Problem::DatabaseInMemory), "{memory}");
+        assert!(problem.to_string().contains("not supported"), "{problem}");
+    }
+    for parameters in ["sqlite:x.db?mode=rwc", "sqlite:file:x.db"] {
+        assert_eq!(the_fault("", &[("BEHALF_DATABASE_URL", parameters)]).1, Problem::DatabaseNotAPath);
     }
 }
 

@@ -15,6 +15,7 @@ mod operation;
 mod organizations;
 mod pairwise;
 mod provisioning;
+mod renewal;
 mod requests;
 mod saml_connections;
 mod saml_diagnosis;

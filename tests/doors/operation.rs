@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Door;
 use crate::house::visitor::{Visitor, line};
 
@@ -141,6 +141,70 @@ async fn m10_a_request_that_takes_too_long_is_given_up() {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "like every other answer");
     assert_eq!(answer.json()["code"], "timeout");
     house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn m10_a_client_that_is_given_up_is_told_in_the_words_of_oauth() {
+    let settings = |config: &mut behalf::config::Config| config.server.request_timeout = 1;
+    let house = Plan { settings, ..Plan::default() }.build().await;
+    let host = house.broker.config.server.listen;
+    let own = house.connection("ca").await;
+    let told_out = format!("/oidc/{own}/backchannel-logout");
+    let doors =
+        ["/token", "/par", "/revoke", "/introspect", "/device_authorization", "/p/default/token", &told_out];
+    let before = house.before().await;
+    // The body that is announced never comes.
+    let asks = doors.map(async |door: &str| {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let head = format!(
+            "POST {door} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: 9\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        (door.to_owned(), answer)
+    });
+    for (door, answer) in futures_util::future::join_all(asks).await {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let head = head.to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 503"), "{door}: {answer}");
+        for line in ["content-type: application/json", "cache-control: no-store", "retry-after: 60"] {
+            assert!(head.contains(line), "{door} has no {line}: {answer}");
+        }
+        let told: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(told["error"], "temporarily_unavailable", "{door}");
+        assert!(told["error_description"].is_string(), "{door}");
+    }
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_a_little_behind_takes_the_tokens_of_the_others_and_makes_some() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ask = Application::rp1(&house).asks();
+        let tokens = ask.redeems(&Person::new("ann@a.test").follows(&ask).await).await;
+        let host = house.url.trim_start_matches("http://").to_owned();
+        let reads = async |node: &str| {
+            let url = format!("{node}/userinfo");
+            let dressed = |request: reqwest::RequestBuilder| {
+                request.header("Host", &host).bearer_auth(&tokens.access_token)
+            };
+            Visitor::arrives().request(reqwest::Method::GET, &url, dressed).await.status.as_u16()
+        };
+        assert_eq!(reads(&house.second_node_behind(20).await.url()).await, 200);
+        assert_eq!(reads(&house.second_node_behind(40).await.url()).await, 401, "that is no clock");
+        // The first keys were made by this one, and signed from then on.
+        let node = house.second_node_behind(20).await;
+        let again = Application::rp1(&house).asks();
+        let code = Person::new("ann@a.test").follows(&again).await.code();
+        let answer = again.redemption(&code).at(&node.url()).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        // When a token ends is not forgiven.
+        house.turn_clock(300);
+        assert_eq!(reads(&house.url).await, 401);
+    }
 }
 
 /// Ann is back from her provider, whose token endpoint keeps the broker waiting.

@@ -314,6 +314,14 @@ impl House {
         Node::open(broker).await
     }
 
+    /// The same, with a clock that is behind by so many seconds.
+    pub async fn second_node_behind(&self, seconds: u64) -> Node {
+        let mut config = self.broker.config.clone();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let clock = Clock::set_to(self.clock.now().minus(Duration::from_secs(seconds)));
+        Node::open(Broker::open(config, clock, self.random.clone()).await.unwrap()).await
+    }
+
     /// The certificate by which a house that speaks TLS is known.
     pub fn certificate(&self) -> reqwest::Certificate {
         reqwest::Certificate::from_pem(&std::fs::read(self.folder.path().join("tls.crt")).unwrap()).unwrap()

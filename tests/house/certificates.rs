@@ -108,6 +108,15 @@ impl Certificate {
     }
 }
 
+/// A certificate of a server that comes by this name, and its key: both in PEM.
+pub fn of_server(name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = pem(params.self_signed(&key).unwrap().der());
+    (certificate, armoured("PRIVATE KEY", &key.serialize_der()))
+}
+
 fn pem(der: &[u8]) -> String {
     armoured("CERTIFICATE", der)
 }

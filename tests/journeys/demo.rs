@@ -36,12 +36,39 @@ fn s2_22_the_demo_runs_headless() {
 }
 
 #[test]
+fn a_demo_that_is_kept_goes_on_the_next_time() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("mine");
+    let people = |output: &Output| {
+        let (told, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && log.is_empty(), "{told}\n{log}");
+        let database = rusqlite::Connection::open(folder.join("behalf.db")).unwrap();
+        let mut rows = database.prepare("SELECT id FROM users ORDER BY id").unwrap();
+        let ids: Vec<String> = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        ids
+    };
+    let runs = || demo(&["--headless", "--keep", folder.to_str().unwrap()], temporary.path());
+    let first = people(&runs());
+    assert_eq!(first.len(), 2, "Ann and Con");
+    assert_eq!(people(&runs()), first, "they are who they were");
+    // What has come to listen there meanwhile is named.
+    let ports = std::fs::read_to_string(folder.join("demo.ports")).unwrap();
+    let port = ports.lines().nth(1).unwrap();
+    let _taken = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    let output = runs();
+    assert!(!output.status.success());
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains(port) && log.contains("take another folder"), "{log}");
+}
+
+#[test]
 fn the_demo_does_not_touch_a_folder_that_is_there_already() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path().join("mine");
     std::fs::create_dir(&folder).unwrap();
     let output = demo(&["--headless", "--keep", folder.to_str().unwrap()], temporary.path());
     assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("mine"));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("mine") && log.contains("name another folder"), "{log}");
     assert_eq!(folder.read_dir().unwrap().count(), 0);
 }

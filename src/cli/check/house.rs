@@ -5,11 +5,13 @@ use crate::broker::Broker;
 use crate::cli::domain::quoted;
 use crate::egress::dns::TxtAnswer;
 use crate::keys::keyring::ALGORITHMS;
+use crate::login::client_keys;
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState};
 use crate::model::project::Project;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::request_object;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{
     applications, connections as rows, domains, organizations, projects, signing_keys,
@@ -120,7 +122,16 @@ async fn downstream(
     let secrets = applications::secrets(&mut &broker.db, application.id).await?;
     let unlisted = settings.organizations_limited
         && applications::listed(&mut &broker.db, application.id).await?.is_empty();
+    let shows_certificate = settings.authentication.is_by_certificate();
     let problems = [
+        (
+            shows_certificate && !broker.config.client_certificates.are_shown(),
+            "it is known by a certificate, and nobody can show one: set client_certificates.proxies or at_handshake",
+        ),
+        (
+            settings.authentication == Method::TlsClientAuth && broker.client_authorities.is_empty(),
+            "an authority has to vouch for its certificate, and there is none: set client_certificates.authorities",
+        ),
         (
             settings.kind.signs_people_in() && settings.redirect_uris.is_empty(),
             "it has no redirect_uris: nobody can come back to it",
@@ -137,5 +148,24 @@ async fn downstream(
         findings.fine(&what, format!("{} redirect URIs", settings.redirect_uris.len()));
     }
     broken.into_iter().for_each(|text| findings.wrong(&what, text));
+    published_keys(broker, application, &what, findings).await;
     Ok(())
+}
+
+/// What an application publishes to prove itself and its requests by.
+async fn published_keys(broker: &Broker, application: &Application, what: &str, findings: &mut Findings) {
+    let Some(found) = client_keys::published(broker, application).await else { return };
+    let found = found.and_then(|(address, keys)| {
+        let usable = keys
+            .keys()
+            .iter()
+            .filter(|key| request_object::ALGORITHMS.iter().any(|algorithm| key.serves(*algorithm)));
+        match usable.count() {
+            0 => Err(format!(
+                "{address} has no key for RS256, PS256, ES256 or EdDSA: it cannot prove who it is"
+            )),
+            count => Ok(format!("{count} usable keys at {address}")),
+        }
+    });
+    findings.judge(what, found, Clone::clone);
 }

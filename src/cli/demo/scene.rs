@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use super::kept::{self, Ports};
 use super::visitor::Visitor;
 use super::{dns_zone, idp, saml_idp, web_app};
 use crate::broker::Broker;
@@ -17,7 +18,7 @@ use crate::egress::collector::Collector;
 use crate::foundation::clock::Clock;
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
-use crate::manage::house_file::{self, HouseFile, Mode};
+use crate::manage::house_file::{self, HouseFile, Mode, Reading};
 use crate::model::connection::{Connection, SpAddresses};
 use crate::model::delegation::Delegation;
 use crate::model::domain::DomainState;
@@ -65,18 +66,21 @@ struct Secrets {
 }
 
 impl Scene {
-    /// `prefers_usual_ports`: 8080 to 8083, each if it is free.
+    /// `prefers_usual_ports`: 8080 to 8083, each if it is free. A folder that was kept goes on where it was.
     pub async fn set(keep: Option<&Path>, prefers_usual_ports: bool) -> Result<Self, Error> {
         let random = Random::System;
-        let folder = Folder::make(keep, &random)?;
-        let usual = |port: u16| if prefers_usual_ports { port } else { 0 };
-        let front = listen(usual(8080)).await?;
+        let (folder, before) = kept::folder(keep, &random)?;
+        let [front, of_oidc, of_saml, shop] = doors(before, prefers_usual_ports).await?;
+        let ports = [&front, &of_oidc, &of_saml, &shop].map(TcpListener::local_addr);
+        if folder.is_kept && before.is_none() {
+            let [front, oidc, saml, shop] = ports;
+            kept::write(&folder.path, [front?.port(), oidc?.port(), saml?.port(), shop?.port()])?;
+        }
         let zone = dns_zone::Zone::default();
         let resolver = dns_zone::serve(zone.clone(), loopback(0)).await?;
         let secrets = Secrets { my_corp: random.token(), application: random.token() };
-        let oidc = idp::serve(listen(usual(8081)).await?, my_corp(&secrets.my_corp))?;
-        let saml = saml_idp::serve(listen(usual(8082)).await?, contractor())?;
-        let shop = listen(usual(8083)).await?;
+        let oidc = idp::serve(of_oidc, my_corp(&secrets.my_corp))?;
+        let saml = saml_idp::serve(of_saml, contractor())?;
         let application = format!("http://{}", shop.local_addr()?);
 
         let config = settings(&folder.path, front.local_addr()?, resolver);
@@ -112,6 +116,26 @@ impl Scene {
 
 fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Where Behalf, the two providers and the application listen.
+async fn doors(before: Option<Ports>, prefers_usual_ports: bool) -> Result<[TcpListener; 4], Error> {
+    if let Some([front, oidc, saml, shop]) = before {
+        return Ok([again(front).await?, again(oidc).await?, again(saml).await?, again(shop).await?]);
+    }
+    let usual = |port: u16| if prefers_usual_ports { port } else { 0 };
+    let [front, oidc] = [listen(usual(8080)).await?, listen(usual(8081)).await?];
+    Ok([front, oidc, listen(usual(8082)).await?, listen(usual(8083)).await?])
+}
+
+/// Where it was the last time.
+async fn again(port: u16) -> Result<TcpListener, Error> {
+    let taken = |error: std::io::Error| {
+        format!(
+            "port {port}, where this demo was before: {error}; end what listens there, or take another folder"
+        )
+    };
+    Ok(TcpListener::bind(loopback(port)).await.map_err(taken)?)
 }
 
 /// At this port, or at a free one if somebody else has it.
@@ -151,7 +175,7 @@ fn settings(folder: &Path, listen: SocketAddr, resolver: SocketAddr) -> Config {
     config
 }
 
-/// Applies the house file, publishes what it wants to see in DNS, and looks there.
+/// Applies the house file, publishes what is to be seen in DNS, and looks there. The SAML provider has other keys each time.
 async fn provision(
     broker: &Broker,
     house: &str,
@@ -168,9 +192,10 @@ async fn provision(
         Some(secret.expose().to_owned())
     };
     let file = HouseFile::parse(house, folder, &environment)?;
-    let report = house_file::apply(broker, &file, Mode::Apply).await?;
-    for record in &report.records {
-        zone.publish(&record.name, &record.value)?;
+    house_file::apply_reading(broker, &file, Mode::Apply, Reading::Again).await?;
+    let project = projects::by_slug(&mut &broker.db, DEFAULT_SLUG).await?.ok_or("no project")?;
+    for domain in domains::of_project(&mut &broker.db, project.id).await? {
+        zone.publish(&domain.txt_name().to_string(), &domain.txt_value())?;
     }
     chores::domains::look(broker).await?;
     Ok(())

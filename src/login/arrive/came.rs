@@ -85,12 +85,14 @@ async fn taken<'a>(visitor: &Visitor, application: &Application, name: &str) -> 
     Ok(Came::Checked(Box::new(asked), digest))
 }
 
-/// Where the answer to these parameters goes, if they name a registered address.
+/// Where the answer to these parameters goes, if they name a registered address, and a `state` that it can bring back: an
+/// answer without the one that was sent would be none (RFC 6749, section 4.1.2.1).
 pub fn back(application: &Application, params: &Params) -> Result<Back, Refusal> {
     let named = params.get("redirect_uri").map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let uri = redirect_uri(application, named)?;
+    let state = state(params).map_err(|error| Refusal::BadRequest(error.description.into_owned()))?;
     let mode = params.get("response_mode").ok().flatten().and_then(ResponseMode::from_word);
-    Ok(Back::to(application, &uri, state(params).ok().flatten(), mode))
+    Ok(Back::to(application, &uri, state, mode))
 }
 
 /// All that these parameters ask for, checked: the one place where they are. An inner error is for the application.
@@ -170,7 +172,7 @@ fn is_a_name(hint: &str) -> bool {
 fn state(params: &Params) -> Result<Option<&str>, OAuthError> {
     match params.get("state") {
         Ok(Some(state)) if state.len() > LONGEST_STATE => {
-            Err(OAuthError::invalid_request("state is too long"))
+            Err(OAuthError::invalid_request("state has more than 2048 bytes"))
         }
         Ok(state) => Ok(state),
         Err(error) => Err(OAuthError::invalid_request(error.to_string())),

@@ -16,7 +16,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::applications;
 use crate::telemetry::names;
-use crate::web::form::Form;
+use crate::web::form::RequestForm;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
@@ -41,7 +41,7 @@ pub async fn authorize(visitor: Visitor, browser: Session, RawQuery(query): RawQ
 }
 
 /// `POST /authorize`: another site's form brings no cookie of ours, so the journey goes on by a GET of our own.
-pub async fn authorize_by_post(mut visitor: Visitor, Form(params): Form) -> Response {
+pub async fn authorize_by_post(mut visitor: Visitor, RequestForm(params): RequestForm) -> Response {
     visitor.ui_locales = params.get("ui_locales").ok().flatten().map(str::to_owned);
     let outcome = match arrive(&visitor, &params).await {
         Ok(Arrival::Welcome(welcome)) => {

@@ -353,7 +353,7 @@ impl SignIn {
         }
     }
 
-    /// What the provider calls unproved is nobody's, and keeps it from nobody.
+    /// What the provider calls unproved is nobody's by that, and stays whose it was.
     fn claimed(&self, domain: &Domain) -> Claimed {
         let vouched = self.found.proof.vouched;
         let trusted = domain.trust_since.is_some() && vouched;
@@ -408,7 +408,10 @@ impl SignIn {
         user.profile.clone_from(&self.found.proof.profile);
         let after = (user.email.clone(), user.email_verified_at.is_some(), user.profile.clone());
         user.updated_at = if before == after { user.updated_at } else { self.keep.now };
-        users::update(tx, &user, claimed.domain).await?;
+        match claimed.unproved {
+            Some(_) => users::update_unproved(tx, &user).await?,
+            None => users::update(tx, &user, claimed.domain).await?,
+        }
         if before != after {
             user_terms::put(tx, &user).await?;
         }

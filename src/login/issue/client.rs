@@ -58,9 +58,11 @@ pub fn claimed(visitor: &Visitor, params: &Params) -> Option<String> {
     }
 }
 
-/// One answer for every way in which it can fail. The trail tells which check it was.
+/// One answer for every way in which it can fail, but what only the client itself can have got wrong. The trail tells which
+/// check it was.
 fn unproved(check: Unproved) -> Refusal {
-    let error = OAuthError::invalid_client("unknown client, or not authenticated as it is registered");
+    let said = check.told().unwrap_or("unknown client, or not authenticated as it is registered");
+    let error = OAuthError::invalid_client(said);
     Refusal::Protocol(error.because(check))
 }
 

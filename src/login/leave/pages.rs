@@ -19,7 +19,7 @@ use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oidc::logout::EndSession;
 use crate::store::durable::{connections, grants, organizations, sessions, users};
 use crate::web::browser;
-use crate::web::form::Form;
+use crate::web::form::RequestForm;
 use crate::web::reply;
 use crate::web::templates::{Field, Href, Page, SignOutPage};
 use crate::web::visitor::Visitor;
@@ -137,7 +137,7 @@ fn csrf(browser: &Browser) -> String {
 }
 
 /// `POST /logout`: our own page's answer, or an application's request.
-pub async fn leave(mut visitor: Visitor, browser: Browser, Form(params): Form) -> Response {
+pub async fn leave(mut visitor: Visitor, browser: Browser, RequestForm(params): RequestForm) -> Response {
     let outcome = match read(&params) {
         Ok(request) if params.iter().any(|(name, _)| name == "sign_out" || name == "csrf") => {
             visitor.ui_locales.clone_from(&request.ui_locales);

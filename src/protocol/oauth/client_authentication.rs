@@ -70,7 +70,8 @@ impl Method {
     }
 }
 
-/// Which check of a client's proof failed. One answer tells none of them; the trail tells which.
+/// Which check of a client's proof failed. The trail tells which; the answer only to whom the client's signature has
+/// proved to be it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unproved {
     UnknownClient,
@@ -128,6 +129,22 @@ impl Unproved {
             Self::CertificateNotVouchedFor => "certificate_not_vouched_for",
             Self::CertificateOfAnother => "certificate_of_another",
             Self::CertificateOver => "certificate_over",
+        }
+    }
+
+    /// What is wrong with an assertion whose signature is good, for whoever made it.
+    pub const fn told(self) -> Option<&'static str> {
+        match self {
+            Self::Iss => Some("iss of the client assertion is not the client_id"),
+            Self::Sub => Some("sub of the client assertion is not the client_id"),
+            Self::Aud => Some("aud of the client assertion is neither the issuer nor the token endpoint"),
+            Self::Exp => Some("exp of the client assertion is missing or no date"),
+            Self::ExpPassed => Some("exp of the client assertion has passed"),
+            Self::ExpTooFar => Some("exp of the client assertion is more than 300 seconds ahead"),
+            Self::Times => Some("nbf or iat of the client assertion lies ahead or is no date"),
+            Self::Jti => Some("jti of the client assertion is missing, or longer than 256 bytes"),
+            Self::JtiUsed => Some("jti of the client assertion was used before"),
+            _ => None,
         }
     }
 }

@@ -151,6 +151,10 @@ impl ClientCertificate {
         BASE64URL_NOPAD.encode(digest(&SHA256, &self.der).as_ref())
     }
 
+    pub fn not_after(&self) -> Moment {
+        self.not_after
+    }
+
     pub fn is_valid_at(&self, now: Moment) -> bool {
         self.not_before <= now && now <= self.not_after
     }

@@ -1,7 +1,7 @@
 //! Where a login is sent: read and decided in one place, for the login itself and for who asks why.
 
 use super::engine::{Read, StoreError};
-use super::{connections, delegations, domains, organizations, users};
+use super::{connections, delegations, domains, organizations};
 use crate::foundation::clock::Moment;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::email::Email;
@@ -12,10 +12,9 @@ use crate::model::login::Resolved;
 use crate::model::organization::Policy;
 use crate::model::policy::Switches;
 use crate::model::routing::{Decision, Question, Routed, Rule, Step, Why};
-use crate::model::user::User;
 
-/// Tries, in this order, what the application said: a connection, an organization, the address or user of a hint, the
-/// domain of one (model.md, tension 7). A hint that leads nowhere is no error: the person is asked.
+/// Tries, in this order, what the application said: a connection, an organization, the address of a hint, the domain
+/// of one (model.md, tension 7). A hint that leads nowhere is no error: the person is asked.
 pub async fn decide(
     db: &mut impl Read,
     application: &Application,
@@ -85,13 +84,7 @@ async fn by_login_hint(
     if let Some(email) = email {
         return by_domain(db, (application, switches), Rule::LoginHint, email.domain()).await;
     }
-    let Ok(id) = hint.parse::<UserId>() else { return Ok(step(Why::Unreadable)) };
-    // The address itself is told to nobody: the id may have come from anywhere.
-    let user = users::by_id(db, application.project_id, id).await?;
-    match user.as_ref().and_then(User::proved_email) {
-        Some(email) => by_domain(db, (application, switches), Rule::LoginHint, email.domain()).await,
-        None => Ok(step(Why::UserUnknown)),
-    }
+    Ok(step(if hint.parse::<UserId>().is_ok() { Why::UserNotLookedUp } else { Why::Unreadable }))
 }
 
 async fn by_domain_hint(

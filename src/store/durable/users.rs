@@ -72,6 +72,27 @@ pub async fn update(tx: &mut Tx<'_>, user: &User, proved_by: Option<DomainId>) -
     Ok(())
 }
 
+/// As [`update`], of an address that nobody has proved: what they had proved before stays theirs, for nobody else to take,
+/// until they prove another one (threats C02).
+pub async fn update_unproved(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE users SET email = $2, email_verified_at = $3, profile = $4, updated_at = $5, disabled_at = $6
+         WHERE id = $1
+           AND (email IS DISTINCT FROM $2 OR email_verified_at IS DISTINCT FROM $3 OR profile IS DISTINCT FROM $4
+             OR updated_at IS DISTINCT FROM $5 OR disabled_at IS DISTINCT FROM $6)",
+        params![
+            user.id,
+            user.email.as_ref().map(Email::as_str),
+            user.email_verified_at,
+            to_json(&user.profile),
+            user.updated_at,
+            user.disabled_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Lets somebody sign in no more, or again.
 pub async fn disable(
     tx: &mut Tx<'_>,

@@ -67,8 +67,8 @@ async fn s2_04_each_scenario_has_its_reason_and_the_login_goes_there() {
         ("rp1", json!({"connection": "none"}), "connection", "connection_not_allowed", "refused", vec![]),
         ("rp1", json!({"login_hint": "x@a.test"}), "login_hint", "domain_routed", "resolved", vec!["ca"]),
         ("rp1", json!({"login_hint": "x@later.test"}), "login_hint", "domain_not_routed", "ask", vec![]),
-        ("rp1", json!({"login_hint": ann}), "login_hint", "domain_routed", "resolved", vec!["ca"]),
-        ("rp1", json!({"login_hint": nobody}), "login_hint", "user_unknown", "ask", vec![]),
+        ("rp1", json!({"login_hint": ann}), "login_hint", "user_not_looked_up", "ask", vec![]),
+        ("rp1", json!({"login_hint": nobody}), "login_hint", "user_not_looked_up", "ask", vec![]),
         ("rp1", json!({"login_hint": "no address"}), "login_hint", "unreadable", "ask", vec![]),
         (
             "rp1",

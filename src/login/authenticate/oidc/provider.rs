@@ -34,6 +34,10 @@ pub enum Unusable {
     Document { url: String, why: DocumentError },
     #[error("its {endpoint} {url} may not be used: {why}")]
     Endpoint { endpoint: &'static str, url: String, why: guard::Refusal },
+    #[error(
+        "its {endpoint} {url} has a fragment, which no endpoint may have (RFC 6749, sections 3.1 and 3.2)"
+    )]
+    Fragment { endpoint: &'static str, url: String },
 }
 
 /// What the trail calls an endpoint that leads where we do not go.
@@ -46,7 +50,7 @@ impl Unusable {
             Self::NoUrl(_) => Refusal::IdpUnreachable("issuer_is_no_url"),
             Self::Document { why: DocumentError::Unfit(unfit), .. } => Refusal::IdpUnusable(unfit.reason),
             Self::Document { .. } => Refusal::IdpUnreachable("discovery"),
-            Self::Endpoint { .. } => Refusal::IdpUnusable(FORBIDDEN),
+            Self::Endpoint { .. } | Self::Fragment { .. } => Refusal::IdpUnusable(FORBIDDEN),
         }
     }
 }
@@ -186,6 +190,9 @@ fn may_be_used<const N: usize>(
 ) -> Result<(), Unusable> {
     let guard = Guard::new(&broker.config.egress);
     for (endpoint, url) in endpoints {
+        if url.fragment().is_some() {
+            return Err(Unusable::Fragment { endpoint, url: url.to_string() });
+        }
         guard.check(url).map_err(|why| Unusable::Endpoint { endpoint, url: url.to_string(), why })?;
     }
     Ok(())

@@ -60,9 +60,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         lifetimes: keys.table("lifetimes").map(lifetimes).unwrap_or_default(),
         algorithm: algorithm(&mut keys),
         audiences: keys.texts("audiences").map_or_else(Vec::new, |list| plain(list.value)),
-        organization_prompt: keys
-            .word("organization_prompt", &["after", "none"])
-            .map_or(OrganizationPrompt::After, |word| word.value),
+        organization_prompt: organization_prompt(&mut keys),
         organization_usage: keys
             .word("organization_usage", &["deny", "allow", "require"])
             .map_or(OrganizationUsage::Allow, |word| word.value),
@@ -258,6 +256,17 @@ fn response_mode(reader: &Reader<'_>, text: &Placed<String>) -> Option<ResponseM
     let found = ResponseMode::ALL.into_iter().find(|mode| mode.word() == text.value);
     let all = ResponseMode::ALL.map(ResponseMode::word).join(", ");
     reader.accept(text.at, found.ok_or_else(|| format!("must be one of {all}")))
+}
+
+fn organization_prompt(keys: &mut Keys<'_>) -> OrganizationPrompt {
+    let Some(text) = keys.text("organization_prompt") else { return OrganizationPrompt::After };
+    let read = OrganizationPrompt::from_word(&text.value);
+    if read.is_none() {
+        let not_yet = text.value == "before";
+        let why = if not_yet { OrganizationPrompt::NOT_BEFORE } else { "must be one of after, none" };
+        keys.reader.refuse(text.at, why);
+    }
+    read.unwrap_or(OrganizationPrompt::After)
 }
 
 fn web_address(keys: &mut Keys<'_>, key: &'static str) -> Option<WebAddress> {
