@@ -13,6 +13,7 @@ mod saml;
 mod saml_counterparts;
 mod saml_in_a_browser;
 mod saml_logout;
+mod saml_session_end;
 mod saml_silent;
 mod sign_out;
 mod sign_out_in_a_browser;
