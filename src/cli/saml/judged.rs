@@ -286,7 +286,7 @@ impl Held<'_> {
         let read = if Kind::of(root) == Kind::LogoutRequest {
             let ours = self.ours().await?;
             let naming = ours.as_ref().map(|ours| plain_keys(&ours.naming)).unwrap_or_default();
-            logout::read_request(received, &expected, &naming).map(drop)
+            logout::read_request(received, &expected, &naming).map(drop).map_err(|unmet| unmet.why)
         } else {
             let request = root.attr("InResponseTo").unwrap_or_default();
             logout::read_response(received, &expected, request).map(drop)
@@ -322,7 +322,8 @@ fn told(check: &str, expected: &str, found: &str, report: &mut Report) {
 
 fn taken(assertion: &Assertion, report: &mut Report) {
     report.fine("it would be taken, if it answers a request of ours that still waits in that browser");
-    report.line("  person", report.personal(&assertion.name_id.value));
+    let name = assertion.name_id.as_ref();
+    report.line_if("  person", name.map(|name| report.personal(&name.value)));
     report.line("  attributes", assertion.attributes.len());
     report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
     report.warn("not tried here: the rule of the connection's domains, and membership, which decide then");
