@@ -19,6 +19,9 @@ use crate::house::visitor::{Answer, Visitor};
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const DESTINATION: &str = "sec-fetch-dest";
 
+/// What is done to a message before it is signed.
+type Change<'c> = &'c dyn Fn(String) -> String;
+
 /// The same where the provider takes both bindings.
 fn by_both(more: &str) -> Plan {
     let plan = Plan::default();
@@ -220,7 +223,7 @@ async fn m03_a_signed_request_that_is_refused_is_answered_so_and_ends_nothing() 
     let slo = slo(&house).await;
     signs_in(&house).await;
     let signer = &house.saml("cb").signer;
-    let plain = |change: &dyn Fn(String) -> String| {
+    let plain = |change: Change<'_>| {
         let (id, now) = (new_id(), house.clock.now());
         let draft = RequestDraft {
             id: &id,
@@ -245,7 +248,7 @@ async fn m03_a_signed_request_that_is_refused_is_answered_so_and_ends_nothing() 
         let (from, until) = (xml.find("<saml:NameID").unwrap(), xml.find("</saml:NameID>").unwrap());
         format!("{}{}", &xml[..from], &xml[until + "</saml:NameID>".len()..])
     };
-    let changes: [(&dyn Fn(String) -> String, &str, &str); 5] = [
+    let changes: [(Change<'_>, &str, &str); 5] = [
         (&over, "expired", "Requester"),
         (&old, "issue_instant", "Requester"),
         (&elsewhere, "destination", "Requester"),

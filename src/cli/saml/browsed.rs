@@ -144,7 +144,7 @@ pub fn in_words(text: &str) -> Option<&str> {
             pair.split_once('=').is_some_and(|(name, value)| FIELDS.contains(&name) && !value.is_empty())
         })
     };
-    words.filter(carries).last()
+    words.filter(carries).next_back()
 }
 
 #[cfg(test)]

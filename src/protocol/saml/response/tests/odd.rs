@@ -14,7 +14,7 @@ fn changed(from: &str, to: &str) -> String {
 /// Put before the end of an element.
 fn last_in(element: &str, what: &str) -> String {
     let end = format!("</{element}>");
-    changed(&end, &*format!("{what}{end}"))
+    changed(&end, &format!("{what}{end}"))
 }
 
 const LOCALITY: &str = "<saml:SubjectLocality Address=\"192.0.2.1\" DNSName=\"x\"/>";
