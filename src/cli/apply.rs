@@ -47,6 +47,12 @@ fn shown(report: &Report, mode: Mode) -> String {
         (count, Mode::Plan) => format!("{count} to change; nothing was written.\n"),
         (count, Mode::Apply) => format!("{count} changed.\n"),
     });
+    if !report.warnings.is_empty() {
+        text.push_str("\nLook at this:\n");
+        for warning in &report.warnings {
+            text.push_str(&format!("  {warning}\n"));
+        }
+    }
     if !report.records.is_empty() {
         text.push_str(
             "\nPublish these records, so that the domains are proved; they are looked up unasked:\n",

@@ -1,5 +1,6 @@
 //! `behalf saml`: what a captured message says, and why messages were refused.
 
+mod browsed;
 mod captured;
 mod encrypted;
 mod explained;
@@ -23,16 +24,18 @@ use crate::model::project::DEFAULT_SLUG;
 use captured::Captured;
 use report::Report;
 
-/// The most bytes of a captured message: metadata is the largest, and base64 makes it larger.
-const MOST: u64 = 16 * 1024 * 1024;
+/// The most bytes of a capture: what a browser has recorded is the largest.
+const MOST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Explains a captured message: a form value, a whole form, a redirect's address, XML, or metadata.
+    /// Explains a captured message: a form value, a whole form, a page with one, a redirect's address, what a browser has
+    /// recorded (HAR), a command to repeat a request, XML, or metadata.
     ///
     /// It tells what the message says and what would make us refuse it. With --connection the message is held against
-    /// that connection as if it had arrived there, and the command fails unless it would be believed; whom the rule of
-    /// the connection's domains and memberships let in then is not tried. Nothing is changed.
+    /// that connection as if it had arrived there, what is encrypted is opened by our keys, and the command fails unless it
+    /// would be believed; whom the rule of the connection's domains and memberships let in then is not tried. Nothing is
+    /// changed.
     Inspect {
         /// The file; `-` reads standard input.
         file: PathBuf,

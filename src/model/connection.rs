@@ -19,9 +19,9 @@ use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SamlPreset,
+    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SOON, SamlPreset,
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
-    UsableIdp, WantedSignature, Wants, fingerprint, keys_of,
+    UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
 };
 pub use version::{Lifecycle, Unready, Version, VersionState, primary};
 

@@ -30,7 +30,8 @@ impl Session {
 /// By what the identity provider will name this session when it ends there (SAML 2.0 Core, section 3.7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamSession {
-    pub name: UpstreamName,
+    /// Absent: it has named nobody, and can be told of the session by its index alone.
+    pub name: Option<UpstreamName>,
     pub index: Option<String>,
 }
 

@@ -31,10 +31,10 @@ pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
     About, AcceptedPage, Choice, ChooserPage, DeviceAnsweredPage, DevicePage, EmailPage, ErrorPage, Field,
-    Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardPage, OrganizationsPage, Page, Problem,
-    ProblemRow, ProblemsPage, ReferenceMember, ReferenceOperation, ReferencePage, ReferenceRoom,
-    ReferenceShape, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage, TriedPage,
-    WelcomePage,
+    Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm, OnwardPage, OrganizationsPage,
+    Page, Problem, ProblemRow, ProblemsPage, ReferenceMember, ReferenceOperation, ReferencePage,
+    ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
+    TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.

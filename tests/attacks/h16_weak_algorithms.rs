@@ -209,6 +209,12 @@ async fn h16_a_connection_whose_only_key_is_weak_is_not_switched_on() {
     let error = house.tries(&house.file).await.unwrap_err();
     assert!(error.contains("1024 bits"), "{error}");
     house.unchanged(&before).await;
+    // Long enough, and with an exponent by which signatures were forged.
+    let small = include_str!("../../src/protocol/saml/fixtures/rsa2048_e3.crt").replace('\n', "");
+    house.writes("cb.xml", &swap(&idp.metadata(), &idp.signer.certificate.base64(), &small));
+    let error = house.tries(&house.file).await.unwrap_err();
+    assert!(error.contains("exponent below 65537"), "{error}");
+    house.unchanged(&before).await;
     let saved = house.text("SELECT settings FROM connections WHERE slug = 'cb'").await.unwrap();
     assert!(saved.contains(&idp.signer.certificate.base64()), "as it was");
 }

@@ -248,7 +248,8 @@ async fn a_wrong_saml_connection_changes_nothing_and_names_the_line() {
             assert!(found, "line {line}, {expected:?}:\n{faults:#?}");
         }
         let files = [
-            ("metadata_file = \"gone.xml\"", "gone.xml cannot be read"),
+            ("metadata_file = \"gone.xml\"", "the file gone.xml cannot be read: there is no such file"),
+            ("metadata_file = \".\"", "the file . cannot be read: it is a folder"),
             (
                 "metadata_file = \"partner-metadata.xml\"\nmetadata_entity_id = \"https://other.test\"",
                 "no entity of that id",
@@ -257,7 +258,9 @@ async fn a_wrong_saml_connection_changes_nothing_and_names_the_line() {
         ];
         for (wrong, expected) in files {
             let faults = house.refused(&format!("[connection.p]\ntype = \"saml\"\n{wrong}\n")).await;
-            assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected}: {faults:?}");
+            // What is wrong is in the third line.
+            let found = |fault: &String| fault.starts_with("3:") && fault.contains(expected);
+            assert!(faults.iter().any(found), "{expected}: {faults:?}");
         }
         assert_eq!(house.rows().await, before, "{engine:?}");
     }
@@ -1146,6 +1149,55 @@ async fn a_connection_keeps_its_type_and_names_a_subject_of_its_own() {
     let oidc = "[organization.a]\n[connection.p]\norganization = \"a\"\nissuer = \"https://a.test\"\nclient_id = \"x\"\n\
                 client_secret = { env = \"MY_CORP_CLIENT_SECRET\" }";
     assert!(house.refused(oidc).await[0].contains("keeps its type"));
+}
+
+/// The key is pinned and counts whatever its certificate says; that is said wherever it is set up and looked after.
+#[test]
+fn h16_a_certificate_that_is_over_or_has_not_begun_is_told_of_and_a_weak_key_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let now = behalf::foundation::clock::Clock::System.now();
+    let key = SigningKey::generate(KeyKind::P256).unwrap();
+    let early = self_signed(&key, "early", now.plus(DAY), now.plus(DAY * 900), &[1]).unwrap();
+    let over = self_signed(&key, "over", now.minus(DAY * 9), now.minus(DAY), &[2]).unwrap();
+    let file = |certificates: &[String]| {
+        let list = certificates.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
+        format!(
+            "[connection.p]\ntype = \"saml\"\nidp_entity_id = \"{ENTITY}\"\n\
+             idp_redirect_url = \"https://idp.partner.test/sso\"\nidp_x509_certificate = [{list}]\n"
+        )
+    };
+    std::fs::write(place.join("house.toml"), file(&[early.base64(), over.base64()])).unwrap();
+    let (early, over) = (HEXLOWER.encode(&early.fingerprint()), HEXLOWER.encode(&over.fingerprint()));
+    for command in [&["apply", "--plan", "house.toml"][..], &["apply", "house.toml"]] {
+        let told = text(&behalf(place, command));
+        for part in [
+            format!("Look at this:\n  connection p: the provider's certificate {early} is valid from "),
+            format!("connection p: the provider's certificate {over} expired "),
+        ] {
+            assert!(told.contains(&part), "{part}:\n{told}");
+        }
+    }
+    let checked = behalf(place, &["check"]);
+    for part in [
+        format!("! connection p: the provider's certificate {early} is valid from "),
+        format!("! connection p: the provider's certificate {over} expired "),
+        "its key counts already".to_owned(),
+    ] {
+        assert!(text(&checked).contains(&part), "{part}:\n{}", text(&checked));
+    }
+    // With an exponent of three, a careless look at the padding is a forgery.
+    let weak = include_str!("../../src/protocol/saml/fixtures/rsa2048_e3.crt").replace('\n', "");
+    std::fs::write(place.join("house.toml"), file(&[weak])).unwrap();
+    for command in [&["apply", "--plan", "house.toml"][..], &["apply", "house.toml"]] {
+        let refused = behalf(place, command);
+        let told = text(&refused);
+        assert!(!refused.status.success() && told.contains("house.toml:5:"), "{told}");
+        assert!(
+            told.contains("public exponent below 65537") && told.contains("Nothing was changed"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

@@ -14,10 +14,13 @@ use behalf::model::audit_event::{AuditEvent, Outcome};
 use behalf::model::connection::{Connection, SpAddresses};
 use behalf::protocol::saml::assertion::{Attribute, NameId};
 use behalf::protocol::saml::binding::post;
-use behalf::protocol::saml::keys::{Certificate, KeyKind, SigningKey, self_signed};
+use behalf::protocol::saml::encryption::{Cipher, Oaep};
+use behalf::protocol::saml::keys::{
+    Certificate, DecryptingKey, EncryptingKey, KeyKind, SigningKey, self_signed,
+};
 use behalf::protocol::saml::names::{authn_context, name_id};
 use behalf::protocol::saml::refused::{Check, Refused};
-use behalf::protocol::saml::response::{AssertionDraft, Draft, Sign};
+use behalf::protocol::saml::response::{AssertionDraft, Draft, Encrypt, Sign};
 use behalf::protocol::saml::status::Status;
 use behalf::store::durable::{audit_events, connections, projects};
 
@@ -99,7 +102,23 @@ impl House {
         self.response_to(own, audience, Some(REQUEST))
     }
 
+    fn encrypted(&self, own: &SpAddresses, audience: &str, to: &EncryptingKey) -> String {
+        let random = Random::System;
+        let to = Encrypt { key: to, cipher: Cipher::Aes256Gcm, oaep: Oaep::Mgf1p, random: &random };
+        self.written(own, audience, Some(REQUEST), Some(&to))
+    }
+
     fn response_to(&self, own: &SpAddresses, audience: &str, in_response_to: Option<&str>) -> String {
+        self.written(own, audience, in_response_to, None)
+    }
+
+    fn written(
+        &self,
+        own: &SpAddresses,
+        audience: &str,
+        in_response_to: Option<&str>,
+        to: Option<&Encrypt<'_>>,
+    ) -> String {
         let ann = NameId::new("ann@a.test", name_id::EMAIL_ADDRESS);
         let attribute = |name: &str, value: &str| Attribute {
             name: name.into(),
@@ -138,7 +157,7 @@ impl House {
         };
         let sign =
             Sign { key: &self.key, certificate: Some(&self.certificate), assertion: true, response: false };
-        post::encode(&draft.write(&sign, None).unwrap())
+        post::encode(&draft.write(&sign, to).unwrap())
     }
 }
 
@@ -185,6 +204,81 @@ async fn what_the_door_would_not_take_inspection_does_not_take_either() {
     assert!(!house.run(&["saml", "inspect", "aggregate"]).status.success());
     let one = house.run(&["saml", "inspect", "aggregate", "--entity-id", IDP]);
     assert!(one.status.success() && text(&one).contains("a connection can be made of it"), "{}", text(&one));
+}
+
+/// To administrators nothing is told of what a key that connections share has opened (threats H12). The operator holds the
+/// keys: they are told all of it.
+#[tokio::test]
+async fn h12_m09_an_operator_is_told_what_is_wrong_inside_an_encrypted_answer() {
+    let house = House::build();
+    let connection = house.connection().await;
+    let own = SpAddresses::of("http://127.0.0.1:8080", connection.id);
+    let broker = house.broker(Clock::System).await;
+    let keys = broker.saml_keys.of_connection(connection.saml().unwrap()).await.unwrap();
+    let other = DecryptingKey::generate(KeyKind::Rsa2048).unwrap();
+    let ours = EncryptingKey::from_certificate(&keys.decrypting[0].certificate).unwrap();
+    let cases = [
+        (&own.entity_id[..], &ours, &["✓ it would be taken"][..]),
+        (
+            "https://other.test",
+            &ours,
+            &[
+                "✗ refused by the check undecryptable",
+                "✗ inside, it is refused by the check audience",
+                "found            https://other.test",
+                "EncryptedAssertion, opened by a key of ours",
+                "NameID             [10 characters, at a.test] (emailAddress)",
+                "Signature of the Assertion",
+            ][..],
+        ),
+        (
+            &own.entity_id[..],
+            other.encrypting_key(),
+            &[
+                "✗ refused by the check undecryptable",
+                "✗ none of our decryption keys opens it",
+                "ours, SHA-256",
+            ][..],
+        ),
+    ];
+    for (audience, to, parts) in cases {
+        house.write("answer", &house.encrypted(&own, audience, to));
+        let before = house.rows().await;
+        let told = text(&house.run(&["saml", "inspect", "answer", "--connection", "p"]));
+        for part in parts {
+            assert!(told.contains(part), "{part}:\n{told}");
+        }
+        assert!(!told.contains("ann@"), "{told}");
+        assert_eq!(house.rows().await, before, "nothing is changed");
+    }
+}
+
+/// What somebody can get hold of: the page that a provider shows, what a browser has recorded, a command.
+#[tokio::test]
+async fn m09_an_answer_is_found_in_whatever_was_captured() {
+    let house = House::build();
+    let own = SpAddresses::of("http://127.0.0.1:8080", house.connection().await.id);
+    let value = house.response(&own, &own.entity_id);
+    let escaped: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let page = format!(
+        "<!DOCTYPE html><html><body onload=\"document.forms[0].submit()\"><form method=\"post\" action=\"{}\">\
+         <input type=\"hidden\" name=\"SAMLResponse\" value=\"{}\"/></form></body></html>",
+        own.acs,
+        value.replace('+', "&#x2b;")
+    );
+    let body = format!("SAMLResponse={escaped}&RelayState=x");
+    let recording = serde_json::json!({"log": {"version": "1.2", "entries": [
+        {"request": {"method": "GET", "url": "https://idp.a.test/sso?SAMLRequest=x"}, "response": {}},
+        {"request": {"method": "POST", "url": own.acs, "postData": {"text": body}}, "response": {}},
+        {"request": {"method": "GET", "url": "http://127.0.0.1:8080/login"}, "response": {}},
+    ]}});
+    let command = format!("curl '{}' \\\n  -H 'accept: */*' \\\n  --data-raw '{body}'", own.acs);
+    for captured in [page, recording.to_string(), command, body] {
+        house.write("captured", &captured);
+        let inspected = house.run(&["saml", "inspect", "captured", "--connection", "p"]);
+        assert!(inspected.status.success(), "{}\n{captured}", text(&inspected));
+        assert!(text(&inspected).contains("✓ it would be taken"), "{}", text(&inspected));
+    }
 }
 
 #[tokio::test]

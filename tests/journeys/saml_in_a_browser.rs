@@ -3,6 +3,7 @@
 use behalf::foundation::clock::Clock;
 use serde_json::{Value, json};
 
+use super::sign_out_in_a_browser::site;
 use crate::house::broker::{House, Plan, RP1_SECRET};
 use crate::house::browser::{Browser, Person};
 use crate::house::node::Node;
@@ -292,6 +293,40 @@ async fn signing_out_at_simplesamlphp_signs_out_here_too() {
         street.is_forgotten(&ann).await;
     }
     assert_eq!(street.house.count("sessions WHERE ended_at IS NULL").await, 0);
+}
+
+/// By redirect the browser goes on by itself, and by POST our script presses the button.
+#[tokio::test]
+async fn m03_signing_out_at_simplesamlphp_tells_applications_by_the_browser_and_comes_back() {
+    let mut street = Street::opens(simplesamlphp::Plan::default(), "").await;
+    let (origin, heard) = site().await;
+    let redirect = street.application.says("redirect_uri").to_owned();
+    let file = street.house.file.replace(
+        &format!("redirect_uris = [\"{redirect}\"]"),
+        &format!(
+            "redirect_uris = [\"{redirect}\", \"{origin}/callback\"]\nfrontchannel_logout_uri = \"{origin}/front\""
+        ),
+    );
+    street.house.provision(&file).await;
+    for binding in ["redirect", "post"] {
+        if binding == "post" {
+            let slo =
+                format!("{}/saml/{}/slo", street.house.url, street.house.connection("contractor").await);
+            let known = street.typed().await.logout_at(POST, &slo);
+            street.idp.change(|plan| plan.service_providers = vec![known]);
+        }
+        let ann = Person::arrives().await;
+        let result = street.signs_in(&ann).await;
+        let bye = format!("{}/signed-out", street.application.says("origin"));
+        ann.opens(&street.idp.logout_url(&bye)).await;
+        ann.sees("You are signed out").await;
+        ann.is_at(|url| url.as_str() == bye).await;
+        assert_eq!(street.userinfo(&result).await, 401, "{binding}");
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(heard.len(), 1, "{binding}: {heard:?}");
+        assert!(heard[0].contains("sid=sess_"), "{heard:?}");
+    }
+    assert_eq!(street.house.events_of("logout.incomplete").await, 0);
 }
 
 #[tokio::test]

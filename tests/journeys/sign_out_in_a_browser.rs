@@ -14,10 +14,10 @@ use crate::house::application::{Application, Proof};
 use crate::house::broker::{House, Plan};
 use crate::house::browser::{Browser, Person};
 
-type Heard = Arc<Mutex<Vec<String>>>;
+pub type Heard = Arc<Mutex<Vec<String>>>;
 
 /// An application's website: it notes what its frame is asked.
-async fn site() -> (String, Heard) {
+pub async fn site() -> (String, Heard) {
     let heard = Heard::default();
     let frame = async |State(heard): State<Heard>, RawQuery(query): RawQuery| {
         heard.lock().unwrap().push(query.unwrap_or_default());

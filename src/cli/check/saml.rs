@@ -1,19 +1,14 @@
 //! Whether a SAML connection can be used, and for how long.
 
-use std::time::Duration;
-
 use data_encoding::HEXLOWER;
 
 use super::Findings;
 use crate::broker::{Broker, Verdict};
-use crate::model::connection::{ConnectionState, IdentityProvider, SamlConnection, SpAddresses};
+use crate::model::connection::{ConnectionState, IdentityProvider, SOON, SamlConnection, SpAddresses, Worry};
 use crate::model::project::Project;
 use crate::protocol::saml::keys::Certificate;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{metadata_reads, saml_keys};
-
-/// What expires within this time is told of.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
 
 pub async fn check(
     broker: &Broker,
@@ -88,23 +83,14 @@ fn certificates(broker: &Broker, what: &str, idp: &IdentityProvider, findings: &
         };
         let (name, until) = (shown(&certificate), certificate.not_after());
         let kind = certificate.verifying_key().kind();
-        if until <= now {
-            let how = format!(
-                "the provider's certificate {name} expired {}: ask for its successor",
-                until.rfc3339()
-            );
-            findings.warn(what, how);
-        } else if until <= now.plus(SOON) {
-            let how = format!(
-                "the provider's certificate {name} is valid until {} only: ask for its successor, and list both",
-                until.rfc3339()
-            );
-            findings.warn(what, how);
-        } else {
-            findings.fine(
+        match Worry::about(&certificate, now) {
+            Some(worry) => {
+                findings.warn(what, format!("the provider's certificate {name} {worry}: {}", worry.advice()));
+            }
+            None => findings.fine(
                 what,
                 format!("the provider's certificate {name} ({kind}) is valid until {}", until.rfc3339()),
-            );
+            ),
         }
     }
 }

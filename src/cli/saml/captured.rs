@@ -1,5 +1,6 @@
 //! A captured message, in whichever form somebody could get hold of it.
 
+use super::browsed;
 use crate::foundation::clock::Moment;
 use crate::protocol::saml::binding::{Carried, RedirectMessage, post};
 use crate::protocol::saml::message;
@@ -23,14 +24,33 @@ pub struct Captured {
 impl Captured {
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+        let text = std::str::from_utf8(bytes);
         if bytes.starts_with(b"<") {
-            return Ok(Self::xml("XML", bytes.to_vec()));
+            return match text.ok().filter(|text| browsed::is_page(text)) {
+                Some(page) => Self::page(page),
+                None => Ok(Self::xml("XML", bytes.to_vec())),
+            };
         }
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| "it is neither XML nor text in UTF-8".to_owned())?;
+        let text = text.map_err(|_| "it is neither XML nor text in UTF-8".to_owned())?;
         if text.is_empty() {
             return Err("it is empty".into());
         }
+        if let Some(found) = browsed::in_recording(text) {
+            let captured = Self::query(&found?)?;
+            return Ok(Self { form: "a recording of a browser (HAR), its last message", ..captured });
+        }
+        Self::query(text)
+    }
+
+    /// The form in a page.
+    fn page(page: &str) -> Result<Self, String> {
+        let found = browsed::in_page(page)
+            .ok_or("there is no form with a SAMLResponse or a SAMLRequest in this page")?;
+        Ok(Self { form: "a page with a form", ..Self::query(&found)? })
+    }
+
+    /// An address, a query, the body of a form, or a value alone.
+    fn query(text: &str) -> Result<Self, String> {
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         let fields = || query.split('&').filter_map(|pair| pair.split_once('='));
@@ -44,7 +64,10 @@ impl Captured {
                 return Self::field(query, which, value);
             }
         }
-        Self::value(text)
+        match browsed::in_words(text) {
+            Some(found) if found != text => Self::query(found),
+            _ => Self::value(text),
+        }
     }
 
     fn xml(form: &'static str, xml: Vec<u8>) -> Self {
@@ -83,8 +106,8 @@ impl Captured {
         match RedirectMessage::read(&query, Carried::Response) {
             Ok(read) => Ok(Self::xml("deflated base64 (the value of a query)", read.xml)),
             Err(_) => {
-                Err("it is no SAML message in a form that is known: XML, base64, a form, a query or an \
-                           address"
+                Err("it is no SAML message in a form that is known: XML, base64, a form, a page with one, a query, an \
+                     address, or what a browser has recorded (HAR)"
                     .into())
             }
         }
@@ -149,11 +172,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_browser_shows_records_or_copies_is_looked_through() {
+        let value = post::encode(XML);
+        let escaped: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let page = format!(
+            "<!doctype html>\n<title>x</title><form method=post><input name=\"SAMLResponse\" value=\"{}\">\
+             <input name=RelayState value=state></form>",
+            value.replace('+', "&#43;")
+        );
+        let body = format!("SAMLResponse={escaped}&RelayState=state");
+        let recording = serde_json::json!({"log": {"entries": [
+            {"request": {"url": "https://a.test/acs", "postData": {"text": body}}, "response": {}},
+        ]}});
+        for (text, form) in [
+            (page, "a page with a form"),
+            (recording.to_string(), "a recording of a browser (HAR), its last message"),
+            (format!("curl 'https://a.test/acs?x=y' --data-raw '{body}'"), "a form (HTTP-POST)"),
+        ] {
+            let captured = Captured::read(text.as_bytes()).unwrap();
+            assert_eq!(captured.form, form, "{text}");
+            assert_eq!(captured.xml, XML.as_bytes(), "{text}");
+            assert_eq!(captured.relay_state, Some(5), "{text}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_refused_with_a_reason() {
         for (bytes, why) in [
             (b"".as_slice(), "empty"),
             (b"\xff\xfe<\0a\0", "UTF-8"),
             (b"hello", "no SAML message"),
+            (b"<!DOCTYPE html><p>hello", "no form with a SAMLResponse"),
+            (b"{\"log\": {\"entries\": []}}", "no request in it"),
             (b"SAMLResponse=%%%", "SAMLResponse"),
             (b"https://a.test/acs?SAMLart=AAQ", "HTTP-Artifact"),
             (b"SAMLResponse=PGEvPg==&SigAlg=x&Signature=y", "HTTP-POST-SimpleSign"),

@@ -35,6 +35,19 @@ pub fn describe(root: Element<'_>, report: &mut Report) {
     }
 }
 
+/// Assertions that are encrypted.
+pub fn assertions(root: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+    root.descendants().filter(|element| element.is(names::ASSERTION, PARTS[0]))
+}
+
+/// Why it stays closed, as far as one who holds the keys may know.
+pub fn unopened(error: &Undecryptable) -> String {
+    match error {
+        Undecryptable::Failed => "none of our decryption keys opens it".to_owned(),
+        other => format!("refused as it is: {other}"),
+    }
+}
+
 fn within<'d>(part: Element<'d>, local: &'static str) -> impl Iterator<Item = Element<'d>> {
     part.descendants().filter(move |element| element.is(names::ENCRYPTION, local))
 }

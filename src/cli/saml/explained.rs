@@ -4,6 +4,8 @@ use super::captured::Captured;
 use super::report::Report;
 use super::{encrypted, judged, signatures};
 use crate::protocol::saml::binding::RedirectMessage;
+use crate::protocol::saml::encryption::{Ciphers, decrypt};
+use crate::protocol::saml::keys::DecryptingKey;
 use crate::protocol::saml::names;
 use crate::protocol::saml::xml::{Document, Element, Limits};
 
@@ -139,10 +141,41 @@ fn describe_assertion(assertion: Element<'_>, root: Element<'_>, report: &mut Re
             "Assertion in {}",
             assertion.parent().map_or("nothing", |parent| parent.local())
         ));
-        report.line_if("ID", assertion.attr("ID"));
-        report.line_if("Issuer", leaf(assertion, "Issuer"));
-        report.line_if("IssueInstant", assertion.attr("IssueInstant").map(|text| report.moment(text)));
+        identify(assertion, report);
     }
+    statements(assertion, report);
+}
+
+fn identify(assertion: Element<'_>, report: &mut Report) {
+    report.line_if("ID", assertion.attr("ID"));
+    report.line_if("Issuer", leaf(assertion, "Issuer"));
+    report.line_if("IssueInstant", assertion.attr("IssueInstant").map(|text| report.moment(text)));
+}
+
+/// What `keys` open of it, as the rest is described: for an operator, who holds them.
+pub fn describe_opened(captured: &Captured, keys: &[&DecryptingKey], report: &mut Report) {
+    let Ok(document) = Document::parse(&captured.xml, &Limits::METADATA) else { return };
+    for part in encrypted::assertions(document.root()) {
+        report.heading("EncryptedAssertion, opened by a key of ours");
+        let xml = match decrypt(part, keys, Ciphers::GcmAndCbc) {
+            Ok(xml) => xml,
+            Err(error) => {
+                report.wrong(encrypted::unopened(&error));
+                continue;
+            }
+        };
+        match Document::parse(&xml, &Limits::METADATA) {
+            Ok(opened) => {
+                identify(opened.root(), report);
+                statements(opened.root(), report);
+                signatures::describe(opened.root(), report);
+            }
+            Err(error) => report.wrong(format!("what is inside cannot be read: {error}")),
+        }
+    }
+}
+
+fn statements(assertion: Element<'_>, report: &mut Report) {
     for subject in of(assertion, "Subject") {
         for name in of(subject, "NameID") {
             report.line("NameID", name_id(name, report));
@@ -210,7 +243,9 @@ fn describe_attribute(attribute: Element<'_>, report: &mut Report) {
 fn name_id(name: Element<'_>, report: &Report) -> String {
     let format = name.attr("Format").unwrap_or("no format");
     let value = report.personal(&text(name));
-    format!("{value} ({})", format.rsplit(':').next().unwrap_or(format))
+    let is_padded = name.text().is_ok_and(|text| text.trim() != text);
+    let padded = if is_padded { ", with white space around it" } else { "" };
+    format!("{value} ({}){padded}", format.rsplit(':').next().unwrap_or(format))
 }
 
 /// The signature over a query, which is none over the XML.

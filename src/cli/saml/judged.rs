@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+
 use super::Error;
 use super::captured::Captured;
-use super::explained::{Kind, leaf};
+use super::explained::{self, Kind, leaf};
 use super::report::Report;
 use super::signatures::{brought_keys, certificate_line};
 use crate::broker::Broker;
@@ -18,7 +20,7 @@ use crate::protocol::saml::binding::RedirectMessage;
 use crate::protocol::saml::keys::{DecryptingKey, VerifyingKey};
 use crate::protocol::saml::message::{self, Received};
 use crate::protocol::saml::names;
-use crate::protocol::saml::refused::Refused;
+use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::response::{self, Answers, Expected, Wants};
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::xml::{Document, Element, Limits};
@@ -198,11 +200,12 @@ impl Held<'_> {
             return Ok(false);
         }
         let ours = self.ours().await?;
-        let read = self.read(captured, ours.as_ref(), report);
+        let read = self.read(captured, ours.as_ref(), Opens::AsWhenItArrives, report);
         let assertion = match read {
             Ok(assertion) => assertion,
             Err(refused) => {
                 tell(&refused, report);
+                self.tell_inside(captured, ours.as_ref(), &refused, report);
                 return Ok(false);
             }
         };
@@ -232,11 +235,16 @@ impl Held<'_> {
         &self,
         captured: &Captured,
         ours: Option<&SpKeys>,
+        opens: Opens,
         report: &Report,
     ) -> Result<Verified<Assertion>, Refused> {
         let claimed = response::claimed_in_response_to(&captured.xml);
         let (decrypting, naming) =
             ours.map(|ours| (plain_keys(&ours.decrypting), plain_keys(&ours.naming))).unwrap_or_default();
+        let naming = match opens {
+            Opens::AsWhenItArrives => naming,
+            Opens::Everything => decrypting.clone(),
+        };
         response::read(
             &captured.xml,
             &Expected {
@@ -252,6 +260,28 @@ impl Held<'_> {
                 skew: Duration::from_secs(self.connection.settings.leeway),
             },
         )
+    }
+
+    /// What a key that connections share has opened is told to no administrator of one (threats H12). Whoever asks here
+    /// has the database and the keys.
+    fn tell_inside(&self, captured: &Captured, ours: Option<&SpKeys>, told: &Refused, report: &mut Report) {
+        let Some(ours) = ours.filter(|_| told.check == Check::Undecryptable) else { return };
+        match self.read(captured, Some(ours), Opens::Everything, report) {
+            Ok(_) => report.warn(
+                "nothing is wrong inside: it holds a name that is encrypted, which only a key of the connection's own \
+                 opens",
+            ),
+            Err(inside) if inside != *told => {
+                report.warn("the server tells no more, for the key that opens it is not the connection's own");
+                told_inside(&inside, report);
+            }
+            Err(_) => {}
+        }
+        let keys = plain_keys(&ours.decrypting);
+        explained::describe_opened(captured, &keys, report);
+        for certified in &ours.decrypting {
+            report.line("ours, SHA-256", HEXLOWER.encode(&certified.certificate.fingerprint()));
+        }
     }
 
     async fn logout(
@@ -286,7 +316,7 @@ impl Held<'_> {
         let read = if Kind::of(root) == Kind::LogoutRequest {
             let ours = self.ours().await?;
             let naming = ours.as_ref().map(|ours| plain_keys(&ours.naming)).unwrap_or_default();
-            logout::read_request(received, &expected, &naming).map(drop)
+            logout::read_request(received, &expected, &naming).map(drop).map_err(|unmet| unmet.why)
         } else {
             let request = root.attr("InResponseTo").unwrap_or_default();
             logout::read_response(received, &expected, request).map(drop)
@@ -306,6 +336,21 @@ impl Held<'_> {
     }
 }
 
+/// What the keys that connections share are good for.
+#[derive(Clone, Copy)]
+enum Opens {
+    /// For assertions, of whose insides nothing is told.
+    AsWhenItArrives,
+    /// For all that a connection's own are.
+    Everything,
+}
+
+fn told_inside(refused: &Refused, report: &mut Report) {
+    report.wrong(format!("inside, it is refused by the check {}", refused.check));
+    report.line("  expected", &refused.expected);
+    report.line("  found", &refused.found);
+}
+
 fn plain_keys(certified: &[Arc<Certified<DecryptingKey>>]) -> Vec<&DecryptingKey> {
     certified.iter().map(|certified| &certified.key).collect()
 }
@@ -322,7 +367,8 @@ fn told(check: &str, expected: &str, found: &str, report: &mut Report) {
 
 fn taken(assertion: &Assertion, report: &mut Report) {
     report.fine("it would be taken, if it answers a request of ours that still waits in that browser");
-    report.line("  person", report.personal(&assertion.name_id.value));
+    let name = assertion.name_id.as_ref();
+    report.line_if("  person", name.map(|name| report.personal(&name.value)));
     report.line("  attributes", assertion.attributes.len());
     report.line("  remembered until", report.moment(&assertion.not_on_or_after.rfc3339()));
     report.warn("not tried here: the rule of the connection's domains, and membership, which decide then");

@@ -15,6 +15,7 @@ use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::Claims;
 use crate::protocol::oauth::confirmation::{self, Confirmation};
 use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::scope;
 use crate::web::visitor::Visitor;
 
 /// `typ` and media type of a signed answer (RFC 9701, section 5).
@@ -144,7 +145,11 @@ fn of_refresh_token(minted: &Minted, occasion: &Occasion<'_>, refresh: &Refresh)
     answer.insert("active".into(), json!(true));
     answer.insert("iat".into(), json!(refresh.rotated_at.seconds()));
     answer.extend(refresh.bound.claim().map(|value| (confirmation::CLAIM.to_owned(), value)));
-    answer.insert("exp".into(), json!(refresh.expires_at.seconds()));
+    let ends = match occasion.scopes.iter().any(|scope| scope == scope::OFFLINE_ACCESS) {
+        true => refresh.expires_at,
+        false => refresh.expires_at.min(minted.session.expires_at),
+    };
+    answer.insert("exp".into(), json!(ends.seconds()));
     answer
 }
 

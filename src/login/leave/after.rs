@@ -5,20 +5,71 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::request::Asked;
+use crate::foundation::id::{SessionId, UserId};
 use crate::login::Stop;
+use crate::login::departure::Departure;
 use crate::model::application::Application;
 use crate::model::session::Session;
 use crate::protocol::oauth::params;
 use crate::protocol::oauth::redirect_uri::WebAddress;
 use crate::store::durable::applications;
+use crate::store::durable::engine::{Read, StoreError};
 use crate::web::reply::{self, Response};
-use crate::web::templates::{Href, Page, SignedOutPage};
+use crate::web::templates::{Href, OnwardForm, Page, SignedOutPage};
 use crate::web::visitor::Visitor;
 
 /// Frames on one page; applications beyond them hear of it by the back channel, or not at all.
 const MOST_FRAMES: usize = 20;
 /// Applications that are looked at for them.
 const MOST_APPLICATIONS: u32 = 200;
+
+/// What applications want a browser to open when these sessions end; found out while they stand.
+#[derive(Debug, Default)]
+pub struct Opens {
+    wishes: Vec<Wish>,
+    /// Whether there may be more than were looked at.
+    is_cut: bool,
+}
+
+#[derive(Debug)]
+struct Wish {
+    user: UserId,
+    session: SessionId,
+    application: Application,
+}
+
+impl Opens {
+    pub async fn add(&mut self, db: &mut impl Read, session: &Session) -> Result<(), StoreError> {
+        let entered = applications::entered(db, session.project_id, session.id, MOST_APPLICATIONS).await?;
+        self.is_cut |= entered.len() >= MOST_APPLICATIONS as usize;
+        let (user, session) = (session.user_id, session.id);
+        let mut wanting: Vec<_> = entered.into_iter().filter(|one| address(one).is_some()).collect();
+        // Those first that hear of it in no other way.
+        wanting.sort_by_key(hears_otherwise);
+        self.wishes.extend(wanting.into_iter().map(|application| Wish { user, session, application }));
+        Ok(())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.wishes.is_empty()
+    }
+
+    /// Whether some application hears of it neither by a frame nor otherwise. One browser has one session: what was open
+    /// in others cannot be opened here. `shown`: whether this browser opens any.
+    pub fn leaves_some(&self, shown: bool) -> bool {
+        let silent = |wish: &&Wish| !hears_otherwise(&wish.application);
+        let mut sessions: Vec<_> = self.wishes.iter().filter(silent).map(|wish| wish.session).collect();
+        sessions.dedup();
+        self.is_cut
+            || sessions.len() > usize::from(shown)
+            || self.wishes.iter().skip(MOST_FRAMES).any(|wish| silent(&wish))
+    }
+}
+
+/// By the back channel.
+fn hears_otherwise(application: &Application) -> bool {
+    application.settings.sign_out.backchannel_logout_uri.is_some()
+}
 
 /// What is still to be done in the browser; kept while it is at the identity provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,15 +90,37 @@ impl After {
     }
 
     /// With what applications want the browser to open when this session ends; read before it does.
-    pub async fn with_frames(mut self, visitor: &Visitor, session: &Session) -> Result<Self, Stop> {
-        let (db, issuer) = (&mut &visitor.broker().db, visitor.issuer());
-        let entered = applications::entered(db, visitor.project.id, session.id, MOST_APPLICATIONS).await?;
-        for application in entered.iter().filter(|one| address(one).is_some()).take(MOST_FRAMES) {
-            let pairwise = &visitor.broker().pairwise;
-            let names = pairwise.names(application, session.user_id, session.id).await?;
+    pub async fn with_frames(self, visitor: &Visitor, session: &Session) -> Result<Self, Stop> {
+        let mut opens = Opens::default();
+        opens.add(&mut &visitor.broker().db, session).await?;
+        self.opening(visitor, &opens).await
+    }
+
+    /// The same of what was found out before.
+    pub async fn opening(mut self, visitor: &Visitor, opens: &Opens) -> Result<Self, Stop> {
+        let (issuer, pairwise) = (visitor.issuer(), &visitor.broker().pairwise);
+        for Wish { user, session, application } in opens.wishes.iter().take(MOST_FRAMES) {
+            let names = pairwise.names(application, *user, *session).await?;
             self.frames.extend(frame(application, &issuer, &names.session));
         }
         Ok(self)
+    }
+
+    /// The page with the frames, from where the browser goes on by itself: to `provider`, with an answer for it.
+    pub fn reply_onward(self, visitor: &Visitor, departure: Departure, provider: String) -> Response {
+        let (back, onward, targets) = match departure {
+            Departure::Redirect(location) => match Href::parse(&location) {
+                Some(back) => (Some(back), None, Vec::new()),
+                None => return reply::see_other(&location),
+            },
+            Departure::Post { action, fields, .. } => {
+                (None, Some(OnwardForm { action, fields }), visitor.provider_targets())
+            }
+        };
+        let origins = origins(&self.frames);
+        let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
+        let page = SignedOutPage { application: Some(provider), back, onward, frames, provider: None };
+        visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &targets, &origins)
     }
 
     /// What `form-action` must allow for a form that ends here.
@@ -82,7 +155,7 @@ impl After {
     fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
-        let page = SignedOutPage { application: self.application, back, frames, provider };
+        let page = SignedOutPage { application: self.application, back, onward: None, frames, provider };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &[], &origins)
     }
 }

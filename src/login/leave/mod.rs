@@ -15,12 +15,23 @@ pub mod saml;
 use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, SessionId, UserId};
 use crate::join::sign_out;
+use crate::login::departure::Departure;
 use crate::model::audit_event::Actor;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
 
 pub use crate::join::sign_out::Cause;
+
+/// Where a sign-out goes on to when it is done here.
+pub enum Onward {
+    /// To the identity provider, which is asked to sign them out, too.
+    Asks(Departure),
+    /// It offers that, but has never said by which name it knows them: nobody can be named to it.
+    Nameless,
+    /// It offers nothing of that kind.
+    Nowhere,
+}
 
 /// Ends a session and the token families that hang on it: all but those for offline access.
 pub async fn end(visitor: &Visitor, session: SessionId, cause: Cause) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use tower_sessions::Session as Browser;
 
 use super::after::After;
 use super::request::{self, Asked};
-use super::{Cause, end, end_everywhere, end_within, oidc, saml};
+use super::{Cause, Onward, end, end_everywhere, end_within, oidc, saml};
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Secret;
 use crate::login::refusal::Refusal;
@@ -214,11 +214,17 @@ async fn depart(
     let Some(connection) = connection else { return Ok(after.reply(visitor, None)) };
     let onward = match connection.saml() {
         Some(_) => saml::onward(visitor, &connection, session.id, &after).await,
-        None => oidc::onward(visitor, &connection, session.id, &after).await,
+        None => oidc::onward(visitor, &connection, session.id, &after)
+            .await
+            .map(|departure| departure.map_or(Onward::Nowhere, Onward::Asks)),
     };
     match onward {
-        Ok(Some(departure)) => return Ok(departure.reply(visitor, None, &visitor.provider_targets())),
-        Ok(None) => {}
+        Ok(Onward::Asks(departure)) => {
+            return Ok(departure.reply(visitor, None, &visitor.provider_targets()));
+        }
+        // Whoever goes on back would not know.
+        Ok(Onward::Nameless) => return Ok(after.reply_incomplete(visitor, connection.display_name)),
+        Ok(Onward::Nowhere) => {}
         // Here they are signed out, and are told so.
         Err(Stop::Failed(fault)) => visitor.report(&fault).await,
         Err(stop) => return Err(stop),

@@ -47,7 +47,7 @@ pub(super) const OF_BODIES: [Code; 11] = [
 ];
 
 pub(super) fn teller(desk: &Desk) -> Teller {
-    Teller { issuer: desk.visitor.issuer(), keyring: desk.visitor.broker().keyring.clone() }
+    Teller { issuer: desk.visitor.issuer(), keyring: desk.visitor.broker().keyring.clone(), now: desk.now }
 }
 
 pub(super) fn shown(status: u16, teller: &Teller, held: &Held) -> Result<Answer<ConnectionView>, Refused> {

@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::Held;
 use super::body::{self, Kind, OidcBody, SamlBody};
+use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Secret;
 use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::manage::desk::etag;
 use crate::model::connection::{
-    Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version,
+    Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version, Worry,
     fingerprint,
 };
 use crate::protocol::jose::Jwk;
@@ -28,6 +29,7 @@ const SHORTEST_SHOWN: usize = 16;
 pub struct Teller {
     pub issuer: String,
     pub keyring: Keyring,
+    pub now: Moment,
 }
 
 /// What a list shows of one.
@@ -150,6 +152,8 @@ pub struct IdpView {
     pub idp_slo_url: Option<String>,
     pub idp_slo_post_url: Option<String>,
     pub certificates: Vec<CertificateView>,
+    /// What is wrong with the certificates themselves: their keys count all the same.
+    pub warnings: Vec<String>,
     /// When its metadata was read; `null`: it was typed.
     #[schemars(extend("format" = "date-time"))]
     pub metadata_read_at: Option<String>,
@@ -163,6 +167,8 @@ pub struct CertificateView {
     pub x509: String,
     /// SHA-256, in hexadecimal digits.
     pub fingerprint: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub not_before: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     pub not_after: Option<String>,
 }
@@ -227,7 +233,7 @@ impl Teller {
             secret_set,
             secret_last4,
             public_jwk: self.public_jwk(it.id, &it.settings, it.secret.as_ref()),
-            idp: idp(&it.settings),
+            idp: idp(&it.settings, self.now),
             draft: held.draft.as_ref().map(|draft| self.draft(draft)),
             addresses: self.addresses(held),
             activated_at: lifecycle.activated_at.map(|at| at.rfc3339()),
@@ -244,7 +250,7 @@ impl Teller {
             secret_set,
             secret_last4,
             public_jwk: self.public_jwk(it.connection_id, &it.settings, it.secret.as_ref()),
-            idp: idp(&it.settings),
+            idp: idp(&it.settings, self.now),
             created_by: it.created_by.clone(),
             created_at: it.created_at.rfc3339(),
         }
@@ -303,9 +309,12 @@ fn last4(secret: &Secret) -> Option<String> {
     (all.len() >= SHORTEST_SHOWN).then(|| all[all.len() - 4..].iter().collect())
 }
 
-fn idp(settings: &Settings) -> Option<IdpView> {
+fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let Upstream::Saml(saml) = &settings.upstream else { return None };
     let SamlSettings { idp, metadata, .. } = saml.as_ref();
+    let warning =
+        |(fingerprint, worry): (String, Worry)| format!("{fingerprint} {worry}: {}", worry.advice());
+    let warnings = idp.worries(now).into_iter().map(warning).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location =
         |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);
@@ -316,6 +325,7 @@ fn idp(settings: &Settings) -> Option<IdpView> {
         idp_slo_url: location(slo.redirect),
         idp_slo_post_url: location(slo.post),
         certificates: certificates.into_iter().map(certificate).collect(),
+        warnings,
         metadata_read_at: metadata.as_ref().map(|metadata| metadata.read_at.rfc3339()),
         metadata_valid_until: metadata
             .as_ref()
@@ -325,13 +335,15 @@ fn idp(settings: &Settings) -> Option<IdpView> {
 }
 
 fn certificate(x509: String) -> CertificateView {
-    let not_after = Certificate::from_base64(&x509).ok().map(|read| read.not_after().rfc3339());
-    CertificateView { fingerprint: fingerprint(&x509), not_after, x509 }
+    let read = Certificate::from_base64(&x509).ok();
+    let not_before = read.as_ref().map(|read| read.not_before().rfc3339());
+    let not_after = read.map(|read| read.not_after().rfc3339());
+    CertificateView { fingerprint: fingerprint(&x509), not_before, not_after, x509 }
 }
 
 impl VersionView {
     pub fn of(it: &Version) -> Self {
-        let at = |at: Option<crate::foundation::clock::Moment>| at.map(|at| at.rfc3339());
+        let at = |at: Option<Moment>| at.map(|at| at.rfc3339());
         Self {
             version: it.number,
             state: it.state.word(),

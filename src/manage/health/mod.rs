@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
+use crate::model::connection::{Connection, Worry};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -62,6 +63,8 @@ struct Known<'a> {
     administrators: usize,
     domains: Vec<Domain>,
     to_review: Vec<(String, Moment)>,
+    /// A certificate of a provider, by its connection.
+    worry: Option<(String, Worry)>,
     failing_since: Option<Moment>,
     /// Sign-ins of this hour and the last that ended well, and those that did not.
     ended: (i64, i64),
@@ -107,9 +110,17 @@ async fn known<'a>(
         administrators: memberships::active_administrators(db, id, 2).await?,
         domains: domains::page(db, id, None, MOST).await?,
         to_review: connections::to_review(db, id).await?,
+        worry: connections::of_organization(db, id).await?.iter().find_map(|found| worry(found, now)),
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
     })
+}
+
+/// What somebody should see to before people notice.
+fn worry(connection: &Connection, now: Moment) -> Option<(String, Worry)> {
+    let saml = connection.saml().filter(|_| connection.is_active())?;
+    let (_, worry) = saml.saml.idp.worries(now).into_iter().next()?;
+    Some((connection.slug.clone(), worry))
 }
 
 fn administrators(known: &Known<'_>) -> Check {
@@ -167,9 +178,16 @@ fn break_glass(known: &Known<'_>) -> Check {
 fn review(known: &Known<'_>) -> Check {
     let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
     match known.to_review.first() {
-        None => {
-            make(Status::Ok, "No provider has changed what it says of itself since you last looked.".into())
-        }
+        None => match &known.worry {
+            Some((slug, worry)) => make(
+                Status::Warn,
+                format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()),
+            ),
+            None => make(
+                Status::Ok,
+                "No provider has changed what it says of itself since you last looked.".into(),
+            ),
+        },
         Some((slug, since)) => {
             let others = known.to_review.len() - 1;
             let more = if others == 0 { String::new() } else { format!(" and {others} more") };

@@ -13,6 +13,8 @@ pub struct Report {
     pub records: Vec<DnsRecord>,
     /// What the providers of new connections are to be told of us.
     pub introductions: Vec<Introduction>,
+    /// What is taken as it is written, and should be looked at.
+    pub warnings: Vec<String>,
 }
 
 /// What a provider's administrator needs of us: a label and an address each.

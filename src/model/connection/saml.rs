@@ -1,6 +1,8 @@
 //! What is to be known of an upstream SAML identity provider.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -431,7 +433,62 @@ impl SamlSettings {
     }
 }
 
+/// Why somebody should look at a certificate of a provider. Its key is pinned and counts all the same: a certificate is
+/// an envelope, and providers let them run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worry {
+    /// It begins only then.
+    Early(Moment),
+    Expired(Moment),
+    /// It ends within [`SOON`].
+    Ending(Moment),
+}
+
+/// What expires within this time is told of.
+pub const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+impl Worry {
+    pub fn about(certificate: &Certificate, now: Moment) -> Option<Self> {
+        let (from, until) = (certificate.not_before(), certificate.not_after());
+        match () {
+            () if until <= now => Some(Self::Expired(until)),
+            () if now < from => Some(Self::Early(from)),
+            () if until <= now.plus(SOON) => Some(Self::Ending(until)),
+            () => None,
+        }
+    }
+
+    /// What to do about it.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Early(_) => "its key counts already: ask whether it is the right one",
+            Self::Expired(_) => "ask for its successor",
+            Self::Ending(_) => "ask for its successor, and list both",
+        }
+    }
+}
+
+impl fmt::Display for Worry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Early(from) => write!(f, "is valid from {} on only", from.rfc3339()),
+            Self::Expired(until) => write!(f, "expired {}", until.rfc3339()),
+            Self::Ending(until) => write!(f, "is valid until {} only", until.rfc3339()),
+        }
+    }
+}
+
 impl IdentityProvider {
+    /// Those of its certificates that somebody should look at, by their fingerprints.
+    pub fn worries(&self, now: Moment) -> Vec<(String, Worry)> {
+        let read = self.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
+        let worry = |read: Certificate| {
+            let worry = Worry::about(&read, now)?;
+            Some((HEXLOWER.encode(&read.fingerprint()), worry))
+        };
+        read.filter_map(worry).collect()
+    }
+
     /// Every address to which a browser may be sent.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         self.sso.addresses().chain(self.slo.addresses())

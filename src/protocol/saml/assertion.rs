@@ -25,7 +25,8 @@ pub struct Assertion {
     pub issuer: String,
     /// When the provider said it, by its own clock.
     pub issued: Moment,
-    pub name_id: NameId,
+    /// Absent: the provider names the person by attributes alone.
+    pub name_id: Option<NameId>,
     /// What the provider calls its session, for logouts.
     pub session_index: Option<String>,
     pub authn_instant: Moment,
@@ -102,7 +103,7 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
         id: message::id(assertion)?,
         issuer: expected.idp_entity_id.to_owned(),
         issued,
-        name_id: name_id_of(subject, expected.naming)?,
+        name_id: name_id_if_any(subject, expected.naming)?,
         session_index: authn.session_index,
         authn_instant: authn.instant,
         session_not_on_or_after: authn.session_not_on_or_after,
@@ -115,10 +116,16 @@ pub(super) fn read(assertion: Element<'_>, expected: &Expected<'_>) -> Result<As
 /// The name of a subject or of a logout, in plain text or encrypted to a key of the connection's own: one that opens
 /// others' messages, too, would tell their names to whoever has caught one and can sign around it (threats H12).
 pub(super) fn name_id_of(parent: Element<'_>, keys: &[&DecryptingKey]) -> Result<NameId, Refused> {
+    name_id_if_any(parent, keys)?.ok_or_else(|| Refused::new(Check::NameId, "one NameID", "none"))
+}
+
+/// The same where a name may be left out (SAML Core, section 2.4.1).
+fn name_id_if_any(parent: Element<'_>, keys: &[&DecryptingKey]) -> Result<Option<NameId>, Refused> {
     let plain = parent.child(names::ASSERTION, "NameID")?;
     let encrypted = parent.child(names::ASSERTION, "EncryptedID")?;
     match (plain, encrypted) {
-        (Some(plain), None) => name_id(plain),
+        (None, None) => Ok(None),
+        (Some(plain), None) => name_id(plain).map(Some),
         (None, Some(_)) if keys.is_empty() => {
             let expected = "a NameID in plain text, or a decryption key of the connection's own";
             Err(Refused::new(Check::Undecryptable, expected, "an EncryptedID"))
@@ -126,9 +133,9 @@ pub(super) fn name_id_of(parent: Element<'_>, keys: &[&DecryptingKey]) -> Result
         (None, Some(encrypted)) => {
             let xml = encryption::decrypt(encrypted, keys, Ciphers::GcmAndCbc)?;
             // Whatever comes out that is no name is told as what cannot be opened.
-            decrypted_name_id(&xml).map_err(|_| Undecryptable::Failed.into())
+            decrypted_name_id(&xml).map(Some).map_err(|_| Undecryptable::Failed.into())
         }
-        _ => Err(Refused::new(Check::NameId, "one NameID", "none, or more than one")),
+        (Some(_), Some(_)) => Err(Refused::new(Check::NameId, "one NameID", "more than one")),
     }
 }
 
@@ -142,7 +149,8 @@ fn decrypted_name_id(xml: &[u8]) -> Result<NameId, Refused> {
 fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
     let value = bounded(&element.text()?, MAX_ID, Check::NameId)?;
     if value.trim() != value || value.contains(char::is_control) {
-        return Err(Refused::new(Check::NameId, "a NameID without white space around it", value));
+        let found = format!("\"{value}\"");
+        return Err(Refused::new(Check::NameId, "a NameID without white space around it", found));
     }
     Ok(NameId {
         value,
@@ -295,6 +303,10 @@ fn attributes(assertion: Element<'_>) -> Result<Vec<Attribute>, Refused> {
             return Err(Refused::new(Check::EncryptionUnsupported, "an encrypted assertion", found));
         }
         for element in of(statement, "Attribute") {
+            // The schema allows an empty name, which nothing can be read by.
+            if element.attr("Name") == Some("") {
+                continue;
+            }
             let attribute = attribute(element)?;
             values += element.children().count();
             bytes += attribute.name.len() + attribute.values.iter().map(String::len).sum::<usize>();

@@ -46,6 +46,8 @@ pub enum KeyError {
     Weak(usize),
     #[error("the RSA key has {0} bits; more than 8192 are not supported")]
     Huge(usize),
+    #[error("the RSA key has a public exponent below 65537, which is too weak")]
+    Exponent,
     #[error("only an RSA key can decrypt")]
     NotRsa,
     #[error("the key does not sign by this method")]
@@ -165,8 +167,10 @@ impl PublicKind {
 fn kind_of(spki: &SubjectPublicKeyInfo<'_>) -> Result<PublicKind, KeyError> {
     let algorithm = &spki.algorithm.algorithm;
     if *algorithm == OID_PKCS1_RSAENCRYPTION {
-        let bits = rsa_bits(&spki.subject_public_key.data)?;
-        return Ok(PublicKind::Rsa { bits: strong(bits)? });
+        let (_, key) = RSAPublicKey::from_der(&spki.subject_public_key.data).map_err(|_| KeyError::Public)?;
+        let bits = strong(bits_of(key.modulus)?)?;
+        check_exponent(key.exponent)?;
+        return Ok(PublicKind::Rsa { bits });
     }
     if *algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY {
         return Err(KeyError::Kind);
@@ -182,12 +186,18 @@ fn named_curve<'a>(algorithm: &'a AlgorithmIdentifier<'_>) -> Option<Oid<'a>> {
     algorithm.parameters.as_ref()?.as_oid().ok()
 }
 
-fn rsa_bits(key: &[u8]) -> Result<usize, KeyError> {
-    let (_, key) = RSAPublicKey::from_der(key).map_err(|_| KeyError::Public)?;
-    let first = key.modulus.iter().position(|byte| *byte != 0).ok_or(KeyError::Public)?;
-    let modulus = key.modulus.get(first..).unwrap_or_default();
-    let spare = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
-    Ok(modulus.len() * 8 - spare)
+fn bits_of(number: &[u8]) -> Result<usize, KeyError> {
+    let first = number.iter().position(|byte| *byte != 0).ok_or(KeyError::Public)?;
+    let number = number.get(first..).unwrap_or_default();
+    let spare = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    Ok(number.len() * 8 - spare)
+}
+
+/// Above 2^16 and odd (FIPS 186-5, section 5.4): with 3 and its like, signatures were forged wherever padding was looked at
+/// carelessly, and whoever makes such a key is careless.
+fn check_exponent(exponent: &[u8]) -> Result<(), KeyError> {
+    let is_odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
+    if is_odd && bits_of(exponent)? > 16 { Ok(()) } else { Err(KeyError::Exponent) }
 }
 
 fn strong(bits: usize) -> Result<usize, KeyError> {

@@ -3,7 +3,7 @@
 use super::assertion::{NameId, name_id_of};
 use super::keys::DecryptingKey;
 use super::message::{self, Expected, Received, Signed, bounded};
-use super::names;
+use super::names::{self, status};
 use super::refused::{Check, Refused};
 use super::signature::Verified;
 use super::status::Status;
@@ -107,7 +107,31 @@ impl LogoutResponse {
     }
     /// Some sessions may still be there (SAML Core, section 3.7.3.2); a status says so inside or outside.
     pub fn is_partial(&self) -> bool {
-        self.status.says(names::status::PARTIAL_LOGOUT)
+        self.status.says(status::PARTIAL_LOGOUT)
+    }
+}
+
+/// A request that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    pub why: Refused,
+    /// Which one, if `expected.issuer` has signed it: then it is owed an answer (SAML Core, section 3.7.3). Nobody else is.
+    pub id: Option<String>,
+}
+
+impl From<Refused> for Unmet {
+    fn from(why: Refused) -> Self {
+        Self { why, id: None }
+    }
+}
+
+impl Unmet {
+    /// How it went, in the words of the protocol: it is the request that is wrong.
+    pub fn status(&self) -> Status {
+        match self.why.check {
+            Check::Version => Status::new(status::VERSION_MISMATCH, None),
+            _ => Status::new(status::REQUESTER, Some(status::REQUEST_DENIED)),
+        }
     }
 }
 
@@ -117,11 +141,12 @@ pub fn read_request(
     received: Received<'_>,
     expected: &Expected<'_>,
     naming: &[&DecryptingKey],
-) -> Result<Verified<LogoutRequest>, Refused> {
+) -> Result<Verified<LogoutRequest>, Unmet> {
     received.verified(REQUEST)?.try_map(|xml| {
-        let document = Document::parse(xml, &Limits::MESSAGE)?;
-        message::plain(document.root(), REQUEST, Signed::Outside)?;
-        request(document.root(), expected, naming)
+        let document = Document::parse(xml, &Limits::MESSAGE).map_err(Refused::from)?;
+        let root = document.root();
+        message::plain(root, REQUEST, Signed::Outside)?;
+        request(root, expected, naming).map_err(|why| Unmet { why, id: message::id(root).ok() })
     })
 }
 

@@ -169,7 +169,13 @@ impl From<SignatureError> for Refused {
             SignatureError::Canonical(_) => Check::Canonicalization,
             _ => Check::SignatureProfile,
         };
-        Self::new(check, "a signature by a key of this connection", error.to_string())
+        let expected = match check {
+            Check::SignatureAlgorithm => {
+                "RSA or ECDSA with SHA-256, SHA-384 or SHA-512, and a digest by one of these"
+            }
+            _ => "a signature by a key of this connection",
+        };
+        Self::new(check, expected, error.to_string())
     }
 }
 

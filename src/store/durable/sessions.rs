@@ -110,13 +110,14 @@ pub async fn put_upstream(
     now: Moment,
 ) -> Result<(), StoreError> {
     let name = &upstream.name;
+    let subject = name.as_ref().map_or("", |name| name.value.as_str());
     let index = upstream.index.as_deref().unwrap_or_default();
     tx.execute(
         "INSERT INTO upstream_sessions (session_id, connection_id, subject, name, session_index, known_since)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (session_id, subject, session_index) DO UPDATE
          SET connection_id = excluded.connection_id, name = excluded.name, known_since = excluded.known_since",
-        params![session, connection, name.value.as_str(), to_json(name), index, now],
+        params![session, connection, subject, to_json(name), index, now],
     )
     .await?;
     Ok(())
@@ -162,6 +163,20 @@ pub async fn named_upstream(
         }
     }
     Ok(found)
+}
+
+/// The living sessions that came with this index and without a name: a logout can mean them by that alone, whomever it
+/// names.
+pub async fn nameless_upstream(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    index: &str,
+) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "SELECT DISTINCT s.id FROM upstream_sessions u
+               JOIN sessions s ON s.id = u.session_id
+               WHERE u.connection_id = $1 AND u.session_index = $2 AND u.subject = '' AND s.ended_at IS NULL
+               ORDER BY s.id";
+    db.all(sql, params![connection, index]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// The same of a logout that names a session alone, and not whose it is.
@@ -217,6 +232,17 @@ pub async fn upstream_over(
     Ok(())
 }
 
+/// The same of a session that [`nameless_upstream`] means.
+pub async fn nameless_over(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    index: &str,
+    issued: Moment,
+) -> Result<(), StoreError> {
+    let mark = Meant::Nameless(index).mark("");
+    used::mark(tx, OVER, &connection.to_string(), &mark, issued.plus(OVER_FOR)).await
+}
+
 /// Whether this session has ended at its provider, as far as that was said in an assertion `issued` then, by its clock.
 /// Only the clock tells: an index may come again with the next session (SAML Core, section 2.7.2).
 pub async fn is_upstream_over(
@@ -226,10 +252,7 @@ pub async fn is_upstream_over(
     issued: Moment,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let own = upstream.index.as_deref().map_or(Meant::Unnamed, Meant::Index);
-    let name = upstream.name.value.as_str();
-    let whosever = upstream.index.as_deref().map(|index| (Meant::Index(index), ""));
-    for (meant, name) in [(Meant::All, name), (own, name)].into_iter().chain(whosever) {
+    for (meant, name) in marks_of(upstream) {
         let mark = meant.mark(name);
         let until = used::marked(tx, OVER, &connection.to_string(), &mark).await?;
         if until.is_some_and(|until| now < until && issued.plus(OVER_FOR) <= until) {
@@ -250,6 +273,19 @@ enum Meant<'i> {
     /// One that was given no index can only be meant by its name.
     Unnamed,
     Index(&'i str),
+    /// One that was given no name.
+    Nameless(&'i str),
+}
+
+/// By what marks it could be that this session is over, each with the name of whose it is.
+fn marks_of(upstream: &UpstreamSession) -> Vec<(Meant<'_>, &str)> {
+    let index = upstream.index.as_deref();
+    let Some(name) = &upstream.name else {
+        return index.map(|index| (Meant::Nameless(index), "")).into_iter().collect();
+    };
+    let (own, name) = (index.map_or(Meant::Unnamed, Meant::Index), name.value.as_str());
+    let whosever = index.map(|index| (Meant::Index(index), ""));
+    [(Meant::All, name), (own, name)].into_iter().chain(whosever).collect()
 }
 
 impl Meant<'_> {
@@ -259,6 +295,7 @@ impl Meant<'_> {
             Self::All => ("all", ""),
             Self::Unnamed => ("unnamed", ""),
             Self::Index(index) => ("index", *index),
+            Self::Nameless(index) => ("nameless", *index),
         };
         Digest::of(format!("{which} {} {name} {index}", name.len()).as_bytes()).text()
     }

@@ -62,7 +62,11 @@ impl Page {
 
     /// Whether the page works better with a script of ours; none needs one.
     pub fn has_script(&self) -> bool {
-        matches!(self, Self::Onward(_))
+        match self {
+            Self::Onward(_) => true,
+            Self::SignedOut(page) => page.onward.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -121,6 +125,13 @@ pub struct ChooserPage {
 pub struct OnwardPage {
     /// Who is next.
     pub provider: String,
+    pub action: String,
+    pub fields: Vec<Field>,
+}
+
+/// A form that leads on to another site.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OnwardForm {
     pub action: String,
     pub fields: Vec<Field>,
 }
@@ -250,6 +261,8 @@ pub struct SignedOutPage {
     pub application: Option<String>,
     /// The way back to the application, if it has registered one.
     pub back: Option<Href>,
+    /// The same where it is a form that leads on.
+    pub onward: Option<OnwardForm>,
     /// What applications want the browser to open, so that they end their own sessions.
     pub frames: Vec<Href>,
     /// The identity provider where the person may still be signed in.

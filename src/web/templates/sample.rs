@@ -79,6 +79,10 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 23] {
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
+            onward: Some(OnwardForm {
+                action: at("/slo"),
+                fields: vec![Field { name: "SAMLResponse", value: at(text) }],
+            }),
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
         }),

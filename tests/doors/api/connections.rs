@@ -1035,6 +1035,14 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
             "invalid_value",
             "/idp_x509_certificate/0",
         ),
+        // An RSA key whose exponent is three.
+        (
+            json!({"type": "saml", "idp_x509_certificate":
+                include_str!("../../../src/protocol/saml/fixtures/rsa2048_e3.crt")}),
+            422,
+            "invalid_value",
+            "/idp_x509_certificate/0",
+        ),
         (
             json!({"type": "saml", "idp_redirect_url": "javascript:alert(1)"}),
             422,

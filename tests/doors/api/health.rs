@@ -53,6 +53,27 @@ async fn s1_a1_s3_07_one_administrator_is_too_few_unless_there_is_one_person() {
 }
 
 #[tokio::test]
+async fn s1_a7_h16_a_certificate_of_a_provider_that_ends_is_told_of_before_and_after() {
+    let house = Plan::saml().build().await;
+    let day = 86_400;
+    for (days, word, advice) in
+        [(0, "ok", "No provider has changed"), (3_630, "warn", "is valid until"), (30, "warn", "expired")]
+    {
+        house.turn_clock(days * day);
+        let operator = Api::operator(&house).await;
+        let (told, said) = check(&operator, "org-b", "upstream_review").await;
+        assert_eq!(told, word, "{said}");
+        assert!(said.contains(advice), "{said}");
+        let connection = operator.get(&format!("/connections/{}", house.connection("cb").await)).await.json();
+        let warnings = connection["idp"]["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), usize::from(word == "warn"), "{connection}");
+        assert!(warnings.iter().all(|warning| warning.as_str().unwrap().contains(advice)), "{warnings:?}");
+        let certificate = &connection["idp"]["certificates"][0];
+        assert!(certificate["not_before"].is_string() && certificate["not_after"].is_string());
+    }
+}
+
+#[tokio::test]
 async fn s1_a2_s1_a3_each_check_says_what_to_do() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;

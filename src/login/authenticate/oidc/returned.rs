@@ -151,7 +151,7 @@ fn upstream_session(claims: &Claims, subject: &str) -> Result<UpstreamSession, R
         name_qualifier: None,
         sp_name_qualifier: None,
     };
-    Ok(UpstreamSession { name, index })
+    Ok(UpstreamSession { name: Some(name), index })
 }
 
 /// RFC 9207: an `iss` must be the connection's; where the provider promises one, it must be there (threats C12).

@@ -15,6 +15,7 @@ use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
 use crate::protocol::saml::assertion::{Assertion, NameId};
+use crate::protocol::saml::message::MAX_ID;
 use crate::protocol::saml::names::name_id;
 use crate::protocol::saml::signature::Verified;
 
@@ -57,7 +58,7 @@ pub fn proof(
         issued_at: assertion.issued,
         session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
-        upstream_session: Some(upstream_session(assertion)),
+        upstream_session: upstream_session(assertion),
         left_out,
     })
 }
@@ -68,8 +69,11 @@ fn facts(profile: &Profile) -> IdentityFacts {
     IdentityFacts { groups, claims, ..IdentityFacts::default() }
 }
 
-fn upstream_session(assertion: &Assertion) -> UpstreamSession {
-    UpstreamSession { name: upstream_name(&assertion.name_id), index: assertion.session_index.clone() }
+/// Nothing, if it names neither a person nor a session: then it can be told of none.
+fn upstream_session(assertion: &Assertion) -> Option<UpstreamSession> {
+    let name = assertion.name_id.as_ref().map(upstream_name);
+    let index = assertion.session_index.clone();
+    (name.is_some() || index.is_some()).then_some(UpstreamSession { name, index })
 }
 
 pub fn upstream_name(name: &NameId) -> UpstreamName {
@@ -83,19 +87,24 @@ pub fn upstream_name(name: &NameId) -> UpstreamName {
 
 /// For whom the provider has answered; a name that is another one each time tells nobody apart.
 pub fn heard(assertion: &Assertion) -> Heard {
-    named(&upstream_name(&assertion.name_id))
+    named(assertion.name_id.as_ref().map(upstream_name).as_ref())
 }
 
 /// The same of what was made of an assertion.
 pub fn heard_of(proof: &Proof) -> Heard {
-    proof.upstream_session.as_ref().map_or(Heard::Answer, |session| named(&session.name))
+    named(proof.upstream_session.as_ref().and_then(|session| session.name.as_ref()))
 }
 
-fn named(name: &UpstreamName) -> Heard {
-    match name.format.as_deref() {
-        Some(name_id::TRANSIENT) => Heard::Answer,
-        _ => Heard::Person(name.value.clone()),
+fn named(name: Option<&UpstreamName>) -> Heard {
+    match name.filter(|name| name.format.as_deref() != Some(name_id::TRANSIENT)) {
+        Some(name) => Heard::Person(name.value.clone()),
+        None => Heard::Answer,
     }
+}
+
+/// As strict as a NameID: nothing is trimmed, for ` ann` and `ann` may be two people.
+fn is_name(text: &str) -> bool {
+    text.chars().count() <= MAX_ID && text.trim() == text && !text.contains(char::is_control)
 }
 
 struct Reading<'a> {
@@ -157,8 +166,7 @@ impl Reading<'_> {
 
     /// A name means something only within its qualifiers, which are the provider and us unless it says otherwise (SAML
     /// Core, section 8.3.7). Another provider's name behind this one's is no name that we could tell apart.
-    fn check_qualifiers(&self) -> Result<(), Diagnosis> {
-        let name = &self.assertion.name_id;
+    fn check_qualifiers(&self, name: &NameId) -> Result<(), Diagnosis> {
         let ours = self.connection.id.to_string();
         let by_another = name.name_qualifier.as_ref().is_some_and(|by| *by != self.assertion.issuer);
         let for_another = name.sp_name_qualifier.as_ref().is_some_and(|to| !to.contains(&ours));
@@ -173,11 +181,11 @@ impl Reading<'_> {
     /// A name of another format than the connection asks for is no answer to it (SAML Core, section 3.4.1.1), and may
     /// pass from one person to another: formats tell names that are kept for good from those that are given anew. Where
     /// no format is asked for, or `unspecified`, it is the provider that chooses.
-    fn check_format(&self) -> Result<(), Diagnosis> {
+    fn check_format(&self, name: &NameId) -> Result<(), Diagnosis> {
         let asked = self.connection.saml.request.name_id_format;
         let Some(asked) = asked.filter(|format| *format != NameIdFormat::Unspecified) else { return Ok(()) };
         // One without a format is unspecified (SAML Core, section 2.2.2).
-        let found = self.assertion.name_id.format.as_deref().unwrap_or(name_id::UNSPECIFIED);
+        let found = name.format.as_deref().unwrap_or(name_id::UNSPECIFIED);
         if found == asked.uri() {
             return Ok(());
         }
@@ -190,21 +198,30 @@ impl Reading<'_> {
         let refusal = || Refusal::AssertionRefused("subject");
         match &self.connection.saml.subject {
             Subject::NameId => {
-                self.check_format()?;
-                if self.assertion.name_id.format.as_deref() == Some(name_id::TRANSIENT) {
+                let Some(name) = &self.assertion.name_id else {
+                    let expected = "a NameID, or an attribute as the subject";
+                    return Err(Diagnosis::new(Refusal::AssertionRefused("name_id"), expected, "none"));
+                };
+                self.check_format(name)?;
+                if name.format.as_deref() == Some(name_id::TRANSIENT) {
                     let expected = "a NameID that stays the same, or an attribute as the subject";
                     return Err(Diagnosis::new(refusal(), expected, "a transient NameID"));
                 }
-                self.check_qualifiers()?;
-                Ok(self.assertion.name_id.value.clone())
+                self.check_qualifiers(name)?;
+                Ok(name.value.clone())
             }
             Subject::Attribute(name) => match self.attributes.values(name).as_slice() {
-                [one] if one.chars().count() <= 256 => Ok((*one).to_owned()),
+                [one] if is_name(one) => Ok((*one).to_owned()),
                 found => {
-                    let found = format!("{} values", found.len());
+                    let found = match found {
+                        [_] => "one that is longer, or has white space around it".to_owned(),
+                        several => format!("{} values", several.len()),
+                    };
                     Err(Diagnosis::new(
                         refusal(),
-                        format!("one value of {name}, of 256 characters at most"),
+                        format!(
+                            "one value of {name}, of 256 characters at most, without white space around it"
+                        ),
                         found,
                     ))
                 }
@@ -236,12 +253,14 @@ impl Reading<'_> {
 
     /// Whether the NameID is of a format whose names mean nothing.
     fn has_opaque_name(&self) -> bool {
-        matches!(self.assertion.name_id.format.as_deref(), Some(name_id::PERSISTENT | name_id::TRANSIENT))
+        let name = self.assertion.name_id.as_ref();
+        let format = name.and_then(|name| name.format.as_deref());
+        matches!(format, Some(name_id::PERSISTENT | name_id::TRANSIENT))
     }
 
     /// One that reads as an address is held to be one, whatever its format says.
     fn name_as_address(&self) -> Result<Option<Email>, Diagnosis> {
-        let name = &self.assertion.name_id;
+        let Some(name) = &self.assertion.name_id else { return Ok(None) };
         if self.has_opaque_name() {
             return Ok(Email::parse(&name.value).ok());
         }

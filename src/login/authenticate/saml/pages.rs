@@ -362,9 +362,10 @@ fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
     post::decode(field).map_err(|error| malformed(error.to_string()))
 }
 
-/// Some providers lose it; one that comes must be ours. It never leads anywhere (threats H28).
+/// Some providers lose it, and some send an empty one then; one that comes must be ours. It never leads anywhere (threats
+/// H28).
 fn check_relay_state(params: &Params, is_ours: impl FnOnce(&str) -> bool) -> Result<(), Refused> {
-    match params.get("RelayState").ok().flatten() {
+    match params.get("RelayState").ok().flatten().filter(|state| !state.is_empty()) {
         Some(state) if !is_ours(state) => {
             Err(Refused::new(Check::RelayState, "the RelayState that was sent", "another one"))
         }

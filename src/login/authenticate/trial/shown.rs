@@ -71,13 +71,14 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Of an assertion: the name, and its attributes. Of those that the connection reads nothing from, the names alone, so
+/// Of an assertion: the name, if it has one, and its attributes. Of those that the connection reads nothing from, the names alone, so
 /// that somebody sees what there would be to read.
 pub fn of_saml(connection: SamlConnection<'_>, assertion: &Assertion) -> Claims {
     let read = read_by(connection);
-    let mut claims = BTreeMap::from([("NameID".to_owned(), vec![cut(&assertion.name_id.value)])]);
-    if let Some(format) = &assertion.name_id.format {
-        claims.insert("NameID Format".to_owned(), vec![cut(format)]);
+    let mut claims = BTreeMap::new();
+    if let Some(name) = &assertion.name_id {
+        claims.insert("NameID".to_owned(), vec![cut(&name.value)]);
+        claims.extend(name.format.as_deref().map(|format| ("NameID Format".to_owned(), vec![cut(format)])));
     }
     for attribute in assertion.attributes.iter().take(MOST_NAMES) {
         let kept: &mut Vec<String> = claims.entry(cut(&attribute.name)).or_default();

@@ -129,9 +129,14 @@ pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, S
         now,
     };
     let lifetimes = Lifetimes::of(visitor, settings);
-    // What came of another token lives no longer than that one, and has none beside it.
+    // What came of another token lives no longer than that one, and has none beside it. What is not for offline access
+    // ends with its session, which ends when the identity provider's does.
     let is_exchanged = grant.request.exchanged.is_some();
-    let lifetime = if is_exchanged { grant.expires_at.since(now).as_secs() } else { lifetimes.access_token };
+    let lifetime = match (is_exchanged, grant.is_offline()) {
+        (true, _) => grant.expires_at.since(now).as_secs(),
+        (false, true) => lifetimes.access_token,
+        (false, false) => lifetimes.access_token.min(minted.session.expires_at.since(now).as_secs()),
+    };
     let jti = broker.random.token();
     let claims = claims::access_token(minted, &occasion, lifetime, jti.expose());
     let access_token = sign_access_token(key, claims, &granted.bound)?;

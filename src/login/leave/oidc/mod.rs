@@ -67,7 +67,8 @@ pub async fn onward(
     };
     let Some(door) = provider.end_session else { return Ok(None) };
     let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
-    let subject = upstream.first().map(|upstream| upstream.name.value.as_str());
+    let name = upstream.first().and_then(|upstream| upstream.name.as_ref());
+    let subject = name.map(|name| name.value.as_str());
     let state = broker.random.token();
     let led = serde_json::to_vec(&Led { connection: connection.id, after: after.clone() })?;
     broker.ephemeral.put(Kind::SignOut, state.expose(), led, PATIENCE).await?;

@@ -1,13 +1,16 @@
 //! Single logout with a SAML identity provider (SAML Profiles, section 4.4): it tells us that a session ended there, or
 //! we tell it that one ended here.
 
+mod ending;
 pub mod pages;
+mod reply;
 
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
+use super::Onward;
 use super::after::After;
 use crate::foundation::id::{ConnectionId, SessionId};
 use crate::login::Stop;
@@ -48,11 +51,12 @@ struct Named<'u> {
 }
 
 impl<'u> Named<'u> {
-    /// By the latest name. If one of its sessions has no index, or they are too many to know them all, no index is named:
+    /// By the latest name; nothing, if there is none. If one of its sessions has no index, or they are too many to know them all, no index is named:
     /// only then are those meant, too (SAML Core, section 3.7.1).
     fn of(upstream: &'u [UpstreamSession]) -> Option<Self> {
-        let name = &upstream.first()?.name;
-        let (same, others): (Vec<_>, Vec<_>) = upstream.iter().partition(|session| session.name == *name);
+        let name = upstream.iter().find_map(|session| session.name.as_ref())?;
+        let (same, others): (Vec<_>, Vec<_>) =
+            upstream.iter().partition(|session| session.name.as_ref() == Some(name));
         let are_all = upstream.len() < sessions::MOST_UPSTREAM;
         let indexes: Option<Vec<_>> = same.iter().map(|session| session.index.as_deref()).collect();
         let indexes = indexes.filter(|_| are_all).unwrap_or_default();
@@ -60,23 +64,23 @@ impl<'u> Named<'u> {
     }
 }
 
-/// On to the identity provider, to sign out there as well, if it offers that; `session` has ended here.
+/// On to the identity provider, to sign out there as well; `session` has ended here.
 pub async fn onward(
     visitor: &Visitor,
     connection: &Connection,
     session: SessionId,
     after: &After,
-) -> Result<Option<Departure>, Stop> {
+) -> Result<Onward, Stop> {
     let broker = visitor.broker();
     let Some(connection) = connection.saml().filter(|connection| connection.saml.single_logout) else {
-        return Ok(None);
+        return Ok(Onward::Nowhere);
+    };
+    let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(Onward::Nowhere) };
+    let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
+        return Ok(Onward::Nowhere);
     };
     let upstream = sessions::upstream_of(&mut &broker.db, session).await?;
-    let Some(named) = Named::of(&upstream) else { return Ok(None) };
-    let Ok(idp) = broker.saml_keys.idp(connection) else { return Ok(None) };
-    let Some((binding, endpoint)) = idp.slo.preferred(connection.saml.request.binding) else {
-        return Ok(None);
-    };
+    let Some(named) = Named::of(&upstream) else { return Ok(Onward::Nameless) };
     let keys = broker.saml_keys.of_connection(connection).await?;
     let id = message_id(visitor);
     let xml = request(visitor, connection, &named, &id, &endpoint.location)?;
@@ -85,7 +89,7 @@ pub async fn onward(
     broker.ephemeral.put(Kind::SignOut, &id, asked, PATIENCE).await?;
     let message = Message { which: Carried::Request, id: &id, xml: &xml, relay_state: None };
     let address = endpoint.location.clone();
-    Departure::with(message, binding, connection, address, &keys).map(Some)
+    Departure::with(message, binding, connection, address, &keys).map(Onward::Asks)
 }
 
 fn request(
@@ -130,7 +134,7 @@ mod tests {
     fn known(name: &str, index: Option<&str>) -> UpstreamSession {
         let value = name.to_owned();
         let name = UpstreamName { value, format: None, name_qualifier: None, sp_name_qualifier: None };
-        UpstreamSession { name, index: index.map(str::to_owned) }
+        UpstreamSession { name: Some(name), index: index.map(str::to_owned) }
     }
 
     #[test]
@@ -146,6 +150,9 @@ mod tests {
         assert_eq!(told(&[two.clone(), other.clone(), one]), ("bob".into(), "two one".into(), true));
         assert_eq!(told(&[other, known("bob", None)]), ("robert".into(), "three".into(), true));
         assert!(Named::of(&[]).is_none());
+        let nameless = UpstreamSession { name: None, index: Some("four".to_owned()) };
+        assert!(Named::of(std::slice::from_ref(&nameless)).is_none());
+        assert_eq!(told(&[nameless, two]), ("bob".into(), "two".into(), true));
         let many: Vec<_> = (0..20).map(|number| known("bob", Some(&number.to_string()))).collect();
         assert_eq!(told(&many), ("bob".into(), String::new(), true), "there may be more, by another name");
     }

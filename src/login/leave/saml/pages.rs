@@ -6,44 +6,33 @@ use std::time::Duration;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 
-use super::{Asked, message_id};
+use super::Asked;
+use super::ending::{Ended, SignOut};
+use super::reply::Reply;
 use crate::audit;
-use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
-use crate::login::departure::{self, Departure};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
-use crate::login::leave::after::After;
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::saml::binding::redirect::RedirectMessage;
-use crate::protocol::saml::binding::{Carried, post};
-use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse, ResponseDraft};
+use crate::protocol::saml::binding::{Carried, MAX_ECHO, post};
+use crate::protocol::saml::logout::{self, LogoutRequest, LogoutResponse};
 use crate::protocol::saml::message::{self, Expected, Received};
 use crate::protocol::saml::names::status;
 use crate::protocol::saml::refused::Refused;
 use crate::protocol::saml::signature::Verified;
 use crate::protocol::saml::status::Status;
-use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{sessions, used};
 use crate::store::ephemeral::Kind;
 use crate::web::form::MessageForm;
-use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 /// New logout requests that one provider may make in a minute: each is remembered, with all the sessions that it names.
 const REQUESTS_A_MINUTE: u64 = 600;
 const MINUTE: Duration = Duration::from_secs(60);
-
-// What was issued before a logout is not taken when the logout is forgotten.
-const _: () =
-    assert!(sessions::OVER_FOR.as_secs() > message::MAX_AGE.as_secs() + message::MAX_SKEW.as_secs());
-
-/// SAML Bindings, section 3.4.3.
-const LONGEST_RELAY_STATE: usize = 80;
 
 /// `GET /saml/{connection}/slo`: by redirect.
 pub async fn by_redirect(
@@ -73,7 +62,7 @@ enum Way<'q> {
 }
 
 /// A message that arrived; by redirect, inflated.
-enum Arrived<'q> {
+pub(super) enum Arrived<'q> {
     Redirected(RedirectMessage<'q>),
     Posted(Vec<u8>),
 }
@@ -87,7 +76,7 @@ impl Arrived<'_> {
     }
 
     /// Whether it is answered by redirect, too.
-    fn binding(&self) -> RequestBinding {
+    pub fn binding(&self) -> RequestBinding {
         match self {
             Self::Redirected(_) => RequestBinding::Redirect,
             Self::Posted(_) => RequestBinding::Post,
@@ -110,8 +99,26 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
         Err(diagnosis) => Err(diagnosis.clone().into()),
     };
     match outcome {
-        Ok(response) => response,
+        Ok(Served { response, refused: None }) => response,
+        // It is written down as what is told on a page.
+        Ok(Served { response, refused: Some(diagnosis) }) => {
+            came.turned_away(diagnosis.into()).await;
+            response
+        }
         Err(told) => came.turned_away(told).await,
+    }
+}
+
+/// What goes out.
+pub(super) struct Served {
+    pub response: Response,
+    /// Why the request is refused that is answered so.
+    pub refused: Option<Diagnosis>,
+}
+
+impl From<Response> for Served {
+    fn from(response: Response) -> Self {
+        Self { response, refused: None }
     }
 }
 
@@ -123,7 +130,8 @@ async fn arrived<'q>(
 ) -> Result<(Carried, Arrived<'q>), Diagnosis> {
     let posted = matches!(came, Way::Post);
     if let Some(why) = message::unsupported(params.iter().map(|(name, _)| name), posted) {
-        return Err(Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST or HTTP-Redirect", why));
+        let refusal = Refusal::SignOutUnconfirmed(Refusal::BindingUnsupported.name());
+        return Err(Diagnosis::new(refusal, "HTTP-POST or HTTP-Redirect", why));
     }
     let sent = |which: Carried| params.get(which.parameter()).ok().flatten().map(|field| (which, field));
     let (which, field) = match (sent(Carried::Request), sent(Carried::Response)) {
@@ -144,7 +152,7 @@ async fn arrived<'q>(
 }
 
 /// What cannot be believed confirms nothing and ends nothing, and says so.
-fn told_of(diagnosis: Diagnosis) -> Diagnosis {
+pub(super) fn told_of(diagnosis: Diagnosis) -> Diagnosis {
     match diagnosis.refusal {
         Refusal::AssertionRefused(why) => {
             Diagnosis::new(Refusal::SignOutUnconfirmed(why), diagnosis.expected, diagnosis.found)
@@ -154,20 +162,20 @@ fn told_of(diagnosis: Diagnosis) -> Diagnosis {
 }
 
 /// A message as it came.
-struct Message<'a> {
-    visitor: &'a Visitor,
+pub(super) struct Message<'a> {
+    pub visitor: &'a Visitor,
     params: &'a Params,
     which: Carried,
-    arrived: &'a Arrived<'a>,
+    pub arrived: &'a Arrived<'a>,
 }
 
 impl Serves for Message<'_> {
-    type Served = Response;
-    async fn serve(&self, connection: SamlConnection<'_>) -> Result<Response, Told> {
+    type Served = Served;
+    async fn serve(&self, connection: SamlConnection<'_>) -> Result<Served, Told> {
         let door = Door { message: self, connection };
         let served = match self.which {
             Carried::Request => door.requested().await,
-            Carried::Response => door.answered().await,
+            Carried::Response => door.answered().await.map(Served::from),
         };
         served.map_err(|told| match told {
             Told::Diagnosis(diagnosis) => told_of(diagnosis).into(),
@@ -177,9 +185,9 @@ impl Serves for Message<'_> {
 }
 
 /// The same, held against a connection.
-struct Door<'a> {
+pub(super) struct Door<'a> {
     message: &'a Message<'a>,
-    connection: SamlConnection<'a>,
+    pub connection: SamlConnection<'a>,
 }
 
 impl<'a> Deref for Door<'a> {
@@ -203,82 +211,71 @@ impl Door<'_> {
     }
 
     /// The identity provider has signed somebody out: their sessions here end with it.
-    async fn requested(&self) -> Result<Response, Told> {
+    async fn requested(&self) -> Result<Served, Told> {
         let (idp, keys) = provider(self.visitor, self.connection).await?;
         let naming: Vec<_> = keys.naming.iter().map(|certified| &certified.key).collect();
         let at = self.visitor.saml_addresses(self.connection.id);
         let received = self.received(&idp).await?;
-        let request = logout::read_request(received, &self.expected(&idp, &at.slo), &naming)?;
-        let status = self.end_all(request.get()).await?;
-        self.reply(request.get(), &status, &idp, &keys)
+        let reply = Reply { door: self, idp: &idp, keys: &keys };
+        match logout::read_request(received, &self.expected(&idp, &at.slo), &naming) {
+            Ok(request) => match self.end_all(request.get()).await? {
+                Ended::All(opens) => reply.after(&request.get().id, opens).await.map(Served::from),
+                Ended::Not(status) => reply.with(&request.get().id, &status).map(Served::from),
+                Ended::Before => {
+                    let used = "one that was used";
+                    let why = Diagnosis::new(Refusal::AssertionRefused("replayed"), "a new request", used);
+                    let status = Status::new(status::REQUESTER, Some(status::REQUEST_DENIED));
+                    reply.refusing(&request.get().id, &status, why).await
+                }
+            },
+            Err(unmet) => match &unmet.id {
+                Some(id) => reply.refusing(id, &unmet.status(), unmet.why.clone().into()).await,
+                None => Err(unmet.why.into()),
+            },
+        }
+    }
+
+    /// What came along is given back exactly as it came (SAML Bindings, sections 3.4.3 and 3.5.3), although it is longer
+    /// than it may be; what is too long for anybody is not, which the log tells.
+    pub fn relay_state(&self) -> Option<&str> {
+        let state = self.params.get("RelayState").ok().flatten()?;
+        if state.len() <= MAX_ECHO {
+            return Some(state);
+        }
+        let (request, connection, bytes) = (&self.visitor.request, &self.connection.id, state.len());
+        tracing::warn!(%request, %connection, bytes, "a RelayState was too long to be given back");
+        None
     }
 
     /// Ends every session that is meant, all or none, and says truthfully whether that was done. A request is used up
     /// only together with what it asks for: one that could not be carried out may come again.
-    async fn end_all(&self, request: &LogoutRequest) -> Result<Status, Told> {
+    async fn end_all(&self, request: &LogoutRequest) -> Result<Ended, Told> {
         let broker = self.visitor.broker();
         let counter = format!("logout {}", self.connection.id);
         if broker.ephemeral.counted(Kind::RateCounter, &counter).await.map_err(stop)? >= REQUESTS_A_MINUTE {
             // Its provider is told, and its next one in the chain; it may come again.
-            return Ok(Status::new(status::RESPONDER, None));
+            return Ok(Ended::Not(Status::new(status::RESPONDER, None)));
         }
         let ended = leave::Ending::of(self.visitor, Cause::Provider);
-        let end = SignOut { ending: ended, connection: self.connection.id, request: request.clone() };
+        let end = SignOut {
+            ending: ended,
+            project: self.connection.project_id,
+            connection: self.connection.id,
+            request: request.clone(),
+        };
         match broker.db.write(async move |tx| end.run(tx).await).await {
             // Only such as are new: whoever has seen one takes nothing from others by repeating it.
-            Ok(true) => {
+            Ok(Some(opens)) => {
                 broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await.map_err(stop)?;
-                Ok(Status::success())
+                Ok(Ended::All(opens))
             }
-            Ok(false) => Err(Diagnosis::new(
-                Refusal::AssertionRefused("replayed"),
-                "a new request",
-                "one that was used",
-            )
-            .into()),
+            Ok(None) => Ok(Ended::Before),
             Err(error) => {
                 let request = self.visitor.request;
                 tracing::error!(%request, %error, "sessions could not be ended at their identity provider's wish");
-                Ok(Status::new(status::RESPONDER, None))
+                Ok(Ended::Not(Status::new(status::RESPONDER, None)))
             }
         }
-    }
-
-    fn reply(
-        &self,
-        request: &LogoutRequest,
-        status: &Status,
-        idp: &UsableIdp,
-        keys: &SpKeys,
-    ) -> Result<Response, Told> {
-        let Some((binding, endpoint)) = idp.slo.preferred(self.arrived.binding()) else {
-            // Nobody there can be told, so whoever is here is.
-            return match status.is_success() {
-                true => Ok(After::default().reply(self.visitor, None)),
-                false => Err(stop(Fault::Other("sessions could not be ended"))),
-            };
-        };
-        let destination = endpoint.for_responses();
-        let at = self.visitor.saml_addresses(self.connection.id);
-        let id = message_id(self.visitor);
-        let draft = ResponseDraft {
-            id: &id,
-            issuer: &at.entity_id,
-            destination,
-            in_response_to: &request.id,
-            status,
-        };
-        let xml = draft.write(self.visitor.broker().now());
-        let xml = xml.map_err(|_| stop(Fault::Other("a logout response cannot be written")))?;
-        let relay_state = self.params.get("RelayState").ok().flatten();
-        let message = departure::Message {
-            which: Carried::Response,
-            id: &id,
-            xml: &xml,
-            relay_state: relay_state.filter(|state| state.len() <= LONGEST_RELAY_STATE),
-        };
-        let departure = Departure::with(message, binding, self.connection, destination.to_owned(), keys);
-        Ok(departure.map_err(Told::Stop)?.reply(self.visitor, None, &self.visitor.provider_targets()))
     }
 
     /// The identity provider says how the sign-out went that we asked it for.
@@ -293,12 +290,13 @@ impl Door<'_> {
         if is_complete {
             return Ok(asked.after.reply(self.visitor, None));
         }
-        self.note_incomplete(response.get()).await?;
+        self.note_incomplete(&response.get().status).await?;
         Ok(asked.after.reply_incomplete(self.visitor, self.connection.display_name.clone()))
     }
 
-    /// The provider says that somebody is still signed in there, or at others that it tells.
-    async fn note_incomplete(&self, response: &LogoutResponse) -> Result<(), Told> {
+    /// Somebody is still signed in somewhere: at the provider or at others that it tells, as it says, or at applications of
+    /// ours, as we say.
+    pub async fn note_incomplete(&self, status: &Status) -> Result<(), Told> {
         let (broker, now) = (self.visitor.broker(), self.visitor.broker().now());
         let event = AuditEvent::new(self.connection.project_id, "logout.incomplete", Outcome::Refused)
             .organization(self.connection.organization_id)
@@ -306,7 +304,7 @@ impl Door<'_> {
             .request(Some(self.visitor.request))
             .reason("sign_out_incomplete")
             .with("connection", self.connection.id.to_string())
-            .with("status", response.status.shown());
+            .with("status", status.shown());
         let random = broker.random.clone();
         let written = broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await);
         written.await.map_err(stop)
@@ -355,32 +353,6 @@ async fn provider(
     })?;
     let keys = broker.saml_keys.of_connection(connection).await.map_err(stop)?;
     Ok((idp, keys))
-}
-
-/// What a request does, in one transaction.
-struct SignOut {
-    ending: leave::Ending,
-    connection: ConnectionId,
-    request: LogoutRequest,
-}
-
-impl SignOut {
-    /// False: it was used before. Repeated later, it would end newer sessions.
-    async fn run(self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let LogoutRequest { id, issued, name_id, session_indexes, .. } = &self.request;
-        // Whoever signs in by this connection at this moment is either seen here, or sees what is written here.
-        tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
-        let until = self.ending.keep.now.plus(message::MAX_AGE + message::MAX_SKEW);
-        if !used::first(tx, "saml_logout_request", &self.connection.to_string(), id, until).await? {
-            return Ok(false);
-        }
-        let name = &name_id.value;
-        for session in sessions::named_upstream(tx, self.connection, name, session_indexes).await? {
-            self.ending.end(tx, session).await?;
-        }
-        sessions::upstream_over(tx, self.connection, name, session_indexes, *issued).await?;
-        Ok(true)
-    }
 }
 
 fn malformed(found: impl Into<String>) -> Diagnosis {

@@ -59,7 +59,11 @@ impl Plan<'_, '_> {
                 self.check_addresses(oidc);
                 Upstream::Oidc(Box::new(oidc_settings(oidc)))
             }
-            UpstreamPart::Saml(saml) => Upstream::Saml(Box::new(self.saml_settings(part, saml, before)?)),
+            UpstreamPart::Saml(saml) => {
+                let settings = self.saml_settings(part, saml, before)?;
+                self.warn_of_certificates(&part.slug.value, &settings);
+                Upstream::Saml(Box::new(settings))
+            }
         };
         Ok(Some(Settings {
             upstream,

@@ -35,6 +35,16 @@ impl Plan<'_, '_> {
         })
     }
 
+    /// Their keys count whatever their certificates say.
+    pub(super) fn warn_of_certificates(&mut self, slug: &str, saml: &SamlSettings) {
+        for (fingerprint, worry) in saml.idp.worries(self.tools.now) {
+            let advice = worry.advice();
+            self.report.warnings.push(format!(
+                "connection {slug}: the provider's certificate {fingerprint} {worry}: {advice}"
+            ));
+        }
+    }
+
     /// As it is typed, as it was just read, or as it is known: what was read at an address changes there.
     fn identity_provider(
         &self,

@@ -391,10 +391,10 @@ impl<'r> Keys<'r> {
 }
 
 fn read_file(path: &Path, largest: usize) -> Result<Vec<u8>, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.kind().to_string())?;
+    let file = std::fs::File::open(path).map_err(|error| why(&error))?;
     let mut bytes = Vec::new();
     let most = largest as u64 + 1;
-    file.take(most).read_to_end(&mut bytes).map_err(|error| error.kind().to_string())?;
+    file.take(most).read_to_end(&mut bytes).map_err(|error| why(&error))?;
     if bytes.len() > largest { Err(format!("it has more than {largest} bytes")) } else { Ok(bytes) }
 }
 

@@ -3,7 +3,7 @@
 pub mod post;
 pub mod redirect;
 
-pub use redirect::{RedirectMessage, redirect_url};
+pub use redirect::{MAX_ECHO, RedirectMessage, redirect_url};
 
 /// Which of the two a message is; the parameter that carries it is named after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,9 @@ pub enum BindingError {
     Encoding,
     #[error("the message is not one whole DEFLATE stream")]
     Deflate,
-    #[error("the signature's algorithm is not RSA or ECDSA with SHA-256, SHA-384 or SHA-512")]
-    Algorithm,
     #[error("the address cannot carry a message")]
     Location,
-    #[error("the RelayState is longer than 80 bytes")]
+    #[error("the RelayState is longer than is allowed")]
     RelayState,
     #[error("the message cannot be signed")]
     Signing,

@@ -17,8 +17,10 @@ const MAX_QUERY: usize = 64 * 1024;
 const MAX_INFLATED: usize = 256 * 1024;
 /// An RSA signature of 8192 bits.
 const MAX_SIGNATURE: usize = 1024;
-/// SAML 2.0 Bindings, section 3.4.3.
+/// Of our own (SAML 2.0 Bindings, section 3.4.3).
 const MAX_RELAY_STATE: usize = 80;
+/// Of others', which an answer brings back exactly as it came: providers send more than they may.
+pub const MAX_ECHO: usize = 2048;
 const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
 /// Everything but the unreserved characters (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -34,7 +36,8 @@ pub struct RedirectMessage<'q> {
 
 #[derive(Debug)]
 struct Signature<'q> {
-    method: SignatureMethod,
+    /// None: by an algorithm that nothing is believed by.
+    method: Option<SignatureMethod>,
     bytes: Vec<u8>,
     /// The parameters that are signed, as they were received.
     signed: Signed<'q>,
@@ -71,8 +74,9 @@ impl<'q> RedirectMessage<'q> {
     /// The message, read once more from what one of `keys` signed.
     pub fn verified(&self, keys: &[VerifyingKey]) -> Result<Verified<Vec<u8>>, SignatureError> {
         let signature = self.signature.as_ref().ok_or(SignatureError::Missing)?;
+        let method = signature.method.ok_or(SignatureError::Algorithm)?;
         let signed = signature.signed.text().into_bytes();
-        verify_detached(signed, signature.method, &signature.bytes, keys)?.try_map(|signed| {
+        verify_detached(signed, method, &signature.bytes, keys)?.try_map(|signed| {
             let text = std::str::from_utf8(signed).unwrap_or_default();
             let message = text.split('&').next().and_then(|message| message.split_once('='));
             let inflated = message.and_then(|(_, message)| {
@@ -159,9 +163,8 @@ impl<'q> Query<'q> {
             (None, Some(_)) => return Err(BindingError::Missing("SigAlg")),
             (Some(_), None) => return Err(BindingError::Missing("Signature")),
         };
-        let method = SignatureMethod::from_uri(&percent_decoded(algorithm, "SigAlg")?);
         Ok(Some(Signature {
-            method: method.ok_or(BindingError::Algorithm)?,
+            method: SignatureMethod::from_uri(&percent_decoded(algorithm, "SigAlg")?),
             bytes: decoded(signature, "Signature", MAX_SIGNATURE)?,
             signed: Signed { which, message, relay_state: self.relay_state, algorithm },
         }))
@@ -219,7 +222,7 @@ fn inflate(deflated: &[u8]) -> Result<Vec<u8>, BindingError> {
 }
 
 /// The address that carries `xml` to `location`, signed by `key`. `location` may have a query, but no fragment and no
-/// parameter of this binding; a RelayState has at most 80 bytes.
+/// parameter of this binding; a RelayState has at most 80 bytes, in an answer [`MAX_ECHO`].
 pub fn redirect_url(
     location: &str,
     which: Carried,
@@ -227,7 +230,11 @@ pub fn redirect_url(
     relay_state: Option<&str>,
     key: &SigningKey,
 ) -> Result<String, BindingError> {
-    if relay_state.is_some_and(|state| state.len() > MAX_RELAY_STATE) {
+    let most = match which {
+        Carried::Request => MAX_RELAY_STATE,
+        Carried::Response => MAX_ECHO,
+    };
+    if relay_state.is_some_and(|state| state.len() > most) {
         return Err(BindingError::RelayState);
     }
     let start = start_of_query(location)?;

@@ -37,6 +37,7 @@ fn a_certificate_is_read_from_der_base64_and_pem() {
 #[test]
 fn h16_a_certificate_with_a_weak_or_foreign_key_is_refused_by_name() {
     assert_eq!(Certificate::from_base64(fixture!("rsa1024.crt")), Err(KeyError::Weak(1024)));
+    assert_eq!(Certificate::from_base64(fixture!("rsa2048_e3.crt")), Err(KeyError::Exponent));
     assert_eq!(Certificate::from_base64(fixture!("p521.crt")), Err(KeyError::Kind));
     assert_eq!(Certificate::from_base64(fixture!("ed25519.crt")), Err(KeyError::Kind));
     for (text, kind) in [(fixture!("p256.crt"), "P-256"), (fixture!("p384.crt"), "P-384")] {

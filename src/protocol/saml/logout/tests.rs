@@ -32,7 +32,7 @@ fn request_of(name_id: &NameId) -> RequestDraft<'_> {
 
 fn posted(xml: &str) -> Result<LogoutRequest, Refused> {
     let received = Received::Posted { xml: xml.as_bytes(), keys: &PROVIDER.keys };
-    read_request(received, &expected(), &[]).map(Verified::into_inner)
+    read_request(received, &expected(), &[]).map(Verified::into_inner).map_err(|unmet| unmet.why)
 }
 
 /// Signed after a change.
@@ -56,7 +56,7 @@ fn a_logout_is_asked_for_by_post() {
     assert_eq!(request.name_id, ann());
     assert_eq!(request.session_indexes, ["_s1", "_s2"]);
     let stranger = Received::Posted { xml: xml.as_bytes(), keys: &STRANGER.keys };
-    assert_eq!(read_request(stranger, &expected(), &[]).unwrap_err().check, Check::SignatureInvalid);
+    assert_eq!(read_request(stranger, &expected(), &[]).unwrap_err().why.check, Check::SignatureInvalid);
     assert_eq!(check(&request_of(&ann()).write(NOW).unwrap()), Check::SignatureMissing);
 }
 
@@ -86,7 +86,7 @@ fn a_redirect_carries_no_signature_inside() {
     let url = redirect_url(SLO, Carried::Request, &xml, None, &PROVIDER.key).unwrap();
     let message = RedirectMessage::read(url.split_once('?').unwrap().1, Carried::Request).unwrap();
     let received = Received::Redirected(message.verified(&PROVIDER.keys).unwrap());
-    assert_eq!(read_request(received, &expected(), &[]).unwrap_err().check, Check::Structure);
+    assert_eq!(read_request(received, &expected(), &[]).unwrap_err().why.check, Check::Structure);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_encrypted_name_is_opened() {
     let received = || Received::Posted { xml: xml.as_bytes(), keys: &PROVIDER.keys };
     let request = read_request(received(), &expected(), &[&DECRYPTING]).unwrap();
     assert_eq!(request.get().name_id.value, "ann@a.test");
-    assert_eq!(read_request(received(), &expected(), &[]).unwrap_err().check, Check::Undecryptable);
+    assert_eq!(read_request(received(), &expected(), &[]).unwrap_err().why.check, Check::Undecryptable);
 }
 
 #[test]

@@ -135,7 +135,6 @@ fn everything_that_must_be_there_is_missed() {
     let early = format!("{data}NotBefore=\"2026-01-01T00:00:00Z\" ");
     let table = [
         (without("<saml:Subject>", "</saml:Subject>"), Check::Subject),
-        (without("<saml:NameID", "</saml:NameID>"), Check::NameId),
         (changed(">ann@a.test</saml:NameID>", "></saml:NameID>"), Check::NameId),
         (changed(">ann@a.test</saml:NameID>", "> ann@a.test</saml:NameID>"), Check::NameId),
         (changed("ann@a.test</saml:NameID>", &format!("{}</saml:NameID>", "a".repeat(257))), Check::NameId),
@@ -154,6 +153,11 @@ fn everything_that_must_be_there_is_missed() {
     for (index, (xml, check)) in table.iter().enumerate() {
         assert_eq!(refused(xml, &expected()), *check, "{index}");
     }
+    // A name may be left out: whether an attribute names them instead is not decided here.
+    let nameless = read(without("<saml:NameID", "</saml:NameID>").as_bytes(), &expected()).unwrap();
+    assert_eq!(nameless.get().name_id, None);
+    let spaced = read(changed(">ann@a.test</saml:NameID>", "> ann </saml:NameID>").as_bytes(), &expected());
+    assert_eq!(spaced.unwrap_err().found, "\" ann \"");
     let first_end = " NotOnOrAfter=\"2026-01-01T00:05:00.000Z\"";
     assert_eq!(refused(&changed(first_end, ""), &expected()), Check::ConfirmationExpired);
 }
