@@ -2,6 +2,7 @@
 
 mod api;
 mod by_hand;
+mod claim_names;
 mod configuration;
 mod connection_return;
 mod discovery;
