@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::claim_shape::ClaimShape;
 use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
@@ -386,53 +387,6 @@ words! {
         Allow = "allow",
         Require = "require",
     }
-}
-
-/// How organizations show in this application's tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClaimShape {
-    pub organizations: OrganizationsShape,
-    pub org_name: OrgName,
-    pub org_display_name: bool,
-    pub org_slug: bool,
-    /// Puts the person's own claims (email, name) into the ID token, besides UserInfo.
-    pub user_in_id_token: bool,
-    /// Emits the connection as `idp`.
-    pub idp: bool,
-}
-
-impl Default for ClaimShape {
-    fn default() -> Self {
-        Self {
-            organizations: OrganizationsShape::Objects,
-            org_name: OrgName::Slug,
-            org_display_name: false,
-            org_slug: false,
-            user_in_id_token: true,
-            idp: false,
-        }
-    }
-}
-
-words! {
-    /// The shape of the full list.
-    OrganizationsShape {
-        /// `organizations: [{id, name, display_name, roles}]`
-        Objects = "objects",
-        /// `organizations: [name, …]`
-        Names = "names",
-        /// `organizations: [id, …]`
-        Ids = "ids",
-        /// `organization: {name: {id, …}}`
-        MapByName = "map_by_name",
-        /// `organizations: {id: {name, …}}`
-        MapById = "map_by_id",
-    }
-}
-
-words! {
-    OrgName { Slug = "slug", DisplayName = "display_name" }
 }
 
 impl Application {

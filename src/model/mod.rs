@@ -5,6 +5,7 @@ pub mod application;
 pub mod audit_chain;
 pub mod audit_event;
 pub mod browser;
+pub mod claim_shape;
 pub mod connection;
 pub mod connection_test;
 pub mod delegation;

@@ -87,6 +87,7 @@ async fn on(engine: &str, provider: &Provider, house: House) {
 async fn by_a_person(house: &House, town: &Town, often: &mut Client<'_>) {
     let scopes = "+organizations";
     let slug = |number: usize| format!("company-{number}-test");
+    often.reopen().await;
     let tokens = often.tokens("RS256", &slug(1), scopes).await;
     for name in ["access_token", "id_token"] {
         let bytes = tokens[name].as_str().unwrap().len() as f64;

@@ -2,6 +2,7 @@
 
 mod api;
 mod by_hand;
+mod claim_names;
 mod configuration;
 mod conformance;
 mod connection_return;

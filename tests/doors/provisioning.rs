@@ -585,6 +585,8 @@ const WRONG: &[(&str, &str)] = &[
     ("S redirect_uris = [\"https://a.test/\"]\nconnections = [\"c\"] # !", "no connection c"),
     ("S redirect_uris = [\"https://a.test/\"]\norganizations = [\"b\"] # !", "no organization b"),
     ("S claims = { organizations = \"list\" } # !", "objects, names"),
+    ("S claims.mapping = { sub = \"org_id\" } # !", "meaning of its own"),
+    ("S claims.mapping = { tenant = \"sub\" } # !", "no claim"),
     ("[organization.a]\n[[delegation]]\nhome = \"a\"\ntarget = \"a\" # !", "to itself"),
     ("[organization.a]\n[[delegation]]\nhome = \"a\"\ntarget = \"b\" # !", "no organization b"),
     ("D approved_by = [\"me\"] # !", "home"),

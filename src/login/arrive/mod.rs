@@ -144,7 +144,10 @@ fn response_mode(
 fn named_claims(application: &Application, named: Named) -> Named {
     let may = |scope: &str| application.settings.scopes.iter().any(|one| one == scope);
     let (email, profile) = (may(scope::EMAIL), may(scope::PROFILE));
-    named.within(|name| if matches!(name, "email" | "email_verified") { email } else { profile })
+    let shape = &application.settings.claims;
+    named
+        .meaning(|name| shape.meant_by(name))
+        .within(|name| if matches!(name, "email" | "email_verified") { email } else { profile })
 }
 
 /// What an ID token of ours calls whom it is of, however old it is (OpenID Connect Core, section 3.1.2.1).

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::mint::{ActingFor, MachineMinted, Minted};
 use crate::foundation::clock::Moment;
 use crate::keys::pairwise::Names;
-use crate::model::application::{Application, ClaimShape, OrgName, OrganizationsShape};
+use crate::model::application::Application;
+use crate::model::claim_shape::{ClaimShape, ORGANIZATIONS, OrgName, OrganizationsShape};
 use crate::model::grant::{Exchanged, SignedIn};
 use crate::model::organization::Organization;
-use crate::model::user::is_free_claim;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::Choice;
@@ -66,7 +66,7 @@ pub fn id_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, access_
     let by_scope = minted.application.settings.claims.user_in_id_token;
     person(&mut claims, minted, occasion, by_scope);
     organization(&mut claims, minted, occasion, Place::Token);
-    claims
+    renamed(claims, &minted.application.settings.claims)
 }
 
 /// An access token (RFC 9068, section 2.2).
@@ -85,7 +85,7 @@ pub fn access_token(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64, jti
     claims.insert("jti".into(), json!(jti));
     claims.insert("grant_id".into(), json!(occasion.grant));
     organization(&mut claims, minted, occasion, Place::Token);
-    claims
+    renamed(claims, &minted.application.settings.claims)
 }
 
 /// An access token of an application itself (RFC 9068, section 2.2): it is its own subject.
@@ -111,7 +111,7 @@ pub fn machine_access_token(
     if let Some(organization) = &minted.organization {
         named(&mut claims, &application.settings.claims, organization);
     }
-    claims
+    renamed(claims, &application.settings.claims)
 }
 
 /// Whoever asks for some of its audiences gets a token for those alone, and not for us either (RFC 8707, section 2.2).
@@ -147,6 +147,30 @@ pub fn userinfo(minted: &Minted, occasion: &Occasion<'_>) -> Claims {
     claims.insert("sub".into(), json!(occasion.names.subject));
     person(&mut claims, minted, occasion, true);
     organization(&mut claims, minted, occasion, Place::UserInfo);
+    renamed(claims, &minted.application.settings.claims)
+}
+
+/// Under the application's own names (S2-09). What another name was asked for stands there only.
+fn renamed(mut claims: Claims, shape: &ClaimShape) -> Claims {
+    if shape.mapping.is_empty() {
+        return claims;
+    }
+    let key = |source: &str| match source {
+        ORGANIZATIONS => list_name(shape).to_owned(),
+        other => other.to_owned(),
+    };
+    let find = |(name, source): (&String, &String)| Some((name.clone(), claims.get(&key(source))?.clone()));
+    let under_new_names: Vec<_> = shape.mapping.iter().filter_map(find).collect();
+    let list_has_new_name = under_new_names.iter().any(|(name, _)| shape.meant_by(name) == ORGANIZATIONS);
+    for source in shape.mapping.values() {
+        claims.remove(&key(source));
+    }
+    claims.extend(under_new_names);
+    if list_has_new_name && let Some(Value::Object(sources)) = claims.get_mut("_claim_names") {
+        let elsewhere = sources.remove(list_name(shape));
+        let names = shape.mapping.iter().filter(|(_, source)| *source == ORGANIZATIONS);
+        sources.extend(names.filter_map(|(name, _)| Some((name.clone(), elsewhere.clone()?))));
+    }
     claims
 }
 
@@ -172,7 +196,8 @@ fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
     if !login.assurance.amr.is_empty() {
         claims.insert("amr".into(), json!(login.assurance.amr));
     }
-    if minted.application.settings.claims.idp {
+    let shape = &minted.application.settings.claims;
+    if shape.idp || shape.maps("idp") {
         claims.insert("idp".into(), json!(session.connection_id));
     }
     claims
@@ -200,7 +225,8 @@ fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, by_scop
     for (name, text) in texts.into_iter().filter(|(name, _)| wanted(scope::PROFILE, name)) {
         claims.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
     }
-    let own = profile.claims.iter().filter(|(name, _)| is_free_claim(name));
+    let shape = &minted.application.settings.claims;
+    let own = profile.claims.iter().filter(|(name, _)| shape.is_free(name));
     for (name, value) in own.filter(|(name, _)| wanted(scope::PROFILE, name)) {
         claims.insert(name.clone(), json!(value));
     }
@@ -227,8 +253,8 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, p
         Place::Token => fitting(list, settings),
         Place::UserInfo => list,
     };
-    let (name, value) = full_list(shown, settings);
-    claims.insert(name.into(), value);
+    let name = list_name(settings);
+    claims.insert(name.into(), full_list(shown, settings));
     if shown.len() < list.len() {
         claims.insert("organizations_truncated".into(), json!(true));
         // Where all of them are (OpenID Connect Core, section 5.6.2).
@@ -242,7 +268,7 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, p
 fn fitting<'a>(list: &'a [Choice], shape: &ClaimShape) -> &'a [Choice] {
     let mut left = LISTED_BYTES;
     let fits = |one: &Choice| {
-        let bytes = full_list(std::slice::from_ref(one), shape).1.to_string().len();
+        let bytes = full_list(std::slice::from_ref(one), shape).to_string().len();
         left.checked_sub(bytes).map(|rest| left = rest).is_some()
     };
     let many = list.iter().map(fits).take_while(|fits| *fits).count();
@@ -256,10 +282,10 @@ fn named(claims: &mut Claims, shape: &ClaimShape, organization: &Organization) {
         "org_name".into(),
         json!(name(shape.org_name, &organization.slug, &organization.display_name)),
     );
-    if shape.org_display_name {
+    if shape.org_display_name || shape.maps("org_display_name") {
         claims.insert("org_display_name".into(), json!(organization.display_name));
     }
-    if shape.org_slug {
+    if shape.org_slug || shape.maps("org_slug") {
         claims.insert("org_slug".into(), json!(organization.slug));
     }
 }
@@ -286,30 +312,29 @@ fn name<'a>(kind: OrgName, slug: &'a str, display_name: &'a str) -> &'a str {
     }
 }
 
-fn full_list(list: &[Choice], shape: &ClaimShape) -> (&'static str, Value) {
+fn list_name(shape: &ClaimShape) -> &'static str {
+    if shape.organizations == OrganizationsShape::MapByName { "organization" } else { ORGANIZATIONS }
+}
+
+fn full_list(list: &[Choice], shape: &ClaimShape) -> Value {
     let name = |one: &Choice| name(shape.org_name, &one.slug, &one.display_name).to_owned();
     match shape.organizations {
         OrganizationsShape::Objects => {
             let object = |one: &Choice| json!({ "id": one.organization, "name": name(one), "display_name": one.display_name, "roles": one.roles });
-            ("organizations", list.iter().map(object).collect())
+            list.iter().map(object).collect()
         }
-        OrganizationsShape::Names => ("organizations", list.iter().map(|one| json!(name(one))).collect()),
-        OrganizationsShape::Ids => {
-            ("organizations", list.iter().map(|one| json!(one.organization)).collect())
-        }
+        OrganizationsShape::Names => list.iter().map(|one| json!(name(one))).collect(),
+        OrganizationsShape::Ids => list.iter().map(|one| json!(one.organization)).collect(),
         // Display names may repeat, so it is the slug that keys the map.
-        OrganizationsShape::MapByName => (
-            "organization",
-            list.iter()
-                .map(|one| (one.slug.clone(), json!({ "id": one.organization })))
-                .collect::<Claims>()
-                .into(),
-        ),
+        OrganizationsShape::MapByName => {
+            let entry = |one: &Choice| (one.slug.clone(), json!({ "id": one.organization }));
+            list.iter().map(entry).collect::<Claims>().into()
+        }
         OrganizationsShape::MapById => {
             let entry = |one: &Choice| {
                 (one.organization.to_string(), json!({ "name": name(one), "roles": one.roles }))
             };
-            ("organizations", list.iter().map(entry).collect::<Claims>().into())
+            list.iter().map(entry).collect::<Claims>().into()
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is said of an application: the keys of the operator's file.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -10,9 +12,10 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::refused::Refused;
 use crate::model::application::{
     ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings, GrantType, Lifetimes,
-    OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape, SecurityProfile, SenderSettings,
-    SignOutSettings, SubjectType, public_key_set,
+    OrganizationPrompt, OrganizationUsage, SecurityProfile, SenderSettings, SignOutSettings, SubjectType,
+    public_key_set,
 };
+use crate::model::claim_shape::{MOST_MAPPED, OrgName, OrganizationsShape};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
@@ -240,6 +243,9 @@ pub struct ClaimsBody {
     pub org_slug: Option<bool>,
     pub user_in_id_token: Option<bool>,
     pub idp: Option<bool>,
+    /// All of it anew: the application's name of a claim, and which claim stands there.
+    #[schemars(extend("maxProperties" = MOST_MAPPED))]
+    pub mapping: Option<BTreeMap<String, String>>,
 }
 
 /// How a new secret stands to the one before.
@@ -558,6 +564,7 @@ impl Wanted {
             claims.org_slug = new.org_slug.unwrap_or(claims.org_slug);
             claims.user_in_id_token = new.user_in_id_token.unwrap_or(claims.user_in_id_token);
             claims.idp = new.idp.unwrap_or(claims.idp);
+            claims.mapping = new.mapping.unwrap_or_else(|| std::mem::take(&mut claims.mapping));
         }
     }
 }

@@ -16,10 +16,11 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Secret;
 use crate::model::application::{
-    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, ClientSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
     ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::claim_shape::ClaimShape;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::holds_certificate;
@@ -83,6 +84,10 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     }
     if let Some(why) = settings.grant_types_fault() {
         return Err(Refused::value("/grant_types", why));
+    }
+    if let Some((name, why)) = settings.claims.mapping_fault() {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        return Err(Refused::value(&format!("/claims/mapping/{name}"), why.to_string()));
     }
     if let Some((name, why)) =
         settings.keys_fault().or_else(|| settings.subject_fault()).or_else(|| settings.profile_fault())

@@ -1,5 +1,7 @@
 //! How an application is shown: never its secrets, but in the answer that makes one.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,7 +10,8 @@ use super::Whole;
 use super::body::GRANT_TYPES;
 use crate::foundation::secret::Secret;
 use crate::manage::desk::etag;
-use crate::model::application::{Application, ClaimShape, Lifetimes};
+use crate::model::application::{Application, Lifetimes};
+use crate::model::claim_shape::ClaimShape;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
@@ -137,6 +140,8 @@ pub struct ClaimsView {
     pub org_slug: bool,
     pub user_in_id_token: bool,
     pub idp: bool,
+    /// The application's name of each claim that it has another name for, and which claim stands there.
+    pub mapping: BTreeMap<String, String>,
 }
 
 impl ClaimsView {
@@ -148,6 +153,7 @@ impl ClaimsView {
             org_slug: claims.org_slug,
             user_in_id_token: claims.user_in_id_token,
             idp: claims.idp,
+            mapping: claims.mapping.clone(),
         }
     }
 }

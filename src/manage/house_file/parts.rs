@@ -15,9 +15,10 @@ use crate::manage::delegations::Stated;
 use crate::manage::role_rules::Wanted;
 use crate::manage::{organizations, policy, roles};
 use crate::model::application::{
-    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType,
-    Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
+    ApplicationKind, AuthorizationSettings, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
+    OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
+use crate::model::claim_shape::ClaimShape;
 use crate::model::connection::{
     AttributeMapping, ConnectionState, Endpoints, IdentityProvider, IdpInitiated, Jit, OwnCertificates,
     Preset, RequestSettings, SamlPreset, Subject, Wants,

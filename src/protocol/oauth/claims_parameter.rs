@@ -29,6 +29,13 @@ impl Named {
         self.id_token.is_empty() && self.userinfo.is_empty()
     }
 
+    /// What is meant by each name.
+    #[must_use]
+    pub fn meaning<'a>(&'a self, meant: impl Fn(&'a str) -> &'a str) -> Self {
+        let all = |names: &'a [String]| names.iter().map(|name| meant(name).to_owned()).collect();
+        Self { id_token: all(&self.id_token), userinfo: all(&self.userinfo) }
+    }
+
     /// Those that `may` be had.
     #[must_use]
     pub fn within(mut self, may: impl Fn(&str) -> bool) -> Self {

@@ -1,30 +1,31 @@
 //! What the providers of connections last said of themselves, in the durable store.
 
 use super::engine::{Read, StoreError, Tx, params};
+use super::json;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
-use crate::foundation::secret::Digest;
 
-pub async fn of(
+/// What was last said at this address.
+pub async fn at(
     db: &mut impl Read,
     connection: ConnectionId,
-    issuer: &str,
-) -> Result<Option<Digest>, StoreError> {
-    let sql = "SELECT digest FROM connection_upstreams WHERE connection_id = $1 AND issuer = $2";
-    db.one(sql, params![connection, issuer]).await?.map(|row| row.get(0)).transpose()
+    address: &str,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let sql = "SELECT said FROM connection_upstreams WHERE connection_id = $1 AND address = $2";
+    db.one(sql, params![connection, address]).await?.map(|row| json(&row, 0)).transpose()
 }
 
 pub async fn put(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
-    issuer: &str,
-    digest: Digest,
+    address: &str,
+    said: &[String],
     now: Moment,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO connection_upstreams (connection_id, issuer, digest, seen_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (connection_id, issuer) DO UPDATE SET digest = excluded.digest, seen_at = excluded.seen_at",
-        params![connection, issuer, digest, now],
+        "INSERT INTO connection_upstreams (connection_id, address, said, seen_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (connection_id, address) DO UPDATE SET said = excluded.said, seen_at = excluded.seen_at",
+        params![connection, address, serde_json::json!(said).to_string(), now],
     )
     .await?;
     Ok(())

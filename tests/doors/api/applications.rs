@@ -177,6 +177,7 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
         ("/connections/0", json!({"connections": ["no such"]})),
         ("/organizations/1", json!({"organizations": ["org-a", "org_00000000000000000000000007"]})),
         ("/audiences/0", json!({"audiences": ["a\nb"]})),
+        ("/claims/mapping/a~1b", json!({"claims": {"mapping": {"a/b": "aud"}}})),
         ("/may_act/0", json!({"may_act": ["a\nb"]})),
         ("/exchange_audiences/0", json!({"exchange_audiences": [""]})),
         ("/grant_types", json!({"type": "device", "grant_types": ["authorization_code"]})),

@@ -1,12 +1,15 @@
 //! What somebody should see to, and how sign-ins end (S1-A1 to S1-A8).
 
+use std::sync::Arc;
+
 use behalf::chores;
+use behalf::protocol::jose::Algorithm;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::lying_idp::Says;
+use crate::house::lying_idp::{Key, Says};
 use crate::house::lying_saml_idp::{Says as SamlSays, posts_to};
 use crate::house::visitor::Visitor;
 
@@ -149,6 +152,39 @@ async fn s1_a7_endpoints_that_a_provider_moves_are_written_down_once() {
         house.restart().await;
         comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
         assert_eq!(house.events_of(changed).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn s1_a7_keys_of_a_provider_come_and_go_and_only_that_all_are_others_is_to_be_looked_at() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let changed = "organization.connection.upstream_changed";
+        let (first, second, third) =
+            (house.idp_a.key(), Key::new(Algorithm::RS256, "second"), Key::new(Algorithm::RS256, "third"));
+        for (signs, published, events, told) in [
+            (&first, vec![&first], 0, "ok"),
+            (&first, vec![&first, &second], 1, "ok"),
+            (&second, vec![&second], 2, "ok"),
+            (&third, vec![&third], 3, "warn"),
+        ] {
+            house.idp_a.rotates(Arc::clone(signs));
+            let keys: Vec<_> = published.iter().map(|key| key.jwk()).collect();
+            house.idp_a.publishes(&json!({ "keys": keys }).to_string());
+            for _ in 0..2 {
+                house.turn_clock(3_601);
+                comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+            }
+            assert_eq!(house.events_of(changed).await, events, "{engine:?}");
+            let operator = Api::operator(&house).await;
+            assert_eq!(status(&operator, "org-a", "upstream_review").await, told, "{events}");
+        }
+        let trail = house.audit().await;
+        let details: Vec<_> = trail.iter().filter(|event| event.action == changed).collect();
+        for (event, (added, removed)) in details.iter().zip([(1, 0), (0, 1), (1, 1)]) {
+            let many = |name: &str| event.detail[name].as_array().unwrap().len();
+            assert_eq!((many("keys_added"), many("keys_removed")), (added, removed), "{event:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::egress::guard::{self, Guard};
 use crate::foundation::id::ConnectionId;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
-use crate::model::connection::OidcConnection;
+use crate::model::connection::{Connection, OidcConnection};
 use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oidc::provider::{self, ProviderMetadata};
 
@@ -117,21 +117,29 @@ impl Provider {
     }
 
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
-    pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<JwkSet, Stop> {
+    pub async fn keys_for(
+        &self,
+        broker: &Broker,
+        connection: &Connection,
+        token: &Jws<'_>,
+    ) -> Result<JwkSet, Stop> {
         let kept =
             broker.documents.get(&self.wanted(), is_jwks).await.map_err(|why| self.unreachable(&why))?;
         let keys = parse(&kept)?;
+        upstream::keys_seen(broker, connection, self.jwks.as_str(), (&kept, &keys)).await;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
         }
-        self.keys_anew(broker).await
+        self.keys_anew(broker, connection).await
     }
 
     /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
-    pub async fn keys_anew(&self, broker: &Broker) -> Result<JwkSet, Stop> {
+    pub async fn keys_anew(&self, broker: &Broker, connection: &Connection) -> Result<JwkSet, Stop> {
         let new = broker.documents.refreshed(&self.wanted(), is_jwks).await;
         let new = new.map_err(|why| self.unreachable(&why))?;
-        parse(&new)
+        let keys = parse(&new)?;
+        upstream::keys_seen(broker, connection, self.jwks.as_str(), (&new, &keys)).await;
+        Ok(keys)
     }
 
     fn wanted(&self) -> Wanted {

@@ -277,10 +277,10 @@ async fn verified(
     if !settings.algorithms.contains(&jws.algorithm()) {
         return Err(invalid("id_token_algorithm").into());
     }
-    let found = match signed_by_one_of(&raw, &provider.keys_for(broker, &jws).await?, settings) {
+    let found = match signed_by_one_of(&raw, &provider.keys_for(broker, &connection, &jws).await?, settings) {
         Some(found) => Some(found),
         // A new key may have the old one's name.
-        None => signed_by_one_of(&raw, &provider.keys_anew(broker).await?, settings),
+        None => signed_by_one_of(&raw, &provider.keys_anew(broker, &connection).await?, settings),
     };
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
     *heard = claims.sub().map_or(Heard::Answer, |subject| Heard::Person(subject.to_owned()));

@@ -1,5 +1,7 @@
 //! `[application.…]`
 
+use std::collections::BTreeMap;
+
 use super::keys::{Keys, Reader};
 use super::values;
 use crate::foundation::secret::Digest;
@@ -7,10 +9,11 @@ use crate::keys::keyring::ALGORITHMS;
 use crate::manage::house_file::fault::{Place, Placed};
 use crate::manage::house_file::parts::ApplicationPart;
 use crate::model::application::{
-    ApplicationKind, AuthorizationSettings, ClaimShape, ClientSettings, ExchangeSettings, GrantType,
-    Lifetimes, LinkSettings, OrgName, OrganizationPrompt, OrganizationUsage, OrganizationsShape,
-    SecurityProfile, SenderSettings, SignOutSettings, SubjectType, public_key_set,
+    ApplicationKind, AuthorizationSettings, ClientSettings, ExchangeSettings, GrantType, Lifetimes,
+    LinkSettings, OrganizationPrompt, OrganizationUsage, SecurityProfile, SenderSettings, SignOutSettings,
+    SubjectType, public_key_set,
 };
+use crate::model::claim_shape::{ClaimShape, MOST_MAPPED, NoMapping, OrgName, OrganizationsShape};
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::{CertificateSubject, holds_certificate};
@@ -343,6 +346,23 @@ fn algorithm(keys: &mut Keys<'_>) -> Algorithm {
     values::algorithm(keys.reader, &name, &ALGORITHMS).unwrap_or(Algorithm::RS256)
 }
 
+fn mapping(keys: Keys<'_>) -> BTreeMap<String, String> {
+    let (reader, at) = (keys.reader, keys.at);
+    let mut mapping = BTreeMap::new();
+    for (name, source) in keys.all_texts() {
+        let one =
+            ClaimShape { mapping: BTreeMap::from([(name.value, source.value)]), ..ClaimShape::default() };
+        if let Some((_, why)) = one.mapping_fault() {
+            reader.refuse(name.at, why.to_string());
+        }
+        mapping.extend(one.mapping);
+    }
+    if mapping.len() > MOST_MAPPED {
+        reader.refuse(at, NoMapping::Many.to_string());
+    }
+    mapping
+}
+
 fn claims(mut keys: Keys<'_>) -> ClaimShape {
     let default = ClaimShape::default();
     let shapes = ["objects", "names", "ids", "map_by_name", "map_by_id"];
@@ -357,6 +377,7 @@ fn claims(mut keys: Keys<'_>) -> ClaimShape {
         org_slug: keys.flag("org_slug", default.org_slug),
         user_in_id_token: keys.flag("user_in_id_token", default.user_in_id_token),
         idp: keys.flag("idp", default.idp),
+        mapping: keys.table("mapping").map(mapping).unwrap_or_default(),
     };
     keys.finish();
     claims

@@ -122,13 +122,14 @@ CREATE TABLE connection_run_failures (
 );
 CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);
 
--- By its digest, what the provider of a connection last said of its own endpoints.
+-- What the provider of a connection last said of itself: its endpoints, at its issuer, and which keys it has (by their
+-- thumbprints), at the address of those. A JSON list.
 CREATE TABLE connection_upstreams (
     connection_id TEXT NOT NULL REFERENCES connections (id),
-    issuer        TEXT NOT NULL,
-    digest        BYTEA NOT NULL,
+    address       TEXT NOT NULL,
+    said          TEXT NOT NULL,
     seen_at       BIGINT NOT NULL,
-    PRIMARY KEY (connection_id, issuer)
+    PRIMARY KEY (connection_id, address)
 );
 
 -- How many sign-ins ended how, by the hour. The list of failures is the audit trail.
