@@ -106,7 +106,7 @@ pub enum Problem {
     DatabaseNotAPath,
     #[error("must be ports from 1 to 65535, and at least one: providers are looked for at no other")]
     NoPorts,
-    #[error("must be an http or https URL without user, query or fragment")]
+    #[error("must be an http or https URL such as http://127.0.0.1:4318, without user, query or fragment")]
     CollectorUrl,
     #[error("is for development only: server.public_url must then be at a loopback address or localhost")]
     DevelopmentSwitch,

@@ -49,7 +49,10 @@ pub struct MasterKey {
 /// Why there is no master key, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    #[error("the master key {from} must be 64 hexadecimal digits; restore it from your backup")]
+    #[error(
+        "the master key {from} must be 64 hexadecimal digits: restore it from your backup, or make one where there is none yet \
+         (openssl rand -hex 32)"
+    )]
     Malformed { from: String },
     #[error("the master key {path} may be read by others (mode {mode:04o}); run: chmod 600 {path}")]
     TooOpen { path: PathBuf, mode: u32 },

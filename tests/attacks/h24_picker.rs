@@ -72,8 +72,8 @@ async fn h24_what_another_site_posts_picks_nothing() {
             request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(twice)
         })
         .await;
-    assert_eq!(answer.status, 403);
-    house.unchanged(&before).await;
+    assert_eq!(answer.status, 400);
+    house.refused(&before, "parameter_twice").await;
     // The same from our own page.
     let answer = posts(&mut con, &good, &[("Sec-Fetch-Site", "same-origin"), ("Origin", &origin)]).await;
     ask.redeems(&con.goes_on(&ask, answer).await).await;
