@@ -7,9 +7,10 @@ use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
-    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClaimShape, ClientSettings,
+    Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
     ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
+use behalf::model::claim_shape::ClaimShape;
 use behalf::model::connection::{
     Connection, ConnectionState, Jit, OidcSettings, Preset, Settings, Upstream as Spoken,
 };

@@ -266,7 +266,8 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, p
 
 /// The first of them, as many as a token has room for.
 fn fitting<'a>(list: &'a [Choice], shape: &ClaimShape) -> &'a [Choice] {
-    let mut left = LISTED_BYTES;
+    let times = shape.mapping.values().filter(|source| *source == ORGANIZATIONS).count();
+    let mut left = LISTED_BYTES / times.max(1);
     let fits = |one: &Choice| {
         let bytes = full_list(std::slice::from_ref(one), shape).to_string().len();
         left.checked_sub(bytes).map(|rest| left = rest).is_some()
