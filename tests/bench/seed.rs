@@ -8,7 +8,8 @@ use behalf::foundation::secret::{Digest, Secret};
 use behalf::keys::connection_secret;
 use behalf::model::application::{
     Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
-    ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
+    ExchangeSettings, GrantType, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings,
+    SignOutSettings,
 };
 use behalf::model::claim_shape::ClaimShape;
 use behalf::model::connection::{
@@ -97,7 +98,7 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
             sign_out: SignOutSettings::default(),
             client: ClientSettings::default(),
             scopes: SCOPES.map(str::to_owned).to_vec(),
-            grant_types: ApplicationKind::Web.grant_types().to_vec(),
+            grant_types: [ApplicationKind::Web.grant_types(), &[GrantType::DeviceCode]].concat(),
             lifetimes: Lifetimes::default(),
             algorithm,
             audiences: Vec::new(),

@@ -1,9 +1,10 @@
-//! What applications ask without a browser: refresh, tokens for themselves, introspection, UserInfo, and what is worth
-//! nothing.
+//! What applications ask without a browser: refresh, tokens for themselves, introspection, UserInfo, whether a device was
+//! let in, and what is worth nothing.
 
 use std::time::Duration;
 
 use behalf::foundation::clock::Clock;
+use behalf::model::application::GrantType;
 use behalf::store::durable::engine::{StoreError, params};
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ struct Holder<'a> {
     client: Client<'a>,
     refresh_token: String,
     access_token: String,
+    /// Nobody has let the device in that waits with this.
+    device_code: String,
     /// That have run out.
     codes: Vec<String>,
 }
@@ -50,11 +53,15 @@ impl<'a> Holder<'a> {
         let tokens = client.tokens(algorithm, ORGANIZATION, "").await;
         let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
         let (refresh_token, access_token) = (text("refresh_token"), text("access_token"));
+        let answer =
+            client.posts("/device_authorization", algorithm, &[("scope", "openid")]).await.expect(200);
+        let device: Value = serde_json::from_slice(&answer.body).unwrap();
+        let device_code = device["device_code"].as_str().unwrap().to_owned();
         let mut codes = Vec::new();
         for _ in 0..many {
             codes.push(client.code(algorithm).await);
         }
-        Self { client, refresh_token, access_token, codes }
+        Self { client, refresh_token, access_token, device_code, codes }
     }
 
     async fn refreshes(&mut self, algorithm: &str) {
@@ -74,6 +81,12 @@ impl<'a> Holder<'a> {
         let pairs = [("token", self.access_token.as_str())];
         let answer = self.client.posts("/introspect", algorithm, &pairs).await.expect(200);
         assert!(answer.text().contains("\"active\":true"), "{}", answer.text());
+    }
+
+    async fn polls(&mut self, algorithm: &str) {
+        let grant_type = GrantType::DeviceCode.word();
+        let pairs = [("grant_type", grant_type), ("device_code", self.device_code.as_str())];
+        drop(self.client.posts("/token", algorithm, &pairs).await.expect(400));
     }
 
     async fn is_told(&mut self) {
@@ -121,6 +134,8 @@ async fn asks<'a>(server: &Server, holders: &mut [Holder<'a>], algorithm: &str) 
     bounded(algorithm, "introspection", &introspection);
     let told = many(server, holders, async |holder| holder.is_told().await).await;
     bounded(algorithm, "UserInfo", &told);
+    let polled = many(server, holders, async |holder| holder.polls(algorithm).await).await;
+    tell(algorithm, "a device that asks and waits", &polled);
     // Each is used once: what comes after that is a theft, and another matter.
     let most = holders.iter().map(|holder| holder.codes.len() as u64).sum();
     let span = Duration::from_secs(30);
