@@ -13,7 +13,6 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::Digest;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::Connection;
-use crate::protocol::jose::JwkSet;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{connection_upstreams, connections};
 
@@ -52,20 +51,21 @@ pub async fn seen(broker: &Broker, connection: &Connection, issuer: &str, endpoi
     heard(broker, connection, (Said::Endpoints, issuer), digest, said).await;
 }
 
-/// Takes notice of the keys that stand in a document of this address now.
+/// Takes notice of the keys that stand in a document of this digest, at this address, now.
 pub async fn keys_seen(
     broker: &Broker,
     connection: &Connection,
     jwks_uri: &str,
-    (document, keys): (&[u8], &JwkSet),
+    document: Digest,
+    thumbprints: impl Iterator<Item = String>,
 ) {
     let thumbprints = || {
-        let mut all: Vec<_> = keys.keys().iter().map(|key| key.jwk().thumbprint()).collect();
+        let mut all: Vec<_> = thumbprints.collect();
         all.sort_unstable();
         all.dedup();
         all
     };
-    heard(broker, connection, (Said::Keys, jwks_uri), Digest::of(document), thumbprints).await;
+    heard(broker, connection, (Said::Keys, jwks_uri), document, thumbprints).await;
 }
 
 async fn heard(

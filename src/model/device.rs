@@ -95,9 +95,9 @@ impl UserCode {
         Self(code)
     }
 
-    /// As people type it: in either case, with or without hyphens and spaces.
+    /// As people type it or paste it: in either case, and whatever stands between the letters (RFC 8628, section 6.1).
     pub fn parse(text: &str) -> Option<Self> {
-        let letters = text.chars().filter(|c| !matches!(c, '-' | ' ' | '\u{a0}' | '\u{2010}'..='\u{2015}'));
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
         let code: String = letters.take(LENGTH + 1).map(|c| c.to_ascii_uppercase()).collect();
         let fine = code.len() == LENGTH && code.bytes().all(|byte| LETTERS.contains(&byte));
         fine.then_some(Self(code))
@@ -132,11 +132,18 @@ mod tests {
     fn h23_a_code_is_read_as_people_type_it_and_nothing_else_is_one() {
         let code = UserCode::parse("WDJB-MJHT").unwrap();
         assert_eq!((code.to_string().as_str(), code.letters()), ("WDJB-MJHT", "WDJBMJHT"));
-        for typed in ["wdjb-mjht", "WDJBMJHT", " wdjb mjht ", "W-D-J-B-M-J-H-T", "wdjb\u{2013}mjht"] {
+        for typed in [
+            "wdjb-mjht",
+            "WDJBMJHT",
+            " wdjb mjht ",
+            "wdjb\u{2212}mjht\r\n",
+            "\tWDJB.MJHT",
+            "W-D-J-B-M-J-H-T",
+            "wdjb\u{2013}mjht",
+        ] {
             assert_eq!(UserCode::parse(typed), Some(code.clone()), "{typed}");
         }
-        for wrong in
-            ["", "-", "WDJB-MJH", "WDJB-MJHTT", "WDJB-MJHA", "WDJB-MJH0", "WDJB.MJHT", "ＷＤＪＢＭＪＨＴ"]
+        for wrong in ["", "-", "WDJB-MJH", "WDJB-MJHTT", "WDJB-MJHA", "WDJB-MJH0", "ＷＤＪＢＭＪＨＴ"]
         {
             assert_eq!(UserCode::parse(wrong), None, "{wrong}");
         }

@@ -37,6 +37,29 @@ async fn posts(person: &mut Visitor, form: &Form, headers: &[(&str, &str)]) -> A
 }
 
 #[tokio::test]
+async fn h23_h24_whoever_allows_what_an_old_page_shows_is_shown_who_it_would_be_now() {
+    let house = house().await;
+    let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let mut ann = Person::new("ann@a.test");
+    let page = ann.types_code(&device).await;
+    let old = page.answer.form_with_button("answer");
+    // In the same sign-in, on another tab: another account.
+    let restarted = ann.browser.submit(&page.form_with("another_account")).await;
+    let mut bob = Person { browser: ann.browser, email: "bob@b.test".into() };
+    let asked = bob.goes_on(&device.ask(), restarted).await;
+    assert!(asked.answer.body.contains("bob@b.test"), "{}", asked.told());
+    let before = house.before().await;
+    let answer = bob.browser.submit(&pressed(&old, "allow")).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    house.unchanged(&before).await;
+    let again = bob.goes_on(&device.ask(), answer).await;
+    assert!(again.answer.body.contains("bob@b.test"), "{}", again.told());
+    assert_eq!(device.is_told().await, "authorization_pending");
+    let done = bob.browser.submit(&pressed(&again.answer.form_with_button("answer"), "allow")).await;
+    assert!(done.body.contains("/account/applications"), "there is a way back out: {}", done.body);
+}
+
+#[tokio::test]
 async fn h23_nothing_but_the_persons_own_click_lets_a_device_in() {
     let house = house().await;
     let (mut con, device, form) = at_the_question(&house).await;

@@ -3,9 +3,11 @@
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
+use data_encoding::BASE64URL_NOPAD;
 use tower_sessions::Session;
 
 use super::asked;
+use crate::foundation::secret::Digest;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
@@ -18,7 +20,7 @@ use crate::store::durable::{delegations, organizations, standing};
 use crate::telemetry::names;
 use crate::web::browser;
 use crate::web::form::Form;
-use crate::web::reply::Fault;
+use crate::web::reply::{self, Fault};
 use crate::web::templates::{DeviceAnsweredPage, DevicePage, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
@@ -92,6 +94,7 @@ pub async fn let_in_page(
         stays: stays(application, &asked.scopes),
         action: journey.path(visitor, "/device"),
         csrf: journey.login.csrf.clone(),
+        shown: shown(acting),
         another_account: Some(journey.path(visitor, "/restart")),
     };
     let targets = journey.form_targets(visitor);
@@ -137,7 +140,9 @@ pub async fn decide(
         Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     match decided(&visitor, &browser, &journey, &params).await {
-        Ok(allowed) => next::device_answered(&visitor, journey, allowed).await,
+        // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
+        Ok(None) => reply::see_other(&journey.path(&visitor, "")),
+        Ok(Some(allowed)) => next::device_answered(&visitor, journey, allowed).await,
         Err(Stop::Refused(Refusal::ForeignForm)) => {
             answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
         }
@@ -146,13 +151,20 @@ pub async fn decide(
     }
 }
 
+/// Names what a page shows, so that nobody lets a device in with another account, or for another organization.
+fn shown(acting: &Acting) -> String {
+    let context = serde_json::json!([acting.session, acting.context]);
+    BASE64URL_NOPAD.encode(Digest::of(context.to_string().as_bytes()).as_bytes())
+}
+
 /// The answer counts from our own page, and from the browser that is signed in as who is shown there (threats H23, H24).
+/// None: something else was shown.
 async fn decided(
     visitor: &Visitor,
     browser: &Session,
     journey: &Journey,
     params: &Params,
-) -> Result<bool, Stop> {
+) -> Result<Option<bool>, Stop> {
     journey.check_form(visitor, params)?;
     let (Stage::Acting(acting), Some(_)) = (&journey.login.stage, &journey.login.asked.device) else {
         return Err(Refusal::FlowExpired.into());
@@ -161,8 +173,9 @@ async fn decided(
         return Err(Refusal::SessionEnded.into());
     }
     match params.get("answer").ok().flatten() {
-        Some("allow") => Ok(true),
-        Some("deny") => Ok(false),
+        Some("allow") if params.get("shown").ok().flatten() != Some(shown(acting).as_str()) => Ok(None),
+        Some("allow") => Ok(Some(true)),
+        Some("deny") => Ok(Some(false)),
         _ => Err(Refusal::BadRequest("answer is neither allow nor deny".to_owned()).into()),
     }
 }
@@ -171,6 +184,7 @@ async fn decided(
 pub async fn answered(visitor: &Visitor, journey: &Journey, allowed: bool) -> Result<Response, Fault> {
     let application = journey.application(visitor).await?;
     let application = application.map(|application| application.display_name).unwrap_or_default();
-    let page = Page::DeviceAnswered(DeviceAnsweredPage { application, allowed });
+    let applications = visitor.path("/account/applications");
+    let page = Page::DeviceAnswered(DeviceAnsweredPage { application, allowed, applications });
     Ok(visitor.page(StatusCode::OK, &page, journey.login.asked.ui_locales.as_deref(), &[]))
 }

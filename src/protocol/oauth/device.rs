@@ -14,6 +14,10 @@ pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// The longest value that is read of a request.
 const LONGEST: usize = 1024;
 
+/// What means something where somebody stands at a browser, and cannot be asked for here: to pass over it would let the
+/// device take less for more.
+const NOT_HERE: [&str; 5] = ["acr_values", "claims", "max_age", "request", "request_uri"];
+
 /// What a device asks for (section 3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -32,6 +36,14 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         Ok(value) => Ok(value.map(str::to_owned)),
         Err(error) => Err(OAuthError::invalid_request(error.to_string())),
     };
+    if let Some(name) = NOT_HERE.iter().find(|name| params.all(name).next().is_some()) {
+        return Err(OAuthError::invalid_request(format!("a device cannot ask for {name}")));
+    }
+    if params.all("resource").next().is_some() {
+        return Err(OAuthError::invalid_target(
+            "a device says which resource it means when it asks for its tokens",
+        ));
+    }
     let scopes = get("scope")?.ok_or_else(|| OAuthError::invalid_scope("no scope is asked for"))?;
     let scopes = scope::split(&scopes).ok_or_else(|| OAuthError::invalid_scope("scope is malformed"))?;
     Ok(Request {
@@ -80,6 +92,11 @@ mod tests {
             ("scope=a%22b", "invalid_scope"),
             ("scope=openid&scope=email", "invalid_request"),
             ("scope=openid&prompt=none", "invalid_request"),
+            ("scope=openid&acr_values=x", "invalid_request"),
+            ("scope=openid&max_age=0", "invalid_request"),
+            ("scope=openid&claims={}", "invalid_request"),
+            ("scope=openid&request=x", "invalid_request"),
+            ("scope=openid&resource=https://api.test", "invalid_target"),
             ("scope=openid&prompt=dance", "invalid_request"),
             ("scope=openid&organization=a&organization_id=b", "invalid_request"),
             ("scope=openid&organization_id=acme", "invalid_request"),

@@ -11,6 +11,8 @@ pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The longest value that is read of a target.
 const LONGEST: usize = 500;
+/// For so many can one token be.
+const MOST: usize = 20;
 
 /// What is asked (section 2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +53,17 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         let scopes = scope::split(&text).ok_or_else(|| OAuthError::invalid_scope("scope is malformed"))?;
         Ok(scopes.into_iter().map(str::to_owned).collect())
     });
-    let targets: Vec<_> = get("audience")?.into_iter().chain(resource::asked(params)?).collect();
-    if targets.iter().any(|target| target.len() > LONGEST) {
-        return Err(OAuthError::invalid_target("the target is too long"));
+    let mut targets: Vec<String> = Vec::new();
+    for target in params.all("audience").map(str::to_owned).chain(resource::asked(params)?) {
+        if target.len() > LONGEST {
+            return Err(OAuthError::invalid_target("the target is too long"));
+        }
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    if targets.len() > MOST {
+        return Err(OAuthError::invalid_target("the token cannot be for so many"));
     }
     Ok(Request {
         subject_token,
@@ -88,9 +98,10 @@ mod tests {
     #[test]
     fn an_exchange_is_read_and_what_is_not_supported_is_refused_by_its_name() {
         let asked =
-            read("&scope=openid&organization=acme&audience=orders&resource=https://api.test/x").unwrap();
+            read("&scope=openid&organization=acme&audience=orders&audience=two&audience=two&resource=https://api.test/x")
+                .unwrap();
         assert_eq!(asked.subject_token, "t");
-        assert_eq!(asked.targets, ["orders", "https://api.test/x"]);
+        assert_eq!(asked.targets, ["orders", "two", "https://api.test/x"]);
         assert_eq!((asked.organization.as_deref(), asked.actor_token), (Some("acme"), None));
         for (more, code) in [
             ("&requested_token_type=urn:ietf:params:oauth:token-type:refresh_token", "invalid_request"),
@@ -103,6 +114,7 @@ mod tests {
             ("&resource=api", "invalid_target"),
             ("&resource=https://api.test/%23x", "invalid_target"),
             (&format!("&audience={}", "a".repeat(501)), "invalid_target"),
+            (&(0..21).map(|at| format!("&audience={at}")).collect::<String>(), "invalid_target"),
             ("&organization=a&organization_id=b", "invalid_request"),
         ] {
             assert_eq!(read(more).unwrap_err().code, code, "{more}");

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// More than this is no honest request.
 const MOST: usize = 100;
 
-/// What may be sent more than once (RFC 8707, section 2).
-const REPEATABLE: [&str; 1] = ["resource"];
+/// What may be sent more than once (RFC 8707, section 2; RFC 8693, section 2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
 
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);

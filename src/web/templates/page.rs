@@ -300,6 +300,8 @@ pub struct LetInPage {
     pub stays: &'static str,
     pub action: String,
     pub csrf: String,
+    /// Of whom and for whom they act, as it is shown here.
+    pub shown: String,
     pub another_account: Option<String>,
 }
 
@@ -308,6 +310,8 @@ pub struct LetInPage {
 pub struct DeviceAnsweredPage {
     pub application: String,
     pub allowed: bool,
+    /// Where the person ends what it may do.
+    pub applications: String,
 }
 
 /// Asks somebody to try a connection. Posts `csrf`.

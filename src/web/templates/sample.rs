@@ -103,9 +103,14 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 23] {
             stays: "offline",
             action: at("/login/device"),
             csrf: at("c"),
+            shown: at("s"),
             another_account: Some(at("/login/another")),
         }),
-        Page::DeviceAnswered(DeviceAnsweredPage { application: at(text), allowed: true }),
+        Page::DeviceAnswered(DeviceAnsweredPage {
+            application: at(text),
+            allowed: true,
+            applications: at(text),
+        }),
         Page::Trial(TrialPage {
             connection: at(text),
             organization: Some(at(text)),

@@ -25,6 +25,27 @@ pub struct Provider {
     pub promises_iss: bool,
 }
 
+/// The keys of a provider, and the digest of the document in which they stand.
+pub struct Keys {
+    set: JwkSet,
+    digest: Digest,
+}
+
+impl Keys {
+    fn parse(document: &[u8]) -> Result<Self, Stop> {
+        let set = JwkSet::parse(document).map_err(|_| Refusal::IdpUnreachable("jwks_malformed"))?;
+        Ok(Self { set, digest: Digest::of(document) })
+    }
+}
+
+impl Deref for Keys {
+    type Target = JwkSet;
+
+    fn deref(&self) -> &JwkSet {
+        &self.set
+    }
+}
+
 /// Why nobody can be sent to a provider. `Display` is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unusable {
@@ -117,29 +138,27 @@ impl Provider {
     }
 
     /// The provider's keys; looked up anew, at a limited rate, if none is fit for this token.
-    pub async fn keys_for(
-        &self,
-        broker: &Broker,
-        connection: &Connection,
-        token: &Jws<'_>,
-    ) -> Result<JwkSet, Stop> {
+    pub async fn keys_for(&self, broker: &Broker, token: &Jws<'_>) -> Result<Keys, Stop> {
         let kept =
             broker.documents.get(&self.wanted(), is_jwks).await.map_err(|why| self.unreachable(&why))?;
-        let keys = parse(&kept)?;
-        upstream::keys_seen(broker, connection, self.jwks.as_str(), (&kept, &keys)).await;
+        let keys = Keys::parse(&kept)?;
         if keys.candidates(token.kid(), token.algorithm()).next().is_some() {
             return Ok(keys);
         }
-        self.keys_anew(broker, connection).await
+        self.keys_anew(broker).await
     }
 
     /// The provider's keys as they are now, or, if that was asked a moment ago, as they were then.
-    pub async fn keys_anew(&self, broker: &Broker, connection: &Connection) -> Result<JwkSet, Stop> {
+    pub async fn keys_anew(&self, broker: &Broker) -> Result<Keys, Stop> {
         let new = broker.documents.refreshed(&self.wanted(), is_jwks).await;
         let new = new.map_err(|why| self.unreachable(&why))?;
-        let keys = parse(&new)?;
-        upstream::keys_seen(broker, connection, self.jwks.as_str(), (&new, &keys)).await;
-        Ok(keys)
+        Keys::parse(&new)
+    }
+
+    /// Takes notice of keys of which one has signed something: of nothing that is published by mistake.
+    pub async fn has_signed(&self, broker: &Broker, connection: &Connection, keys: &Keys) {
+        let thumbprints = keys.keys().iter().map(|key| key.jwk().thumbprint());
+        upstream::keys_seen(broker, connection, self.jwks.as_str(), keys.digest, thumbprints).await;
     }
 
     fn wanted(&self) -> Wanted {
@@ -209,8 +228,4 @@ fn may_be_used<const N: usize>(
 fn is_jwks(body: &[u8]) -> Result<(), Unfit> {
     let malformed = |error| Unfit { reason: "jwks_malformed", explained: format!("no set of keys: {error}") };
     JwkSet::parse(body).map(drop).map_err(malformed)
-}
-
-fn parse(body: &[u8]) -> Result<JwkSet, Stop> {
-    JwkSet::parse(body).map_err(|_| Refusal::IdpUnreachable("jwks_malformed").into())
 }

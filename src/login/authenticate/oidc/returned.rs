@@ -277,12 +277,15 @@ async fn verified(
     if !settings.algorithms.contains(&jws.algorithm()) {
         return Err(invalid("id_token_algorithm").into());
     }
-    let found = match signed_by_one_of(&raw, &provider.keys_for(broker, &connection, &jws).await?, settings) {
-        Some(found) => Some(found),
+    let mut keys = provider.keys_for(broker, &jws).await?;
+    let mut found = signed_by_one_of(&raw, &keys, settings);
+    if found.is_none() {
         // A new key may have the old one's name.
-        None => signed_by_one_of(&raw, &provider.keys_anew(broker, &connection).await?, settings),
-    };
+        keys = provider.keys_anew(broker).await?;
+        found = signed_by_one_of(&raw, &keys, settings);
+    }
     let (claims, key) = found.ok_or(invalid("id_token_signature"))?;
+    provider.has_signed(broker, &connection, &keys).await;
     *heard = claims.sub().map_or(Heard::Answer, |subject| Heard::Person(subject.to_owned()));
 
     let leeway = Duration::from_secs(connection.settings.leeway);

@@ -74,6 +74,11 @@ impl Redeem {
         let Some(id) = grant::of_code(&self.request.code) else {
             return Ok(Err(Denied::Unrecorded(self.application.id, unknown())));
         };
+        // What the application can ask for better does not use up the code.
+        let has = self.application.resources(&self.issuer);
+        if let Err(error) = resource::within(&self.request.resources, &has) {
+            return Ok(Err(Denied::Unrecorded(self.application.id, Refusal::Protocol(error))));
+        }
         let digest = Secret::new(self.request.code.as_str()).digest();
         let code = Code { project: self.application.project_id, grant: id, digest };
         let settings = &self.application.settings;

@@ -191,6 +191,11 @@ fn switch_refused(
         | Refusal::DelegationNotAccepted
         | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
         Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
+        // Theirs, and the token is as good as before; nothing that they do at a browser helps.
+        Refusal::DeviceNotAllowed => {
+            let error = OAuthError::access_denied(refusal.name());
+            return NoTokens::Refused { error, login_url: None };
+        }
         other => {
             return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
         }

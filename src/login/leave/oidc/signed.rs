@@ -32,11 +32,11 @@ pub async fn verified(
     }
     let broker = visitor.broker();
     let provider = Provider::of(broker, connection).await?;
-    let keys = provider.keys_for(broker, &connection, &jws).await?;
+    let keys = provider.keys_for(broker, &jws).await?;
     let verified = match jws.verify(&keys, algorithms, typ) {
         // A provider may have put another key under the same name.
         Err(JoseError::Signature) => {
-            let keys = provider.keys_anew(broker, &connection).await?;
+            let keys = provider.keys_anew(broker).await?;
             Jws::parse(token).and_then(|jws| jws.verify(&keys, algorithms, typ))
         }
         verified => verified,
