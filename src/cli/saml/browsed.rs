@@ -138,13 +138,13 @@ fn of_params(params: &Value, field: &str) -> Option<Found> {
 /// Of anything else that was copied, as of a command that repeats a request: the word that carries a message.
 pub fn in_words(text: &str) -> Option<&str> {
     let words = text.split(|c: char| c.is_whitespace() || "'\"`<>".contains(c));
-    let words = words.map(|word| word.split_once('?').map_or(word, |(_, query)| query));
+    let mut words = words.map(|word| word.split_once('?').map_or(word, |(_, query)| query));
     let carries = |word: &&str| {
         word.split('&').any(|pair| {
             pair.split_once('=').is_some_and(|(name, value)| FIELDS.contains(&name) && !value.is_empty())
         })
     };
-    words.filter(carries).next_back()
+    words.rfind(carries)
 }
 
 #[cfg(test)]

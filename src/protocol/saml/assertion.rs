@@ -160,12 +160,21 @@ fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
     })
 }
 
-/// The only bearer confirmation, until when it holds. Confirmations by other methods say nothing to us.
+/// The bearer confirmation, until when it holds: the only one there is, or, where a provider confirms to several recipients
+/// (SAML Core, section 2.4.1), the only one to us. Confirmations by other methods say nothing to us.
 fn confirmation(subject: Element<'_>, expected: &Expected<'_>, window: Window) -> Result<Moment, Refused> {
     let is_bearer = |element: &Element<'_>| element.attr("Method") == Some(names::BEARER);
-    let mut bearers = of(subject, "SubjectConfirmation").filter(is_bearer);
-    let (Some(bearer), None) = (bearers.next(), bearers.next()) else {
-        return Err(Refused::new(Check::Confirmation, "one bearer confirmation", "none, or more than one"));
+    let bearers: Vec<_> = of(subject, "SubjectConfirmation").filter(is_bearer).collect();
+    let to_us = |bearer: &Element<'_>| {
+        of(*bearer, "SubjectConfirmationData").any(|data| data.attr("Recipient") == Some(expected.acs))
+    };
+    let ours: Vec<_> = bearers.iter().copied().filter(to_us).collect();
+    let ((&[bearer], _) | (_, &[bearer])) = (bearers.as_slice(), ours.as_slice()) else {
+        return Err(Refused::new(
+            Check::Confirmation,
+            "one bearer confirmation to us",
+            "none, or more than one",
+        ));
     };
     // A name in there would be of somebody else, who acts for the subject (SAML Core, section 2.4.1.1).
     parts(bearer, &["SubjectConfirmationData"])?;

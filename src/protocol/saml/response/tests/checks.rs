@@ -117,6 +117,21 @@ fn h10_exactly_one_bearer_confirmation_counts() {
     assert_eq!(refused(&changed(&confirmation, &key_holder), &expected()), Check::Confirmation);
     assert_eq!(refused(&changed(&confirmation, &confirmation.repeat(2)), &expected()), Check::Confirmation);
     assert_eq!(refused(&changed(&confirmation, ""), &expected()), Check::Confirmation);
+    // Of several recipients we are one, and once.
+    let other = confirmation.replace(ACS, "https://c.test/acs");
+    for several in [format!("{other}{confirmation}"), format!("{confirmation}{other}{other}")] {
+        assert!(read(changed(&confirmation, &several).as_bytes(), &expected()).is_ok());
+    }
+    let late = confirmation.replace("T00:05:00", "T00:00:00").replace("2026-", "2025-");
+    for (several, check) in [
+        (format!("{other}{other}"), Check::Confirmation),
+        (format!("{other}{confirmation}{confirmation}"), Check::Confirmation),
+        // What holds for others says nothing of us.
+        (format!("{other}{late}"), Check::ConfirmationExpired),
+        (other, Check::Recipient),
+    ] {
+        assert_eq!(refused(&changed(&confirmation, &several), &expected()), check, "{several}");
+    }
     let delegate = confirmation.replace(
         "<saml:SubjectConfirmationData",
         "<saml:NameID>bob@b.test</saml:NameID><saml:SubjectConfirmationData",
