@@ -68,7 +68,7 @@ impl Place {
         let loaded: String = modules.into_iter().map(load).collect();
         format!(
             "ServerRoot \"{folder}\"\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile \"{folder}/pid\"\n\
-             DefaultRuntimeDir \"{folder}\"\nErrorLog \"{folder}/error.log\"\n{loaded}\
+             DefaultRuntimeDir \"{folder}\"\nErrorLog \"{folder}/error.log\"\nLogLevel warn auth_openidc:info\n{loaded}\
              User nobody\nGroup nogroup\n\
              OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration\n\
              OIDCClientID {client}\nOIDCClientSecret \"{secret}\"\nOIDCRedirectURI {}\n\
