@@ -76,6 +76,7 @@ impl Place {
              OIDCScope \"openid profile email organization\"\nOIDCPKCEMethod S256\n\
              OIDCSessionType server-cache\nOIDCPassClaimsAs headers\nOIDCDefaultLoggedOutURL {}\n\
              <Location \"/app/\">\n AuthType openid-connect\n Require valid-user\n ProxyPass {behind}/\n</Location>\n\
+             <Location \"/app/redirect_uri\">\n ProxyPass !\n</Location>\n\
              <Location \"/bye\">\n Require all granted\n ProxyPass {behind}/bye\n</Location>\n",
             at("/app/redirect_uri"),
             at("/bye"),
