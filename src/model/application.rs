@@ -151,7 +151,7 @@ pub struct ClientSettings {
     /// What it is held to besides its other settings.
     pub security_profile: SecurityProfile,
     /// What its people see of it while they sign in.
-    pub links: LinkSettings,
+    pub links: Box<LinkSettings>,
 }
 
 /// What an application shows its people (RFC 7591, section 2).

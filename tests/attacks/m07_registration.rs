@@ -620,7 +620,8 @@ async fn c27_nothing_that_a_client_writes_is_asked_for_from_inside() {
     body["request_uris"] = json!([canary.url]);
     body["token_endpoint_auth_method"] = json!("private_key_jwt");
     let client = Client::registered(&house, &bearer, &body).await;
-    for left_out in ["logo_uri", "client_uri", "policy_uri", "tos_uri"] {
+    // Another one's picture is not shown, and nobody is shown the last.
+    for left_out in ["logo_uri", "client_uri"] {
         assert_eq!(client.0.get(left_out), None, "{left_out} is not kept");
     }
     assert_eq!(client.0["request_uris"], json!([canary.url]));
@@ -770,5 +771,29 @@ async fn registration_tokens_are_made_with_limits_shown_once_and_told_of() {
         );
         assert_eq!(second["next_cursor"], Value::Null);
         assert_eq!(house.events_of("registration_token.created").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn m06_m07_a_client_does_not_take_off_what_binds_its_tokens() {
+    let house = plan(Engine::Sqlite).build().await;
+    let bearer = usual(&house, 2).await;
+    let mut body = web("shop");
+    body["dpop_bound_access_tokens"] = json!(true);
+    let client = Client::registered(&house, &bearer, &body).await;
+    assert_eq!(client.0["dpop_bound_access_tokens"], json!(true));
+    let loose = client.as_is(json!({"dpop_bound_access_tokens": false}));
+    let changed = client.does(Method::PUT, Some(&loose)).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(changed.json()["dpop_bound_access_tokens"], json!(true));
+    // Nor does it show what leads elsewhere than to the web.
+    for name in ["logo_uri", "policy_uri", "tos_uri", "client_uri"] {
+        let mut body = web("trap");
+        body[name] = json!("javascript:alert(1)");
+        let before = house.before().await;
+        let answer = registers(&house, Some(&bearer), &body).await;
+        let told = (answer.status.as_u16(), answer.json()["error"].clone());
+        assert_eq!(told, (400, json!("invalid_client_metadata")), "{name}: {}", answer.body);
+        house.refused(&before, "invalid_client_metadata").await;
     }
 }

@@ -68,7 +68,7 @@ impl Place {
         let loaded: String = modules.into_iter().map(load).collect();
         format!(
             "ServerRoot \"{folder}\"\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile \"{folder}/pid\"\n\
-             DefaultRuntimeDir \"{folder}\"\nErrorLog \"{folder}/error.log\"\n{loaded}\
+             DefaultRuntimeDir \"{folder}\"\nErrorLog \"{folder}/error.log\"\nLogLevel warn auth_openidc:info\n{loaded}\
              User nobody\nGroup nogroup\n\
              OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration\n\
              OIDCClientID {client}\nOIDCClientSecret \"{secret}\"\nOIDCRedirectURI {}\n\
@@ -76,6 +76,7 @@ impl Place {
              OIDCScope \"openid profile email organization\"\nOIDCPKCEMethod S256\n\
              OIDCSessionType server-cache\nOIDCPassClaimsAs headers\nOIDCDefaultLoggedOutURL {}\n\
              <Location \"/app/\">\n AuthType openid-connect\n Require valid-user\n ProxyPass {behind}/\n</Location>\n\
+             <Location \"/app/redirect_uri\">\n ProxyPass !\n</Location>\n\
              <Location \"/bye\">\n Require all granted\n ProxyPass {behind}/bye\n</Location>\n",
             at("/app/redirect_uri"),
             at("/bye"),

@@ -49,7 +49,9 @@ async fn s2_24_m03_a_website_behind_apache_signs_people_in_and_out() {
     con.sees("You are signed out").await;
     con.opens(&apache.at("/app/")).await;
     con.sees("org_name: org-b").await;
-    assert!(house.tells().await > 0, "{}", apache.log());
+    let told = house.tells().await;
+    let failure = house.text("SELECT MAX(failure) FROM logout_notices").await;
+    assert!(told > 0, "{failure:?} {}", apache.log());
     con.opens(&apache.at("/app/")).await;
     con.types("Work email", "con@a.test").await;
 }

@@ -57,7 +57,8 @@ pub async fn opened(
         return Err(invalid("the token is bound to another key, or not shown as it is bound").into());
     }
     if let Some(proof) = &proof {
-        fits(visitor, &claims, proof).await?;
+        // It is asked for seldom, and is large.
+        Box::pin(fits(visitor, &claims, proof)).await?;
         possession::once(visitor, proof).await?;
     }
     let scopes = claims.string("scope").unwrap_or_default().split(' ').map(str::to_owned).collect();

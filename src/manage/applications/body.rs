@@ -322,7 +322,7 @@ impl WantedClient {
         }
         settings.userinfo_algorithm = self.userinfo_algorithm.unwrap_or(settings.userinfo_algorithm);
         settings.security_profile = self.security_profile.unwrap_or(settings.security_profile);
-        let links = &mut settings.links;
+        let links = &mut *settings.links;
         let all = [
             (self.logo_uri, &mut links.logo_uri),
             (self.policy_uri, &mut links.policy_uri),

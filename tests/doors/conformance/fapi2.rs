@@ -8,13 +8,14 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
 use behalf::protocol::jose::{Algorithm, SigningKey};
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::config;
 use super::party::{Callback, Mode, Party, is_error_page, machine_error};
 use crate::house::application::{Application, Ask, Person, Proof, Redemption, Tokens};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::key_holder::{KeyHolder, ath, presents};
 use crate::house::visitor::{Answer, Visitor};
 
@@ -29,9 +30,13 @@ struct Fapi {
 }
 
 async fn fapi() -> Fapi {
+    fapi_on(Engine::Sqlite).await
+}
+
+async fn fapi_on(engine: Engine) -> Fapi {
     let keys = ["one", "two"].map(|kid| Arc::new(SigningKey::generate(Algorithm::ES256, kid).unwrap()));
     let uris = ["https://fapi1.test/callback", "https://fapi2.test/callback?dummy1=lorem&dummy2=ipsum"];
-    let mut plan = Plan::default();
+    let mut plan = Plan::on(engine);
     for (number, (key, uri)) in keys.iter().zip(uris).enumerate() {
         let name = format!("fapi{}", number + 1);
         plan = plan.and(&format!(
@@ -337,9 +342,8 @@ async fn m21_what_does_not_fit_is_refused_when_it_is_pushed() {
             "invalid_request",
         ),
     ] {
-        let before = fapi.house.before().await;
         assert_eq!(machine_error(&fapi.pushes(&ask).await, &[400]), code, "{what}");
-        fapi.house.unchanged(&before).await;
+        assert_eq!(fapi.house.count("pushed_requests").await, 0, "{what}");
     }
     let url = format!("{}/par", fapi.house.url);
     let put = Visitor::arrives().request(Method::PUT, &url, |request| request).await;
@@ -658,6 +662,28 @@ async fn h21_a_refresh_token_stays_and_needs_client_and_key() {
     }
     let stolen = fapi.client(0).application.refreshes(last.unwrap().refresh()).on(fapi.now());
     assert_eq!(fapi.refused(&stolen, &KeyHolder::default(), &[400]).await, "invalid_grant");
+}
+
+#[tokio::test]
+async fn h21_of_many_who_refresh_at_once_nobody_ends_anything() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let fapi = fapi_on(engine).await;
+        let (holder, node) = (KeyHolder::default(), fapi.house.second_node().await);
+        let first = fapi.tokens(0, &holder, &fapi.asks(0)).await;
+        let own = fapi.client(0).application;
+        let tries = (0..20).map(|number| {
+            let refresh = own.refreshes(first.refresh()).on(fapi.now());
+            let refresh = if number % 2 == 0 { refresh } else { refresh.at(&node.url()) };
+            let (house, holder) = (&fapi.house, &holder);
+            async move { holder.sends(house, &refresh).await }
+        });
+        for answer in join_all(tries).await {
+            assert_eq!(answer.status, 200, "{engine:?}: {}", answer.body);
+            assert_eq!(answer.json()["refresh_token"].as_str(), Some(first.refresh()), "{engine:?}");
+        }
+        assert_eq!(fapi.house.count("grants").await, 1, "{engine:?}");
+        fapi.opens_userinfo(&holder, &first.access_token).await;
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,10 @@ pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, 
     };
     match request {
         TokenRequest::Code(request) => Ok(code::redeem(visitor, application, request, proved).await?),
-        TokenRequest::Refresh(request) => refresh::refresh(visitor, application, request, proved).await,
+        // The deepest of them does not stand on the others' stack.
+        TokenRequest::Refresh(request) => {
+            Box::pin(refresh::refresh(visitor, application, request, proved)).await
+        }
         TokenRequest::ClientCredentials(request) => {
             client_credentials::issue(visitor, application, request, proved).await
         }

@@ -223,11 +223,11 @@ fn client(keys: &mut Keys<'_>) -> ClientSettings {
         security_profile: keys
             .word("security_profile", &["none", "fapi2"])
             .map_or(SecurityProfile::None, |word| word.value),
-        links: LinkSettings {
+        links: Box::new(LinkSettings {
             logo_uri: web_address(keys, "logo_uri"),
             policy_uri: web_address(keys, "policy_uri"),
             tos_uri: web_address(keys, "tos_uri"),
-        },
+        }),
     }
 }
 
