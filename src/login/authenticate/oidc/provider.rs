@@ -1,5 +1,7 @@
 //! What a provider says of itself (OpenID Connect Discovery), or what was typed in its place.
 
+use std::ops::Deref;
+
 use openidconnect::AuthUrl;
 use url::Url;
 
@@ -7,6 +9,7 @@ use crate::broker::{Broker, upstream};
 use crate::egress::documents::{DocumentError, Kind, Unfit, Wanted};
 use crate::egress::guard::{self, Guard};
 use crate::foundation::id::ConnectionId;
+use crate::foundation::secret::Digest;
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Connection, OidcConnection};
