@@ -183,6 +183,7 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     };
     let event = match refusal {
         Refusal::BadRequest(why) => event.with("why", why.as_str()),
+        Refusal::Protocol(error) => event.with("why", error.description.as_ref()),
         _ => event,
     };
     match refusal.check() {

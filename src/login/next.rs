@@ -266,7 +266,8 @@ async fn walk(
             Stage::Authenticated(Authenticated { session }) if journey.is_for_account() => {
                 choose::user_of(visitor, session).await?;
                 names::login_succeeded();
-                return Ok(Step::End(reply::see_other(&visitor.path(account::ACCOUNT))));
+                let onward = journey.login.asked.onward.as_deref().unwrap_or(account::ACCOUNT);
+                return Ok(Step::End(reply::see_other(&visitor.path(onward))));
             }
             Stage::Authenticated(Authenticated { session }) => {
                 is_who_was_meant(visitor, journey, session).await?;

@@ -76,6 +76,9 @@ pub struct Asked {
     /// Of the link that they came by, if they are invited: then they become a member, and nobody is given a code.
     #[serde(default)]
     pub invitation: Option<Digest>,
+    /// Where they go on who came for themselves, by a path of ours; absent: to their account.
+    #[serde(default)]
+    pub onward: Option<String>,
     /// What they typed the code of, if it is a device that waits: it is answered where it asks, and nobody here is.
     #[serde(default)]
     pub device: Option<DeviceShown>,

@@ -2,6 +2,7 @@
 
 ## Knöpfe und Verweise
 button-continue = Weiter
+button-sign-in = Anmelden
 button-another-account = Anderes Konto verwenden
 button-cancel = Abbrechen und zurück zu { $application }
 button-method = Weiter mit { $name }
@@ -228,7 +229,8 @@ error-sign_out_unconfirmed-next = Melden Sie sich an beiden Stellen ab und schli
 button-allow = Dieses Gerät hereinlassen
 button-deny = Nicht hereinlassen
 device-title = Ein Gerät verbinden
-device-lead = Geben Sie den Code ein, den Ihr Gerät zeigt. Dann melden Sie sich an und entscheiden, ob das Gerät hereinkommt.
+device-sign-in = Melden Sie sich zuerst an. Dann geben Sie den Code ein, den Ihr Gerät zeigt, und entscheiden, ob das Gerät hereinkommt.
+device-lead = Geben Sie den Code ein, den Ihr Gerät zeigt. Dann entscheiden Sie, ob das Gerät hereinkommt.
 device-label = Code auf Ihrem Gerät
 device-hint = Acht Buchstaben. Groß oder klein und der Bindestrich spielen keine Rolle.
 device-beware-title = Geben Sie nie einen Code ein, den Ihnen jemand geschickt hat

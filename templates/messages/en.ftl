@@ -2,6 +2,7 @@
 
 ## Buttons and links
 button-continue = Continue
+button-sign-in = Sign in
 button-another-account = Use another account
 button-cancel = Cancel and return to { $application }
 button-method = Continue with { $name }
@@ -228,7 +229,8 @@ error-sign_out_unconfirmed-next = Sign out at both, and close all browser window
 button-allow = Let this device in
 button-deny = Do not let it in
 device-title = Connect a device
-device-lead = Type the code that your device shows. Then you sign in, and decide whether the device is let in.
+device-sign-in = Sign in first. Then you type the code that your device shows, and decide whether the device is let in.
+device-lead = Type the code that your device shows. Then you decide whether the device is let in.
 device-label = Code on your device
 device-hint = Eight letters. Upper or lower case and the hyphen do not matter.
 device-beware-title = Never type a code that somebody sent you

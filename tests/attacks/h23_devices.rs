@@ -56,7 +56,7 @@ async fn h23_h24_whoever_allows_what_an_old_page_shows_is_shown_who_it_would_be_
     assert!(again.answer.body.contains("bob@b.test"), "{}", again.told());
     assert_eq!(device.is_told().await, "authorization_pending");
     let done = bob.browser.submit(&pressed(&again.answer.form_with_button("answer"), "allow")).await;
-    assert!(done.body.contains("/account/applications"), "there is a way back out: {}", done.body);
+    assert!(done.body.contains("Your applications"), "there is a way back out: {}", done.body);
 }
 
 #[tokio::test]
@@ -156,47 +156,90 @@ async fn h23_whoever_was_led_to_an_old_code_is_warned() {
     assert!(page.answer.body.contains("until you or the application end it"), "{}", page.told());
 }
 
-async fn guesses(house: &House, person: &mut Visitor, code: &str) -> Answer {
-    person.post_form(&format!("{}/device", house.url), &[("user_code", code)]).await
+async fn guesses(house: &House, person: &mut Person, code: &str) -> Answer {
+    person.browser.post_form(&format!("{}/device", house.url), &[("user_code", code)]).await
+}
+
+/// Somebody who is signed in, where codes are typed.
+async fn at_the_codes(device: &Device, email: &str) -> (Person, Form) {
+    let mut person = Person::new(email);
+    let page = person.is_asked_for_a_code(&device.ask(), &device.complete()).await;
+    let form = page.form_with("user_code");
+    let code = form.fields.iter().find(|(name, _)| name == "user_code").unwrap();
+    assert_eq!(code.1, device.user_code(), "it is filled in, still");
+    (person, form)
+}
+
+#[tokio::test]
+async fn h23_strangers_sign_in_before_they_type_a_code_and_use_up_nothing() {
+    let house = house().await;
+    let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let before = house.before().await;
+    for code in
+        (0..30).map(|number| if number % 2 == 0 { device.user_code() } else { "BBBB-BBBB".to_owned() })
+    {
+        let mut stranger = Visitor::arrives();
+        let answer = stranger.post_form(&format!("{}/device", house.url), &[("user_code", &code)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let page = stranger.get(answer.location().unwrap().as_str()).await;
+        assert!(
+            page.body.contains("Sign in first") && !page.body.contains("name=\"user_code\""),
+            "{}",
+            page.body
+        );
+    }
+    house.unchanged(&before).await;
+    assert!(house.events_since(&before).await.is_empty(), "nobody fills the trail by typing");
+    let (mut ann, form) = at_the_codes(&device, "ann@a.test").await;
+    assert_eq!(ann.browser.submit(&form).await.status, 200);
 }
 
 #[tokio::test]
 async fn h23_codes_are_not_guessed() {
     let house = house().await;
     let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let (mut ann, form) = at_the_codes(&device, "ann@a.test").await;
     // What is right costs nothing, however often.
     for _ in 0..4 {
-        let page = guesses(&house, &mut Visitor::arrives(), &device.user_code()).await;
+        let page = ann.browser.submit(&form).await;
         assert_eq!(page.status, 200, "{}", page.body);
     }
     for wrong in ["BBBB-BBBB", "x", "", "' OR '1'='1", &"B".repeat(5_000)] {
         let before = house.before().await;
-        let page = guesses(&house, &mut Visitor::arrives(), wrong).await;
+        let page = guesses(&house, &mut ann, wrong).await;
         assert_eq!(page.status, 422, "{wrong}: {}", page.body);
         assert!(page.body.contains("No device waits with this code"), "{}", page.body);
         house.refused(&before, "user_code_unknown").await;
     }
     // Whoever goes on, by whatever browser, is told nothing: not even whether they are right now.
-    for code in ["CCCC-CCCC", &device.user_code()] {
+    let (mut again, _) = at_the_codes(&device, "ann@a.test").await;
+    for (person, code) in [(&mut ann, "CCCC-CCCC"), (&mut again, &device.user_code())] {
         let before = house.before().await;
-        let page = guesses(&house, &mut Visitor::arrives(), code).await;
+        let page = guesses(&house, person, code).await;
         assert_eq!(page.status, 429, "{code}: {}", page.body);
         house.refused(&before, "too_many_requests").await;
     }
+    // To nobody else has anything happened.
+    let (mut con, form) = at_the_codes(&device, "con@a.test").await;
+    assert_eq!(con.browser.submit(&form).await.status, 200);
     // As long as a code lives, so that nobody goes on with the same ones.
     house.turn_clock(600);
-    assert_eq!(guesses(&house, &mut Visitor::arrives(), "CCCC-CCCC").await.status, 422);
+    assert_eq!(guesses(&house, &mut ann, "CCCC-CCCC").await.status, 422);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h23_many_guesses_at_once_are_no_more_than_one_by_one() {
     let house = house().await;
-    let guesses = (0..60).map(|guess| {
+    let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let mut guesses = Vec::new();
+    for guess in 0..12 {
+        let (mut ann, _) = at_the_codes(&device, "ann@a.test").await;
         let (url, code) =
             (format!("{}/device", house.url), format!("BCDF-GH{}", ["JK", "LM", "NP"][guess % 3]));
-        tokio::spawn(async move { Visitor::arrives().post_form(&url, &[("user_code", &code)]).await.status })
-    });
-    let told: Vec<_> = join_all(guesses).await.into_iter().map(|status| status.unwrap().as_u16()).collect();
+        guesses.push(async move { ann.browser.post_form(&url, &[("user_code", &code)]).await.status });
+    }
+    let told: Vec<_> = join_all(guesses.into_iter().map(tokio::spawn)).await;
+    let told: Vec<_> = told.into_iter().map(|status| status.unwrap().as_u16()).collect();
     assert_eq!(told.iter().filter(|status| **status == 422).count(), 5, "{told:?}");
     assert!(told.iter().all(|status| [422, 429].contains(status)), "{told:?}");
 }
@@ -205,18 +248,20 @@ async fn h23_many_guesses_at_once_are_no_more_than_one_by_one() {
 async fn h23_one_code_is_not_shown_around() {
     let house = house().await;
     let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let (mut ann, form) = at_the_codes(&device, "ann@a.test").await;
     for _ in 0..10 {
-        let page = guesses(&house, &mut Visitor::arrives(), &device.user_code()).await;
+        let page = ann.browser.submit(&form).await;
         assert_eq!(page.status, 200, "{}", page.body);
     }
     let before = house.before().await;
-    assert_eq!(guesses(&house, &mut Visitor::arrives(), &device.user_code()).await.status, 422);
+    assert_eq!(ann.browser.submit(&form).await.status, 422);
     house.refused(&before, "user_code_unknown").await;
     // Nor typed in by another site.
     let other = Device::asks(&Device::television(&house), &[SCOPE]).await;
-    let form = Visitor::arrives().get(&other.complete()).await.form_with("user_code");
+    let page = ann.is_asked_for_a_code(&other.ask(), &other.complete()).await;
     let before = house.before().await;
-    let answer = posts(&mut Visitor::arrives(), &form, &[("Sec-Fetch-Site", "cross-site")]).await;
+    let answer =
+        posts(&mut ann.browser, &page.form_with("user_code"), &[("Sec-Fetch-Site", "cross-site")]).await;
     assert_eq!(answer.status, 403);
     house.refused(&before, "foreign_form").await;
 }

@@ -79,7 +79,9 @@ impl Door {
                 Device::television(house).posts("/token", &fields).send().await
             }
             Self::UserCode => {
-                Visitor::arrives().post_form(&format!("{}/device", house.url), &[("user_code", token)]).await
+                let (mut ann, url) = (Person::new("ann@a.test"), format!("{}/device", house.url));
+                ann.is_asked_for_a_code(&Device::television(house).asks(), &url).await;
+                ann.browser.post_form(&url, &[("user_code", token)]).await
             }
             Self::Exchange => exchanges(by, token).send().await,
         }

@@ -108,12 +108,21 @@ pub fn pressed(form: &Form, answer: &str) -> Form {
 impl Person {
     /// Types the code of a device where it says, and goes on as far as they are led.
     pub async fn types_code(&mut self, device: &Device) -> Arrival {
-        let address = device.text("verification_uri");
-        let page = self.browser.get(&address).await;
-        assert_eq!(page.status, 200, "{}", page.body);
+        let page = self.is_asked_for_a_code(&device.ask(), &device.text("verification_uri")).await;
         let next =
             self.browser.submit(&page.form_with("user_code").with("user_code", &device.user_code())).await;
         self.goes_on(&device.ask(), next).await
+    }
+
+    /// Opens the address at which codes are typed, and signs in before.
+    pub async fn is_asked_for_a_code(&mut self, ask: &Ask, address: &str) -> Answer {
+        let page = self.browser.get(address).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        if page.body.contains("name=\"user_code\"") {
+            return page;
+        }
+        let next = self.browser.submit(&page.form_with("device")).await;
+        self.goes_on(ask, next).await.answer
     }
 
     /// Types the code, acts for this organization where they are asked, and answers.

@@ -13,7 +13,6 @@ use crate::house::broker::{Engine, House, Plan, RP1_SECRET};
 use crate::house::browser::Browser;
 use crate::house::device::{Device, SCOPE, plan, pressed};
 use crate::house::node::Node;
-use crate::house::visitor::Visitor;
 
 #[tokio::test]
 async fn s2_26_the_person_picks_the_organization_at_the_second_device() {
@@ -148,21 +147,26 @@ async fn s2_27_a_native_application_is_let_in_by_a_code_where_its_settings_say_s
 async fn s2_26_the_pages_speak_the_language_of_the_person() {
     let house = plan(Plan::default()).build().await;
     let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
-    let mut ann = Visitor::arrives();
-    let page = ann.get(&format!("{}&ui_locales=de", device.complete())).await;
+    let mut ann = Person::new("ann@a.test");
+    let german = format!("{}&ui_locales=de", device.complete());
+    let page = ann.browser.get(&german).await;
+    assert!(page.body.contains("Melden Sie sich zuerst an"), "{}", page.body);
+    ann.is_asked_for_a_code(&device.ask(), &german).await;
+    let page = ann.browser.get(&german).await;
     assert!(page.body.contains("Code auf Ihrem Gerät"), "{}", page.body);
     assert_eq!(page.form_with("user_code").value("user_code"), Some(device.user_code().as_str()));
     // As it was read aloud, and from somewhere else altogether.
     let typed = device.user_code().to_lowercase().replace('-', " ");
-    let next = ann.submit(&page.form_with("user_code").with("user_code", &typed)).await;
-    assert!(next.body.contains("Sign in to Television"), "{}", next.body);
+    let next = ann.browser.submit(&page.form_with("user_code").with("user_code", &typed)).await;
+    let next = ann.goes_on(&device.ask(), next).await;
+    assert!(next.answer.body.contains("Television"), "{}", next.told());
 }
 
 /// Types a code, signs in and lets the device in.
 async fn lets_in(person: &mut Person, house: &House, address: &str, organization: &str) {
-    let page = person.browser.get(address).await;
-    let next = person.browser.submit(&page.form_with("user_code")).await;
     let ask = Device::television(house).asks();
+    let page = person.is_asked_for_a_code(&ask, address).await;
+    let next = person.browser.submit(&page.form_with("user_code")).await;
     let mut page = person.goes_on(&ask, next).await;
     if page.is_picker() {
         page = person.picks(&ask, &page, organization).await;
@@ -302,6 +306,12 @@ async fn s2_26_everybody_can_use_the_pages_of_a_device() {
             assert!(found.is_empty(), "{page}: {found:?}");
         };
         person.opens(&format!("{}/device", house.url)).await;
+        person.sees(said("Sign in first", "Melden Sie sich zuerst an")).await;
+        clean("stranger").await;
+        person.presses(said("Sign in", "Anmelden")).await;
+        person.types(said("Work email", "Geschäftliche E-Mail-Adresse"), "con@a.test").await;
+        person.presses(said("Continue", "Weiter")).await;
+        person.sees(said("Code on your device", "Code auf Ihrem Gerät")).await;
         clean("code").await;
         person.types(said("Code on your device", "Code auf Ihrem Gerät"), "BBBB-BBBB").await;
         person.presses(said("Continue", "Weiter")).await;
@@ -310,8 +320,6 @@ async fn s2_26_everybody_can_use_the_pages_of_a_device() {
         person.opens(&device.complete()).await;
         person.presses(said("Continue", "Weiter")).await;
         person.sees("Television").await;
-        person.types(said("Work email", "Geschäftliche E-Mail-Adresse"), "con@a.test").await;
-        person.presses(said("Continue", "Weiter")).await;
         person.sees(said("Let this device in?", "Dieses Gerät hereinlassen?")).await;
         person.sees(Box::leak(device.user_code().into_boxed_str())).await;
         clean("question").await;

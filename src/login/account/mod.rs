@@ -10,8 +10,8 @@ use crate::protocol::oauth::response_mode::ResponseMode;
 /// Where they end.
 pub const ACCOUNT: &str = "/account";
 
-/// What is asked of such a login. `again`: whoever is signed in proves it anew.
-pub fn asked(again: bool, ui_locales: Option<String>) -> Asked {
+/// What is asked of such a login. `again`: whoever is signed in proves it anew. `onward`: where they end instead.
+pub fn asked(again: bool, onward: Option<String>, ui_locales: Option<String>) -> Asked {
     Asked {
         application: Application::HOUSE,
         redirect_uri: String::new(),
@@ -34,6 +34,7 @@ pub fn asked(again: bool, ui_locales: Option<String>) -> Asked {
         claims: Named::default(),
         resources: Vec::new(),
         invitation: None,
+        onward,
         device: None,
     }
 }

@@ -6,15 +6,17 @@ use tower_sessions::Session;
 
 use super::asked;
 use crate::login::flow::Journey;
-use crate::login::next;
+use crate::login::{device, next};
 use crate::protocol::oauth::params::Params;
 use crate::web::visitor::Visitor;
 
 /// `GET /account/sign-in`: as applications begin a login, whoever leads here. With `again=yes` whoever is signed in proves
-/// anew who they are.
+/// anew who they are; with `device=<code>` they go on to let one in.
 pub async fn begin(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
-    let params = Params::parse(query.unwrap_or_default().as_bytes());
-    let again = params.is_ok_and(|params| params.get("again").ok().flatten() == Some("yes"));
-    let asked = asked(again, visitor.ui_locales.clone());
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let given = |name: &str| params.get(name).ok().flatten();
+    let onward =
+        params.iter().any(|(name, _)| name == "device").then(|| device::pages::path(given("device")));
+    let asked = asked(given("again") == Some("yes"), onward, visitor.ui_locales.clone());
     next::proceed(&visitor, &browser, Journey::begin(&visitor, asked)).await
 }

@@ -105,6 +105,7 @@ pub fn asked(
         claims: named_claims(application, request.claims.named),
         resources: request.resources,
         invitation: None,
+        onward: None,
         device: None,
     })
 }

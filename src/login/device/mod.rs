@@ -1,6 +1,6 @@
-//! Somebody types the code that a device shows (RFC 8628, section 3.3): they sign in here, at another device, and say
-//! whether that one is let in. How often they may guess is bounded for each code, each network and each project (section
-//! 5.1; threats H23).
+//! Somebody who is signed in types the code that a device shows (RFC 8628, section 3.3), at another device, and says whether
+//! that one is let in. How often they may guess is bounded for each code, each person and each project (section 5.1; threats
+//! H23): no stranger uses that up.
 
 pub mod pages;
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Stop;
 use super::refusal::Refusal;
+use crate::foundation::id::UserId;
 use crate::keys::user_codes;
 use crate::model::application::Application;
 use crate::model::device::{DeviceCode, UserCode};
@@ -20,16 +21,16 @@ use crate::web::visitor::Visitor;
 
 /// For as long as a code may live: whoever has guessed too often cannot go on with the same codes.
 const WINDOW: Duration = Duration::from_secs(600);
-/// Codes that a network may get wrong in it.
-const WRONG_OF_A_NETWORK: u64 = 5;
-/// The same of all networks together: 500 guesses at a thousand codes that wait hit one in fifty thousand times.
+/// Codes that somebody may get wrong in it.
+const WRONG_OF_A_PERSON: u64 = 5;
+/// The same of all people together: 500 guesses at a thousand codes that wait hit one in fifty thousand times.
 const WRONG_OF_A_PROJECT: u64 = 500;
 /// How often one code is typed at most: nobody needs more, but for whoever leads many to it.
 const ENTRIES: i64 = 10;
 
 /// What is asked of a login that somebody begins by typing this.
-async fn asked(visitor: &Visitor, typed: &str) -> Result<(Asked, Application), Stop> {
-    let guess = Guess::begin(visitor).await?;
+async fn asked(visitor: &Visitor, user: UserId, typed: &str) -> Result<(Asked, Application), Stop> {
+    let guess = Guess::begin(visitor, user).await?;
     let unknown = Refusal::UserCodeUnknown;
     let code = UserCode::parse(typed).ok_or(unknown.clone())?;
     let (broker, project) = (visitor.broker(), visitor.project.id);
@@ -47,12 +48,12 @@ async fn asked(visitor: &Visitor, typed: &str) -> Result<(Asked, Application), S
 struct Guess(Vec<(String, u64)>);
 
 impl Guess {
-    async fn begin(visitor: &Visitor) -> Result<Self, Stop> {
-        let (project, (network, larger)) = (visitor.project.id, visitor.networks());
-        let mut counts = vec![(format!("user codes {project} {network}"), WRONG_OF_A_NETWORK)];
-        counts
-            .extend(larger.map(|larger| (format!("user codes {project} {larger}"), 4 * WRONG_OF_A_NETWORK)));
-        counts.push((format!("user codes {project}"), WRONG_OF_A_PROJECT));
+    async fn begin(visitor: &Visitor, user: UserId) -> Result<Self, Stop> {
+        let project = visitor.project.id;
+        let counts = vec![
+            (format!("user codes {user}"), WRONG_OF_A_PERSON),
+            (format!("user codes {project}"), WRONG_OF_A_PROJECT),
+        ];
         for (key, most) in &counts {
             if visitor.broker().ephemeral.count(Kind::RateCounter, key, WINDOW).await? > *most {
                 return Err(Refusal::TooManyRequests.into());
@@ -99,6 +100,7 @@ fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked 
         claims: Named::default(),
         resources: Vec::new(),
         invitation: None,
+        onward: None,
         device: Some(DeviceShown {
             id: device.id,
             user_code: code.to_string(),

@@ -7,13 +7,15 @@ use data_encoding::BASE64URL_NOPAD;
 use tower_sessions::Session;
 
 use super::asked;
+use crate::foundation::id::UserId;
 use crate::foundation::secret::Digest;
 use crate::login::flow::Journey;
+use crate::login::issue::device::PATH;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{delegations, organizations, standing};
@@ -29,17 +31,44 @@ const LONGEST_CODE: usize = 32;
 /// Minutes after which nobody has just begun.
 const LATE: u64 = 3;
 
-/// `GET /device`: asks for the code. What the address brings along is filled in, and nothing else is done with it.
-pub async fn ask(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+/// Where codes are typed, with one that is filled in.
+pub fn path(code: Option<&str>) -> String {
+    let code: Option<String> = code.map(shortened).filter(|code| !code.is_empty());
+    code.map_or(PATH.to_owned(), |code| params::append(PATH, [("user_code", code.as_str())]))
+}
+
+fn shortened(code: &str) -> String {
+    code.chars().take(LONGEST_CODE).collect()
+}
+
+/// `GET /device`: asks whoever is signed in for the code, and everybody else to sign in. What the address brings along is
+/// filled in, and nothing else is done with it.
+pub async fn ask(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    code_page(&visitor, params.get("user_code").ok().flatten(), None)
+    let code = params.get("user_code").ok().flatten();
+    match signed_in(&visitor, &browser).await {
+        Ok(Some(_)) => code_page(&visitor, code, None),
+        Ok(None) => sign_in_page(&visitor, code),
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// Who is signed in at this browser.
+async fn signed_in(visitor: &Visitor, browser: &Session) -> Result<Option<UserId>, Stop> {
+    let (broker, project) = (visitor.broker(), visitor.project.id);
+    let Some(id) = browser::session_of(browser, project).await? else { return Ok(None) };
+    let standing = standing::of(&mut &broker.db, project, id).await?;
+    let standing =
+        standing.filter(|one| one.session.is_alive(broker.now()) && one.user.disabled_at.is_none());
+    Ok(standing.map(|standing| standing.user.id))
 }
 
 /// `POST /device`: begins the login in which the device may be let in.
 pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Response {
     let typed = params.get("user_code").ok().flatten().unwrap_or_default();
-    match entered(&visitor, typed).await {
-        Ok((journey, application)) => next::proceed_for(&visitor, &browser, journey, application).await,
+    match entered(&visitor, &browser, typed).await {
+        Ok(None) => reply::see_other(&visitor.path(&path(Some(typed)))),
+        Ok(Some((journey, application))) => next::proceed_for(&visitor, &browser, journey, application).await,
         Err(Stop::Refused(Refusal::UserCodeUnknown)) => {
             let refusal = Refusal::UserCodeUnknown;
             match note(&visitor, "device.code_refused", &refusal, None, None).await {
@@ -51,18 +80,30 @@ pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Re
     }
 }
 
-async fn entered(visitor: &Visitor, typed: &str) -> Result<(Journey, Application), Stop> {
+/// None: nobody is signed in.
+async fn entered(
+    visitor: &Visitor,
+    browser: &Session,
+    typed: &str,
+) -> Result<Option<(Journey, Application)>, Stop> {
     if visitor.is_cross_site() {
         return Err(Refusal::ForeignForm.into());
     }
-    let (asked, application) = asked(visitor, typed).await?;
+    let Some(user) = signed_in(visitor, browser).await? else { return Ok(None) };
+    let (asked, application) = asked(visitor, user, typed).await?;
     names::login_started();
-    Ok((Journey::begin(visitor, asked), application))
+    Ok(Some((Journey::begin(visitor, asked), application)))
+}
+
+fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
+    let action = visitor.path("/account/sign-in");
+    let page = DevicePage { action, code: code.map(shortened), problem: None, is_stranger: true };
+    visitor.page(StatusCode::OK, &Page::Device(page), None, &visitor.provider_targets())
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
-    let shown = |text: &str| text.chars().take(LONGEST_CODE).collect();
-    let page = DevicePage { action: visitor.path("/device"), code: code.map(shown), problem };
+    let (action, code) = (visitor.path(PATH), code.map(shortened));
+    let page = DevicePage { action, code, problem, is_stranger: false };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     // Browsers hold the redirect that follows against this, as far as the identity provider.
     visitor.page(status, &Page::Device(page), None, &visitor.provider_targets())

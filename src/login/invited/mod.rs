@@ -79,6 +79,7 @@ pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
         claims: Named::default(),
         resources: Vec::new(),
         invitation: Some(token),
+        onward: None,
         device: None,
     }
 }

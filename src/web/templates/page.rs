@@ -269,7 +269,8 @@ pub struct SignedOutPage {
     pub provider: Option<String>,
 }
 
-/// Asks for the code that a device shows. Posts `user_code`.
+/// Asks for the code that a device shows, and strangers to sign in before. Posts `user_code`; strangers go on to their
+/// sign-in, with `device`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DevicePage {
     pub action: String,
@@ -277,6 +278,7 @@ pub struct DevicePage {
     pub code: Option<String>,
     /// What is wrong with it.
     pub problem: Option<Problem>,
+    pub is_stranger: bool,
 }
 
 /// Asks whether a device is let in. Posts `csrf` and `answer`: `allow` or `deny`.

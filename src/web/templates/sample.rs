@@ -45,7 +45,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 23] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 24] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -90,6 +90,13 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 23] {
             action: at("/device"),
             code: Some(at(text)),
             problem: Some(Problem::UserCodeUnknown),
+            is_stranger: false,
+        }),
+        Page::Device(DevicePage {
+            action: at("/account/sign-in"),
+            code: Some(at(text)),
+            problem: None,
+            is_stranger: true,
         }),
         Page::LetIn(LetInPage {
             application: at(text),

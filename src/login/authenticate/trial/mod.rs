@@ -171,6 +171,7 @@ fn by_nobody(ui_locales: Option<String>) -> Asked {
         claims: Named::default(),
         resources: Vec::new(),
         invitation: None,
+        onward: None,
         device: None,
     }
 }
