@@ -6,7 +6,8 @@ use tower_sessions::Session;
 
 use super::asked;
 use crate::login::flow::Journey;
-use crate::login::{device, next};
+use crate::login::next;
+use crate::protocol::oauth::device;
 use crate::protocol::oauth::params::Params;
 use crate::web::visitor::Visitor;
 
@@ -15,8 +16,7 @@ use crate::web::visitor::Visitor;
 pub async fn begin(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let given = |name: &str| params.get(name).ok().flatten();
-    let onward =
-        params.iter().any(|(name, _)| name == "device").then(|| device::pages::path(given("device")));
+    let onward = params.iter().any(|(name, _)| name == "device").then(|| device::path(given("device")));
     let asked = asked(given("again") == Some("yes"), onward, visitor.ui_locales.clone());
     next::proceed(&visitor, &browser, Journey::begin(&visitor, asked)).await
 }

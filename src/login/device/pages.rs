@@ -10,12 +10,12 @@ use super::asked;
 use crate::foundation::id::UserId;
 use crate::foundation::secret::Digest;
 use crate::login::flow::Journey;
-use crate::login::issue::device::PATH;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
-use crate::protocol::oauth::params::{self, Params};
+use crate::protocol::oauth::device::{self, PATH};
+use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{delegations, organizations, standing};
@@ -26,20 +26,8 @@ use crate::web::reply::{self, Fault};
 use crate::web::templates::{DeviceAnsweredPage, DevicePage, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
-/// What of an address or a form is shown again.
-const LONGEST_CODE: usize = 32;
 /// Minutes after which nobody has just begun.
 const LATE: u64 = 3;
-
-/// Where codes are typed, with one that is filled in.
-pub fn path(code: Option<&str>) -> String {
-    let code: Option<String> = code.map(shortened).filter(|code| !code.is_empty());
-    code.map_or(PATH.to_owned(), |code| params::append(PATH, [("user_code", code.as_str())]))
-}
-
-fn shortened(code: &str) -> String {
-    code.chars().take(LONGEST_CODE).collect()
-}
 
 /// `GET /device`: asks whoever is signed in for the code, and everybody else to sign in. What the address brings along is
 /// filled in, and nothing else is done with it.
@@ -67,7 +55,7 @@ async fn signed_in(visitor: &Visitor, browser: &Session) -> Result<Option<UserId
 pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Response {
     let typed = params.get("user_code").ok().flatten().unwrap_or_default();
     match entered(&visitor, &browser, typed).await {
-        Ok(None) => reply::see_other(&visitor.path(&path(Some(typed)))),
+        Ok(None) => reply::see_other(&visitor.path(&device::path(Some(typed)))),
         Ok(Some((journey, application))) => next::proceed_for(&visitor, &browser, journey, application).await,
         Err(Stop::Refused(Refusal::UserCodeUnknown)) => {
             let refusal = Refusal::UserCodeUnknown;
@@ -97,12 +85,12 @@ async fn entered(
 
 fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
     let action = visitor.path("/account/sign-in");
-    let page = DevicePage { action, code: code.map(shortened), problem: None, is_stranger: true };
+    let page = DevicePage { action, code: code.map(device::shown), problem: None, is_stranger: true };
     visitor.page(StatusCode::OK, &Page::Device(page), None, &visitor.provider_targets())
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
-    let (action, code) = (visitor.path(PATH), code.map(shortened));
+    let (action, code) = (visitor.path(PATH), code.map(device::shown));
     let page = DevicePage { action, code, problem, is_stranger: false };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     // Browsers hold the redirect that follows against this, as far as the identity provider.

@@ -16,6 +16,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::device::{Approval, DeviceCode, DeviceRequest, State, UserCode};
 use crate::model::grant::{self, SignedIn};
 use crate::model::login::{DeviceShown, OrganizationAsked, Ready};
+pub use crate::protocol::oauth::device::PATH;
 use crate::protocol::oauth::device::{Answer, Request, request};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
@@ -33,8 +34,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Requests of one network in a minute, and of a project for as long as a code lives.
 const REQUESTS_OF_A_NETWORK: u64 = 60;
 const REQUESTS_OF_A_PROJECT: u64 = 10_000;
-/// Where the person types the code.
-pub const PATH: &str = "/device";
 
 /// What a device is told that asks to be let in.
 pub async fn begin(visitor: &Visitor, params: &Params) -> Result<Answer, Stop> {

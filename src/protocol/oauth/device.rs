@@ -5,14 +5,30 @@ use serde::Serialize;
 use super::authorization::PROMPTS;
 use super::error::OAuthError;
 use super::organization;
-use super::params::Params;
+use super::params::{self, Params};
 use super::scope;
 
 /// `grant_type` of the token request (section 3.4).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+/// Where people type the code (section 3.3).
+pub const PATH: &str = "/device";
+
 /// The longest value that is read of a request.
 const LONGEST: usize = 1024;
+/// What of a typed code is shown again.
+const LONGEST_SHOWN: usize = 32;
+
+/// The path with a code that is filled in there.
+pub fn path(code: Option<&str>) -> String {
+    let code = code.map(shown).unwrap_or_default();
+    if code.is_empty() { PATH.to_owned() } else { params::append(PATH, [("user_code", code.as_str())]) }
+}
+
+/// A code as it is shown again, whatever was typed.
+pub fn shown(code: &str) -> String {
+    code.chars().take(LONGEST_SHOWN).collect()
+}
 
 /// What means something where somebody stands at a browser, and cannot be asked for here: to pass over it would let the
 /// device take less for more.
