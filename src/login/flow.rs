@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use crate::foundation::id::FlowId;
 use crate::foundation::secret::{Digest, Secret};
 use crate::model::application::Application;
-use crate::model::login::{Arrived, Asked, Login, Stage};
+use crate::model::login::{Arrived, Asked, Beforehand, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, connections};
@@ -111,6 +111,7 @@ impl Journey {
             csrf: broker.random.token().expose().to_owned(),
             started_at: broker.now(),
             asked,
+            beforehand: Beforehand::default(),
             pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };

@@ -228,6 +228,10 @@ async fn walk(
                 if journey.login.asked.prompt.none {
                     return silently(visitor, journey, application, &arrived).await;
                 }
+                if resolve::asks_for_organization(visitor, application, &journey.login) {
+                    let page = resolve::organization::page(visitor, application, journey, None);
+                    return Ok(Step::Wait(page));
+                }
                 match resolve::decide(visitor, application, &journey.login, &arrived).await? {
                     resolve::Decision::Ask => {
                         return Ok(Step::Wait(
@@ -272,7 +276,7 @@ async fn walk(
             Stage::Authenticated(Authenticated { session }) => {
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
-                match choose::decide(visitor, application, &journey.login.asked, session).await? {
+                match choose::decide(visitor, application, &journey.login, session).await? {
                     choose::Decision::Ask(choices) => {
                         let page =
                             choose::pages::picker(visitor, application, journey, session, &choices, None)

@@ -32,6 +32,7 @@ pub enum Refusal {
     Cancelled,
     // On the way to the identity provider and back.
     EmailInvalid,
+    OrganizationNameInvalid,
     NoIdentityProvider,
     IdpUnreachable(&'static str),
     /// It answers, and says of itself what cannot be believed. To everybody but its own trail that is the same.
@@ -113,6 +114,7 @@ impl Refusal {
             Self::ConnectionNotAllowed => "connection_not_allowed",
             Self::Cancelled => "cancelled",
             Self::EmailInvalid => "email_invalid",
+            Self::OrganizationNameInvalid => "organization_name_invalid",
             Self::NoIdentityProvider => "no_identity_provider",
             Self::IdpUnreachable(_) => "idp_unreachable",
             Self::IdpRefused(error) if is_outage(error) => "idp_failed",
@@ -232,6 +234,7 @@ impl Refusal {
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, P::TooManyRequests),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
             Self::EmailInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::EmailInvalid),
+            Self::OrganizationNameInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::OrganizationNameInvalid),
             Self::LoginRequired | Self::SelectionRequired | Self::Cancelled | Self::AuthenticationTooOld => {
                 (StatusCode::FORBIDDEN, P::FlowExpired)
             }
@@ -336,6 +339,7 @@ impl Refusal {
             Self::ProjectDisabled | Self::ApplicationDisabled => OAuthError::unauthorized_client(self.name()),
             Self::Cancelled
             | Self::EmailInvalid
+            | Self::OrganizationNameInvalid
             | Self::NoIdentityProvider
             | Self::IdpRefused(_)
             | Self::TokenRefused(_)

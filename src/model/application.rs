@@ -371,13 +371,12 @@ impl ApplicationKind {
 
 words! {
     /// When the person says for which organization they act.
-    OrganizationPrompt { After = "after", None = "none" }
-}
-
-impl OrganizationPrompt {
-    /// What is told of the third word that there could be.
-    pub const NOT_BEFORE: &'static str = "cannot be before yet: people say for which organization they act after they have signed in; an application that \
-         knows it already names it in its request (organization=)";
+    OrganizationPrompt {
+        /// By name, and it says where they sign in. Who is signed in already chooses, as after a sign-in.
+        Before = "before",
+        After = "after",
+        None = "none",
+    }
 }
 
 words! {

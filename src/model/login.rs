@@ -30,6 +30,8 @@ pub struct Login {
     pub csrf: String,
     pub started_at: Moment,
     pub asked: Asked,
+    #[serde(default)]
+    pub beforehand: Beforehand,
     /// Of the name under which the request was pushed beforehand, if it was: this flow has used it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<Digest>,
@@ -168,6 +170,18 @@ impl OrganizationAsked {
             _ => Err(OAuthError::invalid_request("different organizations are asked for")),
         }
     }
+}
+
+/// What the person said of their organization before they signed in. It leads and proposes, and grants nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Beforehand {
+    #[default]
+    Unasked,
+    /// They go on without naming one.
+    Unsaid,
+    /// By a slug or an id, as typed: there may be no such organization.
+    Named(String),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -438,9 +452,18 @@ impl Login {
         }
     }
 
+    /// The organization that the application names, or else the person.
+    pub fn organization_named(&self) -> Option<&str> {
+        match (&self.asked.organization, &self.beforehand) {
+            (OrganizationAsked::Named(name), _) | (_, Beforehand::Named(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Begins again, as somebody else.
     pub fn restart(&mut self) {
         self.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
+        self.beforehand = Beforehand::Unasked;
         // The identity provider is to ask as well, or it would answer with the same person again.
         self.asked.prompt.select_account = true;
     }

@@ -30,11 +30,11 @@ pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
-    About, AcceptedPage, Choice, ChooserPage, DeviceAnsweredPage, DevicePage, EmailPage, ErrorPage, Field,
-    Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm, OnwardPage, OrganizationsPage,
-    Page, Problem, ProblemRow, ProblemsPage, ReferenceMember, ReferenceOperation, ReferencePage,
-    ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told, TrialPage,
-    TriedPage, WelcomePage,
+    About, AcceptedPage, BeforehandPage, Choice, ChooserPage, DeviceAnsweredPage, DevicePage, EmailPage,
+    ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm, OnwardPage,
+    OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember, ReferenceOperation,
+    ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told,
+    TrialPage, TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.

@@ -36,6 +36,13 @@ email-hint = Diese Seite fragt nie nach einem Passwort.
 email-or = oder
 email-methods = Andere Wege der Anmeldung
 
+## Zuerst die Organisation
+beforehand-lead = Nennen Sie die Organisation, für die Sie handeln wollen. Wir bringen Sie zu ihrer Anmeldung.
+beforehand-label = Organisation
+beforehand-example = acme
+beforehand-hint = Ihr Kurzname, wie er in Adressen steht. Wer sie verwaltet, kennt ihn.
+beforehand-skip = Weiter, ohne eine zu nennen
+
 ## Weiter zu einem Identitätsanbieter, per POST
 onward-title = Einen Moment
 onward-lead = Wir leiten Sie zu { $provider } weiter. Wenn nichts geschieht, fahren Sie von Hand fort.
@@ -47,6 +54,7 @@ chooser-lead = Ihr Unternehmen bietet mehrere Wege, sich bei { $application } an
 ## Welche Organisation
 organizations-application = Weiter zu { $application }
 organizations-title = Für wen handeln Sie?
+organizations-unavailable = Für „{ $name }“ können Sie mit diesem Konto nicht handeln. Wählen Sie eine von diesen, oder nehmen Sie ein anderes Konto.
 organizations-search = Organisation suchen
 organizations-found =
     { $count ->
@@ -125,6 +133,10 @@ error-bad_request-next = Gehen Sie zurück zur Anwendung und melden Sie sich noc
 error-no_identity_provider-title = Ihr Unternehmen meldet sich hier noch nicht an
 error-no_identity_provider-text = Zu dieser E-Mail-Adresse kennen wir keine Anmeldung eines Unternehmens.
 error-no_identity_provider-next = Prüfen Sie den Teil nach dem @. Stimmt er, fragen Sie Ihre IT-Abteilung oder die Person, die Sie eingeladen hat.
+
+error-organization_name_invalid-title = Prüfen Sie den Namen
+error-organization_name_invalid-text = Das ist kein Kurzname einer Organisation.
+error-organization_name_invalid-next = Schreiben Sie ihn wie acme oder acme-europa, ohne Leerzeichen.
 
 error-email_invalid-title = Prüfen Sie Ihre E-Mail-Adresse
 error-email_invalid-text = Das ist keine vollständige E-Mail-Adresse.

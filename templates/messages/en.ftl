@@ -36,6 +36,13 @@ email-hint = This page never asks for a password.
 email-or = or
 email-methods = Other ways to sign in
 
+## The organization first
+beforehand-lead = Name the organization that you want to act for, and we will take you to where it signs in.
+beforehand-label = Organization
+beforehand-example = acme
+beforehand-hint = Its short name, as it stands in addresses. Whoever runs it knows the name.
+beforehand-skip = Go on without naming one
+
 ## On to an identity provider, by POST
 onward-title = One moment
 onward-lead = We are taking you to { $provider }. If nothing happens, continue by hand.
@@ -47,6 +54,7 @@ chooser-lead = Your company has several ways to sign in to { $application }.
 ## Which organization
 organizations-application = Continue to { $application }
 organizations-title = Who are you acting for?
+organizations-unavailable = You cannot act for “{ $name }” with this account. Choose one of these, or use another account.
 organizations-search = Find an organization
 organizations-found =
     { $count ->
@@ -125,6 +133,10 @@ error-bad_request-next = Go back to the application and sign in again. If it hap
 error-no_identity_provider-title = Your company does not sign in here yet
 error-no_identity_provider-text = We know of no company sign-in for this email address.
 error-no_identity_provider-next = Check the part after the @. If it is right, ask your IT department or the people who invited you.
+
+error-organization_name_invalid-title = Check the name
+error-organization_name_invalid-text = This is not the short name of an organization.
+error-organization_name_invalid-next = Write it like acme or acme-europe, without spaces.
 
 error-email_invalid-title = Check your email address
 error-email_invalid-text = This is not a complete email address.

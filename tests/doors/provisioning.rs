@@ -536,8 +536,10 @@ const WRONG: &[(&str, &str)] = &[
         "C issuer = \"https://c.test\"\nendpoints = { authorization = \"https://c.test/a#x\", token = \"https://c.test/t\", jwks = \"https://c.test/j\" } # !",
         "without user, password and fragment",
     ),
-    ("[application.a]\ntype = \"spa\"\norganization_prompt = \"before\" # !", "cannot be before yet"),
-    ("[application.a]\ntype = \"spa\"\norganization_prompt = \"first\" # !", "must be one of after, none"),
+    (
+        "[application.a]\ntype = \"spa\"\norganization_prompt = \"first\" # !",
+        "must be one of before, after, none",
+    ),
     ("K private_key = { env = \"CRM_CLIENT_SECRET\" } # !", "PEM"),
     ("K client_secret = { env = \"NOT_SET\" } # !", "NOT_SET is not set"),
     ("K client_secret = { env = \"BLANK\" } # !", "empty"),

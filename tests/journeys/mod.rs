@@ -9,6 +9,7 @@ mod first_login;
 mod in_a_browser;
 mod invitations;
 mod kinds;
+mod named_beforehand;
 mod registration;
 mod saml;
 mod saml_counterparts;

@@ -7,7 +7,7 @@ use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::id::{OrganizationId, SessionId};
 use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
-use crate::model::login::{Asked, Context, OrganizationAsked};
+use crate::model::login::{Asked, Beforehand, Context, Login, OrganizationAsked};
 use crate::model::project::Organizations;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
@@ -25,9 +25,10 @@ pub enum Decision {
 pub async fn decide(
     visitor: &Visitor,
     application: &Application,
-    asked: &Asked,
+    login: &Login,
     session: SessionId,
 ) -> Result<Decision, Stop> {
+    let asked = &login.asked;
     let of_project = visitor.project.settings.organizations;
     if application.settings.organization_usage == OrganizationUsage::Deny
         || (of_project == Organizations::Off && !matches!(asked.organization, OrganizationAsked::Named(_)))
@@ -40,6 +41,16 @@ pub async fn decide(
     if let OrganizationAsked::Named(name) = &asked.organization {
         let named = found.iter().find(|choice| is_named(choice, name));
         return Ok(Decision::Chosen(context(named.ok_or(Refusal::OrganizationNotAllowed)?)));
+    }
+    if let Beforehand::Named(name) = &login.beforehand
+        && !asked.prompt.select_organization
+    {
+        return match found.iter().find(|choice| is_named(choice, name)) {
+            Some(named) => Ok(Decision::Chosen(context(named))),
+            // They meant another one: not even the only one is taken instead.
+            None if !found.is_empty() => Ok(Decision::Ask(found)),
+            None => Err(Refusal::OrganizationNotAllowed.into()),
+        };
     }
     let forced = asked.prompt.select_organization || asked.prompt.select_account;
     let silent = application.settings.organization_prompt == OrganizationPrompt::None
@@ -69,6 +80,16 @@ fn needs_one(application: &Application, asked: &Asked) -> bool {
 fn is_named(choice: &Choice, name: &str) -> bool {
     choice.slug == name
         || name.parse().is_ok_and(|id: crate::foundation::id::OrganizationId| id == choice.organization)
+}
+
+/// What they named before they signed in, if it is none of these.
+pub fn unavailable<'l>(login: &'l Login, found: &[Choice]) -> Option<&'l str> {
+    match &login.beforehand {
+        Beforehand::Named(name) => {
+            Some(name.as_str()).filter(|name| !found.iter().any(|one| is_named(one, name)))
+        }
+        _ => None,
+    }
 }
 
 /// In whose name this choice lets somebody act.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{Decision, available, context, decide, user_of};
+use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
@@ -108,7 +108,7 @@ async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response
         return Ok(reply::see_other(&journey.path(visitor, "")));
     };
     let application = application(visitor, &journey).await?;
-    match decide(visitor, &application, &journey.login.asked, session).await? {
+    match decide(visitor, &application, &journey.login, session).await? {
         Decision::Ask(found) => picker(visitor, &application, &journey, session, &found, Some(&params)).await,
         Decision::Chosen(_) => Ok(reply::see_other(&journey.path(visitor, ""))),
     }
@@ -160,6 +160,7 @@ pub async fn picker(
             .take(SEARCH_ABOVE)
             .map(|c| shown(c, &through))
             .collect(),
+        unavailable: unavailable(&journey.login, found).map(str::to_owned),
         search: (found.len() > SEARCH_ABOVE).then(|| Search {
             action: base.clone(),
             query: query.clone(),

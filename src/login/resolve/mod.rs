@@ -1,6 +1,7 @@
 //! Their email domain names an identity provider. What is decided here depends on the domain, never on whether
 //! somebody is known (threats M01).
 
+pub mod organization;
 pub mod pages;
 
 use super::Stop;
@@ -8,10 +9,11 @@ use super::refusal::Refusal;
 use crate::foundation::email::Email;
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
-use crate::model::application::Application;
+use crate::model::application::{Application, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
-use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Resolved};
+use crate::model::login::{Arrived, Beforehand, Login, OrganizationAsked, Resolved};
 use crate::model::organization::Policy;
+use crate::model::project::Organizations;
 use crate::model::routing::{self as found, Question};
 use crate::store::durable::{connections, organizations, routing};
 use crate::web::cookies::Begun;
@@ -36,14 +38,10 @@ pub async fn decide(
     if arrived.another_account || asked.prompt.select_account {
         return Ok(Decision::Ask);
     }
-    let organization = match &asked.organization {
-        OrganizationAsked::Named(name) => Some(name.as_str()),
-        _ => None,
-    };
     let begun = begun(visitor, application, login).map(|id| id.to_string());
     let question = Question {
         connection: asked.connection.as_deref().or(begun.as_deref()),
-        organization,
+        organization: login.organization_named(),
         login_hint: asked.login_hint.as_deref(),
         domain_hint: asked.domain_hint.as_deref(),
     };
@@ -56,6 +54,19 @@ pub async fn decide(
         found::Decision::ConnectionNotAllowed if begun.is_some() => Err(Refusal::ConnectionChanged.into()),
         found::Decision::ConnectionNotAllowed => Err(Refusal::ConnectionNotAllowed.into()),
     }
+}
+
+/// Whether the person is asked for their organization first: where the application wants that, and nobody has said yet
+/// where they sign in or for whom they act.
+pub fn asks_for_organization(visitor: &Visitor, application: &Application, login: &Login) -> bool {
+    let settings = &application.settings;
+    settings.organization_prompt == OrganizationPrompt::Before
+        && settings.organization_usage != OrganizationUsage::Deny
+        && visitor.project.settings.organizations != Organizations::Off
+        && login.beforehand == Beforehand::Unasked
+        && matches!(login.asked.organization, OrganizationAsked::Unsaid | OrganizationAsked::One)
+        && login.asked.connection.is_none()
+        && begun(visitor, application, login).is_none()
 }
 
 /// The connection whose identity provider has sent this browser to the application, which now asks us: the login is that
@@ -86,9 +97,9 @@ pub async fn by_email(visitor: &Visitor, application: &Application, email: Email
     Ok(Resolved { email: Some(email), connections })
 }
 
-/// Of the organization that the application asked for.
-async fn policy_of(visitor: &Visitor, asked: &Asked) -> Result<Option<Policy>, Stop> {
-    let OrganizationAsked::Named(name) = &asked.organization else { return Ok(None) };
+/// Of the organization that is asked for.
+async fn policy_of(visitor: &Visitor, login: &Login) -> Result<Option<Policy>, Stop> {
+    let Some(name) = login.organization_named() else { return Ok(None) };
     let found = organizations::named(&mut &visitor.broker().db, visitor.project.id, name).await?;
     Ok(found.map(|organization| organization.policy))
 }
@@ -98,13 +109,13 @@ async fn policy_of(visitor: &Visitor, asked: &Asked) -> Result<Option<Policy>, S
 pub async fn offered(
     visitor: &Visitor,
     application: &Application,
-    asked: &Asked,
+    login: &Login,
 ) -> Result<Vec<Connection>, Stop> {
     let mut offered = Vec::new();
     if application.settings.connections.is_empty() {
         return Ok(offered);
     }
-    let (policy, switches) = (policy_of(visitor, asked).await?, &visitor.project.settings.switches);
+    let (policy, switches) = (policy_of(visitor, login).await?, &visitor.project.settings.switches);
     for id in &application.settings.connections {
         let found = connections::by_id(&mut &visitor.broker().db, visitor.project.id, *id).await?;
         let found = found.filter(Connection::is_active);

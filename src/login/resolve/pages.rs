@@ -148,17 +148,15 @@ async fn picked(
         _ => (None, false),
     };
     let offered = of_chooser
-        || offered(visitor, application, &journey.login.asked)
-            .await?
-            .iter()
-            .any(|connection| connection.id == id);
+        || offered(visitor, application, &journey.login).await?.iter().any(|connection| connection.id == id);
     if !offered {
         return Err(Refusal::NoIdentityProvider.into());
     }
     Ok(Resolved { email, connections: vec![id] })
 }
 
-async fn budget(visitor: &Visitor) -> Result<(), Stop> {
+/// Whether this network may try one more name.
+pub(super) async fn budget(visitor: &Visitor) -> Result<(), Stop> {
     let key = format!("identify {} {}", visitor.project.id, visitor.network());
     let tries = visitor.broker().ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
     if tries > TRIES_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }
@@ -198,7 +196,7 @@ pub async fn email_page(
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
         problem,
-        methods: buttons(&offered(visitor, application, asked).await?),
+        methods: buttons(&offered(visitor, application, &journey.login).await?),
         cancel: journey.cancel(visitor),
         another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
     };

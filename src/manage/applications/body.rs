@@ -44,14 +44,6 @@ const fn words() -> [&'static str; GrantType::ALL.len()] {
     words
 }
 
-/// Says of the word that one would look for, too, why it is none.
-fn prompt<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<OrganizationPrompt>, D::Error> {
-    let Some(word) = Option::<String>::deserialize(reader)? else { return Ok(None) };
-    let read = OrganizationPrompt::from_word(&word);
-    let why = if word == "before" { OrganizationPrompt::NOT_BEFORE } else { "must be after or none" };
-    read.map(Some).ok_or_else(|| serde::de::Error::custom(why))
-}
-
 /// An application. Of a change, what is absent stays; of a new one or one that is replaced, it is what it usually is.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -184,8 +176,7 @@ pub struct ApplicationBody {
     /// `aud` of access tokens, besides the issuer.
     #[schemars(extend("maxItems" = MOST_AUDIENCES))]
     pub audiences: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "prompt")]
-    #[schemars(with = "Option<String>", extend("enum" = ["after", "none"]))]
+    #[schemars(with = "Option<String>", extend("enum" = ["before", "after", "none"]))]
     pub organization_prompt: Option<OrganizationPrompt>,
     #[schemars(with = "Option<String>", extend("enum" = ["deny", "allow", "require"]))]
     pub organization_usage: Option<OrganizationUsage>,

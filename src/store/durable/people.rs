@@ -67,16 +67,18 @@ macro_rules! member {
     };
 }
 
+// A value asked for each row, and not `EXISTS`, wherever a row is asked about another table: PostgreSQL would make a join
+// of it, or a hash of the whole table, and begin at whichever side it takes for the small one.
 macro_rules! found {
     ($place:literal, $low:literal, $high:literal) => {
         concat!(
             " AND (CAST($8 AS BIGINT) < ",
             $place,
-            " OR EXISTS (SELECT 1 FROM user_terms t WHERE t.user_id = m.user_id AND t.term >= ",
+            " OR (SELECT 1 FROM user_terms t WHERE t.user_id = m.user_id AND t.term >= ",
             $low,
             " AND t.term < ",
             $high,
-            ")) "
+            " LIMIT 1) = 1) "
         )
     };
 }
@@ -84,12 +86,12 @@ macro_rules! found {
 macro_rules! listed {
     ($from:literal, $rest:literal) => {
         concat!(
-            member!($from, "WHERE m.organization_id = $1 AND m.project_id = $17 AND m.id > $2"),
+            member!($from, "WHERE m.project_id = $17 AND m.id > $2"),
             " AND ((CAST($4 AS TEXT) IS NULL AND m.status <> 'removed') OR m.status = $4)
               AND (CAST($5 AS TEXT) IS NULL OR m.source = $5)
               AND (CAST($6 AS TEXT) IS NULL OR m.kind = $6)
-              AND (CAST($7 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM membership_roles r WHERE r.organization_id = $1
-                   AND r.role = $7 AND r.membership_id = m.id)) ",
+              AND (CAST($7 AS TEXT) IS NULL OR (SELECT 1 FROM membership_roles r WHERE r.organization_id = $1
+                   AND r.role = $7 AND r.membership_id = m.id) = 1) ",
             $rest
         )
     };
@@ -139,7 +141,7 @@ pub async fn one(
     db.one(sql, params![organization, user]).await?.as_ref().map(member).transpose()
 }
 
-/// Terms up to which a search begins at whom they lead to, and not at the members.
+/// Terms up to which a search begins at whom they lead to, and not at the members; the statement below says it too.
 const FEW: i64 = 2_000;
 
 /// A page, in the order in which they joined.
@@ -148,18 +150,21 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
     let ([a, b, c, d], words) = user_terms::ranges(search);
     // Where the members are that are looked for decides where to begin.
     let sql = if words > 0 && is_few(db, listing.project, &a).await? {
+        // The limit tells PostgreSQL that these are few, and the value how to get from each to the membership.
         searched_members!(
-            "(SELECT DISTINCT t.user_id FROM user_terms t WHERE t.project_id = $17 AND t.term >= $9 AND t.term < $10) f
+            "(SELECT DISTINCT t.user_id FROM
+                (SELECT user_id FROM user_terms WHERE project_id = $17 AND term >= $9 AND term < $10
+                 ORDER BY term, user_id LIMIT 2000) t) f
              CROSS JOIN memberships m",
-            "AND m.user_id = f.user_id"
+            "AND m.id = (SELECT b.id FROM memberships b WHERE b.organization_id = $1 AND b.user_id = f.user_id)"
         )
     } else if listing.role.is_some() {
         searched_members!(
             "membership_roles h JOIN memberships m ON m.id = h.membership_id",
-            "AND h.organization_id = $1 AND h.role = $7 AND h.membership_id > $2"
+            "AND m.organization_id = $1 AND h.organization_id = $1 AND h.role = $7 AND h.membership_id > $2"
         )
     } else {
-        searched_members!("memberships m", "")
+        searched_members!("memberships m", "AND m.organization_id = $1")
     };
     let after = listing.after.map(|id| id.to_string()).unwrap_or_default();
     let rows = db
@@ -225,11 +230,11 @@ macro_rules! also {
         concat!(
             " AND (CAST($5 AS BIGINT) < ",
             $place,
-            " OR EXISTS (SELECT 1 FROM user_terms x WHERE x.user_id = t.user_id AND x.term >= ",
+            " OR (SELECT 1 FROM user_terms x WHERE x.user_id = t.user_id AND x.term >= ",
             $low,
             " AND x.term < ",
             $high,
-            ")) "
+            " LIMIT 1) = 1) "
         )
     };
 }
@@ -240,8 +245,8 @@ macro_rules! searched {
     ($from:literal, $of:literal, $where:literal) => {
         concat!(
             "SELECT u.id, u.email, u.email_verified_at, u.profile, u.disabled_at,
-                    CASE WHEN EXISTS (SELECT 1 FROM memberships b WHERE b.organization_id = $4 AND b.user_id = u.id
-                                      AND b.status <> 'removed') THEN 1 ELSE 0 END
+                    CASE WHEN (SELECT b.status FROM memberships b WHERE b.organization_id = $4 AND b.user_id = u.id)
+                         <> 'removed' THEN 1 ELSE 0 END
              FROM ",
             $from,
             " WHERE ",
@@ -272,9 +277,9 @@ pub async fn search(
             "AND m.organization_id = $4 AND m.status <> 'removed' AND t.user_id = m.user_id"
         ),
         Some(_) => searched!(
-            "user_terms t CROSS JOIN memberships m CROSS JOIN users u",
+            "user_terms t CROSS JOIN users u",
             "t",
-            "AND m.organization_id = $4 AND m.user_id = t.user_id AND m.status <> 'removed'"
+            "AND (SELECT m.status FROM memberships m WHERE m.organization_id = $4 AND m.user_id = t.user_id) <> 'removed'"
         ),
     };
     let ([first, b, c, d], words) = user_terms::ranges(search);

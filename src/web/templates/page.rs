@@ -10,6 +10,7 @@ use super::account::{AccountPage, ApplicationsPage, LeavePage, SessionsPage};
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Page {
+    Beforehand(BeforehandPage),
     Email(EmailPage),
     Chooser(ChooserPage),
     Onward(OnwardPage),
@@ -36,6 +37,7 @@ pub enum Page {
 impl Page {
     pub(super) fn template(&self) -> &'static str {
         match self {
+            Self::Beforehand(_) => "login/beforehand.html",
             Self::Email(_) => "login/email.html",
             Self::Chooser(_) => "login/chooser.html",
             Self::Onward(_) => "login/onward.html",
@@ -68,6 +70,20 @@ impl Page {
             _ => false,
         }
     }
+}
+
+/// The organization before the sign-in. Posts `csrf` with `organization`, or with `skip`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BeforehandPage {
+    pub application: String,
+    pub about: About,
+    pub action: String,
+    pub csrf: String,
+    /// Whether what was typed is no name of an organization.
+    pub problem: Option<Problem>,
+    pub organization: String,
+    pub cancel: Option<String>,
+    pub another_account: Option<String>,
 }
 
 /// Email first. Posts `csrf` with `email`, or with `connection` for one of `methods`.
@@ -152,6 +168,8 @@ pub struct OrganizationsPage {
     pub csrf: String,
     /// Those of this page.
     pub choices: Vec<Choice>,
+    /// What the person named before they signed in, if they may not act for it or there is no such organization.
+    pub unavailable: Option<String>,
     /// A search field; for people with more than [`SEARCH_ABOVE`] choices.
     pub search: Option<Search>,
     pub previous: Option<Href>,
@@ -446,6 +464,7 @@ problems! {
     BadRequest = "bad_request",
     NoIdentityProvider = "no_identity_provider",
     EmailInvalid = "email_invalid",
+    OrganizationNameInvalid = "organization_name_invalid",
     IdpUnreachable = "idp_unreachable",
     /// It answers, but not as it must: no second try helps.
     IdpUnusable = "idp_unusable",

@@ -20,6 +20,7 @@ pub(super) fn brand() -> Brand {
 pub(super) fn pages() -> impl Iterator<Item = Page> {
     let full = full("Northwind Planner", "con@a.test");
     let bare = [
+        Page::Beforehand(BeforehandPage { application: "App".to_owned(), ..BeforehandPage::default() }),
         Page::Email(EmailPage { application: "App".to_owned(), ..EmailPage::default() }),
         Page::Chooser(ChooserPage::default()),
         Page::Onward(OnwardPage::default()),
@@ -45,8 +46,9 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 24] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
     [
+        Page::Beforehand(beforehand(text)),
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
         Page::Onward(OnwardPage {
@@ -278,6 +280,19 @@ fn about() -> About {
     }
 }
 
+fn beforehand(text: &str) -> BeforehandPage {
+    BeforehandPage {
+        application: at(text),
+        about: about(),
+        action: at("/login/beforehand"),
+        csrf: at("c"),
+        problem: Some(Problem::OrganizationNameInvalid),
+        organization: at(text),
+        cancel: Some(at("/login/cancel")),
+        another_account: Some(at("/login/another")),
+    }
+}
+
 fn email_page(text: &str, email: &str) -> EmailPage {
     EmailPage {
         application: at(text),
@@ -321,6 +336,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
         action: at("/select-organization"),
         csrf: at("c"),
         choices: vec![own, delegated],
+        unavailable: Some(at(text)),
         search: Some(Search { action: at("/select-organization"), query: at(text), found: 2 }),
         previous: Href::parse("/select-organization?page=1"),
         next: Href::parse("/select-organization?page=3"),

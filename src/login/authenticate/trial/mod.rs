@@ -23,7 +23,7 @@ use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
 use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
 use crate::model::domain::DomainState;
-use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Proof, Stage};
+use crate::model::login::{Arrived, Asked, Beforehand, Login, OrganizationAsked, Prompt, Proof, Stage};
 use crate::model::policy::Policy;
 use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::response_mode::ResponseMode;
@@ -88,6 +88,7 @@ impl Trial {
             csrf: broker.random.token().expose().to_owned(),
             started_at: broker.now(),
             asked: by_nobody(visitor.ui_locales.clone()),
+            beforehand: Beforehand::default(),
             pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };

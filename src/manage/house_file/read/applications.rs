@@ -264,12 +264,8 @@ fn response_mode(reader: &Reader<'_>, text: &Placed<String>) -> Option<ResponseM
 fn organization_prompt(keys: &mut Keys<'_>) -> OrganizationPrompt {
     let Some(text) = keys.text("organization_prompt") else { return OrganizationPrompt::After };
     let read = OrganizationPrompt::from_word(&text.value);
-    if read.is_none() {
-        let not_yet = text.value == "before";
-        let why = if not_yet { OrganizationPrompt::NOT_BEFORE } else { "must be one of after, none" };
-        keys.reader.refuse(text.at, why);
-    }
-    read.unwrap_or(OrganizationPrompt::After)
+    let told = read.ok_or_else(|| "must be one of before, after, none".to_owned());
+    keys.reader.accept(text.at, told).unwrap_or(OrganizationPrompt::After)
 }
 
 fn web_address(keys: &mut Keys<'_>, key: &'static str) -> Option<WebAddress> {
