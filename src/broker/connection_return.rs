@@ -1,17 +1,20 @@
 //! A connection goes back by itself to what worked before (demands 4.2): its new version has never let anybody in, and
 //! several people have failed by its fault and not by theirs.
 
+use std::mem;
 use std::time::Duration;
 
 use crate::audit::Keep;
-use crate::broker::connection_swap::{NotSwapped, Swapped, swap};
+use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, swap};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
-use crate::model::connection::{Connection, Lifecycle, Version, VersionState};
+use crate::join::auto::may_be_given;
+use crate::model::connection::{Connection, Jit, Lifecycle, Version, VersionState};
 use crate::model::readiness::FAILING;
+use crate::model::role;
 use crate::store::durable::connection_runs::{self, Run};
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
-use crate::store::durable::{connection_versions, connections};
+use crate::store::durable::{connection_versions, connections, roles};
 
 /// How long after it went live a version is watched. Later, what it took the place of may be what nobody should trust
 /// any more.
@@ -82,8 +85,63 @@ pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<O
     if run.failures < FAILING || connection_runs::befell(tx, id, connection.version, most).await? < BEFELL {
         return Ok(None);
     }
-    match version(tx, &connection, keep.now).await? {
-        Some(previous) => swap(tx, keep, id, previous.number, Some(REASON)).await.map(Some),
-        None => Ok(None),
+    let Some(previous) = version(tx, &connection, keep.now).await? else { return Ok(None) };
+    let unasked = unasked(tx, keep.project.id, (&connection, &previous)).await?;
+    swap(tx, keep, id, previous.number, Some(&unasked)).await.map(Some)
+}
+
+/// The version before as it may come back with nobody to answer for what it gives (threats H01): nobody joins by it who
+/// does not join by what is live, and roles that it gives beyond that are what they were when it was live.
+async fn unasked(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    (live, former): (&Connection, &Version),
+) -> Result<Unasked, StoreError> {
+    let (mut settings, mut withheld) = (former.settings.clone(), Vec::new());
+    if live.settings.jit != settings.jit && settings.jit == Jit::CreateAndJoin {
+        settings.jit = live.settings.jit;
+        withheld.push(Jit::CreateAndJoin.word().to_owned());
     }
+    let (joined, others): (Vec<_>, Vec<_>) = mem::take(&mut settings.assign_organizations)
+        .into_iter()
+        .partition(|id| live.settings.assign_organizations.contains(id));
+    settings.assign_organizations = joined;
+    withheld.extend(others.iter().map(ToString::to_string));
+    let places: Vec<_> = live.organization_id.iter().chain(&settings.assign_organizations).copied().collect();
+    for name in mem::take(&mut settings.default_roles) {
+        let is_given = live.settings.default_roles.contains(&name);
+        if is_given || is_as_it_was(tx, project, (&places, &name), former.ended_at).await? {
+            settings.default_roles.push(name);
+        } else {
+            withheld.push(name);
+        }
+    }
+    Ok(Unasked { reason: REASON, settings, withheld })
+}
+
+/// Whether a role may be given to whoever comes, wherever they come, and nobody has touched it since.
+async fn is_as_it_was(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    (places, name): (&[OrganizationId], &str),
+    since: Option<Moment>,
+) -> Result<bool, StoreError> {
+    for place in places {
+        let custom = roles::permissions(tx, project, *place).await?;
+        if !may_be_given(name, &custom) {
+            return Ok(false);
+        }
+        if role::built_in(name).is_some() {
+            continue;
+        }
+        let own = roles::named(tx, project, Some(*place), name).await?;
+        let found = match own {
+            None => roles::named(tx, project, None, name).await?,
+            own => own,
+        };
+        if !found.is_some_and(|found| since.is_some_and(|since| found.updated_at < since)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

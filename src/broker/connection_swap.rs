@@ -9,7 +9,9 @@ use crate::foundation::id::ConnectionId;
 use crate::join::notices;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
-use crate::model::connection::{Connection, ConnectionState, Lifecycle, Unready, Version, VersionState};
+use crate::model::connection::{
+    Connection, ConnectionState, Lifecycle, Settings, Unready, Version, VersionState,
+};
 use crate::model::mail::Kind;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
@@ -35,8 +37,16 @@ pub enum NotSwapped {
     Store(#[from] StoreError),
 }
 
+/// A return that nobody asked for: why, as what, and what of the version before is given to nobody any more.
+#[derive(Clone, Debug)]
+pub struct Unasked {
+    pub reason: &'static str,
+    pub settings: Settings,
+    pub withheld: Vec<String>,
+}
+
 /// Makes a version live: the draft, which keeps its number, or one that was live before, which comes back under a new one.
-/// The event says who did it, from where to where, and, if there is one, the `reason`. The organization's owners are told.
+/// The event says who did it, from where to where, and, if nobody asked for it, why. The organization's owners are told.
 ///
 /// The organization, if the connection has one, is locked by the caller, before anything else of it.
 pub async fn swap(
@@ -44,12 +54,16 @@ pub async fn swap(
     keep: &Keep,
     id: ConnectionId,
     to: i64,
-    reason: Option<&str>,
+    unasked: Option<&Unasked>,
 ) -> Result<Swapped, NotSwapped> {
+    let reason = unasked.map(|unasked| unasked.reason);
     tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
     let before = connections::by_id(tx, keep.project.id, id).await?.ok_or(NotSwapped::Unknown)?;
     let lifecycle = connections::lifecycle_of(tx, id).await?;
-    let to = wanted(tx, &before, &lifecycle, to).await?.ok_or(NotSwapped::Unknown)?;
+    let mut to = wanted(tx, &before, &lifecycle, to).await?.ok_or(NotSwapped::Unknown)?;
+    if let Some(unasked) = unasked {
+        to.settings.clone_from(&unasked.settings);
+    }
     to.settings.may_be_live(to.secret.is_some(), keep.now)?;
     let is_return = to.state != VersionState::Draft;
     let number = match to.number {
@@ -71,7 +85,7 @@ pub async fn swap(
         connections::settle_primary(tx, organization, keep.now).await?;
     }
     schedule(tx, &before, &after, keep.now).await?;
-    keep.record(tx, &event(keep, &before, &after, (is_return, reason))).await?;
+    keep.record(tx, &event(keep, &before, &after, (is_return, unasked))).await?;
     let kind = if is_return { Kind::ConnectionRolledBack } else { Kind::ConnectionActivated };
     tell_owners(tx, keep, &after, kind).await?;
     Ok(Swapped { before, after, is_return })
@@ -201,7 +215,7 @@ fn event(
     keep: &Keep,
     before: &Connection,
     after: &Connection,
-    (is_return, reason): (bool, Option<&str>),
+    (is_return, unasked): (bool, Option<&Unasked>),
 ) -> AuditEvent {
     let facts = |connection: &Connection| Value::Object(shown::settings(&connection.settings));
     let (was, is) = audit::differing(&facts(before), &facts(after));
@@ -217,8 +231,10 @@ fn event(
         .with("version", after.version)
         .with("version_before", before.version)
         .with("secret_changed", before.secret != after.secret);
-    match reason {
-        Some(reason) => event.with("why", reason),
-        None => event,
+    let Some(unasked) = unasked else { return event };
+    let event = event.with("why", unasked.reason);
+    match unasked.withheld.is_empty() {
+        true => event,
+        false => event.with("withheld", unasked.withheld.clone()),
     }
 }

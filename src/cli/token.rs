@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ApiKeyId;
 use crate::foundation::text::is_line;
-use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
+use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::{DEFAULT_SLUG, Project};
 use crate::store::durable::api_keys;
@@ -129,11 +129,12 @@ fn event(key: &ApiKey, action: &'static str) -> AuditEvent {
 
 async fn create(broker: &Broker, key: ApiKey) -> Result<(), StoreError> {
     let text = KeyText::new(&broker.random, key.id, true);
-    let (random, digest) = (broker.random.clone(), text.secret.digest());
+    let random = broker.random.clone();
+    let secret = KeySecret { digest: text.secret.digest(), shown_to: None };
     broker
         .db
         .write(async move |tx| {
-            api_keys::insert(tx, &key, digest).await?;
+            api_keys::insert(tx, &key, secret).await?;
             audit::record(tx, &random, key.created_at, &event(&key, "api_key.created")).await
         })
         .await?;
@@ -175,12 +176,13 @@ async fn found(broker: &Broker, project: &Project, id: ApiKeyId) -> Result<ApiKe
 
 async fn rotate(broker: &Broker, key: ApiKey, overlap: Duration) -> Result<(), StoreError> {
     let text = KeyText::new(&broker.random, key.id, true);
-    let (random, digest, now) = (broker.random.clone(), text.secret.digest(), broker.now());
+    let (random, now) = (broker.random.clone(), broker.now());
+    let secret = KeySecret { digest: text.secret.digest(), shown_to: None };
     let until = now.plus(overlap);
     broker
         .db
         .write(async move |tx| {
-            api_keys::rotate(tx, key.id, digest, until, now).await?;
+            api_keys::rotate(tx, key.id, secret, until, now).await?;
             let event = event(&key, "api_key.rotated").with("old_until", until.rfc3339());
             audit::record(tx, &random, now, &event).await
         })

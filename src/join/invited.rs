@@ -119,15 +119,27 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
     if !invitation.roles.iter().all(exists) {
         return Ok(false);
     }
-    let (granted, owns): (BTreeSet<String>, bool) = match invitation.invited_by {
-        Inviter::Operator => return Ok(true),
-        Inviter::Key(id) => match api_keys::by_id(tx, project, id, keep.now).await? {
-            Some((key, _)) if key.is_alive(keep.now) && is_of(&key, organization) => {
-                let Some(granted) = keys::granted(tx, project, &key).await? else { return Ok(false) };
-                (granted, false)
+    let gives = |granted: &BTreeSet<String>, owns: bool| {
+        let one = |name: &String| match name == role::OWNER {
+            true => owns,
+            false => role::granted(std::slice::from_ref(name), &custom).is_subset(granted),
+        };
+        granted.contains(Permission::InvitationsWrite.word()) && invitation.roles.iter().all(one)
+    };
+    match invitation.invited_by {
+        Inviter::Operator => Ok(true),
+        // By whichever of its secrets that still works: which one it was is not known any more.
+        Inviter::Key(id) => {
+            let found = api_keys::by_id(tx, project, id, keep.now).await?;
+            let found = found.filter(|(key, _)| key.is_alive(keep.now) && is_of(key, organization));
+            let Some((key, secrets)) = found else { return Ok(false) };
+            for secret in &secrets {
+                if keys::granted(tx, project, (&key, secret)).await?.is_some_and(|one| gives(&one, false)) {
+                    return Ok(true);
+                }
             }
-            _ => return Ok(false),
-        },
+            Ok(false)
+        }
         Inviter::User(id) => {
             let alive = users::by_id(tx, project, id).await?.is_some_and(|user| user.disabled_at.is_none());
             let member = memberships::find(tx, organization, id).await?;
@@ -138,14 +150,10 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
             // As when they sign in: with what their provider's word gives them.
             let by_rule = role_rules::held_by(tx, project, organization, id, &custom).await?;
             let all: Vec<_> = member.roles.iter().cloned().chain(by_rule).collect();
-            (role::granted(&all, &custom), member.roles.iter().any(|name| name == role::OWNER))
+            let owns = member.roles.iter().any(|name| name == role::OWNER);
+            Ok(gives(&role::granted(&all, &custom), owns))
         }
-    };
-    let gives = |name: &String| match name == role::OWNER {
-        true => owns,
-        false => role::granted(std::slice::from_ref(name), &custom).is_subset(&granted),
-    };
-    Ok(granted.contains(Permission::InvitationsWrite.word()) && invitation.roles.iter().all(gives))
+    }
 }
 
 fn is_of(key: &ApiKey, organization: OrganizationId) -> bool {

@@ -10,7 +10,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::secret::Digest;
 use crate::join::keys;
-use crate::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
+use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole};
 use crate::model::audit_event::Actor;
 use crate::model::permission::Permission;
 use crate::model::policy::Switch;
@@ -37,6 +37,8 @@ const PERSON: u64 = 600;
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub who: Who,
+    /// By which secret of their key they came.
+    pub secret: Option<KeySecret>,
     pub standing: Standing,
 }
 
@@ -93,6 +95,14 @@ impl Caller {
         }
     }
 
+    /// The person who reads what they are answered; nobody, of the operator.
+    pub fn reader(&self) -> Option<UserId> {
+        match self.who {
+            Who::Person(acting) => Some(acting.user),
+            _ => self.secret.and_then(|secret| secret.shown_to),
+        }
+    }
+
     /// Whether everything is open to them.
     pub fn is_system(&self) -> bool {
         matches!(self.standing, Standing::Operator(OperatorRole::System))
@@ -130,7 +140,7 @@ pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
 pub async fn anybody(visitor: &Visitor) -> Result<Caller, Refused> {
     at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
     at_most(visitor, &format!("api public {}", visitor.network()), STRANGERS).await?;
-    Ok(Caller { who: Who::Nobody, standing: Standing::Nobody })
+    Ok(Caller { who: Who::Nobody, secret: None, standing: Standing::Nobody })
 }
 
 async fn by_text(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
@@ -160,19 +170,23 @@ async fn at_most(visitor: &Visitor, what: &str, most: u64) -> Result<(), Refused
 
 async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Refused> {
     let (broker, now) = (visitor.broker(), visitor.broker().now());
-    let Some(key) = proved(&mut &broker.db, visitor, text, now).await? else { return Ok(None) };
+    let Some((key, secret)) = proved(&mut &broker.db, visitor, text, now).await? else { return Ok(None) };
     // Once an hour is exact enough, and spares a write per request.
     if broker.ephemeral.count(Kind::RateCounter, &format!("api used {}", key.id), HOUR).await? == 1 {
         let id = key.id;
         broker.db.write(async move |tx| api_keys::used(tx, id, now).await).await?;
     }
-    let standing = of_key(&mut &broker.db, &visitor.project, &key).await?;
+    let standing = of_key(&mut &broker.db, &visitor.project, (&key, &secret)).await?;
     let who = if text.is_operators { Who::Operator(key.id) } else { Who::Key(key.id) };
-    Ok(standing.map(|standing| Caller { who, standing }))
+    Ok(standing.map(|standing| Caller { who, secret: Some(secret), standing }))
 }
 
-/// What a key may do now; nothing where its organization is gone.
-async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<Option<Standing>, StoreError> {
+/// What a key may do now by one of its secrets; nothing where its organization is gone.
+async fn of_key(
+    db: &mut impl Read,
+    project: &Project,
+    (key, secret): (&ApiKey, &KeySecret),
+) -> Result<Option<Standing>, StoreError> {
     let id = match &key.holder {
         Holder::Operator(role) => return Ok(Some(Standing::Operator(*role))),
         Holder::Organization(id, _) => *id,
@@ -190,7 +204,7 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
     if !project.settings.switches.effective(&organization.policy.switches, Switch::ApiKeysEnabled) {
         return Ok(Some(Standing::KeysOff(id)));
     }
-    let Some(granted) = keys::granted(db, project.id, key).await? else { return Ok(None) };
+    let Some(granted) = keys::granted(db, project.id, (key, secret)).await? else { return Ok(None) };
     let meanings = &project.settings.functional_roles;
     let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
     let organization = Some(id);
@@ -198,20 +212,21 @@ async fn of_key(db: &mut impl Read, project: &Project, key: &ApiKey) -> Result<O
     Ok(Some(Standing::Within { organization, is_owner, is_delegate, granted, masked, proved_at: None }))
 }
 
-/// The key, if it is what the text says, alive, and used from where it may be.
+/// The key, and which of its secrets that is, if it is what the text says, alive, and used from where it may be.
 async fn proved(
     db: &mut impl Read,
     visitor: &Visitor,
     text: &KeyText,
     now: Moment,
-) -> Result<Option<ApiKey>, StoreError> {
+) -> Result<Option<(ApiKey, KeySecret)>, StoreError> {
     let found = api_keys::by_id(db, visitor.project.id, text.id, now).await?;
-    let Some((key, digests)) = found else { return Ok(None) };
-    let known = digests.iter().any(|digest| digest.matches(text.secret.expose()));
+    let Some((key, secrets)) = found else { return Ok(None) };
+    let known = secrets.into_iter().find(|known| known.digest.matches(text.secret.expose()));
     let fits = matches!(key.holder, Holder::Operator(_)) == text.is_operators;
     let near =
         key.networks.is_empty() || key.networks.iter().any(|network| network.contains(&visitor.address));
-    Ok((known && fits && near && key.is_alive(now)).then_some(key))
+    let fine = fits && near && key.is_alive(now);
+    Ok(known.filter(|_| fine).map(|known| (key, known)))
 }
 
 /// A person's access token, made for this API.
@@ -255,7 +270,8 @@ fn person(holder: Person) -> Caller {
         masked,
         proved_at: Some(holder.proved_at),
     };
-    Caller { who: Who::Person(Acting { user, grant, session, application, delegation }), standing }
+    let who = Who::Person(Acting { user, grant, session, application, delegation });
+    Caller { who, secret: None, standing }
 }
 
 /// What is an application's own is its to judge.
@@ -280,10 +296,12 @@ pub async fn again(
             return Ok(holder.map(|holder| person(holder).standing));
         }
     };
-    let Some((key, _)) = api_keys::by_id(tx, project, id, now).await? else { return Ok(None) };
+    let Some((key, secrets)) = api_keys::by_id(tx, project, id, now).await? else { return Ok(None) };
+    let known = secrets.iter().find(|known| caller.secret.is_some_and(|own| own.digest == known.digest));
+    let Some(secret) = known else { return Ok(None) };
     match projects::by_id(tx, project).await? {
         Some(project) if key.is_alive(now) && project.disabled_at.is_none() => {
-            of_key(tx, &project, &key).await
+            of_key(tx, &project, (&key, secret)).await
         }
         _ => Ok(None),
     }

@@ -17,7 +17,7 @@ use super::caller::{self, Caller};
 use super::refused::{Code, Refused};
 use crate::audit::Keep;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::OrganizationId;
+use crate::foundation::id::{OrganizationId, UserId};
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
 use crate::model::api_key::OperatorRole;
@@ -264,13 +264,16 @@ pub struct Change<'a, 'c> {
     pub keyring: &'a Keyring,
     /// What the caller may do, as things are in this transaction: ceilings are judged by it.
     pub standing: Standing,
+    /// Who reads what is shown once; absent: the operator.
+    pub reader: Option<UserId>,
     if_match: Option<&'a str>,
 }
 
 impl<'a, 'c> Change<'a, 'c> {
     /// Of the operator's own file: it may everything, and expects nothing to be as it was read.
     pub fn of_operator(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring) -> Self {
-        Self { tx, keep, keyring, standing: Standing::Operator(OperatorRole::System), if_match: None }
+        let standing = Standing::Operator(OperatorRole::System);
+        Self { tx, keep, keyring, standing, reader: None, if_match: None }
     }
 
     /// Of a person at a page of ours, for themselves: nobody else's things are theirs by it.
@@ -283,7 +286,8 @@ impl<'a, 'c> Change<'a, 'c> {
             masked: BTreeSet::new(),
             proved_at: Some(proved_at),
         };
-        Self { tx, keep, keyring, standing, if_match: None }
+        // Nothing is shown there.
+        Self { tx, keep, keyring, standing, reader: None, if_match: None }
     }
 }
 
@@ -347,7 +351,8 @@ impl Errand {
         let standing = self.judge_again(tx).await?;
         let if_match = self.asked.if_match.as_deref();
         let (keep, keyring) = (&self.keep, &self.keyring);
-        let answer = work(&mut Change { tx: &mut *tx, keep, keyring, standing, if_match }).await?;
+        let reader = self.caller.reader();
+        let answer = work(&mut Change { tx: &mut *tx, keep, keyring, standing, reader, if_match }).await?;
         if let Some(name) = &name {
             replay::kept(tx, (&self.keyring, &self.keep.random), name, &answer.reply).await?;
         }

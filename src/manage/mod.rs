@@ -19,6 +19,7 @@ pub mod health;
 pub mod house_file;
 pub mod invitations;
 pub mod keys;
+pub mod last_way;
 pub mod organizations;
 pub mod people;
 pub mod policy;

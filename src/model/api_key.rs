@@ -5,9 +5,9 @@ use ipnet::IpNet;
 
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId};
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
 use crate::foundation::random::Random;
-use crate::foundation::secret::Secret;
+use crate::foundation::secret::{Digest, Secret};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
@@ -51,6 +51,14 @@ impl ApiKey {
     pub fn is_alive(&self, now: Moment) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+}
+
+/// One of the secrets of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySecret {
+    pub digest: Digest,
+    /// Who has read it: it works for as long as they may what the key may. Absent: the operator.
+    pub shown_to: Option<UserId>,
 }
 
 /// The text that the holder keeps: `behalf_op_<id>_<secret>` or `behalf_org_<id>_<secret>`, 26 characters of the id

@@ -1,5 +1,7 @@
 //! An invitation: a pending request to join. It is used once, bound to a proved address, and runs out.
 
+use std::time::Duration;
+
 use super::mail::Fate;
 use super::membership::MembershipKind;
 use super::words;
@@ -30,6 +32,8 @@ pub struct Invitation {
     pub fate: Option<Fate>,
     pub invited_by: Inviter,
     pub created_at: Moment,
+    /// How long it counts from whenever it is given a token.
+    pub term: Duration,
     pub expires_at: Moment,
     pub accepted_at: Option<Moment>,
     pub accepted_by: Option<UserId>,
@@ -49,6 +53,16 @@ words! {
 }
 
 impl Invitation {
+    /// However often it is sent again, nobody is let in by it later than this after it was written: who invites them then
+    /// has long forgotten why.
+    pub const MOST: Duration = Duration::from_secs(90 * 86_400);
+
+    /// Until when it counts if it is sent again; nothing, if it has had its time.
+    pub fn renewed_until(&self, now: Moment) -> Option<Moment> {
+        let end = now.plus(self.term).min(self.created_at.plus(Self::MOST));
+        (now < end).then_some(end)
+    }
+
     /// As much of the address as its owner knows it by: `a•••@a.test`.
     pub fn masked_email(&self) -> String {
         let first = self.email.as_str().chars().next().unwrap_or_default();

@@ -183,3 +183,69 @@ async fn h01_h05_what_was_answered_is_not_answered_again_to_who_may_it_no_more()
         house.refused(&before, "reauthentication_required").await;
     }
 }
+
+#[tokio::test]
+async fn h05_a_secret_of_a_key_works_for_as_long_as_whoever_has_read_it_may_what_the_key_may() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        is_now(&house, "con@a.test", "admin").await;
+        let (members, id) = ("/organizations/org-a/members", house.user("con@a.test").await);
+        let of_ann = async |name: &str| {
+            let made =
+                fine(ann.post("/api-keys", json!({"name": name, "permissions": ["members:read"]})).await);
+            let path = format!("/api-keys/{}", made["api_key"]["id"].as_str().unwrap());
+            (path, Api::with(&house, made["key"].as_str().map(str::to_owned)).await)
+        };
+        let rotated = async |path: &str, overlap: u64| {
+            let made = fine(con.post(&format!("{path}/rotate"), json!({"overlap": overlap})).await);
+            Api::with(&house, made["key"].as_str().map(str::to_owned)).await
+        };
+        let (shared, first) = of_ann("shared").await;
+        let second = rotated(&shared, 3_600).await;
+        let (taken, _) = of_ann("taken").await;
+        let alone = rotated(&taken, 0).await;
+        // What a key of theirs makes is read by them, too.
+        let own = json!({"name": "own", "permissions": ["api_keys:write", "members:read"]});
+        let own = fine(con.post("/api-keys", own).await)["key"].as_str().unwrap().to_owned();
+        let own = Api::with(&house, Some(own)).await;
+        let made =
+            fine(own.post("/api-keys", json!({"name": "by it", "permissions": ["members:read"]})).await);
+        let by_it = Api::with(&house, made["key"].as_str().map(str::to_owned)).await;
+        for key in [&first, &second, &alone, &by_it] {
+            fine(key.get(members).await);
+        }
+
+        // Demoted, suspended, and back again.
+        fine(ann.patch(&format!("{members}/{id}/role"), json!({"role": "member"})).await);
+        for key in [&second, &alone, &by_it] {
+            let before = house.before().await;
+            refused(&key.get(members).await, "permission_missing");
+            house.refused(&before, "permission_missing").await;
+        }
+        fine(first.get(members).await);
+        fine(ann.patch(&format!("{members}/{id}/role"), json!({"role": "admin"})).await);
+        fine(ann.patch(&format!("{members}/{id}"), json!({"status": "suspended"})).await);
+        for key in [&second, &alone, &by_it] {
+            assert_eq!(key.get(members).await.status, 401);
+        }
+        fine(first.get(members).await);
+        fine(ann.patch(&format!("{members}/{id}"), json!({"status": "active"})).await);
+        fine(second.get(members).await);
+
+        // Removed: for good, and so is a key that nobody else has a secret of.
+        assert_eq!(ann.send(Method::DELETE, &format!("{members}/{id}"), |ask| ask).await.status, 204);
+        let back = json!({"user_id": id.to_string(), "role": "admin", "restore": true});
+        fine(ann.post(members, back).await);
+        for key in [&second, &alone, &by_it] {
+            assert_eq!(key.get(members).await.status, 401, "whoever comes back is shown another one");
+        }
+        fine(first.get(members).await);
+        assert_eq!(fine(ann.get(&shared).await)["revoked_at"], Value::Null);
+        assert!(fine(ann.get(&taken).await)["revoked_at"].is_string());
+        let trail = house.audit().await;
+        let ended: Vec<_> = trail.iter().filter(|event| event.action == "api_key.secret_ended").collect();
+        assert_eq!((ended.len(), &ended[0].detail["name"]), (1, &json!("shared")));
+    }
+}

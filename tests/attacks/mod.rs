@@ -30,6 +30,7 @@ mod c28_flow_hijack;
 mod c29_secrets_at_rest;
 mod c30_single_use;
 mod h01_role_ceilings;
+mod h01_role_names;
 mod h02_last_owner;
 mod h02_locked_out;
 mod h04_changed_connections;

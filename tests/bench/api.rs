@@ -11,7 +11,7 @@ use behalf::foundation::clock::Clock;
 use behalf::foundation::email::Email;
 use behalf::foundation::id::{ApiKeyId, MembershipId, OrganizationId, ProjectId, UserId};
 use behalf::foundation::random::Random;
-use behalf::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
+use behalf::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole};
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::project::MembershipMode;
 use behalf::model::user::{Profile, User};
@@ -314,8 +314,8 @@ impl Town {
             holder: Holder::Operator(OperatorRole::System),
         };
         let text = KeyText::new(&self.broker.random, key.id, true);
-        let digest = text.secret.digest();
-        self.write(async move |tx| api_keys::insert(tx, &key, digest).await).await;
+        let secret = KeySecret { digest: text.secret.digest(), shown_to: None };
+        self.write(async move |tx| api_keys::insert(tx, &key, secret).await).await;
         self.keys.push(format!("Authorization: Bearer {}\r\n", text.text().expose()));
     }
 

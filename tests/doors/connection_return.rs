@@ -195,3 +195,91 @@ async fn h04_a_version_that_has_worked_or_is_a_day_old_stays() {
     look(&house).await;
     assert_eq!(version(&house, "ca").await, new);
 }
+
+/// What people get who come by it for the first time.
+async fn default_roles(house: &House, slug: &str) -> serde_json::Value {
+    let path = format!("/connections/{}", house.connection(slug).await);
+    Api::operator(house).await.get(&path).await.json()["default_roles"].clone()
+}
+
+async fn makes_role(house: &House, body: serde_json::Value) -> String {
+    let made = Api::operator(house).await.post("/roles", body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    format!("/roles/{}", made.json()["id"].as_str().unwrap())
+}
+
+/// The first is what the next does not give, which nobody gets in by; then the role of that name is another one.
+async fn gives_what_has_changed_since(house: &House) {
+    let of_b = json!({"organization_id": "org-b", "name": "helper", "permissions": ["tickets:read"]});
+    let helper = makes_role(house, of_b).await;
+    makes_role(house, json!({"organization_id": "org-b", "name": "reader", "permissions": ["docs:read"]}))
+        .await;
+    activates(house, "cb", json!({"default_roles": ["helper", "reader"]})).await;
+    comes_by_saml(house, "bob@b.test").await.code();
+    look(house).await;
+    house.turn_clock(60);
+    let wrong = LyingSamlIdp::new("cb", house.clock.clone());
+    activates(house, "cb", json!({"metadata_xml": wrong.metadata(), "default_roles": []})).await;
+    let gone = Api::operator(house).await.send(reqwest::Method::DELETE, &helper, |ask| ask).await;
+    assert_eq!(gone.status, 204, "{}", gone.body);
+}
+
+#[tokio::test]
+async fn h01_h04_what_comes_back_by_itself_gives_no_role_that_is_another_by_now() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        gives_what_has_changed_since(&house).await;
+        makes_role(&house, json!({"name": "helper", "permissions": ["payments:write"]})).await;
+        for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
+            assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+        }
+        assert_eq!(default_roles(&house, "cb").await, json!([]));
+        look(&house).await;
+        comes_by_saml(&house, "bob@b.test").await.code();
+        assert_eq!(default_roles(&house, "cb").await, json!(["reader"]), "nobody has touched that one");
+        let trail = house.audit().await;
+        let event = trail.iter().find(|event| event.action == "organization.connection.rolled_back").unwrap();
+        assert_eq!(event.detail["withheld"], json!(["helper"]), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn h01_h04_nobody_takes_back_what_gives_more_than_they_may_give_now() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        gives_what_has_changed_since(&house).await;
+        let path = format!("/connections/{}/rollback", house.connection("cb").await);
+        let key = Api::key(&house, "org-b", &["connections:read", "connections:write", "docs:read"]).await;
+        let operator = Api::operator(&house).await;
+        let refuses = async |api: &Api, status: u16, code: &str| {
+            let before = house.before().await;
+            let refused = api.post(&path, json!({})).await;
+            assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (status, &json!(code)));
+            house.refused(&before, code).await;
+        };
+        // What is no more is nobody's to give.
+        refuses(&operator, 422, "role_unknown").await;
+        refuses(&key, 422, "role_unknown").await;
+        let of_b = json!({"organization_id": "org-b", "name": "helper", "permissions": ["payments:write"]});
+        makes_role(&house, of_b).await;
+        refuses(&key, 403, "role_ceiling").await;
+        let back = operator.post(&path, json!({})).await;
+        assert_eq!(back.status, 200, "{}", back.body);
+        assert_eq!(default_roles(&house, "cb").await, json!(["helper", "reader"]), "the operator's word");
+    }
+}
+
+#[tokio::test]
+async fn h04_nobody_but_the_operator_brings_people_into_further_organizations_again() {
+    let house = House::opens().await;
+    comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    activates(&house, "ca", json!({"assign_organizations": ["org-c"]})).await;
+    activates(&house, "ca", json!({"assign_organizations": []})).await;
+    let path = format!("/connections/{}/rollback", house.connection("ca").await);
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let before = house.before().await;
+    let refused = ann.post(&path, json!({})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("operator_required")));
+    house.refused(&before, "operator_required").await;
+    assert_eq!(Api::operator(&house).await.post(&path, json!({})).await.status, 200);
+}

@@ -1,7 +1,7 @@
 //! A caller of the administration API. Every answer it gets is held against the API's own document.
 
 use behalf::foundation::id::ApiKeyId;
-use behalf::model::api_key::{ApiKey, Holder, KeyText, OperatorRole};
+use behalf::model::api_key::{ApiKey, Holder, KeySecret, KeyText, OperatorRole};
 use behalf::store::durable::api_keys;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
@@ -176,7 +176,7 @@ pub async fn plant(house: &House, project: &str, holder: Holder) -> String {
         holder,
     };
     let text = KeyText::new(&broker.random, key.id, matches!(key.holder, Holder::Operator(_)));
-    let digest = text.secret.digest();
-    broker.db.write(async move |tx| api_keys::insert(tx, &key, digest).await).await.unwrap();
+    let secret = KeySecret { digest: text.secret.digest(), shown_to: None };
+    broker.db.write(async move |tx| api_keys::insert(tx, &key, secret).await).await.unwrap();
     text.text().expose().to_owned()
 }

@@ -143,7 +143,7 @@ impl Operation for Create {
     const NEED: Need = WRITE;
     const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = &of_bodies([
+    const CODES: &'static [Code] = &of_bodies::<_, 17>([
         Code::OrganizationRequired,
         Code::LimitReached,
         Code::ConnectionExists,
@@ -180,8 +180,8 @@ impl Operation for Create {
 }
 
 /// Codes of an operation that takes a connection.
-pub(super) const fn of_bodies(more: [Code; 6]) -> [Code; 17] {
-    let mut all = [Code::InvalidValue; 17];
+pub(super) const fn of_bodies<const MORE: usize, const ALL: usize>(more: [Code; MORE]) -> [Code; ALL] {
+    let mut all = [Code::InvalidValue; ALL];
     let mut place = 0;
     while place < all.len() {
         all[place] = if place < OF_BODIES.len() { OF_BODIES[place] } else { more[place - OF_BODIES.len()] };
@@ -300,11 +300,12 @@ impl Operation for Replace {
 }
 
 /// What a change of a connection is refused for.
-pub(super) const CHANGES: [Code; 17] = of_bodies([
+pub(super) const CHANGES: [Code; 18] = of_bodies([
     Code::NotMovable,
     Code::ConnectionIncomplete,
     Code::NoVersion,
     Code::Untested,
+    Code::PolicyLocksOut,
     Code::PreconditionFailed,
     Code::ConnectionNotActive,
 ]);
@@ -445,7 +446,8 @@ impl Operation for Delete {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::EnforcementDepends, Code::PolicyLocksOut, Code::PreconditionFailed];
     const FRESH: Option<Duration> = FRESH;
     type Query = Force;
     type Body = NoBody;
@@ -469,7 +471,7 @@ pub(super) async fn removed(
     change.matches(&tag(&before))?;
     released(change, &before, force).await?;
     let id = before.connection.id;
-    disable(change, before).await?;
+    disable(change, before, force.force == Some(true)).await?;
     connection_versions::remove_draft(change.tx, id).await?;
     Answer::new(204, &())
 }
@@ -565,6 +567,7 @@ impl Operation for Activate {
         Code::ConnectionIncomplete,
         Code::InvalidValue,
         Code::OwnerRequired,
+        Code::PolicyLocksOut,
         Code::PreconditionFailed,
         Code::RoleCeiling,
         Code::RoleNotAllowed,
@@ -599,7 +602,7 @@ impl Act {
             Self::RollBack(version) => roll_back(change, before, version).await,
             Self::Disable(force) => {
                 released(change, &before, force).await?;
-                disable(change, before).await
+                disable(change, before, force.force == Some(true)).await
             }
             Self::Enable => enable(change, before).await,
             Self::MakePrimary => make_primary(change, before).await,
@@ -642,7 +645,9 @@ impl Operation for RollBack {
         Code::ConnectionNotActive,
         Code::ConnectionIncomplete,
         Code::InvalidValue,
+        Code::OperatorRequired,
         Code::OwnerRequired,
+        Code::PolicyLocksOut,
         Code::PreconditionFailed,
         Code::RoleCeiling,
         Code::RoleNotAllowed,
@@ -670,7 +675,8 @@ impl Operation for Disable {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::EnforcementDepends, Code::PolicyLocksOut, Code::PreconditionFailed];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = Force;

@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::authority::may_grant;
+use super::authority::{Standing, may_grant};
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::broker::connection_swap::{self, NotSwapped, was_live};
@@ -35,7 +36,7 @@ use crate::model::connection::{
     Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
 };
 use crate::model::mail::Kind;
-use crate::model::organization::Organization;
+use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::MembershipMode;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
@@ -268,7 +269,7 @@ async fn activate(
     }
     roles_fit(change, &before).await?;
     trust::refuse_foreign_trust(change, &before, before.head().0).await?;
-    swapped(change, id, draft).await
+    swapped(change, &before, draft, forced).await
 }
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
@@ -288,19 +289,47 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
     let known = known.ok_or_else(none)?;
+    refuse_further_places(change, &before.connection.settings, &known.settings)?;
     // What it gives to whoever comes may have come to mean more since.
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
     trust::refuse_foreign_trust(change, &before, &known.settings).await?;
-    swapped(change, id, known.number).await
+    swapped(change, &before, known.number, false).await
 }
 
-async fn swapped(change: &mut Change<'_, '_>, id: ConnectionId, to: i64) -> Result<Held, Refused> {
+/// Into which further organizations people come is the operator's to say, also where it was so once.
+fn refuse_further_places(change: &Change<'_, '_>, live: &Settings, next: &Settings) -> Result<(), Refused> {
+    let further = |id: &OrganizationId| !live.assign_organizations.contains(id);
+    if next.assign_organizations.iter().any(further) && !matches!(change.standing, Standing::Operator(_)) {
+        return Err(Refused::new(Code::OperatorRequired, "assign_organizations is the operator's"));
+    }
+    Ok(())
+}
+
+async fn swapped(change: &mut Change<'_, '_>, before: &Held, to: i64, forced: bool) -> Result<Held, Refused> {
+    let (id, of) = (before.connection.id, before.connection.organization_id);
+    let last_way = last_way(change, of).await?;
     match connection_swap::swap(change.tx, change.keep, id, to, None).await {
-        Ok(_) => held(change, id).await,
+        Ok(_) => {
+            if let Some(last_way) = last_way {
+                last_way.stays(change, forced).await?;
+            }
+            held(change, id).await
+        }
         Err(NotSwapped::Unready(why)) => Err(Refused::new(Code::ConnectionIncomplete, why.to_string())),
         Err(NotSwapped::Unknown) => Err(Refused::new(Code::NoVersion, Code::NoVersion.title())),
         Err(NotSwapped::Store(error)) => Err(error.into()),
+    }
+}
+
+/// What owners come in by, of an organization; the project's own is the operator's.
+async fn last_way(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+) -> Result<Option<LastWay>, Refused> {
+    match of {
+        Some(of) => LastWay::before(change, of).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -311,11 +340,26 @@ async fn is_depended_on(change: &mut Change<'_, '_>, id: ConnectionId) -> Result
 }
 
 /// Switches it off. Whoever is on the way by it does not arrive; who they are stays known (S1-R25).
-async fn disable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
+async fn disable(change: &mut Change<'_, '_>, before: Held, forced: bool) -> Result<Held, Refused> {
     if before.connection.state == ConnectionState::Disabled {
         return Ok(before);
     }
-    switched(change, &before, ConnectionState::Disabled, "organization.connection.deactivated").await
+    shut(change, &before, ConnectionState::Disabled, forced).await
+}
+
+/// Switches off what may be live, unless nobody who owns the organization came in any more.
+async fn shut(
+    change: &mut Change<'_, '_>,
+    before: &Held,
+    state: ConnectionState,
+    forced: bool,
+) -> Result<Held, Refused> {
+    let last_way = last_way(change, before.connection.organization_id).await?;
+    let after = switched(change, before, state, "organization.connection.deactivated").await?;
+    if let Some(last_way) = last_way {
+        last_way.stays(change, forced).await?;
+    }
+    Ok(after)
 }
 
 /// Switches it on again as it was; one that never was live is a draft again.
@@ -379,6 +423,11 @@ async fn make_primary(change: &mut Change<'_, '_>, before: Held) -> Result<Held,
     }
     if before.lifecycle.is_primary() {
         return Ok(before);
+    }
+    if !before.was_live() && change.organization(of).await?.policy.enforcement == Enforcement::Required {
+        let detail =
+            "members must come through the organization's own connection, and this one was never live";
+        return Err(Refused::new(Code::ConnectionNotActive, detail));
     }
     let was = connections::primary_of(change.tx, of).await?.map(|was| was.id);
     connections::make_primary(change.tx, of, Some(id), change.keep.now).await?;

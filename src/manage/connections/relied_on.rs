@@ -16,7 +16,8 @@ use crate::store::durable::{connections, domains, organizations};
 #[derive(Clone, Copy, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Force {
-    /// Also where members must come through the connection: they need not any more.
+    /// Also where members must come through the connection: they need not any more. For the operator: also where no owner
+    /// could sign in any more.
     pub force: Option<bool>,
     /// By which method they sign in instead; with `force`.
     #[schemars(

@@ -84,8 +84,8 @@ impl Operation for Put {
 }
 
 /// What a change is refused for, or a new one.
-const PUT: [Code; 19] = {
-    let mut all = [Code::LimitReached; 19];
+const PUT: [Code; 20] = {
+    let mut all = [Code::LimitReached; 20];
     let mut place = 0;
     while place < CHANGES.len() {
         all[place] = CHANGES[place];
@@ -122,7 +122,8 @@ impl Operation for Delete {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::EnforcementDepends, Code::PolicyLocksOut, Code::PreconditionFailed];
     const FRESH: Option<Duration> = FRESH;
     type Query = Force;
     type Body = NoBody;

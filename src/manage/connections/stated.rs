@@ -4,7 +4,7 @@
 use super::checked::Checked;
 use super::relied_on::{Force, released};
 use super::{
-    Held, activate, begin, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, switched,
+    Held, activate, begin, disable, held, put_draft, refuse_too_many, rename, reopen, sealed, shut, switched,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::manage::desk::Change;
@@ -87,10 +87,9 @@ async fn turned(change: &mut Change<'_, '_>, before: Held, wanted: ConnectionSta
     match wanted {
         ConnectionState::Active if before.was_live() => reopen(change, before).await,
         ConnectionState::Active => activate(change, before, None, true).await,
-        ConnectionState::Disabled => disable(change, before).await,
-        state if now == ConnectionState::Active => {
-            switched(change, &before, state, "organization.connection.deactivated").await
-        }
+        // Whoever is locked out by the file is let in by it again.
+        ConnectionState::Disabled => disable(change, before, true).await,
+        state if now == ConnectionState::Active => shut(change, &before, state, true).await,
         state => switched(change, &before, state, "organization.connection.updated").await,
     }
 }

@@ -267,6 +267,14 @@ async fn contest(desk: &Desk, domain: Domain) -> Result<(), Refused> {
 /// `PATCH /organizations/{organization_id}/domains/{domain_id}` (S1-R16)
 pub struct Patch;
 
+/// Beside the body.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchQuery {
+    /// For the operator: also where no owner could sign in any more.
+    pub force: Option<bool>,
+}
+
 impl Operation for Patch {
     const METHOD: Method = Method::PATCH;
     const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
@@ -276,27 +284,34 @@ impl Operation for Patch {
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
+        Code::ConnectionNotActive,
         Code::DomainNotVerified,
         Code::EnforcementDepends,
         Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
+        Code::Untested,
         Code::RoleUnknown,
         Code::RoleNotAllowed,
         Code::RoleCeiling,
         Code::PreconditionFailed,
     ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = PatchQuery;
     type Body = MergePatch<PatchDomain>;
     type Answer = DomainView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let wanted = body.0.checked()?;
+    async fn run(desk: Desk, query: PatchQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (wanted, forced) = (body.0.checked()?, query.force == Some(true));
+        if forced && !desk.caller.is_system() {
+            return Err(Refused::new(Code::OperatorRequired, "force is the operator's"));
+        }
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
         desk.change(async move |change| {
             let owner = change.organization(organization).await?;
             let before = found(change, organization, id).await?;
             change.matches(&view::tag(&before))?;
-            let after = switch(change, &owner, before, (&wanted, Turning::Proved)).await?;
+            let after = switch(change, &owner, before, (&wanted, Turning::Proved, forced)).await?;
             shown(200, &after, change.keep.now)
         })
         .await
@@ -310,7 +325,7 @@ pub struct Remove;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveQuery {
-    /// Also where members could not sign in any more.
+    /// Also where members could not sign in any more; for the operator, also where no owner could.
     pub force: Option<bool>,
 }
 
@@ -322,7 +337,8 @@ impl Operation for Remove {
     const NEED: Need = Need::Permitted(Permission::DomainsWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::EnforcementDepends, Code::PreconditionFailed];
+    const CODES: &'static [Code] =
+        &[Code::EnforcementDepends, Code::PolicyLocksOut, Code::PreconditionFailed];
     type Query = RemoveQuery;
     type Body = NoBody;
     type Answer = ();

@@ -6,9 +6,12 @@ mod auto_join;
 mod body;
 mod view;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::broker::domain_look::NEVER;
@@ -16,16 +19,19 @@ use crate::foundation::clock::Moment;
 use crate::foundation::domain_name::DomainName;
 use crate::foundation::id::{ConnectionId, DomainId, OrganizationId};
 use crate::model::audit_event::AuditEvent;
+use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::organization::{Enforcement, Organization};
 use crate::store::durable::engine::Lock;
-use crate::store::durable::{connections, domains};
+use crate::store::durable::{connection_runs, connection_tests, connection_versions, connections, domains};
 
 pub use auto_join::AutoJoinWanted;
 pub use view::DomainView;
 
 /// Domains that one organization may claim at a time.
 const MOST: i64 = 20;
+/// Whoever has signed in by a connection within this shows that it lets people in.
+const LATELY: Duration = Duration::from_secs(86_400);
 /// Connections that one domain is routed to.
 const MOST_ROUTES: usize = 20;
 
@@ -133,12 +139,13 @@ pub async fn start(
     Ok(after)
 }
 
-/// Writes what differs of the switches (S1-R16), with the event that tells of it.
+/// Writes what differs of the switches (S1-R16), with the event that tells of it. `forced`: the operator's word, whomever it
+/// locks out.
 pub async fn switch(
     change: &mut Change<'_, '_>,
     organization: &Organization,
     before: Routed,
-    (wanted, turning): (&Switches, Turning),
+    (wanted, turning, forced): (&Switches, Turning, bool),
 ) -> Result<Routed, Refused> {
     let now = change.keep.now;
     let mut after = before.clone();
@@ -166,9 +173,46 @@ pub async fn switch(
     if is_relied_on(organization, &before) && !is_relied_on(organization, &after) {
         return Err(depends());
     }
+    if is_relied_on(organization, &after) && routes(&before) != routes(&after) {
+        leads_somewhere(change, &after, turning).await?;
+    }
     after.domain.updated_at = now;
+    let last_way = LastWay::before(change, organization.id).await?;
     kept(change, "organization.domain.updated", &before, &after).await?;
+    last_way.stays(change, forced).await?;
     Ok(after)
+}
+
+/// Where members come by nothing else, a domain leads to what lets them in: a live connection by which somebody has come,
+/// be it on trial. What the operator's file makes live it answers for.
+async fn leads_somewhere(
+    change: &mut Change<'_, '_>,
+    routed: &Routed,
+    turning: Turning,
+) -> Result<(), Refused> {
+    let mut refused = Refused::new(
+        Code::ConnectionNotActive,
+        "members must come through the organization's own connection, and nobody can by those that the domain would \
+         lead to: make one live first",
+    );
+    for id in &routed.routes {
+        let found = connections::by_id(change.tx, change.keep.project.id, *id).await?;
+        let Some(found) = found.filter(Connection::is_active) else { continue };
+        let is_proved = turning == Turning::Ahead
+            || connection_runs::of(change.tx, found.id, found.version).await?.worked_at.is_some()
+            // What was counted a moment ago is not written down yet.
+            || connection_versions::is_used_since(change.tx, found.id, change.keep.now.minus(LATELY)).await?
+            || connection_tests::has_succeeded(change.tx, found.id, found.version).await?;
+        if is_proved {
+            return Ok(());
+        }
+        refused = Refused::new(
+            Code::Untested,
+            "members must come through the organization's own connection, and nobody has come by those that the \
+             domain would lead to: try one first",
+        );
+    }
+    Err(refused)
 }
 
 /// Gives a claim up: nobody is routed by it from now on, and it is free for others. Members stay (S1-R17).
@@ -182,6 +226,7 @@ async fn remove(
         return Err(depends());
     }
     let now = change.keep.now;
+    let last_way = LastWay::before(change, organization.id).await?;
     let domain = Domain {
         state: DomainState::Removed,
         next_challenge: None,
@@ -190,7 +235,8 @@ async fn remove(
         next_check_at: NEVER,
         ..switched_off(&before.domain)
     };
-    kept(change, "organization.domain.removed", &before, &Routed { domain, routes: Vec::new() }).await
+    kept(change, "organization.domain.removed", &before, &Routed { domain, routes: Vec::new() }).await?;
+    last_way.stays(change, by_force).await
 }
 
 fn switched_off(domain: &Domain) -> Domain {

@@ -273,13 +273,13 @@ impl Operation for Renew {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/organizations/{organization_id}/invitations/{invitation_id}/resend";
     const NAME: &'static str = "resend_invitation";
-    const SUMMARY: &'static str =
-        "Gives an invitation another token, under the caller's rights; the one before is dead.";
+    const SUMMARY: &'static str = "Gives an invitation another token, under the caller's rights, for as long as at first, and until 90 days after it was written at most; the one before is dead.";
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::MailNotConfigured,
+        Code::Gone,
         Code::InvitationAccepted,
         Code::InvitationPending,
         Code::RoleUnknown,

@@ -144,6 +144,7 @@ async fn write(
         fate: mail.map(|_| Fate::Queued),
         invited_by: inviter,
         created_at: keep.now,
+        term: wanted.lives,
         expires_at: keep.now.plus(wanted.lives),
         accepted_at: None,
         accepted_by: None,
@@ -210,7 +211,8 @@ pub async fn invite_owner(
     Ok(InvitationMade::of(&made, at, &change.keep.project, change.keep.now))
 }
 
-/// Gives it another token, under the rights of who does so (threats H01); the token before is dead.
+/// Gives it another token, under the rights of who does so (threats H01), for as long as at first, and within
+/// [`Invitation::MOST`]; the token before is dead.
 async fn renew(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
@@ -218,14 +220,16 @@ async fn renew(
     (inviter, send): (Inviter, bool),
 ) -> Result<Made, Refused> {
     let before = waiting(change, organization, id).await?;
+    let Some(expires_at) = before.renewed_until(change.keep.now) else {
+        return Err(Refused::new(Code::Gone, "it was written 90 days ago: invite them anew"));
+    };
     refuse_roles(change, organization, &before.roles).await?;
     let (keep, token) = (change.keep, change.keep.random.token());
     if let Some(old) = before.mail {
         mails::take_back(change.tx, old).await?;
     }
-    let lives = before.expires_at.since(before.created_at);
     let mail = send.then(|| MailId::new(&keep.random, keep.now));
-    let (expires_at, fate) = (keep.now.plus(lives), mail.map(|_| Fate::Queued));
+    let fate = mail.map(|_| Fate::Queued);
     let after = Invitation { invited_by: inviter, expires_at, mail, fate, ..before };
     if !invitations::renew(change.tx, &after, token.digest()).await? {
         return Err(Refused::hidden());

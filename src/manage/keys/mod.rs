@@ -15,7 +15,7 @@ use crate::audit::{self};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApiKeyId, OrganizationId};
 use crate::foundation::secret::Secret;
-use crate::model::api_key::{ApiKey, Holder, KeyText};
+use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::permission::Permission;
 use crate::store::durable::api_keys;
@@ -48,10 +48,15 @@ async fn create(
         is_outlived: false,
     };
     let text = KeyText::new(&keep.random, key.id, organization.is_none());
-    api_keys::insert(change.tx, &key, text.secret.digest()).await?;
+    api_keys::insert(change.tx, &key, shown(change, &text)).await?;
     let made = event(change, &key, "api_key.created").changing(None, Some(view::facts(&key)));
     change.record(&made).await?;
     Ok((key, text.text()))
+}
+
+/// A secret works for as long as who reads it here may what the key may (threats H05): also where a key of theirs made it.
+fn shown(change: &Change<'_, '_>, text: &KeyText) -> KeySecret {
+    KeySecret { digest: text.secret.digest(), shown_to: change.reader }
 }
 
 /// Nobody hands out, by a new key or by a new secret of an old one, more than they may themselves (threats H01).
@@ -151,7 +156,8 @@ async fn rotate(
     let keep = change.keep;
     let until = keep.now.plus(overlap);
     let text = KeyText::new(&keep.random, key.id, organization(&key).is_none());
-    api_keys::rotate(change.tx, id, text.secret.digest(), until, keep.now).await?;
+    let secret = shown(change, &text);
+    api_keys::rotate(change.tx, id, secret, until, keep.now).await?;
     let told = event(change, &key, "api_key.rotated").with("old_until", until.rfc3339());
     change.record(&told).await?;
     Ok((key, text.text(), until))

@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::body::{ChangePolicy, ChangeProjectPolicy};
 use super::view::{PolicyView, ProjectPolicyView, facts, project_facts};
-use super::{Wanted, WantedOfProject, change, change_project, locks_out};
+use super::{Wanted, WantedOfProject, change, change_project};
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::caller;
 use crate::manage::desk::{Answer, Desk, etag};
+use crate::manage::last_way::locks_out;
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;

@@ -7,6 +7,7 @@ mod gate;
 mod view;
 
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
@@ -115,15 +116,13 @@ pub async fn change(
         let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
         return Err(Refused::listing(Code::EnforcementNotReady, all).with("missing", missing));
     }
-    let locked_out = {
-        let (policies, switches) = ((&before.policy, &policy), &project.settings.switches);
-        gate::owners_locked_out(change.tx, before.id, policies, switches).await?
-    };
-    if !locked_out.is_empty() && !forced {
-        return Err(locks_out(locked_out));
-    }
+    let last_way = LastWay::before(change, before.id).await?;
     let after = Organization { policy, updated_at: change.keep.now, ..before.clone() };
     organizations::update(change.tx, &after).await?;
+    let locked_out = last_way.missing(change).await?;
+    if !locked_out.is_empty() && !forced {
+        return Err(last_way.refused(change, locked_out).await?);
+    }
     let (was, is) = audit::differing(&view::facts(&before.policy), &view::facts(&after.policy));
     let mut event = change.keep.event("organization.policy_changed", before.id).subject(before.id);
     if !missing.is_empty() {
@@ -134,12 +133,6 @@ pub async fn change(
     }
     change.record(&event.changing(Some(was), Some(is))).await?;
     Ok(after)
-}
-
-/// By what is missing.
-fn locks_out(missing: Vec<&'static str>) -> Refused {
-    let all = missing.iter().map(|what| (String::new(), (*what).to_owned()));
-    Refused::listing(Code::PolicyLocksOut, all.collect::<Vec<_>>()).with("missing", missing)
 }
 
 /// Roles and delegations that a policy names are the organization's.

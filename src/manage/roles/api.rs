@@ -103,6 +103,7 @@ impl Operation for Create {
         Code::OperatorRequired,
         Code::RoleCeiling,
         Code::RoleExists,
+        Code::RoleInUse,
     ];
     const ETAG: bool = true;
     type Query = NoQuery;

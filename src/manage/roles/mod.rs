@@ -43,11 +43,8 @@ pub async fn create(
     refuse_disabled(change, organization).await?;
     refuse_above(change, &wanted.permissions)?;
     let (keep, project) = (change.keep, change.keep.project.id);
-    let known = roles::own(change.tx, project, organization).await?;
-    if known.contains_key(&wanted.name) {
-        return Err(Refused::new(Code::RoleExists, Code::RoleExists.title()));
-    }
-    if known.len() >= MOST {
+    refuse_taken(change, organization, wanted).await?;
+    if roles::own(change.tx, project, organization).await?.len() >= MOST {
         return Err(Refused::new(
             Code::LimitReached,
             format!("there are {MOST} roles: that is all there may be"),
@@ -66,6 +63,27 @@ pub async fn create(
     roles::insert(change.tx, project, &role).await?;
     told(change, "role.created", &role, None, Some(json!(view::facts(&role)))).await?;
     Ok(role)
+}
+
+/// One name is one role, wherever it is given: none takes the place of another, and none is given by what was said of one
+/// that is no more (threats H01).
+async fn refuse_taken(
+    change: &mut Change<'_, '_>,
+    organization: Option<OrganizationId>,
+    wanted: &Wanted,
+) -> Result<(), Refused> {
+    let (project, name) = (change.keep.project.id, wanted.name.as_str());
+    if roles::is_taken(change.tx, project, (organization, wanted.scope), name).await? {
+        return Err(Refused::new(Code::RoleExists, Code::RoleExists.title()));
+    }
+    if wanted.scope == RoleScope::Organization {
+        let is_given = roles::given_by(change.tx, project, organization, name).await?.is_some();
+        if is_given || roles::in_use(change.tx, project, organization, name).await? {
+            let detail = "one of this name is gone, and still referred to: take it from there first";
+            return Err(Refused::new(Code::RoleInUse, detail));
+        }
+    }
+    Ok(())
 }
 
 /// Another name for people, or other permissions.
@@ -102,11 +120,17 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
         match roles::given_by(change.tx, project, role.organization, &role.name).await? {
             Some(GivenBy::Delegation) => return in_use("a delegation gives it: change that first"),
             Some(GivenBy::Connection) => return in_use("a connection gives it: change that first"),
+            Some(GivenBy::AutoJoin) => {
+                return in_use("whoever joins by a domain is given it: change that first");
+            }
+            Some(GivenBy::Policy) => return in_use("a sign-in policy names it: change that first"),
             None => {}
         }
         let held = roles::in_use(change.tx, project, role.organization, &role.name).await?;
         match held {
-            true if !forced => return in_use("somebody has this role; force=true takes it from them"),
+            true if !forced => {
+                return in_use("somebody has this role, or is to have it; force=true takes it from them");
+            }
             true if !roles::is_plain(&role.name) => return in_use("take it from whoever has it first"),
             true => {
                 let places = roles::take_away(change.tx, project, role.organization, &role.name, now).await?;
@@ -121,6 +145,7 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
         Some(taken) => event
             .with("memberships", taken.memberships)
             .with("expected_members", taken.expected)
+            .with("invitations", taken.invitations)
             .with("role_rules", taken.rules),
         None => event,
     };

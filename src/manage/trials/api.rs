@@ -56,7 +56,7 @@ impl Operation for Create {
     const NEED: Need = Need::Permitted(Permission::ConnectionsTest);
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = &[Code::InvalidValue];
+    const CODES: &'static [Code] = &[Code::ConnectionIncomplete, Code::InvalidValue];
     type Query = NoQuery;
     type Body = CreateTest;
     type Answer = TestMade;

@@ -6,7 +6,7 @@ mod view;
 use std::time::Duration;
 
 use super::desk::Change;
-use super::refused::Refused;
+use super::refused::{Code, Refused};
 use crate::foundation::id::{ConnectionId, TestId};
 use crate::foundation::secret::Secret;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -28,11 +28,21 @@ async fn make(
     let project = keep.project.id;
     let connection = connections::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
     let draft = connection_versions::draft(change.tx, id).await?;
-    let draft = draft.filter(|draft| draft.state == VersionState::Draft).map(|draft| draft.number);
-    let wanted = version.or(draft).unwrap_or(connection.version);
-    if wanted != connection.version && Some(wanted) != draft {
+    let draft = draft.filter(|draft| draft.state == VersionState::Draft);
+    let number = draft.as_ref().map(|draft| draft.number);
+    let wanted = version.or(number).unwrap_or(connection.version);
+    if wanted != connection.version && Some(wanted) != number {
         return Err(Refused::value("/version", "is neither the draft nor what is live"));
     }
+    let tried = draft.filter(|draft| draft.number == wanted);
+    let (settings, secret) = match &tried {
+        Some(draft) => (&draft.settings, &draft.secret),
+        None => (&connection.settings, &connection.secret),
+    };
+    // Whoever follows the link would find a fault of ours.
+    settings
+        .may_be_live(secret.is_some(), keep.now)
+        .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
     let token = keep.random.token();
     let test = ConnectionTest {
         id: TestId::new(&keep.random, keep.now),

@@ -5,9 +5,9 @@ use ipnet::IpNet;
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId};
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
 use crate::foundation::secret::Digest;
-use crate::model::api_key::{ApiKey, Holder, OperatorRole};
+use crate::model::api_key::{ApiKey, Holder, KeySecret, OperatorRole};
 
 macro_rules! select {
     ($columns:literal, $rest:literal) => {
@@ -46,22 +46,27 @@ fn key(row: &Row) -> Result<ApiKey, StoreError> {
     })
 }
 
-/// A key, and the digests of its secrets that are not past their end.
+/// A key, and those of its secrets that are not past their end.
 pub async fn by_id(
     db: &mut impl Read,
     project: ProjectId,
     id: ApiKeyId,
     now: Moment,
-) -> Result<Option<(ApiKey, Vec<Digest>)>, StoreError> {
+) -> Result<Option<(ApiKey, Vec<KeySecret>)>, StoreError> {
     let sql = select!(
-        ", s.digest",
-        "JOIN api_key_secrets s ON s.api_key_id = k.id
-         WHERE k.id = $2 AND k.project_id = $1 AND (s.expires_at IS NULL OR s.expires_at > $3)"
+        ", s.digest, s.shown_to",
+        "LEFT JOIN api_key_secrets s ON s.api_key_id = k.id AND (s.expires_at IS NULL OR s.expires_at > $3)
+         WHERE k.id = $2 AND k.project_id = $1"
     );
     let rows = db.all(sql, params![project, id, now]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let digests = rows.iter().map(|row| row.get(12)).collect::<Result<_, _>>()?;
-    Ok(Some((key(first)?, digests)))
+    let mut secrets = Vec::new();
+    for row in &rows {
+        if let Some(digest) = row.get::<Option<Digest>>(12)? {
+            secrets.push(KeySecret { digest, shown_to: row.get(13)? });
+        }
+    }
+    Ok(Some((key(first)?, secrets)))
 }
 
 /// The operator tokens of a project.
@@ -104,7 +109,7 @@ pub async fn update(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: Digest) -> Result<(), StoreError> {
+pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: KeySecret) -> Result<(), StoreError> {
     let (organization, permissions) = match &key.holder {
         Holder::Operator(role) => (None, vec![role.word().to_owned()]),
         Holder::Organization(id, permissions) => (Some(*id), permissions.clone()),
@@ -129,9 +134,10 @@ pub async fn insert(tx: &mut Tx<'_>, key: &ApiKey, secret: Digest) -> Result<(),
     add_secret(tx, key.id, secret, key.created_at).await
 }
 
-async fn add_secret(tx: &mut Tx<'_>, id: ApiKeyId, secret: Digest, now: Moment) -> Result<(), StoreError> {
-    let sql = "INSERT INTO api_key_secrets (api_key_id, digest, created_at) VALUES ($1, $2, $3)";
-    tx.execute(sql, params![id, secret, now]).await?;
+async fn add_secret(tx: &mut Tx<'_>, id: ApiKeyId, secret: KeySecret, now: Moment) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO api_key_secrets (api_key_id, digest, shown_to, created_at) VALUES ($1, $2, $3, $4)";
+    tx.execute(sql, params![id, secret.digest, secret.shown_to, now]).await?;
     Ok(())
 }
 
@@ -140,7 +146,7 @@ async fn add_secret(tx: &mut Tx<'_>, id: ApiKeyId, secret: Digest, now: Moment) 
 pub async fn rotate(
     tx: &mut Tx<'_>,
     id: ApiKeyId,
-    secret: Digest,
+    secret: KeySecret,
     until: Moment,
     now: Moment,
 ) -> Result<(), StoreError> {
@@ -174,6 +180,32 @@ pub async fn revoke_made_by(
         ended.push((row.get(0)?, row.get(1)?));
     }
     ended.sort_by_key(|(id, _)| id.to_string());
+    Ok(ended)
+}
+
+/// Forgets what somebody was shown of an organization's keys; of each key its name, and whether that ends it, because
+/// nobody else has a secret of it.
+pub async fn forget_shown_to(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    reader: UserId,
+    now: Moment,
+) -> Result<Vec<(ApiKeyId, String, bool)>, StoreError> {
+    let sql = "SELECT DISTINCT k.id, k.name FROM api_keys k JOIN api_key_secrets s ON s.api_key_id = k.id
+               WHERE k.organization_id = $1 AND s.shown_to = $2 AND k.revoked_at IS NULL ORDER BY k.id";
+    let known = tx.all(sql, params![organization, reader]).await?;
+    let mut ended = Vec::with_capacity(known.len());
+    for row in known {
+        let (id, name): (ApiKeyId, String) = (row.get(0)?, row.get(1)?);
+        tx.lock(Lock::Exclusive, "api_keys", &id.to_string()).await?;
+        let sql = "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND shown_to = $2";
+        tx.execute(sql, params![id, reader]).await?;
+        let sql = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT EXISTS
+                       (SELECT 1 FROM api_key_secrets s
+                        WHERE s.api_key_id = $1 AND (s.expires_at IS NULL OR s.expires_at > $2))";
+        let is_over = tx.execute(sql, params![id, now]).await? == 1;
+        ended.push((id, name, is_over));
+    }
     Ok(ended)
 }
 

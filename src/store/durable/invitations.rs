@@ -1,5 +1,7 @@
 //! Invitations in the durable store. One is used by one statement (threats C18); its token is known by its digest alone.
 
+use std::time::Duration;
+
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
@@ -15,7 +17,7 @@ macro_rules! select {
         concat!(
             "SELECT i.id, i.project_id, i.organization_id, i.email, i.kind, i.roles, i.message, i.invited_by, i.created_at,
                     i.expires_at, i.accepted_at, i.accepted_by, i.revoked_at, i.application_id, i.redirect_uri,
-                    i.language, i.mail_id,
+                    i.language, i.mail_id, i.term,
                     CASE WHEN m.sent_at IS NOT NULL THEN 'sent' WHEN m.failed_at IS NOT NULL THEN 'failed'
                          WHEN m.next_try_at IS NOT NULL THEN 'queued' END
              FROM invitations i LEFT JOIN mails m ON m.id = i.mail_id ",
@@ -37,9 +39,10 @@ fn invitation(row: &Row) -> Result<Invitation, StoreError> {
         redirect_uri: row.get(14)?,
         language: row.get(15)?,
         mail: row.get(16)?,
-        fate: row.get::<Option<String>>(17)?.as_deref().and_then(Fate::from_word),
+        fate: row.get::<Option<String>>(18)?.as_deref().and_then(Fate::from_word),
         invited_by: parsed(row, 7, Inviter::parse)?,
         created_at: row.get(8)?,
+        term: Duration::from_millis(row.get::<i64>(17)?.try_into().map_err(|_| row.corrupt(17))?),
         expires_at: row.get(9)?,
         accepted_at: row.get(10)?,
         accepted_by: row.get(11)?,
@@ -104,8 +107,9 @@ pub async fn insert(tx: &mut Tx<'_>, made: &Invitation, token: Digest) -> Result
     tx.execute(sql, params![made.organization_id, made.email.as_str(), made.created_at]).await?;
     tx.execute(
         "INSERT INTO invitations (id, project_id, organization_id, email, kind, roles, message, invited_by, digest,
-                                  created_at, expires_at, pending, application_id, redirect_uri, language, mail_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4, $12, $13, $14, $15)",
+                                  created_at, expires_at, pending, application_id, redirect_uri, language, mail_id,
+                                  term)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $4, $12, $13, $14, $15, $16)",
         params![
             made.id,
             made.project_id,
@@ -121,7 +125,8 @@ pub async fn insert(tx: &mut Tx<'_>, made: &Invitation, token: Digest) -> Result
             made.application_id,
             made.redirect_uri.as_deref(),
             made.language.as_deref(),
-            made.mail
+            made.mail,
+            i64::try_from(made.term.as_millis()).unwrap_or(i64::MAX)
         ],
     )
     .await?;

@@ -29,14 +29,16 @@ pub async fn facts(
         .filter(|connection| connection.is_active() && switches.open(connection, Some(policy)))
         .collect();
     let routed = routed(db, organization).await?;
-    let relied_on: Vec<_> = usable.iter().filter(|connection| routed.contains(&connection.id)).collect();
+    let leads = |to: &BTreeSet<ConnectionId>| usable.iter().any(|connection| to.contains(&connection.id));
+    let relied_on: Vec<_> =
+        usable.iter().filter(|connection| routed.iter().any(|to| to.contains(&connection.id))).collect();
     let tried = connection_tests::tried(db, organization, now.minus(TRIED_WITHIN)).await?;
     let is_tried = |connection: &Connection| tried.contains(&(connection.id, connection.version));
     let runs = connection_runs::of_organization(db, organization).await?;
     let is_usable = |id: ConnectionId| usable.iter().any(|connection| connection.id == id);
     Ok(Facts {
         connection: !usable.is_empty(),
-        domain: !relied_on.is_empty(),
+        domain: !routed.is_empty() && routed.iter().all(|to| leads(to)),
         owners: memberships::active_owners(db, organization, 2).await?,
         // Members of each domain will come by the one that it leads to, and by no other.
         tested: match relied_on.is_empty() {
@@ -48,15 +50,16 @@ pub async fn facts(
     })
 }
 
-/// The connections to which a verified domain leads.
+/// The connections to which each verified domain that is routed leads.
 async fn routed(
     db: &mut impl Read,
     organization: OrganizationId,
-) -> Result<BTreeSet<ConnectionId>, StoreError> {
+) -> Result<Vec<BTreeSet<ConnectionId>>, StoreError> {
     let claims = domains::page(db, organization, None, MOST).await?;
     let leads =
         claims.iter().filter(|claim| claim.state == DomainState::Verified && claim.routing_since.is_some());
-    let leads: BTreeSet<_> = leads.map(|claim| claim.id).collect();
+    let leads: Vec<_> = leads.map(|claim| claim.id).collect();
     let routes = domains::routes_of(db, organization).await?;
-    Ok(routes.into_iter().filter(|(domain, _)| leads.contains(domain)).map(|(_, to)| to).collect())
+    let to = |id| routes.iter().filter(|(domain, _)| *domain == id).map(|(_, to)| *to).collect();
+    Ok(leads.into_iter().map(to).collect())
 }

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::{Read, Row, StoreError, Tx, params};
+use super::engine::{Lock, Read, Row, StoreError, Tx, params};
 use super::{json, parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{OrganizationId, ProjectId, RoleId};
 use crate::model::connection::Settings;
 use crate::model::delegation::DelegationSettings;
+use crate::model::domain::AutoJoin;
+use crate::model::policy::Policy;
 use crate::model::role::{Role, RoleScope};
 
-/// The custom roles of an organization, with those that every organization of the project has; its own one
-/// comes before a project's of the same name.
+/// The custom roles of an organization, with those that every organization of the project has: of a name there is only
+/// one ([`is_taken`]).
 pub async fn permissions(
     db: &mut impl Read,
     project: ProjectId,
     organization: OrganizationId,
 ) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
     let sql = "SELECT name, permissions FROM roles
-               WHERE project_id = $1 AND scope = 'organization' AND (organization_id IS NULL OR organization_id = $2)
-               ORDER BY organization_id IS NOT NULL, name";
+               WHERE project_id = $1 AND scope = 'organization' AND (organization_id IS NULL OR organization_id = $2)";
     let mut roles = BTreeMap::new();
     for row in db.all(sql, params![project, organization]).await? {
         roles.insert(row.get(0)?, json(&row, 1)?);
@@ -98,7 +99,27 @@ pub async fn page(
     db.all(sql, params![project, organization, scope.word(), after, most]).await?.iter().map(role).collect()
 }
 
-/// Fails with [`StoreError::Unique`] where there is one of this name already.
+/// Whether a role of this name would stand where another one is meant: of an organization, where every one has it; of every
+/// one, where some organization has its own. Whoever deleted the one would give the other to whom the first was given
+/// (threats H01). The project is locked, so that of two who ask at once the second sees what the first has made.
+pub async fn is_taken(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    (organization, scope): (Option<OrganizationId>, RoleScope),
+    name: &str,
+) -> Result<bool, StoreError> {
+    tx.lock(Lock::Exclusive, "projects", &project.to_string()).await?;
+    // What is the project's own is given in no organization.
+    let sql = "SELECT 1 FROM roles
+               WHERE project_id = $1 AND name = $2
+                 AND (COALESCE(organization_id, '') = COALESCE(CAST($3 AS TEXT), '')
+                      OR (scope = 'organization' AND CAST($4 AS TEXT) = 'organization'
+                          AND (organization_id IS NULL OR CAST($3 AS TEXT) IS NULL)))
+               LIMIT 1";
+    Ok(tx.one(sql, params![project, name, organization, scope.word()]).await?.is_some())
+}
+
+/// Fails with [`StoreError::Unique`] where there is one of this name already; see [`is_taken`].
 pub async fn insert(tx: &mut Tx<'_>, project: ProjectId, role: &Role) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO roles (id, project_id, organization_id, scope, name, display_name, permissions, created_at,
@@ -133,8 +154,8 @@ pub async fn delete(tx: &mut Tx<'_>, id: RoleId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether somebody holds it, of whatever status, is expected to, or has it by a rule: in the organization, or in any of the project where
-/// it is the project's. A project's role that an organization has its own of the same name of counts there all the same.
+/// Whether somebody holds it, of whatever status, is expected to, is invited to, or has it by a rule: in the organization,
+/// or in any of the project where it is the project's.
 pub async fn in_use(
     db: &mut impl Read,
     project: ProjectId,
@@ -152,9 +173,17 @@ pub async fn in_use(
     if db.one(ruled, params![project, name, organization]).await?.is_some() {
         return Ok(true);
     }
+    // Only what holds the name at all is read.
+    let quoted = to_json(&name);
     let waiting = "SELECT roles FROM expected_members
-                   WHERE project_id = $1 AND used_at IS NULL AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
-    for row in db.all(waiting, params![project, organization]).await? {
+                   WHERE project_id = $1 AND used_at IS NULL AND REPLACE(roles, $3, '') <> roles
+                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)
+                   UNION ALL
+                   SELECT roles FROM invitations
+                   WHERE project_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL
+                     AND REPLACE(roles, $3, '') <> roles
+                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
+    for row in db.all(waiting, params![project, organization, quoted.as_str()]).await? {
         if json::<Vec<String>>(&row, 0)?.iter().any(|role| role == name) {
             return Ok(true);
         }
@@ -162,14 +191,16 @@ pub async fn in_use(
     Ok(false)
 }
 
-/// By what else than a membership a role is given: what that names must be changed first.
+/// By what else than a membership a role is given, or what else is said of it: what names it must be changed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenBy {
     Delegation,
     Connection,
+    AutoJoin,
+    Policy,
 }
 
-/// Whether a delegation or a connection gives it, in the organization, or in any of the project where it is the project's.
+/// Whether something gives it, in the organization, or in any of the project where it is the project's.
 pub async fn given_by(
     db: &mut impl Read,
     project: ProjectId,
@@ -178,20 +209,40 @@ pub async fn given_by(
 ) -> Result<Option<GivenBy>, StoreError> {
     // Only what holds the name at all is read.
     let quoted = to_json(&name);
+    let quoted = quoted.as_str();
     let delegations = "SELECT settings FROM delegations
                        WHERE project_id = $1 AND revoked_at IS NULL AND REPLACE(settings, $3, '') <> settings
                          AND (CAST($2 AS TEXT) IS NULL OR target_organization_id = $2)";
-    for row in db.all(delegations, params![project, organization, quoted.as_str()]).await? {
+    for row in db.all(delegations, params![project, organization, quoted]).await? {
         if json::<DelegationSettings>(&row, 0)?.roles.iter().any(|role| role == name) {
             return Ok(Some(GivenBy::Delegation));
         }
     }
-    let connections = "SELECT settings FROM connections
-                       WHERE project_id = $1 AND REPLACE(settings, $3, '') <> settings
-                         AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
-    for row in db.all(connections, params![project, organization, quoted.as_str()]).await? {
-        if json::<Settings>(&row, 0)?.default_roles.iter().any(|role| role == name) {
+    // One of another organization may let people join this one, too.
+    let connections = "SELECT settings, organization_id FROM connections
+                       WHERE project_id = $1 AND REPLACE(settings, $2, '') <> settings";
+    for row in db.all(connections, params![project, quoted]).await? {
+        let (settings, of): (Settings, Option<OrganizationId>) = (json(&row, 0)?, row.get(1)?);
+        let is_joined =
+            organization.is_none_or(|id| of == Some(id) || settings.assign_organizations.contains(&id));
+        if is_joined && settings.default_roles.iter().any(|role| role == name) {
             return Ok(Some(GivenBy::Connection));
+        }
+    }
+    let domains = "SELECT auto_join FROM domains
+                   WHERE project_id = $1 AND state <> 'removed' AND REPLACE(auto_join, $3, '') <> auto_join
+                     AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)";
+    for row in db.all(domains, params![project, organization, quoted]).await? {
+        if json::<AutoJoin>(&row, 0)?.role.as_deref() == Some(name) {
+            return Ok(Some(GivenBy::AutoJoin));
+        }
+    }
+    let policies = "SELECT policy FROM organizations
+                    WHERE project_id = $1 AND deleted_at IS NULL AND REPLACE(policy, $3, '') <> policy
+                      AND (CAST($2 AS TEXT) IS NULL OR id = $2)";
+    for row in db.all(policies, params![project, organization, quoted]).await? {
+        if json::<Policy>(&row, 0)?.mfa_required_for.iter().any(|role| role == name) {
+            return Ok(Some(GivenBy::Policy));
         }
     }
     Ok(None)
@@ -202,6 +253,7 @@ pub async fn given_by(
 pub struct Taken {
     pub memberships: u64,
     pub expected: u64,
+    pub invitations: u64,
     pub rules: u64,
 }
 
@@ -210,8 +262,8 @@ pub fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':'))
 }
 
-/// Takes it from everybody who holds it, is expected to, or has it by a rule, in as many statements whoever they are. Where
-/// it is the project's, an organization that has its own one of this name keeps that. The name must be a plain one.
+/// Takes it from everybody who holds it, is expected to, is invited to, or has it by a rule, in as many statements whoever
+/// they are. The name must be a plain one.
 pub async fn take_away(
     tx: &mut Tx<'_>,
     project: ProjectId,
@@ -227,8 +279,7 @@ pub async fn take_away(
              WHERE id IN (SELECT r.membership_id FROM membership_roles r
                           JOIN organizations o ON o.id = r.organization_id
                           WHERE o.project_id = $1 AND r.role = $3
-                            AND (r.organization_id = $2 OR (CAST($2 AS TEXT) IS NULL AND NOT EXISTS
-                                 (SELECT 1 FROM roles w WHERE w.organization_id = o.id AND w.name = $3))))",
+                            AND (CAST($2 AS TEXT) IS NULL OR r.organization_id = $2))",
             params![project, organization, name, after, before, only, now],
         )
         .await?;
@@ -236,28 +287,32 @@ pub async fn take_away(
         "DELETE FROM membership_roles
          WHERE role = $3 AND organization_id IN
                (SELECT o.id FROM organizations o
-                WHERE o.project_id = $1 AND (o.id = $2 OR (CAST($2 AS TEXT) IS NULL AND NOT EXISTS
-                      (SELECT 1 FROM roles w WHERE w.organization_id = o.id AND w.name = $3))))",
+                WHERE o.project_id = $1 AND (CAST($2 AS TEXT) IS NULL OR o.id = $2))",
         params![project, organization, name],
     )
     .await?;
     let expected = tx
         .execute(
-            "UPDATE expected_members SET roles = REPLACE(REPLACE(REPLACE(roles, $4, ''), $5, ''), $6, '')
-             WHERE project_id = $1 AND used_at IS NULL AND REPLACE(roles, $6, '') <> roles
-               AND (organization_id = $2 OR (CAST($2 AS TEXT) IS NULL AND NOT EXISTS
-                    (SELECT 1 FROM roles w WHERE w.organization_id = expected_members.organization_id AND w.name = $3)))",
-            params![project, organization, name, after, before, only],
+            "UPDATE expected_members SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, '')
+             WHERE project_id = $1 AND used_at IS NULL AND REPLACE(roles, $5, '') <> roles
+               AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
+            params![project, organization, after, before, only],
+        )
+        .await?;
+    let invitations = tx
+        .execute(
+            "UPDATE invitations SET roles = REPLACE(REPLACE(REPLACE(roles, $3, ''), $4, ''), $5, '')
+             WHERE project_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL AND REPLACE(roles, $5, '') <> roles
+               AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
+            params![project, organization, after, before, only],
         )
         .await?;
     let rules = tx
         .execute(
             "DELETE FROM role_rules
-             WHERE project_id = $1 AND role = $3
-               AND (organization_id = $2 OR (CAST($2 AS TEXT) IS NULL AND NOT EXISTS
-                    (SELECT 1 FROM roles w WHERE w.organization_id = role_rules.organization_id AND w.name = $3)))",
+             WHERE project_id = $1 AND role = $3 AND (CAST($2 AS TEXT) IS NULL OR organization_id = $2)",
             params![project, organization, name],
         )
         .await?;
-    Ok(Taken { memberships, expected, rules })
+    Ok(Taken { memberships, expected, invitations, rules })
 }

@@ -3,7 +3,8 @@
 
 use super::engine::{Read, StoreError, params};
 use super::{connections, json};
-use crate::foundation::id::OrganizationId;
+use crate::foundation::email::Email;
+use crate::foundation::id::{IdentityId, OrganizationId};
 use crate::model::connection::Connection;
 use crate::model::identity::IdentityFacts;
 use crate::model::policy::{Policy, Switches};
@@ -12,6 +13,9 @@ use crate::model::session::Acr;
 /// How an active owner has come in.
 #[derive(Clone, Debug)]
 pub struct WayIn {
+    pub identity: IdentityId,
+    /// As its provider called them last.
+    pub email: Option<Email>,
     pub roles: Vec<String>,
     pub connection: Connection,
     /// What its provider said of them.
@@ -40,7 +44,8 @@ pub async fn of_owners(db: &mut impl Read, organization: OrganizationId) -> Resu
                       c.secret, c.created_at, c.updated_at, m.roles, i.facts,
                       CASE WHEN EXISTS (SELECT 1 FROM sessions s
                                         WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
-                           THEN 1 ELSE 0 END
+                           THEN 1 ELSE 0 END,
+                      i.id, i.email
                FROM membership_roles r
                JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
                JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
@@ -55,6 +60,8 @@ pub async fn of_owners(db: &mut impl Read, organization: OrganizationId) -> Resu
             roles: json(row, 11)?,
             facts: json(row, 12)?,
             multi_factor: row.get::<i64>(13)? == 1,
+            identity: row.get(14)?,
+            email: row.get::<Option<String>>(15)?.and_then(|text| Email::parse(&text).ok()),
         })
     };
     rows.iter().map(way).collect()

@@ -538,7 +538,7 @@ async fn s1_p8_a_live_connection_routes_nobody_and_binds_nobody_until_each_is_sa
     let (path, view) = makes(&key, oidc(&house.idp_b)).await;
     fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
     let hits = house.idp_b.hits("/authorize");
-    assert!(comes(&house, "ann@a.test").await);
+    assert!(comes(&house, "con@a.test").await);
     assert_eq!(house.idp_b.hits("/authorize"), hits, "live, and nobody is led there");
     routes(&key, &house, "a.test", &[&view["id"]]).await;
     assert!(comes(&house, "new@a.test").await);

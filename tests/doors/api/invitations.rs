@@ -1,5 +1,8 @@
 //! Invitations over the API.
 
+use std::time::Duration;
+
+use behalf::foundation::clock::Moment;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -194,5 +197,36 @@ async fn s1_r22_what_is_taken_back_or_renewed_opens_nothing_any_more() {
         let bob = Api::person(&house, "bob@b.test", "org-b").await;
         assert_eq!(told(&accepts(&bob, &next).await), refusal(410, "gone"), "a week is over");
         assert_eq!(house.events_of("organization.invitation.revoked").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn s1_r22_c18_an_invitation_is_not_made_longer_by_sending_it_again() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let permissions = ["invitations:read", "invitations:write", "organization:read"];
+        let key = Api::key(&house, "org-a", &permissions).await;
+        let day = 24 * 3_600;
+        let body = json!({"email": "x@c.test", "role": "member", "send": false, "expires_in": 30 * day});
+        let made = key.post(PATH, body).await.json();
+        let path = format!("{PATH}/{}", made["invitation"]["id"].as_str().unwrap());
+        let started = house.clock.now();
+        let ends = async || {
+            let text = key.get(&path).await.json()["expires_at"].as_str().unwrap().to_owned();
+            Moment::parse_rfc3339(&text).unwrap()
+        };
+        let days = |many: u64| Duration::from_secs(many * day);
+        // Its term anew, however often, and never beyond 90 days.
+        for (passed, left) in [(0, 30), (20, 50), (0, 50), (25, 75), (25, 90), (19, 90)] {
+            house.turn_clock(passed * day);
+            let again = key.post(&format!("{path}/resend"), json!({"send": false})).await;
+            assert_eq!(again.status, 200, "{}", again.body);
+            assert_eq!(ends().await, started.plus(days(left)));
+        }
+        house.turn_clock(day);
+        let before = house.before().await;
+        let over = key.post(&format!("{path}/resend"), json!({"send": false})).await;
+        assert_eq!(told(&over), refusal(410, "gone"));
+        house.refused(&before, "gone").await;
     }
 }

@@ -266,9 +266,8 @@ async fn h01_a_role_that_is_deleted_is_taken_from_everybody_and_another_of_its_n
         let operator = Api::operator(&house).await;
         let of_a = json!({"organization_id": "org-a", "name": "helper", "permissions": ["members:read"]});
         let own = make(&operator, of_a.clone()).await.json()["id"].as_str().unwrap().to_owned();
-        let project =
-            make(&operator, json!({"name": "helper", "permissions": ["tickets:read"]})).await.json();
-        let project = project["id"].as_str().unwrap().to_owned();
+        let of_b = json!({"organization_id": "org-b", "name": "helper", "permissions": ["tickets:read"]});
+        let others = make(&operator, of_b).await.json()["id"].as_str().unwrap().to_owned();
         let mut members = Vec::new();
         for (email, organization, roles) in [
             ("one@a.test", "org-a", &["helper"][..]),
@@ -318,9 +317,9 @@ async fn h01_a_role_that_is_deleted_is_taken_from_everybody_and_another_of_its_n
         let trail = house.audit().await;
         let event = trail.iter().find(|event| event.action == "role.deleted").unwrap();
         assert_eq!((&event.detail["memberships"], &event.detail["expected_members"]), (&json!(3), &json!(1)));
-        // The project's is taken from those who have the project's, and not where there is an own one.
+        // Of another organization it is another role.
         house.joins(members[4], "org-a", &["helper"]).await;
-        assert_eq!(delete(&operator, &format!("/roles/{project}?force=true")).await.status, 204);
+        assert_eq!(delete(&operator, &format!("/roles/{others}?force=true")).await.status, 204);
         let of = async |organization: &str| {
             let id = house.organization(organization).await;
             let sql = format!(
@@ -330,6 +329,18 @@ async fn h01_a_role_that_is_deleted_is_taken_from_everybody_and_another_of_its_n
             house.text(&sql).await.unwrap()
         };
         assert_eq!((of("org-a").await, of("org-b").await), (r#"["helper"]"#.into(), r#"["member"]"#.into()));
+        // One that every organization has is taken everywhere.
+        let everywhere = make(&operator, json!({"name": "porter", "permissions": []})).await.json();
+        let everywhere = everywhere["id"].as_str().unwrap().to_owned();
+        let mut porters = Vec::new();
+        for (email, organization) in [("six@a.test", "org-a"), ("seven@b.test", "org-b")] {
+            porters.push(house.has_member(email, organization, &["porter"]).await);
+        }
+        assert_eq!(delete(&operator, &format!("/roles/{everywhere}?force=true")).await.status, 204);
+        for user in porters {
+            let sql = format!("SELECT roles FROM memberships WHERE user_id = '{user}'");
+            assert_eq!(house.text(&sql).await.as_deref(), Some("[]"));
+        }
     }
 }
 

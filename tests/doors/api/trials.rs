@@ -332,3 +332,37 @@ async fn fails(house: &House, owner: &Api, (subject, email): (&str, &str), reaso
     assert_eq!((&told["status"], &told["reason"]), (&json!("failed"), &json!(reason)), "{told}");
     house.unchanged(&before).await;
 }
+
+#[tokio::test]
+async fn s1_p6_nobody_is_asked_to_try_what_nobody_could_sign_in_by() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let unfinished = json!({
+            "organization_id": "org-a", "type": "oidc", "issuer": house.idp_b.issuer, "client_id": "behalf",
+        });
+        let made = operator.post("/connections", unfinished).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let path = format!("/connections/{}", made.json()["id"].as_str().unwrap());
+        let before = house.before().await;
+        let refused = operator.post(&format!("{path}/tests"), json!({})).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["code"]),
+            (409, &json!("connection_incomplete")),
+            "{}",
+            refused.body
+        );
+        assert!(refused.json()["detail"].as_str().unwrap().contains("secret"), "{}", refused.body);
+        house.refused(&before, "connection_incomplete").await;
+        assert_eq!(operator.patch(&path, json!({"client_secret": house.idp_b.secret})).await.status, 200);
+        assert_eq!(operator.post(&format!("{path}/tests"), json!({})).await.status, 201);
+        // The same of what takes the place of something live: its secret is not told to another provider.
+        let live = format!("/connections/{}", house.connection("ca").await);
+        let moved = operator.patch(&live, json!({"issuer": house.idp_b.issuer})).await;
+        assert_eq!(moved.status, 200, "{}", moved.body);
+        let refused = operator.post(&format!("{live}/tests"), json!({})).await;
+        assert_eq!(refused.json()["code"], json!("connection_incomplete"), "{}", refused.body);
+        let version = operator.get(&live).await.json()["version"].clone();
+        assert_eq!(operator.post(&format!("{live}/tests"), json!({"version": version})).await.status, 201);
+    }
+}

@@ -76,7 +76,7 @@ impl Plan<'_, '_> {
             }
         };
         let wanted = wanted(part, &claimed.domain, routes);
-        let after = room::switch(change, &owner, claimed, (&wanted, Turning::Ahead)).await?;
+        let after = room::switch(change, &owner, claimed, (&wanted, Turning::Ahead, true)).await?;
         Ok((before, after))
     }
 

@@ -398,6 +398,8 @@ CREATE TABLE invitations (
     invited_by      TEXT NOT NULL,
     digest          BYTEA NOT NULL,
     created_at      BIGINT NOT NULL,
+    -- Milliseconds, from whenever it is given a token.
+    term            BIGINT NOT NULL,
     expires_at      BIGINT NOT NULL,
     accepted_at     BIGINT,
     accepted_by     TEXT REFERENCES users (id),
@@ -800,6 +802,8 @@ CREATE INDEX api_keys_by_organization ON api_keys (project_id, organization_id, 
 CREATE TABLE api_key_secrets (
     api_key_id TEXT NOT NULL REFERENCES api_keys (id),
     digest     BYTEA NOT NULL,
+    -- Who has read it, and must still be there when it is used. Absent: the operator.
+    shown_to   TEXT REFERENCES users (id),
     created_at BIGINT NOT NULL,
     expires_at BIGINT,
     PRIMARY KEY (api_key_id, digest)
