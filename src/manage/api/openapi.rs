@@ -295,6 +295,7 @@ fn problem() -> Value {
             "detail": { "type": "string", "description": "For people; it may change." },
             "request_id": { "type": "string" },
             "expected": { "type": "string", "description": "What was looked for." },
+            "login_url": { "type": "string", "format": "uri", "description": "Where the person could do what is missing." },
             "found": { "type": "array", "items": { "type": "string" }, "description": "What was there instead." },
             "errors": {
                 "type": "array",

@@ -110,11 +110,14 @@ pub async fn change(
         true => gate::missing(change.tx, before.id, &policy, &project, change.keep.now).await?,
         false => Vec::new(),
     };
-    let missing: Vec<_> = missing.into_iter().map(Missing::word).collect();
     if !missing.is_empty() && !forced {
-        let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
-        return Err(Refused::listing(Code::EnforcementNotReady, all).with("missing", missing));
+        let told =
+            |what: &Missing| ("/enforcement".to_owned(), format!("{}: {}", what.word(), what.advice()));
+        let words: Vec<_> = missing.iter().map(|what| what.word()).collect();
+        let refused = Refused::listing(Code::EnforcementNotReady, missing.iter().map(told));
+        return Err(refused.with("missing", words));
     }
+    let missing: Vec<_> = missing.into_iter().map(Missing::word).collect();
     let locked_out = {
         let (policies, switches) = ((&before.policy, &policy), &project.settings.switches);
         gate::owners_locked_out(change.tx, before.id, policies, switches).await?

@@ -230,10 +230,10 @@ impl Operation for Switch {
     type Answer = SwitchedView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (acting, try_for) = (person(&desk)?, desk.visitor.front.try_for);
+        let (acting, try_for, issuer) = (person(&desk)?, desk.visitor.front.try_for, desk.visitor.issuer());
         desk.change(async move |change| {
             let id = named(change, &body.0.organization_id).await?;
-            let acts = switch(change, acting, id, try_for).await?;
+            let acts = switch(change, acting, id, (try_for, &issuer)).await?;
             let view = SwitchedView {
                 organization: OrganizationNamed::of(&acts.organization),
                 roles: acts.roles,

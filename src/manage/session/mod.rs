@@ -9,13 +9,14 @@ use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, OrganizationId, SessionId};
+use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, SessionId};
+use crate::model::connection::Connection;
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::standing::{self, Standing};
-use crate::store::durable::{organizations, sessions};
+use crate::store::durable::{applications, connections, organizations, sessions};
 use crate::web::holder::{ActsFor, Holder, NotActing, TryFor};
 
 /// The person who asks, by one of their tokens.
@@ -117,13 +118,45 @@ async fn switch(
     change: &mut Change<'_, '_>,
     acting: Acting,
     id: OrganizationId,
-    try_for: TryFor,
+    (try_for, issuer): (TryFor, &str),
 ) -> Result<ActsFor, Refused> {
     let (project, now) = (change.keep.project.id, change.keep.now);
-    let found = try_for(change.tx, project, acting.grant, id, now).await?;
-    let acts = found.map_err(refused)?;
+    let acts = match try_for(change.tx, project, acting.grant, id, now).await? {
+        Ok(acts) => acts,
+        Err(why) => {
+            let login_url = login_url(change, acting.application, (id, why), issuer).await?;
+            let refused = refused(why);
+            return Err(match login_url {
+                Some(url) => refused.with("login_url", url),
+                None => refused,
+            });
+        }
+    };
     switched(change, acting.session, &acts.organization).await?;
     Ok(acts)
+}
+
+/// Where the person could do what is missing, if their application says where logins begin: for that organization, and by
+/// the connection that it wants.
+async fn login_url(
+    change: &mut Change<'_, '_>,
+    application: ApplicationId,
+    (organization, why): (OrganizationId, NotActing),
+    issuer: &str,
+) -> Result<Option<String>, Refused> {
+    if why == NotActing::NotAMember {
+        return Ok(None);
+    }
+    let project = change.keep.project.id;
+    let found = applications::by_id(change.tx, project, application).await?;
+    let wanted = organizations::by_id(change.tx, project, organization).await?;
+    let (Some(application), Some(organization)) = (found, wanted) else { return Ok(None) };
+    let own = connections::primary_of(change.tx, organization.id).await?;
+    let may = |own: &Connection| {
+        own.is_active() && application.settings.accepts_connection(own.id, own.organization_id.is_some())
+    };
+    let own = own.filter(|own| why == NotActing::SsoRequired && may(own)).map(|own| own.slug);
+    Ok(application.login_begins_for(issuer, &organization.slug, own.as_deref()))
 }
 
 /// Writes it down for a session whose person may act for it.
