@@ -119,10 +119,11 @@ async fn run<O: Operation>(
     parts: &Parts,
     read: Result<Read<O>, Refused>,
 ) -> Result<Answer<O::Answer>, Refused> {
+    let if_match = if_match::<O>(&parts.headers)?;
     let Read { query, body, bytes } = read?;
     let asked = Asked {
         wanted,
-        if_match: if_match::<O>(&parts.headers)?,
+        if_match,
         idempotency_key: idempotency_key(parts)?,
         fingerprint: fingerprint(visitor, parts, &bytes),
         list: page::list(

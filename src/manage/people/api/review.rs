@@ -78,7 +78,8 @@ impl Operation for History {
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}/history";
     const NAME: &'static str = "list_member_history";
     const SUMMARY: &'static str = "What happened to a member, the latest first; of who was removed, too.";
-    const NEED: Need = Need::Permitted(Permission::MembersRead);
+    // It is a part of the trail.
+    const NEED: Need = Need::Permitted(Permission::AuditRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
