@@ -13,7 +13,7 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
 use crate::foundation::random::Random;
 use crate::keys::keyring::KeyError;
-use crate::model::audit_chain::{CHECKPOINT_ALGORITHM, Chain, Checkpoint, Head};
+use crate::model::audit_chain::{CHECKPOINT_ALGORITHM, Chain, Checkpoint, Head, LATEST};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome, Recorded};
 use crate::model::project::Project;
 use crate::store::durable::audit_chains::{self, SealedTo};
@@ -22,8 +22,6 @@ use crate::store::durable::projects;
 
 /// So long a transaction may take, and the clocks of two nodes differ: what comes later is found by [`look_over`].
 const SETTLED: Duration = Duration::from_secs(60);
-/// How far back events are looked for that came later still.
-const LATEST: Duration = Duration::from_secs(4 * 3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Events, or checkpoints, of one transaction.
 const BATCH: i64 = 500;

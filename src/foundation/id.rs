@@ -44,6 +44,13 @@ fn decode(text: &str) -> Option<u128> {
     })
 }
 
+/// The same text for both ways in which an id may be written, whatever it is an id of; of anything else, the text itself.
+pub fn canonical(text: &str) -> String {
+    let shown = text.rsplit_once('_').and_then(|(_, rest)| decode(rest)).map(uuid::Uuid::from_u128);
+    let plain = || (text.len() == 36).then(|| uuid::Uuid::try_parse(text).ok()).flatten();
+    shown.or_else(plain).map_or_else(|| text.to_owned(), |uuid| uuid.to_string())
+}
+
 /// The text is not an identifier of the kind that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier of this kind")]

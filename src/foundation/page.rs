@@ -14,17 +14,14 @@ pub fn cursor(of: &str, keys: &[String]) -> String {
     BASE64URL_NOPAD.encode(&text)
 }
 
-/// The keys of a cursor that was made for the same list and has as many.
-pub fn keys<const N: usize>(of: &str, cursor: &str) -> Option<[String; N]> {
+/// The keys of a cursor that was made for the same list.
+pub fn keys(of: &str, cursor: &str) -> Option<Vec<String>> {
     if cursor.len() > LONGEST {
         return None;
     }
     let text = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
     let (version, marked, keys): (u8, String, Vec<String>) = serde_json::from_slice(&text).ok()?;
-    if version != VERSION || marked != mark(of) {
-        return None;
-    }
-    keys.try_into().ok()
+    (version == VERSION && marked == mark(of)).then_some(keys)
 }
 
 fn mark(of: &str) -> String {
@@ -38,11 +35,10 @@ mod tests {
     #[test]
     fn a_cursor_opens_the_list_that_it_was_made_for() {
         let made = cursor("organizations name=a", &["x".into(), "é".into()]);
-        assert_eq!(keys("organizations name=a", &made), Some(["x".to_owned(), "é".to_owned()]));
-        assert_eq!(keys::<2>("organizations name=b", &made), None);
-        assert_eq!(keys::<1>("organizations name=a", &made), None);
+        assert_eq!(keys("organizations name=a", &made), Some(vec!["x".to_owned(), "é".to_owned()]));
+        assert_eq!(keys("organizations name=b", &made), None);
         for wrong in ["", "!", "AAAA", &made[1..], &made.repeat(400)] {
-            assert_eq!(keys::<2>("organizations name=a", wrong), None, "{wrong}");
+            assert_eq!(keys("organizations name=a", wrong), None, "{wrong}");
         }
     }
 }

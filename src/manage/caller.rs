@@ -73,13 +73,14 @@ impl Caller {
         }
     }
 
-    /// Under what their idempotency keys stand: a person who acts for another organization is another caller.
+    /// Under what their idempotency keys stand, whichever token they show, in whichever sign-in they got it: a person who
+    /// acts for another organization, or by another application, is another caller.
     pub fn name(&self) -> String {
         match (self.who, &self.standing) {
-            (Who::Person(Acting { user, grant, .. }), Standing::Within { organization: Some(id), .. }) => {
-                format!("{user} {grant} {id}")
+            (Who::Person(acting), Standing::Within { organization: Some(id), .. }) => {
+                format!("{} {} {id}", acting.user, acting.application)
             }
-            (Who::Person(Acting { user, grant, .. }), _) => format!("{user} {grant}"),
+            (Who::Person(acting), _) => format!("{} {}", acting.user, acting.application),
             (Who::Nobody, _) => "nobody".to_owned(),
             (Who::Key(key), Standing::Within { organization: Some(id), .. }) => format!("{key} {id}"),
             (Who::Operator(key) | Who::Key(key), _) => key.to_string(),

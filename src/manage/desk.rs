@@ -66,6 +66,11 @@ impl Params {
         self.0.iter().rfind(|(name, _)| name != "token").map_or("", |(_, value)| value)
     }
 
+    /// All but this one.
+    pub fn others_than(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(move |(known, _)| known != name).map(|(name, value)| (&**name, &**value))
+    }
+
     /// An id. What is none names nothing that there is.
     pub fn id<I: FromStr>(&self, name: &str) -> Result<I, Refused> {
         self.get(name).parse().map_err(|_| Refused::hidden())
@@ -114,6 +119,8 @@ pub struct Asked {
     pub idempotency_key: Option<String>,
     /// Of method, path, query and body.
     pub fingerprint: Digest,
+    /// What a cursor of the operation is bound to.
+    pub list: String,
 }
 
 /// What is answered, and of which shape it is.
@@ -131,13 +138,16 @@ pub struct Reply {
     pub etag: Option<String>,
     /// A path of the project's.
     pub location: Option<String>,
+    /// What it is kept as, where it is a file.
+    #[serde(default)]
+    pub file: Option<String>,
     pub body: Value,
 }
 
 impl<A: Serialize> Answer<A> {
     pub fn new(status: u16, body: &A) -> Result<Self, Refused> {
         let body = serde_json::to_value(body).map_err(|error| Refused::from(Fault::from(error)))?;
-        let reply = Reply { status, etag: None, location: None, body };
+        let reply = Reply { status, etag: None, location: None, file: None, body };
         Ok(Self { reply, is_replayed: false, shape: PhantomData })
     }
 
@@ -152,6 +162,12 @@ impl<A: Serialize> Answer<A> {
         self.reply.location = Some(location);
         self
     }
+
+    #[must_use]
+    pub fn file(mut self, name: String) -> Self {
+        self.reply.file = Some(name);
+        self
+    }
 }
 
 /// The strong validator of a view (RFC 9110, section 8.8.3).
@@ -163,6 +179,15 @@ pub fn etag(view: &impl Serialize) -> String {
 /// Whether the list of an `If-None-Match` names this validator, compared weakly (RFC 9110, section 13.1.2).
 pub fn names_etag(list: &str, etag: &str) -> bool {
     list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+}
+
+fn matches(if_match: Option<&str>, etag: &str) -> Result<(), Refused> {
+    match if_match {
+        Some(list) if !matches_etag(list, etag) => {
+            Err(Refused::new(Code::PreconditionFailed, "read it again, and decide again"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the list of an `If-Match` does, compared strongly (RFC 9110, section 13.1.1).
@@ -182,6 +207,18 @@ impl Desk {
     /// The organization of the path, for who only looks.
     pub fn organization(&self) -> Result<&Organization, Refused> {
         self.organization.as_ref().ok_or_else(Refused::hidden)
+    }
+
+    /// [`Change::matches`] before anything is asked of others; what counts is the one in the transaction.
+    pub fn matches(&self, etag: &str) -> Result<(), Refused> {
+        matches(self.asked.if_match.as_deref(), etag)
+    }
+
+    /// What a file is called that holds this of the organization, or of the project, as it is today.
+    pub fn file_name(&self, what: &str, ending: &str) -> String {
+        let of = self.organization.as_ref().map_or(&self.project().slug, |found| &found.slug);
+        let day: String = self.now.rfc3339().chars().take(10).collect();
+        format!("{what}-{of}-{day}.{ending}")
     }
 
     /// Counts an attempt, and refuses more of them than there may be within a time; with when that is over.
@@ -301,12 +338,7 @@ impl Change<'_, '_> {
 
     /// Whether the caller knows how the thing is now; who does not say so does not care (RFC 9110, section 13.1.1).
     pub fn matches(&self, etag: &str) -> Result<(), Refused> {
-        match self.if_match {
-            Some(list) if !matches_etag(list, etag) => {
-                Err(Refused::new(Code::PreconditionFailed, "read it again, and decide again"))
-            }
-            _ => Ok(()),
-        }
+        matches(self.if_match, etag)
     }
 
     /// Refuses who expects something to be there that is not, be it anything (`*`).

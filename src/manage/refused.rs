@@ -40,6 +40,7 @@ codes! {
     UnknownParameter = 400 "unknown_parameter" "The query has a parameter that nothing is known of";
     DuplicateParameter = 400 "duplicate_parameter" "The query has a parameter twice";
     InvalidParameter = 400 "invalid_parameter" "A parameter or a header cannot be read";
+    IfMatchUnexpected = 400 "if_match_unexpected" "This has no ETag that If-Match could name";
     CursorInvalid = 400 "cursor_invalid" "The cursor is not one of this list";
     TooManyRows = 400 "too_many_rows" "More rows than are taken at once";
     SearchTooShort = 400 "search_too_short" "A search needs at least two characters";
@@ -97,6 +98,7 @@ codes! {
     ConnectionIncomplete = 409 "connection_incomplete" "Nobody could sign in by it as it is";
     ConnectionNotActive = 409 "connection_not_active" "The connection is not active";
     RelinkConflict = 409 "relink_conflict" "Somebody is known to the connection by the same name already";
+    PlanChanged = 409 "plan_changed" "The plan that was looked at is not true any more";
     NoVersion = 409 "no_version" "There is no such version to make live";
     Untested = 409 "untested" "People sign in by it, and nobody has tried the new version yet";
     Gone = 410 "gone" "The link has been used or taken back, or has run out";

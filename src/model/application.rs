@@ -439,6 +439,19 @@ impl Application {
         Some(params::append(uri.as_str(), pairs))
     }
 
+    /// The same for who is to act for an organization; `connection`: by which it wants them to sign in, where it does.
+    pub fn login_begins_for(
+        &self,
+        issuer: &str,
+        organization: &str,
+        connection: Option<&str>,
+    ) -> Option<String> {
+        let uri = self.settings.initiate_login_uri.as_ref()?;
+        let pairs = [("iss", issuer), ("organization", organization)];
+        let pairs = pairs.into_iter().chain(connection.map(|connection| ("connection", connection)));
+        Some(params::append(uri.as_str(), pairs))
+    }
+
     /// Where whoever is lost finds it: where its logins begin, or else the front door of where it registered that people
     /// come back to. Never what a request says.
     pub fn front_door(&self, issuer: &str) -> Option<String> {

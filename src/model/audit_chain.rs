@@ -6,6 +6,7 @@
 //! event (`place` and `hash` are null of one that is not sealed yet), then `{"checkpoint"}` or `{"next_cursor"}`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -105,6 +106,9 @@ impl Checkpoint {
         serde_json::from_slice(&bytes).map_err(|_| JoseError::Type)
     }
 }
+
+/// How far back, from where sealing has come to, events are looked for that were recorded late.
+pub const LATEST: Duration = Duration::from_secs(4 * 3_600);
 
 /// A line of an export.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -28,6 +28,24 @@ words! {
     }
 }
 
+impl Missing {
+    /// What somebody does about it.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Connection => "activate a connection by a method that is on",
+            Self::Domain => "verify a domain, and lead it to a connection that is active",
+            Self::Owner => "give a second person the role owner",
+            Self::Test => "have somebody who administers nothing try the connection as it is now",
+            Self::BreakGlass => NO_BREAK_GLASS,
+            Self::Health => "mend the connection that people cannot sign in by, or go back a version",
+        }
+    }
+}
+
+/// What a way in for emergencies waits for: nobody has another one than an identity provider yet.
+pub const NO_BREAK_GLASS: &str = "nobody can show that they get in while the provider is down before people can sign in without an \
+     identity provider, which is not here yet; until then only the operator may force it";
+
 /// What is known of an organization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {

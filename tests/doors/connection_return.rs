@@ -91,9 +91,10 @@ async fn h04_a_version_with_a_wrong_secret_goes_back_to_what_worked() {
     comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
     activates(&house, "ca", json!({"client_secret": "of somebody else, and quite long enough"})).await;
     let bad = version(&house, "ca").await;
-    // Nobody knows who they are, for the provider does not say: so it is networks that count.
+    // Nobody knows who they are, for the provider does not say, under the secret of before either: so it is networks that
+    // count.
     let comes_from = async |address: &str| {
-        house.idp_a.says(Says::that("sub-ann", "ann@a.test"));
+        house.idp_a.says(Says::truth().response("code", Some("made-up")));
         let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
         let mut person = Person::new("ann@a.test");
         let back = person.is_sent_back(&ask).await;
@@ -112,6 +113,37 @@ async fn h04_a_version_with_a_wrong_secret_goes_back_to_what_worked() {
     look(&house).await;
     assert!(version(&house, "ca").await > bad);
     comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+}
+
+#[tokio::test]
+async fn h04_people_who_share_a_network_count_each_and_a_stranger_who_is_all_of_them_does_not() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+        activates(&house, "ca", json!({"client_secret": "of somebody else, and quite long enough"})).await;
+        let bad = version(&house, "ca").await;
+        let sessions = house.count("sessions").await;
+        // Whoever makes up codes, whomever they claim to be.
+        for number in 0..9 {
+            let says = Says::truth().response("code", Some("made-up"));
+            house.idp_a.says(says);
+            let email = format!("person{number}@a.test");
+            let ask = Application::rp1(&house).asks().with("login_hint", &email);
+            assert_eq!(Person::new(&email).follows(&ask).await.status(), 401);
+        }
+        // And one of the people, however often they come.
+        for _ in 0..3 {
+            assert_eq!(comes(&house, Says::that("sub-ann", "ann@a.test")).await.status(), 401);
+        }
+        look(&house).await;
+        assert_eq!(version(&house, "ca").await, bad, "one network, and one person");
+        // The provider names another one, as it did before.
+        assert_eq!(comes(&house, Says::that("sub-con", "con@a.test")).await.status(), 401);
+        look(&house).await;
+        assert!(version(&house, "ca").await > bad);
+        assert_eq!(house.count("sessions").await, sessions, "nobody was let in by that");
+        comes(&house, Says::that("sub-ann", "ann@a.test")).await.code();
+    }
 }
 
 #[tokio::test]

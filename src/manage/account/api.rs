@@ -8,7 +8,7 @@ use super::view::{MemberSession, MyApplication, MySession};
 use super::{end_session, end_within, take_back};
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::join::sign_out::Within;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -16,7 +16,7 @@ use crate::manage::people::one;
 use crate::manage::refused::{Code, Refused};
 use crate::manage::session::person;
 use crate::model::permission::Permission;
-use crate::store::durable::signed_in::{self, Holds, Place, SignedIn};
+use crate::store::durable::signed_in::{self, Holds, SignedIn};
 
 /// The place in a list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -48,12 +48,10 @@ impl Operation for MySessions {
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let acting = person(&desk)?;
-        let (limit, list) = (page::limit(query.limit)?, format!("my sessions {}", acting.user));
-        let [before] = page::after::<1>(&list, query.cursor.as_deref())?.unwrap_or_default();
-        let most = limit + 1;
-        let found = signed_in::sessions_of(&mut desk.db(), acting.user, desk.now, &before, most).await?;
-        let keys = |last: &SignedIn| vec![last.session.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (db, before) = (&mut desk.db(), slice.text());
+        let found = signed_in::sessions_of(db, acting.user, desk.now, &before, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &SignedIn| last.session);
         let items = found.iter().map(|one| MySession::of(one, acting.session)).collect();
         Answer::new(200, &Page { items, next_cursor })
     }
@@ -104,10 +102,10 @@ impl Operation for MyApplications {
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let user = person(&desk)?.user;
-        let (limit, list) = (page::limit(query.limit)?, format!("my applications {user}"));
-        let after: Place = page::after::<3>(&list, query.cursor.as_deref())?.unwrap_or_default();
-        let found = signed_in::held_of(&mut desk.db(), user, desk.now, &after, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last: &Holds| last.place().into());
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let db = &mut desk.db();
+        let found = signed_in::held_of(db, user, desk.now, slice.after, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, Holds::place);
         let items = found.iter().map(MyApplication::of).collect();
         Answer::new(200, &Page { items, next_cursor })
     }
@@ -172,12 +170,11 @@ impl Operation for MemberSessions {
 
     async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let (id, user): (_, UserId) = (desk.organization()?.id, desk.params.id("user_id")?);
-        let (limit, list) = (page::limit(query.limit)?, format!("sessions {user} {id}"));
-        let [before] = page::after::<1>(&list, query.cursor.as_deref())?.unwrap_or_default();
-        one(&mut desk.db(), id, user).await?;
-        let found = signed_in::within(&mut desk.db(), (id, user), desk.now, &before, limit + 1).await?;
-        let keys = |last: &signed_in::Within| vec![last.session.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (db, before) = (&mut desk.db(), slice.text());
+        one(db, id, user).await?;
+        let found = signed_in::within(db, (id, user), desk.now, &before, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &signed_in::Within| last.session);
         Answer::new(200, &Page { items: found.iter().map(MemberSession::of).collect(), next_cursor })
     }
 }

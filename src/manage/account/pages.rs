@@ -10,13 +10,13 @@ use super::here::{self, Here, csrf};
 use super::{end_session, leave, switch, take_back};
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId};
 use crate::join::sign_out::Within;
-use crate::manage::api::page;
+use crate::manage::api::page::{Keys, Slice};
 use crate::manage::refused::{Code, Refused};
 use crate::manage::session::mine;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::{self, Choice};
-use crate::store::durable::signed_in::{self, Holds, Place, SignedIn};
+use crate::store::durable::signed_in::{self, Holds, SignedIn};
 use crate::web::form::Form;
 use crate::web::reply::{self, Fault};
 use crate::web::templates::{
@@ -156,9 +156,9 @@ impl Look {
         Self { after: get("after").map(str::to_owned), done }
     }
 
-    /// The keys of the last row of the page before, if this is a cursor of the list.
-    fn keys<const N: usize>(&self, list: &str) -> Option<[String; N]> {
-        page::after(list, self.after.as_deref()).ok().flatten()
+    /// The part of the list that is looked at: from its beginning, unless this is a cursor of it.
+    fn slice<K: Keys>(&self, list: String) -> Slice<K> {
+        Slice::new(list.clone(), ROWS, self.after.as_deref()).unwrap_or_else(|_| Slice::first(list, ROWS))
     }
 }
 
@@ -306,9 +306,8 @@ async fn their_organizations(
     here: &Here,
     look: &Look,
 ) -> Result<Response, Refused> {
-    let list = format!("account organizations {}", here.user.id);
-    let (broker, after) = (visitor.broker(), look.keys(&list));
-    let (found, next) = mine(&broker.db, (&here.user, broker.now()), "", after, (ROWS, &list)).await?;
+    let (broker, slice) = (visitor.broker(), look.slice(format!("account organizations {}", here.user.id)));
+    let (found, next) = mine(&broker.db, (&here.user, broker.now()), "", &slice).await?;
     let organizations = found.iter().map(|choice| own_organization(visitor, here, choice)).collect();
     let frame = frame(visitor, browser, here, look, (ORGANIZATIONS, next));
     Ok(page_of(visitor, &Page::Account(AccountPage { frame, organizations })))
@@ -336,11 +335,10 @@ async fn their_sessions(
     here: &Here,
     look: &Look,
 ) -> Result<Response, Refused> {
-    let (broker, list) = (visitor.broker(), format!("account sessions {}", here.user.id));
-    let [before] = look.keys::<1>(&list).unwrap_or_default();
-    let db = &mut &broker.db;
-    let found = signed_in::sessions_of(db, here.user.id, broker.now(), &before, ROWS + 1).await?;
-    let (found, next) = page::of(found, ROWS, &list, |last: &SignedIn| vec![last.session.to_string()]);
+    let (broker, slice) = (visitor.broker(), look.slice(format!("account sessions {}", here.user.id)));
+    let (db, before) = (&mut &broker.db, slice.text());
+    let found = signed_in::sessions_of(db, here.user.id, broker.now(), &before, slice.most()).await?;
+    let (found, next) = slice.page(found, |last: &SignedIn| last.session);
     let sessions = found.iter().map(|one| own_session(visitor, here, one)).collect();
     let frame = frame(visitor, browser, here, look, (SESSIONS, next));
     Ok(page_of(visitor, &Page::Sessions(SessionsPage { frame, sessions })))
@@ -364,11 +362,10 @@ async fn their_applications(
     here: &Here,
     look: &Look,
 ) -> Result<Response, Refused> {
-    let (broker, list) = (visitor.broker(), format!("account applications {}", here.user.id));
-    let after: Place = look.keys::<3>(&list).unwrap_or_default();
+    let (broker, slice) = (visitor.broker(), look.slice(format!("account applications {}", here.user.id)));
     let db = &mut &broker.db;
-    let found = signed_in::held_of(db, here.user.id, broker.now(), &after, ROWS + 1).await?;
-    let (found, next) = page::of(found, ROWS, &list, |last: &Holds| last.place().into());
+    let found = signed_in::held_of(db, here.user.id, broker.now(), slice.after, slice.most()).await?;
+    let (found, next) = slice.page(found, Holds::place);
     let applications = found.iter().map(|one| own_application(visitor, one)).collect();
     let frame = frame(visitor, browser, here, look, (APPLICATIONS, next));
     Ok(page_of(visitor, &Page::Applications(ApplicationsPage { frame, applications })))

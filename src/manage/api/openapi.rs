@@ -171,12 +171,12 @@ fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
         parameters.push(parameter);
     }
     let header = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "header", "required": false, "schema": schema, "description": description });
-    if writes(route) {
+    if route.writes() {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
         let description = "The same request under the same key is answered once, for 24 hours.";
         parameters.push(header("Idempotency-Key", schema, description));
     }
-    if writes(route) && route.codes.contains(&Code::PreconditionFailed) {
+    if route.minds_if_match() {
         let description = "The `ETag` that the thing had when it was read.";
         parameters.push(header("If-Match", json!({ "type": "string" }), description));
     }
@@ -197,10 +197,6 @@ fn described(name: &str) -> &'static str {
     }
 }
 
-fn writes(route: &Route) -> bool {
-    route.method != http::Method::GET
-}
-
 fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value> {
     let mut responses = Map::new();
     let schema = (route.answer)(writes_);
@@ -212,12 +208,15 @@ fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value>
         if route.etag {
             answer["headers"] = json!({ "ETag": { "schema": { "type": "string" } } });
         }
+        if route.kind != "application/json" {
+            answer["headers"]["Content-Disposition"] = json!({ "schema": { "type": "string" } });
+        }
         if *status == 201 {
             answer["headers"]["Location"] = json!({ "schema": { "type": "string" } });
         }
         responses.insert(status.to_string(), answer);
     }
-    if route.etag && !writes(route) {
+    if route.etag && !route.writes() {
         responses.insert("304".into(), json!({ "description": "It is as `If-None-Match` says." }));
     }
     for (status, codes) in refusals(route) {
@@ -267,8 +266,11 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         codes.retain(|code| *code != Code::BodyUnexpected);
         codes.extend([Code::InvalidJson, Code::InvalidBody, Code::UnknownField, Code::UnsupportedMediaType]);
     }
-    if writes(route) {
+    if route.writes() {
         codes.extend([Code::IdempotencyKeyReused, Code::Busy]);
+        if !route.minds_if_match() {
+            codes.push(Code::IfMatchUnexpected);
+        }
     }
     // A refusal that cannot be written down is none.
     codes.push(Code::AuditUnavailable);
@@ -293,6 +295,7 @@ fn problem() -> Value {
             "detail": { "type": "string", "description": "For people; it may change." },
             "request_id": { "type": "string" },
             "expected": { "type": "string", "description": "What was looked for." },
+            "login_url": { "type": "string", "format": "uri", "description": "Where the person could do what is missing." },
             "found": { "type": "array", "items": { "type": "string" }, "description": "What was there instead." },
             "errors": {
                 "type": "array",

@@ -77,9 +77,10 @@ pub trait Operation: Send + Sync + 'static {
     const AT: At;
     /// How it answers when all is well.
     const STATUS: &'static [u16];
-    /// What it refuses, beyond what every route does.
+    /// What it refuses, beyond what every route does. A write that minds `If-Match` says so by
+    /// [`Code::PreconditionFailed`]; every other one refuses that header.
     const CODES: &'static [Code] = &[];
-    /// Whether its answer has an `ETag`, and its write minds `If-Match`.
+    /// Whether its answer has an `ETag`.
     const ETAG: bool = false;
     /// For a person: within what time they must have proved who they are.
     const FRESH: Option<Duration> = None;
@@ -148,6 +149,24 @@ impl<T: DeserializeOwned + JsonSchema + Send + Sync> Body for Json<T> {
     }
 }
 
+/// A whole object, or nothing at all, which says as much as an empty one.
+#[derive(Clone, Copy, Debug)]
+pub struct MaybeJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default + JsonSchema + Send + Sync> Body for MaybeJson<T> {
+    const KINDS: &'static [&'static str] = Json::<T>::KINDS;
+    const REQUIRED: bool = false;
+    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        Json::read(headers, bytes).map(|read| Self(read.0))
+    }
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Json::<T>::schema(generator)
+    }
+}
+
 /// A change of some members (RFC 7396): what is absent stays, `null` clears.
 #[derive(Clone, Copy, Debug)]
 pub struct MergePatch<T>(pub T);
@@ -160,6 +179,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + Sync> Body for MergePatch<T> {
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         Some(generator.subschema_for::<T>())
     }
+}
+
+/// Whether an operation that may be refused for these is done only to what is still as `If-Match` says.
+pub fn minds_if_match(codes: &[Code]) -> bool {
+    codes.contains(&Code::PreconditionFailed)
 }
 
 /// A line of the table: an operation, without its types.
@@ -185,6 +209,14 @@ pub struct Route {
 }
 
 impl Route {
+    pub fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    pub fn minds_if_match(&self) -> bool {
+        self.writes() && minds_if_match(self.codes)
+    }
+
     pub const fn of<O: Operation>() -> Self {
         Self {
             method: O::METHOD,

@@ -9,8 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
 use super::BASE;
+use super::page;
 use super::place::Place;
-use super::route::{At, Body, Operation};
+use super::route::{At, Body, Operation, minds_if_match};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
@@ -118,12 +119,19 @@ async fn run<O: Operation>(
     parts: &Parts,
     read: Result<Read<O>, Refused>,
 ) -> Result<Answer<O::Answer>, Refused> {
+    let if_match = if_match::<O>(&parts.headers)?;
     let Read { query, body, bytes } = read?;
     let asked = Asked {
         wanted,
-        if_match: one(&parts.headers, header::IF_MATCH.as_str())?,
+        if_match,
         idempotency_key: idempotency_key(parts)?,
         fingerprint: fingerprint(visitor, parts, &bytes),
+        list: page::list(
+            O::NAME,
+            (&visitor.project, caller),
+            (place.organization.as_ref(), &place.params),
+            parts.uri.query(),
+        ),
     };
     let desk = Desk {
         visitor: visitor.clone(),
@@ -167,6 +175,15 @@ fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refused> {
         (Ok(text), None) => Ok(Some(text.to_owned())),
         _ => Err(Refused::parameter(name, "must be one line of visible ASCII characters")),
     }
+}
+
+/// What the caller has read before they write it. Where nothing has an `ETag`, whoever relies on one is told so.
+fn if_match<O: Operation>(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let said = one(headers, header::IF_MATCH.as_str())?;
+    if said.is_some() && O::METHOD != Method::GET && !minds_if_match(O::CODES) {
+        return Err(Refused::by(Code::IfMatchUnexpected));
+    }
+    Ok(said)
 }
 
 /// Characters of a path that the trail keeps.
@@ -260,7 +277,7 @@ async fn noted<O: Operation>(
 }
 
 fn answered<O: Operation>(visitor: &Visitor, parts: &Parts, reply: &Reply, is_replayed: bool) -> Response {
-    let Reply { status, etag, location, body } = reply;
+    let Reply { status, etag, location, file, body } = reply;
     let looks = matches!(parts.method, Method::GET | Method::HEAD);
     let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let unchanged = looks && etag.as_ref().zip(known).is_some_and(|(etag, known)| names_etag(known, etag));
@@ -278,7 +295,14 @@ fn answered<O: Operation>(visitor: &Visitor, parts: &Parts, reply: &Reply, is_re
         headers.remove(header::CONTENT_TYPE);
     }
     let location = location.as_ref().map(|path| visitor.path(path));
-    for (name, value) in [(header::ETAG, etag.as_ref()), (header::LOCATION, location.as_ref())] {
+    // Of slugs and days: nothing in it needs to be quoted (RFC 6266, section 4.1).
+    let file = file.as_ref().map(|name| format!("attachment; filename=\"{name}\""));
+    let more = [
+        (header::ETAG, etag.as_ref()),
+        (header::LOCATION, location.as_ref()),
+        (header::CONTENT_DISPOSITION, file.as_ref()),
+    ];
+    for (name, value) in more {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(name, value);
         }

@@ -9,7 +9,7 @@ use super::view::{ApplicationListed, ApplicationMade, ApplicationView, tag};
 use super::{Sector, Whole, create, disable, rotate, update};
 use crate::foundation::id::ApplicationId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -49,12 +49,10 @@ impl Operation for List {
     type Answer = Page<ApplicationListed>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
-        let list = "applications";
-        let after = page::after::<1>(list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
-        let found = applications::page(&mut desk.db(), desk.project().id, &after, limit + 1).await?;
-        let (found, next_cursor) =
-            page::of(found, limit, list, |last: &Application| vec![last.id.to_string()]);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (db, project) = (&mut desk.db(), desk.project().id);
+        let found = applications::page(db, project, &slice.text(), slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Application| last.id);
         Answer::new(200, &Page { items: found.iter().map(ApplicationListed::of).collect(), next_cursor })
     }
 }
@@ -214,7 +212,7 @@ impl Operation for Rotate {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Application);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::NoSecrets];
+    const CODES: &'static [Code] = &[Code::NoSecrets, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<RotateSecret>;

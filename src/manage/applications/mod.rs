@@ -247,6 +247,7 @@ pub async fn rotate(
     keeps_one: bool,
 ) -> Result<(Whole, Secret), Refused> {
     let mut whole = held(change, id).await?;
+    change.matches(&view::tag(&whole))?;
     if !has_secrets(&whole.application.settings) {
         return Err(Refused::new(Code::NoSecrets, Code::NoSecrets.title()));
     }

@@ -8,9 +8,8 @@ use super::export;
 use super::view::{AuditCheckpointView, AuditEventView, AuditKeysView};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{AuditEventId, RequestId};
-use crate::foundation::page::cursor;
 use crate::foundation::text::is_line;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::{Page, Slice};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -77,26 +76,15 @@ impl Operation for List {
     }
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
-        let asked = asked(&desk, &query, limit)?;
-        let list = Asked { after: None, most: 0, ..asked.clone() };
-        let list = format!("audit {list:?}");
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let after = after.map(|[at, id]| place(&at, &id)).transpose()?;
-        let (found, last) = audit_events::page(&mut desk.db(), &Asked { after, ..asked }).await?;
-        let next_cursor = last.map(|(at, id)| cursor(&list, &[at.millis().to_string(), id]));
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let asked = asked(&desk, &query, &slice)?;
+        let (found, last) = audit_events::page(&mut desk.db(), &asked).await?;
+        let next_cursor = last.map(|place| slice.cursor(&place));
         Answer::new(200, &Page { items: found.into_iter().map(AuditEventView::of).collect(), next_cursor })
     }
 }
 
-fn place(at: &str, id: &str) -> Result<(Moment, String), Refused> {
-    let (at, known) = (at.parse().ok(), id.parse::<AuditEventId>().is_ok());
-    let at =
-        at.filter(|_| known).ok_or_else(|| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))?;
-    Ok((Moment::from_millis(at), id.to_owned()))
-}
-
-fn asked(desk: &Desk, query: &ListQuery, most: u32) -> Result<Asked, Refused> {
+fn asked(desk: &Desk, query: &ListQuery, slice: &Slice<(Moment, AuditEventId)>) -> Result<Asked, Refused> {
     for (name, text) in [("actor", &query.actor), ("subject", &query.subject)] {
         if text.as_ref().is_some_and(|text| !is_line(text, LONGEST)) {
             return Err(Refused::parameter(
@@ -117,8 +105,8 @@ fn asked(desk: &Desk, query: &ListQuery, most: u32) -> Result<Asked, Refused> {
         outcome: query.outcome,
         from: moment("from", query.from.as_deref())?,
         to: moment("to", query.to.as_deref())?,
-        after: None,
-        most,
+        after: slice.after,
+        most: slice.limit,
     })
 }
 
@@ -187,24 +175,12 @@ impl Operation for Export {
     }
 
     async fn run(desk: Desk, query: ExportQuery, _: NoBody) -> Result<Answer<String>, Refused> {
-        let limit = match query.limit.unwrap_or(LONGEST_EXPORT) {
-            limit @ 1..=LONGEST_EXPORT => i64::from(limit),
-            _ => return Err(Refused::parameter("limit", format!("must be 1 to {LONGEST_EXPORT}"))),
-        };
-        let chain = chain(&desk);
-        let list = format!("audit export {}", chain.name());
-        let after = number(&list, query.cursor.as_deref())?.unwrap_or(0);
-        let go_on = move |place: i64| cursor(&list, &[place.to_string()]);
+        let (usual, chain) = (Some(query.limit.unwrap_or(LONGEST_EXPORT)), chain(&desk));
+        let slice = desk.slice_to(LONGEST_EXPORT, usual, query.cursor.as_deref())?;
         // Of one moment, so that what is sealed meanwhile falls into no gap.
-        let text = desk.db().read(async move |tx| export(tx, chain, after, limit, go_on).await).await?;
-        Answer::new(200, &text)
+        let text = desk.db().read(async move |tx| export(tx, chain, &slice).await).await?;
+        Ok(Answer::new(200, &text)?.file(desk.file_name("audit", "jsonl")))
     }
-}
-
-/// What a cursor of a list by places holds.
-fn number(list: &str, cursor: Option<&str>) -> Result<Option<i64>, Refused> {
-    let wrong = || Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-    page::after::<1>(list, cursor)?.map(|[place]| place.parse().map_err(|_| wrong())).transpose()
 }
 
 /// `GET /audit-checkpoints` (demands 4.16)
@@ -242,12 +218,10 @@ impl Operation for Checkpoints {
     }
 
     async fn run(desk: Desk, query: CheckpointsQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (limit, chain) = (page::limit(query.limit)?, chain(&desk));
-        let list = format!("audit checkpoints {}", chain.name());
-        let before = number(&list, query.cursor.as_deref())?.unwrap_or(i64::MAX);
-        let found = audit_chains::checkpoints(&mut desk.db(), chain, before, i64::from(limit) + 1).await?;
-        let keys = |last: &audit_chains::Signed| vec![last.place.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (before, most) = (slice.after.unwrap_or(i64::MAX), i64::from(slice.most()));
+        let found = audit_chains::checkpoints(&mut desk.db(), chain(&desk), before, most).await?;
+        let (found, next_cursor) = slice.page(found, |last: &audit_chains::Signed| last.place);
         Answer::new(
             200,
             &Page { items: found.into_iter().map(AuditCheckpointView::of).collect(), next_cursor },

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
@@ -94,17 +94,16 @@ impl Operation for List {
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let scope = query.scope.unwrap_or_default();
         refuse_scope(&desk, scope)?;
-        let (limit, project) = (page::limit(query.limit)?, desk.project().id);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let of = desk.organization.as_ref().map(|organization| organization.id);
-        let list = format!("connections {of:?} {scope:?}");
-        let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
-        let db = &mut desk.db();
+        let (db, project, after) = (&mut desk.db(), desk.project().id, slice.text());
         let found = match (of, scope) {
-            (None, Scope::Organization) => connections::page_of_all(db, project, &after, limit + 1).await?,
-            (of, _) => connections::page(db, project, of, &after, limit + 1).await?,
+            (None, Scope::Organization) => {
+                connections::page_of_all(db, project, &after, slice.most()).await?
+            }
+            (of, _) => connections::page(db, project, of, &after, slice.most()).await?,
         };
-        let (found, next_cursor) =
-            page::of(found, limit, &list, |last: &(Connection, _)| vec![last.0.id.to_string()]);
+        let (found, next_cursor) = slice.page(found, |last: &(Connection, _)| last.0.id);
         let drafts = drafts(&desk, &found).await?;
         let view = |(connection, lifecycle): &(Connection, Lifecycle)| {
             let draft = drafts.iter().find(|(id, _)| *id == connection.id).map(|(_, number)| *number);
@@ -504,15 +503,11 @@ impl Operation for Versions {
     type Answer = Page<VersionView>;
 
     async fn run(desk: Desk, query: VersionsQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (limit, id) = (page::limit(query.limit)?, desk.params.id::<ConnectionId>("connection_id")?);
-        let list = format!("versions {id}");
-        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-        let before = page::after::<1>(&list, query.cursor.as_deref())?;
-        let before = before.map(|[number]| number.parse::<i64>().map_err(wrong)).transpose()?;
-        let found =
-            connection_versions::page(&mut desk.db(), id, before.unwrap_or(i64::MAX), limit + 1).await?;
-        let (found, next_cursor) =
-            page::of(found, limit, &list, |last: &Version| vec![last.number.to_string()]);
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let before = slice.after.unwrap_or(i64::MAX);
+        let found = connection_versions::page(&mut desk.db(), id, before, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Version| last.number);
         Answer::new(200, &Page { items: found.iter().map(VersionView::of).collect(), next_cursor })
     }
 }

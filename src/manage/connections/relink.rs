@@ -117,7 +117,7 @@ impl Operation for Relink {
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::ConnectionNotActive, Code::RelinkConflict, Code::PreconditionFailed];
+        &[Code::InvalidValue, Code::ConnectionNotActive, Code::RelinkConflict, Code::PlanChanged];
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<RelinkBody>;
@@ -162,7 +162,7 @@ async fn relink(
     }
     if plan.identities != wanted.identities {
         let detail = format!("they are {} by now: look at the plan again", plan.identities);
-        return Err(Refused::new(Code::PreconditionFailed, detail));
+        return Err(Refused::new(Code::PlanChanged, detail));
     }
     identities::relink(change.tx, (from, to.id), issuer(&to)).await?;
     let told = event(change, "organization.connection.relinked", &to)

@@ -11,7 +11,7 @@ use super::view::{DelegationView, tag};
 use super::{approve, pause, propose, resume, revoke, update};
 use crate::foundation::id::DelegationId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
@@ -63,13 +63,11 @@ impl Operation for List {
     }
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let of = desk.organization()?.id;
-        let list = format!("delegations {of} {:?}", query.side);
-        let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
-        let found = delegations::page(&mut desk.db(), of, query.side, &after, limit + 1).await?;
-        let keys = |last: &delegations::Named| vec![last.delegation.id.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let db = &mut desk.db();
+        let found = delegations::page(db, of, query.side, &slice.text(), slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &delegations::Named| last.delegation.id);
         let items = found.iter().map(|named| DelegationView::of(named, desk.now)).collect();
         Answer::new(200, &Page { items, next_cursor })
     }
@@ -236,7 +234,7 @@ impl Operation for Pause {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<OnSide>;
@@ -263,7 +261,8 @@ impl Operation for Resume {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PausedByOther];
+    const CODES: &'static [Code] =
+        &[Code::InvalidValue, Code::DelegationRevoked, Code::PausedByOther, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<OnSide>;
@@ -290,7 +289,7 @@ impl Operation for Revoke {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::DelegationRevoked, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<OnSide>;

@@ -170,6 +170,7 @@ async fn pause(
     said: Option<Side>,
 ) -> Result<Delegation, Refused> {
     let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
     let side = side(&change.standing, &before, said)?;
     let mut after = before.clone();
     if !after.settings.paused_by.contains(&side) {
@@ -187,6 +188,7 @@ async fn resume(
     said: Option<Side>,
 ) -> Result<Delegation, Refused> {
     let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
     let side = side(&change.standing, &before, said)?;
     let mut after = before.clone();
     after.settings.paused_by.retain(|by| *by != side);
@@ -211,6 +213,7 @@ async fn revoke(
     said: Option<Side>,
 ) -> Result<Delegation, Refused> {
     let before = held(change, id).await?;
+    change.matches(&view::tag(&before))?;
     side(&change.standing, &before, said)?;
     let after = Delegation { revoked_at: Some(change.keep.now), ..before.clone() };
     grants::revoke_of_delegation(change.tx, id, change.keep.now).await?;

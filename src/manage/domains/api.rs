@@ -10,10 +10,9 @@ use super::body::{ClaimDomain, PatchDomain, StartVerification};
 use super::{DomainView, Routed, Turning, claim, found, remove, start, switch, view};
 use crate::broker::domain_look::{self, Asked, Published, Sight, Verdict};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::DomainId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
-use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
+use crate::manage::api::page::Page;
+use crate::manage::api::route::{At, Json, MaybeJson, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
@@ -58,15 +57,11 @@ impl Operation for List {
     type Answer = Page<DomainView>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let organization = desk.organization()?.id;
-        let list = format!("domains {organization}");
-        let after = page::after::<1>(&list, query.cursor.as_deref())?;
-        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-        let after = after.map(|[id]| id.parse::<DomainId>().map_err(wrong)).transpose()?;
-        let found = domains::page(&mut desk.db(), organization, after, limit + 1).await?;
+        let found = domains::page(&mut desk.db(), organization, slice.after, slice.most()).await?;
         let routes = domains::routes_of(&mut desk.db(), organization).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let (found, next_cursor) = slice.page(found, |last| last.id);
         let of = |id| routes.iter().filter(|(domain, _)| *domain == id).map(|(_, route)| *route).collect();
         let view = |domain: Domain| DomainView::of(&Routed { routes: of(domain.id), domain }, desk.now);
         Answer::new(200, &Page { items: found.into_iter().map(view).collect(), next_cursor })
@@ -150,17 +145,18 @@ impl Operation for Start {
     const NEED: Need = Need::Permitted(Permission::DomainsWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue];
+    const CODES: &'static [Code] = &[Code::InvalidValue, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
-    type Body = StartVerification;
+    type Body = MaybeJson<StartVerification>;
     type Answer = DomainView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
         desk.change(async move |change| {
             let before = found(change, organization, id).await?;
-            let after = start(change, before, body.method).await?;
+            change.matches(&view::tag(&before))?;
+            let after = start(change, before, body.0.method).await?;
             shown(200, &after, change.keep.now)
         })
         .await
@@ -178,7 +174,8 @@ impl Operation for Confirm {
     const NEED: Need = Need::Permitted(Permission::DomainsWrite);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::ProofNotFound, Code::DomainTaken, Code::DnsUnavailable];
+    const CODES: &'static [Code] =
+        &[Code::ProofNotFound, Code::DomainTaken, Code::DnsUnavailable, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = NoBody;
@@ -186,6 +183,9 @@ impl Operation for Confirm {
 
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let domain = asked(&desk).await?;
+        // What was looked for and not found is kept as well, so this comes before any look.
+        let routes = domains::connections_of(&mut desk.db(), domain.id).await?;
+        desk.matches(&view::tag(&Routed { domain: domain.clone(), routes }))?;
         limit(&desk, &domain).await?;
         if domain.is_over(desk.now) {
             let detail = "its challenge has run out: verify gives a fresh one";
@@ -198,6 +198,8 @@ impl Operation for Confirm {
         let (organization, claimed) = (domain.organization_id, domain.clone());
         let kept = desk
             .change(async move |change| {
+                let before = found(change, organization, claimed.id).await?;
+                change.matches(&view::tag(&before))?;
                 let (_, verdict) =
                     domain_look::settle(change.tx, change.keep, &claimed, &sight, true).await?;
                 let after = found(change, organization, claimed.id).await?;

@@ -1,15 +1,12 @@
 //! What is said of a domain in a body, and the rules of it.
 
-use bytes::Bytes;
-use http::HeaderMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{AutoJoinWanted, MOST_ROUTES, Switches};
 use crate::foundation::domain_name::{DomainName, DomainNameError};
 use crate::foundation::id::ConnectionId;
 use crate::foundation::public_suffix::{NotClaimable, claimable};
-use crate::manage::api::route::{Body, Json};
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::Method;
 use crate::model::words;
@@ -69,21 +66,6 @@ pub struct StartVerification {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "String", extend("enum" = ["dns_txt", "http_file"]))]
     pub method: Option<Method>,
-}
-
-impl Body for StartVerification {
-    const KINDS: &'static [&'static str] = <Json<Self> as Body>::KINDS;
-    const REQUIRED: bool = false;
-    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
-        if bytes.is_empty() {
-            Ok(Self::default())
-        } else {
-            <Json<Self> as Body>::read(headers, bytes).map(|it| it.0)
-        }
-    }
-    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
-        <Json<Self> as Body>::schema(generator)
-    }
 }
 
 /// What shall change: what is absent stays.

@@ -10,8 +10,6 @@ use super::checks;
 use super::view::{FailuresView, HealthView};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{AuditEventId, ConnectionId};
-use crate::foundation::page::cursor;
-use crate::manage::api::page;
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -81,16 +79,13 @@ impl Operation for Failures {
     type Answer = FailuresView;
 
     async fn run(desk: Desk, query: FailuresQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice::<(Moment, AuditEventId)>(query.limit, query.cursor.as_deref())?;
         let hours = match query.hours.unwrap_or(USUAL) {
             hours @ 1..=MOST => hours,
             _ => return Err(Refused::parameter("hours", format!("must be 1 to {MOST}"))),
         };
         let connection = asked(&desk).await?;
         let (id, db) = (connection.id, &mut desk.db());
-        let list = format!("failures {id}");
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let after = after.map(|[at, id]| place(&at, id)).transpose()?;
         let wanted = Asked {
             project: desk.project().id,
             organization: connection.organization_id,
@@ -101,22 +96,16 @@ impl Operation for Failures {
             outcome: None,
             from: None,
             to: None,
-            after,
-            most: limit,
+            after: slice.after,
+            most: slice.limit,
         };
         let (found, last) = audit_events::page(db, &wanted).await?;
-        let next = last.map(|(at, id)| cursor(&list, &[at.millis().to_string(), id]));
+        let next = last.map(|place| slice.cursor(&place));
         let run = connection_runs::of(db, id, connection.version).await?;
         let review = connections::review_since(db, id).await?;
         let counted = connection_runs::hours(db, id, desk.now.minus(HOUR * (hours - 1))).await?;
         Answer::new(200, &FailuresView::of(&connection, run, review, &counted, (found, next)))
     }
-}
-
-fn place(at: &str, id: String) -> Result<(Moment, String), Refused> {
-    let wrong = || Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-    let at = at.parse().ok().filter(|_| id.parse::<AuditEventId>().is_ok());
-    Ok((Moment::from_millis(at.ok_or_else(wrong)?), id))
 }
 
 /// The connection of the path.

@@ -12,7 +12,7 @@ use crate::model::connection::{Connection, Worry};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
-use crate::model::readiness::{FAILING, Facts};
+use crate::model::readiness::{FAILING, Facts, NO_BREAK_GLASS};
 use crate::model::role::{ADMIN, OWNER};
 use crate::model::words;
 use crate::store::durable::engine::{Read, StoreError};
@@ -164,13 +164,17 @@ fn of_domains(known: &Known<'_>) -> Check {
 }
 
 fn break_glass(known: &Known<'_>) -> Check {
-    let (status, advice) = match known.facts.break_glass {
-        true => (Status::Ok, "Somebody has shown within 90 days that they get in without the provider."),
+    let enforced = known.organization.policy.enforcement == Enforcement::Required;
+    let (status, advice) = match (known.facts.break_glass, enforced) {
+        (true, _) => {
+            let advice = "Somebody has shown within 90 days that they get in without the provider.";
+            (Status::Ok, advice.to_owned())
+        }
         // Whoever enforces is to know it (S1-A4).
-        false => (
-            Status::Fail,
-            "Nobody has shown within 90 days that they get in, with a second factor, while the provider is down.",
-        ),
+        (false, true) => {
+            (Status::Fail, format!("While the provider is down nobody gets in, and {NO_BREAK_GLASS}."))
+        }
+        (false, false) => (Status::NotAvailable, format!("As it is, {NO_BREAK_GLASS}.")),
     };
     Check::new("break_glass", "S1-A4", status, advice)
 }

@@ -11,11 +11,11 @@ use super::view::{Accepted, InvitationMade, InvitationShown, InvitationView, Row
 use super::{Wanted, inviter, refuse, renew, revoke, write};
 use crate::broker::Broker;
 use crate::foundation::email::Email;
-use crate::foundation::id::{InvitationId, OrganizationId};
+use crate::foundation::id::OrganizationId;
 use crate::foundation::secret::Digest;
 use crate::join::invited;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::caller::Who;
@@ -63,15 +63,11 @@ impl Operation for List {
     type Answer = Page<InvitationView>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, limit) = (desk.organization()?.id, page::limit(query.limit)?);
-        let list = format!("invitations {id} {:?}", query.status);
-        let after = page::after::<1>(&list, query.cursor.as_deref())?;
-        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-        let after = after.map(|[id]| id.parse::<InvitationId>().map_err(wrong)).transpose()?;
-        let most = (limit + 1, desk.now);
-        let found = invitations::page(&mut desk.db(), id, query.status, after, most).await?;
-        let (found, next_cursor) =
-            page::of(found, limit, &list, |last: &Invitation| vec![last.id.to_string()]);
+        let id = desk.organization()?.id;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let most = (slice.most(), desk.now);
+        let found = invitations::page(&mut desk.db(), id, query.status, slice.after, most).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Invitation| last.id);
         let items = found.iter().map(|one| InvitationView::of(one, desk.now)).collect();
         Answer::new(200, &Page { items, next_cursor })
     }

@@ -12,7 +12,7 @@ use super::{create, revoke, rotate, update};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ApiKeyId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -60,12 +60,11 @@ impl Operation for List {
     }
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let of = desk.organization.as_ref().map(|found| found.id);
-        let list = format!("api keys {of:?}");
-        let after = page::after::<1>(&list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
-        let found = api_keys::page(&mut desk.db(), desk.project().id, of, &after, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let (db, project) = (&mut desk.db(), desk.project().id);
+        let found = api_keys::page(db, project, of, &slice.text(), slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &ApiKey| last.id);
         Answer::new(
             200,
             &Page { items: found.iter().map(|key| ApiKeyView::of(key, desk.now)).collect(), next_cursor },
@@ -197,8 +196,13 @@ impl Operation for Rotate {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::ApiKey);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::InvalidValue, Code::RoleCeiling, Code::ApiKeyEnded, Code::LimitReached];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::RoleCeiling,
+        Code::ApiKeyEnded,
+        Code::LimitReached,
+        Code::PreconditionFailed,
+    ];
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<RotateApiKey>;

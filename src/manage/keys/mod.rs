@@ -148,6 +148,7 @@ async fn rotate(
     overlap: Duration,
 ) -> Result<(ApiKey, Secret, Moment), Refused> {
     let key = alive(change, id).await?;
+    change.matches(&view::tag(&key))?;
     may_hand_out(change, &key.holder)?;
     if !overlap.is_zero() && locked(change, id).await?.1 >= MOST_SECRETS {
         let detail = format!("{MOST_SECRETS} secrets of it work: an overlap of 0 ends them");

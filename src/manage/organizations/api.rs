@@ -11,7 +11,7 @@ use super::view::{OrganizationListed, OrganizationNames};
 use super::{OrganizationView, Owner, Wanted, create, lifecycle, make, owner, rewrite, view};
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Standing};
 use crate::manage::caller::Who;
@@ -59,36 +59,24 @@ impl Operation for List {
     type Answer = Page<OrganizationListed>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
-        let list = format!("organizations {:?} {:?} {:?}", query.name, query.status, query.has_owner);
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let after = after.map(|[id, key]| place(&id, &key)).transpose()?;
+        let slice = desk.slice::<(OrganizationId, Vec<u8>)>(query.limit, query.cursor.as_deref())?;
         let listing = Listing {
             project: desk.project().id,
             visible: visible(&desk),
             status: query.status,
             has_owner: query.has_owner,
             name: query.name,
-            after,
-            most: limit + 1,
+            after: slice.after.clone(),
+            most: slice.most(),
         };
         // What is deleted is the operator's to see.
         let hidden = listing.status == Some(Status::Deleted) && !desk.caller.is_operator();
         let found = if hidden { Vec::new() } else { organizations::page(&mut desk.db(), &listing).await? };
-        let keys = |last: &organizations::Listed| {
-            let key = data_encoding::BASE64URL_NOPAD.encode(&last.name_key());
-            vec![last.organization.id.to_string(), key]
-        };
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let keys = |last: &organizations::Listed| (last.organization.id, last.name_key());
+        let (found, next_cursor) = slice.page(found, keys);
         let shown = |listed: &organizations::Listed| listed_as(&desk, &listed.organization, listed.has_owner);
         Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
     }
-}
-
-/// What a cursor of this list holds.
-fn place(id: &str, key: &str) -> Result<(OrganizationId, Vec<u8>), Refused> {
-    let key = data_encoding::BASE64URL_NOPAD.decode(key.as_bytes()).ok();
-    id.parse().ok().zip(key).ok_or_else(|| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))
 }
 
 fn visible(desk: &Desk) -> Visible {
@@ -485,7 +473,7 @@ impl Operation for Restore {
     const NEED: Need = Need::Operator(Permission::OrganizationWrite);
     const AT: At = At::OrganizationOrDeleted;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::NotDeleted];
+    const CODES: &'static [Code] = &[Code::NotDeleted, Code::PreconditionFailed];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = NoBody;

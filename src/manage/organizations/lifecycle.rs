@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::view;
 use crate::foundation::id::OrganizationId;
 use crate::join::notices;
 use crate::manage::desk::Change;
@@ -106,6 +107,7 @@ pub(super) async fn restore(
     if before.deleted_at.is_none() {
         return Err(Refused::new(Code::NotDeleted, Code::NotDeleted.title()));
     }
+    change.matches(&view::tag(&before))?;
     // What is left of it is being forgotten, or has been.
     if before.purge_at.is_none_or(|purge| purge <= change.keep.now) {
         return Err(Refused::hidden());
@@ -122,7 +124,7 @@ async fn told(
     after: &Organization,
     (was, is): (bool, bool),
 ) -> Result<(), Refused> {
-    let view = |active: bool| Some(json!({ "active": active }));
-    let event = change.keep.event(action, after.id).subject(after.id).changing(view(was), view(is));
+    let shown = |active: bool| Some(json!({ "active": active }));
+    let event = change.keep.event(action, after.id).subject(after.id).changing(shown(was), shown(is));
     change.record(&event.with("epoch", after.epoch)).await
 }

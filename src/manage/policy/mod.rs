@@ -111,11 +111,14 @@ pub async fn change(
         true => gate::missing(change.tx, before.id, &policy, &project, change.keep.now).await?,
         false => Vec::new(),
     };
-    let missing: Vec<_> = missing.into_iter().map(Missing::word).collect();
     if !missing.is_empty() && !forced {
-        let all = missing.iter().map(|what| ("/enforcement".to_owned(), (*what).to_owned()));
-        return Err(Refused::listing(Code::EnforcementNotReady, all).with("missing", missing));
+        let told =
+            |what: &Missing| ("/enforcement".to_owned(), format!("{}: {}", what.word(), what.advice()));
+        let words: Vec<_> = missing.iter().map(|what| what.word()).collect();
+        let refused = Refused::listing(Code::EnforcementNotReady, missing.iter().map(told));
+        return Err(refused.with("missing", words));
     }
+    let missing: Vec<_> = missing.into_iter().map(Missing::word).collect();
     let last_way = LastWay::before(change, before.id).await?;
     let after = Organization { policy, updated_at: change.keep.now, ..before.clone() };
     organizations::update(change.tx, &after).await?;

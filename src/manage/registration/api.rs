@@ -9,7 +9,7 @@ use super::view::{RegistrationTokenMade, RegistrationTokenView};
 use super::{create, revoke};
 use crate::foundation::id::RegistrationTokenId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -49,12 +49,10 @@ impl Operation for List {
     type Answer = Page<RegistrationTokenView>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
-        let list = "registration tokens";
-        let after = page::after::<1>(list, query.cursor.as_deref())?.map_or_else(String::new, |[id]| id);
-        let found = registrations::page(&mut desk.db(), desk.project().id, &after, limit + 1).await?;
-        let (found, next_cursor) =
-            page::of(found, limit, list, |last: &RegistrationToken| vec![last.id.to_string()]);
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (db, project) = (&mut desk.db(), desk.project().id);
+        let found = registrations::page(db, project, &slice.text(), slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &RegistrationToken| last.id);
         let items = found.iter().map(|token| RegistrationTokenView::of(token, desk.now)).collect();
         Answer::new(200, &Page { items, next_cursor })
     }

@@ -9,7 +9,7 @@ use super::view::{self, MatchedView, RoleRuleView, TriedView};
 use super::{NO_CONNECTION, NO_TEST, Wanted, create, delete, may_approve, refuse_unmappable, update};
 use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
@@ -52,14 +52,13 @@ impl Operation for List {
     type Answer = Page<RoleRuleView>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (organization, limit) = (desk.organization()?.id, page::limit(query.limit)?);
+        let organization = desk.organization()?.id;
         let connection = query.connection_id.as_deref().map(str::parse::<ConnectionId>).transpose();
         let connection = connection.map_err(|_| Refused::parameter("connection_id", "is no id"))?;
-        let list = format!("role rules {organization} {connection:?}");
-        let [after] = page::after::<1>(&list, query.cursor.as_deref())?.unwrap_or_default();
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let (db, project) = (&mut desk.db(), desk.project().id);
-        let found = role_rules::page(db, organization, connection, &after, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last: &RoleRule| vec![last.id.to_string()]);
+        let found = role_rules::page(db, organization, connection, &slice.text(), slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &RoleRule| last.id);
         let custom = roles::permissions(db, project, organization).await?;
         let items = found.iter().map(|rule| RoleRuleView::of(rule, &custom)).collect();
         Answer::new(200, &Page { items, next_cursor })
@@ -69,10 +68,9 @@ impl Operation for List {
 /// `POST /organizations/{organization_id}/role-rules` (S1-P7, threats H01)
 pub struct Create;
 
-const REFUSES: &[Code] = &[
+const REFUSES: [Code; 6] = [
     Code::InvalidValue,
     Code::LimitReached,
-    Code::PreconditionFailed,
     Code::RoleCeiling,
     Code::RoleNotMappable,
     Code::RoleRuleExists,
@@ -87,7 +85,7 @@ impl Operation for Create {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = REFUSES;
+    const CODES: &'static [Code] = &REFUSES;
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = Json<CreateRoleRule>;
@@ -161,7 +159,14 @@ impl Operation for Patch {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = REFUSES;
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+        Code::RoleNotMappable,
+        Code::RoleRuleExists,
+        Code::RoleUnknown,
+    ];
     const ETAG: bool = true;
     type Query = NoQuery;
     type Body = MergePatch<PatchRoleRule>;

@@ -9,7 +9,7 @@ use super::view::{self, RoleView};
 use super::{create, delete, update};
 use crate::foundation::id::RoleId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
@@ -58,17 +58,13 @@ impl Operation for List {
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let scope = query.scope.unwrap_or(RoleScope::Organization);
         refuse_scope(&desk, scope)?;
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let organization = desk.organization.as_ref().map(|organization| organization.id);
-        let list = format!("roles {organization:?} {scope}");
-        let after = page::after::<1>(&list, query.cursor.as_deref())?;
-        let first = after.is_none();
-        let [after] = after.unwrap_or_default();
-        let project = desk.project().id;
-        let found = roles::page(&mut desk.db(), project, organization, scope, &after, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let (db, project, after) = (&mut desk.db(), desk.project().id, slice.text());
+        let found = roles::page(db, project, organization, scope, &after, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Role| last.id);
         let mut items = Vec::new();
-        if first && scope == RoleScope::Organization {
+        if slice.after.is_none() && scope == RoleScope::Organization {
             let every = [(role::OWNER, "Owner"), (role::ADMIN, "Admin"), (role::MEMBER, "Member")];
             items.extend(every.map(|(name, shown)| RoleView::built_in(name, shown)));
         }

@@ -8,7 +8,7 @@ use super::view::{
     MeView, MyOrganization, OrganizationNamed, PermissionsView, SessionView, SwitchedView, UserView,
 };
 use super::{current, holder, mine, named, person, reasons, standing_of, switch};
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Standing};
 use crate::manage::caller::Who;
@@ -87,17 +87,15 @@ impl Operation for MyOrganizations {
     type Answer = Page<MyOrganization>;
 
     async fn run(desk: Desk, query: MineQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
         let search = query.search.unwrap_or_default();
         if search.contains('\0') {
             return Err(Refused::parameter("search", "holds a NUL"));
         }
-        let list = format!("my organizations {} {search:?}", person(&desk)?.user);
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let standing = standing_of(&desk).await?;
         let (provider, user) = (standing.provider.as_ref().map(|provider| provider.id), &standing.user);
         let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
-        let (found, next_cursor) = mine(desk.db(), (user, desk.now), &search, after, (limit, &list)).await?;
+        let (found, next_cursor) = mine(desk.db(), (user, desk.now), &search, &slice).await?;
         let shown = |choice: &Choice| {
             let own = choice.delegation.is_none() && provider == Some(choice.organization);
             MyOrganization::of(choice, if own { &by_rule } else { &[] })
@@ -232,10 +230,10 @@ impl Operation for Switch {
     type Answer = SwitchedView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (acting, try_for) = (person(&desk)?, desk.visitor.front.try_for);
+        let (acting, try_for, issuer) = (person(&desk)?, desk.visitor.front.try_for, desk.visitor.issuer());
         desk.change(async move |change| {
             let id = named(change, &body.0.organization_id).await?;
-            let acts = switch(change, acting, id, try_for).await?;
+            let acts = switch(change, acting, id, (try_for, &issuer)).await?;
             let view = SwitchedView {
                 organization: OrganizationNamed::of(&acts.organization),
                 roles: acts.roles,

@@ -4,19 +4,19 @@ pub mod api;
 mod reasons;
 mod view;
 
-use super::api::page;
+use super::api::page::{Keys, Slice};
 use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{OrganizationId, SessionId};
-use crate::foundation::page::cursor;
+use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, SessionId};
+use crate::model::connection::Connection;
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::standing::{self, Standing};
-use crate::store::durable::{organizations, sessions};
+use crate::store::durable::{applications, connections, organizations, sessions};
 use crate::web::holder::{ActsFor, Holder, NotActing, TryFor};
 
 /// The person who asks, by one of their tokens.
@@ -52,38 +52,58 @@ async fn current(desk: &Desk, standing: &Standing) -> Result<Option<Choice>, Sto
     }
 }
 
-/// The two parts of the list of somebody's organizations: their own, then those that others let them act for.
-const OWN: &str = "own";
-const DELEGATED: &str = "delegated";
+/// Where the list of somebody's organizations goes on: their own come before those that others let them act for.
+#[derive(Clone, Copy)]
+pub enum Next {
+    Own(Option<OrganizationId>),
+    Delegated(Option<DelegationId>),
+}
 
-/// Some of the organizations that somebody may act for, whose names begin so; `after` as a cursor of this list has it.
-/// With the cursor of the next ones.
+impl Keys for Next {
+    fn texts(&self) -> Vec<String> {
+        let (part, id) = match self {
+            Self::Own(id) => ("own", id.map(|id| id.to_string())),
+            Self::Delegated(id) => ("delegated", id.map(|id| id.to_string())),
+        };
+        vec![part.to_owned(), id.unwrap_or_default()]
+    }
+
+    fn of_texts(texts: &[String]) -> Option<Self> {
+        let [part, id] = texts else { return None };
+        match (&**part, &**id) {
+            ("own", id) => id.parse().ok().map(|id| Self::Own(Some(id))),
+            ("delegated", "") => Some(Self::Delegated(None)),
+            ("delegated", id) => id.parse().ok().map(|id| Self::Delegated(Some(id))),
+            _ => None,
+        }
+    }
+}
+
+/// Some of the organizations that somebody may act for, whose names begin so, with the cursor of the next ones.
 pub async fn mine(
     mut db: &Database,
     (user, now): (&User, Moment),
     search: &str,
-    after: Option<[String; 2]>,
-    (limit, list): (u32, &str),
+    slice: &Slice<Next>,
 ) -> Result<(Vec<Choice>, Option<String>), StoreError> {
-    let [part, after] = after.unwrap_or([OWN.to_owned(), String::new()]);
-    if part == OWN {
-        let found = choices::own_page(&mut db, user.id, search, &after, limit + 1).await?;
-        let keys = |last: &Choice| vec![OWN.to_owned(), last.organization.to_string()];
-        let (found, next) = page::of(found, limit, list, keys);
-        if next.is_some() {
-            return Ok((found, next));
+    let after = match slice.after.unwrap_or(Next::Own(None)) {
+        Next::Delegated(after) => after.map(|id| id.to_string()).unwrap_or_default(),
+        Next::Own(after) => {
+            let after = after.map(|id| id.to_string()).unwrap_or_default();
+            let found = choices::own_page(&mut db, user.id, search, &after, slice.most()).await?;
+            let (found, next) = slice.page(found, |last| Next::Own(Some(last.organization)));
+            if next.is_some() {
+                return Ok((found, next));
+            }
+            // Where their own end, the others begin, on a page of their own.
+            let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
+            let turn = (!others.is_empty()).then(|| slice.cursor(&Next::Delegated(None)));
+            return Ok((found, turn));
         }
-        // Where their own end, the others begin, on a page of their own.
-        let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
-        let turn = (!others.is_empty()).then(|| cursor(list, &[DELEGATED.to_owned(), String::new()]));
-        return Ok((found, turn));
-    }
-    let found = choices::delegated_page(&mut db, (user, now), search, &after, limit + 1).await?;
-    let keys = |(last, _): &(Choice, bool)| {
-        let id = last.delegation.as_ref().map(|delegated| delegated.id.to_string());
-        vec![DELEGATED.to_owned(), id.unwrap_or_default()]
     };
-    let (found, next) = page::of(found, limit, list, keys);
+    let found = choices::delegated_page(&mut db, (user, now), search, &after, slice.most()).await?;
+    let keys = |(last, _): &(Choice, bool)| Next::Delegated(last.delegation.as_ref().map(|by| by.id));
+    let (found, next) = slice.page(found, keys);
     Ok((found.into_iter().filter(|(_, meant)| *meant).map(|(choice, _)| choice).collect(), next))
 }
 
@@ -98,13 +118,45 @@ async fn switch(
     change: &mut Change<'_, '_>,
     acting: Acting,
     id: OrganizationId,
-    try_for: TryFor,
+    (try_for, issuer): (TryFor, &str),
 ) -> Result<ActsFor, Refused> {
     let (project, now) = (change.keep.project.id, change.keep.now);
-    let found = try_for(change.tx, project, acting.grant, id, now).await?;
-    let acts = found.map_err(refused)?;
+    let acts = match try_for(change.tx, project, acting.grant, id, now).await? {
+        Ok(acts) => acts,
+        Err(why) => {
+            let login_url = login_url(change, acting.application, (id, why), issuer).await?;
+            let refused = refused(why);
+            return Err(match login_url {
+                Some(url) => refused.with("login_url", url),
+                None => refused,
+            });
+        }
+    };
     switched(change, acting.session, &acts.organization).await?;
     Ok(acts)
+}
+
+/// Where the person could do what is missing, if their application says where logins begin: for that organization, and by
+/// the connection that it wants.
+async fn login_url(
+    change: &mut Change<'_, '_>,
+    application: ApplicationId,
+    (organization, why): (OrganizationId, NotActing),
+    issuer: &str,
+) -> Result<Option<String>, Refused> {
+    if why == NotActing::NotAMember {
+        return Ok(None);
+    }
+    let project = change.keep.project.id;
+    let found = applications::by_id(change.tx, project, application).await?;
+    let wanted = organizations::by_id(change.tx, project, organization).await?;
+    let (Some(application), Some(organization)) = (found, wanted) else { return Ok(None) };
+    let own = connections::primary_of(change.tx, organization.id).await?;
+    let may = |own: &Connection| {
+        own.is_active() && application.settings.accepts_connection(own.id, own.organization_id.is_some())
+    };
+    let own = own.filter(|own| why == NotActing::SsoRequired && may(own)).map(|own| own.slug);
+    Ok(application.login_begins_for(issuer, &organization.slug, own.as_deref()))
 }
 
 /// Writes it down for a session whose person may act for it.

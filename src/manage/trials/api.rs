@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use http::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::make;
 use super::view::{TestMade, TestView};
-use crate::foundation::id::{ConnectionId, TestId};
+use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
-use crate::manage::api::route::{At, Body, Json, NoBody, NoQuery, Operation, Thing};
+use crate::manage::api::page::Page;
+use crate::manage::api::route::{At, MaybeJson, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
@@ -33,17 +32,6 @@ pub struct CreateTest {
     pub version: Option<i64>,
 }
 
-impl Body for CreateTest {
-    const KINDS: &'static [&'static str] = <Json<Self> as Body>::KINDS;
-    const REQUIRED: bool = false;
-    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refused> {
-        if bytes.is_empty() { Ok(Self::default()) } else { Ok(Json::read(headers, bytes)?.0) }
-    }
-    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
-        Json::<Self>::schema(generator)
-    }
-}
-
 /// `POST /connections/{connection_id}/tests` (S1-P6)
 pub struct Create;
 
@@ -58,10 +46,10 @@ impl Operation for Create {
     const STATUS: &'static [u16] = &[201];
     const CODES: &'static [Code] = &[Code::ConnectionIncomplete, Code::InvalidValue];
     type Query = NoQuery;
-    type Body = CreateTest;
+    type Body = MaybeJson<CreateTest>;
     type Answer = TestMade;
 
-    async fn run(desk: Desk, _: NoQuery, body: CreateTest) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let id: ConnectionId = desk.params.id("connection_id")?;
         let of =
             desk.organization.as_ref().map_or_else(|| desk.project().id.to_string(), |of| of.id.to_string());
@@ -69,7 +57,7 @@ impl Operation for Create {
         desk.at_most(&format!("tests {of}"), (LINKS, HOUR), told).await?;
         let issuer = desk.visitor.issuer();
         desk.change(async move |change| {
-            let (test, token) = make(change, id, body.version).await?;
+            let (test, token) = make(change, id, body.0.version).await?;
             let link = format!("{issuer}/try/{}", token.expose());
             let location = format!("{BASE}/connections/{id}/tests/{}", test.id);
             let made = TestMade { test: TestView::of(&test, change.keep.now), link };
@@ -108,14 +96,10 @@ impl Operation for List {
     type Answer = Page<TestView>;
 
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let limit = page::limit(query.limit)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let id: ConnectionId = desk.params.id("connection_id")?;
-        let list = format!("tests {id}");
-        let before = page::after::<1>(&list, query.cursor.as_deref())?;
-        let wrong = |_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title());
-        let before = before.map(|[id]| id.parse::<TestId>().map_err(wrong)).transpose()?;
-        let found = connection_tests::page(&mut desk.db(), id, before, limit + 1).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |last| vec![last.id.to_string()]);
+        let found = connection_tests::page(&mut desk.db(), id, slice.after, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last| last.id);
         let items = found.iter().map(|test| TestView::of(test, desk.now)).collect();
         Answer::new(200, &Page { items, next_cursor })
     }

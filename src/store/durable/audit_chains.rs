@@ -64,10 +64,11 @@ pub async fn unsealed(
     rows.iter().map(|row| recorded(row, 0)).collect()
 }
 
-/// Events of one chain that no link leads to, after a place in time, oldest first.
-pub async fn unsealed_of(
+/// Events of one chain, after a place in time, that none of its links up to `place` leads to; oldest first.
+pub async fn behind(
     db: &mut impl Read,
     chain: Chain,
+    place: i64,
     after: &SealedTo,
     most: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
@@ -79,19 +80,19 @@ pub async fn unsealed_of(
                 " FROM audit_events e WHERE e.project_id = $1 AND ",
                 $which,
                 " AND (e.at, e.id) > ($2, $3)
-                 AND NOT EXISTS (SELECT 1 FROM audit_links l WHERE l.event_id = e.id)
+                 AND NOT EXISTS (SELECT 1 FROM audit_links l WHERE l.event_id = e.id AND l.place <= $5)
                  ORDER BY e.at, e.id LIMIT $4"
             )
         };
     }
     let rows = match chain.organization {
         Some(id) => {
-            let sql = of!("e.organization_id = $5");
-            db.all(sql, params![chain.project, after.at, &after.id, most, id]).await?
+            let sql = of!("e.organization_id = $6");
+            db.all(sql, params![chain.project, after.at, &after.id, most, place, id]).await?
         }
         None => {
             let sql = of!("e.organization_id IS NULL");
-            db.all(sql, params![chain.project, after.at, &after.id, most]).await?
+            db.all(sql, params![chain.project, after.at, &after.id, most, place]).await?
         }
     };
     rows.iter().map(|row| recorded(row, 0)).collect()

@@ -135,7 +135,7 @@ pub struct Asked {
     /// From this moment on, none.
     pub to: Option<Moment>,
     /// The page before went as far as this.
-    pub after: Option<(Moment, String)>,
+    pub after: Option<(Moment, AuditEventId)>,
     pub most: u32,
 }
 
@@ -233,7 +233,7 @@ macro_rules! page {
 pub async fn page(
     db: &mut impl Read,
     asked: &Asked,
-) -> Result<(Vec<Recorded>, Option<(Moment, String)>), StoreError> {
+) -> Result<(Vec<Recorded>, Option<(Moment, AuditEventId)>), StoreError> {
     let of = asked.organization.map(|id| id.to_string());
     let (exactly, below) = match &asked.action {
         Some(Action::Exactly(name)) => (Some(name.clone()), None),
@@ -255,7 +255,7 @@ pub async fn page(
         _ => (page!("CAST($2 AS TEXT) IS NOT NULL"), String::new()),
     };
     let (at, id) = match (&asked.after, asked.to) {
-        (Some((at, id)), _) => (*at, id.clone()),
+        (Some((at, id)), _) => (*at, id.to_string()),
         // No id is empty, so that nothing of the moment itself is before it.
         (None, to) => (to.unwrap_or(Moment::from_millis(i64::MAX)), String::new()),
     };
@@ -287,7 +287,7 @@ pub async fn page(
     let mut events = rows.iter().map(|row| recorded(row, 0)).collect::<Result<Vec<_>, _>>()?;
     if events.len() > asked.most as usize {
         events.truncate(asked.most as usize);
-        let last = events.last().map(|event| (event.at, event.id.to_string()));
+        let last = events.last().map(|event| (event.at, event.id));
         return Ok((events, last));
     }
     let last = db.one(looked, params![asked.project, narrow, at, id, from, LOOKED_AT - 1]).await?;

@@ -64,23 +64,21 @@ pub struct Holds {
 }
 
 /// The place of such a line in the list: its application, its organization and its delegation, or empty texts.
-pub type Place = [String; 3];
+pub type Place = (ApplicationId, Option<OrganizationId>, Option<DelegationId>);
 
 impl Holds {
     pub fn place(&self) -> Place {
-        let text = |id: Option<String>| id.unwrap_or_default();
-        let organization = text(self.organization.map(|id| id.to_string()));
-        [self.application.to_string(), organization, text(self.delegation.map(|id| id.to_string()))]
+        (self.application, self.organization, self.delegation)
     }
 }
 
 /// Some of what applications hold and could still use, in the order of the places. `after`: that of the last one of the
-/// page before, or empty texts.
+/// page before.
 pub async fn held_of(
     db: &mut impl Read,
     user: UserId,
     now: Moment,
-    after: &Place,
+    after: Option<Place>,
     most: u32,
 ) -> Result<Vec<Holds>, StoreError> {
     let sql = "SELECT x.application, x.name, x.organization, x.organization_name, x.delegation, MIN(x.since),
@@ -112,7 +110,16 @@ pub async fn held_of(
                      > (CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT))
                GROUP BY x.application, x.name, x.organization, x.organization_name, x.delegation
                ORDER BY x.application, x.organization, x.delegation LIMIT $6";
-    let [application, organization, delegation] = after;
+    let (application, organization, delegation) = match after {
+        Some((application, organization, delegation)) => (
+            Some(application.to_string()),
+            organization.map(|id| id.to_string()),
+            delegation.map(|id| id.to_string()),
+        ),
+        None => (None, None, None),
+    };
+    let [application, organization, delegation] =
+        [application, organization, delegation].map(Option::unwrap_or_default);
     let rows = db.all(sql, params![user, now, application, organization, delegation, most]).await?;
     rows.iter().map(holds).collect()
 }

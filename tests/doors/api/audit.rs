@@ -460,6 +460,106 @@ async fn m08_what_is_gone_as_a_whole_is_missed() {
     }
 }
 
+/// An export, page after page, with the numbers of lines between which `between` was called.
+async fn exported(api: &Api, limit: u32, between: impl AsyncFn(usize)) -> String {
+    let (mut pages, mut cursor, mut number) = (String::new(), String::new(), 0);
+    loop {
+        let page = api.get(&format!("/audit-events/export?limit={limit}{cursor}")).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        pages += &page.body;
+        let last: Value = serde_json::from_str(page.body.lines().last().unwrap()).unwrap();
+        let Some(next) = last["next_cursor"].as_str() else { return pages };
+        cursor = format!("&cursor={next}");
+        number += 1;
+        between(number).await;
+    }
+}
+
+#[tokio::test]
+async fn m08_an_export_holds_each_event_that_is_not_sealed_yet_once_and_in_order() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = sealed(engine).await;
+        let key = Api::key(&house, "org-a", &["audit:read"]).await;
+        let links = house.count("audit_links").await;
+        plant(&house, 2_500).await;
+        // Now, and one of them as if it had come late.
+        let now = house.broker.now().millis();
+        let late = house.text("SELECT CAST(sealed_at - 5 AS TEXT) FROM audit_seals").await.unwrap();
+        let moved = format!(
+            "UPDATE audit_events SET at = CASE WHEN at = 1 THEN {late} ELSE {now} + at END WHERE action IN ('often.done', 'rare.found')"
+        );
+        assert_eq!(house.execute(&moved).await, 2_500);
+        let expected = "SELECT COUNT(*) FROM audit_events WHERE organization_id = (SELECT id FROM organizations WHERE slug = 'org-a')";
+        let many = house.text(&expected.replace("COUNT(*)", "CAST(COUNT(*) AS TEXT)")).await.unwrap();
+        for (limit, seals) in [(1_000, false), (700, true)] {
+            let pages = exported(&key, limit, async |number| {
+                // What is sealed between two pages is neither missed nor told twice.
+                if seals && number == 2 {
+                    house.turn_clock(120);
+                    chores::seal(&house.broker).await.unwrap();
+                    assert!(house.count("audit_links").await > links + 2_000);
+                }
+            })
+            .await;
+            let lines: Vec<Value> = pages.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let events: Vec<_> = lines.iter().filter(|line| line["event"].is_object()).collect();
+            assert_eq!(events.len().to_string(), many);
+            let places = |line: &&&Value| line["place"].is_null();
+            let unsealed: Vec<_> = events.iter().filter(places).collect();
+            assert_eq!(unsealed.len(), 2_500, "{engine:?}");
+            let order: Vec<_> = unsealed
+                .iter()
+                .map(|line| (line["event"]["at"].to_string(), line["event"]["id"].to_string()))
+                .collect();
+            assert!(order.is_sorted(), "oldest first");
+            let mut ids: Vec<_> = events.iter().map(|line| line["event"]["id"].to_string()).collect();
+            ids.sort();
+            ids.dedup();
+            assert_eq!(ids.len(), events.len(), "each once");
+            let folder = tempfile::tempdir().unwrap();
+            let (file, jwks) = (folder.path().join("export.jsonl"), folder.path().join("keys.json"));
+            std::fs::write(&jwks, keys(&house).await).unwrap();
+            std::fs::write(&file, &pages).unwrap();
+            let (fine, told) = verifies(&house, &[file.to_str().unwrap(), "--jwks", jwks.to_str().unwrap()]);
+            assert!(fine && told.contains("2500 not sealed yet"), "{told}");
+        }
+        // One page of it says that it is not all.
+        let first = key.get("/audit-events/export").await;
+        assert!(first.body.lines().last().unwrap().contains("next_cursor"));
+    }
+}
+
+#[tokio::test]
+async fn s2_39_what_is_exported_is_a_file_with_a_name() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    for (path, name) in [
+        ("/audit-events/export?organization_id=org-a", "audit-org-a-2026-06-01.jsonl"),
+        ("/audit-events/export", "audit-default-2026-06-01.jsonl"),
+        ("/organizations/org-a/members/export", "members-org-a-2026-06-01.csv"),
+        ("/organizations/org-a/access-review/export", "access-org-a-2026-06-01.csv"),
+    ] {
+        let export = operator.get(path).await;
+        assert_eq!(export.header("content-disposition"), Some(&*format!("attachment; filename=\"{name}\"")));
+    }
+    assert_eq!(operator.get("/organizations/org-a").await.header("content-disposition"), None);
+}
+
+#[tokio::test]
+async fn s0_27_who_supports_people_reads_and_exports_no_trail_and_an_auditor_does() {
+    let house = House::opens().await;
+    Api::person(&house, "con@a.test", "org-a").await;
+    let history = format!("/organizations/org-a/members/{}/history", house.user("con@a.test").await);
+    let (auditor, support) =
+        (Api::by(&house, OperatorRole::Auditor).await, Api::by(&house, OperatorRole::Support).await);
+    for path in ["/audit-events", "/audit-events/export", "/audit-checkpoints", &*history] {
+        assert_eq!(auditor.get(path).await.status, 200, "{path}");
+        let before = house.before().await;
+        assert_eq!(support.get(path).await.json()["code"], json!("permission_missing"), "{path}");
+        house.refused(&before, "permission_missing").await;
+    }
+}
+
 #[tokio::test]
 async fn m08_an_export_of_nothing_proves_nothing() {
     let house = sealed(Engine::Sqlite).await;

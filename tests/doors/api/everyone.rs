@@ -125,7 +125,7 @@ impl Ids {
     }
 
     /// A path with these in it.
-    fn in_path(&self, path: &str) -> String {
+    pub(super) fn in_path(&self, path: &str) -> String {
         let fill = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
             Some(name) => self.0.get(name).cloned().unwrap_or_else(|| panic!("there is no sample of {name}")),
             None => part.to_owned(),

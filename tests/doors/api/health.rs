@@ -88,6 +88,11 @@ async fn s1_a2_s1_a3_each_check_says_what_to_do() {
     let (told, advice) = check(&operator, "org-a", "domains_verified").await;
     assert_eq!(told, "warn");
     assert!(advice.contains("a.test"), "{advice}");
+    let (told, advice) = check(&operator, "org-a", "break_glass").await;
+    assert_eq!(told, "not_available");
+    assert!(advice.contains("without an identity provider, which is not here yet"), "{advice}");
+    let forced = json!({"enforcement": "required"});
+    assert_eq!(operator.patch("/organizations/org-a/policy?force=true", forced).await.status, 200);
     assert_eq!(status(&operator, "org-a", "break_glass").await, "fail", "nobody enforces unknowingly");
     assert_eq!(status(&operator, "org-a", "deprovisioning_test").await, "not_available");
     assert_eq!(status(&operator, "org-a", "audit").await, "ok");

@@ -481,6 +481,9 @@ async fn s1_l7_s2_39_who_may_what_is_reviewed_and_exported() {
         ann.patch(&format!("{eves}/role"), json!({"role": "member"})).await;
         house.turn_clock(1);
         delete(&ann, &eves).await;
+        let refused = key.get(&format!("{eves}/history")).await;
+        assert_eq!(told(&refused), refusal(403, "permission_missing"), "it is a part of the trail");
+        let key = Api::key(&house, "org-a", &["audit:read"]).await;
         let history = key.get(&format!("{eves}/history")).await;
         assert_eq!(history.status, 200, "{}", history.body);
         let items = history.json()["items"].clone();

@@ -141,13 +141,15 @@ async fn s1_t1_enforcement_waits_for_what_keeps_people_from_being_locked_out() {
     let (operator, owner) = (Api::operator(&house).await, Api::person(&house, "ann@a.test", "org-a").await);
     let required = json!({"enforcement": "required"});
     let missing = |answer: &Answer| -> Vec<String> {
-        let errors = answer.json()["errors"].as_array().unwrap().clone();
-        errors.iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect()
+        let list = answer.json()["missing"].as_array().unwrap().clone();
+        list.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
     };
     let before = house.before().await;
     let refused = owner.patch(POLICY, required.clone()).await;
     assert_eq!(told(&refused), (409, "enforcement_not_ready".into()));
     assert_eq!(missing(&refused), ["second_owner_missing", "test_missing", "break_glass_missing"]);
+    let waits = refused.json()["errors"][2]["detail"].as_str().unwrap().to_owned();
+    assert!(waits.contains("break_glass_missing: ") && waits.contains("which is not here yet"), "{waits}");
     house.refused(&before, "enforcement_not_ready").await;
     let refused = operator.patch("/organizations/org-c/policy", required.clone()).await;
     assert_eq!(missing(&refused)[..2], ["connection_not_active", "domain_not_verified"]);

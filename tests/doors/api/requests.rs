@@ -1,11 +1,15 @@
 //! What a request must look like, and what becomes of one that is sent twice.
 
+use behalf::manage::api::routes::ROUTES;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::house::api::Api;
+use super::everyone::Ids;
+use crate::house::api::{Api, access_token};
+use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House};
+use crate::house::visitor::Visitor;
 
 #[tokio::test]
 async fn s0_35_s1_r00_what_nothing_is_known_of_is_refused_by_its_name() {
@@ -137,6 +141,103 @@ async fn h39_who_renamed_something_and_asks_again_is_answered_as_the_first_time(
         house.unchanged(&before).await;
         assert!(house.events_since(&before).await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn h39_a_person_is_the_same_caller_by_whichever_token_and_nobody_else_is() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let rp1 = Application::rp1(&house);
+        // Lets the application have tokens for the API.
+        access_token(&house, "ann@a.test", "org-a").await;
+        let ask = rp1.asks().with("organization", "org-a").with("login_hint", "ann@a.test");
+        let arrival = Person::new("ann@a.test").follows(&ask).await;
+        let first = ask.redeems(&arrival).await;
+        let ann = Api::with(&house, Some(first.access_token.clone())).await;
+        let invites = async |api: &Api, email: &str| {
+            let body = json!({"email": email, "role": "member", "send": false}).to_string();
+            let dress = |ask: reqwest::RequestBuilder| {
+                ask.header("idempotency-key", "one").header(CONTENT_TYPE, "application/json").body(body)
+            };
+            api.send(Method::POST, "/organizations/org-a/invitations", dress).await
+        };
+        let made = invites(&ann, "new@c.test").await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        // By the next token of the same sign-in, and by another sign-in.
+        let refreshed = ask.reads_again(&rp1.refreshes(first.refresh()).send().await).await;
+        assert_ne!(refreshed.access_token, first.access_token);
+        let refreshed = Api::with(&house, Some(refreshed.access_token)).await;
+        let anew = Api::person(&house, "ann@a.test", "org-a").await;
+        for again in [&refreshed, &anew] {
+            let before = house.before().await;
+            let answer = invites(again, "new@c.test").await;
+            assert_eq!((answer.status, &answer.body), (made.status, &made.body));
+            assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+            house.unchanged(&before).await;
+            assert!(house.events_since(&before).await.is_empty());
+            // Another request is another one, whichever token it comes by.
+            let other = invites(again, "other@c.test").await;
+            assert_eq!(
+                (other.status.as_u16(), &other.json()["code"]),
+                (422, &json!("idempotency_key_reused"))
+            );
+        }
+        // Under the same key, others are answered for themselves.
+        let key = Api::key(&house, "org-a", &["invitations:write", "organization:read"]).await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        for (api, status) in [(&key, 201), (&con, 403)] {
+            let answer = invites(api, "third@c.test").await;
+            assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+            assert_eq!(answer.header("idempotency-replayed"), None);
+        }
+        assert_eq!(house.count("invitations").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn m10_m11_a_body_that_may_be_left_out_is_read_as_strictly_where_it_is_there() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let ids = Ids::of(&house).await;
+    let document = Visitor::arrives().get(&format!("{}/api/v1/openapi.json", house.url)).await.json();
+    let mut optional = 0;
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        if operation["requestBody"]["required"] != json!(false) {
+            continue;
+        }
+        optional += 1;
+        let path = ids.in_path(route.path);
+        let says = async |kind: Option<&str>, body: &'static str| {
+            let dress = |ask: reqwest::RequestBuilder| match kind {
+                Some(kind) => ask.header(CONTENT_TYPE, kind).body(body),
+                None => ask.body(body),
+            };
+            operator.send(route.method.clone(), &path, dress).await
+        };
+        for (kind, body, told) in [
+            (Some("application/json"), " ", (400, "invalid_json")),
+            (Some("application/json"), "x", (400, "invalid_json")),
+            (Some("application/json"), "[]", (400, "invalid_json")),
+            (Some("application/json"), "null", (400, "invalid_json")),
+            (Some("application/json"), "{}{}", (400, "invalid_json")),
+            (Some("application/json"), "{\"nothing_knows_this\":1}", (400, "unknown_field")),
+            (Some("text/plain"), "{}", (415, "unsupported_media_type")),
+            (Some("application/x-www-form-urlencoded"), "a=b", (415, "unsupported_media_type")),
+            (None, "{}", (415, "unsupported_media_type")),
+        ] {
+            let before = house.before().await;
+            let refused = says(kind, body).await;
+            let code = refused.json()["code"].as_str().unwrap_or_default().to_owned();
+            assert_eq!((refused.status.as_u16(), &*code), told, "{}: {kind:?} {body}", route.name);
+            house.refused(&before, told.1).await;
+        }
+        for (kind, body) in [(None, ""), (Some("application/json"), ""), (Some("application/json"), "{}")] {
+            let taken = says(kind, body).await;
+            assert!(taken.status.is_success(), "{}: {}", route.name, taken.body);
+        }
+    }
+    assert!(optional > 1);
 }
 
 #[tokio::test]

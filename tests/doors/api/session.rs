@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::house::api::{Api, access_token};
 use crate::house::application::{Application, Person};
-use crate::house::broker::{Engine, House};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::visitor::Answer;
 use behalf::model::api_key::OperatorRole;
 
@@ -137,6 +137,51 @@ async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
         house.events_since(&before).await.iter().any(|event| event.reason.as_deref() == Some("sso_required"))
     );
     assert_eq!(current(&con).await, json!("org-a"));
+}
+
+#[tokio::test]
+async fn s1_r10_who_must_sign_in_otherwise_is_told_where_and_gets_there() {
+    let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login?x=1\"";
+    let plan = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login);
+    for (policy, code, connection) in [
+        ("enforcement = \"required\", force = true", "sso_required", Some("cb")),
+        ("require_mfa = true", "mfa_required", None),
+    ] {
+        let table = format!("[organization.org-b]\npolicy = {{ {policy} }}");
+        let file = plan.file.replacen("[organization.org-b]", &table, 1);
+        let house = Plan { file, ..Plan::default() }.build().await;
+        let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        // A guest of B as well, by whom B's own sign-in is wanted.
+        let (user, b) = (house.user("con@a.test").await, house.organization("org-b").await);
+        let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+        let sql = format!(
+            "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
+             VALUES ('mem_00000000000000000000000007', '{project}', '{b}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
+        );
+        assert_eq!(house.execute(&sql).await, 1);
+        let before = house.before().await;
+        let refused = switch(&con, "org-b").await;
+        assert_eq!(told(&refused), (403, code.into()));
+        house.refused(&before, code).await;
+        let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
+        assert_eq!(&url[..url::Position::AfterPath], "https://rp1.test/login");
+        let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
+        expected.extend(connection.map(|connection| ("connection", connection)));
+        assert_eq!(said, expected);
+        // The application asks for what it was told, and the person is led to where they can do it.
+        if let Some(connection) = connection {
+            let ask = Application::rp1(&house).asks();
+            let ask = ask.with("organization", "org-b").with("connection", connection);
+            let back = Person::new("con@a.test").is_sent_back(&ask).await;
+            assert!(back.path().contains(&house.connection("cb").await), "{back}");
+        }
+        // Of what somebody does not belong to, nothing is said.
+        let foreign = switch(&con, "org-c").await;
+        assert_eq!(told(&foreign), (403, "not_a_member".into()));
+        assert_eq!(foreign.json().get("login_url"), None);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use openidconnect::core::{
     CoreErrorResponseType, CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet,
     CoreTokenResponse,
@@ -13,6 +14,7 @@ use openidconnect::{
 
 use super::provider::Provider;
 use super::{Authentication, authentication, callback, client, facts};
+use crate::broker::connection_return;
 use crate::egress::http::{EgressError, Request};
 use crate::egress::openid::Watched;
 use crate::foundation::clock::Moment;
@@ -107,9 +109,17 @@ async fn ask(
         return Err(Refusal::IdpRefused(error).into());
     }
     let code = get("code")?.ok_or(Refusal::IdpAnswerInvalid("code_missing"))?;
-    let answer = redeem(visitor, connection, &provider, (awaited, code), (heard, seen)).await?;
+    let answer = match redeem(visitor, connection, &provider, (awaited, code), (heard, seen)).await {
+        Ok(answer) => answer,
+        Err(stop) => {
+            if *heard == Heard::Answer {
+                *heard = heard_by_former(visitor, connection, &provider, (awaited, code)).await;
+            }
+            return Err(stop);
+        }
+    };
     // It has given us what it gives for a code of its own alone.
-    *heard = Heard::Answer;
+    *heard = named(&answer);
     let id_token = answer.id_token().ok_or(Refusal::IdpAnswerInvalid("id_token_missing"))?;
     let (claims, key) = verified(visitor, connection, (&provider, awaited), id_token, heard).await?;
     let claims = &*kept.insert(claims);
@@ -217,6 +227,37 @@ async fn redeem(
         );
         refusal.into()
     })
+}
+
+/// For whom the provider's token endpoint has answered. That is enough to tell people apart whom it befell that their
+/// sign-in failed, and for nothing else: no signature was verified.
+fn named(answer: &CoreTokenResponse) -> Heard {
+    let raw = answer.id_token().map(ToString::to_string).unwrap_or_default();
+    let payload = raw.split('.').nth(1).and_then(|part| BASE64URL_NOPAD.decode(part.as_bytes()).ok());
+    let claims = payload.and_then(|payload| Claims::parse(&payload).ok());
+    let subject = claims.and_then(|claims| claims.sub().ok().map(str::to_owned));
+    subject.map_or(Heard::Answer, Heard::Person)
+}
+
+/// For whom a provider has given a code that says of us that we are not who we say: as it tells who we were before, while
+/// that is what we may be again. Nobody is let in by it; but without it, all the people behind one address would be one.
+async fn heard_by_former(
+    visitor: &Visitor,
+    connection: OidcConnection<'_>,
+    provider: &Provider,
+    (awaited, code): (&AwaitedOidc, &str),
+) -> Heard {
+    let broker = visitor.broker();
+    let former = connection_return::former(&mut &broker.db, &connection, broker.now()).await;
+    let Ok(Some(former)) = former else { return Heard::Answer };
+    // A code is shown to nobody but the provider that gave it.
+    let same = former.oidc().filter(|former| former.oidc.issuer == connection.oidc.issuer);
+    let Some(former) = same else { return Heard::Answer };
+    let (mut heard, mut seen) = (Heard::Nothing, None);
+    match redeem(visitor, former, provider, (awaited, code), (&mut heard, &mut seen)).await {
+        Ok(answer) => named(&answer),
+        Err(_) => Heard::Answer,
+    }
 }
 
 type TokenError = RequestTokenError<EgressError, StandardErrorResponse<CoreErrorResponseType>>;

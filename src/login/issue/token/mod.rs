@@ -23,7 +23,7 @@ use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::params::{self, Params};
+use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
 use crate::store::durable::choices::{self, Choice};
@@ -203,14 +203,8 @@ fn switch_refused(
             return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
         }
     };
-    NoTokens::Refused { error, login_url: login_url(visitor, application, organization) }
-}
-
-/// Where the application begins a login that somebody else wants (OpenID Connect Core, section 4).
-fn login_url(visitor: &Visitor, application: &Application, organization: &str) -> Option<String> {
-    let uri = application.settings.initiate_login_uri.as_ref()?;
-    let issuer = visitor.issuer();
-    Some(params::append(uri.as_str(), [("iss", issuer.as_str()), ("organization", organization)]))
+    let login_url = application.login_begins_for(&visitor.issuer(), organization, None);
+    NoTokens::Refused { error, login_url }
 }
 
 /// Scopes that name the organization which was left name none any more.

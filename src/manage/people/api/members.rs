@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::foundation::id::{MembershipId, UserId};
 use crate::manage::api::BASE;
-use crate::manage::api::page::{self, Page};
+use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Target};
 use crate::manage::caller::Who;
@@ -73,13 +73,6 @@ impl From<ExportFilters> for Filters {
 }
 
 impl Filters {
-    /// What makes one list another one.
-    fn list(&self, desk: &Desk) -> Result<String, Refused> {
-        let id = desk.organization()?.id;
-        let Self { status, source, kind, role, search, .. } = self;
-        Ok(format!("members {id} {status:?} {source:?} {kind:?} {role:?} {search:?}"))
-    }
-
     fn listing(self, desk: &Desk, after: Option<MembershipId>, most: u32) -> Result<Listing, Refused> {
         let Self { status, source, kind, role, search, .. } = self;
         let organization = desk.organization()?.id;
@@ -134,13 +127,10 @@ impl Operation for List {
             }
             Err(why) => return Err(why),
         };
-        let (limit, list) = (page::limit(query.limit)?, query.list(&desk)?);
-        let after = page::after::<1>(&list, query.cursor.as_deref())?;
-        let after = after.map(|[id]| place(&id)).transpose()?;
-        let listing = query.listing(&desk, after, limit + 1)?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let listing = query.listing(&desk, slice.after, slice.most())?;
         let found = people::page(&mut desk.db(), &listing).await?;
-        let keys = |last: &Member| vec![last.membership.id.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let (found, next_cursor) = slice.page(found, |last: &Member| last.membership.id);
         Answer::new(200, &Page { items: found.iter().map(shown).collect(), next_cursor })
     }
 }
@@ -161,10 +151,6 @@ fn sees_names(desk: &Desk, query: &Filters) -> Result<bool, Refused> {
     let filters =
         status.is_some() || source.is_some() || kind.is_some() || role.is_some() || search.is_some();
     Ok(own && !filters && desk.organization()?.policy.member_list == MemberList::Names)
-}
-
-fn place(id: &str) -> Result<MembershipId, Refused> {
-    id.parse().map_err(|_| Refused::new(Code::CursorInvalid, Code::CursorInvalid.title()))
 }
 
 /// Members of one file.
@@ -213,7 +199,7 @@ impl Operation for Export {
             // Others have their turn between two pages, whichever the engine.
             tokio::task::yield_now().await;
         }
-        Answer::new(200, &table)
+        Ok(Answer::new(200, &table)?.file(desk.file_name("members", "csv")))
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, AuditEventId, InvitationId, MembershipId, UserId};
-use crate::manage::api::page::{self, Page};
+use crate::foundation::id::{ApiKeyId, InvitationId, MembershipId, UserId};
+use crate::manage::api::page::{Keys, Page};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Desk};
@@ -78,7 +78,8 @@ impl Operation for History {
     const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}/history";
     const NAME: &'static str = "list_member_history";
     const SUMMARY: &'static str = "What happened to a member, the latest first; of who was removed, too.";
-    const NEED: Need = Need::Permitted(Permission::MembersRead);
+    // It is a part of the trail.
+    const NEED: Need = Need::Permitted(Permission::AuditRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
@@ -88,25 +89,13 @@ impl Operation for History {
 
     async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let (id, user): (_, UserId) = (desk.organization()?.id, desk.params.id("user_id")?);
-        let (limit, list) = (page::limit(query.limit)?, format!("history {id} {user}"));
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let after = after.map(|[at, id]| moment(&at).zip(id.parse::<AuditEventId>().ok()).ok_or_else(wrong));
-        let after = after.transpose()?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         memberships::find(&mut desk.db(), id, user).await?.ok_or_else(Refused::hidden)?;
         let project = desk.project().id;
-        let found = people::history(&mut desk.db(), project, id, user, after, limit + 1).await?;
-        let keys = |last: &Happened| vec![last.at.millis().to_string(), last.id.to_string()];
-        let (found, next_cursor) = page::of(found, limit, &list, keys);
+        let found = people::history(&mut desk.db(), project, id, user, slice.after, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Happened| (last.at, last.id));
         Answer::new(200, &Page { items: found.into_iter().map(HappenedView::of).collect(), next_cursor })
     }
-}
-
-fn moment(text: &str) -> Option<Moment> {
-    text.parse().ok().map(Moment::from_millis)
-}
-
-fn wrong() -> Refused {
-    Refused::new(Code::CursorInvalid, Code::CursorInvalid.title())
 }
 
 /// Somebody or something that may do anything in the organization.
@@ -145,9 +134,19 @@ enum Next {
     Invitations(Option<InvitationId>),
 }
 
-impl Next {
-    fn read(part: &str, id: &str) -> Option<Self> {
-        match part {
+impl Keys for Next {
+    fn texts(&self) -> Vec<String> {
+        let (part, id) = match self {
+            Self::Members(id) => ("member", id.map(|id| id.to_string())),
+            Self::Keys(id) => ("api_key", id.map(|id| id.to_string())),
+            Self::Invitations(id) => ("invitation", id.map(|id| id.to_string())),
+        };
+        vec![part.to_owned(), id.unwrap_or_default()]
+    }
+
+    fn of_texts(texts: &[String]) -> Option<Self> {
+        let [part, id] = texts else { return None };
+        match &**part {
             "member" => id.parse().ok().map(|id| Self::Members(Some(id))),
             "api_key" => id.parse().ok().map(|id| Self::Keys(Some(id))),
             "invitation" => id.parse().ok().map(|id| Self::Invitations(Some(id))),
@@ -157,7 +156,7 @@ impl Next {
 }
 
 /// An entry, with the place that it has in the review.
-type Entry = (AccessView, [String; 2]);
+type Entry = (AccessView, Next);
 
 impl<'d> Review<'d> {
     async fn of(desk: &'d Desk) -> Result<Self, Refused> {
@@ -210,7 +209,7 @@ impl<'d> Review<'d> {
             expires_at: None,
             last_active_at: member.last_active_at.map(Moment::rfc3339),
         };
-        Ok((view, ["member".into(), it.id.to_string()]))
+        Ok((view, Next::Members(Some(it.id))))
     }
 
     async fn keys(&self, after: Option<ApiKeyId>, most: u32) -> Result<Vec<Entry>, Refused> {
@@ -228,10 +227,9 @@ impl<'d> Review<'d> {
     }
 
     fn invitation(&self, it: Invitation) -> Result<Entry, Refused> {
-        let id = it.id.to_string();
         let view = AccessView {
             kind: "invitation",
-            id: id.clone(),
+            id: it.id.to_string(),
             name: None,
             email: Some(it.email.to_string()),
             permissions: self.allowed(&it.roles)?,
@@ -242,7 +240,7 @@ impl<'d> Review<'d> {
             expires_at: Some(it.expires_at.rfc3339()),
             last_active_at: None,
         };
-        Ok((view, ["invitation".into(), id]))
+        Ok((view, Next::Invitations(Some(it.id))))
     }
 
     /// What roles allow here.
@@ -269,7 +267,7 @@ impl<'d> Review<'d> {
             expires_at: key.expires_at.map(Moment::rfc3339),
             last_active_at: key.last_used_at.map(Moment::rfc3339),
         };
-        Ok((view, ["api_key".into(), key.id.to_string()]))
+        Ok((view, Next::Keys(Some(key.id))))
     }
 }
 
@@ -290,12 +288,10 @@ impl Operation for AccessReview {
     type Answer = Page<AccessView>;
 
     async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (limit, list) = (page::limit(query.limit)?, format!("access {}", desk.organization()?.id));
-        let after = page::after::<2>(&list, query.cursor.as_deref())?;
-        let next = after.map(|[part, id]| Next::read(&part, &id).ok_or_else(wrong)).transpose()?;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let review = Review::of(&desk).await?;
-        let found = review.page(next.unwrap_or(Next::Members(None)), limit).await?;
-        let (found, next_cursor) = page::of(found, limit, &list, |(_, place)| place.to_vec());
+        let found = review.page(slice.after.unwrap_or(Next::Members(None)), slice.limit).await?;
+        let (found, next_cursor) = slice.page(found, |(_, place)| *place);
         Answer::new(200, &Page { items: found.into_iter().map(|(view, _)| view).collect(), next_cursor })
     }
 }
@@ -341,11 +337,11 @@ impl Operation for ExportAccessReview {
             let more = found.len() > STEP as usize;
             found.truncate(STEP as usize);
             rows += found.len();
-            next = found.last().and_then(|(_, [part, id])| Next::read(part, id)).filter(|_| more);
+            next = found.last().map(|(_, place)| *place).filter(|_| more);
             table.extend(found.iter().map(|(view, _)| exported(view)));
             tokio::task::yield_now().await;
         }
-        Answer::new(200, &table)
+        Ok(Answer::new(200, &table)?.file(desk.file_name("access", "csv")))
     }
 }
 
