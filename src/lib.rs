@@ -22,7 +22,7 @@
 //! | [`join`] | how somebody becomes a member or stops being one, who owns an organization, and how sessions end, whoever asks for it |
 //! | [`broker`] | what every room may ask for |
 //! | [`web`] | how a room meets a visitor: cookies, forms, pages, languages, answers |
-//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]), for their own account ([`login::account`]), or to let a device in ([`login::device`]) |
+//! | [`login`] | **the journey**: arrive, resolve, authenticate, choose, issue, leave; or come by an invitation ([`login::invited`]), for their own account ([`login::account`]), or to let a device in ([`login::device`]); applications of others wait for their [`login::consent`] |
 //! | [`publish`] | discovery, keys, SAML metadata, assets, health |
 //! | [`manage`] | organizations run themselves: [`manage::api`] for programs, [`manage::house_file`] for `behalf apply`, [`manage::account`] for people themselves |
 //! | [`chores`] | what is done unattended: rotate keys, look domains up and read metadata again, send mails, tell applications of sessions that ended, forget what ran out |

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 use crate::login::authenticate::trial;
-use crate::login::{self, arrive, authenticate, choose, device, invited, issue, leave, resolve};
+use crate::login::{self, arrive, authenticate, choose, consent, device, invited, issue, leave, resolve};
 use crate::manage::registration::client::api as client;
 use crate::manage::{account, api};
 use crate::publish::{assets, health, home, logos, metadata, oidc, organizations, saml};
@@ -69,7 +69,8 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/cancel", post(resolve::pages::cancel).get(resolve::pages::back))
         .route("/login/{flow}/organizations", get(choose::pages::search))
         .route("/login/{flow}/organization", post(choose::pages::pick).get(resolve::pages::back))
-        .route("/login/{flow}/device", post(device::pages::decide).get(resolve::pages::back))
+        .route("/login/{flow}/device", get(device::pages::stand).post(device::pages::decide))
+        .route("/login/{flow}/consent", post(consent::pages::decide).get(resolve::pages::back))
         .route(issue::device::PATH, get(device::pages::ask).post(device::pages::enter))
         .route("/oidc/{connection}/callback", by(GET, get(authenticate::oidc::pages::callback)))
         .route("/login/{flow}/returned", by(GET, get(authenticate::saml::pages::returned)))
@@ -100,6 +101,7 @@ fn account() -> Router<Front> {
         .route("/account/organizations/{organization_id}/switch", post(account::pages::switch_to))
         .route("/account/sessions/{session_id}/end", post(account::pages::end_one))
         .route("/account/applications/{application_id}/end", post(account::pages::end_application))
+        .route("/account/applications/{application_id}/withdraw", post(account::pages::withdraw))
 }
 
 /// What a form may weigh that carries a SAML message of 512 KiB in base64, percent-encoded here and there.

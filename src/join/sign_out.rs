@@ -1,12 +1,14 @@
 //! How what people are signed in to ends, whoever ends it: one transaction ends it with the token families that hang on it,
 //! tells of it, and queues what applications are told afterwards.
 
+use std::collections::BTreeSet;
+
 use crate::audit::Keep;
-use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
+use crate::foundation::id::{ApplicationId, NoticeId, OrganizationId, SessionId, UserId};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::sign_out::Ended;
+use crate::model::sign_out::{Ended, Entered, Notice};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{grants, sessions, sign_outs};
+use crate::store::durable::{applications, grants, logout_notices, sessions, sign_outs};
 
 /// By whose wish something ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +114,8 @@ pub enum Within {
     Organization(OrganizationId),
 }
 
-/// Takes back what an application holds of somebody, for offline access or not, and codes that it has still to redeem.
-/// Their sessions go on. Tells how many families that was; none: there is nothing to tell of either.
+/// Takes back what an application holds of somebody, for offline access or not, and codes that it has still to redeem; it
+/// is told, as of a sign-out. Their sessions go on. Tells how many families that was; none: there is nothing to tell of either.
 pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usize, StoreError> {
     let gone = grants::take_back(tx, held.user, held.application, held.within.filter(), keep.now).await?;
     // In the trail of each organization that it concerns, and in nobody else's.
@@ -129,7 +131,38 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
             .with("families", gone.iter().filter(|one| **one == place).count());
         keep.record(tx, &event).await?;
     }
+    if !gone.is_empty() {
+        tell(tx, keep, held).await?;
+    }
     Ok(gone.len())
+}
+
+/// Puts in line what the application is told of it: in this transaction, so that whoever opens it again at once is not
+/// signed out by that.
+async fn tell(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<(), StoreError> {
+    let entered =
+        sign_outs::take_of_application(tx, held.user, held.application, held.within.filter()).await?;
+    let application = applications::by_id(tx, keep.project.id, held.application).await?;
+    if !application.is_some_and(|one| one.settings.sign_out.backchannel_logout_uri.is_some()) {
+        return Ok(());
+    }
+    let whole = held.within == Within::Everything;
+    let of = |one: &Entered| (one.session, one.organization.filter(|_| !whole));
+    let told: BTreeSet<_> = entered.iter().map(of).collect();
+    for (session_id, organization_id) in told {
+        let notice = Notice {
+            id: NoticeId::new(&keep.random, keep.now),
+            project_id: keep.project.id,
+            application_id: held.application,
+            session_id,
+            user_id: held.user,
+            organization_id,
+            created_at: keep.now,
+            expires_at: keep.now.plus(Notice::TRIED_FOR),
+        };
+        logout_notices::queue(tx, &notice).await?;
+    }
+    Ok(())
 }
 
 impl Within {

@@ -140,7 +140,8 @@ impl Back {
 
 /// The response as a JWT, for this application alone and not for long (JARM, section 2.1).
 async fn signed(visitor: &Visitor, application: &Application, fields: Fields) -> Result<String, Fault> {
-    let (broker, algorithm) = (visitor.broker(), application.settings.algorithm);
+    let (broker, settings) = (visitor.broker(), &application.settings);
+    let algorithm = settings.requests.response_algorithm.unwrap_or(settings.algorithm);
     let now = broker.now();
     let mut claims: Map<String, Value> =
         fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();

@@ -9,9 +9,10 @@
 //!
 //! Somebody who comes by an invitation is [`invited`]: they become a member in the place of steps 4 and 5. Who comes for
 //! their own [`account`] is led there in that place. Somebody who types the code of a [`device`] lets that one in, in the
-//! place of step 5.
+//! place of step 5. Whoever comes from an application of others is asked for their [`consent`] before that step.
 //!
-//! The rooms do not know each other; [`next`] alone knows their order, [`back`] the way to the application, and [`refusal`]
+//! The rooms do not know each other; [`next`] alone knows their order, [`back`] the way to the application, [`question`] what is answered in
+//! one's own name, and [`refusal`]
 //! every way it can end badly.
 //! What identity providers send by SAML comes in at the [`doorstep`], for whichever room it is; how sign-ins end is
 //! [`counted`]. What clients sign is verified with their [`client_keys`].
@@ -22,6 +23,7 @@ pub mod authenticate;
 pub mod back;
 pub mod choose;
 pub mod client_keys;
+pub mod consent;
 pub mod counted;
 pub mod departure;
 pub mod device;
@@ -32,6 +34,7 @@ pub mod invited;
 pub mod issue;
 pub mod leave;
 pub mod next;
+pub mod question;
 pub mod refusal;
 pub mod resolve;
 
@@ -163,7 +166,8 @@ pub async fn turn_away_to(
     let (status, problem) = refusal.visitor();
     let Ways { again, application, back } = ways;
     let id = Some(visitor.request.to_string());
-    let page = ErrorPage { id, again, application, back, ..ErrorPage::new(problem) };
+    let detail = refusal.detail();
+    let page = ErrorPage { id, again, application, back, detail, ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
 

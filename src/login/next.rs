@@ -4,17 +4,23 @@ use http::header;
 use tower_sessions::Session;
 
 use super::back::Back;
+use super::choose::pages::Barred;
 use super::counted::Evidence;
+use super::device::pages::Answered;
 use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
 use super::{
-    Stop, account, answer, arrive, authenticate, choose, device, invited, issue, note_failure, resolve,
+    Stop, account, answer, arrive, authenticate, choose, consent, device, invited, issue, note_failure,
+    resolve,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
+use crate::foundation::secret::Secret;
 use crate::model::application::Application;
 use crate::model::login::{Acting, Arrived, Authenticated, Stage};
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
+use crate::store::durable::choices::Choice;
 use crate::store::durable::{connections, sessions};
 use crate::telemetry::names;
 use crate::web::cookies::Begun;
@@ -54,12 +60,22 @@ pub async fn proceed_at_home(visitor: &Visitor, browser: &Session, journey: Jour
     go_on(visitor, browser, journey, None, Shown::AtHome).await
 }
 
+/// As [`proceed`], at the address of the question whether a device is let in.
+pub async fn proceed_at_the_question(visitor: &Visitor, browser: &Session, journey: Journey) -> Response {
+    go_on(visitor, browser, journey, None, Shown::At(QUESTION)).await
+}
+
 /// Where a page is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Here,
     AtHome,
+    At(&'static str),
 }
+
+/// The pages of a device have addresses of their own within the flow, so that whoever goes back finds the one before.
+const PICKER: &str = "/organizations";
+const QUESTION: &str = "/device";
 
 async fn go_on(
     visitor: &Visitor,
@@ -90,10 +106,15 @@ async fn go_on(
         walked = walk(visitor, browser, &mut journey, &application).await;
     }
     let outcome = match walked {
-        Ok(Step::Wait(_)) if shown == Shown::AtHome => {
+        Ok(Step::Wait(_)) if shown != Shown::Here => {
             let home = reply::see_other(&journey.path(visitor, ""));
             journey.keep(visitor, home).await
         }
+        Ok(Step::WaitAt(place, _)) if shown != Shown::At(place) => {
+            let there = reply::see_other(&journey.path(visitor, place));
+            journey.keep(visitor, there).await
+        }
+        Ok(Step::WaitAt(_, response)) => journey.keep(visitor, response).await,
         Ok(Step::Wait(response) | Step::Leave(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
@@ -158,9 +179,10 @@ async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> R
             issue::device::approve(visitor, &ready, device).await?;
             names::login_succeeded();
         }
-        false => issue::device::deny(visitor, &ready, device).await?,
+        false => issue::device::deny(visitor, &ready, &device).await?,
     }
-    Ok(device::pages::answered(visitor, journey, allowed).await?)
+    let answered = if allowed { Answered::LetIn } else { Answered::Denied };
+    Ok(device::pages::answered(visitor, journey, answered).await?)
 }
 
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
@@ -201,6 +223,8 @@ async fn told(visitor: &Visitor, journey: Journey, why: Why<'_>) -> Response {
 enum Step {
     /// For the person, at a page of ours.
     Wait(Response),
+    /// The same, at a page that has an address of its own within the flow.
+    WaitAt(&'static str, Response),
     /// For an identity provider.
     Leave(Response),
     End(Response),
@@ -277,10 +301,20 @@ async fn walk(
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
                 match choose::decide(visitor, application, &journey.login, session).await? {
-                    choose::Decision::Ask(choices) => {
+                    choose::Decision::Ask(choices) if journey.login.asked.device.is_some() => {
+                        let barred = barred(visitor, journey, session, &choices).await?;
+                        if choices.iter().all(|choice| bars_devices(&barred, choice)) {
+                            return turned_away(visitor, journey, (session, None)).await;
+                        }
+                        let look = (choices.as_slice(), barred.as_slice(), None);
                         let page =
-                            choose::pages::picker(visitor, application, journey, session, &choices, None)
-                                .await?;
+                            choose::pages::picker(visitor, application, journey, session, look).await?;
+                        return Ok(Step::WaitAt(PICKER, page));
+                    }
+                    choose::Decision::Ask(choices) => {
+                        let look = (choices.as_slice(), [].as_slice(), None);
+                        let page =
+                            choose::pages::picker(visitor, application, journey, session, look).await?;
                         return Ok(Step::Wait(page));
                     }
                     choose::Decision::Chosen(context) => {
@@ -289,18 +323,103 @@ async fn walk(
                 }
             }
             Stage::Acting(acting) if journey.login.asked.device.is_some() => {
+                let asked = &journey.login.asked;
+                match issue::device::judge(visitor, asked, acting.session, acting.context).await? {
+                    // There was nothing to choose.
+                    Err(Refusal::DeviceNotAllowed) if !acting.by_hand => {
+                        let organization = acting.context.organization();
+                        return turned_away(visitor, journey, (acting.session, organization)).await;
+                    }
+                    judged => judged?,
+                }
                 let page = device::pages::let_in_page(visitor, application, journey, &acting).await?;
-                return Ok(Step::Wait(page));
+                return Ok(Step::WaitAt(QUESTION, page));
             }
-            Stage::Acting(_) => {
-                let ready =
-                    journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
-                let code = issue::code(visitor, &ready).await?;
-                names::login_succeeded();
-                let back = Back::of(&journey.login.asked);
-                return Ok(Step::End(back.with_code(visitor, &code).await?));
+            Stage::Acting(acting) => {
+                if let Some(code) = code(visitor, journey, application).await? {
+                    names::login_succeeded();
+                    let back = Back::of(&journey.login.asked);
+                    return Ok(Step::End(back.with_code(visitor, &code).await?));
+                }
+                return Ok(Step::Wait(consent::pages::ask(visitor, application, journey, &acting).await?));
             }
         }
+    }
+}
+
+/// The code; nothing where the person is to be asked first whether the application may be told of them.
+async fn code(
+    visitor: &Visitor,
+    journey: &Journey,
+    application: &Application,
+) -> Result<Option<Secret>, Stop> {
+    if application.settings.client.consent_required && journey.login.asked.prompt.consent {
+        return Ok(None);
+    }
+    let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
+    match issue::code(visitor, &ready).await {
+        Ok(code) => Ok(Some(code)),
+        Err(Stop::Refused(Refusal::ConsentRequired)) if !journey.login.asked.prompt.none => Ok(None),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// How many organizations are judged before they are shown. Whoever may act for more is told at the others when they pick
+/// one.
+const JUDGED: usize = 100;
+
+/// For which of these no device is let in, and why: nobody is offered what would be refused.
+async fn barred(
+    visitor: &Visitor,
+    journey: &Journey,
+    session: SessionId,
+    choices: &[Choice],
+) -> Result<Vec<Barred>, Stop> {
+    let mut barred = Vec::new();
+    for choice in choices.iter().take(JUDGED) {
+        let context = choice.context();
+        if let Err(refusal) = issue::device::judge(visitor, &journey.login.asked, session, context).await? {
+            barred.push(Barred { context, problem: refusal.visitor().1 });
+        }
+    }
+    Ok(barred)
+}
+
+/// Whatever the person did, they could not let a device in for this one.
+fn bars_devices(barred: &[Barred], choice: &Choice) -> bool {
+    let context = choice.context();
+    barred.iter().any(|one| one.context == context && one.problem == Problem::DeviceNotAllowed)
+}
+
+/// Nobody whom this person may act for lets a device in: it is told, and the login is over.
+async fn turned_away(
+    visitor: &Visitor,
+    journey: &Journey,
+    whose: (SessionId, Option<OrganizationId>),
+) -> Result<Step, Stop> {
+    let (asked, why) = (&journey.login.asked, Refusal::DeviceNotAllowed);
+    let device = asked.device.as_ref().ok_or(Refusal::FlowExpired)?;
+    issue::device::turn_away(visitor, asked, whose, device, &why).await?;
+    Ok(Step::End(device::pages::answered(visitor, journey, Answered::Impossible).await?))
+}
+
+/// `GET /login/{flow}/organizations` of a device: the choice, also for who comes back to it from the question. Looking
+/// changes nothing; until they pick another one, what they picked before is what they are asked about.
+pub async fn device_picker(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<Response, Stop> {
+    let home = || Ok(reply::see_other(&journey.path(visitor, "")));
+    let session = match &journey.login.stage {
+        Stage::Authenticated(Authenticated { session }) => *session,
+        Stage::Acting(acting) if acting.by_hand => acting.session,
+        _ => return home(),
+    };
+    let application = application(visitor, journey).await?;
+    match choose::decide(visitor, &application, &journey.login, session).await? {
+        choose::Decision::Ask(choices) => {
+            let barred = barred(visitor, journey, session, &choices).await?;
+            let look = (choices.as_slice(), barred.as_slice(), Some(params));
+            choose::pages::picker(visitor, &application, journey, session, look).await
+        }
+        choose::Decision::Chosen(_) => home(),
     }
 }
 

@@ -70,7 +70,7 @@ pub enum Refusal {
     InvitationBlocked,
     /// In an exclusive project.
     BelongsElsewhere,
-    // The ten checks of the mint pipeline.
+    // The checks of the mint pipeline.
     ProjectDisabled,
     ApplicationDisabled,
     UserDisabled,
@@ -89,6 +89,10 @@ pub enum Refusal {
     AuthenticationTooOld,
     /// The organization lets no devices in.
     DeviceNotAllowed,
+    /// An application of others is to be told of the person, who has not said that it may.
+    ConsentRequired,
+    /// They have said that it may not.
+    ConsentDenied,
     // Of a device that waits.
     /// No device shows the code that somebody typed, or not any more.
     UserCodeUnknown,
@@ -160,6 +164,8 @@ impl Refusal {
             Self::MfaRequired => "mfa_required",
             Self::AuthenticationTooOld => "authentication_too_old",
             Self::DeviceNotAllowed => "device_not_allowed",
+            Self::ConsentRequired => "consent_required",
+            Self::ConsentDenied => "consent_denied",
             Self::UserCodeUnknown => "user_code_unknown",
             Self::DeviceOver => "device_code_over",
         }
@@ -191,6 +197,15 @@ impl Refusal {
     pub fn idp_error(&self) -> Option<&str> {
         match self {
             Self::IdpRefused(error) | Self::TokenRefused(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a request, for the developer who sees the page of it.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::BadRequest(why) => Some(format!("invalid_request: {why}")),
+            Self::Protocol(error) => Some(error.to_string()),
             _ => None,
         }
     }
@@ -235,9 +250,12 @@ impl Refusal {
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, P::TooManyRequests),
             Self::EmailInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::EmailInvalid),
             Self::OrganizationNameInvalid => (StatusCode::UNPROCESSABLE_ENTITY, P::OrganizationNameInvalid),
-            Self::LoginRequired | Self::SelectionRequired | Self::Cancelled | Self::AuthenticationTooOld => {
-                (StatusCode::FORBIDDEN, P::FlowExpired)
-            }
+            Self::LoginRequired
+            | Self::SelectionRequired
+            | Self::Cancelled
+            | Self::AuthenticationTooOld
+            | Self::ConsentRequired
+            | Self::ConsentDenied => (StatusCode::FORBIDDEN, P::FlowExpired),
             Self::NoIdentityProvider => (StatusCode::FORBIDDEN, P::NoIdentityProvider),
             Self::IdpUnreachable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnreachable),
             Self::IdpUnusable(_) => (StatusCode::BAD_GATEWAY, P::IdpUnusable),
@@ -324,7 +342,8 @@ impl Refusal {
                 OAuthError::temporarily_unavailable(Self::IdpUnreachable("").name())
             }
             // Who cannot be made to prove it again has to be asked for again (OpenID Connect Core, section 3.1.2.1).
-            Self::LoginRequired | Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
+            Self::LoginRequired => OAuthError::login_required("nobody is signed in as it was asked for"),
+            Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
                 OAuthError::login_required(self.name())
             }
             // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
@@ -358,7 +377,11 @@ impl Refusal {
             | Self::MethodNotAllowed
             | Self::DelegationNotAccepted
             | Self::DeviceNotAllowed
+            | Self::ConsentDenied
             | Self::MfaRequired => OAuthError::access_denied(self.name()),
+            Self::ConsentRequired => {
+                OAuthError::consent_required("the person has not allowed this application to be told of them")
+            }
         })
     }
 }
@@ -392,5 +415,64 @@ fn answer_status(why: &str) -> StatusCode {
         "connection_mismatch" => StatusCode::FORBIDDEN,
         userinfo if userinfo.starts_with("userinfo_") => StatusCode::FORBIDDEN,
         _ => StatusCode::UNAUTHORIZED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_an_application_is_told_says_more_than_the_code() {
+        use Refusal as R;
+        let all = [
+            R::LoginRequired,
+            R::SelectionRequired,
+            R::ConnectionNotAllowed,
+            R::Cancelled,
+            R::TooManyRequests,
+            R::Crowded,
+            R::EmailInvalid,
+            R::NoIdentityProvider,
+            R::IdpUnreachable("token_endpoint"),
+            R::IdpUnusable("issuer"),
+            R::IdpRefused("access_denied".to_owned()),
+            R::IdpRefused("temporarily_unavailable".to_owned()),
+            R::TokenRefused("invalid_grant".to_owned()),
+            R::IdpAnswerInvalid("nonce_mismatch"),
+            R::AuthTimeMissing,
+            R::AcrUnmet,
+            R::BindingUnsupported,
+            R::AssertionRefused("status"),
+            R::EmailDomainNotAllowed,
+            R::EmailInUse,
+            R::NotExpected,
+            R::ConnectionChanged,
+            R::ProjectDisabled,
+            R::ApplicationDisabled,
+            R::UserDisabled,
+            R::SessionEnded,
+            R::ConnectionInactive,
+            R::NoOrganization,
+            R::OrganizationNotAllowed,
+            R::OrganizationInactive,
+            R::MembershipInactive,
+            R::DelegationInactive,
+            R::ApplicationNotAllowed,
+            R::SsoRequired,
+            R::MethodNotAllowed,
+            R::DelegationNotAccepted,
+            R::MfaRequired,
+            R::AuthenticationTooOld,
+            R::DeviceNotAllowed,
+            R::ConsentRequired,
+            R::ConsentDenied,
+        ];
+        for refusal in all {
+            let told = refusal.application().unwrap();
+            assert_ne!(told.code, told.description, "{refusal:?}");
+            assert!(!told.description.is_empty(), "{refusal:?}");
+        }
     }
 }

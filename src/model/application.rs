@@ -150,6 +150,9 @@ pub struct ClientSettings {
     pub userinfo_algorithm: Option<Algorithm>,
     /// What it is held to besides its other settings.
     pub security_profile: SecurityProfile,
+    /// Whether each person is asked before it is told of them, for it is somebody else's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub consent_required: bool,
     /// What its people see of it while they sign in.
     pub links: Box<LinkSettings>,
 }
@@ -181,6 +184,14 @@ pub struct AuthorizationSettings {
     pub request_uris: Vec<RequestUri>,
     /// How an answer may travel; never none.
     pub response_modes: Vec<ResponseMode>,
+    /// Signs answers that travel signed (JARM, section 3); absent: what signs its tokens.
+    #[serde(rename = "authorization_signed_response_alg", skip_serializing_if = "Option::is_none")]
+    pub response_algorithm: Option<Algorithm>,
+    /// Seconds that a proof of who somebody is may be old, where the request does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u64>,
+    /// Whether it wants to know when people proved who they are; it is told that anyway.
+    pub require_auth_time: bool,
 }
 
 impl Default for AuthorizationSettings {
@@ -190,12 +201,17 @@ impl Default for AuthorizationSettings {
             require_signed: false,
             request_uris: Vec::new(),
             response_modes: ResponseMode::USUAL.to_vec(),
+            response_algorithm: None,
+            default_max_age: None,
+            require_auth_time: false,
         }
     }
 }
 
 impl AuthorizationSettings {
     pub const MOST_URIS: usize = 20;
+    /// As of `max_age`.
+    pub const LONGEST_AGE: u64 = u32::MAX as u64;
 
     /// What cannot be: which, and why.
     pub fn fault(&self, has_keys: bool) -> Option<(&'static str, String)> {
@@ -211,6 +227,9 @@ impl AuthorizationSettings {
         }
         if self.request_uris.len() > Self::MOST_URIS {
             return Some(("request_uris", format!("must be at most {}", Self::MOST_URIS)));
+        }
+        if self.default_max_age.is_some_and(|seconds| seconds > Self::LONGEST_AGE) {
+            return Some(("default_max_age", format!("must be at most {} seconds", Self::LONGEST_AGE)));
         }
         let modes = &self.response_modes;
         if modes.is_empty() {
@@ -588,6 +607,11 @@ impl ApplicationSettings {
             (
                 self.client.userinfo_algorithm.is_none_or(|one| self.may_sign_by(one)),
                 "userinfo_signed_response_alg",
+                "fapi2 needs ES256 or EdDSA",
+            ),
+            (
+                self.requests.response_algorithm.is_none_or(|one| self.may_sign_by(one)),
+                "authorization_signed_response_alg",
                 "fapi2 needs ES256 or EdDSA",
             ),
         ]

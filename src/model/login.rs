@@ -131,6 +131,8 @@ pub struct Prompt {
     pub login: bool,
     pub select_account: bool,
     pub select_organization: bool,
+    /// Whether they are asked again what they have allowed before.
+    pub consent: bool,
 }
 
 /// Whether and which organization was asked for.

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod claim_shape;
 pub mod connection;
 pub mod connection_test;
+pub mod consent;
 pub mod delegation;
 pub mod device;
 pub mod domain;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::application::{ApplicationKind, GrantType};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, ProjectId, RegistrationTokenId};
+use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId, RegistrationTokenId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 
@@ -44,6 +44,12 @@ pub struct Limits {
     pub types: Vec<ApplicationKind>,
     pub grant_types: Vec<GrantType>,
     pub scopes: Vec<String>,
+    /// The organizations that may use it; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Vec<OrganizationId>>,
+    /// The only connections by which people sign in to it; absent: as their addresses lead them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Vec<ConnectionId>>,
 }
 
 /// A client that has registered itself, and the digest of what it shows from then on.

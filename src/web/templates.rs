@@ -23,18 +23,18 @@ use super::language::Language;
 use shelf::Shelf;
 
 pub use account::{
-    AccountFrame, AccountPage, ApplicationsPage, LeavePage, OwnApplication, OwnOrganization, OwnSession,
-    SessionsPage,
+    AccountFrame, AccountPage, ApplicationsPage, LeavePage, OwnApplication, OwnConsent, OwnOrganization,
+    OwnSession, SessionsPage,
 };
 pub use brand::{Brand, Colour, NotAColour};
 pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
-    About, AcceptedPage, BeforehandPage, Choice, ChooserPage, DeviceAnsweredPage, DevicePage, EmailPage,
-    ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm, OnwardPage,
-    OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember, ReferenceOperation,
-    ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage, SignedOutPage, Told,
-    TrialPage, TriedPage, WelcomePage,
+    About, AcceptedPage, BeforehandPage, Choice, ChooserPage, ConsentPage, DeviceAnsweredPage, DevicePage,
+    EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm,
+    OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
+    ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
+    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage,
 };
 
 /// Why a page cannot be made.

@@ -34,7 +34,8 @@ async fn opened(house: &House, response: &str) -> Map<String, Value> {
     let keys = Visitor::arrives().get(&format!("{}/jwks.json", house.url)).await;
     let keys = JwkSet::parse(keys.body.as_bytes()).unwrap();
     let jws = Jws::parse(response).unwrap();
-    let payload = jws.verify_bytes(&keys, &[Algorithm::RS256, Algorithm::EdDSA], Typ::Jwt).unwrap();
+    let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+    let payload = jws.verify_bytes(&keys, &all, Typ::Jwt).unwrap();
     let claims: Map<String, Value> = serde_json::from_slice(payload.get()).unwrap();
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!(house.url), &json!("rp1")));
     let left = claims["exp"].as_i64().unwrap() - house.clock.now().seconds();
@@ -148,6 +149,21 @@ async fn m21_a_signed_answer_says_whose_it_is_for_whom_and_until_when() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn m21_a_signed_answer_is_signed_by_what_the_application_has_chosen_for_it() {
+    let house = plan("authorization_signed_response_alg = \"ES256\"").build().await;
+    let ask = Application::rp1(&house).asks().with("response_mode", "jwt");
+    let arrival = Person::new("ann@a.test").follows(&ask).await;
+    let response = arrival.told_application("response").unwrap();
+    assert_eq!(Jws::parse(&response).unwrap().algorithm(), Algorithm::ES256);
+    let claims = opened(&house, &response).await;
+    let answer = ask.redemption(claims["code"].as_str().unwrap()).send().await;
+    let tokens = ask.reads(&answer).await;
+    assert_eq!(tokens.algorithm, Algorithm::RS256, "its tokens are as they were");
+    let text = house.file.replace("\"ES256\"", "\"HS256\"");
+    assert!(house.tries(&text).await.unwrap_err().contains("HS256"));
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn h23_strangers_sign_in_before_they_type_a_code_and_use_up_nothing() {
     house.unchanged(&before).await;
     assert!(house.events_since(&before).await.is_empty(), "nobody fills the trail by typing");
     let (mut ann, form) = at_the_codes(&device, "ann@a.test").await;
-    assert_eq!(ann.browser.submit(&form).await.status, 200);
+    assert_eq!(ann.browser.submit(&form).await.status, 303);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn h23_codes_are_not_guessed() {
     // What is right costs nothing, however often.
     for _ in 0..4 {
         let page = ann.browser.submit(&form).await;
-        assert_eq!(page.status, 200, "{}", page.body);
+        assert_eq!(page.status, 303, "{}", page.body);
     }
     for wrong in ["BBBB-BBBB", "x", "", "' OR '1'='1", &"B".repeat(5_000)] {
         let before = house.before().await;
@@ -217,11 +217,13 @@ async fn h23_codes_are_not_guessed() {
         let before = house.before().await;
         let page = guesses(&house, person, code).await;
         assert_eq!(page.status, 429, "{code}: {}", page.body);
+        assert_eq!(page.header("retry-after"), Some("600"), "as long as a code lives");
         house.refused(&before, "too_many_requests").await;
+        assert_eq!(house.events_since(&before).await[0].action, "device.codes_limited");
     }
     // To nobody else has anything happened.
     let (mut con, form) = at_the_codes(&device, "con@a.test").await;
-    assert_eq!(con.browser.submit(&form).await.status, 200);
+    assert_eq!(con.browser.submit(&form).await.status, 303);
     // As long as a code lives, so that nobody goes on with the same ones.
     house.turn_clock(600);
     assert_eq!(guesses(&house, &mut ann, "CCCC-CCCC").await.status, 422);
@@ -251,7 +253,7 @@ async fn h23_one_code_is_not_shown_around() {
     let (mut ann, form) = at_the_codes(&device, "ann@a.test").await;
     for _ in 0..10 {
         let page = ann.browser.submit(&form).await;
-        assert_eq!(page.status, 200, "{}", page.body);
+        assert_eq!(page.status, 303, "{}", page.body);
     }
     let before = house.before().await;
     assert_eq!(ann.browser.submit(&form).await.status, 422);
@@ -430,14 +432,18 @@ async fn h23_an_organization_that_lets_no_devices_in_is_asked_first_and_last() {
     let is_refused = async |house: &House| {
         let device = Device::asks(&tv, &[SCOPE, ("organization", "org-b")]).await;
         let mut con = Person::new("con@a.test");
-        let page = con.types_code(&device).await;
-        let form = page.answer.form_with_button("answer");
+        con.is_asked_for_a_code(&device.ask(), &device.complete()).await;
         let before = house.before().await;
-        let page = con.browser.submit(&pressed(&form, "allow")).await;
-        assert_eq!(page.status, 403, "{}", page.body);
-        assert!(page.body.contains("Devices are not let in here"), "{}", page.body);
-        house.refused(&before, "device_not_allowed").await;
-        assert_eq!(device.is_told().await, "authorization_pending");
+        let page = con.types_code(&device).await;
+        assert_eq!(page.status(), 403, "{}", page.told());
+        for words in ["Devices are not let in here", "The device has been told"] {
+            assert!(page.answer.body.contains(words), "{words}: {}", page.told());
+        }
+        assert!(page.answer.forms().iter().all(|form| form.buttons.is_empty()), "{}", page.told());
+        let events = house.events_since(&before).await;
+        let actions: Vec<_> = events.iter().map(|event| event.action.as_str()).collect();
+        assert_eq!((house.count("grants").await, actions), (0, vec!["device.denied"]), "nobody is asked");
+        assert_eq!(device.is_told().await, "access_denied", "nor does it wait for nothing");
     };
     is_refused(&house).await;
     let says = async |house: &House, organization: &str, on: bool| {
@@ -457,8 +463,115 @@ async fn h23_an_organization_that_lets_no_devices_in_is_asked_first_and_last() {
     says(&house, "org-b", false).await;
     assert_eq!(tv.userinfo(&tokens.access_token).await.status, 401);
     let before = house.before().await;
-    assert_eq!(error(&tv.refreshes(tokens.refresh()).send().await), (400, json!("invalid_grant")));
+    let answer = tv.refreshes(tokens.refresh()).send().await;
+    assert_eq!(error(&answer), (403, json!("access_denied")), "{}", answer.body);
+    assert_eq!(answer.json()["error_description"], json!("device_not_allowed"));
     house.refused(&before, "device_not_allowed").await;
+    let refused = house.audit().await.into_iter().find(|event| event.action == "token.refused").unwrap();
+    assert_eq!(refused.organization, Some(house.organization("org-b").await), "it reads it in its trail");
+    // And where it gives it again, the device need not ask anybody.
+    says(&house, "org-b", true).await;
+    let again = device.ask().reads_again(&tv.refreshes(tokens.refresh()).send().await).await;
+    assert_eq!(again.access["grant_id"], tokens.access["grant_id"]);
+    assert_eq!(tv.userinfo(&again.access_token).await.status, 200);
+    // Whoever switches to one that lets none in stays where they are, and that one reads of it.
+    says(&house, "org-a", false).await;
+    says(&house, "org-b", false).await;
+    let before = house.before().await;
+    let answer = tv.refreshes(again.refresh()).with("organization", "org-a").send().await;
+    assert_eq!(error(&answer), (403, json!("access_denied")), "{}", answer.body);
+    house.refused(&before, "device_not_allowed").await;
+    let a = house.organization("org-a").await;
+    let of_a = |event: &crate::house::broker::Entry| {
+        event.action == "token.refused" && event.organization.as_ref() == Some(&a)
+    };
+    assert_eq!(house.audit().await.iter().filter(|event| of_a(event)).count(), 1);
+}
+
+#[tokio::test]
+async fn h23_s2_26_what_cannot_be_let_in_is_shown_with_the_reason_and_not_asked_for() {
+    // B lets no devices in; con's own does, and wants a second factor, which con has not shown.
+    let house = plan(Plan::default())
+        .with("[organization.org-b]\npolicy = { device_sign_in = true }", "[organization.org-b]")
+        .build()
+        .await;
+    let tv = Device::television(&house);
+    let device = Device::asks(&tv, &[SCOPE]).await;
+    let mut con = Person::new("con@a.test");
+    let picker = con.types_code(&device).await;
+    assert_eq!(picker.choices(), ["A Corporation", "B Corporation"]);
+    assert!(picker.answer.body.contains("does not let devices in"), "{}", picker.told());
+    let form = picker.picker();
+    assert_eq!(form.buttons.len(), 1, "nothing but A can be picked: {}", picker.told());
+    // Who posts the other one all the same is not asked whether to let it in, and picks again.
+    let other = house.text("SELECT id FROM delegations").await.unwrap();
+    let before = house.before().await;
+    let refused = con.browser.submit(&form.clone().with("choice", &other)).await;
+    let refused = con.goes_on(&device.ask(), refused).await;
+    assert_eq!(refused.status(), 403, "{}", refused.told());
+    house.refused(&before, "device_not_allowed").await;
+    assert_eq!(device.is_told().await, "authorization_pending", "A lets devices in");
+    let again = con.browser.get(form.action.as_str()).await;
+    let again = con.goes_on(&device.ask(), again).await;
+    let page = con.picks(&device.ask(), &again, "A Corporation").await;
+    con.browser.submit(&pressed(&page.answer.form_with_button("answer"), "allow")).await;
+    assert_eq!(device.tokens().await.id["org_name"], json!("org-a"));
+    // What the person could still prove is no reason to turn the device away.
+    house.execute("UPDATE organizations SET policy = '{\"device_sign_in\":true,\"require_mfa\":true}' WHERE slug = 'org-a'").await;
+    let device = Device::asks(&tv, &[SCOPE]).await;
+    let picker = con.types_code(&device).await;
+    assert!(picker.answer.body.contains("a second proof that it is you"), "{}", picker.told());
+    assert!(!picker.answer.body.contains("name=\"choice\""), "{}", picker.told());
+    house.turn_clock(5);
+    assert_eq!(device.is_told().await, "authorization_pending");
+    // Nothing that anybody does helps where no organization lets devices in: the device is told.
+    house.execute("UPDATE organizations SET policy = '{}' WHERE slug = 'org-a'").await;
+    let device = Device::asks(&tv, &[SCOPE]).await;
+    let page = con.types_code(&device).await;
+    assert_eq!(page.status(), 403, "{}", page.told());
+    assert!(page.answer.body.contains("The device has been told"), "{}", page.told());
+    let denied = house.audit().await.into_iter().rfind(|event| event.action == "device.denied").unwrap();
+    assert_eq!(denied.reason.as_deref(), Some("device_not_allowed"));
+    assert_eq!(device.is_told().await, "access_denied");
+}
+
+#[tokio::test]
+async fn h23_h24_whoever_goes_back_from_the_question_chooses_again_and_an_old_question_lets_nobody_in() {
+    let house = house().await;
+    let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let mut con = Person::new("con@a.test");
+    let picker = con.types_code(&device).await;
+    let question = con.picks(&device.ask(), &picker, "B Corporation").await;
+    let old = question.answer.form_with_button("answer");
+    // The page before, as the browser opens it once more: looking changes nothing.
+    let place = picker.picker().action.as_str().replace("/organization", "/organizations");
+    let before = house.before().await;
+    let again = con.browser.get(&place).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    house.unchanged(&before).await;
+    let shown = con.browser.get(old.action.as_str()).await;
+    assert!(shown.body.contains("B Corporation"), "{}", shown.body);
+    let again = con.goes_on(&device.ask(), again).await;
+    assert_eq!(again.choices(), ["A Corporation", "B Corporation"]);
+    let question = con.picks(&device.ask(), &again, "A Corporation").await;
+    assert!(question.answer.body.contains("Let this device in?"), "{}", question.told());
+    // What the other tab still shows is not what would be let in now.
+    let before = house.before().await;
+    let answer = con.browser.submit(&pressed(&old, "allow")).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    house.unchanged(&before).await;
+    // Nobody picks for them: neither another site, nor another browser.
+    let form = picker.picker().with("choice", &picker.picker().buttons[1].1);
+    let answer = posts(&mut con.browser, &form, &[("Sec-Fetch-Site", "cross-site")]).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let answer = posts(&mut Visitor::arrives(), &form, &[]).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let done = con.browser.submit(&pressed(&question.answer.form_with_button("answer"), "allow")).await;
+    assert!(done.body.contains("The device is let in"), "{}", done.body);
+    assert_eq!(device.tokens().await.id["org_name"], json!("org-a"));
+    // Once it is answered, nobody goes back to it.
+    let over = con.browser.get(&place).await;
+    assert_eq!(over.status, 403, "{}", over.body);
 }
 
 #[tokio::test]

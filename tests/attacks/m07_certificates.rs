@@ -397,3 +397,101 @@ async fn m07_an_application_is_known_by_one_name_of_its_certificate() {
     let file = house.file.replacen(start, "token_endpoint_auth_method = \"tls_client_auth\"\n", 1);
     assert!(house.tries(&file).await.unwrap_err().contains("must be one of client_secret_basic"));
 }
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+#[tokio::test]
+async fn m06_c22_a_token_that_is_bound_to_a_certificate_is_exchanged_by_who_shows_it_and_stays_bound() {
+    let login = "redirect_uris = [\"https://rp1.test/callback\"]";
+    let more = format!(
+        "{login}\ngrant_types = [\"authorization_code\", \"refresh_token\", \"{EXCHANGE}\"]\n\
+         tls_client_certificate_bound_access_tokens = true"
+    );
+    let house = Plan { settings: behind_a_proxy, ..Plan::default() }.with(login, &more).build().await;
+    let rp1 = Application::rp1(&house);
+    let (own, other) = (Certificate::self_signed("rp1.test"), Certificate::self_signed("rp1.test"));
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let redemption = ask.redemption(&arrival.code()).and_header("client-cert", &own.structured());
+    let of_a = ask.reads(&redemption.send().await).await;
+    let fields = [
+        ("grant_type", EXCHANGE),
+        ("subject_token", of_a.access_token.as_str()),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("organization", "org-b"),
+    ];
+    let exchanges = rp1.posts("/token", &fields);
+    for (what, request) in [
+        ("none", exchanges.clone()),
+        ("another one", exchanges.clone().and_header("client-cert", &other.structured())),
+    ] {
+        let before = house.before().await;
+        let answer = request.send().await;
+        let told = (answer.status.as_u16(), answer.json()["error"].clone());
+        assert_eq!(told, (400, json!("invalid_request")), "{what}: {}", answer.body);
+        house.refused(&before, "invalid_request").await;
+    }
+    let answer = exchanges.and_header("client-cert", &own.structured()).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let of_b = answer.json()["access_token"].as_str().unwrap().to_owned();
+    let told = rp1.posts("/introspect", &[("token", &of_b)]).send().await.json();
+    assert_eq!(told["cnf"], json!({ "x5t#S256": own.thumbprint() }), "{told}");
+    assert_eq!(told["org_name"], json!("org-b"), "{told}");
+    let (bearer, shown) = (format!("Bearer {of_b}"), own.structured());
+    let scheme = ("authorization", bearer.as_str());
+    assert_eq!(userinfo(&house, &[scheme, ("client-cert", shown.as_str())]).await.status, 200);
+    assert_eq!(userinfo(&house, &[scheme]).await.status, 401);
+}
+
+/// Held to the FAPI 2.0 Security Profile by certificates alone: it is known by one, and its tokens are bound to it.
+const BANK: &str = r#"
+[application.bank]
+type = "web"
+redirect_uris = ["https://bank.test/callback"]
+token_endpoint_auth_method = "tls_client_auth"
+tls_client_auth_san_dns = "bank.test"
+tls_client_certificate_bound_access_tokens = true
+security_profile = "fapi2"
+require_pushed_authorization_requests = true
+signing_algorithm = "ES256"
+scopes = ["openid", "email", "offline_access"]
+"#;
+
+#[tokio::test]
+async fn s2_24_m07_a_fapi_client_proves_itself_and_its_tokens_by_a_certificate() {
+    let house = Plan { settings: behind_a_proxy, ..Plan::default() }.and(BANK).build().await;
+    let own = TRUSTED.0.vouches_for("bank.test");
+    let other = TRUSTED.0.vouches_for("other.test");
+    let mut bank = Application::new(&house, "bank", Proof::Nothing);
+    bank.redirect_uri = "https://bank.test/callback".to_owned();
+    let ask = bank.asks().with("scope", "openid email");
+    let shows = |request: Redemption, certificate: &Certificate| {
+        request.and_header("client-cert", &certificate.structured())
+    };
+    is_unknown(&house, &ask.pushes(), "no_certificate", "nothing shown").await;
+    is_unknown(&house, &shows(ask.pushes(), &other), "certificate_of_another", "another's").await;
+    let pushed = shows(ask.pushes(), &own).send().await;
+    assert_eq!(pushed.status, 201, "{}", pushed.body);
+    let url = ask.only("request_uri", pushed.json()["request_uri"].as_str().unwrap());
+    let arrival = Person::new("ann@a.test").opens(&ask, &url).await;
+    let redemption = ask.redemption(&arrival.code());
+    is_unknown(&house, &redemption, "no_certificate", "a code without").await;
+    let tokens = ask.reads(&shows(redemption, &own).send().await).await;
+    assert_eq!(tokens.access["cnf"], json!({ "x5t#S256": own.thumbprint() }));
+    let (bearer, own_header) = (format!("Bearer {}", tokens.access_token), own.structured());
+    let other_header = other.structured();
+    let scheme = ("authorization", bearer.as_str());
+    assert_eq!(userinfo(&house, &[scheme, ("client-cert", own_header.as_str())]).await.status, 200);
+    for headers in [vec![scheme], vec![scheme, ("client-cert", other_header.as_str())]] {
+        let before = house.before().await;
+        assert_eq!(userinfo(&house, &headers).await.status, 401);
+        house.refused(&before, "invalid_token").await;
+    }
+    // Its refresh token stays as it is, and is of use to nobody else.
+    is_unknown(&house, &bank.refreshes(tokens.refresh()), "no_certificate", "a refresh without").await;
+    for _ in 0..2 {
+        let again = ask.reads_again(&shows(bank.refreshes(tokens.refresh()), &own).send().await).await;
+        assert_eq!(again.refresh_token, tokens.refresh_token);
+        assert_eq!(again.access["cnf"], tokens.access["cnf"]);
+    }
+}

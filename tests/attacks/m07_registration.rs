@@ -526,6 +526,18 @@ async fn c26_what_is_wrong_is_refused_by_name() {
         (metadata, "client_name", json!({"client_name": "x".repeat(201)})),
         (metadata, "jwks", json!({"token_endpoint_auth_method": "private_key_jwt"})),
         (metadata, "require_signed_request_object", json!({"require_signed_request_object": true})),
+        (metadata, "require_auth_time", json!({"require_auth_time": "yes"})),
+        (metadata, "default_max_age", json!({"default_max_age": "60"})),
+        (metadata, "default_max_age", json!({"default_max_age": -1})),
+        (metadata, "default_max_age", json!({"default_max_age": 1.5})),
+        (metadata, "default_max_age", json!({"default_max_age": 4_294_967_296_u64})),
+        (metadata, "authorization_signed_response_alg", json!({"authorization_signed_response_alg": "none"})),
+        (
+            metadata,
+            "authorization_encrypted_response_alg",
+            json!({"authorization_encrypted_response_alg": "RSA-OAEP"}),
+        ),
+        (metadata, "request_object_encryption_alg", json!({"request_object_encryption_alg": "RSA-OAEP"})),
         (metadata, "jwks", json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": private})),
         (
             metadata,
@@ -655,6 +667,11 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
                 "request_uris": ["https://shop.test/request.jwt"]}),
         ),
         ("spa", "none", json!({"token_endpoint_auth_method": "none"})),
+        (
+            "web",
+            "client_secret_basic",
+            json!({"default_max_age": 60, "require_auth_time": true, "authorization_signed_response_alg": "ES256"}),
+        ),
         (
             "web",
             "client_secret_basic",
@@ -796,4 +813,91 @@ async fn m06_m07_a_client_does_not_take_off_what_binds_its_tokens() {
         assert_eq!(told, (400, json!("invalid_client_metadata")), "{name}: {}", answer.body);
         house.refused(&before, "invalid_client_metadata").await;
     }
+}
+
+#[tokio::test]
+async fn m07_who_registers_themselves_is_somebody_else_and_is_open_to_whom_the_token_says() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let b = house.organization("org-b").await;
+        let operator = Api::operator(&house).await;
+        for (wrong, pointer) in [
+            (json!({"organizations": ["nobody"]}), "/organizations/0"),
+            (json!({"organizations": []}), "/organizations"),
+            (json!({"connections": ["ca", "nothing"]}), "/connections/1"),
+            (json!({"connections": ["ca", "ca"]}), "/connections/1"),
+        ] {
+            let mut body = json!({"name": "x"});
+            body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+            let refused = operator.post("/registration-tokens", body).await;
+            assert_eq!(refused.status, 422, "{wrong}: {}", refused.body);
+            assert!(refused.body.contains(pointer), "{wrong}: {}", refused.body);
+        }
+        assert_eq!(house.count("registration_tokens").await, 0);
+        let bearer =
+            token(&house, json!({"name": "b", "organizations": ["org-b"], "connections": ["cb"]})).await;
+        // Nothing that it says of itself makes it more, or nobody else's.
+        let mut body = web("shop");
+        let said = json!({"organizations": null, "connections": ["ca"], "consent_required": false});
+        body.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        let client = Client::registered(&house, &bearer, &body).await;
+        let path = format!("/applications/{}", application_id(&house).await);
+        let shown = operator.get(&path).await.json();
+        assert_eq!(shown["organizations"], json!([b]), "{shown}");
+        assert_eq!((&shown["domain_based"], &shown["consent_required"]), (&json!(false), &json!(true)));
+        let client = Client(client.does(Method::PUT, Some(&client.as_is(json!({})))).await.json());
+        let after = operator.get(&path).await.json();
+        for name in ["organizations", "connections", "domain_based", "consent_required"] {
+            assert_eq!(after[name], shown[name], "{name}");
+        }
+        let own = client.application(&house);
+        let ask = own.asks().with("scope", "openid organization");
+        // Who belongs to it comes by its connection, and is asked; nobody else comes in at all.
+        let mut bob = Person::new("bob@b.test");
+        let arrival = bob.follows(&ask).await;
+        assert!(
+            arrival.pages.iter().any(|page| page.contains("May shop be told of you?")),
+            "{:?}",
+            arrival.pages
+        );
+        assert_eq!(house.count("consents").await, 1);
+        let told = ask.redemption(&arrival.code()).send().await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        let ann = ask.clone().with("connection", "ca").with("login_hint", "ann@a.test");
+        let before = house.before().await;
+        let refused = Person::new("ann@a.test").follows(&ann).await;
+        assert_eq!(refused.error().0, "invalid_request", "{}", refused.told());
+        house.refused(&before, "connection_not_allowed").await;
+    }
+}
+
+async fn application_id(house: &House) -> String {
+    house.text("SELECT application_id FROM client_registrations").await.unwrap()
+}
+
+#[tokio::test]
+async fn m07_how_old_a_proof_may_be_is_as_the_client_registered_it_unless_a_request_says_otherwise() {
+    let house = plan(Engine::Sqlite).build().await;
+    let bearer = usual(&house, 1).await;
+    let mut body = web("shop");
+    body["default_max_age"] = json!(600);
+    body["require_auth_time"] = json!(true);
+    let client = Client::registered(&house, &bearer, &body).await;
+    let own = client.application(&house);
+    let ask = own.asks().with("scope", "openid").with("login_hint", "ann@a.test");
+    let proved = async |ann: &mut Person, ask: &crate::house::application::Ask| {
+        let arrival = ann.follows(ask).await;
+        ask.redeems(&arrival).await.id["auth_time"].as_u64().unwrap()
+    };
+    let mut ann = Person::new("ann@a.test");
+    let first = proved(&mut ann, &ask).await;
+    house.turn_clock(600);
+    assert_eq!(proved(&mut ann, &ask).await, first, "young enough");
+    house.turn_clock(1);
+    let before = house.before().await;
+    let silent = ann.follows(&ask.clone().with("prompt", "none")).await;
+    assert_eq!(silent.error().0, "login_required", "{}", silent.told());
+    house.refused(&before, "login_required").await;
+    assert_eq!(proved(&mut ann, &ask.clone().with("max_age", "3600")).await, first, "the request counts");
+    assert_eq!(proved(&mut ann, &ask).await, first + 601, "she proved it anew");
 }

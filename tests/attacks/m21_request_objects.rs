@@ -168,6 +168,11 @@ async fn m21_no_forgery_is_taken_for_a_signed_request() {
             continue;
         }
         assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{what}: {}", answer.body);
+        // Nobody is sent back, so the page says to the developer what the trail says.
+        let why = house.events_since(&before).await[0].detail["why"].as_str().unwrap().to_owned();
+        let told = format!("invalid_request_object: {why}").replace('\'', "&#x27;");
+        assert!(answer.body.contains(&told), "{what}: {told}: {}", answer.body);
+        assert_eq!(what == "encrypted", why.contains("is encrypted"), "{what}: {why}");
         house.refused(&before, "invalid_request_object").await;
         // A registered place of the application's own may be told; and it is told no more.
         let before = house.before().await;

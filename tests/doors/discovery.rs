@@ -76,3 +76,17 @@ async fn discovery_names_exactly_the_claims_that_are_issued() {
     let own: Names = of_access_tokens.difference(&supported).cloned().collect();
     assert_eq!(own, OF_ACCESS_TOKENS.map(str::to_owned).into());
 }
+
+#[tokio::test]
+async fn discovery_claims_nothing_that_is_not_there() {
+    let house = House::opens().await;
+    let address = format!("{}/.well-known/openid-configuration", house.url);
+    let published = Visitor::arrives().get(&address).await.json();
+    let names: Vec<_> = published.as_object().unwrap().keys().collect();
+    let is_of = |name: &&&String| name.contains("encryption") || name.as_str() == "check_session_iframe";
+    assert_eq!(names.iter().find(is_of), None, "nothing is encrypted, and nobody watches sessions in frames");
+    assert_eq!(
+        published["prompt_values_supported"],
+        serde_json::json!(["none", "login", "select_account", "select_organization", "consent"])
+    );
+}

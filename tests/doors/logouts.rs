@@ -17,6 +17,7 @@ use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::dns::free_port;
 use crate::house::ear::{Answers, Ear};
+use crate::house::form::Form;
 use crate::house::node::Node;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -414,5 +415,47 @@ async fn m03_what_an_application_is_to_be_told_survives_a_node_that_is_killed() 
         }
         second.dies();
         assert_eq!(ear.heard("rp1").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn m03_an_application_that_is_taken_everything_is_told_and_no_other() {
+    for engine in ENGINES {
+        let ear = Ear::opens().await;
+        let house = plan(engine, &ear).build().await;
+        let mut con = Person::new("con@a.test");
+        let (rp1, rp3) = (Application::rp1(&house), public(&house, "rp3"));
+        let mut told = Vec::new();
+        for (application, organization) in [(&rp1, "org-a"), (&rp1, "org-b"), (&rp3, "org-a")] {
+            let ask = application.asks().with("organization", organization);
+            told.push(enters(&mut con, &ask.with("login_hint", "con@a.test")).await);
+        }
+        let applications = con.browser.get(&format!("{}/account/applications", house.url)).await;
+        let b = house.organization("org-b").await;
+        let form = applications.forms().into_iter().find(|form| form.value("organization") == Some(&b));
+        let done = con.browser.submit(&form.unwrap()).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        assert_eq!(
+            (house.tells().await, house.tells().await),
+            (1, 0),
+            "of that organization alone, and once"
+        );
+        // Whoever comes back at once is not signed out by what ended before.
+        let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+        let ends = |form: &Form| form.action.path().contains(&id) && form.value("organization") != Some(&b);
+        let form = applications.forms().into_iter().find(ends);
+        let done = con.browser.submit(&form.unwrap()).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        let again = enters(&mut con, &rp1.asks().with("organization", "org-a")).await;
+        assert_eq!(again["sid"], told[0]["sid"], "the session goes on");
+        assert_eq!((house.tells().await, house.tells().await), (1, 0));
+        let claims = ear.claims(&house, "rp1").await;
+        assert_eq!(claims.len(), 2, "{claims:?}");
+        for claims in &claims {
+            assert_eq!((&claims["sub"], &claims["sid"]), (&told[0]["sub"], &told[0]["sid"]));
+        }
+        assert_eq!(claims[0]["org_id"], json!(b));
+        assert!(ear.heard("rp3").is_empty(), "what it holds goes on");
+        assert_eq!(house.count("session_applications").await, 2, "rp3's, and rp1's since");
     }
 }

@@ -404,7 +404,12 @@ impl Person {
 
     /// From an answer on: types, follows, and stops.
     pub async fn goes_on(&mut self, ask: &Ask, answer: Answer) -> Arrival {
-        let arrival = self.walks(ask, answer, |_| false).await;
+        let mut arrival = self.walks(ask, answer, |_| false).await;
+        // They allow applications of others what these ask for.
+        if let Some(asked) = consent_form(&arrival.answer) {
+            let next = self.browser.submit(&asked.with("answer", "allow")).await;
+            arrival = self.walks(ask, next, |_| false).await;
+        }
         assert!(arrival.steps < 12, "a redirect without end");
         arrival
     }
@@ -440,6 +445,11 @@ impl Person {
         let next = arrival.answer.location();
         next.unwrap_or_else(|| panic!("not sent back but {}", arrival.told()))
     }
+}
+
+/// Of the page that asks whether an application may be told of somebody.
+pub fn consent_form(answer: &Answer) -> Option<Form> {
+    answer.forms().into_iter().find(|form| form.action.path().ends_with("/consent"))
 }
 
 fn email_form(answer: &Answer) -> Option<Form> {

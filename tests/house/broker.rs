@@ -469,7 +469,7 @@ pub struct Entry {
 pub struct Facts(BTreeMap<&'static str, (usize, String)>);
 
 /// Every column that a login or a call could change, as text.
-const TABLES: [(&str, &str, &str); 37] = [
+const TABLES: [(&str, &str, &str); 38] = [
     ("users", "id", "id, email, email_claim, profile, email_verified_at, disabled_at, updated_at"),
     ("identities", "id", "id, user_id, connection_id, issuer, subject, email, last_login_at"),
     ("memberships", "id", "id, organization_id, user_id, kind, status, source, roles, updated_at"),
@@ -546,6 +546,7 @@ const TABLES: [(&str, &str, &str); 37] = [
     ("application_origins", "application_id, origin", "application_id, origin"),
     ("registration_tokens", "id", "id, name, uses, most_uses, expires_at, revoked_at"),
     ("client_registrations", "application_id", "application_id, token_id, rotated_at"),
+    ("consents", "user_id, application_id", "user_id, application_id, scopes"),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 

@@ -151,15 +151,17 @@ async fn s2_26_the_pages_speak_the_language_of_the_person() {
     let german = format!("{}&ui_locales=de", device.complete());
     let page = ann.browser.get(&german).await;
     assert!(page.body.contains("Melden Sie sich zuerst an"), "{}", page.body);
-    ann.is_asked_for_a_code(&device.ask(), &german).await;
-    let page = ann.browser.get(&german).await;
+    // She goes on in it, whatever her browser speaks.
+    let page = ann.is_asked_for_a_code(&device.ask(), &german).await;
     assert!(page.body.contains("Code auf Ihrem Gerät"), "{}", page.body);
     assert_eq!(page.form_with("user_code").value("user_code"), Some(device.user_code().as_str()));
     // As it was read aloud, and from somewhere else altogether.
     let typed = device.user_code().to_lowercase().replace('-', " ");
     let next = ann.browser.submit(&page.form_with("user_code").with("user_code", &typed)).await;
     let next = ann.goes_on(&device.ask(), next).await;
-    assert!(next.answer.body.contains("Television"), "{}", next.told());
+    for words in ["Television", "Dieses Gerät hereinlassen?"] {
+        assert!(next.answer.body.contains(words), "{words}: {}", next.told());
+    }
 }
 
 /// Types a code, signs in and lets the device in.
@@ -340,4 +342,38 @@ async fn s2_26_everybody_can_use_the_pages_of_a_device() {
         clean("not let in").await;
         assert_eq!(other.is_told().await, "access_denied");
     }
+}
+
+#[tokio::test]
+async fn s2_26_whoever_goes_back_in_their_browser_chooses_again() {
+    let house = plan(Plan::default())
+        .and("[organization.org-d]\ndisplay_name = \"D Corporation\"\n")
+        .and("[[delegation]]\nhome = \"org-a\"\ntarget = \"org-d\"\nroles = [\"member\"]\n")
+        .build()
+        .await;
+    let device = Device::asks(&Device::television(&house), &[SCOPE]).await;
+    let person = Browser::default().open().await;
+    person.opens(&device.complete()).await;
+    person.presses("Sign in").await;
+    person.types("Work email", "con@a.test").await;
+    person.presses("Continue").await;
+    person.sees("Code on your device").await;
+    person.presses("Continue").await;
+    person.sees("Who are you acting for?").await;
+    person.sees("D Corporation").await;
+    person.sees("does not let devices in").await;
+    let found = person.axe().await;
+    assert!(found.is_empty(), "{found:?}");
+    person.presses_what_says("B Corporation").await;
+    person.sees("Let this device in?").await;
+    person.evaluates("history.back()", Vec::new()).await;
+    person.sees("Who are you acting for?").await;
+    person.presses_what_says("A Corporation").await;
+    person.sees("Let this device in?").await;
+    person.presses("Act for another organization").await;
+    person.sees("Who are you acting for?").await;
+    person.presses_what_says("B Corporation").await;
+    person.presses("Let this device in").await;
+    person.sees("The device is let in").await;
+    assert_eq!(device.tokens().await.id["org_name"], json!("org-b"));
 }

@@ -369,7 +369,8 @@ async fn an_id_token_that_comes_as_a_hint_names_who_is_meant_however_old_it_is()
     // Somebody else comes: the application did not ask for them.
     let mut con = Person::new("con@a.test");
     let before = house.count("grants").await;
-    assert_eq!(con.follows(&hinted()).await.error(), ("login_required".into(), "login_required".into()));
+    let told = con.follows(&hinted()).await.error();
+    assert_eq!(told, ("login_required".into(), "nobody is signed in as it was asked for".into()));
     assert_eq!(house.count("grants").await, before);
     // Nor is it they who stand there already.
     assert_eq!(con.follows(&hinted().with("prompt", "none")).await.error().0, "login_required");

@@ -3,6 +3,7 @@
 mod account;
 mod account_in_a_browser;
 mod apache;
+mod consent;
 mod demo;
 mod devices;
 mod first_login;

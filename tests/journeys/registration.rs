@@ -4,7 +4,7 @@ use behalf::foundation::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
-use crate::house::application::Person;
+use crate::house::application::{Person, consent_form};
 use crate::house::broker::{House, Plan};
 use crate::house::node::Node;
 use crate::house::visitor::Visitor;
@@ -24,7 +24,10 @@ async fn walk(url: &str) -> String {
         answer = match answer.location() {
             Some(next) if next.as_str().starts_with(BACK) => return next.into(),
             Some(_) => ann.browser.follow(&answer).await,
-            None => ann.browser.submit(&answer.form_with("email").with("email", &ann.email)).await,
+            None => match consent_form(&answer) {
+                Some(asked) => ann.browser.submit(&asked.with("answer", "allow")).await,
+                None => ann.browser.submit(&answer.form_with("email").with("email", &ann.email)).await,
+            },
         };
     }
     panic!("not back but at {}", answer.url)

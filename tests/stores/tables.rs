@@ -50,6 +50,7 @@ const TABLES: &[(&str, Of)] = &[
     ("connection_upstreams", Part("connections", "connection_id")),
     ("connection_versions", Part("connections", "connection_id")),
     ("connections", OrganizationOrProject),
+    ("consents", Part("applications", "application_id")),
     ("delegations", Organizations),
     ("device_codes", Project("a device is nobody's until somebody lets it in, and then theirs")),
     ("domain_connections", Part("domains", "domain_id")),

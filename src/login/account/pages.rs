@@ -16,7 +16,9 @@ use crate::web::visitor::Visitor;
 pub async fn begin(visitor: Visitor, browser: Session, RawQuery(query): RawQuery) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let given = |name: &str| params.get(name).ok().flatten();
-    let onward = params.iter().any(|(name, _)| name == "device").then(|| device::path(given("device")));
+    let locales = visitor.ui_locales.as_deref();
+    let for_device = params.iter().any(|(name, _)| name == "device");
+    let onward = for_device.then(|| device::path(given("device"), locales));
     let asked = asked(given("again") == Some("yes"), onward, visitor.ui_locales.clone());
     next::proceed(&visitor, &browser, Journey::begin(&visitor, asked)).await
 }

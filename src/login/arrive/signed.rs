@@ -99,6 +99,12 @@ async fn verified(
 }
 
 async fn keys(visitor: &Visitor, application: &Application, object: &str) -> Result<JwkSet, OAuthError> {
+    // The compact form of a JWE has five parts (RFC 7516, section 7.1).
+    if object.split('.').count() == 5 {
+        return Err(wrong(
+            "the request object is encrypted, which is not supported: it is to be signed alone",
+        ));
+    }
     let signed = Jws::parse(object).map_err(|error| wrong(unverified(&error)))?;
     client_keys::of(visitor.broker(), application, &signed).await.map_err(|why| match why {
         NoKeys::Unregistered => wrong("this application has registered no keys"),

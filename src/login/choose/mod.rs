@@ -56,7 +56,8 @@ pub async fn decide(
     let silent = application.settings.organization_prompt == OrganizationPrompt::None
         && asked.organization == OrganizationAsked::Unsaid
         && !asked.prompt.select_organization;
-    let default = current_of(&found, current).filter(|_| !forced && !silent);
+    // Whoever lets a device in says for whom: what they once switched to is no word on a stranger's device (threats H23).
+    let default = current_of(&found, current).filter(|_| !forced && !silent && asked.device.is_none());
     match found.as_slice() {
         [] if needs_one(application, asked) || of_project == Organizations::Required => {
             Err(Refusal::NoOrganization.into())

@@ -11,13 +11,15 @@ use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next};
 use crate::model::application::Application;
-use crate::model::login::{Acting, Authenticated, Stage};
+use crate::model::login::{Acting, Authenticated, Context, Stage};
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::Choice as Available;
 use crate::store::durable::{connections, sessions};
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{About, Choice, Href, ImagePath, OrganizationsPage, Page, SEARCH_ABOVE, Search};
+use crate::web::templates::{
+    About, Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
+};
 use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
@@ -52,8 +54,11 @@ async fn picked(
     params: &Params,
 ) -> Result<Acting, Stop> {
     journey.check_form(visitor, params)?;
-    let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
-        return Err(Refusal::FlowExpired.into());
+    let session = match &journey.login.stage {
+        Stage::Authenticated(Authenticated { session }) => *session,
+        // They came back from the question whether a device is let in: nothing was answered yet.
+        Stage::Acting(acting) if acting.by_hand && journey.login.asked.device.is_some() => acting.session,
+        _ => return Err(Refusal::FlowExpired.into()),
     };
     let session = standing(visitor, browser, journey, session).await?;
     let value = params.get("choice").ok().flatten().unwrap_or_default();
@@ -104,12 +109,18 @@ pub async fn search(visitor: Visitor, Path(flow): Path<String>, RawQuery(query):
 async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response, Stop> {
     let params = Params::parse(query.as_bytes()).map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let journey = Journey::find(visitor, flow).await?;
+    if journey.login.asked.device.is_some() {
+        return next::device_picker(visitor, &journey, &params).await;
+    }
     let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
         return Ok(reply::see_other(&journey.path(visitor, "")));
     };
     let application = application(visitor, &journey).await?;
     match decide(visitor, &application, &journey.login, session).await? {
-        Decision::Ask(found) => picker(visitor, &application, &journey, session, &found, Some(&params)).await,
+        Decision::Ask(found) => {
+            let look = (found.as_slice(), [].as_slice(), Some(&params));
+            picker(visitor, &application, &journey, session, look).await
+        }
         Decision::Chosen(_) => Ok(reply::see_other(&journey.path(visitor, ""))),
     }
 }
@@ -126,14 +137,21 @@ fn value(choice: &Available) -> String {
         .map_or_else(|| choice.organization.to_string(), |delegated| delegated.id.to_string())
 }
 
-/// The page: names the application, each organization, and through whom the person came.
+/// For whom somebody may act who cannot do here what they came for, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Barred {
+    pub context: Context,
+    pub problem: Problem,
+}
+
+/// The page: names the application, each organization, and through whom the person came. What is barred is shown with the
+/// reason, and cannot be picked.
 pub async fn picker(
     visitor: &Visitor,
     application: &Application,
     journey: &Journey,
     session: SessionId,
-    found: &[Available],
-    params: Option<&Params>,
+    (found, barred, params): (&[Available], &[Barred], Option<&Params>),
 ) -> Result<Response, Stop> {
     let get = |name| params.and_then(|params| params.get(name).ok().flatten());
     let query: String = get("q").unwrap_or_default().chars().take(100).collect();
@@ -158,7 +176,7 @@ pub async fn picker(
             .iter()
             .skip(number * SEARCH_ABOVE)
             .take(SEARCH_ABOVE)
-            .map(|c| shown(c, &through))
+            .map(|c| shown(c, &through, barred))
             .collect(),
         unavailable: unavailable(&journey.login, found).map(str::to_owned),
         search: (found.len() > SEARCH_ABOVE).then(|| Search {
@@ -176,7 +194,8 @@ pub async fn picker(
     Ok(visitor.page(StatusCode::OK, &Page::Organizations(page), asked.ui_locales.as_deref(), &targets))
 }
 
-fn shown(choice: &Available, through: &str) -> Choice {
+fn shown(choice: &Available, through: &str, barred: &[Barred]) -> Choice {
+    let context = choice.context();
     let logo = choice.has_logo.then(|| format!("/assets/logo/{}", choice.organization));
     Choice {
         value: value(choice),
@@ -184,6 +203,7 @@ fn shown(choice: &Available, through: &str) -> Choice {
         logo: logo.and_then(|path| ImagePath::parse(&path)),
         through: through.to_owned(),
         delegated_by: choice.delegation.as_ref().map(|delegated| delegated.home_name.clone()),
+        problem: barred.iter().find(|one| one.context == context).map(|one| one.problem),
     }
 }
 

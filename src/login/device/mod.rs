@@ -41,7 +41,9 @@ async fn asked(visitor: &Visitor, user: UserId, typed: &str) -> Result<(Asked, A
     guess.was_right(visitor).await?;
     let application = applications::by_id(&mut &broker.db, project, device.application_id).await?;
     let application = application.filter(|application| application.disabled_at.is_none()).ok_or(unknown)?;
-    Ok((of(device, &code, visitor.ui_locales.clone()), application))
+    let mut asked = of(device, &code, visitor.ui_locales.clone());
+    asked.max_age = application.settings.requests.default_max_age;
+    Ok((asked, application))
 }
 
 /// Counted before it is judged, so that many at once are no more than many one by one.
@@ -88,6 +90,7 @@ fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked 
             login: request.login,
             select_account: request.select_account,
             select_organization: request.select_organization,
+            consent: false,
         },
         max_age: None,
         login_hint: None,

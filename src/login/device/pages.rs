@@ -1,29 +1,27 @@
 //! The pages of a device that waits: where its code is typed, whether it is let in, and what came of it.
 
 use axum::extract::{Path, RawQuery};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use data_encoding::BASE64URL_NOPAD;
 use tower_sessions::Session;
 
-use super::asked;
+use super::{WINDOW, asked};
 use crate::foundation::id::UserId;
-use crate::foundation::secret::Digest;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next, note};
+use crate::login::{Stop, Ways, answer, answer_in, next, note, question, refused, turn_away_to};
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
-use crate::protocol::oauth::device::{self, PATH};
+use crate::protocol::oauth::device;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{delegations, organizations, standing};
+use crate::store::durable::standing;
 use crate::telemetry::names;
 use crate::web::browser;
 use crate::web::form::Form;
-use crate::web::reply::{self, Fault};
-use crate::web::templates::{DeviceAnsweredPage, DevicePage, LetInPage, Page, Problem};
+use crate::web::reply;
+use crate::web::templates::{DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Minutes after which nobody has just begun.
@@ -55,7 +53,9 @@ async fn signed_in(visitor: &Visitor, browser: &Session) -> Result<Option<UserId
 pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Response {
     let typed = params.get("user_code").ok().flatten().unwrap_or_default();
     match entered(&visitor, &browser, typed).await {
-        Ok(None) => reply::see_other(&visitor.path(&device::path(Some(typed)))),
+        Ok(None) => {
+            reply::see_other(&visitor.path(&device::path(Some(typed), visitor.ui_locales.as_deref())))
+        }
         Ok(Some((journey, application))) => next::proceed_for(&visitor, &browser, journey, application).await,
         Err(Stop::Refused(Refusal::UserCodeUnknown)) => {
             let refusal = Refusal::UserCodeUnknown;
@@ -64,8 +64,17 @@ pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Re
                 Err(fault) => visitor.fault(&fault, None).await,
             }
         }
+        Err(Stop::Refused(refusal @ Refusal::TooManyRequests)) => limited(&visitor, &refusal).await,
         Err(stop) => answer(&visitor, Err(stop)).await,
     }
+}
+
+/// They have guessed too often: for as long as codes live.
+async fn limited(visitor: &Visitor, refusal: &Refusal) -> Response {
+    let event = refused(visitor, "device.codes_limited", refusal);
+    let mut response = turn_away_to(visitor, refusal, (event, None), None, Ways::default()).await;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(WINDOW.as_secs()));
+    response
 }
 
 /// None: nobody is signed in.
@@ -85,13 +94,17 @@ async fn entered(
 
 fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
     let action = visitor.path("/account/sign-in");
-    let page = DevicePage { action, code: code.map(device::shown), problem: None, is_stranger: true };
+    let ui_locales = visitor.ui_locales.clone();
+    let page =
+        DevicePage { action, code: code.map(device::shown), ui_locales, problem: None, is_stranger: true };
     visitor.page(StatusCode::OK, &Page::Device(page), None, &visitor.provider_targets())
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
-    let (action, code) = (visitor.path(PATH), code.map(device::shown));
-    let page = DevicePage { action, code, problem, is_stranger: false };
+    let ui_locales = visitor.ui_locales.clone();
+    let action = visitor.path(&device::path(None, ui_locales.as_deref()));
+    let code = code.map(device::shown);
+    let page = DevicePage { action, code, ui_locales, problem, is_stranger: false };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     // Browsers hold the redirect that follows against this, as far as the identity provider.
     visitor.page(status, &Page::Device(page), None, &visitor.provider_targets())
@@ -109,7 +122,7 @@ pub async fn let_in_page(
     let (db, now) = (&visitor.broker().db, visitor.broker().now());
     let person = standing::person(&mut &*db, visitor.project.id, acting.session).await?;
     let user = person.ok_or(Refusal::SessionEnded)?.user;
-    let (organization, delegated_by) = acts_for(visitor, acting).await?;
+    let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
     let minutes = now.since(device.asked_at).as_secs() / 60;
     let page = LetInPage {
         application: application.display_name.clone(),
@@ -123,7 +136,11 @@ pub async fn let_in_page(
         stays: stays(application, &asked.scopes),
         action: journey.path(visitor, "/device"),
         csrf: journey.login.csrf.clone(),
-        shown: shown(acting),
+        shown: question::shown(acting, &[]),
+        another_organization: acting
+            .by_hand
+            .then(|| Href::parse(&journey.path(visitor, "/organizations")))
+            .flatten(),
         another_account: Some(journey.path(visitor, "/restart")),
     };
     let targets = journey.form_targets(visitor);
@@ -138,23 +155,12 @@ fn stays(application: &Application, scopes: &[String]) -> &'static str {
     if application.settings.may_use(GrantType::RefreshToken) { "session" } else { "short" }
 }
 
-/// The organization that is acted for, and the one that sends the person, if it is not theirs.
-async fn acts_for(
-    visitor: &Visitor,
-    acting: &Acting,
-) -> Result<(Option<String>, Option<String>), StoreError> {
-    let (mut db, project) = (&visitor.broker().db, visitor.project.id);
-    let Some(id) = acting.context.organization() else { return Ok((None, None)) };
-    let organization = organizations::by_id(&mut db, project, id).await?;
-    let delegation = match acting.context.delegation() {
-        Some(id) => delegations::by_id(&mut db, project, id).await?,
-        None => None,
-    };
-    let home = match delegation {
-        Some(delegation) => organizations::by_id(&mut db, project, delegation.home).await?,
-        None => None,
-    };
-    Ok((organization.map(|one| one.display_name), home.map(|one| one.display_name)))
+/// `GET /login/{flow}/device`: the question, where the flow stands at it.
+pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
+    match Journey::find(&visitor, &flow).await {
+        Ok(journey) => next::proceed_at_the_question(&visitor, &browser, journey).await,
+        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
+    }
 }
 
 /// `POST /login/{flow}/device`: the person lets it in, or not.
@@ -180,12 +186,6 @@ pub async fn decide(
     }
 }
 
-/// Names what a page shows, so that nobody lets a device in with another account, or for another organization.
-fn shown(acting: &Acting) -> String {
-    let context = serde_json::json!([acting.session, acting.context]);
-    BASE64URL_NOPAD.encode(Digest::of(context.to_string().as_bytes()).as_bytes())
-}
-
 /// The answer counts from our own page, and from the browser that is signed in as who is shown there (threats H23, H24).
 /// None: something else was shown.
 async fn decided(
@@ -198,22 +198,36 @@ async fn decided(
     let (Stage::Acting(acting), Some(_)) = (&journey.login.stage, &journey.login.asked.device) else {
         return Err(Refusal::FlowExpired.into());
     };
-    if browser::session_of(browser, visitor.project.id).await? != Some(acting.session) {
-        return Err(Refusal::SessionEnded.into());
-    }
-    match params.get("answer").ok().flatten() {
-        Some("allow") if params.get("shown").ok().flatten() != Some(shown(acting).as_str()) => Ok(None),
-        Some("allow") => Ok(Some(true)),
-        Some("deny") => Ok(Some(false)),
-        _ => Err(Refusal::BadRequest("answer is neither allow nor deny".to_owned()).into()),
-    }
+    let shown = question::shown(acting, &[]);
+    question::answer(visitor, browser, journey, params, (acting, &shown)).await
 }
 
 /// What came of it.
-pub async fn answered(visitor: &Visitor, journey: &Journey, allowed: bool) -> Result<Response, Fault> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    LetIn,
+    Denied,
+    /// Whoever answers for the person lets no device in, so nobody was asked.
+    Impossible,
+}
+
+/// The page of it.
+pub async fn answered(
+    visitor: &Visitor,
+    journey: &Journey,
+    answered: Answered,
+) -> Result<Response, StoreError> {
     let application = journey.application(visitor).await?;
     let application = application.map(|application| application.display_name).unwrap_or_default();
     let applications = visitor.path("/account/applications");
-    let page = Page::DeviceAnswered(DeviceAnsweredPage { application, allowed, applications });
-    Ok(visitor.page(StatusCode::OK, &page, journey.login.asked.ui_locales.as_deref(), &[]))
+    let (status, problem) = match answered {
+        Answered::Impossible => {
+            let (status, problem) = Refusal::DeviceNotAllowed.visitor();
+            (status, Some(problem))
+        }
+        Answered::LetIn | Answered::Denied => (StatusCode::OK, None),
+    };
+    let allowed = answered == Answered::LetIn;
+    let page = Page::DeviceAnswered(DeviceAnsweredPage { application, allowed, problem, applications });
+    Ok(visitor.page(status, &page, journey.login.asked.ui_locales.as_deref(), &[]))
 }

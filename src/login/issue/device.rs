@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::mint;
 use super::{client, tries};
 use crate::audit;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
 use crate::keys::user_codes;
 use crate::login::refusal::Refusal;
@@ -15,7 +15,7 @@ use crate::model::application::{Application, GrantType, OrganizationUsage};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::device::{Approval, DeviceCode, DeviceRequest, State, UserCode};
 use crate::model::grant::{self, SignedIn};
-use crate::model::login::{DeviceShown, OrganizationAsked, Ready};
+use crate::model::login::{Asked, Context, DeviceShown, OrganizationAsked, Ready};
 pub use crate::protocol::oauth::device::PATH;
 use crate::protocol::oauth::device::{Answer, Request, request};
 use crate::protocol::oauth::error::OAuthError;
@@ -24,6 +24,7 @@ use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{device_codes, sessions};
 use crate::store::ephemeral::Kind;
+use crate::telemetry::names;
 use crate::web::visitor::Visitor;
 
 /// Long enough to sign in, and short enough for who leads somebody to it to come too late (threats H23).
@@ -156,6 +157,34 @@ async fn kept(visitor: &Visitor, device: DeviceCode) -> Result<UserCode, Stop> {
     }
 }
 
+/// What would be minted for who lets a device in as this.
+fn minting(visitor: &Visitor, asked: &Asked, session: SessionId, context: Context) -> mint::Request {
+    mint::Request {
+        project: visitor.project.id,
+        application: asked.application,
+        session,
+        context,
+        scopes: asked.scopes.clone(),
+        // Nothing is told yet.
+        listed: 0,
+        offline: false,
+        now: visitor.broker().now(),
+        epochs: None,
+        on_device: true,
+    }
+}
+
+/// Whether somebody could let a device in as this: nobody is asked for what would be refused. It leaves no trace.
+pub async fn judge(
+    visitor: &Visitor,
+    asked: &Asked,
+    session: SessionId,
+    context: Context,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let request = minting(visitor, asked, session, context);
+    visitor.broker().db.read(async move |tx| Ok(mint::run(tx, &request).await?.map(drop))).await
+}
+
 /// The person lets the device in, if the pipeline would let them in themselves.
 pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
     let broker = visitor.broker();
@@ -164,19 +193,7 @@ pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> R
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
-        request: mint::Request {
-            project: ready.project(),
-            application: ready.asked().application,
-            session: ready.session(),
-            context: ready.context(),
-            scopes: ready.asked().scopes.clone(),
-            // Nothing is told yet.
-            listed: 0,
-            offline: false,
-            now: broker.now(),
-            epochs: None,
-            on_device: true,
-        },
+        request: minting(visitor, ready.asked(), ready.session(), ready.context()),
     });
     Ok(tries::done(&broker.db, &work, Approving::run).await??)
 }
@@ -222,15 +239,39 @@ impl Approving {
 }
 
 /// The person does not let it in.
-pub async fn deny(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
-    let (broker, project, session) = (visitor.broker(), ready.project(), ready.session());
+pub async fn deny(visitor: &Visitor, ready: &Ready, device: &DeviceShown) -> Result<(), Stop> {
+    let (session, organization) = (ready.session(), ready.context().organization());
+    denied(visitor, ready.asked(), (session, organization), device, "denied_by_the_person").await
+}
+
+/// Whoever answers for the person lets no device in: it is told so at once, and does not ask until its code has run out.
+pub async fn turn_away(
+    visitor: &Visitor,
+    asked: &Asked,
+    whose: (SessionId, Option<OrganizationId>),
+    device: &DeviceShown,
+    refusal: &Refusal,
+) -> Result<(), Stop> {
+    denied(visitor, asked, whose, device, refusal.name()).await?;
+    names::login_refused(refusal.name());
+    Ok(())
+}
+
+async fn denied(
+    visitor: &Visitor,
+    asked: &Asked,
+    (session, organization): (SessionId, Option<OrganizationId>),
+    device: &DeviceShown,
+    reason: &'static str,
+) -> Result<(), Stop> {
+    let (broker, project, id) = (visitor.broker(), visitor.project.id, device.id);
     let (random, now) = (broker.random.clone(), broker.now());
     let event = AuditEvent::new(project, "device.denied", Outcome::Refused)
-        .reason("denied_by_the_person")
-        .organization(ready.context().organization())
-        .subject(device.id)
+        .reason(reason)
+        .organization(organization)
+        .subject(id)
         .request(Some(visitor.request))
-        .with("application", ready.asked().application.to_string())
+        .with("application", asked.application.to_string())
         .with("address", visitor.address.to_string())
         .with("device_address", device.address.as_str());
     let denied = broker
@@ -240,7 +281,7 @@ pub async fn deny(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Resu
             let Some(session) = session.filter(|session| session.is_alive(now)) else {
                 return Ok(Err(Refusal::SessionEnded));
             };
-            if !device_codes::deny(tx, device.id, now).await? {
+            if !device_codes::deny(tx, id, now).await? {
                 return Ok(Err(Refusal::DeviceOver));
             }
             audit::record(tx, &random, now, &event.actor(session.user_id)).await?;

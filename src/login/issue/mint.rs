@@ -27,7 +27,7 @@ use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::standing::{self, Scene};
 use crate::store::durable::{
-    applications, connections, delegations, memberships, organizations, projects, role_rules, roles,
+    applications, connections, consents, delegations, memberships, organizations, projects, role_rules, roles,
 };
 
 /// What is to be minted.
@@ -150,12 +150,14 @@ struct Facts {
     home: Option<Organization>,
     home_membership: Option<Membership>,
     is_listed: bool,
+    /// Whether the person has allowed the application to be told of them, where that is asked.
+    is_allowed: bool,
 }
 
 type Check = fn(&Facts) -> Result<(), Refusal>;
 
 /// The list. Its order is the order in which an application is told.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     project_and_application_are_enabled,
     user_is_active,
     session_is_alive,
@@ -166,6 +168,7 @@ const CHECKS: [Check; 10] = [
     device_is_allowed,
     sign_in_policy_is_met,
     assurance_is_enough,
+    consent_is_given,
 ];
 
 /// Runs the pipeline: reads the facts, checks them, works out what the person may do.
@@ -281,6 +284,7 @@ impl Facts {
             home: None,
             home_membership: None,
             is_listed: true,
+            is_allowed: true,
         }
     }
 }
@@ -298,7 +302,19 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         (facts.still_provided, facts.identity) = (standing.still_provided, standing.facts);
     }
     gather_context(tx, request, &mut facts).await?;
+    facts.is_allowed = is_allowed(tx, request, &facts).await?;
     Ok(facts)
+}
+
+/// Whoever lets a device in is asked each time, and in more words.
+async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result<bool, StoreError> {
+    let asks = |one: &&Application| one.settings.client.consent_required && !request.on_device;
+    match (facts.application.as_ref().filter(asks), &facts.user) {
+        (Some(application), Some(user)) => {
+            Ok(consents::allowed(tx, user.id, application.id).await?.is_some())
+        }
+        _ => Ok(true),
+    }
 }
 
 /// The application that it is for, as it was found; or the house itself, for what a person does here: nothing is issued to
@@ -521,6 +537,11 @@ fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
     refuse_unless(!needs_mfa || session.assurance.is_multi_factor(), Refusal::MfaRequired)?;
     let young = is_young_enough(&organization.policy, session, facts.now);
     refuse_unless(young, Refusal::AuthenticationTooOld)
+}
+
+/// What is to be told is somebody's own: they say whom (how much of it, whoever gives a code asks).
+fn consent_is_given(facts: &Facts) -> Result<(), Refusal> {
+    refuse_unless(facts.is_allowed, Refusal::ConsentRequired)
 }
 
 /// Their own with those that rules give, or what the ceiling of a delegation leaves of their own; and which are by rule.

@@ -13,7 +13,8 @@ use super::refused::Refused;
 use super::session;
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::join::sign_out::{self, Cause, Held, Within};
-use crate::store::durable::{sessions, signed_in};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::store::durable::{consents, sessions, signed_in};
 use crate::telemetry::names;
 use crate::web::holder::{ActsFor, NotActing, StandFor};
 
@@ -29,7 +30,7 @@ async fn end_session(change: &mut Change<'_, '_>, user: UserId, id: SessionId) -
     Ok(())
 }
 
-/// Takes back what an application holds of somebody.
+/// Takes back what an application holds of somebody. With all of it goes what they have allowed it: it asks them again.
 async fn take_back(
     change: &mut Change<'_, '_>,
     user: UserId,
@@ -37,10 +38,16 @@ async fn take_back(
     within: Within,
 ) -> Result<(), Refused> {
     let held = Held { user, application, within };
-    match sign_out::take_back(change.tx, change.keep, &held).await? {
-        0 => Err(Refused::hidden()),
-        _ => Ok(()),
+    let families = sign_out::take_back(change.tx, change.keep, &held).await?;
+    let withdrawn = within == Within::Everything && consents::withdraw(change.tx, user, application).await?;
+    if withdrawn {
+        let event = AuditEvent::new(change.keep.project.id, "consent.withdrawn", Outcome::Changed)
+            .actor(change.keep.actor)
+            .subject(application)
+            .request(change.keep.request);
+        change.record(&event).await?;
     }
+    if families == 0 && !withdrawn { Err(Refused::hidden()) } else { Ok(()) }
 }
 
 /// Ends what a member's session has for the organization, and no more of it: the rest is not the organization's. Nobody

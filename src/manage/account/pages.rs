@@ -14,14 +14,16 @@ use crate::manage::api::page::{Keys, Slice};
 use crate::manage::refused::{Code, Refused};
 use crate::manage::session::mine;
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::consent::Consent;
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::consents;
 use crate::store::durable::signed_in::{self, Holds, SignedIn};
 use crate::web::form::Form;
 use crate::web::reply::{self, Fault};
 use crate::web::templates::{
     AccountFrame, AccountPage, ApplicationsPage, ErrorPage, Href, ImagePath, LeavePage, OwnApplication,
-    OwnOrganization, OwnSession, Page, Problem, SessionsPage, minute,
+    OwnConsent, OwnOrganization, OwnSession, Page, Problem, SessionsPage, minute,
 };
 use crate::web::visitor::Visitor;
 
@@ -33,9 +35,11 @@ const SIGN_IN: &str = "/account/sign-in";
 
 /// Rows of one page.
 const ROWS: u32 = 8;
+/// Applications of others that somebody sees to have allowed, on the first page; nobody has more of them.
+const MOST_CONSENTS: u32 = 100;
 
 /// What may have been done just before a page is looked at.
-const DONE: [&str; 4] = ["switched", "left", "session", "application"];
+const DONE: [&str; 5] = ["switched", "left", "session", "application", "consent"];
 
 /// `GET /account?after=&done=`
 pub async fn organizations(visitor: Visitor, browser: Browser, RawQuery(query): RawQuery) -> Response {
@@ -103,6 +107,16 @@ pub async fn end_application(
     done(&visitor, &browser, &params, wish).await
 }
 
+/// `POST /account/applications/{application_id}/withdraw`
+pub async fn withdraw(
+    visitor: Visitor,
+    browser: Browser,
+    Path(id): Path<String>,
+    Form(params): Form,
+) -> Response {
+    done(&visitor, &browser, &params, read(&id).map(Wish::Withdraw)).await
+}
+
 /// What a form of ours asks for.
 #[derive(Clone, Copy)]
 enum Wish {
@@ -110,6 +124,7 @@ enum Wish {
     Switch(OrganizationId),
     EndSession(SessionId),
     TakeBack(ApplicationId, Within),
+    Withdraw(ApplicationId),
 }
 
 impl Wish {
@@ -120,6 +135,7 @@ impl Wish {
             Self::Switch(_) => (ORGANIZATIONS, "switched"),
             Self::EndSession(_) => (SESSIONS, "session"),
             Self::TakeBack(..) => (APPLICATIONS, "application"),
+            Self::Withdraw(_) => (APPLICATIONS, "consent"),
         }
     }
 
@@ -130,6 +146,7 @@ impl Wish {
             Self::Switch(organization) => switch(change, session, organization, stand_for).await,
             Self::EndSession(id) => end_session(change, user, id).await,
             Self::TakeBack(application, within) => take_back(change, user, application, within).await,
+            Self::Withdraw(application) => take_back(change, user, application, Within::Everything).await,
         })
         .await
     }
@@ -367,8 +384,22 @@ async fn their_applications(
     let found = signed_in::held_of(db, here.user.id, broker.now(), slice.after, slice.most()).await?;
     let (found, next) = slice.page(found, Holds::place);
     let applications = found.iter().map(|one| own_application(visitor, one)).collect();
+    let consents = match look.after {
+        None => consents::of_user(db, here.user.id, MOST_CONSENTS).await?,
+        Some(_) => Vec::new(),
+    };
+    let consents = consents.iter().map(|one| own_consent(visitor, one)).collect();
     let frame = frame(visitor, browser, here, look, (APPLICATIONS, next));
-    Ok(page_of(visitor, &Page::Applications(ApplicationsPage { frame, applications })))
+    Ok(page_of(visitor, &Page::Applications(ApplicationsPage { frame, applications, consents })))
+}
+
+fn own_consent(visitor: &Visitor, one: &Consent) -> OwnConsent {
+    OwnConsent {
+        name: one.name.clone(),
+        scopes: one.scopes.clone(),
+        since: minute(one.since),
+        withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
+    }
 }
 
 fn own_application(visitor: &Visitor, one: &Holds) -> OwnApplication {

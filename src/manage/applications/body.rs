@@ -135,6 +135,8 @@ pub struct ApplicationBody {
     /// Usually `none`; `fapi2`: it is held to the FAPI 2.0 Security Profile.
     #[schemars(with = "Option<String>", extend("enum" = ["none", "fapi2"]))]
     pub security_profile: Option<SecurityProfile>,
+    /// Whether each person is asked before it is told of them. Of one that registered itself it is, until this says otherwise.
+    pub consent_required: Option<bool>,
     /// A picture that people see while they sign in. It is fetched and served by us.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>")]
@@ -161,6 +163,16 @@ pub struct ApplicationBody {
             "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] })
     )]
     pub response_modes: Option<Vec<ResponseMode>>,
+    /// Signs answers that travel signed; `null`: what signs its tokens.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>", extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
+    pub authorization_signed_response_alg: Option<Option<Algorithm>>,
+    /// Seconds that a proof of who somebody is may be old, where a request does not say `max_age`; `null`: any age.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(max = AuthorizationSettings::LONGEST_AGE))]
+    pub default_max_age: Option<Option<u64>>,
+    /// Whether it wants `auth_time` in ID tokens, where it stands anyway.
+    pub require_auth_time: Option<bool>,
     pub scopes: Option<Vec<String>>,
     /// The ways to tokens that it may use; usually `authorization_code` and `refresh_token`, of a machine
     /// `client_credentials`, of a device that of RFC 8628.
@@ -294,6 +306,7 @@ pub struct WantedClient {
     pub sector_identifier_uri: Option<Option<WebAddress>>,
     userinfo_algorithm: Option<Option<Algorithm>>,
     security_profile: Option<SecurityProfile>,
+    consent_required: Option<bool>,
     logo_uri: Option<Option<WebAddress>>,
     policy_uri: Option<Option<WebAddress>>,
     tos_uri: Option<Option<WebAddress>>,
@@ -313,6 +326,7 @@ impl WantedClient {
         }
         settings.userinfo_algorithm = self.userinfo_algorithm.unwrap_or(settings.userinfo_algorithm);
         settings.security_profile = self.security_profile.unwrap_or(settings.security_profile);
+        settings.consent_required = self.consent_required.unwrap_or(settings.consent_required);
         let links = &mut *settings.links;
         let all = [
             (self.logo_uri, &mut links.logo_uri),
@@ -420,6 +434,9 @@ struct WantedRequests {
     require_signed: Option<bool>,
     request_uris: Option<Vec<RequestUri>>,
     response_modes: Option<Vec<ResponseMode>>,
+    response_algorithm: Option<Option<Algorithm>>,
+    default_max_age: Option<Option<u64>>,
+    require_auth_time: Option<bool>,
 }
 
 impl WantedRequests {
@@ -432,6 +449,9 @@ impl WantedRequests {
         if let Some(modes) = self.response_modes {
             settings.response_modes = modes;
         }
+        settings.response_algorithm = self.response_algorithm.unwrap_or(settings.response_algorithm);
+        settings.default_max_age = self.default_max_age.unwrap_or(settings.default_max_age);
+        settings.require_auth_time = self.require_auth_time.unwrap_or(settings.require_auth_time);
     }
 }
 
@@ -470,6 +490,7 @@ impl ApplicationBody {
                 .map(|name| name.map(|one| algorithm("/userinfo_signed_response_alg", one)).transpose())
                 .transpose()?,
             security_profile: self.security_profile,
+            consent_required: self.consent_required,
             logo_uri: web_address("/logo_uri", self.logo_uri)?,
             policy_uri: web_address("/policy_uri", self.policy_uri)?,
             tos_uri: web_address("/tos_uri", self.tos_uri)?,
@@ -479,6 +500,12 @@ impl ApplicationBody {
             require_signed: self.require_signed_request_object,
             request_uris: self.request_uris.map(request_uris).transpose()?,
             response_modes: self.response_modes,
+            response_algorithm: self
+                .authorization_signed_response_alg
+                .map(|name| name.map(|one| algorithm("/authorization_signed_response_alg", one)).transpose())
+                .transpose()?,
+            default_max_age: self.default_max_age,
+            require_auth_time: self.require_auth_time,
         };
         Ok(Wanted {
             sign_out,

@@ -75,6 +75,7 @@ pub struct ApplicationView {
     pub userinfo_signed_response_alg: Option<&'static str>,
     #[schemars(extend("enum" = ["none", "fapi2"]))]
     pub security_profile: &'static str,
+    pub consent_required: bool,
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
@@ -85,6 +86,11 @@ pub struct ApplicationView {
     #[schemars(extend("items" = { "type": "string",
         "enum": ["query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt"] }))]
     pub response_modes: Vec<&'static str>,
+    /// Signs answers that travel signed; `null`: what signs its tokens.
+    #[schemars(extend("enum" = ["RS256", "ES256", "EdDSA", null]))]
+    pub authorization_signed_response_alg: Option<&'static str>,
+    pub default_max_age: Option<u64>,
+    pub require_auth_time: bool,
     pub scopes: Vec<String>,
     /// The ways to tokens that it may use.
     #[schemars(extend("items" = { "type": "string", "enum": GRANT_TYPES }))]
@@ -221,6 +227,7 @@ impl ApplicationView {
             sector_identifier_uri: text(&client.sector_identifier_uri),
             userinfo_signed_response_alg: client.userinfo_algorithm.map(Algorithm::name),
             security_profile: client.security_profile.word(),
+            consent_required: client.consent_required,
             logo_uri: text(&client.links.logo_uri),
             policy_uri: text(&client.links.policy_uri),
             tos_uri: text(&client.links.tos_uri),
@@ -228,6 +235,9 @@ impl ApplicationView {
             require_signed_request_object: requests.require_signed,
             request_uris: requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
             response_modes: requests.response_modes.iter().map(|mode| mode.word()).collect(),
+            authorization_signed_response_alg: requests.response_algorithm.map(Algorithm::name),
+            default_max_age: requests.default_max_age,
+            require_auth_time: requests.require_auth_time,
             scopes: settings.scopes.clone(),
             grant_types: settings.grant_types.iter().map(|one| one.word()).collect(),
             lifetimes: LifetimesView::of(&settings.lifetimes),

@@ -14,6 +14,7 @@ use crate::model::registration::Limits;
 use crate::protocol::oauth::scope;
 
 const LONGEST_NAME: usize = 200;
+const MOST_NAMED: usize = 100;
 const MOST_USES: i64 = 1_000;
 const USUAL_LIFE: Duration = Duration::from_secs(86_400);
 const LONGEST_LIFE: Duration = Duration::from_secs(365 * 86_400);
@@ -45,6 +46,12 @@ pub struct CreateRegistrationToken {
     pub grant_types: Option<Vec<GrantType>>,
     /// What it may ask for; absent: `openid`, `profile`, `email` and `organization`.
     pub scopes: Option<Vec<String>>,
+    /// The organizations that may use it, by id, UUID or slug; absent: all.
+    #[schemars(extend("maxItems" = MOST_NAMED))]
+    pub organizations: Option<Vec<String>>,
+    /// The only connections by which people sign in to it, by id or slug; absent: as their addresses lead them.
+    #[schemars(extend("maxItems" = MOST_NAMED))]
+    pub connections: Option<Vec<String>>,
 }
 
 /// What is wanted, each value by its rule.
@@ -53,7 +60,10 @@ pub struct Wanted {
     pub name: String,
     pub most_uses: i64,
     pub expires_at: Moment,
+    /// But for the next two.
     pub limits: Limits,
+    pub organizations: Option<Vec<String>>,
+    pub connections: Option<Vec<String>>,
 }
 
 impl CreateRegistrationToken {
@@ -78,8 +88,17 @@ impl CreateRegistrationToken {
                 self.grant_types.unwrap_or_else(|| vec![AuthorizationCode, RefreshToken]),
             )?,
             scopes: known(once("/scopes", scopes)?)?,
+            organizations: None,
+            connections: None,
         };
-        Ok(Wanted { name: self.name, most_uses, expires_at: ends(self.expires_at.as_deref(), now)?, limits })
+        Ok(Wanted {
+            name: self.name,
+            most_uses,
+            expires_at: ends(self.expires_at.as_deref(), now)?,
+            limits,
+            organizations: named("/organizations", self.organizations)?,
+            connections: named("/connections", self.connections)?,
+        })
     }
 }
 
@@ -91,6 +110,17 @@ fn ends(wanted: Option<&str>, now: Moment) -> Result<Moment, Refused> {
         Some(end) if end <= now => Err(wrong("must be in the future")),
         Some(end) if end > now.plus(LONGEST_LIFE) => Err(wrong("must be within a year")),
         Some(end) => Ok(end),
+    }
+}
+
+/// Some of what there is, each once: nobody could use it for none.
+fn named(pointer: &str, list: Option<Vec<String>>) -> Result<Option<Vec<String>>, Refused> {
+    match list {
+        Some(list) if list.is_empty() => Err(Refused::value(pointer, "must name at least one")),
+        Some(list) if list.len() > MOST_NAMED => {
+            Err(Refused::value(pointer, format!("must be at most {MOST_NAMED}")))
+        }
+        list => list.map(|list| once(pointer, list)).transpose(),
     }
 }
 

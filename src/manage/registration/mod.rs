@@ -11,9 +11,9 @@ use super::refused::Refused;
 use crate::foundation::id::RegistrationTokenId;
 use crate::foundation::secret::Secret;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::registration::{RegistrationToken, TokenText};
+use crate::model::registration::{Limits, RegistrationToken, TokenText};
 use crate::store::durable::engine::Lock;
-use crate::store::durable::registrations;
+use crate::store::durable::{connections, organizations, registrations};
 
 use body::Wanted;
 
@@ -22,12 +22,13 @@ async fn create(
     wanted: &Wanted,
 ) -> Result<(RegistrationToken, Secret), Refused> {
     let keep = change.keep;
+    let limits = limits(change, wanted).await?;
     let text = TokenText::new(&keep.random, RegistrationTokenId::new(&keep.random, keep.now));
     let token = RegistrationToken {
         id: text.id,
         project_id: keep.project.id,
         name: wanted.name.clone(),
-        limits: wanted.limits.clone(),
+        limits,
         most_uses: wanted.most_uses,
         uses: 0,
         created_by: keep.actor.to_string(),
@@ -40,6 +41,32 @@ async fn create(
     let made = event(change, &token, "registration_token.created").changing(None, Some(view::facts(&token)));
     change.record(&made).await?;
     Ok((token, text.text()))
+}
+
+/// What it names must exist.
+async fn limits(change: &mut Change<'_, '_>, wanted: &Wanted) -> Result<Limits, Refused> {
+    let (project, mut limits) = (change.keep.project.id, wanted.limits.clone());
+    if let Some(names) = &wanted.organizations {
+        let mut found = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let one = organizations::named(change.tx, project, name).await?;
+            let one = one.filter(|one| one.deleted_at.is_none());
+            let wrong =
+                || Refused::value(&format!("/organizations/{place}"), "there is no such organization");
+            found.push(one.ok_or_else(wrong)?.id);
+        }
+        limits.organizations = Some(found);
+    }
+    if let Some(names) = &wanted.connections {
+        let mut found = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let one = connections::named(change.tx, project, name).await?;
+            let wrong = || Refused::value(&format!("/connections/{place}"), "there is no such connection");
+            found.push(one.ok_or_else(wrong)?.id);
+        }
+        limits.connections = Some(found);
+    }
+    Ok(limits)
 }
 
 /// Ends it; what was registered with it stays. Once more is as good.

@@ -23,6 +23,10 @@ pub struct RegistrationTokenView {
     #[schemars(extend("items" = { "type": "string", "enum": GRANT_TYPES }))]
     pub grant_types: Vec<&'static str>,
     pub scopes: Vec<String>,
+    /// By their ids; `null`: all.
+    pub organizations: Option<Vec<String>>,
+    /// By their ids; `null`: as people's addresses lead them.
+    pub connections: Option<Vec<String>>,
     pub created_by: String,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
@@ -60,6 +64,8 @@ impl RegistrationTokenView {
             types: limits.types.iter().map(|one| one.word()).collect(),
             grant_types: limits.grant_types.iter().map(|one| one.word()).collect(),
             scopes: limits.scopes.clone(),
+            organizations: limits.organizations.as_deref().map(texts),
+            connections: limits.connections.as_deref().map(texts),
             created_by: token.created_by.clone(),
             created_at: token.created_at.rfc3339(),
             expires_at: token.expires_at.rfc3339(),
@@ -67,6 +73,10 @@ impl RegistrationTokenView {
             last_used_at: token.last_used_at.map(Moment::rfc3339),
         }
     }
+}
+
+fn texts(ids: &[impl ToString]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }
 
 /// What the audit trail tells of one.
@@ -78,6 +88,8 @@ pub fn facts(token: &RegistrationToken) -> Value {
         "types": view.types,
         "grant_types": view.grant_types,
         "scopes": view.scopes,
+        "organizations": view.organizations,
+        "connections": view.connections,
         "expires_at": view.expires_at,
     })
 }

@@ -38,12 +38,9 @@ pub struct Request {
 const LONGEST: usize = 1024;
 
 /// The words that `prompt` may hold.
-/// `consent` is taken from whoever sends it with `offline_access` (OpenID Connect Core, section 11), and promised to nobody:
-/// who registers an application has agreed, and no page asks.
+/// `consent` makes a page ask where one asks at all: for applications of others. Whoever registers their own has agreed, and
+/// may send it with `offline_access` all the same (OpenID Connect Core, section 11).
 pub const PROMPTS: [&str; 5] = ["none", "login", "select_account", "select_organization", "consent"];
-/// Those that somebody is shown a page for, or none.
-pub const PROMPTS_SUPPORTED: [&str; 4] = ["none", "login", "select_account", "select_organization"];
-
 /// Reads everything but the address. An error is for the application.
 pub fn request(params: &Params) -> Result<Request, OAuthError> {
     if let Some(error) = params.twice() {

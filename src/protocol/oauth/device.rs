@@ -19,10 +19,12 @@ const LONGEST: usize = 1024;
 /// What of a typed code is shown again.
 const LONGEST_SHOWN: usize = 32;
 
-/// The path with a code that is filled in there.
-pub fn path(code: Option<&str>) -> String {
-    let code = code.map(shown).unwrap_or_default();
-    if code.is_empty() { PATH.to_owned() } else { params::append(PATH, [("user_code", code.as_str())]) }
+/// The path with a code that is filled in there, in the language that was asked for.
+pub fn path(code: Option<&str>, ui_locales: Option<&str>) -> String {
+    let code = code.map(shown).filter(|code| !code.is_empty());
+    let code = code.as_deref().map(|code| ("user_code", code));
+    let query: Vec<_> = code.into_iter().chain(ui_locales.map(|locales| ("ui_locales", locales))).collect();
+    if query.is_empty() { PATH.to_owned() } else { params::append(PATH, query) }
 }
 
 /// A code as it is shown again, whatever was typed.

@@ -18,7 +18,9 @@ pub struct OAuthError {
 macro_rules! codes {
     ($($name:ident),+ $(,)?) => {$(
         pub fn $name(description: impl Into<Cow<'static, str>>) -> Self {
-            Self { code: stringify!($name), description: description.into(), check: None }
+            let description: Cow<'static, str> = description.into();
+            debug_assert_ne!(description, stringify!($name), "it says no more than the code");
+            Self { code: stringify!($name), description, check: None }
         }
     )+};
 }
@@ -27,7 +29,7 @@ impl OAuthError {
     codes! {
         invalid_request, unauthorized_client, access_denied, unsupported_response_type, invalid_scope, server_error,
         temporarily_unavailable, invalid_client, invalid_grant, unsupported_grant_type, interaction_required,
-        login_required, registration_not_supported, invalid_token, insufficient_scope, unsupported_token_type,
+        login_required, consent_required, registration_not_supported, invalid_token, insufficient_scope, unsupported_token_type,
         invalid_redirect_uri, invalid_client_metadata, unapproved_software_statement, invalid_request_object,
         invalid_request_uri, invalid_target, unmet_authentication_requirements, organization_selection_required,
         sso_required, mfa_required, invalid_dpop_proof, use_dpop_nonce, authorization_pending, slow_down, expired_token,

@@ -112,7 +112,7 @@ fn requests(issuer: &str) -> Value {
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": true,
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": authorization::PROMPTS_SUPPORTED,
+        "prompt_values_supported": authorization::PROMPTS,
     })
 }
 

@@ -12,6 +12,7 @@ pub mod connection_tests;
 pub mod connection_upstreams;
 pub mod connection_versions;
 pub mod connections;
+pub mod consents;
 pub mod delegations;
 pub mod device_codes;
 pub mod domains;

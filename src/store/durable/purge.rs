@@ -53,6 +53,7 @@ pub async fn person(tx: &mut Tx<'_>, user: UserId, now: Moment) -> Result<(), St
     .await?;
     tx.execute("UPDATE identities SET email = NULL, facts = '{}' WHERE user_id = $1", params![user]).await?;
     tx.execute("DELETE FROM user_terms WHERE user_id = $1", params![user]).await?;
+    tx.execute("DELETE FROM consents WHERE user_id = $1", params![user]).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::parsed;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ProjectId, UserId};
+use crate::foundation::id::{ApplicationId, ProjectId, UserId};
 use crate::model::sign_out::{Ended, Entered};
 
 /// Remembers that an application got tokens in a session.
@@ -109,6 +109,20 @@ pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreEr
         Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,
     };
     rows.iter().map(entered).collect()
+}
+
+/// The same of what one application has of somebody. `within`: what is for this organization, or with an empty text for
+/// none; absent: all of it.
+pub async fn take_of_application(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    application: ApplicationId,
+    within: Option<String>,
+) -> Result<Vec<Entered>, StoreError> {
+    let sql = "DELETE FROM session_applications
+               WHERE user_id = $1 AND application_id = $2 AND acts_for = COALESCE($3, acts_for)
+               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
+    tx.all(sql, params![user, application, within]).await?.iter().map(entered).collect()
 }
 
 fn entered(row: &Row) -> Result<Entered, StoreError> {

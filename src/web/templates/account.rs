@@ -71,6 +71,17 @@ pub struct OwnSession {
 pub struct ApplicationsPage {
     pub frame: AccountFrame,
     pub applications: Vec<OwnApplication>,
+    pub consents: Vec<OwnConsent>,
+}
+
+/// What somebody has allowed an application of others.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnConsent {
+    pub name: String,
+    pub scopes: Vec<String>,
+    /// `2026-06-08 09:00 UTC`
+    pub since: String,
+    pub withdraw: String,
 }
 
 #[derive(Clone, Debug, Serialize)]

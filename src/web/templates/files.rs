@@ -38,6 +38,7 @@ embedded![
     "login/error.html",
     "login/invitation.html",
     "login/let_in.html",
+    "login/consent.html",
     "login/onward.html",
     "login/organizations.html",
     "login/sign_out.html",

@@ -23,6 +23,7 @@ pub enum Page {
     SignedOut(SignedOutPage),
     Device(DevicePage),
     LetIn(LetInPage),
+    Consent(ConsentPage),
     DeviceAnswered(DeviceAnsweredPage),
     Trial(TrialPage),
     Tried(TriedPage),
@@ -50,6 +51,7 @@ impl Page {
             Self::SignedOut(_) => "login/signed_out.html",
             Self::Device(_) => "login/device.html",
             Self::LetIn(_) => "login/let_in.html",
+            Self::Consent(_) => "login/consent.html",
             Self::DeviceAnswered(_) => "login/device_answered.html",
             Self::Trial(_) => "login/trial.html",
             Self::Tried(_) => "login/tried.html",
@@ -192,6 +194,8 @@ pub struct Choice {
     pub through: String,
     /// For a delegation, the name of the home organization that sends the person.
     pub delegated_by: Option<String>,
+    /// Why it cannot be picked for what the person came for.
+    pub problem: Option<Problem>,
 }
 
 /// Asks by GET with `q`, so that it works without script.
@@ -219,13 +223,15 @@ pub struct ErrorPage {
     pub cancel: Option<String>,
     /// Where the application has people begin, as it is registered. Needs `application`.
     pub back: Option<Href>,
+    /// What is wrong with the application's request, for its developers.
+    pub detail: Option<String>,
 }
 
 impl ErrorPage {
     pub fn new(problem: Problem) -> Self {
         let csrf = String::new();
         let (application, id, again, another_account, cancel, back) = (None, None, None, None, None, None);
-        Self { problem, application, id, again, csrf, another_account, cancel, back }
+        Self { problem, application, id, again, csrf, another_account, cancel, back, detail: None }
     }
 }
 
@@ -294,6 +300,8 @@ pub struct DevicePage {
     pub action: String,
     /// What the address brought along, or was typed before.
     pub code: Option<String>,
+    /// In which language the sign-in goes on, if the address says it.
+    pub ui_locales: Option<String>,
     /// What is wrong with it.
     pub problem: Option<Problem>,
     pub is_stranger: bool,
@@ -322,6 +330,29 @@ pub struct LetInPage {
     pub csrf: String,
     /// Of whom and for whom they act, as it is shown here.
     pub shown: String,
+    /// Where they pick another one, if there was something to pick.
+    pub another_organization: Option<Href>,
+    pub another_account: Option<String>,
+}
+
+/// Asks whether an application of others may be told of the person. Posts `csrf`, `shown` and `answer`: `allow` or `deny`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ConsentPage {
+    pub application: String,
+    pub about: About,
+    /// The host where the answer goes.
+    pub leads_to: Option<String>,
+    /// Who they are, and for whom they act.
+    pub email: String,
+    pub organization: Option<String>,
+    /// For a delegation, the home organization that sends the person.
+    pub delegated_by: Option<String>,
+    /// What it is told.
+    pub scopes: Vec<String>,
+    pub action: String,
+    pub csrf: String,
+    /// Of what is shown here.
+    pub shown: String,
     pub another_account: Option<String>,
 }
 
@@ -330,6 +361,8 @@ pub struct LetInPage {
 pub struct DeviceAnsweredPage {
     pub application: String,
     pub allowed: bool,
+    /// Why nobody was even asked.
+    pub problem: Option<Problem>,
     /// Where the person ends what it may do.
     pub applications: String,
 }

@@ -4,6 +4,7 @@ use super::account::*;
 use super::page::*;
 use super::{Brand, Colour};
 use crate::model::browser::{Family, System};
+use crate::protocol::oauth::scope;
 
 /// A brand that has everything a brand can have.
 pub(super) fn brand() -> Brand {
@@ -31,6 +32,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
         Page::SignedOut(SignedOutPage::default()),
         Page::Device(DevicePage::default()),
         Page::LetIn(LetInPage::default()),
+        Page::Consent(ConsentPage::default()),
         Page::DeviceAnswered(DeviceAnsweredPage::default()),
         Page::Trial(TrialPage::default()),
         Page::Tried(TriedPage::default()),
@@ -46,7 +48,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 26] {
     [
         Page::Beforehand(beforehand(text)),
         Page::Email(email_page(text, email)),
@@ -91,12 +93,14 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
         Page::Device(DevicePage {
             action: at("/device"),
             code: Some(at(text)),
+            ui_locales: Some(at(text)),
             problem: Some(Problem::UserCodeUnknown),
             is_stranger: false,
         }),
         Page::Device(DevicePage {
             action: at("/account/sign-in"),
             code: Some(at(text)),
+            ui_locales: Some(at(text)),
             problem: None,
             is_stranger: true,
         }),
@@ -113,11 +117,26 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
             action: at("/login/device"),
             csrf: at("c"),
             shown: at("s"),
+            another_organization: Href::parse("/login/organizations"),
+            another_account: Some(at("/login/another")),
+        }),
+        Page::Consent(ConsentPage {
+            application: at(text),
+            about: about(),
+            leads_to: Some(at(text)),
+            email: at(email),
+            organization: Some(at(text)),
+            delegated_by: Some(at(text)),
+            scopes: scope::SUPPORTED.map(at).to_vec(),
+            action: at("/login/consent"),
+            csrf: at("c"),
+            shown: at("s"),
             another_account: Some(at("/login/another")),
         }),
         Page::DeviceAnswered(DeviceAnsweredPage {
             application: at(text),
             allowed: true,
+            problem: Some(Problem::DeviceNotAllowed),
             applications: at(text),
         }),
         Page::Trial(TrialPage {
@@ -214,7 +233,17 @@ fn applications(text: &str, email: &str) -> ApplicationsPage {
     };
     let hidden = OwnApplication { organization: None, offline: false, ..named.clone() };
     let personal = OwnApplication { value: String::new(), ..hidden.clone() };
-    ApplicationsPage { frame: frame(email, Some("application")), applications: vec![named, hidden, personal] }
+    let consent = OwnConsent {
+        name: at(text),
+        scopes: scope::SUPPORTED.map(at).to_vec(),
+        since: at(text),
+        withdraw: at("/account/applications/app_1/withdraw"),
+    };
+    ApplicationsPage {
+        frame: frame(email, Some("application")),
+        applications: vec![named, hidden, personal],
+        consents: vec![consent],
+    }
 }
 
 fn reference(text: &str) -> ReferencePage {
@@ -327,7 +356,9 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
         logo: ImagePath::parse("/logos/org_1.png"),
         through: at(text),
         delegated_by: None,
+        problem: None,
     };
+    let barred = Choice { problem: Some(Problem::DeviceNotAllowed), ..own.clone() };
     let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
     OrganizationsPage {
         application: at(text),
@@ -335,7 +366,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
         email: at(email),
         action: at("/select-organization"),
         csrf: at("c"),
-        choices: vec![own, delegated],
+        choices: vec![own, delegated, barred],
         unavailable: Some(at(text)),
         search: Some(Search { action: at("/select-organization"), query: at(text), found: 2 }),
         previous: Href::parse("/select-organization?page=1"),
@@ -354,6 +385,7 @@ fn error(text: &str) -> ErrorPage {
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
         back: Href::parse("https://app.test/"),
+        detail: Some(at(text)),
         ..ErrorPage::new(Problem::FlowExpired)
     }
 }

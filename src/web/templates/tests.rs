@@ -174,6 +174,7 @@ fn h24_the_picker_names_the_application_and_where_the_person_comes_from() {
         logo: None,
         through: "Contractor Login".to_owned(),
         delegated_by: Some("Contractor".to_owned()),
+        problem: None,
     };
     let page = OrganizationsPage {
         application: "Planner".to_owned(),
@@ -204,6 +205,7 @@ fn h24_a_long_name_does_not_hide_the_home_organization() {
         logo: None,
         through: "Contractor Login".to_owned(),
         delegated_by: Some("Contractor".to_owned()),
+        problem: None,
     };
     choice.name.push_str("End");
     let page = OrganizationsPage { choices: vec![choice], ..OrganizationsPage::default() };

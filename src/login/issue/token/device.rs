@@ -86,7 +86,7 @@ async fn polled(
     match &device.state {
         State::Used => Err(invalid_grant("the device code was used before").into()),
         State::Denied => {
-            Err(Refusal::Protocol(OAuthError::access_denied("the person did not let the device in")).into())
+            Err(Refusal::Protocol(OAuthError::access_denied("the device was not let in")).into())
         }
         State::Pending | State::Approved(_) if is_over => {
             Err(Refusal::Protocol(OAuthError::expired_token("the device code has run out")).into())

@@ -11,7 +11,7 @@ use super::signing::{Granted, sign};
 use super::{Denied, Lifetimes, NoTokens, choice, not_for_this_organization, switch_refused, unnamed};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, RequestId};
+use crate::foundation::id::{GrantId, OrganizationId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
 use crate::login::issue::held::{Found, Held, found};
@@ -55,8 +55,8 @@ pub async fn exchange(
     };
     match tries::done(&visitor.broker().db, &work, Exchanging::run).await.map_err(Stop::from)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
-        Err(refusal) => {
-            let denied = Denied::Unrecorded(id, refusal);
+        Err((organization, refusal)) => {
+            let denied = Denied::of(id, organization, refusal);
             let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
             Err(work.told(visitor, refusal))
         }
@@ -154,20 +154,23 @@ struct Exchanging {
     request: Request,
 }
 
+/// Why not, and which organization's trail it stands in.
+type NotExchanged = (Option<OrganizationId>, Refusal);
+
 impl Exchanging {
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<Granted, Refusal>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<Granted, NotExchanged>, StoreError> {
         let subject = match self.subject(tx).await? {
             Ok(subject) => subject,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err((None, refusal))),
         };
         let context = match self.context(tx, &subject).await? {
             Ok(context) => context,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err((None, refusal))),
         };
         let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
         let (scopes, exchanged) = match made {
             Ok(made) => made,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err((None, refusal))),
         };
         let stays = context == subject.context();
         let request = mint::Request {
@@ -179,7 +182,7 @@ impl Exchanging {
         };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err((context.organization(), refusal))),
         };
         // After the organizations, as everybody locks.
         tx.lock(Lock::Exclusive, "grants", &subject.id.to_string()).await?;

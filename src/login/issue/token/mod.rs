@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::{client, possession};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, GrantId};
+use crate::foundation::id::{ApplicationId, GrantId, OrganizationId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
@@ -192,19 +192,27 @@ fn switch_refused(
         Refusal::SsoRequired
         | Refusal::MethodNotAllowed
         | Refusal::DelegationNotAccepted
-        | Refusal::AuthenticationTooOld => OAuthError::sso_required(refusal.name()),
-        Refusal::MfaRequired => OAuthError::mfa_required(refusal.name()),
-        // Theirs, and the token is as good as before; nothing that they do at a browser helps.
-        Refusal::DeviceNotAllowed => {
-            let error = OAuthError::access_denied(refusal.name());
-            return NoTokens::Refused { error, login_url: None };
+        | Refusal::AuthenticationTooOld => OAuthError::sso_required(match refusal {
+            Refusal::SsoRequired => "the organization lets in only who signed in by a connection of its own",
+            other => other.name(),
+        }),
+        Refusal::MfaRequired => {
+            OAuthError::mfa_required("the organization lets in only who has shown a second factor")
         }
+        Refusal::DeviceNotAllowed => return device_refused(),
         other => {
             return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
         }
     };
     let login_url = application.login_begins_for(&visitor.issuer(), organization, None);
     NoTokens::Refused { error, login_url }
+}
+
+/// The organization lets no devices in now. The grant is as good as before, and nothing that the person does at a browser
+/// helps: whoever was told that it is invalid would throw it away, and begin what cannot end well.
+fn device_refused() -> NoTokens {
+    let error = OAuthError::access_denied(Refusal::DeviceNotAllowed.name());
+    NoTokens::Refused { error, login_url: None }
 }
 
 /// Scopes that name the organization which was left name none any more.
@@ -226,14 +234,27 @@ enum Denied {
     Recorded(Refusal),
     /// Nothing was changed. Whoever asks again and again may not fill the audit trail by it.
     Unrecorded(ApplicationId, Refusal),
+    /// The same of tokens for an organization that the person may act for, or could until now: it stands in its trail.
+    UnrecordedOf(ApplicationId, OrganizationId, Refusal),
 }
 
 impl Denied {
+    fn of(application: ApplicationId, organization: Option<OrganizationId>, refusal: Refusal) -> Self {
+        match organization {
+            Some(organization) => Self::UnrecordedOf(application, organization, refusal),
+            None => Self::Unrecorded(application, refusal),
+        }
+    }
+
     async fn told(self, visitor: &Visitor) -> Result<Refusal, Fault> {
         match self {
             Self::Recorded(refusal) => Ok(refusal),
             Self::Unrecorded(application, refusal) => {
                 note(visitor, "token.refused", &refusal, Some(application), None).await?;
+                Ok(refusal)
+            }
+            Self::UnrecordedOf(application, organization, refusal) => {
+                note(visitor, "token.refused", &refusal, Some(application), Some(organization)).await?;
                 Ok(refusal)
             }
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::signing::{Granted, sign};
 use super::{
-    Denied, Lifetimes, NoTokens, binding_of_refresh, choice, invalid_grant, not_for_this_organization,
-    switch_refused, unnamed,
+    Denied, Lifetimes, NoTokens, binding_of_refresh, choice, device_refused, invalid_grant,
+    not_for_this_organization, switch_refused, unnamed,
 };
 use crate::audit;
 use crate::foundation::clock::Moment;
@@ -171,7 +171,7 @@ impl Refreshing {
         let request = mint::Request { scopes, ..minting(&grant, self.now) };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
-            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+            Err(refusal) => return Ok(Err(Denied::of(self.application.id, grant.organization, refusal))),
         };
         let (old, idle) = (self.presented.generation, self.idle_until(&grant));
         let new = if again || self.application.settings.rotates() { old + 1 } else { old };
@@ -229,7 +229,9 @@ impl Refreshing {
             mint::Request { context, epochs: None, scopes: unnamed(&scopes), ..minting(old, self.now) };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
-            Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
+            Err(refusal) => {
+                return Ok(Err(Denied::of(self.application.id, context.organization(), refusal)));
+            }
         };
         // Whoever ends the family meanwhile ends what comes of it too. After the organizations, as everybody locks.
         tx.lock(Lock::Exclusive, "grants", &old.id.to_string()).await?;
@@ -340,8 +342,12 @@ impl Refreshing {
     }
 }
 
-/// Who acts for none where one is needed may name one; whatever else it is makes the grant invalid.
+/// Who acts for none where one is needed may name one, and an organization that lets no devices in may do so again;
+/// whatever else it is makes the grant invalid.
 fn plainly(refusal: Refusal) -> NoTokens {
+    if refusal == Refusal::DeviceNotAllowed {
+        return device_refused();
+    }
     let needed = Some(&refusal).filter(|refusal| **refusal == Refusal::NoOrganization);
     needed.and_then(not_for_this_organization).unwrap_or_else(|| Stop::Refused(refusal).into())
 }

@@ -223,6 +223,7 @@ fn client(keys: &mut Keys<'_>) -> ClientSettings {
         security_profile: keys
             .word("security_profile", &["none", "fapi2"])
             .map_or(SecurityProfile::None, |word| word.value),
+        consent_required: keys.flag("consent_required", false),
         links: Box::new(LinkSettings {
             logo_uri: web_address(keys, "logo_uri"),
             policy_uri: web_address(keys, "policy_uri"),
@@ -248,6 +249,11 @@ fn requests(keys: &mut Keys<'_>, has_keys: bool) -> AuthorizationSettings {
         require_signed: keys.flag("require_signed_request_object", false),
         request_uris,
         response_modes,
+        response_algorithm: keys
+            .text("authorization_signed_response_alg")
+            .and_then(|name| values::algorithm(keys.reader, &name, &ALGORITHMS)),
+        default_max_age: keys.number("default_max_age", AuthorizationSettings::LONGEST_AGE),
+        require_auth_time: keys.flag("require_auth_time", false),
     };
     if let Some((name, rule)) = requests.fault(has_keys) {
         keys.reader.refuse(keys.at, format!("{name} {rule}"));

@@ -22,13 +22,17 @@ use crate::protocol::problem::Place;
 const LINKS: [&str; 4] = ["client_uri", "logo_uri", "policy_uri", "tos_uri"];
 
 /// Whoever wants it must not believe that they have got it.
-const ENCRYPTION: [&str; 6] = [
+const ENCRYPTION: [&str; 10] = [
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
     "userinfo_encrypted_response_alg",
     "userinfo_encrypted_response_enc",
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
+    "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+    "request_object_encryption_alg",
+    "request_object_encryption_enc",
 ];
 
 /// What only we say (RFC 7592, section 2.2).
@@ -61,6 +65,12 @@ impl Metadata {
     fn flag(&self, name: &str) -> Result<bool, OAuthError> {
         let flag = |value: &Value| value.as_bool().ok_or_else(|| wrong(name, "must be true or false"));
         self.get(name).map_or(Ok(false), flag)
+    }
+
+    fn seconds(&self, name: &str) -> Result<Option<u64>, OAuthError> {
+        let seconds =
+            |value: &Value| value.as_u64().ok_or_else(|| wrong(name, "must be a number of seconds"));
+        self.get(name).map(seconds).transpose()
     }
 
     fn texts(&self, name: &str) -> Result<Option<Vec<String>>, OAuthError> {
@@ -135,6 +145,11 @@ impl Metadata {
             require_pushed_authorization_requests: Some(self.flag("require_pushed_authorization_requests")?),
             require_signed_request_object: Some(self.flag("require_signed_request_object")?),
             request_uris: Some(self.request_uris()?),
+            authorization_signed_response_alg: Some(
+                self.word("authorization_signed_response_alg", Algorithm::from_name)?,
+            ),
+            default_max_age: Some(self.seconds("default_max_age")?),
+            require_auth_time: Some(self.flag("require_auth_time")?),
             cors_origins: Some(origins),
             grant_types: Some(grant_types),
             scopes: Some(scopes),
@@ -161,6 +176,19 @@ impl Metadata {
             ),
             redirect_uris: Some(redirect_uris),
             ..ApplicationBody::default()
+        })
+    }
+
+    /// The same of a client that is new: it is somebody else's, and within what the token says it is for from then on.
+    pub fn new_application(&self, limits: &Limits) -> Result<ApplicationBody, OAuthError> {
+        let connections = limits.connections.as_ref();
+        Ok(ApplicationBody {
+            consent_required: Some(true),
+            organizations: limits.organizations.as_ref().map(|ids| Some(texts(ids))),
+            // Whoever may use these and no others is led to no other one by an address.
+            domain_based: connections.map(|_| false),
+            connections: connections.map(|ids| texts(ids)),
+            ..self.application(limits, None)?
         })
     }
 
@@ -300,6 +328,10 @@ fn within(
     }
 }
 
+fn texts(ids: &[impl ToString]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
 fn origins(redirect_uris: &[String]) -> Vec<String> {
     let mut origins: Vec<String> =
         redirect_uris.iter().filter_map(|uri| WebOrigin::of(uri)).map(String::from).collect();
@@ -377,6 +409,9 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "tos_uri": address(&client.links.tos_uri),
         "require_pushed_authorization_requests": requests.require_pushed,
         "require_signed_request_object": requests.require_signed,
+        "authorization_signed_response_alg": requests.response_algorithm.map(Algorithm::name),
+        "default_max_age": requests.default_max_age,
+        "require_auth_time": requests.require_auth_time,
         "request_uris": (!request_uris.is_empty()).then_some(request_uris),
     });
     let Value::Object(mut all) = all else { return Map::new() };

@@ -121,7 +121,7 @@ pub async fn register(visitor: &Visitor, token: &str, members: Map<String, Value
     let digest = text.secret.digest();
     let found = registrations::shown(&mut &broker.db, project, text.id, digest).await?;
     let found = found.filter(|token| token.is_alive(broker.now())).ok_or(Stop::Token)?;
-    let body = Metadata::new(members).application(&found.limits, None)?;
+    let body = Metadata::new(members).new_application(&found.limits)?;
     let mut wanted = body.checked()?;
     wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
     let work = Registering {

@@ -385,6 +385,16 @@ CREATE TABLE user_terms (
 );
 CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
 
+-- What people have allowed applications of others to be told of them, of all times together.
+CREATE TABLE consents (
+    user_id        TEXT NOT NULL REFERENCES users (id),
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    scopes         TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (user_id, application_id)
+);
+
 -- Pending requests to join. The token is known by its digest alone.
 CREATE TABLE invitations (
     id              TEXT PRIMARY KEY,

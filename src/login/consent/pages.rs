@@ -1,0 +1,103 @@
+//! The page that asks.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tower_sessions::Session;
+
+use super::{allow, wanted};
+use crate::login::flow::Journey;
+use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer, answer_in, next, question};
+use crate::model::application::Application;
+use crate::model::login::{Acting, Stage};
+use crate::protocol::oauth::params::Params;
+use crate::store::durable::standing;
+use crate::web::form::Form;
+use crate::web::reply;
+use crate::web::templates::{About, ConsentPage, Page};
+use crate::web::visitor::Visitor;
+
+/// Asks: which application, where it leads, with whose account, for whom they act, and what it is told.
+pub async fn ask(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    acting: &Acting,
+) -> Result<Response, Stop> {
+    let asked = &journey.login.asked;
+    let person = standing::person(&mut &visitor.broker().db, visitor.project.id, acting.session).await?;
+    let user = person.ok_or(Refusal::SessionEnded)?.user;
+    let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
+    let scopes = wanted(application, asked);
+    let leads_to = url::Url::parse(&asked.redirect_uri).ok();
+    let page = ConsentPage {
+        application: application.display_name.clone(),
+        about: About::of(application),
+        leads_to: leads_to.and_then(|url| url.host_str().map(str::to_owned)),
+        email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
+        organization,
+        delegated_by,
+        shown: question::shown(acting, &scopes),
+        scopes,
+        action: journey.path(visitor, "/consent"),
+        csrf: journey.login.csrf.clone(),
+        another_account: Some(journey.path(visitor, "/restart")),
+    };
+    let targets = journey.form_targets(visitor);
+    Ok(visitor.page(StatusCode::OK, &Page::Consent(page), asked.ui_locales.as_deref(), &targets))
+}
+
+/// `POST /login/{flow}/consent`: the person allows it, or not.
+pub async fn decide(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    Form(params): Form,
+) -> Response {
+    let mut journey = match Journey::find(&visitor, &flow).await {
+        Ok(journey) => journey,
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
+    };
+    match decided(&visitor, &browser, &journey, &params).await {
+        Ok(Some(true)) => {
+            journey.login.asked.prompt.consent = false;
+            next::proceed(&visitor, &browser, journey).await
+        }
+        Ok(Some(false)) => {
+            // Whatever they picked before, there is nothing else to pick: the application is told.
+            if let Stage::Acting(acting) = &mut journey.login.stage {
+                acting.by_hand = false;
+            }
+            next::refused(&visitor, journey, Refusal::ConsentDenied).await
+        }
+        // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
+        Ok(None) => reply::see_other(&journey.path(&visitor, "")),
+        Err(Stop::Refused(Refusal::ForeignForm)) => {
+            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
+        }
+        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
+        Err(stop) => answer(&visitor, Err(stop)).await,
+    }
+}
+
+/// What they answered; what they allow is kept by then.
+async fn decided(
+    visitor: &Visitor,
+    browser: &Session,
+    journey: &Journey,
+    params: &Params,
+) -> Result<Option<bool>, Stop> {
+    journey.check_form(visitor, params)?;
+    let asked = &journey.login.asked;
+    let (Stage::Acting(acting), true) = (&journey.login.stage, asked.is_answered()) else {
+        return Err(Refusal::FlowExpired.into());
+    };
+    let application = journey.application(visitor).await?.ok_or(Refusal::UnknownApplication)?;
+    let shown = question::shown(acting, &wanted(&application, asked));
+    let answered = question::answer(visitor, browser, journey, params, (acting, &shown)).await?;
+    if answered == Some(true) {
+        allow(visitor, &application, asked, acting).await?;
+    }
+    Ok(answered)
+}

@@ -1,0 +1,189 @@
+//! An application of others is told of somebody only once they have allowed it, and until they take it back.
+
+use serde_json::json;
+
+use crate::house::application::{Application, Arrival, Ask, Person};
+use crate::house::broker::{Engine, House, Plan};
+use crate::house::browser::Browser;
+use crate::house::form::Form;
+use crate::house::visitor::Visitor;
+
+/// The default house, where `rp1` is somebody else's.
+fn plan(engine: Engine) -> Plan {
+    Plan::on(engine).with("[application.rp1]", "[application.rp1]\nconsent_required = true")
+}
+
+/// As far as somebody is led who allows nothing unless they are asked here.
+async fn is_led(person: &mut Person, ask: &Ask) -> Arrival {
+    let first = person.browser.get(&ask.url()).await;
+    person.walks(ask, first, |_| false).await
+}
+
+fn question(arrival: &Arrival) -> Form {
+    arrival.answer.form_with_button("answer")
+}
+
+async fn says(person: &mut Person, ask: &Ask, asked: &Arrival, answer: &str) -> Arrival {
+    let next = person.browser.submit(&question(asked).with("answer", answer)).await;
+    person.walks(ask, next, |_| false).await
+}
+
+fn ask(house: &House, scope: &str) -> Ask {
+    Application::rp1(house).asks().with("scope", scope).with("login_hint", "ann@a.test")
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_who_has_not_allowed_it_and_what_was_allowed_is_not_asked_again() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(engine).build().await;
+        let mut ann = Person::new("ann@a.test");
+        let first = ask(&house, "openid organization");
+        let page = is_led(&mut ann, &first).await;
+        assert_eq!(page.status(), 200, "{}", page.told());
+        for words in ["May First App be told of you?", "rp1.test", "A Corporation", "ann@a.test"] {
+            assert!(page.answer.body.contains(words), "{words}: {}", page.told());
+        }
+        assert!(
+            !page.answer.body.contains("your email address"),
+            "it does not ask for that: {}",
+            page.told()
+        );
+        assert_eq!((house.count("grants").await, house.count("consents").await), (0, 0), "nothing yet");
+        // Where nobody may be asked, the application is told so.
+        let before = house.before().await;
+        let silent = is_led(&mut ann, &first.clone().with("prompt", "none")).await;
+        assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+        house.refused(&before, "consent_required").await;
+
+        let code = says(&mut ann, &first, &page, "allow").await;
+        let tokens = first.redeems(&code).await;
+        assert_eq!(tokens.id["org_name"], json!("org-a"));
+        let granted =
+            house.audit().await.into_iter().find(|event| event.action == "consent.granted").unwrap();
+        assert_eq!(granted.actor, tokens.id["sub"].as_str().unwrap());
+        assert_eq!(granted.detail["scopes"], json!("openid organization"));
+        // Not again, in whatever browser; not for less; silently, too.
+        for (person, ask) in [
+            (&mut Person::new("ann@a.test"), first.clone()),
+            (&mut Person::new("ann@a.test"), ask(&house, "openid")),
+            (&mut ann, first.clone().with("prompt", "none")),
+        ] {
+            is_led(person, &ask).await.code();
+        }
+        // For more, whatever it is asked by; and of somebody else.
+        let named = r#"{"id_token":{"email":{"essential":true}}}"#;
+        for more in [
+            ask(&house, "openid email organization"),
+            ask(&house, "openid organization").with("claims", named),
+            first.clone().with("prompt", "consent"),
+        ] {
+            let page = is_led(&mut ann, &more).await;
+            assert!(page.answer.body.contains("May First App be told of you?"), "{}", page.told());
+        }
+        let theirs = Application::rp1(&house).asks().with("scope", "openid").with("login_hint", "bob@b.test");
+        let page = is_led(&mut Person::new("bob@b.test"), &theirs).await;
+        assert!(page.answer.body.contains("May First App be told of you?"), "{}", page.told());
+        // Who does not allow more has still allowed what they allowed.
+        let more = ask(&house, "openid email organization");
+        let page = is_led(&mut ann, &more).await;
+        let before = house.before().await;
+        let denied = says(&mut ann, &more, &page, "deny").await;
+        assert_eq!(denied.error(), ("access_denied".into(), "consent_denied".into()));
+        house.refused(&before, "consent_denied").await;
+        is_led(&mut ann, &first).await.code();
+    }
+}
+
+#[tokio::test]
+async fn h24_c28_nothing_but_the_persons_own_click_on_what_they_see_allows_it() {
+    let house = plan(Engine::Sqlite).build().await;
+    let mut con = Person::new("con@a.test");
+    let ask = Application::rp1(&house).asks().with("scope", "openid").with("login_hint", "con@a.test");
+    let page = is_led(&mut con, &ask).await;
+    let next = con.browser.submit(&page.picker().with("choice", &page.picker().buttons[1].1)).await;
+    let picked = con.walks(&ask, next, |_| false).await;
+    assert!(picked.answer.body.contains("B Corporation"), "{}", picked.told());
+    let form = question(&picked).with("answer", "allow");
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+    for (what, status) in [("csrf", 403), ("shown", 303), ("answer", 400)] {
+        let answer = con.browser.submit(&form.clone().with(what, "x")).await;
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+        assert_eq!((house.count("consents").await, house.count("grants").await), (0, 0), "{what}");
+    }
+    let answer = Visitor::arrives().submit(&form).await;
+    assert_eq!(answer.status, 403, "another browser: {}", answer.body);
+    let answer = con.browser.get(&format!("{}?{query}", form.action)).await;
+    assert_eq!(answer.status, 303, "by a link: {}", answer.body);
+    assert_eq!((house.count("consents").await, house.count("grants").await), (0, 0));
+    assert_eq!(picked.answer.header("x-frame-options"), Some("DENY"));
+    assert_eq!(picked.answer.header("cache-control"), Some("no-store"));
+    // What is refused all the same is not asked for.
+    house.execute("UPDATE users SET disabled_at = 1").await;
+    let page = is_led(&mut con, &ask.clone().with("prompt", "select_organization")).await;
+    assert!(!page.answer.body.contains("be told of you?"), "{}", page.told());
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_taken_back_at_the_account_and_ends_what_came_of_it() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(engine).build().await;
+        let mut ann = Person::new("ann@a.test");
+        let first = ask(&house, "openid email organization");
+        let page = is_led(&mut ann, &first).await;
+        let code = says(&mut ann, &first, &page, "allow").await;
+        let tokens = first.redeems(&code).await;
+        let rp1 = Application::rp1(&house);
+        assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);
+        let account = ann.browser.get(&format!("{}/account/applications", house.url)).await;
+        for words in ["What you have allowed", "First App", "your email address"] {
+            assert!(account.body.contains(words), "{words}: {}", account.body);
+        }
+        let takes_back =
+            account.forms().into_iter().find(|form| form.action.path().ends_with("/withdraw")).unwrap();
+        // Neither by another site's word, nor by somebody else's hand.
+        let forged = ann.browser.submit(&takes_back.clone().with("csrf", "x")).await;
+        assert_eq!(forged.status, 403, "{}", forged.body);
+        assert_eq!(house.count("consents").await, 1);
+        let done = ann.browser.submit(&takes_back).await;
+        let done = ann.browser.follow(&done).await;
+        assert!(done.body.contains("Taken back."), "{}", done.body);
+        assert_eq!(house.count("consents").await, 0);
+        assert!(!done.body.contains("What you have allowed"), "{}", done.body);
+        let refused = rp1.refreshes(tokens.refresh()).send().await;
+        assert_eq!(refused.json()["error"], json!("invalid_grant"), "{}", refused.body);
+        assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401);
+        for action in ["consent.granted", "consent.withdrawn", "grant.taken_back"] {
+            assert_eq!(house.events_of(action).await, 1, "{action}");
+        }
+        // It asks again; and what is not there any more is not taken back twice.
+        let again = is_led(&mut ann, &first).await;
+        assert!(again.answer.body.contains("May First App be told of you?"), "{}", again.told());
+        assert_eq!(ann.browser.submit(&takes_back).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn everybody_can_use_the_page_that_asks() {
+    for (browser, title, allow) in [
+        (Browser::default(), "May First App be told of you?", "Allow and go on"),
+        (
+            Browser::default().dark().phone().speaking("de"),
+            "Darf First App von Ihnen erfahren?",
+            "Erlauben und weiter",
+        ),
+    ] {
+        let house = plan(Engine::Sqlite).build().await;
+        let person = browser.open().await;
+        person.opens(&ask(&house, "openid profile email organization roles").url()).await;
+        person.sees(title).await;
+        let found = person.axe().await;
+        assert!(found.is_empty(), "{found:?}");
+        person.presses(allow).await;
+        person.is_at(|url| url.host_str() == Some("rp1.test")).await;
+        assert_eq!(house.count("consents").await, 1);
+        person.opens(&format!("{}/account/applications", house.url)).await;
+        person.sees("First App").await;
+        let found = person.axe().await;
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
