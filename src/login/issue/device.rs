@@ -1,10 +1,9 @@
 //! A device without a browser asks to be let in (RFC 8628, section 3.1), and somebody answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::client;
 use super::mint;
-use super::{client, tries};
 use crate::audit;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
@@ -159,7 +158,7 @@ async fn kept(visitor: &Visitor, device: DeviceCode) -> Result<UserCode, Stop> {
 /// The person lets the device in, if the pipeline would let them in themselves.
 pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
     let broker = visitor.broker();
-    let work = Arc::new(Approving {
+    let work = Approving {
         random: broker.random.clone(),
         tag: visitor.request,
         address: visitor.address.to_string(),
@@ -177,8 +176,8 @@ pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> R
             epochs: None,
             on_device: true,
         },
-    });
-    Ok(tries::done(&broker.db, &work, Approving::run).await??)
+    };
+    Ok(broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??)
 }
 
 /// One answer, in one transaction.
