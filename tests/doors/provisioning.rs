@@ -537,6 +537,7 @@ const WRONG: &[(&str, &str)] = &[
         "without user, password and fragment",
     ),
     ("[application.a]\ntype = \"spa\"\norganization_prompt = \"before\" # !", "cannot be before yet"),
+    ("[domain.\"a.test\"] # !\norganization = \"a\"", "a list of tables: write [[domain]]"),
     ("[application.a]\ntype = \"spa\"\norganization_prompt = \"first\" # !", "must be one of after, none"),
     ("K private_key = { env = \"CRM_CLIENT_SECRET\" } # !", "PEM"),
     ("K client_secret = { env = \"NOT_SET\" } # !", "NOT_SET is not set"),
