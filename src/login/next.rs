@@ -219,6 +219,14 @@ async fn walk(
     loop {
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
+                if let Some(ticket) = journey.login.asked.undecided() {
+                    if journey.login.asked.prompt.none {
+                        let error = OAuthError::interaction_required("invitation_unanswered");
+                        return Err(Refusal::Protocol(error).into());
+                    }
+                    let page = invited::pages::question(visitor, application, journey, ticket).await?;
+                    return Ok(Step::Wait(page));
+                }
                 if let Some(session) =
                     arrive::standing_session(visitor, browser, application, &journey.login, &arrived).await?
                 {
@@ -270,6 +278,7 @@ async fn walk(
                 return Ok(Step::End(reply::see_other(&visitor.path(onward))));
             }
             Stage::Authenticated(Authenticated { session }) => {
+                invited::join(visitor, &mut journey.login.asked, session).await?;
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
                 match choose::decide(visitor, application, &journey.login.asked, session).await? {
@@ -394,6 +403,10 @@ async fn refuse(
             Ok(journey.end(visitor, response).await?)
         }
         _ => {
+            // Whether they join is theirs to say once more: they may go on without.
+            if let Some(ticket) = &mut journey.login.asked.ticket {
+                ticket.is_wanted = false;
+            }
             // The flow goes on from where the person can do something about it.
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });

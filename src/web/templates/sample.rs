@@ -45,7 +45,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 24] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
     [
         Page::Email(email_page(text, email)),
         Page::Chooser(chooser(text, email)),
@@ -70,11 +70,19 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 24] {
         }),
         Page::Invitation(InvitationPage {
             organization: at(text),
+            is_mistakable: true,
             logo: ImagePath::parse("/logos/org_1.png"),
             email: at(email),
             until: at(text),
             action: at("/invitations/x"),
+            is_over: false,
+            within: Some(Within {
+                application: at(text),
+                csrf: at(text),
+                cancel: Some(at("/login/x/cancel")),
+            }),
         }),
+        Page::Invitation(InvitationPage { is_over: true, ..InvitationPage::default() }),
         Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
