@@ -9,7 +9,8 @@ use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
 use super::{
-    Stop, account, answer, arrive, authenticate, choose, device, invited, issue, note_failure, resolve,
+    Stop, account, answer, answer_in, arrive, authenticate, choose, device, invited, issue, note_failure,
+    resolve,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::model::application::Application;
@@ -166,6 +167,18 @@ async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> R
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
     told(visitor, journey, (&refusal, None, None)).await
+}
+
+/// Ends what somebody has posted from a page of the login, and could not be done.
+pub async fn stopped(visitor: &Visitor, journey: Journey, stop: Stop) -> Response {
+    match stop {
+        // Nobody knows whose doing it is: the login stands where it stood.
+        Stop::Refused(Refusal::ForeignForm) => {
+            answer_in(visitor, &journey.login.id.to_string(), Err(stop)).await
+        }
+        Stop::Refused(refusal) => refused(visitor, journey, refusal).await,
+        failed => answer(visitor, Err(failed)).await,
+    }
 }
 
 /// As [`refused`], with what it says of the connection's settings.

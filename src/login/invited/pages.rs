@@ -91,11 +91,7 @@ pub async fn decide(
     };
     match decided(&visitor, &mut journey, &params).await {
         Ok(()) => next::proceed(&visitor, &browser, journey).await,
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 25] {
             is_over: false,
             within: Some(Within {
                 application: at(text),
-                csrf: at(text),
+                csrf: at("c"),
                 cancel: Some(at("/login/x/cancel")),
             }),
         }),
