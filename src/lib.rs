@@ -95,7 +95,9 @@
 //! queues a mail ([`store::durable::mails`]) that holds the token sealed: both or neither. [`chores::post`] takes the mail,
 //! writes it by the templates of the pages and hands it over ([`egress::mail`]). Its link leads to [`login::invited`],
 //! where looking uses nothing up; the button begins a journey that knows the digest alone. Whoever signs in accepts the
-//! invitation in the transaction that makes their session ([`join::invited`]), if it is for them.
+//! invitation in the transaction that makes their session ([`join::invited`]), if it is for them. An application may send
+//! them along with it, too (`invitation=`): then [`login::next`] asks first whether they want to join, and the application
+//! gets its code either way.
 //!
 //! **An organization is renamed.** `PATCH /api/v1/organizations/{id}` is a line of [`manage::api::routes`], the one table
 //! that router, authority and document are made of. [`manage::caller`] finds out who calls: an operator token, an

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use tower::util::MapRequest;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 use crate::login::authenticate::trial;
@@ -21,19 +19,11 @@ use crate::manage::{account, api};
 use crate::publish::{assets, health, home, logos, metadata, oidc, organizations, saml};
 use crate::web::front::Front;
 use crate::web::templates::Templates;
-use crate::web::{browser, cors, layers, lost, reply};
+use crate::web::{browser, cors, layers, lost};
 
-/// The whole house. A project's path prefix is taken off before any door is looked for.
+/// The whole house.
 pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
-    let front = Front {
-        broker: broker.clone(),
-        templates,
-        look: issue::holder::LOOK,
-        look_again: issue::holder::LOOK_AGAIN,
-        try_for: issue::holder::TRY_FOR,
-        stand_for: issue::holder::STAND_FOR,
-    };
-    let settings = &broker.config.server;
+    let front = front(broker, templates);
     let doors = people(broker)
         .merge(identity_providers())
         .merge(machines())
@@ -41,13 +31,30 @@ pub fn house(broker: &Broker, templates: Arc<Templates>) -> Router {
         .merge(files())
         .layer(from_fn_with_state(front.clone(), layers::own_name))
         .merge(looks())
-        .merge(watchers(&front))
+        .merge(watchers(&front));
+    within(doors, front)
+}
+
+/// What every handler is given.
+pub fn front(broker: &Broker, templates: Arc<Templates>) -> Front {
+    Front {
+        broker: broker.clone(),
+        templates,
+        look: issue::holder::LOOK,
+        look_again: issue::holder::LOOK_AGAIN,
+        try_for: issue::holder::TRY_FOR,
+        stand_for: issue::holder::STAND_FOR,
+    }
+}
+
+/// What stands around all doors, whatever is behind them. A project's path prefix is taken off before any is looked for.
+pub fn within(doors: Router<Front>, front: Front) -> Router {
+    let doors = doors
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(front.clone(), layers::short_head))
-        .layer(DefaultBodyLimit::max(settings.max_body))
-        .layer(from_fn_with_state(front.clone(), layers::in_time))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(DefaultBodyLimit::max(front.broker.config.server.max_body))
+        .layer(from_fn_with_state(front.clone(), layers::to_an_end))
         // Outermost: what timed out or panicked is counted, and answered with the same headers, too.
         .layer(from_fn_with_state(front.clone(), layers::observed))
         .with_state(front);
@@ -69,6 +76,7 @@ fn people(broker: &Broker) -> Router<Front> {
         .route("/login/{flow}/cancel", post(resolve::pages::cancel).get(resolve::pages::back))
         .route("/login/{flow}/organizations", get(choose::pages::search))
         .route("/login/{flow}/organization", post(choose::pages::pick).get(resolve::pages::back))
+        .route("/login/{flow}/invitation", post(invited::pages::decide).get(resolve::pages::back))
         .route("/login/{flow}/device", get(device::pages::stand).post(device::pages::decide))
         .route("/login/{flow}/consent", post(consent::pages::decide).get(resolve::pages::back))
         .route(issue::device::PATH, get(device::pages::ask).post(device::pages::enter))
@@ -188,10 +196,4 @@ async fn nothing(State(front): State<Front>, parts: Parts) -> Response {
 
 async fn wrong_method(State(front): State<Front>, parts: Parts) -> Response {
     lost::other_method(&front, &parts, None)
-}
-
-/// No input should get here; if one does, only its own request fails.
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    tracing::error!("a request panicked");
-    reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "our own failure")
 }

@@ -26,26 +26,28 @@ const MOST: i64 = 20;
 const AT_ONCE: usize = 4;
 /// A node that dies with a mail in its hands keeps it for so long: longer than a round takes.
 const TURN: Duration = Duration::from_secs(900);
-/// Where the house has no server.
+/// Nobody had a server for it in time.
 const NOT_CONFIGURED: &str = "mail_not_configured";
 
 /// Hands over whatever is due; how many were sent.
 pub async fn send(broker: &Broker, templates: &Templates) -> Result<usize, StoreError> {
     let now = broker.now();
+    let Some(post) = &broker.post else { return without_a_server(broker, now).await };
     // Nothing is written where nothing is due.
     if !mails::any_due(&mut &broker.db, now).await? {
         return Ok(0);
     }
-    let Some(post) = &broker.post else { return drop_all(broker).await };
     let claimed = broker.db.write(async move |tx| mails::claim(tx, now, now.plus(TURN), MOST).await).await?;
     let each = iter(claimed).map(async |claim| one(broker, post, templates, claim).await);
     let all: Vec<_> = each.buffer_unordered(AT_ONCE).collect().await;
     all.into_iter().try_fold(0, |sent, one| Ok(sent + usize::from(one?)))
 }
 
-async fn drop_all(broker: &Broker) -> Result<usize, StoreError> {
-    let now = broker.now();
-    broker.db.write(async move |tx| mails::none_is_sent(tx, now, NOT_CONFIGURED).await).await?;
+/// Another node may have one: what waits is left to it, until it helps nobody any more.
+async fn without_a_server(broker: &Broker, now: Moment) -> Result<usize, StoreError> {
+    if mails::any_over(&mut &broker.db, now).await? {
+        broker.db.write(async move |tx| mails::give_up_what_is_over(tx, now, NOT_CONFIGURED).await).await?;
+    }
     Ok(0)
 }
 

@@ -171,6 +171,16 @@ fn check_script(label: &str) -> Result<(), DomainNameError> {
     }
 }
 
+/// Whether a name as people write it can be taken for another one: a word of it mixes alphabets, or it is not written in
+/// Latin letters and looks as if it were.
+pub(super) fn is_mistakable(text: &str) -> bool {
+    let letter = |letter: char| letter.is_alphanumeric() || is_combining(letter);
+    let mut words = text.split(|character| !letter(character));
+    let all: String = text.chars().filter(|character| letter(*character)).collect();
+    let is_latin = format!("{all}a").is_single_script();
+    words.any(|word| !word.is_single_script()) || (!is_latin && looks_latin(&all))
+}
+
 fn is_combining(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}')
 }

@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use super::domain_name;
+
 /// Characters that nobody sees, that break a line or turn its direction, and so show another text than is there
 /// (threats H26).
 fn deceives(character: char) -> bool {
@@ -37,6 +39,12 @@ pub fn is_text(text: &str, most: usize) -> bool {
     text.chars().count() <= most && !text.chars().any(bad)
 }
 
+/// Whether a name can be taken for another one: letters of several alphabets in one word, or letters of another alphabet
+/// that look like Latin ones (threats M20).
+pub fn is_mistakable(name: &str) -> bool {
+    domain_name::is_mistakable(name)
+}
+
 /// An `https` address of at most 2048 visible ASCII characters, at a name and not at a number, without user, password or
 /// fragment (threats C27).
 pub fn is_https_url(text: &str) -> bool {
@@ -66,6 +74,27 @@ mod tests {
             assert!(!is_line(blank, 9) && is_line(&format!("a{blank}b"), 9), "{blank:?}");
         }
         assert!(is_text("a\nb", 3) && is_text("", 1) && !is_text("a\u{1b}[2J", 100));
+    }
+
+    #[test]
+    fn m20_a_name_is_mistakable_where_its_letters_are_not_what_they_look_like() {
+        for name in [
+            "Acme, Inc.",
+            "Müller & Söhne",
+            "Yıldız",
+            "ООО Ромашка",
+            "株式会社トヨタ",
+            "Acme 株式会社",
+            "Ромашка GmbH",
+            "Ω 3",
+            "🙂",
+            "",
+        ] {
+            assert!(!is_mistakable(name), "{name}");
+        }
+        for name in ["Pаypal", "раураl", "АСЕ", "АСЕ Inc.", "Αpple Store", "Müllеr"] {
+            assert!(is_mistakable(name), "{name}");
+        }
     }
 
     #[test]

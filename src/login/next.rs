@@ -11,8 +11,8 @@ use super::diagnosis::Diagnosis;
 use super::flow::Journey;
 use super::refusal::Refusal;
 use super::{
-    Stop, account, answer, arrive, authenticate, choose, consent, device, invited, issue, note_failure,
-    resolve,
+    Stop, account, answer, answer_in, arrive, authenticate, choose, consent, device, invited, issue,
+    note_failure, resolve,
 };
 use crate::foundation::id::{ConnectionId, OrganizationId, SessionId};
 use crate::foundation::secret::Secret;
@@ -190,6 +190,18 @@ pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> R
     told(visitor, journey, (&refusal, None, None)).await
 }
 
+/// Ends what somebody has posted from a page of the login, and could not be done.
+pub async fn stopped(visitor: &Visitor, journey: Journey, stop: Stop) -> Response {
+    match stop {
+        // Nobody knows whose doing it is: the login stands where it stood.
+        Stop::Refused(Refusal::ForeignForm) => {
+            answer_in(visitor, &journey.login.id.to_string(), Err(stop)).await
+        }
+        Stop::Refused(refusal) => refused(visitor, journey, refusal).await,
+        failed => answer(visitor, Err(failed)).await,
+    }
+}
+
 /// As [`refused`], with what it says of the connection's settings.
 pub async fn refused_showing(
     visitor: &Visitor,
@@ -243,6 +255,14 @@ async fn walk(
     loop {
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
+                if let Some(ticket) = journey.login.asked.undecided() {
+                    if journey.login.asked.prompt.none {
+                        let error = OAuthError::interaction_required("invitation_unanswered");
+                        return Err(Refusal::Protocol(error).into());
+                    }
+                    let page = invited::pages::question(visitor, application, journey, ticket).await?;
+                    return Ok(Step::Wait(page));
+                }
                 if let Some(session) =
                     arrive::standing_session(visitor, browser, application, &journey.login, &arrived).await?
                 {
@@ -298,6 +318,7 @@ async fn walk(
                 return Ok(Step::End(reply::see_other(&visitor.path(onward))));
             }
             Stage::Authenticated(Authenticated { session }) => {
+                invited::join(visitor, &mut journey.login.asked, session).await?;
                 is_who_was_meant(visitor, journey, session).await?;
                 is_proved_as_asked(visitor, journey, session).await?;
                 match choose::decide(visitor, application, &journey.login, session).await? {
@@ -517,6 +538,10 @@ async fn refuse(
             Ok(journey.end(visitor, response).await?)
         }
         _ => {
+            // Whether they join is theirs to say once more: they may go on without.
+            if let Some(ticket) = &mut journey.login.asked.ticket {
+                ticket.is_wanted = false;
+            }
             // The flow goes on from where the person can do something about it.
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });

@@ -5,7 +5,6 @@ mod replay;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -32,9 +31,6 @@ use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 pub use replay::replayed;
-
-/// How often a transaction is tried that others were faster than.
-const TRIES: usize = 5;
 
 /// What an operation is given.
 pub struct Desk {
@@ -262,16 +258,9 @@ impl Desk {
         W: AsyncFn(&mut Change<'_, '_>) -> Result<Answer<A>, Refused> + Send + Sync + 'static,
         A: Send + 'static,
     {
-        let errand = Arc::new((self.errand(alone), work));
-        for _ in 0..TRIES {
-            let errand = Arc::clone(&errand);
-            let outcome = self.db().write(async move |tx| errand.0.run(tx, &errand.1).await).await;
-            match outcome {
-                Err(Refused::Conflict) => {}
-                outcome => return outcome,
-            }
-        }
-        Err(Refused::new(Code::Busy, Code::Busy.title()))
+        let errand = self.errand(alone);
+        let outcome = self.db().write_again(async move |tx| errand.run(tx, &work).await).await;
+        outcome.map_err(Refused::told_busy)
     }
 
     fn errand(&self, alone: bool) -> Errand {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::authority::OWNERS_FRESH;
 use crate::protocol::problem::{Complaint, Place};
 use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::tries::Undone;
 use crate::store::ephemeral::EphemeralError;
 use crate::telemetry::names;
 use crate::web::reply::Fault;
@@ -262,6 +263,11 @@ impl Refused {
         Self::new(Code::AuditUnavailable, Code::AuditUnavailable.title())
     }
 
+    /// Of who has lost against others too often: they are told to come again.
+    pub fn told_busy(self) -> Self {
+        if matches!(self, Self::Conflict) { Self::by(Code::Busy) } else { self }
+    }
+
     pub fn code(&self) -> Code {
         match self {
             Self::Told(told) => told.code,
@@ -289,6 +295,12 @@ const TAKEN: [(&str, Code); 15] = [
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),
 ];
+
+impl Undone for Refused {
+    fn is_a_lost_race(&self) -> bool {
+        matches!(self, Self::Conflict)
+    }
+}
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {

@@ -78,12 +78,29 @@ pub struct Asked {
     /// Of the link that they came by, if they are invited: then they become a member, and nobody is given a code.
     #[serde(default)]
     pub invitation: Option<Digest>,
+    /// Of an invitation that the application sent them with: they get a code all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// Where they go on who came for themselves, by a path of ours; absent: to their account.
     #[serde(default)]
     pub onward: Option<String>,
     /// What they typed the code of, if it is a device that waits: it is answered where it asks, and nobody here is.
     #[serde(default)]
     pub device: Option<DeviceShown>,
+}
+
+/// An invitation that an application knows of. Nobody joins by it who has not said on our page that they want to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub token: Digest,
+    pub is_wanted: bool,
+}
+
+impl Ticket {
+    /// As the application sends it: the person has not been asked.
+    pub fn not_yet_wanted(token: Digest) -> Self {
+        Self { token, is_wanted: false }
+    }
 }
 
 /// A device as it is shown to whoever is to let it in.
@@ -99,9 +116,50 @@ pub struct DeviceShown {
 }
 
 impl Asked {
+    /// Nothing beyond who somebody is, of a login that goes nowhere; the application is whose policy holds.
+    pub fn by(application: ApplicationId) -> Self {
+        Self {
+            application,
+            redirect_uri: String::new(),
+            redirect_uri_given: false,
+            response_mode: ResponseMode::default(),
+            state: None,
+            nonce: None,
+            scopes: Vec::new(),
+            code_challenge: None,
+            dpop_jkt: None,
+            prompt: Prompt::default(),
+            max_age: None,
+            login_hint: None,
+            hinted_user: None,
+            domain_hint: None,
+            connection: None,
+            organization: OrganizationAsked::Unsaid,
+            ui_locales: None,
+            acr: None,
+            claims: Named::default(),
+            resources: Vec::new(),
+            invitation: None,
+            ticket: None,
+            onward: None,
+            device: None,
+        }
+    }
+
     /// Whether an application waits for an answer at its redirect URI.
     pub fn is_answered(&self) -> bool {
         self.invitation.is_none() && self.device.is_none() && self.application != Application::HOUSE
+    }
+
+    /// The invitation that whoever signs in accepts.
+    pub fn accepts(&self) -> Option<Digest> {
+        let wanted = self.ticket.filter(|ticket| ticket.is_wanted).map(|ticket| ticket.token);
+        self.invitation.or(wanted)
+    }
+
+    /// The invitation that they have not been asked about.
+    pub fn undecided(&self) -> Option<Digest> {
+        self.ticket.filter(|ticket| !ticket.is_wanted).map(|ticket| ticket.token)
     }
 
     /// Whether somebody who proved who they are in this way did it as it was asked for, or better.

@@ -48,6 +48,28 @@ pub fn answered(headers: &HeaderMap, application: Option<&Application>, mut resp
     response
 }
 
+/// Doors to which pages come; an answer there that knows of no application, because nobody has looked, is read by every page,
+/// for it is the same for everybody.
+pub fn told_anybody(parts: &Parts, mut response: Response) -> Response {
+    let is_for_pages = matches!(
+        parts.uri.path(),
+        "/par"
+            | "/token"
+            | "/revoke"
+            | "/userinfo"
+            | "/jwks.json"
+            | "/.well-known/openid-configuration"
+            | "/.well-known/oauth-authorization-server"
+    );
+    if is_for_pages && origin(&parts.headers).is_some() {
+        let headers = response.headers_mut();
+        headers.append(header::VARY, ORIGIN);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+    response
+}
+
 /// A browser asks before it asks: nothing is known yet but the origin, which must be of some application of the project.
 pub async fn preflight(front: Front, mut parts: Parts, allow: &'static str) -> Response {
     if !is_preflight(&parts) {

@@ -28,22 +28,8 @@ impl FromRequest<Front> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        let seen = parts.clone();
-        let read = read(Request::from_parts(parts, body), front).await;
-        match read.and_then(|params| match params.twice() {
-            Some(error) => Err(twice(&error)),
-            None => Ok(params),
-        }) {
-            Ok(params) => Ok(Self(params)),
-            Err(unreadable) => Err(told(seen, front, &unreadable, true).await),
-        }
+        taken(request, front, Poster::OurPage).await.map(Self)
     }
-}
-
-fn twice(error: &ParamsError) -> Unreadable {
-    let (status, why) = (StatusCode::BAD_REQUEST, error.to_string().into());
-    Unreadable { status, reason: "parameter_twice", why }
 }
 
 /// The same of an application's request that a browser posts: what stands in it twice is for the room to tell, which knows
@@ -55,12 +41,7 @@ impl FromRequest<Front> for RequestForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        let seen = parts.clone();
-        match read(Request::from_parts(parts, body), front).await {
-            Ok(params) => Ok(Self(params)),
-            Err(unreadable) => Err(told(seen, front, &unreadable, true).await),
-        }
+        taken(request, front, Poster::Application).await.map(Self)
     }
 }
 
@@ -72,12 +53,7 @@ impl FromRequest<Front> for MachineForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        let seen = parts.clone();
-        match read(Request::from_parts(parts, body), front).await {
-            Ok(params) => Ok(Self(params)),
-            Err(unreadable) => Err(told(seen, front, &unreadable, false).await),
-        }
+        taken(request, front, Poster::Machine).await.map(Self)
     }
 }
 
@@ -101,6 +77,33 @@ impl FromRequest<Front> for MessageForm {
     async fn from_request(request: Request, front: &Front) -> Result<Self, Infallible> {
         Ok(Self(read(request, front).await))
     }
+}
+
+/// Who has posted it: that says what may stand in it, and in which words they are refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Poster {
+    OurPage,
+    Application,
+    Machine,
+}
+
+async fn taken(request: Request, front: &Front, by: Poster) -> Result<Params, Response> {
+    let (parts, body) = request.into_parts();
+    let seen = parts.clone();
+    let read = read(Request::from_parts(parts, body), front).await;
+    let read = read.and_then(|params| match params.twice().filter(|_| by == Poster::OurPage) {
+        Some(error) => Err(twice(&error)),
+        None => Ok(params),
+    });
+    match read {
+        Ok(params) => Ok(params),
+        Err(unreadable) => Err(told(seen, front, &unreadable, by != Poster::Machine).await),
+    }
+}
+
+fn twice(error: &ParamsError) -> Unreadable {
+    let (status, why) = (StatusCode::BAD_REQUEST, error.to_string().into());
+    Unreadable { status, reason: "parameter_twice", why }
 }
 
 async fn read(request: Request, front: &Front) -> Result<Params, Unreadable> {

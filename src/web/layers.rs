@@ -1,12 +1,14 @@
 //! What is done around every request.
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt;
 use tracing::Instrument;
 use url::{Host, Url};
 
@@ -82,13 +84,16 @@ pub async fn observed(State(front): State<Front>, mut request: Request, next: Ne
     response
 }
 
-/// Gives up a request that takes too long, whoever is slow: the sender of its body, or we.
-pub async fn in_time(State(front): State<Front>, request: Request, next: Next) -> Response {
+/// Gives up a request that takes too long, whoever is slow: the sender of its body, or we. No input should make us panic; if
+/// one does, only its own request fails.
+pub async fn to_an_end(State(front): State<Front>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let head = parts.clone();
     let most = Duration::from_secs(front.broker.config.server.request_timeout);
-    match tokio::time::timeout(most, next.run(Request::from_parts(parts, body))).await {
-        Ok(answer) => answer,
+    let done = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
+    match tokio::time::timeout(most, done).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => lost::panicked(&front, &head),
         Err(_) => lost::too_slow(&front, &head),
     }
 }

@@ -6,11 +6,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::cors;
 use super::front::Front;
 use super::language::ui_locales;
 use super::reply;
 use super::templates::{Brand, ErrorPage, Page, Problem};
-use super::visitor::{RequestTag, Visitor};
+use super::visitor::{RequestTag, Visitor, request_id};
+use crate::foundation::id::RequestId;
 use crate::protocol::oauth::error::OAuthError;
 
 /// Whether HTML is asked for by name, and JSON is not: browsers do that when they go to an address (RFC 9110, section
@@ -85,9 +87,27 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
 pub fn too_slow(front: &Front, parts: &Parts) -> Response {
     if speaks_oauth(parts.uri.path()) {
         let error = OAuthError::temporarily_unavailable(Told::TOO_SLOW.detail);
-        return reply::oauth_error(Told::TOO_SLOW.status, &error);
+        return cors::told_anybody(parts, reply::oauth_error(Told::TOO_SLOW.status, &error));
     }
-    answer(front, parts, Told::TOO_SLOW)
+    cors::told_anybody(parts, answer(front, parts, Told::TOO_SLOW))
+}
+
+/// Our own failure, in which nothing more can be looked up: the log knows it by the id that is told.
+pub fn failed(front: &Front, parts: &Parts, request: RequestId) -> Response {
+    let detail = format!("our own failure; quote {request}");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    if speaks_oauth(parts.uri.path()) {
+        return cors::told_anybody(parts, reply::oauth_error(status, &OAuthError::server_error(detail)));
+    }
+    let told = Told { status, problem: Problem::Fault, code: "server_error", detail: &detail };
+    cors::told_anybody(parts, answer(front, parts, told))
+}
+
+/// The same where a handler panicked.
+pub fn panicked(front: &Front, parts: &Parts) -> Response {
+    let request = request_id(parts, front);
+    tracing::error!(%request, "a request panicked");
+    failed(front, parts, request)
 }
 
 /// Whether whoever comes here waits for the `error` of RFC 6749, section 5.2, whatever they say that they read.

@@ -11,6 +11,7 @@ use crate::keys::keyring::KeyError;
 use crate::protocol::jose::SignError;
 use crate::protocol::oauth::error::OAuthError;
 use crate::store::durable::engine::StoreError;
+use crate::store::durable::engine::tries::Undone;
 use crate::store::ephemeral::EphemeralError;
 use crate::web::templates::TemplateError;
 
@@ -33,6 +34,12 @@ pub enum Fault {
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     Other(&'static str),
+}
+
+impl Undone for Fault {
+    fn is_a_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Conflict))
+    }
 }
 
 /// To another place, by GET, whatever the method was (RFC 9700, section 4.12: never 307).

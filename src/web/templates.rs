@@ -34,7 +34,7 @@ pub use page::{
     EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm,
     OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
     ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
-    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage,
+    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Within,
 };
 
 /// Why a page cannot be made.

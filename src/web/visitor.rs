@@ -267,24 +267,13 @@ impl FromRequestParts<Front> for Visitor {
             Ok(_) => Err(lost::answer(front, parts, Told::NOT_FOUND)),
             Err(error) => {
                 tracing::error!(%request, %error, "the project could not be read");
-                let detail = format!("our own failure; quote {request}");
-                if lost::speaks_oauth(parts.uri.path()) {
-                    let status = StatusCode::INTERNAL_SERVER_ERROR;
-                    return Err(reply::oauth_error(status, &OAuthError::server_error(detail)));
-                }
-                let told = Told {
-                    status: StatusCode::INTERNAL_SERVER_ERROR,
-                    problem: Problem::Fault,
-                    code: "server_error",
-                    detail: &detail,
-                };
-                Err(lost::answer(front, parts, told))
+                Err(lost::failed(front, parts, request))
             }
         }
     }
 }
 
-fn request_id(parts: &Parts, front: &Front) -> RequestId {
+pub fn request_id(parts: &Parts, front: &Front) -> RequestId {
     let tag = parts.extensions.get::<RequestTag>().map(|tag| tag.0);
     tag.unwrap_or_else(|| RequestId::new(&front.broker.random, front.broker.now()))
 }

@@ -189,6 +189,31 @@ async fn c22_an_exchange_may_ask_for_less_and_never_for_more() {
 }
 
 #[tokio::test]
+async fn c22_an_exchange_names_several_audiences_and_each_must_be_the_tokens() {
+    let house = plan(Plan::default()).build().await;
+    let rp1 = Application::rp1(&house);
+    let (_, own) = tokens(&house, "con@a.test").await;
+    let of = || exchanges(&rp1, &own.access_token);
+    for asked in [
+        of().and("audience", "orders").and("audience", "https://api.test"),
+        of().and("audience", "orders").and("resource", "https://api.test").and("audience", "orders"),
+    ] {
+        let two = token(&asked.send().await);
+        assert_eq!(claims(&house, &two).await["aud"], json!(["orders", "https://api.test"]));
+        assert_eq!(rp1.userinfo(&two).await.status, 401, "it is not for us");
+    }
+    for (one, other) in
+        [("orders", "nobody"), ("nobody", "orders"), ("https://api.test", "https://api.test/")]
+    {
+        let asked = of().and("audience", one).and("audience", other);
+        is_refused(&house, other, &asked, 400, "invalid_target", "invalid_target").await;
+    }
+    // What stands twice and is no target is no request.
+    let twice = of().and("subject_token", &own.access_token);
+    is_refused(&house, "twice", &twice, 400, "invalid_request", "invalid_request").await;
+}
+
+#[tokio::test]
 async fn c22_nobody_switches_by_an_exchange_to_where_they_do_not_belong() {
     let house = plan(Plan::default()).build().await;
     let rp1 = Application::rp1(&house);

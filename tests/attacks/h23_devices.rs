@@ -575,6 +575,26 @@ async fn h23_h24_whoever_goes_back_from_the_question_chooses_again_and_an_old_qu
 }
 
 #[tokio::test]
+async fn h23_c22_a_device_does_not_switch_to_where_devices_are_not_let_in_and_stays_where_it_was() {
+    let house = house().await;
+    let tv = Device::television(&house);
+    let device = Device::asks(&tv, &[SCOPE, ("organization", "org-a")]).await;
+    Person::new("con@a.test").lets_in(&device, "A Corporation").await;
+    let of_a = device.tokens().await;
+    let operator = crate::house::api::Api::operator(&house).await;
+    let policy = json!({ "device_sign_in": false });
+    assert_eq!(operator.patch("/organizations/org-b/policy", policy).await.status, 200);
+    let before = house.before().await;
+    let answer = tv.refreshes(of_a.refresh()).with("organization", "org-b").send().await;
+    assert_eq!(error(&answer), (403, json!("access_denied")), "{}", answer.body);
+    assert_eq!(answer.json()["error_description"], json!("device_not_allowed"));
+    assert_eq!(answer.json().get("login_url"), None, "nothing that they do at a browser helps");
+    house.refused(&before, "device_not_allowed").await;
+    let again = device.ask().reads_again(&tv.refreshes(of_a.refresh()).send().await).await;
+    assert_eq!(again.access["org_name"], json!("org-a"));
+}
+
+#[tokio::test]
 async fn h23_a_device_stays_only_where_that_was_said_and_shown() {
     let house = house().await;
     let terminal = Application::new(&house, "terminal", Proof::Nothing);

@@ -1,8 +1,9 @@
 //! Mails: queued with the change that wants them, handed over to a real server, tried again, given up, and never sent
 //! for what did not happen.
 
+use behalf::broker::Broker;
 use behalf::chores::{domains, post};
-use behalf::config::MailSecurity;
+use behalf::config::{Config, MailSecurity};
 use behalf::egress::mail::Post;
 use behalf::web::templates::Templates;
 use reqwest::Method;
@@ -216,6 +217,39 @@ async fn two_nodes_hand_a_mail_over_once() {
 }
 
 #[tokio::test]
+async fn a_node_without_a_server_leaves_mails_to_one_that_has_one() {
+    for engine in ENGINES {
+        let mut sink = Sink::opens().await;
+        let house = sink.of(Plan::on(engine)).build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let id = invites(&ann, "bob@b.test").await;
+        let config = Config { mail: behalf::config::Mail::default(), ..house.broker.config.clone() };
+        let bare = Broker::open(config, house.clock.clone(), house.random.clone()).await.unwrap();
+        let templates = Templates::new(None).unwrap();
+        let before = house.before().await;
+        assert_eq!(post::send(&bare, &templates).await.unwrap(), 0);
+        house.unchanged(&before).await;
+        assert_eq!(mail_of(&ann, &id).await, "queued");
+        assert_eq!(house.posts().await, 1);
+        assert_eq!(sink.mail().await.says("to"), &json!(["bob@b.test"]));
+        // Nobody takes the next one; when it helps nobody any more, nothing of it stays.
+        invites(&ann, "eve@b.test").await;
+        house.turn_clock(24 * 3_600 - 1);
+        post::send(&bare, &templates).await.unwrap();
+        let waits = "SELECT CAST(COUNT(next_try_at) AS TEXT) FROM mails";
+        assert_eq!(house.text(waits).await.as_deref(), Some("1"));
+        house.turn_clock(1);
+        post::send(&bare, &templates).await.unwrap();
+        assert_eq!(house.text(waits).await.as_deref(), Some("0"));
+        let kept = "SELECT CAST(COUNT(*) AS TEXT) FROM mails WHERE letter IS NOT NULL OR secret IS NOT NULL";
+        assert_eq!(house.text(kept).await.as_deref(), Some("0"));
+        let why = "SELECT failure FROM mails WHERE recipient = 'eve@b.test'";
+        assert_eq!(house.text(why).await.as_deref(), Some("mail_not_configured"));
+        assert_eq!(sink.mails().await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_or_taken_back_is_mailed_to_nobody() {
     let mut sink = Sink::opens().await;
     let house = sink.of(Plan::default()).build().await;
@@ -325,6 +359,32 @@ async fn h26_m20_no_name_becomes_a_header_a_link_or_an_element() {
         mail.link();
     }
     assert!(mails.iter().any(|mail| mail.subject() == "Invitation to Straße Ω 株式会社 🙂"));
+}
+
+#[tokio::test]
+async fn m20_a_name_that_can_be_taken_for_another_is_told_to_who_is_invited() {
+    let mut sink = Sink::opens().await;
+    let house = sink.of(Plan::default()).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let caution = "Look closely";
+    for (number, (name, is_told)) in
+        [("Pаypal", true), ("АСЕ", true), ("Müller 株式会社", false), ("ООО Ромашка", false)]
+            .iter()
+            .enumerate()
+    {
+        // Cyrillic letters, where Latin ones seem to be.
+        let renamed = ann.patch("/organizations/org-a", json!({"display_name": name})).await;
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+        invites(&ann, &format!("m{number}@c.test")).await;
+        assert_eq!(house.posts().await, 1);
+        let mails = sink.mails().await;
+        let mail = mails.last().unwrap();
+        for text in [mail.text(), mail.html()] {
+            assert_eq!(text.contains(caution), *is_told, "{name}: {text}");
+        }
+        let page = crate::house::visitor::Visitor::arrives().get(&mail.link()).await;
+        assert_eq!(page.body.contains(caution), *is_told, "{name}: {}", page.body);
+    }
 }
 
 #[tokio::test]

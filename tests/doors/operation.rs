@@ -3,6 +3,10 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::any;
+use behalf::router;
+use behalf::web::templates::Templates;
 use reqwest::{Client, Version};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -158,7 +162,7 @@ async fn m10_a_client_that_is_given_up_is_told_in_the_words_of_oauth() {
         let mut stream = TcpStream::connect(host).await.unwrap();
         let head = format!(
             "POST {door} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: 9\r\nConnection: close\r\n\r\n"
+             Origin: https://page.test\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -172,11 +176,81 @@ async fn m10_a_client_that_is_given_up_is_told_in_the_words_of_oauth() {
         for line in ["content-type: application/json", "cache-control: no-store", "retry-after: 60"] {
             assert!(head.contains(line), "{door} has no {line}: {answer}");
         }
+        // Where pages come, they read that they are to come again.
+        let is_for_pages = ["/token", "/par", "/revoke", "/p/default/token"].contains(&door.as_str());
+        assert_eq!(head.contains("access-control-allow-origin: *"), is_for_pages, "{door}: {answer}");
+        assert!(!head.contains("access-control-allow-credentials"), "{door}: {answer}");
         let told: Value = serde_json::from_str(body).unwrap();
         assert_eq!(told["error"], "temporarily_unavailable", "{door}");
         assert!(told["error_description"].is_string(), "{door}");
     }
     house.unchanged(&before).await;
+}
+
+async fn panics() -> &'static str {
+    panic!("of no input that is known")
+}
+
+#[tokio::test]
+async fn m25_a_panic_fails_its_own_request_alone_and_is_told_as_each_door_tells_a_failure() {
+    let house = House::opens().await;
+    let templates = Arc::new(Templates::new(None).unwrap());
+    let front = router::front(&house.broker, templates);
+    let mut doors = Router::new().route("/fine", any(async || "fine"));
+    let of_oauth =
+        ["/token", "/par", "/revoke", "/userinfo", "/introspect", "/device_authorization", "/register"];
+    for path in of_oauth.into_iter().chain(["/jwks.json", "/authorize", "/api/v1/organizations", "/logout"]) {
+        doors = doors.route(path, any(panics));
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let served = router::within(doors, front);
+    let server = tokio::spawn(async move { axum::serve(listener, served).await });
+    let before = house.before().await;
+    let asks = async |path: &str, accept: &str| {
+        let url = format!("{here}{path}");
+        let dress = |request: reqwest::RequestBuilder| {
+            request.header("Accept", accept).header("Origin", "https://page.test")
+        };
+        Visitor::arrives().request(reqwest::Method::POST, &url, dress).await
+    };
+    for path in of_oauth {
+        for accept in ["*/*", "text/html"] {
+            let answer = asks(path, accept).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.json()["error"].clone()),
+                (500, json!("server_error")),
+                "{path}"
+            );
+            let id = answer.header("x-request-id").unwrap();
+            assert!(
+                answer.json()["error_description"].as_str().unwrap().ends_with(id),
+                "{path}: {}",
+                answer.body
+            );
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+            let is_for_pages = ["/token", "/par", "/revoke", "/userinfo"].contains(&path);
+            assert_eq!(answer.header("access-control-allow-origin"), is_for_pages.then_some("*"), "{path}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None, "{path}");
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "like every other answer");
+        }
+    }
+    for path in ["/authorize", "/logout"] {
+        let page = asks(path, "text/html").await;
+        let id = page.header("x-request-id").unwrap();
+        assert_eq!((page.status.as_u16(), page.body.contains(id)), (500, true), "{path}: {}", page.body);
+        assert!(page.header("content-security-policy").is_some(), "{path}");
+        assert_eq!(asks(path, "*/*").await.json()["code"], "server_error", "{path}");
+    }
+    for accept in ["*/*", "text/html"] {
+        let answer = asks("/api/v1/organizations", accept).await;
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!((answer.status.as_u16(), answer.json()["code"].clone()), (500, json!("server_error")));
+    }
+    assert_eq!(asks("/jwks.json", "*/*").await.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(asks("/fine", "*/*").await.body, "fine", "nobody else's request fails");
+    house.unchanged(&before).await;
+    server.abort();
 }
 
 #[tokio::test]

@@ -540,6 +540,7 @@ const WRONG: &[(&str, &str)] = &[
         "[application.a]\ntype = \"spa\"\norganization_prompt = \"first\" # !",
         "must be one of before, after, none",
     ),
+    ("[domain.\"a.test\"] # !\norganization = \"a\"", "a list of tables: write [[domain]]"),
     ("K private_key = { env = \"CRM_CLIENT_SECRET\" } # !", "PEM"),
     ("K client_secret = { env = \"NOT_SET\" } # !", "NOT_SET is not set"),
     ("K client_secret = { env = \"BLANK\" } # !", "empty"),

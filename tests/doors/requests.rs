@@ -248,6 +248,22 @@ async fn m05_a_foreign_audience_is_refused_at_every_endpoint() {
     let answer = ask.redemption(&code).with("resource", "https://two.test").send().await;
     assert_eq!(answer.json()["error"], json!("invalid_target"), "{}", answer.body);
     assert_eq!(ask.redemption(&code).send().await.json()["error"], json!("invalid_grant"));
+    // One that the application has not at all says nothing of the code, which stays good.
+    let ask = rp1.asks().with("resource", "https://one.test");
+    let code = Person::new("ann@a.test").follows(&ask).await.code();
+    let before = house.before().await;
+    let answer = ask.redemption(&code).with("resource", "https://three.test").send().await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_target")));
+    house.refused(&before, "invalid_target").await;
+    let told = house.events_since(&before).await.remove(0);
+    assert_eq!(told.action, "token.refused");
+    assert_eq!(
+        told.detail["why"],
+        answer.json()["error_description"],
+        "the trail says what the client is told"
+    );
+    assert!(told.detail["why"].as_str().is_some_and(|why| !why.is_empty()), "{:?}", told.detail);
+    assert_eq!(ask.redemption(&code).send().await.status, 200);
     // What the application has no more, nobody gets.
     let ask = rp1.asks().with("resource", "https://one.test");
     let tokens = ask.redeems(&Person::new("ann@a.test").follows(&ask).await).await;

@@ -8,6 +8,7 @@ use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::browser::Browser;
+use crate::house::form::Form;
 use crate::house::lying_idp;
 use crate::house::lying_saml_idp::Says;
 use crate::house::smtp::Sink;
@@ -350,7 +351,12 @@ async fn s1_r20_who_has_joined_is_led_to_the_application_in_their_language() {
     let house = sink.of(plan).build().await;
     let (issuer, a) = (house.url.clone(), house.organization("org-a").await);
     let leads = |to: &str, email: &str| {
-        let pairs = [("iss", issuer.as_str()), ("organization", &a), ("login_hint", email)];
+        let pairs = [
+            ("iss", issuer.as_str()),
+            ("organization", &a),
+            ("organization_name", "org-a"),
+            ("login_hint", email),
+        ];
         behalf::protocol::oauth::params::append(to, pairs)
     };
     for (email, more, to) in [
@@ -397,6 +403,137 @@ async fn s1_r20_who_has_joined_is_led_to_the_application_in_their_language() {
     );
 }
 
+/// What an application sends along: the secret part of a link.
+async fn ticket(house: &House, email: &str) -> String {
+    handed(house, email).await.rsplit('/').next().unwrap().to_owned()
+}
+
+fn answered(page: &Arrival, answer: &str) -> Form {
+    page.form_with("answer").with("answer", answer)
+}
+
+#[tokio::test]
+async fn c18_whom_an_application_sends_with_an_invitation_is_asked_and_gets_a_code_all_the_same() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let a = house.organization("org-a").await;
+        let rp1 = Application::rp1(&house);
+        for (email, name, organization) in [
+            ("bob@b.test", "invitation", None),
+            ("new@b.test", "invitation_token", Some("org-a")),
+            ("late@b.test", "invitation", Some(a.as_str())),
+        ] {
+            let mut ask = rp1.asks().with(name, &ticket(&house, email).await);
+            if let Some(organization) = organization {
+                ask = ask.with("organization", organization);
+            }
+            let url = match organization {
+                Some("org-a") => ask.only("request_uri", &ask.pushed().await),
+                _ => ask.url(),
+            };
+            let mut person = Person::new(email);
+            let before = house.before().await;
+            let page = person.opens(&ask, &url).await;
+            assert_eq!(page.status(), 200, "{}", page.told());
+            for said in ["Join A Corporation", "Go on without joining", "•••@b.test"] {
+                assert!(page.answer.body.contains(said), "{said}: {}", page.told());
+            }
+            assert!(!page.answer.body.contains(email), "whoever has the ticket does not learn the address");
+            // What was pushed is used up by whoever comes with its name.
+            if organization != Some("org-a") {
+                house.unchanged(&before).await;
+            }
+            assert_eq!(roles(&house, email).await, None, "nobody joins without a click");
+            let next = person.browser.submit(&answered(&page, "join")).await;
+            let arrival = person.goes_on(&ask, next).await;
+            let tokens = ask.redeems(&arrival).await;
+            assert_eq!(tokens.id["org_id"], json!(a), "{email}");
+            assert_eq!(roles(&house, email).await.as_deref(), Some("[\"admin\"]"));
+        }
+        assert_eq!(house.events_of("organization.invitation.accepted").await, 3);
+    }
+}
+
+#[tokio::test]
+async fn c18_who_goes_on_without_joining_has_not_joined() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("invitation", &ticket(&house, "bob@b.test").await);
+    let mut bob = Person::new("bob@b.test");
+    let page = bob.follows(&ask).await;
+    let next = bob.browser.submit(&answered(&page, "skip")).await;
+    let tokens = ask.redeems(&bob.goes_on(&ask, next).await).await;
+    assert_eq!(tokens.id["org_name"], "org-b");
+    assert_eq!(roles(&house, "bob@b.test").await, None);
+    assert_eq!(house.events_of("organization.invitation.accepted").await, 0);
+    // It waits for him as before.
+    let page = bob.follows(&ask).await;
+    let next = bob.browser.submit(&answered(&page, "join")).await;
+    let tokens = ask.redeems(&bob.goes_on(&ask, next).await).await;
+    assert_eq!(tokens.id["org_name"], "org-a", "who is signed in already is asked, and nobody else asks him");
+    // Used up, it keeps nobody from the application.
+    let page = bob.follows(&ask).await;
+    assert_eq!(page.status(), 410, "{}", page.told());
+    assert!(page.answer.body.contains("This invitation cannot be used"), "{}", page.told());
+    assert!(!page.answer.body.contains("Sign in and join"), "{}", page.told());
+    let next = bob.browser.submit(&answered(&page, "skip")).await;
+    ask.redeems(&bob.goes_on(&ask, next).await).await;
+    let unknown = rp1.asks().with("invitation", "nothing");
+    assert_eq!(bob.follows(&unknown).await.status(), 410);
+}
+
+#[tokio::test]
+async fn c18_h24_an_applications_invitation_joins_nobody_else_and_nobody_unasked() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let asks = |token: &str| rp1.asks().with("invitation", token);
+    let token = ticket(&house, "bob@b.test").await;
+    let ask = asks(&token);
+    // Without a page there is nobody to say so.
+    let mut bob = Person::new("bob@b.test");
+    bob.follows(&rp1.asks()).await;
+    let before = house.before().await;
+    let (error, why) = bob.follows(&asks(&token).with("prompt", "none")).await.error();
+    assert_eq!((error.as_str(), why.as_str()), ("interaction_required", "invitation_unanswered"));
+    house.refused(&before, "interaction_required").await;
+    // Another organization than the invitation's.
+    let other = asks(&token).with("organization", "org-b");
+    let page = bob.follows(&other).await;
+    let before = house.before().await;
+    let next = bob.browser.submit(&answered(&page, "join")).await;
+    assert_eq!(bob.goes_on(&other, next).await.error().0, "invalid_request");
+    house.refused(&before, "invalid_request").await;
+    // A form of another site's, and one that says nothing.
+    let page = bob.follows(&ask).await;
+    let before = house.before().await;
+    let forged = bob.browser.submit(&answered(&page, "join").with("csrf", "x")).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN, "{}", forged.body);
+    house.refused(&before, "foreign_form").await;
+    let before = house.before().await;
+    let nothing = bob.browser.submit(&answered(&page, "perhaps")).await;
+    assert_eq!(nothing.status, StatusCode::BAD_REQUEST, "{}", nothing.body);
+    house.refused(&before, "bad_request").await;
+    // Somebody else proves who they are.
+    let mut eve = Person::new("eve@b.test");
+    let page = eve.follows(&ask).await;
+    house.idp_b.says(lying_idp::Says::that("eve", "eve@b.test"));
+    let before = house.before().await;
+    let next = eve.browser.submit(&answered(&page, "join")).await;
+    let refused = eve.goes_on(&ask, next).await;
+    assert_eq!(refused.status(), 403, "{}", refused.told());
+    assert!(refused.answer.body.contains("for another email address"), "{}", refused.told());
+    house.refused(&before, "wrong_account").await;
+    // She may go on as who she is.
+    let restart = refused.form_with("another_account");
+    let next = eve.browser.submit(&restart.with("another_account", "yes")).await;
+    let page = eve.goes_on(&ask, next).await;
+    assert!(page.answer.body.contains("Go on without joining"), "{}", page.told());
+    let next = eve.browser.submit(&answered(&page, "skip")).await;
+    ask.redeems(&eve.goes_on(&ask, next).await).await;
+    assert_eq!(roles(&house, "eve@b.test").await, None);
+    assert_eq!(house.events_of("organization.invitation.accepted").await, 0);
+}
+
 #[tokio::test]
 async fn the_pages_of_an_invitation_are_clean_for_screen_readers_in_both_languages_and_schemes() {
     let house = House::opens().await;
@@ -421,6 +558,10 @@ async fn the_pages_of_an_invitation_are_clean_for_screen_readers_in_both_languag
         person.opens(&link).await;
         person.sees("b.test").await;
         clean("invitation").await;
+        let sent = Application::rp1(&house).asks().with("invitation", link.rsplit('/').next().unwrap());
+        person.opens(&sent.url()).await;
+        person.sees(if language == "en" { "without joining" } else { "Ohne Beitritt" }).await;
+        clean("invitation of an application").await;
         person.opens(&format!("{link}x")).await;
         person.sees(if language == "en" { "cannot be used" } else { "kann nicht verwendet werden" }).await;
         clean("over").await;

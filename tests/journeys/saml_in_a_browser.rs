@@ -145,6 +145,13 @@ impl Street {
         assert!(person.url().await.as_str().starts_with(&self.idp.url()));
     }
 
+    /// From now on it signs people out here by POST.
+    async fn is_told_by_post(&mut self) {
+        let slo = format!("{}/saml/{}/slo", self.house.url, self.house.connection("contractor").await);
+        let known = self.typed().await.logout_at(POST, &slo);
+        self.idp.change(|plan| plan.service_providers = vec![known]);
+    }
+
     /// Whom SimpleSAMLphp is told of instead of our metadata.
     async fn typed(&self) -> ServiceProvider {
         let at = format!("{}/saml/{}", self.house.url, self.house.connection("contractor").await);
@@ -277,10 +284,7 @@ async fn signing_out_at_simplesamlphp_signs_out_here_too() {
     let mut street = Street::opens(simplesamlphp::Plan::default(), "").await;
     for binding in ["redirect", "post"] {
         if binding == "post" {
-            let slo =
-                format!("{}/saml/{}/slo", street.house.url, street.house.connection("contractor").await);
-            let known = street.typed().await.logout_at(POST, &slo);
-            street.idp.change(|plan| plan.service_providers = vec![known]);
+            street.is_told_by_post().await;
         }
         let ann = Person::arrives().await;
         let result = street.signs_in(&ann).await;
@@ -310,10 +314,7 @@ async fn m03_signing_out_at_simplesamlphp_tells_applications_by_the_browser_and_
     street.house.provision(&file).await;
     for binding in ["redirect", "post"] {
         if binding == "post" {
-            let slo =
-                format!("{}/saml/{}/slo", street.house.url, street.house.connection("contractor").await);
-            let known = street.typed().await.logout_at(POST, &slo);
-            street.idp.change(|plan| plan.service_providers = vec![known]);
+            street.is_told_by_post().await;
         }
         let ann = Person::arrives().await;
         let result = street.signs_in(&ann).await;

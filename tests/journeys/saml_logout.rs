@@ -37,6 +37,12 @@ pub fn plan(more: &str) -> Plan {
 
 /// That Bob's session of this index ends; all of his, if none is named.
 pub fn ends(house: &House, slo: &str, indexes: &[&str], signer: &Signer) -> String {
+    let (id, xml) = unsigned(house, slo, indexes);
+    sign_enveloped(&xml, &id, &signer.key, None).unwrap()
+}
+
+/// The same before it is signed, with its id.
+pub fn unsigned(house: &House, slo: &str, indexes: &[&str]) -> (String, String) {
     let (id, now) = (new_id(), house.clock.now());
     let draft = RequestDraft {
         id: &id,
@@ -46,7 +52,8 @@ pub fn ends(house: &House, slo: &str, indexes: &[&str], signer: &Signer) -> Stri
         session_indexes: indexes,
         not_on_or_after: None,
     };
-    sign_enveloped(&draft.write(now).unwrap(), &id, &signer.key, None).unwrap()
+    let xml = draft.write(now).unwrap();
+    (id, xml)
 }
 
 pub async fn slo(house: &House) -> String {

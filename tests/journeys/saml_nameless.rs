@@ -95,9 +95,13 @@ async fn m03_a_session_without_a_name_ends_by_its_index() {
         let signer = &house.saml("cb").signer;
         let (ask, mut person) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
         comes(&house, &mut person, &ask, &bob()).await.code();
-        for (indexes, left) in [(&[][..], 1), (&["another"][..], 1), (&["another", "session-of-bob"], 0)] {
+        for (indexes, left, is_known) in
+            [(&[][..], 1, false), (&["another"][..], 1, true), (&["another", "session-of-bob"], 0, true)]
+        {
             let request = ends(&house, &slo, indexes, signer);
-            assert!(answer(&brings(&slo, &request).await).contains("status:Success"));
+            let told = answer(&brings(&slo, &request).await);
+            assert!(told.contains("status:Success"), "{told}");
+            assert_eq!(told.contains("status:PartialLogout"), !is_known, "{indexes:?}: {told}");
             assert_eq!(alive(&house).await, left, "{indexes:?}");
         }
         // An answer that was on its way when it ended signs nobody in any more.
@@ -116,5 +120,35 @@ async fn m03_a_session_without_a_name_ends_by_its_index() {
         let other = Says { session_index: Some("x".into()), ..bob() };
         let xml = nameless(&house, &asked, &other);
         person.returns(&ask, &asked, xml).await.code();
+    }
+}
+
+/// Who came with neither name nor index can be meant by nothing that a request can say: nobody claims that they are out.
+#[tokio::test]
+async fn m03_a_session_that_nothing_names_stays_and_the_provider_is_told_so() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..plan(BY_UID) }.build().await;
+        let slo = slo(&house).await;
+        let signer = &house.saml("cb").signer;
+        let (ask, mut person) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let tokens = {
+            let unindexed = Says { session_index: None, ..bob() };
+            let arrival = comes(&house, &mut person, &ask, &unindexed).await;
+            ask.redeems(&arrival).await
+        };
+        for (number, indexes) in [&[][..], &["session-of-bob"]].into_iter().enumerate() {
+            let request = ends(&house, &slo, indexes, signer);
+            let told = answer(&brings(&slo, &request).await);
+            assert!(told.contains("status:Success") && told.contains("status:PartialLogout"), "{told}");
+            assert_eq!(alive(&house).await, 1, "{indexes:?}");
+            assert_eq!(house.events_of("logout.incomplete").await, number + 1);
+        }
+        assert_eq!(Application::rp1(&house).userinfo(&tokens.access_token).await.status, 200);
+        // Here they sign out like anybody else; then there is nothing that could be missed.
+        let page = person.browser.get(&format!("{}/logout", house.url)).await;
+        person.browser.submit(&page.form_with_button("sign_out").with("sign_out", "yes")).await;
+        assert_eq!(alive(&house).await, 0);
+        let told = answer(&brings(&slo, &ends(&house, &slo, &[], signer)).await);
+        assert!(told.contains("status:Success") && !told.contains("status:PartialLogout"), "{told}");
     }
 }

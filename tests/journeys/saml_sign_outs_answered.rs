@@ -9,8 +9,8 @@ use behalf::protocol::saml::signature::sign_enveloped;
 use data_encoding::BASE64;
 use reqwest::{Method, StatusCode};
 
-use super::saml_logout::{alive, answer, brings, ends, plan, slo};
-use crate::house::application::{Application, Person};
+use super::saml_logout::{alive, answer, brings, ends, plan, slo, unsigned};
+use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_saml_idp::{LyingSamlIdp, Says, Signer, new_id};
 use crate::house::surgery::{attr, value};
@@ -84,16 +84,7 @@ fn in_a_query(
     state: Option<&str>,
     change: impl FnOnce(String) -> String,
 ) -> String {
-    let (id, now) = (new_id(), house.clock.now());
-    let draft = RequestDraft {
-        id: &id,
-        issuer: &house.saml("cb").entity_id,
-        destination: slo,
-        name_id: &NameId::new("id-of-bob", name_id::PERSISTENT),
-        session_indexes: &[],
-        not_on_or_after: None,
-    };
-    let xml = change(draft.write(now).unwrap());
+    let xml = change(unsigned(house, slo, &[]).1);
     redirect_url(slo, Carried::Request, &xml, state, &house.saml("cb").signer.key).unwrap()
 }
 
@@ -160,6 +151,48 @@ async fn m03_a_provider_is_told_of_applications_that_could_not_be_told() {
     let request = ends(&house, &slo, &[], &house.saml("cb").signer);
     let told = answer(&shown(&slo, &request, "iframe").await);
     assert!(told.contains("status:Success") && !told.contains("PartialLogout"), "{told}");
+}
+
+/// A page holds twenty frames: those that hear of it in no other way come first, and of who is left out the provider is told.
+#[tokio::test]
+async fn m03_of_more_applications_than_a_page_holds_the_provider_is_told_whom_nobody_told() {
+    for (silent, otherwise, is_complete) in [(20, 2, true), (21, 1, false)] {
+        let mut applications = String::new();
+        for number in 0..silent + otherwise {
+            let hears = if number < otherwise {
+                format!("backchannel_logout_uri = \"https://many{number}.test/b\"\n")
+            } else {
+                String::new()
+            };
+            applications += &format!(
+                "\n[application.many{number}]\ntype = \"spa\"\n\
+                 redirect_uris = [\"https://many{number}.test/callback\"]\n\
+                 frontchannel_logout_uri = \"https://many{number}.test/f\"\n{hears}"
+            );
+        }
+        let house = plan("").and(&applications).build().await;
+        let slo = slo(&house).await;
+        let mut bob = Person::new("bob@b.test");
+        for number in 0..silent + otherwise {
+            let ask = Application::new(&house, &format!("many{number}"), Proof::Nothing).asks();
+            let arrival = match number {
+                0 => bob.signs_in_by(&house, "cb", &ask, &Says::that("bob@b.test")).await,
+                _ => bob.follows(&ask).await,
+            };
+            ask.redeems(&arrival).await;
+        }
+        let request = ends(&house, &slo, &[], &house.saml("cb").signer);
+        let page = shown(&slo, &request, "document").await;
+        assert_eq!(page.body.matches("<iframe").count(), 20, "{}", page.body);
+        let of_silent = (otherwise..silent + otherwise)
+            .filter(|number| page.body.contains(&format!("https://many{number}.test/f")));
+        assert_eq!(of_silent.count(), 20, "who hears of it otherwise gives way");
+        let told = answer(&page);
+        assert!(told.contains("status:Success"), "{told}");
+        assert_eq!(told.contains("status:PartialLogout"), !is_complete, "{told}");
+        assert_eq!(house.events_of("logout.incomplete").await, usize::from(!is_complete));
+        assert_eq!(alive(&house).await, 0);
+    }
 }
 
 #[tokio::test]

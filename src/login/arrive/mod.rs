@@ -11,10 +11,11 @@ use tower_sessions::Session;
 use super::Stop;
 use super::refusal::Refusal;
 use crate::foundation::id::{ConnectionId, SessionId};
+use crate::foundation::secret::Digest;
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
-use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt};
+use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Ticket};
 use crate::model::organization::Organization;
 use crate::model::project::Organizations;
 use crate::model::session::Session as StandingSession;
@@ -79,7 +80,6 @@ pub fn asked(
     resource::within(&request.resources, &application.resources(issuer))?;
     let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
     Ok(Asked {
-        application: application.id,
         redirect_uri,
         redirect_uri_given: true,
         response_mode,
@@ -99,15 +99,13 @@ pub fn asked(
         login_hint: request.login_hint,
         domain_hint: request.domain_hint,
         connection: request.connection,
-        hinted_user: None,
         organization,
         ui_locales: request.ui_locales,
         acr: request.claims.acr,
         claims: named_claims(application, request.claims.named),
         resources: request.resources,
-        invitation: None,
-        onward: None,
-        device: None,
+        ticket: request.invitation.map(|secret| Ticket::not_yet_wanted(Digest::of(secret.as_bytes()))),
+        ..Asked::by(application.id)
     })
 }
 

@@ -22,7 +22,7 @@ pub async fn complete(
     let silent = asked.filter(|asked| asked.prompt.none).cloned();
     let turn = Turn::of(browser, &visitor.broker().random);
     let (connection, version) = (proof.connection, proof.version);
-    let invitation = asked.and_then(|asked| asked.invitation);
+    let invitation = asked.and_then(Asked::accepts);
     let user_agent = visitor.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let kind = user_agent.map(Browser::of);
     let found = Found { proof, standing, turn, silent, invitation, browser: kind };

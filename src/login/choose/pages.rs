@@ -9,7 +9,7 @@ use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next};
+use crate::login::{Stop, answer_in, next};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Authenticated, Context, Stage};
 use crate::protocol::oauth::params::{Params, append};
@@ -38,11 +38,7 @@ pub async fn pick(
             journey.login.stage = Stage::Acting(acting);
             next::proceed(&visitor, &browser, journey).await
         }
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 

@@ -13,8 +13,6 @@ use crate::keys::user_codes;
 use crate::model::application::Application;
 use crate::model::device::{DeviceCode, UserCode};
 use crate::model::login::{Asked, DeviceShown, Prompt};
-use crate::protocol::oauth::claims_parameter::Named;
-use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::{applications, device_codes};
 use crate::store::ephemeral::Kind;
 use crate::web::visitor::Visitor;
@@ -75,16 +73,7 @@ impl Guess {
 fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked {
     let request = device.request;
     Asked {
-        application: device.application_id,
-        // Nobody is answered there: the device is told where it asks.
-        redirect_uri: String::new(),
-        redirect_uri_given: false,
-        response_mode: ResponseMode::default(),
-        state: None,
-        nonce: None,
         scopes: request.scopes,
-        code_challenge: None,
-        dpop_jkt: None,
         prompt: Prompt {
             none: false,
             login: request.login,
@@ -92,23 +81,15 @@ fn of(device: DeviceCode, code: &UserCode, ui_locales: Option<String>) -> Asked 
             select_organization: request.select_organization,
             consent: false,
         },
-        max_age: None,
-        login_hint: None,
-        hinted_user: None,
-        domain_hint: None,
-        connection: None,
         organization: request.organization,
         ui_locales,
-        acr: None,
-        claims: Named::default(),
-        resources: Vec::new(),
-        invitation: None,
-        onward: None,
         device: Some(DeviceShown {
             id: device.id,
             user_code: code.to_string(),
             address: request.address,
             asked_at: device.created_at,
         }),
+        // Nobody is answered at a redirect URI: the device is told where it asks.
+        ..Asked::by(device.application_id)
     }
 }

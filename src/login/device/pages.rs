@@ -178,11 +178,7 @@ pub async fn decide(
         // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
         Ok(None) => reply::see_other(&journey.path(&visitor, "")),
         Ok(Some(allowed)) => next::device_answered(&visitor, journey, allowed).await,
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 

@@ -6,18 +6,18 @@ use super::Stop;
 use super::refusal::Refusal;
 use crate::audit::Keep;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::SessionId;
+use crate::foundation::id::{OrganizationId, SessionId};
 use crate::foundation::secret::Digest;
 use crate::join::invited::{self, NotAccepted};
 use crate::model::application::Application;
 use crate::model::audit_event::Actor;
 use crate::model::invitation::{Invitation, State};
-use crate::model::login::{Asked, OrganizationAsked, Prompt};
+use crate::model::login::{Asked, OrganizationAsked};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
-use crate::protocol::oauth::claims_parameter::Named;
+use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params;
-use crate::protocol::oauth::response_mode::ResponseMode;
+use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::standing::{self, Person};
 use crate::store::durable::{applications, invitations, organizations, sessions};
@@ -25,9 +25,6 @@ use crate::web::visitor::Visitor;
 
 /// The path of the page that they see in the end, if they are led nowhere else.
 pub const ACCEPTED: &str = "/invitations/accepted";
-
-/// How often a transaction is tried that others were faster than.
-const TRIES: usize = 5;
 
 /// An invitation that waits, and to what.
 pub struct Found {
@@ -56,73 +53,96 @@ pub async fn find(db: &mut impl Read, project: &Project, token: Digest, now: Mom
 /// What is asked of a login that an invitation begins. It goes where the invited address is at home; whoever cannot prove
 /// that address does not get in by it.
 pub fn asked(found: &Found, token: Digest, leads_to: Option<&str>) -> Asked {
+    let application = found.application.as_ref().map_or(Application::HOUSE, |application| application.id);
     Asked {
-        application: found.application.as_ref().map_or(Application::HOUSE, |application| application.id),
         // Nobody is answered there: it is where the person goes on to.
         redirect_uri: leads_to.unwrap_or_default().to_owned(),
-        redirect_uri_given: false,
-        response_mode: ResponseMode::default(),
-        state: None,
-        nonce: None,
-        scopes: Vec::new(),
-        code_challenge: None,
-        dpop_jkt: None,
-        prompt: Prompt::default(),
-        max_age: None,
         login_hint: Some(found.invitation.email.to_string()),
-        hinted_user: None,
-        domain_hint: None,
-        connection: None,
-        organization: OrganizationAsked::Unsaid,
         ui_locales: found.invitation.language.clone(),
-        acr: None,
-        claims: Named::default(),
-        resources: Vec::new(),
         invitation: Some(token),
-        onward: None,
-        device: None,
+        ..Asked::by(application)
     }
 }
 
 /// Where the person goes on to: to the registered address that the invitation names, or to where the application's
-/// logins begin (OpenID Connect Core, section 4), which is told the organization.
+/// logins begin (OpenID Connect Core, section 4), which is told the organization. The invitation is used up by then, and is
+/// no part of it.
 pub fn leads_to(found: &Found, issuer: &str) -> Option<String> {
     let settings = &found.application.as_ref()?.settings;
     let registered = |uri: &&String| settings.redirect_uris.iter().any(|known| known.as_str() == *uri);
     let named = found.invitation.redirect_uri.as_ref().filter(registered).map(String::as_str);
     let to = named.or_else(|| settings.initiate_login_uri.as_ref().map(|uri| uri.as_str()))?;
     let organization = found.organization.id.to_string();
-    let hint = found.invitation.email.as_str();
-    let pairs = [("iss", issuer), ("organization", organization.as_str()), ("login_hint", hint)];
+    let pairs = [
+        ("iss", issuer),
+        ("organization", organization.as_str()),
+        ("organization_name", found.organization.slug.as_str()),
+        ("login_hint", found.invitation.email.as_str()),
+    ];
     Some(params::append(to, pairs))
 }
 
-/// They are signed in: they become a member, unless the sign-in has made them one, and the organization is whom they act
-/// for from now on. Tells where they go on to.
+/// Where somebody wants to join whom an application has sent with an invitation: they sign in as who is invited, and the
+/// organization is theirs to act for only when they have. An application that names another one means something else.
+pub async fn wanted(
+    db: &mut impl Read,
+    project: &Project,
+    found: &Found,
+    asked: &mut Asked,
+) -> Result<(), Stop> {
+    if let OrganizationAsked::Named(name) = &asked.organization {
+        let named = organizations::named(db, project.id, name).await?;
+        if named.is_none_or(|named| named.id != found.organization.id) {
+            let why = "organization is not the one that the invitation is of";
+            return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
+        }
+        asked.organization = OrganizationAsked::Unsaid;
+    }
+    asked.login_hint = Some(found.invitation.email.to_string());
+    if let Some(ticket) = &mut asked.ticket {
+        ticket.is_wanted = true;
+    }
+    Ok(())
+}
+
+/// Whoever came with an application's invitation is signed in and joins; from then on they are asked for as a member.
+pub async fn join(visitor: &Visitor, asked: &mut Asked, session: SessionId) -> Result<(), Stop> {
+    let Some(token) = asked.accepts() else { return Ok(()) };
+    let organization = accepted(visitor, token, session).await?;
+    asked.ticket = None;
+    if asked.organization != OrganizationAsked::All {
+        asked.organization = OrganizationAsked::Named(organization.to_string());
+    }
+    Ok(())
+}
+
+/// They are signed in: they become a member, unless the sign-in has made them one. Tells where they go on to.
 pub async fn conclude(visitor: &Visitor, asked: &Asked, session: SessionId) -> Result<String, Stop> {
     let Some(token) = asked.invitation else { return Err(Refusal::InvitationUnknown.into()) };
+    accepted(visitor, token, session).await?;
+    if asked.redirect_uri.is_empty() { Ok(visitor.path(ACCEPTED)) } else { Ok(asked.redirect_uri.clone()) }
+}
+
+/// The organization is whom they act for from now on.
+async fn accepted(visitor: &Visitor, token: Digest, session: SessionId) -> Result<OrganizationId, Stop> {
     let broker = visitor.broker();
-    for _ in 0..TRIES {
-        let conclusion = Conclusion {
-            keep: Keep {
-                random: broker.random.clone(),
-                project: visitor.project.clone(),
-                actor: Actor::House,
-                request: Some(visitor.request),
-                now: broker.now(),
-            },
-            token,
-            session,
-        };
-        match broker.db.write(async move |tx| conclusion.run(tx).await).await {
-            Ok(()) if asked.redirect_uri.is_empty() => return Ok(visitor.path(ACCEPTED)),
-            Ok(()) => return Ok(asked.redirect_uri.clone()),
-            Err(Undone::Store(StoreError::Conflict | StoreError::Unique { .. })) => {}
-            Err(Undone::Store(error)) => return Err(error.into()),
-            Err(Undone::Refused(refusal)) => return Err(refusal.into()),
-        }
+    let conclusion = Conclusion {
+        keep: Keep {
+            random: broker.random.clone(),
+            project: visitor.project.clone(),
+            actor: Actor::House,
+            request: Some(visitor.request),
+            now: broker.now(),
+        },
+        token,
+        session,
+    };
+    match broker.db.write_again(async move |tx| conclusion.run(tx).await).await {
+        Ok(organization) => Ok(organization),
+        Err(Undone::Store(StoreError::Conflict)) => Err(Refusal::TooManyRequests.into()),
+        Err(Undone::Store(error)) => Err(error.into()),
+        Err(Undone::Refused(refusal)) => Err(refusal.into()),
     }
-    Err(Refusal::TooManyRequests.into())
 }
 
 /// Why the transaction is rolled back.
@@ -137,6 +157,12 @@ impl From<StoreError> for Undone {
     }
 }
 
+impl CanBeUndone for Undone {
+    fn is_a_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Conflict | StoreError::Unique { .. }))
+    }
+}
+
 struct Conclusion {
     keep: Keep,
     token: Digest,
@@ -144,7 +170,7 @@ struct Conclusion {
 }
 
 impl Conclusion {
-    async fn run(self, tx: &mut Tx<'_>) -> Result<(), Undone> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<OrganizationId, Undone> {
         let project = self.keep.project.id;
         let found = standing::person(tx, project, self.session).await?;
         let found = found.filter(|found| found.session.is_alive(self.keep.now));
@@ -167,10 +193,11 @@ impl Conclusion {
             return Err(Undone::Refused(Refusal::InvitationOver));
         };
         if current == Some((organization.id, organization.epoch)) {
-            return Ok(());
+            return Ok(organization.id);
         }
         sessions::switch(tx, self.session, organization.id, organization.epoch).await?;
         let event = keep.event("session.organization_switched", organization.id).subject(self.session);
-        Ok(keep.record(tx, &event).await?)
+        keep.record(tx, &event).await?;
+        Ok(organization.id)
     }
 }

@@ -9,15 +9,19 @@ use tower_sessions::Session;
 
 use super::{Found, asked, find, leads_to};
 use crate::foundation::secret::Digest;
+use crate::foundation::text::is_mistakable;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, next};
-use crate::model::login::Asked;
+use crate::login::{Stop, answer, answer_in, next};
+use crate::model::application::Application;
+use crate::model::login::{Asked, Stage};
+use crate::protocol::oauth::params::Params;
 use crate::store::durable::{organizations, standing};
 use crate::store::ephemeral::Kind;
 use crate::web::browser;
+use crate::web::form::Form;
 use crate::web::reply::{Fault, form_target};
-use crate::web::templates::{AcceptedPage, ImagePath, InvitationPage, Page, minute};
+use crate::web::templates::{AcceptedPage, ImagePath, InvitationPage, Page, Within, minute};
 use crate::web::visitor::Visitor;
 
 /// Links that one network may try in a minute.
@@ -44,31 +48,103 @@ pub async fn accepted(visitor: Visitor, browser: Session) -> Response {
     answer(&visitor, shown).await
 }
 
-async fn found(visitor: &Visitor, token: &str) -> Result<(Found, Digest), Stop> {
+/// Asks somebody whom an application has sent with an invitation whether they want to join, before they sign in. One that
+/// cannot be used keeps nobody from the application.
+pub async fn question(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    token: Digest,
+) -> Result<Response, Stop> {
+    let found = match found(visitor, token).await {
+        Ok(found) => Some(found),
+        Err(Stop::Refused(Refusal::InvitationUnknown | Refusal::InvitationOver)) => None,
+        Err(stop) => return Err(stop),
+    };
+    let within = Within {
+        application: application.display_name.clone(),
+        csrf: journey.login.csrf.clone(),
+        cancel: journey.cancel(visitor),
+    };
+    let (status, page) = match &found {
+        Some(found) => (StatusCode::OK, page(found, journey.path(visitor, "/invitation"))),
+        None => {
+            let action = journey.path(visitor, "/invitation");
+            (StatusCode::GONE, InvitationPage { is_over: true, action, ..InvitationPage::default() })
+        }
+    };
+    let page = Page::Invitation(InvitationPage { within: Some(within), ..page });
+    let (locales, targets) = (journey.login.asked.ui_locales.as_deref(), journey.form_targets(visitor));
+    Ok(visitor.page(status, &page, locales, &targets))
+}
+
+/// `POST /login/{flow}/invitation`: they join, or go on without.
+pub async fn decide(
+    visitor: Visitor,
+    browser: Session,
+    Path(flow): Path<String>,
+    Form(params): Form,
+) -> Response {
+    let mut journey = match Journey::find(&visitor, &flow).await {
+        Ok(journey) => journey,
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
+    };
+    match decided(&visitor, &mut journey, &params).await {
+        Ok(()) => next::proceed(&visitor, &browser, journey).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
+    }
+}
+
+async fn decided(visitor: &Visitor, journey: &mut Journey, params: &Params) -> Result<(), Stop> {
+    journey.check_form(visitor, params)?;
+    let asked = &mut journey.login.asked;
+    let (Stage::Arrived(_), Some(ticket)) = (&journey.login.stage, asked.ticket) else {
+        return Err(Refusal::FlowExpired.into());
+    };
+    match params.get("answer").ok().flatten() {
+        Some("join") => {
+            let found = found(visitor, ticket.token).await?;
+            super::wanted(&mut &visitor.broker().db, &visitor.project, &found, asked).await
+        }
+        Some("skip") => {
+            asked.ticket = None;
+            Ok(())
+        }
+        _ => Err(Refusal::BadRequest("answer is neither join nor skip".into()).into()),
+    }
+}
+
+async fn found(visitor: &Visitor, token: Digest) -> Result<Found, Stop> {
     let broker = visitor.broker();
     let key = format!("invitations {} {}", visitor.project.id, visitor.network());
     if broker.ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await? > TRIES_A_MINUTE {
         return Err(Refusal::TooManyRequests.into());
     }
-    let digest = Digest::of(token.as_bytes());
-    Ok((find(&mut &broker.db, &visitor.project, digest, broker.now()).await?, digest))
+    find(&mut &broker.db, &visitor.project, token, broker.now()).await
 }
 
-async fn shown(visitor: &Visitor, token: &str) -> Result<Response, Stop> {
-    let (found, _) = found(visitor, token).await?;
-    let Found { invitation, organization, .. } = &found;
+fn page(found: &Found, action: String) -> InvitationPage {
+    let Found { invitation, organization, .. } = found;
     let logo = organization.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", organization.id));
-    let page = InvitationPage {
+    InvitationPage {
         organization: organization.display_name.clone(),
+        is_mistakable: is_mistakable(&organization.display_name),
         logo: logo.and_then(|path| ImagePath::parse(&path)),
         email: invitation.masked_email(),
         until: minute(invitation.expires_at),
-        action: visitor.path(&format!("/invitations/{token}")),
-    };
+        action,
+        is_over: false,
+        within: None,
+    }
+}
+
+async fn shown(visitor: &Visitor, token: &str) -> Result<Response, Stop> {
+    let found = found(visitor, Digest::of(token.as_bytes())).await?;
+    let page = page(&found, visitor.path(&format!("/invitations/{token}")));
     // Browsers hold every redirect after the form against this, as far as the application.
     let mut targets = visitor.provider_targets();
     targets.extend(leads_to(&found, &visitor.issuer()).as_deref().and_then(form_target));
-    let language = invitation.language.as_deref();
+    let language = found.invitation.language.as_deref();
     Ok(visitor.page(StatusCode::OK, &Page::Invitation(page), language, &targets))
 }
 
@@ -76,7 +152,8 @@ async fn wanted(visitor: &Visitor, token: &str) -> Result<Asked, Stop> {
     if visitor.is_cross_site() {
         return Err(Refusal::ForeignForm.into());
     }
-    let (found, digest) = found(visitor, token).await?;
+    let digest = Digest::of(token.as_bytes());
+    let found = found(visitor, digest).await?;
     Ok(asked(&found, digest, leads_to(&found, &visitor.issuer()).as_deref()))
 }
 

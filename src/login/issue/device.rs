@@ -1,10 +1,9 @@
 //! A device without a browser asks to be let in (RFC 8628, section 3.1), and somebody answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::client;
 use super::mint;
-use super::{client, tries};
 use crate::audit;
 use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
@@ -188,14 +187,14 @@ pub async fn judge(
 /// The person lets the device in, if the pipeline would let them in themselves.
 pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
     let broker = visitor.broker();
-    let work = Arc::new(Approving {
+    let work = Approving {
         random: broker.random.clone(),
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
         request: minting(visitor, ready.asked(), ready.session(), ready.context()),
-    });
-    Ok(tries::done(&broker.db, &work, Approving::run).await??)
+    };
+    Ok(broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??)
 }
 
 /// One answer, in one transaction.

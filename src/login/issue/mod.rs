@@ -12,9 +12,7 @@ pub mod possession;
 mod presented;
 mod revocation;
 mod token;
-mod tries;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Stop;
@@ -65,7 +63,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
     let id = GrantId::new(&broker.random, broker.now());
     let code = grant::code(id, &broker.random.token());
     let asked = ready.asked();
-    let issue = Arc::new(Issue {
+    let issue = Issue {
         id,
         random: broker.random.clone(),
         code: code.digest(),
@@ -94,8 +92,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             epochs: None,
             on_device: false,
         },
-    });
-    Ok(tries::done(&broker.db, &issue, Issue::run).await?.map(|()| code)?)
+    };
+    Ok(broker.db.write_again_on_snapshot(async move |tx| issue.run(tx).await).await?.map(|()| code)?)
 }
 
 /// One code's issue, in one transaction.

@@ -28,7 +28,7 @@ const MOST_APPLICATIONS: u32 = 200;
 pub struct Opens {
     wishes: Vec<Wish>,
     /// Whether there may be more than were looked at.
-    is_cut: bool,
+    misses_some: bool,
 }
 
 #[derive(Debug)]
@@ -41,13 +41,18 @@ struct Wish {
 impl Opens {
     pub async fn add(&mut self, db: &mut impl Read, session: &Session) -> Result<(), StoreError> {
         let entered = applications::entered(db, session.project_id, session.id, MOST_APPLICATIONS).await?;
-        self.is_cut |= entered.len() >= MOST_APPLICATIONS as usize;
+        self.misses_some |= entered.len() >= MOST_APPLICATIONS as usize;
         let (user, session) = (session.user_id, session.id);
         let mut wanting: Vec<_> = entered.into_iter().filter(|one| address(one).is_some()).collect();
         // Those first that hear of it in no other way.
         wanting.sort_by_key(hears_otherwise);
         self.wishes.extend(wanting.into_iter().map(|application| Wish { user, session, application }));
         Ok(())
+    }
+
+    /// There are sessions of which nobody can say whether they are among those that end.
+    pub fn may_miss_some(&mut self) {
+        self.misses_some = true;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -60,7 +65,7 @@ impl Opens {
         let silent = |wish: &&Wish| !hears_otherwise(&wish.application);
         let mut sessions: Vec<_> = self.wishes.iter().filter(silent).map(|wish| wish.session).collect();
         sessions.dedup();
-        self.is_cut
+        self.misses_some
             || sessions.len() > usize::from(shown)
             || self.wishes.iter().skip(MOST_FRAMES).any(|wish| silent(&wish))
     }

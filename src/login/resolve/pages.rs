@@ -71,11 +71,7 @@ pub async fn identify(
             let page = ask_again(&visitor, journey, &typed, problem).await;
             answer(&visitor, page).await
         }
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 

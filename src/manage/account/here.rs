@@ -1,7 +1,5 @@
 //! Who is at this browser, for what they do at a page of ours.
 
-use std::sync::Arc;
-
 use tower_sessions::Session as Browser;
 
 use crate::audit::Keep;
@@ -10,7 +8,7 @@ use crate::foundation::id::{OrganizationId, ProjectId, SessionId};
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
 use crate::manage::desk::Change;
-use crate::manage::refused::{Code, Refused};
+use crate::manage::refused::Refused;
 use crate::manage::session::gone;
 use crate::model::audit_event::Actor;
 use crate::model::session::Session;
@@ -21,9 +19,6 @@ use crate::store::durable::standing;
 use crate::web::browser;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
-
-/// How often a transaction is tried that others were faster than.
-const TRIES: usize = 5;
 
 /// Somebody who is signed in here.
 #[derive(Clone, Debug)]
@@ -93,15 +88,7 @@ where
         keyring: broker.keyring.clone(),
         session: here.session.id,
     };
-    let errand = Arc::new((errand, work));
-    for _ in 0..TRIES {
-        let errand = Arc::clone(&errand);
-        match broker.db.write(async move |tx| errand.0.run(tx, &errand.1).await).await {
-            Err(Refused::Conflict) => {}
-            outcome => return outcome,
-        }
-    }
-    Err(Refused::by(Code::Busy))
+    broker.db.write_again(async move |tx| errand.run(tx, &work).await).await.map_err(Refused::told_busy)
 }
 
 /// One write, as often as it is tried.

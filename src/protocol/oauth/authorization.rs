@@ -26,6 +26,8 @@ pub struct Request {
     pub connection: Option<String>,
     /// `organization` or its alias, as it was written.
     pub organization: Option<String>,
+    /// The secret part of an invitation, as its link has it.
+    pub invitation: Option<String>,
     pub ui_locales: Option<String>,
     /// As it was asked for; absent: the usual one.
     pub response_mode: Option<ResponseMode>,
@@ -74,6 +76,7 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         domain_hint: one_of(&get, &["domain_hint", "whr"])?,
         connection: connection(&get)?,
         organization: organization::asked(&get)?,
+        invitation: one_of(&get, &["invitation", "invitation_token"])?,
         ui_locales: get("ui_locales")?,
         response_mode: response_mode(&get)?,
         claims: claims_parameter::read(whole("claims")?, get("acr_values")?.as_deref())?,
@@ -199,6 +202,7 @@ mod tests {
             ("response_type=code&scope=openid&max_age=-1", "invalid_request"),
             ("response_type=code&scope=openid&max_age=%2B1", "invalid_request"),
             ("response_type=code&scope=openid&organization=a&organization_id=b", "invalid_request"),
+            ("response_type=code&scope=openid&invitation=a&invitation_token=b", "invalid_request"),
             ("response_type=code&scope=openid&scope=email", "invalid_request"),
             ("response_type=code&scope=openid&anything=1&anything=2", "invalid_request"),
             ("response_type=code&scope=openid&code_challenge_method=S256", "invalid_request"),

@@ -10,6 +10,7 @@
 mod error;
 mod postgres;
 mod sqlite;
+pub mod tries;
 mod value;
 mod writer;
 

@@ -113,11 +113,18 @@ pub async fn take_back(tx: &mut Tx<'_>, id: MailId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Where nothing is sent at all, nothing waits.
-pub async fn none_is_sent(tx: &mut Tx<'_>, now: Moment, failure: &str) -> Result<(), StoreError> {
+/// Whether any waits that helps nobody any more, and is in no node's hands.
+pub async fn any_over(db: &mut impl Read, now: Moment) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM mails WHERE next_try_at IS NOT NULL AND expires_at <= $1
+                                     AND (claimed_until IS NULL OR claimed_until <= $1) LIMIT 1";
+    Ok(db.one(sql, params![now]).await?.is_some())
+}
+
+/// Those are not tried any more.
+pub async fn give_up_what_is_over(tx: &mut Tx<'_>, now: Moment, failure: &str) -> Result<(), StoreError> {
     let sql = "UPDATE mails SET failed_at = $1, next_try_at = NULL, claimed_until = NULL, letter = NULL, secret = NULL,
                                 failure = $2
-               WHERE next_try_at IS NOT NULL";
+               WHERE next_try_at IS NOT NULL AND expires_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1)";
     tx.execute(sql, params![now, failure]).await?;
     Ok(())
 }

@@ -165,31 +165,57 @@ pub async fn named_upstream(
     Ok(found)
 }
 
-/// The living sessions that came with this index and without a name: a logout can mean them by that alone, whomever it
-/// names.
-pub async fn nameless_upstream(
-    db: &mut impl Read,
-    connection: ConnectionId,
-    index: &str,
-) -> Result<Vec<SessionId>, StoreError> {
-    let sql = "SELECT DISTINCT s.id FROM upstream_sessions u
-               JOIN sessions s ON s.id = u.session_id
-               WHERE u.connection_id = $1 AND u.session_index = $2 AND u.subject = '' AND s.ended_at IS NULL
-               ORDER BY s.id";
-    db.all(sql, params![connection, index]).await?.iter().map(|row| row.get(0)).collect()
+/// Whose sessions of an index a logout means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Of those who came without a name: a logout can mean them by the index alone, whomever it names.
+    Nameless,
+    /// Of a logout that names a session alone, and not whose it is.
+    Anybodys,
 }
 
-/// The same of a logout that names a session alone, and not whose it is.
+/// The living sessions that came with this index.
 pub async fn indexed_upstream(
     db: &mut impl Read,
     connection: ConnectionId,
     index: &str,
+    whose: Whose,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let sql = "SELECT DISTINCT s.id FROM upstream_sessions u
-               JOIN sessions s ON s.id = u.session_id
-               WHERE u.connection_id = $1 AND u.session_index = $2 AND s.ended_at IS NULL
-               ORDER BY s.id";
+    let sql = match whose {
+        Whose::Nameless => {
+            "SELECT DISTINCT s.id FROM upstream_sessions u JOIN sessions s ON s.id = u.session_id
+             WHERE u.connection_id = $1 AND u.session_index = $2 AND u.subject = '' AND s.ended_at IS NULL
+             ORDER BY s.id"
+        }
+        Whose::Anybodys => {
+            "SELECT DISTINCT s.id FROM upstream_sessions u JOIN sessions s ON s.id = u.session_id
+             WHERE u.connection_id = $1 AND u.session_index = $2 AND s.ended_at IS NULL
+             ORDER BY s.id"
+        }
+    };
     db.all(sql, params![connection, index]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a session lives that came without a name, and of which a logout of these indexes may or may not speak: without
+/// an index, nobody can say; and where the logout names none, of no other either.
+pub async fn any_unidentified(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    indexes: &[String],
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let sql = match indexes {
+        [] => {
+            "SELECT 1 FROM upstream_sessions u JOIN sessions s ON s.id = u.session_id
+             WHERE u.connection_id = $1 AND u.subject = '' AND s.ended_at IS NULL AND s.expires_at > $2 LIMIT 1"
+        }
+        _ => {
+            "SELECT 1 FROM upstream_sessions u JOIN sessions s ON s.id = u.session_id
+             WHERE u.connection_id = $1 AND u.subject = '' AND u.session_index = '' AND s.ended_at IS NULL
+               AND s.expires_at > $2 LIMIT 1"
+        }
+    };
+    Ok(db.one(sql, params![connection, now]).await?.is_some())
 }
 
 /// The living sessions of whom a provider calls so, as far as they came by it.
@@ -232,7 +258,7 @@ pub async fn upstream_over(
     Ok(())
 }
 
-/// The same of a session that [`nameless_upstream`] means.
+/// The same of a session that came with this index and without a name.
 pub async fn nameless_over(
     tx: &mut Tx<'_>,
     connection: ConnectionId,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::messages::tame;
 use crate::foundation::clock::Moment;
+use crate::foundation::text::is_mistakable;
 use crate::model::mail::{Kind, Letter};
 
 pub(super) const TEXT: &str = "mail/letter.txt";
@@ -15,6 +16,8 @@ pub(super) const HTML: &str = "mail/letter.html";
 pub struct LetterPage {
     pub(super) kind: Kind,
     organization: String,
+    /// Whether that can be taken for another name.
+    is_mistakable: bool,
     person: String,
     thing: String,
     /// In paragraphs, as it was written.
@@ -40,10 +43,11 @@ impl LetterPage {
         let thing = letter.thing.as_deref().unwrap_or_default();
         Self {
             kind: letter.kind,
-            organization: unlinked(&letter.organization),
-            person: unlinked(letter.person.as_deref().unwrap_or_default()),
+            organization: unlinked(&short(&letter.organization)),
+            is_mistakable: is_mistakable(&letter.organization),
+            person: unlinked(&short(letter.person.as_deref().unwrap_or_default())),
             // A domain is one; a connection is called whatever its organization likes.
-            thing: if is_of_a_domain(letter.kind) { tame(thing) } else { unlinked(thing) },
+            thing: if is_of_a_domain(letter.kind) { tame(thing) } else { unlinked(&short(thing)) },
             message: letter.message.iter().flat_map(|text| text.lines()).map(unlinked).collect(),
             link,
             until: letter.counts_until.map(minute),
@@ -74,6 +78,16 @@ pub fn minute(moment: Moment) -> String {
     match (text.get(..10), text.get(11..16)) {
         (Some(day), Some(time)) => format!("{day} {time} UTC"),
         _ => text,
+    }
+}
+
+/// A name that is longer says more than who somebody is.
+const LONGEST_NAME: usize = 80;
+
+fn short(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some(_) => name.chars().take(LONGEST_NAME - 1).chain(['…']).collect(),
+        None => name.to_owned(),
     }
 }
 
@@ -113,6 +127,16 @@ pub(super) fn samples() -> impl Iterator<Item = LetterPage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn m20_a_name_has_eighty_characters() {
+        let (fits, long) = ("ü".repeat(80), "ü".repeat(81));
+        assert_eq!(short(&fits), fits);
+        assert_eq!(short(&long), format!("{}…", "ü".repeat(79)));
+        let letter = Letter { person: Some(long.clone()), ..Letter::new(Kind::Invitation, &long) };
+        let page = LetterPage::new(&letter.about(&long), None);
+        assert_eq!([&page.organization, &page.person, &page.thing].map(|text| text.chars().count()), [80; 3]);
+    }
 
     #[test]
     fn m20_what_looks_like_an_address_is_none_any_more() {

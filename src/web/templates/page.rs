@@ -244,17 +244,33 @@ pub struct WelcomePage {
     pub account: String,
 }
 
-/// Somebody is invited. Posts nothing: what counts is in the address.
+/// Somebody is invited. By a link, it posts nothing: what counts is in the address. Whom an application has sent posts
+/// `csrf` and `answer`: `join` or `skip`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct InvitationPage {
     /// To whom.
     pub organization: String,
+    /// Whether that can be taken for another name.
+    pub is_mistakable: bool,
     pub logo: Option<ImagePath>,
     /// As much of the invited address as its owner knows it by.
     pub email: String,
     /// `2026-06-08 09:00 UTC`
     pub until: String,
     pub action: String,
+    /// It cannot be used: nothing above is known then.
+    pub is_over: bool,
+    pub within: Option<Within>,
+}
+
+/// The login that an invitation came with.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Within {
+    /// The application's name.
+    pub application: String,
+    pub csrf: String,
+    /// Where "Cancel and return" posts `csrf` and `cancel`.
+    pub cancel: Option<String>,
 }
 
 /// They have become a member.

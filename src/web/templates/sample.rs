@@ -48,7 +48,7 @@ pub(super) fn pages() -> impl Iterator<Item = Page> {
 }
 
 /// Every page with each optional part, every text of a stranger being `text`.
-pub(super) fn full(text: &str, email: &str) -> [Page; 26] {
+pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
     [
         Page::Beforehand(beforehand(text)),
         Page::Email(email_page(text, email)),
@@ -74,11 +74,19 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 26] {
         }),
         Page::Invitation(InvitationPage {
             organization: at(text),
+            is_mistakable: true,
             logo: ImagePath::parse("/logos/org_1.png"),
             email: at(email),
             until: at(text),
             action: at("/invitations/x"),
+            is_over: false,
+            within: Some(Within {
+                application: at(text),
+                csrf: at("c"),
+                cancel: Some(at("/login/x/cancel")),
+            }),
         }),
+        Page::Invitation(InvitationPage { is_over: true, ..InvitationPage::default() }),
         Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),

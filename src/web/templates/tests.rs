@@ -216,10 +216,14 @@ fn h24_a_long_name_does_not_hide_the_home_organization() {
 #[test]
 fn c28_every_form_that_changes_something_carries_the_token() {
     let templates = built_in();
-    // Forms that go on to another site change nothing here, and those of an invitation and of a device's code only begin a
-    // login: what they carry is a secret itself.
+    // Forms that go on to another site change nothing here, and those of an invitation's link and of a device's code only
+    // begin a login: what they carry is a secret itself.
     let goes_on = |page: &Page| matches!(page, Page::Onward(_) | Page::SignedOut(_));
-    let changes = |page: &Page| !goes_on(page) && !matches!(page, Page::Invitation(_) | Page::Device(_));
+    let begins = |page: &Page| match page {
+        Page::Invitation(page) => page.within.is_none(),
+        page => matches!(page, Page::Device(_)),
+    };
+    let changes = |page: &Page| !goes_on(page) && !begins(page);
     for page in sample::full("a", "a").into_iter().filter(changes) {
         let html = templates.render(&page, &Language::ENGLISH, &brand()).unwrap();
         for form in html.split("<form").skip(1).filter(|form| form.contains("method=\"post\"")) {

@@ -58,7 +58,7 @@ pub fn proof(
         issued_at: assertion.issued,
         session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),
-        upstream_session: upstream_session(assertion),
+        upstream_session: Some(upstream_session(assertion)),
         left_out,
     })
 }
@@ -69,11 +69,10 @@ fn facts(profile: &Profile) -> IdentityFacts {
     IdentityFacts { groups, claims, ..IdentityFacts::default() }
 }
 
-/// Nothing, if it names neither a person nor a session: then it can be told of none.
-fn upstream_session(assertion: &Assertion) -> Option<UpstreamSession> {
+/// One that names neither a person nor a session is known as such: the provider can end it by nothing that it says.
+fn upstream_session(assertion: &Assertion) -> UpstreamSession {
     let name = assertion.name_id.as_ref().map(upstream_name);
-    let index = assertion.session_index.clone();
-    (name.is_some() || index.is_some()).then_some(UpstreamSession { name, index })
+    UpstreamSession { name, index: assertion.session_index.clone() }
 }
 
 pub fn upstream_name(name: &NameId) -> UpstreamName {

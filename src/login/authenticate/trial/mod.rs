@@ -23,10 +23,8 @@ use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::{Connection, VersionState};
 use crate::model::connection_test::{Claims, ConnectionTest, DomainRule, TestOutcome, TestResult, Tester};
 use crate::model::domain::DomainState;
-use crate::model::login::{Arrived, Asked, Beforehand, Login, OrganizationAsked, Prompt, Proof, Stage};
+use crate::model::login::{Arrived, Asked, Beforehand, Login, Prompt, Proof, Stage};
 use crate::model::policy::Policy;
-use crate::protocol::oauth::claims_parameter::Named;
-use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{
     connection_tests, connection_versions, connections, domains, identities, organizations, users,
@@ -151,29 +149,9 @@ fn read(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Option<Trial>, Stop
 /// What an application would have asked. The provider is to ask who it is, and not to answer with whoever sits there.
 fn by_nobody(ui_locales: Option<String>) -> Asked {
     Asked {
-        application: ApplicationId::from_u128(0),
-        redirect_uri: String::new(),
-        redirect_uri_given: false,
-        response_mode: ResponseMode::default(),
-        state: None,
-        nonce: None,
-        scopes: Vec::new(),
-        code_challenge: None,
-        dpop_jkt: None,
         prompt: Prompt { select_account: true, ..Prompt::default() },
-        max_age: None,
-        login_hint: None,
-        hinted_user: None,
-        domain_hint: None,
-        connection: None,
-        organization: OrganizationAsked::Unsaid,
         ui_locales,
-        acr: None,
-        claims: Named::default(),
-        resources: Vec::new(),
-        invitation: None,
-        onward: None,
-        device: None,
+        ..Asked::by(ApplicationId::from_u128(0))
     }
 }
 

@@ -11,8 +11,8 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
+use crate::login::issue::claims;
 use crate::login::issue::mint::{self, MachineMinted, MachineRequest};
-use crate::login::issue::{claims, tries};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -62,7 +62,8 @@ async fn issued(
         resources,
         application,
     });
-    let (grant, minted) = tries::done(&broker.db, &asking, Asking::run).await??;
+    let work = Arc::clone(&asking);
+    let (grant, minted) = broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??;
     asking.sign(visitor, &grant, &minted).await
 }
 

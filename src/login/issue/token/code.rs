@@ -1,7 +1,5 @@
 //! An authorization code (RFC 6749, section 4.1.3), which is good once (threats C23).
 
-use std::sync::Arc;
-
 use super::signing::{Granted, sign};
 use super::{Denied, Lifetimes, first_refresh_token, invalid_grant};
 use crate::audit;
@@ -11,7 +9,7 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
 use crate::login::Stop;
-use crate::login::issue::{mint, minting, tries};
+use crate::login::issue::{mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -46,7 +44,7 @@ pub async fn redeem(
     };
     // Who loses against another transaction with the same code finds it used: that is a reuse like any other, and ends
     // what the winner got.
-    match tries::done(&broker.db, &Arc::new(redeem), Redeem::run).await? {
+    match broker.db.write_again_on_snapshot(async move |tx| redeem.run(tx).await).await? {
         Ok(granted) => sign(visitor, &granted).await,
         Err(denied) => Err(denied.told(visitor).await?.into()),
     }

@@ -1,8 +1,6 @@
 //! A device asks whether it has been let in (RFC 8628, section 3.4). It is told to wait until somebody has answered, gets
 //! its tokens once, and who has let it in is judged once more when it does (threats H23).
 
-use std::sync::Arc;
-
 use super::signing::{Granted, sign};
 use super::{Denied, Lifetimes, NoTokens, first_refresh_token, invalid_grant};
 use crate::audit;
@@ -12,7 +10,7 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
 use crate::login::Stop;
-use crate::login::issue::{FAMILY, mint, minting, tries};
+use crate::login::issue::{FAMILY, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -101,7 +99,7 @@ async fn polled(
             }))
         }
         State::Approved(_) => {
-            let work = Arc::new(Taking {
+            let work = Taking {
                 keyring: broker.keyring.clone(),
                 random: broker.random.clone(),
                 now,
@@ -111,8 +109,8 @@ async fn polled(
                 device,
                 proved,
                 resources,
-            });
-            Ok(match tries::done(&broker.db, &work, Taking::run).await? {
+            };
+            Ok(match broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await? {
                 Ok(granted) => Polled::Granted(Box::new(granted)),
                 Err(denied) => Polled::Denied(denied),
             })

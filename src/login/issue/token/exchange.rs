@@ -16,7 +16,7 @@ use crate::foundation::random::Random;
 use crate::login::Stop;
 use crate::login::issue::held::{Found, Held, found};
 use crate::login::issue::mint::{self, MachineRequest};
-use crate::login::issue::{minting, tries};
+use crate::login::issue::minting;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -53,7 +53,9 @@ pub async fn exchange(
         }
         Err(failed) => return Err(failed.into()),
     };
-    match tries::done(&visitor.broker().db, &work, Exchanging::run).await.map_err(Stop::from)? {
+    let running = Arc::clone(&work);
+    let done = visitor.broker().db.write_again_on_snapshot(async move |tx| running.run(tx).await).await;
+    match done.map_err(Stop::from)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
         Err((organization, refusal)) => {
             let denied = Denied::of(id, organization, refusal);

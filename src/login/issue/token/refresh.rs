@@ -21,7 +21,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::{self, Family, Presented};
 use crate::login::Stop;
 use crate::login::issue::mint::Minted;
-use crate::login::issue::{mint, minting, tries};
+use crate::login::issue::{mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -67,8 +67,10 @@ pub async fn refresh(
         proved,
     };
     let work = Arc::new(work);
+    let running = Arc::clone(&work);
     // Who loses against another transaction with the same token finds it used, and is told its successor.
-    match tries::done(&broker.db, &work, Refreshing::run).await.map_err(NoTokens::Failed)? {
+    let done = broker.db.write_again_on_snapshot(async move |tx| running.run(tx).await).await;
+    match done.map_err(NoTokens::Failed)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
         Err(denied) => {
             let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;

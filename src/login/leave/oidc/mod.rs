@@ -23,6 +23,7 @@ use crate::protocol::jose::Claims;
 use crate::protocol::oauth::params;
 use crate::protocol::oidc::logout::{self, Over};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::sessions::Whose;
 use crate::store::durable::{sessions, used};
 use crate::store::ephemeral::Kind;
 use crate::web::visitor::Visitor;
@@ -122,7 +123,9 @@ impl SignOut {
         let indexes: Vec<String> = session.iter().cloned().collect();
         let meant = match (subject, session) {
             (Some(subject), _) => sessions::named_upstream(tx, self.connection, subject, &indexes).await?,
-            (None, Some(session)) => sessions::indexed_upstream(tx, self.connection, session).await?,
+            (None, Some(session)) => {
+                sessions::indexed_upstream(tx, self.connection, session, Whose::Anybodys).await?
+            }
             (None, None) => Vec::new(),
         };
         for session in meant {

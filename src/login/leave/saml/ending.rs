@@ -7,6 +7,7 @@ use crate::protocol::saml::logout::LogoutRequest;
 use crate::protocol::saml::message;
 use crate::protocol::saml::status::Status;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::sessions::Whose;
 use crate::store::durable::{sessions, used};
 
 // What was issued before a logout is not taken when the logout is forgotten.
@@ -49,6 +50,10 @@ impl SignOut {
             self.ending.end(tx, session).await?;
         }
         self.remember(tx).await?;
+        let (indexes, now) = (&self.request.session_indexes, self.ending.keep.now);
+        if sessions::any_unidentified(tx, self.connection, indexes, now).await? {
+            opens.may_miss_some();
+        }
         Ok(Some(opens))
     }
 
@@ -58,7 +63,7 @@ impl SignOut {
         let mut found =
             sessions::named_upstream(tx, self.connection, &name_id.value, session_indexes).await?;
         for index in session_indexes {
-            found.extend(sessions::nameless_upstream(tx, self.connection, index).await?);
+            found.extend(sessions::indexed_upstream(tx, self.connection, index, Whose::Nameless).await?);
         }
         found.sort_unstable();
         found.dedup();

@@ -334,7 +334,10 @@ impl<'r> Keys<'r> {
     pub fn listed_tables(&mut self, key: &str) -> Vec<Keys<'r>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let DeValue::Array(array) = value.value else {
-            self.reader.wrong_type(&value, "a list of tables");
+            self.reader.wrong_type(
+                &value,
+                &format!("a list of tables: write [[{key}]] and its keys below it for each"),
+            );
             return Vec::new();
         };
         let items: Vec<_> = array.into_iter().map(|item| self.reader.placed(item)).collect();

@@ -5,12 +5,9 @@
 pub mod api;
 mod metadata;
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Keep};
-use crate::broker::Broker;
 use crate::foundation::id::{ApplicationId, RegistrationTokenId};
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::keyring::Keyring;
@@ -26,9 +23,6 @@ use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 use metadata::Metadata;
-
-/// How often a transaction is tried that others were faster than.
-const TRIES: usize = 5;
 
 /// Why a client is not what it wants to be.
 #[derive(Debug)]
@@ -97,23 +91,6 @@ fn keep(visitor: &Visitor, actor: Actor) -> Keep {
     }
 }
 
-/// Tries a transaction as often as others are faster.
-async fn tried<T, W>(broker: &Broker, work: W) -> Result<T, Refused>
-where
-    W: AsyncFn(&mut Tx<'_>) -> Result<T, Refused> + Send + Sync + 'static,
-    T: Send + 'static,
-{
-    let work = Arc::new(work);
-    for _ in 0..TRIES {
-        let work = Arc::clone(&work);
-        match broker.db.write(async move |tx| work(tx).await).await {
-            Err(Refused::Conflict) => {}
-            outcome => return outcome,
-        }
-    }
-    Err(Refused::Conflict)
-}
-
 /// Registers a client (RFC 7591, section 3). Who shows no token that works is told nothing, and nothing is asked for them.
 pub async fn register(visitor: &Visitor, token: &str, members: Map<String, Value>) -> Result<Known, Stop> {
     let (broker, project) = (visitor.broker(), visitor.project.id);
@@ -130,7 +107,7 @@ pub async fn register(visitor: &Visitor, token: &str, members: Map<String, Value
         token: (text.id, digest),
         wanted,
     };
-    let (whole, secret, own) = tried(broker, async move |tx| work.run(tx).await).await?;
+    let (whole, secret, own) = broker.db.write_again(async move |tx| work.run(tx).await).await?;
     Ok(Known::of(visitor, &whole, &own, secret.as_ref()))
 }
 
@@ -207,7 +184,7 @@ impl Own {
             digest: self.text.secret.digest(),
             wanted,
         };
-        let (whole, secret, own) = tried(broker, async move |tx| work.run(tx).await).await?;
+        let (whole, secret, own) = broker.db.write_again(async move |tx| work.run(tx).await).await?;
         Ok(Known::of(visitor, &whole, &own, secret.as_ref()))
     }
 
@@ -219,7 +196,7 @@ impl Own {
             still(tx, &keep, id, digest).await?;
             room::disable(&mut Change::of_operator(tx, &keep, &keyring), id).await
         };
-        Ok(tried(visitor.broker(), work).await?)
+        Ok(visitor.broker().db.write_again(work).await?)
     }
 }
 
