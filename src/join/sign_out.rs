@@ -143,7 +143,7 @@ async fn tell(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<(), StoreErro
     let entered =
         sign_outs::take_of_application(tx, held.user, held.application, held.within.filter()).await?;
     let application = applications::by_id(tx, keep.project.id, held.application).await?;
-    if !application.is_some_and(|one| one.settings.sign_out.backchannel_logout_uri.is_some()) {
+    if application.is_none_or(|one| one.settings.sign_out.backchannel_logout_uri.is_none()) {
         return Ok(());
     }
     let whole = held.within == Within::Everything;

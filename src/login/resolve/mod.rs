@@ -66,6 +66,7 @@ pub fn asks_for_organization(visitor: &Visitor, application: &Application, login
         && login.beforehand == Beforehand::Unasked
         && matches!(login.asked.organization, OrganizationAsked::Unsaid | OrganizationAsked::One)
         && login.asked.connection.is_none()
+        && login.asked.ticket.is_none()
         && begun(visitor, application, login).is_none()
 }
 

@@ -38,7 +38,7 @@ pub async fn facts(
     let is_usable = |id: ConnectionId| usable.iter().any(|connection| connection.id == id);
     Ok(Facts {
         connection: !usable.is_empty(),
-        domain: !routed.is_empty() && routed.iter().all(|to| leads(to)),
+        domain: !routed.is_empty() && routed.iter().all(leads),
         owners: memberships::active_owners(db, organization, 2).await?,
         // Members of each domain will come by the one that it leads to, and by no other.
         tested: match relied_on.is_empty() {

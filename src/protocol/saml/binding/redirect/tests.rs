@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use std::io::Write;
+
 use Carried::{Request, Response};
+use flate2::write::DeflateEncoder;
 
 use super::*;
 use crate::foundation::random::Random;
