@@ -44,7 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
-    ("login", "next refusal flow back departure diagnosis doorstep counted client_keys pages api"),
+    ("login", "next refusal flow back departure diagnosis doorstep counted client_keys question pages api"),
     ("manage", "authority caller desk last_way refused pages api"),
 ];
 

@@ -649,7 +649,7 @@ async fn m07_every_kind_of_client_registers_as_what_it_is() {
     let house = plan(Engine::Sqlite).build().await;
     let bearer = token(
         &house,
-        json!({"name": "all", "most_uses": 9, "types": ["web", "spa", "native", "device", "machine"],
+        json!({"name": "all", "most_uses": 10, "types": ["web", "spa", "native", "device", "machine"],
             "grant_types": ["authorization_code", "refresh_token", "client_credentials",
                 "urn:ietf:params:oauth:grant-type:device_code"],
             "scopes": ["openid", "profile", "email", "organization"]}),
@@ -851,7 +851,7 @@ async fn m07_who_registers_themselves_is_somebody_else_and_is_open_to_whom_the_t
             assert_eq!(after[name], shown[name], "{name}");
         }
         let own = client.application(&house);
-        let ask = own.asks().with("scope", "openid organization");
+        let ask = own.asks().with("scope", "openid organization").with("login_hint", "bob@b.test");
         // Who belongs to it comes by its connection, and is asked; nobody else comes in at all.
         let mut bob = Person::new("bob@b.test");
         let arrival = bob.follows(&ask).await;

@@ -368,7 +368,7 @@ async fn s2_26_whoever_goes_back_in_their_browser_chooses_again() {
     person.sees("Let this device in?").await;
     person.evaluates("history.back()", Vec::new()).await;
     person.sees("Who are you acting for?").await;
-    person.presses_what_says("A Corporation").await;
+    person.presses_what_says("B Corporation").await;
     person.sees("Let this device in?").await;
     person.presses("Act for another organization").await;
     person.sees("Who are you acting for?").await;

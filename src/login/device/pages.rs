@@ -12,7 +12,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, answer, answer_in, next, note, question, refused, turn_away_to};
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
-use crate::protocol::oauth::device;
+use crate::protocol::oauth::device::{self, PATH};
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
@@ -24,6 +24,8 @@ use crate::web::reply;
 use crate::web::templates::{DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
+/// Of the languages that somebody goes on in.
+const LONGEST_LOCALES: usize = 100;
 /// Minutes after which nobody has just begun.
 const LATE: u64 = 3;
 
@@ -50,7 +52,9 @@ async fn signed_in(visitor: &Visitor, browser: &Session) -> Result<Option<UserId
 }
 
 /// `POST /device`: begins the login in which the device may be let in.
-pub async fn enter(visitor: Visitor, browser: Session, Form(params): Form) -> Response {
+pub async fn enter(mut visitor: Visitor, browser: Session, Form(params): Form) -> Response {
+    let locales = params.get("ui_locales").ok().flatten().filter(|text| text.len() <= LONGEST_LOCALES);
+    visitor.ui_locales = locales.map(str::to_owned);
     let typed = params.get("user_code").ok().flatten().unwrap_or_default();
     match entered(&visitor, &browser, typed).await {
         Ok(None) => {
@@ -101,8 +105,7 @@ fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
-    let ui_locales = visitor.ui_locales.clone();
-    let action = visitor.path(&device::path(None, ui_locales.as_deref()));
+    let (action, ui_locales) = (visitor.path(PATH), visitor.ui_locales.clone());
     let code = code.map(device::shown);
     let page = DevicePage { action, code, ui_locales, problem, is_stranger: false };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

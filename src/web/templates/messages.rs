@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_exists() {
         let (whole, begun) = used();
-        let known = ["error-", "mail-", "account-done-", "account-kind-", "browser-", "system-"];
+        let known =
+            ["error-", "mail-", "account-done-", "account-kind-", "browser-", "consent-scope-", "system-"];
         assert!(begun.iter().all(|key| known.contains(&key.as_str())), "{begun:?}");
         let of_problems = super::super::page::Problem::ALL
             .iter()
@@ -218,11 +219,13 @@ mod tests {
         let of_letters = crate::model::mail::Kind::ALL.iter().flat_map(|kind| {
             ["subject", "title", "text", "next"].map(|part| format!("mail-{}-{part}", kind.word()))
         });
-        let done = ["switched", "left", "session", "application"].map(|word| format!("account-done-{word}"));
+        let done = ["switched", "left", "session", "application", "consent"];
+        let done = done.map(|word| format!("account-done-{word}"));
+        let scopes = crate::protocol::oauth::scope::SUPPORTED.map(|scope| format!("consent-scope-{scope}"));
         let kinds = ["home", "member", "guest", "delegate"].map(|word| format!("account-kind-{word}"));
         let browsers = Family::ALL.iter().map(|one| format!("browser-{one}"));
         let systems = System::ALL.iter().map(|one| format!("system-{one}"));
-        let of_account = done.into_iter().chain(kinds).chain(browsers).chain(systems);
+        let of_account = done.into_iter().chain(kinds).chain(browsers).chain(systems).chain(scopes);
         let assets = ["mark.svg", "onward.js", "style.css"];
         let mut expected: Vec<String> = whole
             .into_iter()
