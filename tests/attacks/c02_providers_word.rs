@@ -98,7 +98,7 @@ async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
             refused(&api.post(&format!("{path}/rollback"), json!({})).await, "owner_required");
             house.refused(&before, "owner_required").await;
         }
-        fine(act(&key, &format!("{path}/disable")).await);
+        fine(act(&Api::operator(&house).await, &format!("{path}/disable?force=true")).await);
         let before = house.before().await;
         refused(&act(&key, &format!("{path}/enable")).await, "owner_required");
         house.refused(&before, "owner_required").await;

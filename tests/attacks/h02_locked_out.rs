@@ -226,7 +226,7 @@ async fn s1_p8_s1_r16_people_who_must_come_by_a_connection_are_led_to_none_that_
         );
         house.refused(&before, "connection_not_active").await;
         // Live, and nobody has ever come by it.
-        let live = key.post(&format!("/connections/{draft}/activate"), json!({})).await;
+        let live = operator.post(&format!("/connections/{draft}/activate"), json!({})).await;
         assert_eq!(live.status, 200, "{}", live.body);
         let before = house.before().await;
         let refused = key.patch(&domain, to_draft.clone()).await;

@@ -252,7 +252,8 @@ async fn gives_what_has_changed_since(house: &House) {
     house.turn_clock(60);
     let wrong = LyingSamlIdp::new("cb", house.clock.clone());
     activates(house, "cb", json!({"metadata_xml": wrong.metadata(), "default_roles": []})).await;
-    let gone = Api::operator(house).await.send(reqwest::Method::DELETE, &helper, |ask| ask).await;
+    let path = format!("{helper}?force=true");
+    let gone = Api::operator(house).await.send(reqwest::Method::DELETE, &path, |ask| ask).await;
     assert_eq!(gone.status, 204, "{}", gone.body);
 }
 

@@ -59,13 +59,14 @@ async fn path_of(house: &House, slug: &str) -> String {
     format!("/connections/{}", house.connection(slug).await)
 }
 
-/// Leads the people of a domain to connections, and nowhere else.
-async fn routes(api: &Api, house: &House, domain: &str, connections: &[&Value]) {
+/// Leads the people of a domain to connections, and nowhere else; be it that no owner could sign in any more.
+async fn routes(house: &House, domain: &str, connections: &[&Value]) {
     let sql = format!("SELECT id FROM domains WHERE name = '{domain}'");
     let id = house.text(&sql).await.unwrap();
     let body = json!({"connection_ids": connections, "use_for_routing": true});
     let organization = if domain == "a.test" { "org-a" } else { "org-b" };
-    fine(api.patch(&format!("/organizations/{organization}/domains/{id}"), body).await);
+    let path = format!("/organizations/{organization}/domains/{id}?force=true");
+    fine(Api::operator(house).await.patch(&path, body).await);
 }
 
 /// Somebody signs in, and the application is told who they are.
@@ -101,7 +102,7 @@ async fn s1_p0_s1_p1_s1_p2a_s1_p2b_s1_p2c_s1_p2d_s1_p2e_s1_p4_s1_p5_s0_33_what_t
             (&live["state"], &live["version"], &live["draft"]),
             (&json!("active"), &json!(1), &Value::Null)
         );
-        routes(&key, &house, "a.test", &[&view["id"]]).await;
+        routes(&house, "a.test", &[&view["id"]]).await;
         assert!(comes(&house, "new@a.test").await);
         assert_eq!(house.idp_b.was_asked("redirect_uri"), Some(callback), "S1-P4");
         assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
@@ -149,7 +150,7 @@ async fn s1_p0_s1_p4_s3_34_a_saml_connection_that_the_api_made_signs_people_in()
         assert_eq!(fine(operator.put(&path, again).await), view);
 
         fine(operator.post(&format!("{path}/activate"), json!({})).await);
-        routes(&operator, &house, "b.test", &[&view["id"]]).await;
+        routes(&house, "b.test", &[&view["id"]]).await;
         let (ask, mut eve) = (Application::rp1(&house).asks(), Person::new("eve@b.test"));
         let arrival = eve.signs_in_by(&house, "new-idp", &ask, &Says::that("eve@b.test")).await;
         assert_eq!(ask.redeems(&arrival).await.id["email"], json!("eve@b.test"));
@@ -426,7 +427,7 @@ async fn s1_p3_s1_p4_the_key_that_we_sign_by_is_shown_and_published_before_it_si
     // Where nothing is signed there is nothing, nor of what is switched off, unknown or no connection.
     let ca = fine(key.get(&path_of(&house, "ca").await).await);
     assert_eq!((&ca["public_jwk"], &ca["addresses"]["jwks_url"]), (&Value::Null, &Value::Null));
-    fine(act(&key, &path, "disable").await);
+    fine(act(&Api::operator(&house).await, &path, "disable?force=true").await);
     let unknown = "conn_00000000000000000000000007";
     for id in [id, ca["id"].as_str().unwrap(), unknown, "x"] {
         let answer = Visitor::arrives().get(&format!("{}/oidc/{id}/jwks.json", house.url)).await;
@@ -485,7 +486,7 @@ async fn s1_r23_s1_r24_s1_r25_the_sso_provider_is_the_primary_connection() {
         assert_eq!(fine(operator.put(PROVIDER, body).await)["version"], json!(3));
         assert!(comes(&house, "new@a.test").await);
 
-        assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+        assert_eq!(delete(&operator, &format!("{PROVIDER}?force=true")).await.status, 204);
         assert_eq!(told(&operator.get(PROVIDER).await), refusal(404, "not_found"));
         assert_eq!(told(&delete(&operator, PROVIDER).await), refusal(404, "not_found"));
         assert!(!comes(&house, "new@a.test").await);
@@ -538,9 +539,9 @@ async fn s1_p8_a_live_connection_routes_nobody_and_binds_nobody_until_each_is_sa
     let (path, view) = makes(&key, oidc(&house.idp_b)).await;
     fine(Api::operator(&house).await.post(&format!("{path}/activate"), json!({})).await);
     let hits = house.idp_b.hits("/authorize");
-    assert!(comes(&house, "con@a.test").await);
+    assert!(comes(&house, "ann@a.test").await);
     assert_eq!(house.idp_b.hits("/authorize"), hits, "live, and nobody is led there");
-    routes(&key, &house, "a.test", &[&view["id"]]).await;
+    routes(&house, "a.test", &[&view["id"]]).await;
     assert!(comes(&house, "new@a.test").await);
     assert_eq!(house.idp_b.hits("/authorize"), hits + 1);
     // Led there, and not bound to it; to bind them takes more than a connection.
@@ -1120,7 +1121,7 @@ async fn s3_34_metadata_at_an_address_is_read_when_it_is_given_and_counts_when_i
 
     fine(operator.post(&format!("{path}/activate"), json!({})).await);
     assert_eq!(house.count("metadata_reads").await, 1);
-    routes(&operator, &house, "b.test", &[&view["id"]]).await;
+    routes(&house, "b.test", &[&view["id"]]).await;
     let (ask, mut eve) = (Application::rp1(&house).asks(), Person::new("eve@b.test"));
     let arrival = eve.signs_in_by(&house, "new-idp", &ask, &Says::that("eve@b.test")).await;
     assert_eq!(ask.redeems(&arrival).await.id["email"], json!("eve@b.test"));
@@ -1287,11 +1288,11 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         access_token(&house, "ann@a.test", "org-a").await;
         assert!(comes(&house, "new@a.test").await);
         let (new, old) = (house.user("new@a.test").await, house.connection("ca").await);
-        assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+        assert_eq!(delete(&operator, &format!("{PROVIDER}?force=true")).await.status, 204);
         let made = fine(operator.put(PROVIDER, oidc(&house.idp_a)).await);
         let path = format!("/connections/{}", made["id"].as_str().unwrap());
         fine(operator.post(&format!("{path}/activate"), json!({})).await);
-        routes(&operator, &house, "a.test", &[&made["id"]]).await;
+        routes(&house, "a.test", &[&made["id"]]).await;
         assert!(!comes(&house, "new@a.test").await, "an address leads nobody to an account");
 
         let relink = format!("{path}/relink");
@@ -1349,7 +1350,7 @@ async fn s1_r25_c02_of_another_provider_nobody_is_led_anywhere() {
     let operator = Api::operator(&house).await;
     assert!(comes(&house, "new@a.test").await);
     let old = house.connection("ca").await;
-    assert_eq!(delete(&operator, PROVIDER).await.status, 204);
+    assert_eq!(delete(&operator, &format!("{PROVIDER}?force=true")).await.status, 204);
     // The same addresses, and another provider.
     let made = fine(operator.put(PROVIDER, oidc(&house.idp_b)).await);
     let path = format!("/connections/{}/relink", made["id"].as_str().unwrap());

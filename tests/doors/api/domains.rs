@@ -479,7 +479,7 @@ async fn s1_r17_what_is_given_up_routes_nobody_is_free_for_others_and_its_member
         let path = path_of(&house, "org-a", "a.test").await;
         let members = house.facts().await.rows("memberships");
         let old = operator.get(&path).await.json();
-        assert_eq!(delete(&operator, &path).await.status, 204);
+        assert_eq!(delete(&operator, &format!("{path}?force=true")).await.status, 204);
         assert!(!comes(&house, "ann@a.test").await, "at once");
         assert_eq!(house.facts().await.rows("memberships"), members);
         for gone in
