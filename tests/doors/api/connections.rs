@@ -1307,7 +1307,7 @@ async fn s1_r25_who_came_by_a_connection_that_is_gone_is_led_to_the_one_in_its_p
         for (api, body, expected) in [
             (&key, body(&old, 2), refusal(403, "permission_missing")),
             (&others, body(&old, 2), refusal(404, "not_found")),
-            (&operator, body(&old, 1), refusal(412, "precondition_failed")),
+            (&operator, body(&old, 1), refusal(409, "plan_changed")),
             (&operator, body(&foreign, 2), refusal(422, "invalid_value")),
             (&operator, body("conn_x", 2), refusal(422, "invalid_value")),
             (&operator, body(made["id"].as_str().unwrap(), 2), refusal(422, "invalid_value")),
