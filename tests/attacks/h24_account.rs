@@ -55,13 +55,14 @@ async fn holds(house: &House, person: &mut Person, organization: &str) -> String
 }
 
 /// Everything that con could post.
-async fn everything(house: &House, application: &str) -> [(String, Vec<(&'static str, String)>); 4] {
+async fn everything(house: &House, application: &str) -> [(String, Vec<(&'static str, String)>); 5] {
     let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
     let session = session(house, "con@a.test").await;
     [
         (format!("/account/organizations/{b}/switch"), vec![]),
         (format!("/account/sessions/{session}/end"), vec![]),
         (format!("/account/applications/{application}/end"), vec![("organization", a.clone())]),
+        (format!("/account/applications/{application}/withdraw"), vec![]),
         (format!("/account/organizations/{a}/leave"), vec![]),
     ]
 }
@@ -85,6 +86,8 @@ async fn h24_m03_another_persons_session_grant_and_organization_read_as_what_the
             (format!("/account/applications/{application}/end"), ""),
             (format!("/account/applications/{application}/end"), "nonsense"),
             (format!("/account/applications/app_{none}/end"), ""),
+            (format!("/account/applications/{application}/withdraw"), ""),
+            (format!("/account/applications/app_{none}/withdraw"), ""),
             (format!("/account/organizations/{a}/leave"), ""),
             (format!("/account/organizations/{a}/switch"), ""),
             (format!("/account/organizations/org_{none}/leave"), ""),
