@@ -5,6 +5,7 @@ use behalf::broker::Broker;
 use behalf::chores::{domains, post};
 use behalf::config::{Config, MailSecurity};
 use behalf::egress::mail::Post;
+use behalf::foundation::random::Random;
 use behalf::web::templates::Templates;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -224,7 +225,7 @@ async fn a_node_without_a_server_leaves_mails_to_one_that_has_one() {
         let ann = Api::person(&house, "ann@a.test", "org-a").await;
         let id = invites(&ann, "bob@b.test").await;
         let config = Config { mail: behalf::config::Mail::default(), ..house.broker.config.clone() };
-        let bare = Broker::open(config, house.clock.clone(), house.random.clone()).await.unwrap();
+        let bare = Broker::open(config, house.clock.clone(), Random::System).await.unwrap();
         let templates = Templates::new(None).unwrap();
         let before = house.before().await;
         assert_eq!(post::send(&bare, &templates).await.unwrap(), 0);
