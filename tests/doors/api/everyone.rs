@@ -56,8 +56,9 @@ impl Ids {
         let body = serde_json::json!({"email": "new@c.test", "role": "member", "send": false});
         let made = key.post("/organizations/org-a/invitations", body).await.json();
         let session =
-            one("SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'con@a.test'")
-                .await;
+            one("SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'con@a.test'
+                 ORDER BY s.id LIMIT 1")
+            .await;
         let test = "test_00000000000000000000000009";
         house
             .execute(&format!(

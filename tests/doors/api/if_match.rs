@@ -135,7 +135,6 @@ async fn s1_r00_of_two_who_have_read_the_same_one_changes_it() {
         ("/applications/{application_id}", "rotate_application_secret"),
         ("/delegations/{delegation_id}", "pause_delegation"),
         ("/delegations/{delegation_id}", "resume_delegation"),
-        ("/delegations/{delegation_id}", "revoke_delegation"),
         ("/organizations/{organization_id}/domains/{domain_id}", "confirm_domain"),
     ] {
         let route = ROUTES.iter().find(|route| route.name == name).unwrap();

@@ -198,6 +198,7 @@ async fn h39_a_person_is_the_same_caller_by_whichever_token_and_nobody_else_is()
 async fn m10_m11_a_body_that_may_be_left_out_is_read_as_strictly_where_it_is_there() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
+    Api::person(&house, "con@a.test", "org-a").await;
     let ids = Ids::of(&house).await;
     let document = Visitor::arrives().get(&format!("{}/api/v1/openapi.json", house.url)).await.json();
     let mut optional = 0;
