@@ -845,7 +845,8 @@ async fn m07_who_registers_themselves_is_somebody_else_and_is_open_to_whom_the_t
         let shown = operator.get(&path).await.json();
         assert_eq!(shown["organizations"], json!([b]), "{shown}");
         assert_eq!((&shown["domain_based"], &shown["consent_required"]), (&json!(false), &json!(true)));
-        let client = Client(client.does(Method::PUT, Some(&client.as_is(json!({})))).await.json());
+        let changed = client.does(Method::PUT, Some(&client.as_is(json!({})))).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
         let after = operator.get(&path).await.json();
         for name in ["organizations", "connections", "domain_based", "consent_required"] {
             assert_eq!(after[name], shown[name], "{name}");

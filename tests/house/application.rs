@@ -415,7 +415,8 @@ impl Person {
         // They allow applications of others what these ask for.
         if let Some(asked) = consent_form(&arrival.answer) {
             let next = self.browser.submit(&asked.with("answer", "allow")).await;
-            arrival = self.walks(ask, next, |_| false).await;
+            let on = self.walks(ask, next, |_| false).await;
+            arrival = Arrival { pages: [arrival.pages, on.pages].concat(), ..on };
         }
         assert!(arrival.steps < 12, "a redirect without end");
         arrival
