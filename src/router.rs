@@ -70,7 +70,10 @@ fn people(broker: &Broker) -> Router<Front> {
         )
         .route("/", get(home::welcome))
         .route("/login/{flow}", by(GET, get(resolve::pages::stand)))
-        .route("/login/{flow}/beforehand", post(resolve::organization::named).get(resolve::pages::back))
+        .route(
+            "/login/{flow}/beforehand",
+            post(resolve::pages::organization::named).get(resolve::pages::back),
+        )
         .route("/login/{flow}/identify", post(resolve::pages::identify).get(resolve::pages::back))
         .route("/login/{flow}/restart", post(resolve::pages::restart).get(resolve::pages::back))
         .route("/login/{flow}/cancel", post(resolve::pages::cancel).get(resolve::pages::back))

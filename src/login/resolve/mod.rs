@@ -1,7 +1,6 @@
 //! Their email domain names an identity provider. What is decided here depends on the domain, never on whether
 //! somebody is known (threats M01).
 
-pub mod organization;
 pub mod pages;
 
 use super::Stop;

@@ -1,5 +1,7 @@
 //! The page that asks for the work email, and the chooser where several identity providers serve a domain.
 
+pub mod organization;
+
 use std::time::Duration;
 
 use axum::extract::Path;
@@ -152,7 +154,7 @@ async fn picked(
 }
 
 /// Whether this network may try one more name.
-pub(super) async fn budget(visitor: &Visitor) -> Result<(), Stop> {
+async fn budget(visitor: &Visitor) -> Result<(), Stop> {
     let key = format!("identify {} {}", visitor.project.id, visitor.network());
     let tries = visitor.broker().ephemeral.count(Kind::RateCounter, &key, Duration::from_secs(60)).await?;
     if tries > TRIES_A_MINUTE { Err(Refusal::TooManyRequests.into()) } else { Ok(()) }

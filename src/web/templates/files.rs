@@ -31,6 +31,7 @@ embedded![
     "layout.html",
     "login/about.html",
     "login/accepted.html",
+    "login/beforehand.html",
     "login/chooser.html",
     "login/consent.html",
     "login/device.html",

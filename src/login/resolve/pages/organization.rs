@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::pages::budget;
+use super::budget;
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
