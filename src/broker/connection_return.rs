@@ -139,7 +139,7 @@ async fn is_as_it_was(
             None => roles::named(tx, project, None, name).await?,
             own => own,
         };
-        if !found.is_some_and(|found| since.is_some_and(|since| found.updated_at < since)) {
+        if found.is_none_or(|found| since.is_none_or(|since| found.updated_at >= since)) {
             return Ok(false);
         }
     }
