@@ -156,7 +156,7 @@ impl Keyring {
         let now = self.0.clock.now();
         let mut made = 0;
         for algorithm in ALGORITHMS {
-            let before = self.published(project, algorithm, now).await?;
+            let (latest, before) = self.published(project, algorithm, now).await?;
             let due = match before.last().filter(|_| one_signs(&before, now)) {
                 None => Some(now),
                 Some(key) => {
@@ -166,7 +166,7 @@ impl Keyring {
                 }
             };
             if let Some(signs_from) = due {
-                let successor = self.successor(project, algorithm, before, signs_from).await?;
+                let successor = self.successor(project, algorithm, (latest, before), signs_from).await?;
                 made += usize::from(self.write(vec![successor]).await?);
             }
         }
@@ -190,9 +190,9 @@ impl Keyring {
         for _ in 0..5 {
             let mut successors = Vec::new();
             for algorithm in ALGORITHMS.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
-                let before = self.published(project, algorithm, now).await?;
+                let (latest, before) = self.published(project, algorithm, now).await?;
                 let signs_from = if one_signs(&before, now) { now.plus(ahead) } else { now };
-                successors.push(self.successor(project, algorithm, before, signs_from).await?);
+                successors.push(self.successor(project, algorithm, (latest, before), signs_from).await?);
             }
             let begins: Vec<_> =
                 successors.iter().map(|one| (one.record.algorithm, one.record.signs_from)).collect();
@@ -205,27 +205,29 @@ impl Keyring {
         Ok(made)
     }
 
+    /// The highest generation ever made, and the keys that are published. The generation is read first: a key that another
+    /// node makes meanwhile is then among the keys, or has taken the generation that would follow.
     async fn published(
         &self,
         project: ProjectId,
         algorithm: Algorithm,
         now: Moment,
-    ) -> Result<Vec<KeyRecord>, StoreError> {
+    ) -> Result<(i64, Vec<KeyRecord>), StoreError> {
+        let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm.name()).await?;
         let mut records = signing_keys::published(&mut &self.0.db, project, now).await?;
         records.retain(|record| record.algorithm == algorithm);
-        Ok(records)
+        Ok((latest, records))
     }
 
-    /// The key that follows `before`, all of which retire when it begins. Nothing is written yet.
+    /// The key that follows those before, all of which retire when it begins. Nothing is written yet.
     async fn successor(
         &self,
         project: ProjectId,
         algorithm: Algorithm,
-        before: Vec<KeyRecord>,
+        (latest, before): (i64, Vec<KeyRecord>),
         signs_from: Moment,
     ) -> Result<Successor, KeyError> {
         let now = self.0.clock.now();
-        let latest = signing_keys::latest_generation(&mut &self.0.db, project, algorithm.name()).await?;
         let generation = before.last().map_or(latest, |key| key.generation) + 1;
         let id = KeyId::new(&self.0.random, now);
         let row = id.to_string();

@@ -71,11 +71,22 @@ token_endpoint_auth_method = "{method}"
 signing_algorithm = "{algorithm}"
 scopes = ["openid", "profile", "email", "organization", "organizations", "roles"]
 
+[application.first]
+display_name = "Planner"
+type = "spa"
+redirect_uris = ["https://first.test/callback"]
+organization_prompt = "before"
+
 [[delegation]]
 home = "contractor"
 target = "my-corp"
 roles = ["member"]
 "##;
+
+/// What the application asks that wants the organization first, without its issuer.
+const BEFOREHAND: &str = "/authorize?client_id=first&response_type=code&scope=openid&state=s&nonce=n&\
+    redirect_uri=https%3A%2F%2Ffirst.test%2Fcallback&code_challenge_method=S256&\
+    code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// What the pages say in German where no company signs in by this address.
 const UNKNOWN_IN_GERMAN: &str = "kennen wir keine Anmeldung eines Unternehmens";
@@ -282,6 +293,19 @@ async fn every_page_is_clean_for_screen_readers_in_both_languages_and_schemes() 
         person.presses(go_on).await;
         person.sees("My Corporation Labs").await;
         clean("chooser").await;
+        let (organization, skip) = match language {
+            "en" => ("Organization", "Go on without naming one"),
+            _ => ("Organisation", "Weiter, ohne eine zu nennen"),
+        };
+        person.opens(&format!("{}{BEFOREHAND}", street.house.url)).await;
+        person.sees(organization).await;
+        clean("organization first").await;
+        person.types(organization, "two words").await;
+        person.presses(go_on).await;
+        person.sees(if language == "en" { "This is not the short name" } else { "kein Kurzname" }).await;
+        clean("organization first, with a problem").await;
+        person.presses(skip).await;
+        person.sees(email).await;
         person.opens(&format!("{}/authorize?client_id=unknown", street.house.url)).await;
         person.sees("Acme Cloud").await;
         clean("error").await;
