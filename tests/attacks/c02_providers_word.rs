@@ -119,6 +119,8 @@ async fn c02_h01_nor_by_the_certificates_of_a_saml_provider() {
             json!({"metadata_xml": evil.metadata()}),
             json!({"subject_attribute": "mail"}),
             json!({"attributes": {"email": "mine"}}),
+            // Names of another format may be anybody's.
+            json!({"name_id_format": "none"}),
         ] {
             let before = house.before().await;
             let answer = key.patch(&path, at_once(body.clone())).await;

@@ -526,6 +526,7 @@ const WRONG: &[(&str, &str)] = &[
     ("C issuer = \"https://c.test\"\nalgorithms = [\"HS256\"] # !", "proves no issuer"),
     ("C issuer = \"https://c.test\"\nleeway = 121 # !", "from 0 to 120"),
     ("C issuer = \"https://c.test\"\nscopes = [\"email\"] # !", "openid"),
+    ("C issuer = \"https://c.test\"\ndomain_hint_parameter = \"redirect_uri\" # !", "says nothing else"),
     ("C issuer = \"https://c.test\"\norganization = \"b\" # !", "no organization b"),
     ("C issuer = \"https://c.test\"\njit = \"always\" # !", "create_and_join"),
     (

@@ -71,6 +71,38 @@ pub fn one_scope(text: &str) -> Result<(), String> {
     }
 }
 
+/// What we say ourselves in an authorization request: said twice, it is no request any more (RFC 6749, section 3.1).
+const OF_THE_REQUEST: [&str; 19] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "display",
+    "ui_locales",
+    "acr_values",
+    "id_token_hint",
+    "response_mode",
+    "code_challenge",
+    "code_challenge_method",
+    "claims",
+    "request",
+    "request_uri",
+];
+
+/// The name under which a provider is told the domain.
+pub fn domain_hint(name: &str) -> Result<(), &'static str> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    match plain && (1..=64).contains(&name.len()) && !OF_THE_REQUEST.contains(&name) {
+        true => Ok(()),
+        false => Err("must be the name of a parameter that says nothing else, such as domain_hint"),
+    }
+}
+
 pub fn all_scopes<'s>(mut scopes: impl Iterator<Item = &'s str>) -> Result<(), &'static str> {
     match scopes.any(|scope| scope == scope::OPENID) {
         true => Ok(()),

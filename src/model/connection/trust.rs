@@ -35,9 +35,9 @@ fn of_saml(saml: &SamlSettings) -> SamlSettings {
         (metadata.valid_until, metadata.signed_until) = (None, None);
         metadata.withdrawn.clear();
     }
-    let RequestSettings { binding, force_authn, name_id_format, login_hint, signature, .. } = DULL;
-    known.request =
-        RequestSettings { binding, force_authn, name_id_format, login_hint, signature, ..known.request };
+    // The format of the name stays: it says which names may be taken for the person.
+    let RequestSettings { binding, force_authn, login_hint, signature, .. } = DULL;
+    known.request = RequestSettings { binding, force_authn, login_hint, signature, ..known.request };
     for names in [
         &mut known.attributes.name,
         &mut known.attributes.given_name,

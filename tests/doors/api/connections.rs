@@ -1051,6 +1051,19 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
             "invalid_value",
             "/idp_redirect_url",
         ),
+        // What we say ourselves is not said twice.
+        (
+            json!({"type": "oidc", "issuer": issuer, "domain_hint_parameter": "state"}),
+            422,
+            "invalid_value",
+            "/domain_hint_parameter",
+        ),
+        (
+            json!({"type": "oidc", "issuer": issuer, "domain_hint_parameter": "x&y=1"}),
+            422,
+            "invalid_value",
+            "/domain_hint_parameter",
+        ),
         (json!({"type": "saml", "name_id_format": "transient"}), 422, "invalid_value", "/name_id_format"),
         (json!({"type": "saml", "idp_initiated": "accept"}), 422, "invalid_value", "/idp_initiated"),
         (json!({"type": "saml", "claims": {"sub": "x"}}), 422, "invalid_value", "/claims/sub"),

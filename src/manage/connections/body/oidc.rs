@@ -166,7 +166,9 @@ impl OidcBody {
             forward_login_hint: self.forward_login_hint.unwrap_or(true),
             domain_hint_parameter: match self.domain_hint_parameter {
                 None => defaults.domain_hint_parameter,
-                Some(text) => Some(text).filter(|name| !name.is_empty()),
+                Some(text) => Some(text).filter(|name| !name.is_empty()).inspect(|name| {
+                    faults.accept("/domain_hint_parameter", wanted::domain_hint(name));
+                }),
             },
             required_claims: {
                 let mut claims: BTreeMap<_, _> = defaults.required_claims.into_iter().collect();

@@ -34,7 +34,11 @@ pub fn read(keys: &mut Keys<'_>) -> OidcPart {
         forward_login_hint: keys.flag("forward_login_hint", true),
         domain_hint_parameter: match keys.text_or_empty("domain_hint_parameter") {
             None => defaults.domain_hint_parameter,
-            Some(text) => Some(text.value).filter(|name| !name.is_empty()),
+            Some(text) if text.value.is_empty() => None,
+            Some(text) => {
+                keys.reader.accept(text.at, wanted::domain_hint(&text.value));
+                Some(text.value)
+            }
         },
         always_userinfo: keys.flag("always_userinfo", false),
         single_logout: keys.flag("single_logout", false),
