@@ -151,6 +151,7 @@ impl Town {
                 context: Context::Member(member.organization),
                 offline: false,
                 scopes: scopes.clone(),
+                claims: Default::default(),
                 listed: 0,
                 now: self.broker.now(),
                 epochs: None,

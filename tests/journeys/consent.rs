@@ -1,7 +1,8 @@
 //! An application of others is told of somebody only once they have allowed it, and until they take it back.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Arrival, Ask, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::browser::Browser;
@@ -160,6 +161,84 @@ async fn what_was_allowed_is_taken_back_at_the_account_and_ends_what_came_of_it(
         assert!(again.answer.body.contains("May First App be told of you?"), "{}", again.told());
         assert_eq!(ann.browser.submit(&takes_back).await.status, 404);
     }
+}
+
+#[tokio::test]
+async fn what_was_allowed_for_one_organization_is_not_allowed_for_another() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(engine).build().await;
+        let rp1 = Application::rp1(&house);
+        let asks = |organization: &str| {
+            let ask = rp1.asks().with("scope", "openid roles").with("login_hint", "con@a.test");
+            ask.with("organization", organization)
+        };
+        let mut con = Person::new("con@a.test");
+        let first = asks("org-a");
+        let page = is_led(&mut con, &first).await;
+        let code = says(&mut con, &first, &page, "allow").await;
+        let tokens = first.redeems(&code).await;
+        assert_eq!(tokens.id["org_name"], json!("org-a"));
+
+        let before = house.before().await;
+        let silent = is_led(&mut con, &asks("org-b").with("prompt", "none")).await;
+        assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+        house.refused(&before, "consent_required").await;
+        let before = house.before().await;
+        let switch = rp1.refreshes(tokens.refresh()).with("organization", "org-b");
+        let refused = switch.send().await;
+        assert_eq!(refused.json()["error"], json!("consent_required"), "{}", refused.body);
+        house.refused(&before, "consent_required").await;
+
+        // The family is as good as before; and once it is allowed, they switch.
+        let again = first.reads_again(&rp1.refreshes(tokens.refresh()).send().await).await;
+        let other = asks("org-b");
+        let page = is_led(&mut con, &other).await;
+        assert!(page.answer.body.contains("B Corporation"), "{}", page.told());
+        says(&mut con, &other, &page, "allow").await.code();
+        let switched = rp1.refreshes(again.refresh()).with("organization", "org-b").send().await;
+        assert_eq!(first.reads_again(&switched).await.access["org_name"], json!("org-b"));
+        assert_eq!(house.count("consents").await, 1, "of the same application");
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_is_what_was_allowed_whatever_the_application_may_by_then() {
+    let house = plan(Engine::Sqlite).build().await;
+    let operator = Api::operator(&house).await;
+    let rp1 = Application::rp1(&house);
+    let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+    let path = format!("/applications/{id}");
+    let may = async |body: Value| {
+        let done = operator.patch(&path, body).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    };
+    // It asks for a claim while it may, and may not any more when the person reads the page.
+    let named = ask(&house, "openid").with("claims", r#"{"id_token":{"email":null}}"#);
+    let mut ann = Person::new("ann@a.test");
+    let page = is_led(&mut ann, &named).await;
+    may(json!({"scopes": ["openid"]})).await;
+    let page = {
+        let answer = ann.browser.get(&question(&page).action.as_str().replace("/consent", "")).await;
+        ann.walks(&named, answer, |_| false).await
+    };
+    assert!(page.answer.body.contains("your email address"), "{}", page.told());
+    assert_eq!(house.count("grants").await, 0);
+
+    // A family from before anybody was asked is as wide as what is allowed afterwards, or nothing.
+    may(json!({"scopes": ["openid", "email"], "consent_required": false})).await;
+    let wide = ask(&house, "openid email");
+    let arrival = is_led(&mut ann, &wide).await;
+    let tokens = wide.redeems(&arrival).await;
+    may(json!({"consent_required": true})).await;
+    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401);
+    let narrow = ask(&house, "openid");
+    let page = is_led(&mut ann, &narrow).await;
+    says(&mut ann, &narrow, &page, "allow").await.code();
+    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401, "no more than was allowed");
+    let before = house.before().await;
+    let refused = rp1.refreshes(tokens.refresh()).send().await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    house.refused(&before, "consent_required").await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::foundation::secret::Digest;
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
 use crate::model::connection::Connection;
+use crate::model::consent;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Ticket};
 use crate::model::organization::Organization;
 use crate::model::project::Organizations;
@@ -147,7 +148,7 @@ fn named_claims(application: &Application, named: Named) -> Named {
     let shape = &application.settings.claims;
     named
         .meaning(|name| shape.meant_by(name))
-        .within(|name| if matches!(name, "email" | "email_verified") { email } else { profile })
+        .within(|name| if consent::is_of_email(name) { email } else { profile })
 }
 
 /// What an ID token of ours calls whom it is of, however old it is (OpenID Connect Core, section 3.1.2.1).

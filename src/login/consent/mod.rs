@@ -15,8 +15,8 @@ use crate::store::durable::{consents, sessions};
 use crate::web::visitor::Visitor;
 
 /// What they are asked to allow.
-fn wanted(application: &Application, asked: &Asked) -> Vec<String> {
-    consent::wanted(&application.settings.scopes, &asked.scopes, &asked.claims)
+fn wanted(asked: &Asked) -> Vec<String> {
+    consent::wanted(&asked.scopes, &asked.claims)
 }
 
 /// Remembers that the person allows it.
@@ -28,9 +28,10 @@ async fn allow(
 ) -> Result<(), Stop> {
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let (random, now) = (broker.random.clone(), broker.now());
-    let (session, id, scopes) = (acting.session, application.id, wanted(application, asked));
+    let (session, id, scopes) = (acting.session, application.id, wanted(asked));
+    let organization = acting.context.organization();
     let event = AuditEvent::new(project, "consent.granted", Outcome::Granted)
-        .organization(acting.context.organization())
+        .organization(organization)
         .subject(id)
         .request(Some(visitor.request))
         .with("scopes", scopes.join(" "))
@@ -42,7 +43,7 @@ async fn allow(
             let Some(session) = session.filter(|session| session.is_alive(now)) else {
                 return Ok(Err(Refusal::SessionEnded));
             };
-            consents::allow(tx, session.user_id, id, &scopes, now).await?;
+            consents::allow(tx, session.user_id, id, (&scopes, organization), now).await?;
             audit::record(tx, &random, now, &event.actor(session.user_id)).await?;
             Ok::<_, StoreError>(Ok(()))
         })

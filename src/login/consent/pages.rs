@@ -29,7 +29,7 @@ pub async fn ask(
     let person = standing::person(&mut &visitor.broker().db, visitor.project.id, acting.session).await?;
     let user = person.ok_or(Refusal::SessionEnded)?.user;
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
-    let scopes = wanted(application, asked);
+    let scopes = wanted(asked);
     let leads_to = url::Url::parse(&asked.redirect_uri).ok();
     let page = ConsentPage {
         application: application.display_name.clone(),
@@ -94,7 +94,7 @@ async fn decided(
         return Err(Refusal::FlowExpired.into());
     };
     let application = journey.application(visitor).await?.ok_or(Refusal::UnknownApplication)?;
-    let shown = question::shown(acting, &wanted(&application, asked));
+    let shown = question::shown(acting, &wanted(asked));
     let answered = question::answer(visitor, browser, journey, params, (acting, &shown)).await?;
     if answered == Some(true) {
         allow(visitor, &application, asked, acting).await?;

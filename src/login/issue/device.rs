@@ -164,6 +164,7 @@ fn minting(visitor: &Visitor, asked: &Asked, session: SessionId, context: Contex
         session,
         context,
         scopes: asked.scopes.clone(),
+        claims: asked.claims.clone(),
         // Nothing is told yet.
         listed: 0,
         offline: false,

@@ -13,6 +13,7 @@ use crate::model::application::Application;
 use crate::model::login::Context;
 use crate::model::role;
 use crate::model::user::User;
+use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::standing::{self, Person};
@@ -136,6 +137,7 @@ async fn stood(
         session,
         context: Context::Personal,
         scopes: Vec::new(),
+        claims: Named::default(),
         listed: 0,
         offline: false,
         now,

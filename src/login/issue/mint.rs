@@ -11,6 +11,7 @@ use crate::login::refusal::Refusal;
 use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
+use crate::model::consent;
 use crate::model::delegation::Delegation;
 use crate::model::grant::Epochs;
 use crate::model::identity::IdentityFacts;
@@ -22,6 +23,7 @@ use crate::model::project::{Organizations, Project};
 use crate::model::role;
 use crate::model::session::Session;
 use crate::model::user::User;
+use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
@@ -38,6 +40,8 @@ pub struct Request {
     pub session: SessionId,
     pub context: Context,
     pub scopes: Vec<String>,
+    /// Told beyond what the scopes give.
+    pub claims: Named,
     /// How many organizations of the full list are of use, where that was asked for.
     pub listed: u32,
     /// Whether it outlives its session.
@@ -311,7 +315,9 @@ async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result
     let asks = |one: &&Application| one.settings.client.consent_required && !request.on_device;
     match (facts.application.as_ref().filter(asks), &facts.user) {
         (Some(application), Some(user)) => {
-            Ok(consents::allowed(tx, user.id, application.id).await?.is_some())
+            let allowed = consents::allowed(tx, user.id, application.id).await?;
+            let wanted = consent::wanted(&request.scopes, &request.claims);
+            Ok(allowed.is_some_and(|allowed| allowed.covers(&wanted, request.context.organization())))
         }
         _ => Ok(true),
     }
@@ -539,7 +545,7 @@ fn assurance_is_enough(facts: &Facts) -> Result<(), Refusal> {
     refuse_unless(young, Refusal::AuthenticationTooOld)
 }
 
-/// What is to be told is somebody's own: they say whom (how much of it, whoever gives a code asks).
+/// What is to be told is somebody's own: they say whom, how much of it, and for whom they act.
 fn consent_is_given(facts: &Facts) -> Result<(), Refusal> {
     refuse_unless(facts.is_allowed, Refusal::ConsentRequired)
 }

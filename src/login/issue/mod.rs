@@ -24,11 +24,10 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent;
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{consents, grants, sessions};
+use crate::store::durable::{grants, sessions};
 use crate::web::visitor::Visitor;
 use mint::Minted;
 
@@ -43,6 +42,7 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         session: grant.session_id,
         context: grant.context(),
         scopes: grant.request.scopes.clone(),
+        claims: grant.request.claims.clone(),
         listed: claims::READ,
         offline: grant.is_offline(),
         now,
@@ -85,6 +85,7 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             session: ready.session(),
             context: ready.context(),
             scopes: asked.scopes.clone(),
+            claims: asked.claims.clone(),
             // A code lists nothing.
             listed: 0,
             offline: false,
@@ -108,26 +109,12 @@ struct Issue {
 }
 
 impl Issue {
-    /// Whether the person has allowed all of it, where they are asked.
-    async fn is_allowed(&self, tx: &mut Tx<'_>, minted: &Minted) -> Result<bool, StoreError> {
-        let settings = &minted.application.settings;
-        if !settings.client.consent_required {
-            return Ok(true);
-        }
-        let allowed = consents::allowed(tx, minted.user.id, minted.application.id).await?;
-        let wanted = consent::wanted(&settings.scopes, &self.kept.scopes, &self.kept.claims);
-        Ok(allowed.is_some_and(|allowed| wanted.iter().all(|one| allowed.contains(one))))
-    }
-
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(), Refusal>, StoreError> {
         let (request, now) = (&self.request, self.request.now);
         let minted = match mint::run(tx, request).await? {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !self.is_allowed(tx, &minted).await? {
-            return Ok(Err(Refusal::ConsentRequired));
-        }
         let kept = GrantRequest { login: Some(SignedIn::of(&minted.session)), ..self.kept.clone() };
         let grant = Grant {
             id: self.id,

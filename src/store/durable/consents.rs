@@ -1,10 +1,10 @@
 //! What people have allowed applications of others, one row for each person and application.
 
-use super::engine::{Read, StoreError, Tx, params};
+use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, UserId};
-use crate::model::consent::Consent;
+use crate::foundation::id::{ApplicationId, OrganizationId, UserId};
+use crate::model::consent::{Allowed, Consent};
 
 /// What this person has allowed this application, of all times together; nothing where they have not been asked, or have
 /// taken it back.
@@ -12,9 +12,10 @@ pub async fn allowed(
     db: &mut impl Read,
     user: UserId,
     application: ApplicationId,
-) -> Result<Option<Vec<String>>, StoreError> {
-    let sql = "SELECT scopes FROM consents WHERE user_id = $1 AND application_id = $2";
-    db.one(sql, params![user, application]).await?.map(|row| json(&row, 0)).transpose()
+) -> Result<Option<Allowed>, StoreError> {
+    let sql = "SELECT scopes, organizations FROM consents WHERE user_id = $1 AND application_id = $2";
+    let read = |row: Row| Ok(Allowed { scopes: json(&row, 0)?, organizations: json(&row, 1)? });
+    db.one(sql, params![user, application]).await?.map(read).transpose()
 }
 
 /// They allow this, too.
@@ -22,18 +23,22 @@ pub async fn allow(
     tx: &mut Tx<'_>,
     user: UserId,
     application: ApplicationId,
-    scopes: &[String],
+    (scopes, organization): (&[String], Option<OrganizationId>),
     now: Moment,
 ) -> Result<(), StoreError> {
     let mut all = allowed(tx, user, application).await?.unwrap_or_default();
-    all.extend(scopes.iter().cloned());
-    all.sort_unstable();
-    all.dedup();
+    all.scopes.extend(scopes.iter().cloned());
+    all.scopes.sort_unstable();
+    all.scopes.dedup();
+    if !all.organizations.contains(&organization) {
+        all.organizations.push(organization);
+    }
     // Of two at once the later one counts: what it does not know of is asked for again.
     tx.execute(
-        "INSERT INTO consents (user_id, application_id, scopes, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
-         ON CONFLICT (user_id, application_id) DO UPDATE SET scopes = $3, updated_at = $4",
-        params![user, application, to_json(&all), now],
+        "INSERT INTO consents (user_id, application_id, scopes, organizations, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (user_id, application_id) DO UPDATE SET scopes = $3, organizations = $4, updated_at = $5",
+        params![user, application, to_json(&all.scopes), to_json(&all.organizations), now],
     )
     .await?;
     Ok(())

@@ -199,6 +199,9 @@ fn switch_refused(
         Refusal::MfaRequired => {
             OAuthError::mfa_required("the organization lets in only who has shown a second factor")
         }
+        Refusal::ConsentRequired => {
+            OAuthError::consent_required("the person has not allowed it for this organization")
+        }
         Refusal::DeviceNotAllowed => return device_refused(),
         other => {
             return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());

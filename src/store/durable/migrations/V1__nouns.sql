@@ -390,6 +390,8 @@ CREATE TABLE consents (
     user_id        TEXT NOT NULL REFERENCES users (id),
     application_id TEXT NOT NULL REFERENCES applications (id),
     scopes         TEXT NOT NULL,
+    -- For whom they acted when they allowed it; null: for themselves.
+    organizations  TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (user_id, application_id)
