@@ -120,7 +120,7 @@ async fn c02_h01_nor_by_the_certificates_of_a_saml_provider() {
             json!({"subject_attribute": "mail"}),
             json!({"attributes": {"email": "mine"}}),
             // Names of another format may be anybody's.
-            json!({"name_id_format": "none"}),
+            json!({"name_id_format": "persistent"}),
         ] {
             let before = house.before().await;
             let answer = key.patch(&path, at_once(body.clone())).await;
