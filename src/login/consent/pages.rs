@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{allow, wanted};
 use crate::login::flow::Journey;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next, question};
+use crate::login::{Stop, answer_in, next, question};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
@@ -73,11 +73,7 @@ pub async fn decide(
         }
         // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
         Ok(None) => reply::see_other(&journey.path(&visitor, "")),
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 

@@ -47,11 +47,7 @@ pub async fn named(
             next::proceed(&visitor, &browser, journey).await
         }
         Ok(Said::Again(typed)) => answer(&visitor, again(&visitor, journey, &typed).await).await,
-        Err(Stop::Refused(Refusal::ForeignForm)) => {
-            answer_in(&visitor, &flow, Err(Refusal::ForeignForm.into())).await
-        }
-        Err(Stop::Refused(refusal)) => next::refused(&visitor, journey, refusal).await,
-        Err(stop) => answer(&visitor, Err(stop)).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 
