@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use crate::house::dns::free_port;
+use crate::house::ports::free_port;
 
 /// Everything but the address is allowed, so that the address alone decides.
 const ADDRESS_ONLY: Guard = Guard { plain_http: true, any_port: true, ports: Vec::new(), loopback: false };

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
-use crate::house::dns::free_port;
 use crate::house::lying_idp::{Door, Key, LyingIdp, Says};
+use crate::house::ports::free_port;
 
 /// Ann is refused, nothing is stored; meanwhile Bob, of the other organization, comes through.
 async fn ann_is_refused(house: &House, status: u16, reasons: &[&str], what: &str) {

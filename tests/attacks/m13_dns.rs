@@ -8,7 +8,8 @@ use behalf::config;
 use behalf::egress::dns::{Dns, DnsError, TxtAnswer};
 use tokio::net::UdpSocket;
 
-use crate::house::dns::{DnsZone, free_port, nameserver};
+use crate::house::dns::{DnsZone, nameserver};
+use crate::house::ports::free_port;
 
 const NAME: &str = "_behalf-challenge.a.test";
 

@@ -1,8 +1,8 @@
 """A mail server by aiosmtpd, which keeps what it takes.
 
-Settings: {"port"?, "certificate"?, "key"?, "implicit"?, "username"?, "password"?}. With a certificate (PEM files) it
+Settings: {"port", "certificate"?, "key"?, "implicit"?, "username"?, "password"?}. With a certificate (PEM files) it
 offers STARTTLS and takes nothing without, or speaks TLS at once if "implicit". With a user it takes nothing from anybody
-else. Ready: {"port"}.
+else. Ready: {}.
 
 behave(greeting?, rcpt?, data?, hang_up?): answers such as "550 5.1.1 unknown", until it is told otherwise; "hang_up"
 breaks the connection instead of answering "rcpt" or "data".
@@ -106,15 +106,7 @@ def opened(port):
     return post
 
 
-def free_port():
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-port = settings.get("port") or free_port()
+port = settings["port"]
 running = [opened(port)]
 
 
@@ -128,7 +120,7 @@ def close():
 
 
 desk.open_for(
-    {"port": port},
+    {},
     {
         "behave": behave,
         "mails": lambda: list(mails),

@@ -18,8 +18,8 @@ use url::Url;
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
-use crate::house::dns::free_port;
 use crate::house::lying_idp::LyingIdp;
+use crate::house::ports::free_port;
 use crate::house::smtp::Sink;
 use crate::house::visitor::{Answer, Visitor};
 

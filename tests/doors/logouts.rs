@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::house::api::Api;
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Plan};
-use crate::house::dns::free_port;
 use crate::house::ear::{Answers, Ear};
 use crate::house::form::Form;
 use crate::house::node::Node;
+use crate::house::ports::free_port;
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 const HOUR: u64 = 3_600;

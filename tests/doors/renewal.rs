@@ -13,8 +13,8 @@ use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
 use crate::house::certificates::{Authority, of_server};
-use crate::house::dns::free_port;
 use crate::house::lying_idp::{Door, LyingIdp};
+use crate::house::ports::free_port;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::dns::free_port;
+use super::ports::free_port;
 
 const MODULES: &str = "/usr/lib/apache2/modules";
 const PATIENCE: Duration = Duration::from_secs(20);

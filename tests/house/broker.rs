@@ -25,9 +25,10 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::dns::{DnsZone, free_port};
+use super::dns::DnsZone;
 use super::lying_idp::LyingIdp;
 use super::lying_saml_idp::LyingSamlIdp;
+use super::ports::free_port;
 use super::postgres;
 use super::visitor::Visitor;
 

@@ -1,8 +1,10 @@
 //! A real DNS server on loopback: Debian's `dnsmasq`.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStderr, Command, Stdio};
+
+use super::ports::free_port;
 
 /// Longest character string inside a TXT record (RFC 1035, section 3.3).
 const STRING: usize = 255;
@@ -27,14 +29,9 @@ impl DnsZone {
 
     /// With further arguments of `dnsmasq`.
     pub fn with(arguments: &[String]) -> Self {
-        // Somebody else may take the free port before the server does.
-        for _ in 0..10 {
-            let port = free_port();
-            if let Some(server) = Server::start(port, arguments) {
-                return Self { port, server };
-            }
-        }
-        panic!("dnsmasq does not start: is it installed?");
+        let port = free_port();
+        let server = Server::start(port, arguments).expect("dnsmasq does not start: is it installed?");
+        Self { port, server }
     }
 
     /// Forgets all records for these, on the same port.
@@ -79,17 +76,6 @@ pub fn arguments(records: &[(&str, &str)]) -> Vec<String> {
         arguments.push(format!("--txt-record={name},{}", strings.join(",")));
     }
     arguments
-}
-
-/// A port that nobody uses, for UDP and for TCP.
-pub fn free_port() -> u16 {
-    loop {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback interface");
-        let port = tcp.local_addr().expect("a bound socket").port();
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 struct Server {

@@ -39,6 +39,7 @@ pub mod naive_saml_sp;
 pub mod node;
 pub mod oracles;
 pub mod people;
+pub mod ports;
 pub mod postgres;
 pub mod publisher;
 pub mod simplesamlphp;

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use super::dns::free_port;
+use super::ports::free_port;
 use super::visitor::Visitor;
 
 pub const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
@@ -220,16 +220,13 @@ impl SimpleSamlPhp {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("temp")).unwrap();
         let signing = KeyPair::generate();
-        // Somebody else may take the free port before the server does.
-        for _ in 0..10 {
-            let port = free_port();
-            if let Some(server) = Server::start(port, folder.path()) {
-                let made = Self { port, plan, signing, published: None, folder, server };
-                made.write();
-                return made;
-            }
-        }
-        panic!("SimpleSAMLphp does not start: are php and simplesamlphp there? Run `tests/run`");
+        let port = free_port();
+        let server = Server::start(port, folder.path());
+        let server =
+            server.expect("SimpleSAMLphp does not start: are php and simplesamlphp there? Run `tests/run`");
+        let made = Self { port, plan, signing, published: None, folder, server };
+        made.write();
+        made
     }
 
     /// Where it begins, with a slash at the end.

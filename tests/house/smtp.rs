@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::broker::{House, Plan};
 use super::node::Node;
+use super::ports::free_port;
 
 /// Where the house sends its mails.
 pub struct Sink {
@@ -62,9 +63,10 @@ impl Sink {
     }
 
     /// With the settings of the program's head.
-    pub async fn with(settings: Value) -> Self {
+    pub async fn with(mut settings: Value) -> Self {
+        let port = free_port();
+        settings["port"] = port.into();
         let node = Node::start_python("smtp_sink", settings).await;
-        let port = node.ready["port"].as_u64().unwrap().try_into().unwrap();
         Self { node, port }
     }
 

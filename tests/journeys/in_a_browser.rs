@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::house::broker::{House, Plan, RP1_SECRET};
 use crate::house::browser::{Browser, Key, Person};
-use crate::house::dns::free_port;
 use crate::house::node::Node;
+use crate::house::ports::free_port;
 use crate::house::visitor::Visitor;
 
 /// Two companies and an application. The contractor's people may act for My Corporation.
