@@ -90,7 +90,6 @@ pub async fn refusals(
     rows.iter().map(refusal).collect()
 }
 
-/// The refusals of one request, which a visitor may quote.
 /// When something was last done to an organization, newest first.
 pub async fn times(
     db: &mut impl Read,
@@ -105,6 +104,7 @@ pub async fn times(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// The refusals of one request, which a visitor may quote.
 pub async fn refusals_of_request(
     db: &mut impl Read,
     project: ProjectId,
