@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
 
 use super::http::{EgressError, Http, Request};
@@ -16,8 +16,10 @@ use crate::foundation::clock::{Clock, Moment};
 const FRESH: Duration = Duration::from_secs(3600);
 /// How long it is believed when the new look fails.
 const STALE: Duration = Duration::from_secs(86_400);
-/// Between two looks at one address, whatever came of the first.
+/// Between two looks at one address.
 const COOLDOWN: Duration = Duration::from_secs(30);
+/// The same where the first gave nothing: whoever tries again is not to wait for long.
+const COOLDOWN_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How large a document may be, in bytes.
 const LARGEST: usize = 262_144;
 /// How much is kept. When it is more, what is least useful goes.
@@ -108,7 +110,7 @@ struct Entry {
 /// One document, and what is seen of it without waiting for whoever is fetching it.
 #[derive(Default, Debug)]
 struct Slot {
-    entry: Mutex<Entry>,
+    entry: Arc<Mutex<Entry>>,
     size: AtomicUsize,
     /// When somebody last wanted it, in milliseconds.
     used_at: AtomicI64,
@@ -131,22 +133,20 @@ impl Documents {
     pub async fn get(
         &self,
         wanted: &Wanted,
-        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
         let slot = self.slot(wanted, now);
-        let mut entry = slot.entry.lock().await;
-        if let Some((body, at)) = &entry.body
+        let entry = Arc::clone(&slot.entry).lock_owned().await;
+        let kept = entry.body.clone();
+        if let Some((body, at)) = &kept
             && now.since(*at) < FRESH
         {
             return Ok(Arc::clone(body));
         }
-        match self.fetch(wanted, &slot, &mut entry, now, fits).await {
-            Ok(body) => Ok(body),
-            Err(error) => match &entry.body {
-                Some((body, at)) if now.since(*at) < STALE => Ok(Arc::clone(body)),
-                _ => Err(error),
-            },
+        match (self.fetch(wanted, slot, entry, now, fits).await, kept) {
+            (Err(_), Some((body, at))) if now.since(at) < STALE => Ok(body),
+            (fetched, _) => fetched,
         }
     }
 
@@ -155,38 +155,47 @@ impl Documents {
     pub async fn refreshed(
         &self,
         wanted: &Wanted,
-        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
         let slot = self.slot(wanted, now);
-        let mut entry = slot.entry.lock().await;
-        match self.fetch(wanted, &slot, &mut entry, now, fits).await {
-            Ok(body) => Ok(body),
+        let entry = Arc::clone(&slot.entry).lock_owned().await;
+        let kept = entry.body.clone();
+        match self.fetch(wanted, slot, entry, now, fits).await {
             Err(error @ (DocumentError::Egress(_) | DocumentError::Status(_))) => Err(error),
-            Err(error) => entry.body.as_ref().map(|(body, _)| Arc::clone(body)).ok_or(error),
+            Err(error) => kept.map(|(body, _)| body).ok_or(error),
+            fetched => fetched,
         }
     }
 
+    /// Whoever asks may go before there is an answer. It is for all who wait, and so in nobody's hands: otherwise each who
+    /// goes would leave the others with a cooldown and nothing else.
     async fn fetch(
         &self,
         wanted: &Wanted,
-        slot: &Slot,
-        entry: &mut Entry,
+        slot: Arc<Slot>,
+        mut entry: OwnedMutexGuard<Entry>,
         now: Moment,
-        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+        fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
-        if entry.asked_at.is_some_and(|at| now.since(at) < COOLDOWN) {
+        if let Some(at) = entry.asked_at
+            && now.since(at) < if entry.failure.is_some() { COOLDOWN_AFTER_FAILURE } else { COOLDOWN }
+        {
             return Err(entry.failure.clone().unwrap_or(DocumentError::Cooling));
         }
-        // Whoever asked may go before there is an answer.
-        (entry.asked_at, entry.failure) = (Some(now), None);
-        let asked = self.ask(wanted, fits).await;
-        entry.failure = asked.as_ref().err().cloned();
-        let body = asked?;
-        entry.body = Some((Arc::clone(&body), now));
-        slot.size.store(body.len(), Ordering::Relaxed);
-        make_room(&mut self.slots.write().unwrap_or_else(PoisonError::into_inner), KEPT, wanted);
-        Ok(body)
+        let (documents, wanted) = (self.clone(), wanted.clone());
+        let fetching = tokio::spawn(async move {
+            (entry.asked_at, entry.failure) = (Some(now), None);
+            let asked = documents.ask(&wanted, fits).await;
+            entry.failure = asked.as_ref().err().cloned();
+            let body = asked?;
+            entry.body = Some((Arc::clone(&body), now));
+            slot.size.store(body.len(), Ordering::Relaxed);
+            make_room(&mut documents.slots.write().unwrap_or_else(PoisonError::into_inner), KEPT, &wanted);
+            Ok(body)
+        });
+        // One that panicked was asked for all the same.
+        fetching.await.unwrap_or(Err(DocumentError::Cooling))
     }
 
     async fn ask(
@@ -259,7 +268,7 @@ mod tests {
     }
 
     fn slot(size: usize, used_at: i64) -> Arc<Slot> {
-        Arc::new(Slot { entry: Mutex::default(), size: size.into(), used_at: used_at.into() })
+        Arc::new(Slot { entry: Arc::default(), size: size.into(), used_at: used_at.into() })
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Cause {
     Provider,
     /// That of whoever looks after the members of an organization.
     Organization,
+    /// Nobody's: somebody else has signed in, in the same browser.
+    Successor,
 }
 
 impl Cause {
@@ -30,6 +32,7 @@ impl Cause {
             Self::Application => "application",
             Self::Provider => "provider",
             Self::Organization => "organization",
+            Self::Successor => "somebody_else_signed_in",
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
 
-use super::Stop;
 use super::refusal::Refusal;
+use super::{Stop, answer_in};
 use crate::foundation::id::FlowId;
 use crate::foundation::secret::{Digest, Secret};
 use crate::model::application::Application;
@@ -24,7 +25,7 @@ const LARGEST_REQUEST: usize = 4 * 1024;
 /// The flow of this id, whichever browser holds it: to judge a message that another site made a browser post, and so
 /// without cookies. It shows and grants nothing to whoever sent that.
 pub async fn awaiting(visitor: &Visitor, id: FlowId) -> Result<Option<Login>, Stop> {
-    of_project(visitor, visitor.broker().ephemeral.get(Kind::LoginFlow, &id.to_string()).await?)
+    of_project(visitor, visitor.broker().ephemeral.get(Kind::LoginFlow, &id.to_string()).await?.as_deref())
 }
 
 /// Moves a flow on to `stage`, whichever browser holds it, if it is still where `before` says. Of many, one does.
@@ -34,34 +35,74 @@ pub async fn move_on(
     before: impl FnOnce(&Login) -> bool,
     stage: Stage,
 ) -> Result<bool, Stop> {
-    let taken = visitor.broker().ephemeral.take(Kind::LoginFlow, &id.to_string()).await?;
-    let Some(mut login) = of_project(visitor, taken)? else { return Ok(false) };
-    let moves = before(&login);
-    if moves {
-        login.stage = stage;
-    }
-    put(visitor, &login).await?;
-    Ok(moves)
+    let (ephemeral, key) = (&visitor.broker().ephemeral, id.to_string());
+    let Some(found) = ephemeral.get(Kind::LoginFlow, &key).await? else { return Ok(false) };
+    let Some(mut login) = of_project(visitor, Some(&found))?.filter(before) else { return Ok(false) };
+    login.stage = stage;
+    let (bytes, left) = (serde_json::to_vec(&login)?, time_left(visitor, &login));
+    ephemeral.swap(Kind::LoginFlow, &key, &found, bytes, left).await.map_err(not_kept)
 }
 
-fn of_project(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Option<Login>, Stop> {
-    let login = found.map(|bytes| serde_json::from_slice::<Login>(&bytes)).transpose()?;
+fn of_project(visitor: &Visitor, found: Option<&[u8]>) -> Result<Option<Login>, Stop> {
+    let login = found.map(serde_json::from_slice::<Login>).transpose()?;
     Ok(login.filter(|login| login.project == visitor.project.id))
 }
 
 /// Keeps a flow for as long as it has left.
 async fn put(visitor: &Visitor, login: &Login) -> Result<(), Stop> {
-    let broker = visitor.broker();
     let left = time_left(visitor, login);
     if !left.is_zero() {
         let bytes = serde_json::to_vec(login)?;
-        let kept = broker.ephemeral.put(Kind::LoginFlow, &login.id.to_string(), bytes, left).await;
-        kept.map_err(|error| match error {
-            EphemeralError::Full(_) => Stop::from(Refusal::Crowded),
-            other => other.into(),
-        })?;
+        let ephemeral = &visitor.broker().ephemeral;
+        ephemeral.put(Kind::LoginFlow, &login.id.to_string(), bytes, left).await.map_err(not_kept)?;
     }
     Ok(())
+}
+
+fn not_kept(error: EphemeralError) -> Stop {
+    match error {
+        EphemeralError::Full(_) => Refusal::Crowded.into(),
+        other => other.into(),
+    }
+}
+
+/// How a flow ended, for whoever pressed twice: the answer to what they pressed first has not reached them.
+#[derive(Deserialize, Serialize)]
+struct Ended {
+    browser: Digest,
+    location: String,
+}
+
+/// How long that is told.
+const TOLD_AGAIN: Duration = Duration::from_secs(15);
+
+impl Ended {
+    fn key(id: FlowId) -> String {
+        format!("ended {id}")
+    }
+
+    /// Only what leads on is told again. It is a comfort, and so may fail.
+    async fn keep(visitor: &Visitor, login: &Login, location: Option<String>) {
+        let Some(location) = location else { return };
+        let ended = Self { browser: login.browser, location };
+        if let Ok(bytes) = serde_json::to_vec(&ended) {
+            let ephemeral = &visitor.broker().ephemeral;
+            let _ = ephemeral.put(Kind::LoginFlow, &Self::key(login.id), bytes, TOLD_AGAIN).await;
+        }
+    }
+}
+
+/// Where the flow of this id has just led, if this browser held it and has not been told.
+pub async fn ended(visitor: &Visitor, id: &str) -> Option<Response> {
+    let id: FlowId = id.parse().ok()?;
+    let found = visitor.broker().ephemeral.get(Kind::LoginFlow, &Ended::key(id)).await.ok()??;
+    let ended: Ended = serde_json::from_slice(&found).ok()?;
+    if !cookies::holds_flow(&visitor.headers, id, ended.browser) {
+        return None;
+    }
+    let mut response = reply::see_other(&ended.location);
+    response.headers_mut().append(header::SET_COOKIE, cookies::close_flow(id));
+    Some(response)
 }
 
 /// Until the flow ends, whatever happens in it.
@@ -97,6 +138,8 @@ pub fn is_small(asked: &Asked) -> bool {
 pub struct Journey {
     pub login: Login,
     new: Option<Secret>,
+    /// As it was found: whatever else has moved it on meanwhile stands. Nothing: it is in no store.
+    found: Option<Vec<u8>>,
 }
 
 impl Journey {
@@ -115,7 +158,7 @@ impl Journey {
             pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };
-        Self { login, new: Some(secret) }
+        Self { login, new: Some(secret), found: None }
     }
 
     /// The same of a request that was pushed under a name of this digest.
@@ -144,23 +187,50 @@ impl Journey {
         Self::read(visitor, found)
     }
 
-    /// As [`Self::find`], and nobody else finds it until it is kept again: for steps that happen once.
-    pub async fn take(visitor: &Visitor, id: &str) -> Result<Self, Stop> {
-        // Looked at first: a stranger who knows the id alone must not be able to end the flow.
-        Self::find(visitor, id).await?.taken(visitor).await
+    /// This flow, of which what it waits for is used up: of many who bring that, one goes on. Whoever looks at the flow
+    /// meanwhile finds it where it may begin again.
+    pub async fn used(mut self, visitor: &Visitor) -> Result<Self, Stop> {
+        let mut rest = self.login.clone();
+        rest.stage = Stage::Arrived(Arrived { another_account: true, unproved: false });
+        let bytes = serde_json::to_vec(&rest)?;
+        if !self.swapped(visitor, bytes).await? {
+            return Err(Refusal::FlowExpired.into());
+        }
+        Ok(self)
     }
 
-    /// This flow, which was found, as [`Self::take`] has it.
-    pub async fn taken(self, visitor: &Visitor) -> Result<Self, Stop> {
+    /// Takes the flow out of the store, for what happens once in it. False: somebody else has, or has moved it on.
+    pub async fn claim(&mut self, visitor: &Visitor) -> Result<bool, Stop> {
+        let Some(found) = self.found.take() else { return Ok(true) };
         let key = self.login.id.to_string();
-        let found = visitor.broker().ephemeral.take(Kind::LoginFlow, &key).await?;
-        Self::read(visitor, found)
+        Ok(visitor.broker().ephemeral.take_if(Kind::LoginFlow, &key, &found).await?)
+    }
+
+    /// Whether the flow was still as it was found, and is this now.
+    async fn swapped(&mut self, visitor: &Visitor, bytes: Vec<u8>) -> Result<bool, Stop> {
+        let Some(found) = &self.found else { return Ok(false) };
+        let (key, left) = (self.login.id.to_string(), time_left(visitor, &self.login));
+        let ephemeral = &visitor.broker().ephemeral;
+        let swapped =
+            ephemeral.swap(Kind::LoginFlow, &key, found, bytes.clone(), left).await.map_err(not_kept)?;
+        if swapped {
+            self.found = Some(bytes);
+        }
+        Ok(swapped)
     }
 
     fn read(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Self, Stop> {
-        let login = of_project(visitor, found)?.ok_or(Refusal::FlowExpired)?;
+        let login = of_project(visitor, found.as_deref())?.ok_or(Refusal::FlowExpired)?;
         let held = cookies::holds_flow(&visitor.headers, login.id, login.browser);
-        if held { Ok(Self { login, new: None }) } else { Err(Refusal::FlowExpired.into()) }
+        if held { Ok(Self { login, new: None, found }) } else { Err(Refusal::FlowExpired.into()) }
+    }
+
+    /// The answer to whoever was overtaken, in another tab or by pressing twice: where the flow stands by now.
+    pub async fn overtaken(&self, visitor: &Visitor) -> Response {
+        match Self::find(visitor, &self.login.id.to_string()).await {
+            Ok(journey) => reply::see_other(&journey.path(visitor, "")),
+            Err(stop) => answer_in(visitor, &self.login.id.to_string(), Err(stop)).await,
+        }
     }
 
     /// A form of one of our pages, posted from it: the right token, and not from another site (threats H24).
@@ -189,10 +259,19 @@ impl Journey {
     }
 
     /// Keeps the flow for the next step, and gives the browser its cookie if it is new. A network that has begun too
-    /// many is refused here, so that nothing is kept without being counted.
+    /// many is refused here, so that nothing is kept without being counted; whoever was overtaken is told where the flow
+    /// stands.
     pub async fn keep(&mut self, visitor: &Visitor, mut response: Response) -> Result<Response, Stop> {
         self.may_begin(visitor).await?;
-        put(visitor, &self.login).await?;
+        match self.found {
+            None => put(visitor, &self.login).await?,
+            Some(_) => {
+                let bytes = serde_json::to_vec(&self.login)?;
+                if !self.swapped(visitor, bytes).await? {
+                    return Ok(self.overtaken(visitor).await);
+                }
+            }
+        }
         if let Some(secret) = self.new.take() {
             let from = (!self.answers_nobody()).then_some(self.login.asked.application);
             for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, from) {
@@ -206,6 +285,8 @@ impl Journey {
     pub async fn end(self, visitor: &Visitor, mut response: Response) -> Result<Response, Fault> {
         if self.new.is_none() {
             visitor.broker().ephemeral.take(Kind::LoginFlow, &self.login.id.to_string()).await?;
+            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            Ended::keep(visitor, &self.login, location.map(str::to_owned)).await;
             let cookie: HeaderValue = cookies::close_flow(self.login.id);
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -51,6 +51,7 @@ use crate::web::cookies;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page};
 use crate::web::visitor::Visitor;
+use flow::Journey;
 use refusal::Refusal;
 
 /// What is kept of a client id that a stranger claims.
@@ -104,7 +105,14 @@ pub async fn answer_to(
 /// flow is over knows the way to the application from which it began.
 pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, Stop>) -> Response {
     let (refusal, ways) = match outcome {
-        Err(Stop::Refused(Refusal::FlowExpired)) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+        Err(Stop::Refused(Refusal::FlowExpired)) => match flow::ended(visitor, flow).await {
+            Some(onward) => return onward,
+            // What they brought is used up, and the login goes on.
+            None if Journey::find(visitor, flow).await.is_ok() => {
+                (Refusal::FlowExpired, Ways::again(visitor, flow))
+            }
+            None => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+        },
         Err(Stop::Refused(Refusal::ForeignForm)) => (Refusal::ForeignForm, Ways::again(visitor, flow)),
         other => return answer(visitor, other).await,
     };

@@ -117,6 +117,7 @@ async fn go_on(
         Ok(Step::WaitAt(_, response)) => journey.keep(visitor, response).await,
         Ok(Step::Wait(response) | Step::Leave(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
+        Ok(Step::Overtaken) => Ok(journey.overtaken(visitor).await),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
         Err(stop) => Err(stop),
@@ -240,6 +241,8 @@ enum Step {
     /// For an identity provider.
     Leave(Response),
     End(Response),
+    /// Somebody has ended the flow meanwhile, or moved it on.
+    Overtaken,
 }
 
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Fault> {
@@ -252,6 +255,7 @@ async fn walk(
     journey: &mut Journey,
     application: &Application,
 ) -> Result<Step, Stop> {
+    let mut away = None;
     loop {
         match journey.login.stage.clone() {
             Stage::Arrived(arrived) => {
@@ -278,9 +282,11 @@ async fn walk(
                 }
                 match resolve::decide(visitor, application, &journey.login, &arrived).await? {
                     resolve::Decision::Ask => {
-                        return Ok(Step::Wait(
-                            resolve::pages::email_page(visitor, application, journey, None, None).await?,
-                        ));
+                        let page =
+                            resolve::pages::email_page(visitor, application, journey, None, None).await?;
+                        // Whoever went back only looks: the way forward again leads to the same answer.
+                        journey.login.stage = away.unwrap_or(Stage::Arrived(arrived));
+                        return Ok(Step::Wait(page));
                     }
                     resolve::Decision::Resolved(resolved) => journey.login.stage = Stage::Resolved(resolved),
                 }
@@ -303,7 +309,8 @@ async fn walk(
                 }
             },
             // They came back to our page without having come back from there: they may go again.
-            Stage::Away(_) | Stage::Vouched(_) => {
+            stage @ (Stage::Away(_) | Stage::Vouched(_)) => {
+                away = Some(stage);
                 journey.login.stage = Stage::Arrived(Arrived { another_account: true, unproved: false })
             }
             Stage::Authenticated(Authenticated { session }) if journey.is_invited() => {
@@ -357,6 +364,10 @@ async fn walk(
                 return Ok(Step::WaitAt(QUESTION, page));
             }
             Stage::Acting(acting) => {
+                // However often they press, and wherever: one code.
+                if !journey.claim(visitor).await? {
+                    return Ok(Step::Overtaken);
+                }
                 if let Some(code) = code(visitor, journey, application).await? {
                     names::login_succeeded();
                     let back = Back::of(&journey.login.asked);
@@ -534,6 +545,9 @@ async fn refuse(
                 Some(owed) if *refusal == Refusal::Cancelled => owed,
                 _ => error,
             };
+            if !journey.claim(visitor).await? {
+                return Ok(journey.overtaken(visitor).await);
+            }
             let response = Back::of(&journey.login.asked).with_error(visitor, &error).await;
             Ok(journey.end(visitor, response).await?)
         }

@@ -1,8 +1,11 @@
 //! H20: a provider that lies, dawdles, floods or is dead harms its own organization's logins alone.
 
+use std::sync::Arc;
+
 use behalf::config::Config;
 use behalf::protocol::jose::Algorithm;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::house::application::{Application, Person};
 use crate::house::broker::{House, Plan};
@@ -248,6 +251,32 @@ async fn h20_a_good_set_of_keys_is_not_given_up_for_a_bad_one() {
     let before = house.before().await;
     assert_eq!(Person::new("ann@a.test").follows(&rp1.asks()).await.status(), 502);
     house.refused(&before, "idp_unreachable").await;
+}
+
+#[tokio::test]
+async fn h20_who_does_not_wait_for_a_document_keeps_nobody_else_from_it() {
+    const PLACE: &str = "/.well-known/openid-configuration";
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    for path in [PLACE, "/jwks"] {
+        let let_go = Arc::new(Semaphore::new(0));
+        house.turn_clock(86_401);
+        house.idp_a.door(path, Some(Door::Waits(Arc::clone(&let_go))));
+        let looks = house.idp_a.hits(path);
+        let ask = rp1.asks();
+        let leaves = tokio::spawn(async move { Person::new("ann@a.test").follows(&ask).await });
+        while house.idp_a.hits(path) == looks {
+            tokio::task::yield_now().await;
+        }
+        leaves.abort();
+        assert!(leaves.await.unwrap_err().is_cancelled());
+        let ask = rp1.asks();
+        let mut ann = Person::new("ann@a.test");
+        let (arrival, ()) = tokio::join!(ann.follows(&ask), async { let_go.add_permits(9) });
+        ask.redeems(&arrival).await;
+        assert_eq!(house.idp_a.hits(path), looks + 1, "{path}");
+        house.idp_a.door(path, None);
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,18 @@
 //! H25: as many tabs as people open, none takes another's place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use behalf::foundation::random::Random;
+use futures_util::future::join_all;
 use reqwest::header::{COOKIE, LOCATION};
 use serde_json::json;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::House;
+use crate::house::lying_idp::Door;
 use crate::house::visitor::line;
 
 /// Twenty requests of two applications, for either of two organizations.
@@ -53,6 +57,77 @@ async fn h25_twenty_tabs_end_where_they_began_in_whatever_order() {
         assert_eq!(tokens.id["org_id"], json!(house.organization(organization).await), "tab {at}");
     }
     assert_eq!((house.count("users").await, house.count("sessions").await), (1, 1));
+}
+
+#[tokio::test]
+async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks().with("login_hint", "con@a.test");
+    let mut con = Person::new("con@a.test");
+    let page = con.follows(&ask).await;
+    let form = page.picker();
+    let choices = [page.choice("A Corporation"), page.choice("B Corporation")];
+    let presses = (0..12).map(|number| {
+        let (mut browser, form) = (con.browser.clone(), form.clone().with("choice", &choices[number % 2]));
+        async move { browser.submit(&form).await }
+    });
+    let answers = join_all(presses).await;
+    let led: BTreeSet<_> = answers.iter().filter_map(|answer| answer.location()).collect();
+    let there: Vec<_> = led.iter().filter(|url| url.query_pairs().any(|(name, _)| name == "code")).collect();
+    assert_eq!((there.len(), house.events_of("login.code_issued").await), (1, 1), "{led:?}");
+    // Whoever has not been told, because they have pressed once more, is told now; nobody else is.
+    let again = con.browser.clone().submit(&form.clone().with("choice", &choices[0])).await;
+    assert_eq!(again.location().as_ref(), Some(there[0]));
+    let mut other = Person::new("con@a.test");
+    other.follows(&Application::rp1(&house).asks().with("login_hint", "con@a.test")).await;
+    assert_eq!(other.browser.submit(&form.clone().with("choice", &choices[0])).await.status, 403);
+    let told = con.browser.submit(&form.clone().with("choice", &choices[0])).await;
+    assert_eq!(told.location().as_ref(), Some(there[0]));
+    assert_eq!(con.browser.submit(&form.with("choice", &choices[0])).await.status, 403);
+    assert_eq!(house.events_of("login.code_issued").await, 1);
+}
+
+#[tokio::test]
+async fn h25_whoever_gives_up_while_an_answer_is_awaited_has_given_up() {
+    let house = House::opens().await;
+    let let_go = Arc::new(Semaphore::new(0));
+    let ask = Application::rp1(&house).asks();
+    let mut ann = Person::new("ann@a.test");
+    let back = ann.is_sent_back(&ask).await;
+    house.idp_a.door("/token", Some(Door::Waits(Arc::clone(&let_go))));
+    let mut slow = ann.browser.clone();
+    let callback = back.clone();
+    let waiting = tokio::spawn(async move { slow.get(callback.as_str()).await });
+    let asked = house.idp_a.hits("/token");
+    while house.idp_a.hits("/token") == asked {
+        tokio::task::yield_now().await;
+    }
+    let issued = house.events_of("login.code_issued").await;
+    let flow = back.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let flow = flow.split_once('.').unwrap().0.to_owned();
+    let page = ann.browser.get(&format!("{}/login/{flow}", house.url)).await;
+    let cancel = page.forms().into_iter().find(|form| form.action.path().ends_with("/cancel"));
+    let given_up = ann.browser.submit(&cancel.unwrap()).await;
+    let told = given_up.location().unwrap();
+    assert!(told.query_pairs().any(|(name, value)| name == "error" && value == "access_denied"), "{told}");
+    let_go.add_permits(1);
+    let late = waiting.await.unwrap();
+    assert_eq!(late.location(), Some(told));
+    assert_eq!(house.events_of("login.code_issued").await, issued);
+}
+
+#[tokio::test]
+async fn h25_back_and_forward_lead_to_the_same_answer() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut ann = Person::new("ann@a.test");
+    let back = ann.is_sent_back(&ask).await;
+    let state = back.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let flow = format!("{}/login/{}", house.url, state.split_once('.').unwrap().0);
+    assert!(ann.browser.get(&flow).await.body.contains("name=\"email\""));
+    let answer = ann.browser.get(back.as_str()).await;
+    let arrival = ann.goes_on(&ask, answer).await;
+    ask.redeems(&arrival).await;
 }
 
 #[tokio::test]

@@ -529,7 +529,8 @@ impl Arrival {
         names.filter_map(|rest| rest.split_once('<').map(|(name, _)| name.to_owned())).collect()
     }
 
-    fn choice(&self, organization: &str) -> String {
+    /// What the button of an organization posts.
+    pub fn choice(&self, organization: &str) -> String {
         let at = self.choices().iter().position(|name| name == organization);
         let at = at.unwrap_or_else(|| panic!("{organization} is none of {:?}", self.choices()));
         self.picker().buttons[at].1.clone()

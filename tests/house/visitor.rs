@@ -9,7 +9,9 @@ use url::Url;
 use super::cookies::Jar;
 use super::form::{Form, forms};
 
-/// A browser without scripts: a jar of cookies and a line to the network.
+/// A browser without scripts: a jar of cookies and a line to the network. A clone is another window, as long as neither
+/// is given further cookies.
+#[derive(Clone)]
 pub struct Visitor {
     line: reqwest::Client,
     pub jar: Jar,

@@ -8,6 +8,8 @@ pub mod trial;
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::Stop;
 use super::departure::Departure;
 use super::doorstep;
@@ -22,7 +24,7 @@ use crate::foundation::id::{
 use crate::foundation::secret::Digest;
 use crate::join::auto::{self, Considered, Proved, WhyNot};
 use crate::join::invited::NotAccepted;
-use crate::join::{self, Joining};
+use crate::join::{self, Joining, sign_out};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::browser::Browser;
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
@@ -33,13 +35,11 @@ use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatu
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
-use crate::model::sign_out::Ended;
-use crate::model::user::User;
+use crate::model::user::{Profile, User};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, grants, identities, invitations, memberships, roles, sessions, sign_outs, used,
-    user_terms, users,
+    connections, domains, identities, invitations, memberships, roles, sessions, used, user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -385,7 +385,7 @@ impl SignIn {
             Some(identity) => {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
-                self.refresh(tx, user, &identity, claimed).await?;
+                self.refresh(tx, connection, user, &identity, claimed).await?;
                 self.invited(tx, identity.user_id).await?;
                 self.expected(tx, connection, identity.user_id, claimed, false).await?;
                 let (_, why) = self.auto_join(tx, connection, identity.user_id, claimed).await?;
@@ -398,6 +398,7 @@ impl SignIn {
     async fn refresh(
         &self,
         tx: &mut Tx<'_>,
+        connection: &Connection,
         mut user: User,
         identity: &Identity,
         claimed: Claimed,
@@ -414,6 +415,9 @@ impl SignIn {
         }
         if before != after {
             user_terms::put(tx, &user).await?;
+            let changed = self.event("user.updated", connection).actor("house").subject(user.id);
+            let known = |(email, is_proved, profile): &(Option<Email>, bool, Profile)| json!({ "email": email, "email_verified": is_proved, "name": profile.shown_name() });
+            self.keep.record(tx, &changed.changing(Some(known(&before)), Some(known(&after)))).await?;
         }
         let email = self.found.proof.email.as_ref().map(Email::as_str);
         identities::touch(tx, identity.id, email, &self.found.proof.facts, self.keep.now).await?;
@@ -667,10 +671,8 @@ impl SignIn {
             Some(_) if self.found.silent.is_some() => return Err(Refusal::LoginRequired.into()),
             other => {
                 if let Some(old) = other {
-                    sessions::end(tx, old.id, self.keep.now).await?;
-                    grants::end_of_session(tx, old.id, self.keep.now).await?;
-                    let ended = Ended::Session(old.id);
-                    sign_outs::queue(tx, self.keep.project.id, ended, self.keep.now).await?;
+                    let keep = Keep { actor: Actor::User(user), ..self.keep.clone() };
+                    sign_out::end(tx, &keep, old.id, sign_out::Cause::Successor).await?;
                 }
                 sessions::insert(tx, &session, self.found.browser).await?;
             }

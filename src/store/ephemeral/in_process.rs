@@ -96,6 +96,33 @@ impl Shelf {
         self.swept(now).remove(key).map(|thing| thing.value.into())
     }
 
+    /// As [`Self::put`], in the place of this very value; nothing: there is another one, or none.
+    pub(super) fn swap(
+        &self,
+        key: Digest,
+        was: &[u8],
+        value: Vec<u8>,
+        until: Moment,
+        now: Moment,
+    ) -> Option<bool> {
+        let mut things = self.swept(now);
+        let before = things.held.get(&key).filter(|thing| *thing.value == *was)?;
+        let (owner, size) = (before.owner, before.value.len());
+        if things.total - size + value.len() > self.limits.total {
+            return Some(false);
+        }
+        things.remove(&key);
+        things.insert(key, owner, value.into(), until);
+        Some(true)
+    }
+
+    /// Whether this very value was there, and is not any more.
+    pub(super) fn take_if(&self, key: &Digest, was: &[u8], now: Moment) -> bool {
+        let mut things = self.swept(now);
+        let is_there = things.held.get(key).is_some_and(|thing| *thing.value == *was);
+        is_there && things.remove(key).is_some()
+    }
+
     pub(super) fn count(&self, key: Digest, until: Moment, now: Moment) -> u64 {
         let mut things = self.swept(now);
         if let Some(thing) = things.held.get_mut(&key) {

@@ -1,8 +1,8 @@
 //! What may be lost: login flows and counters. Losing all of it makes people start again; it never makes a
 //! used thing usable, for whatever is used once for good is in the durable store.
 //!
-//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `INCR` with
-//! `PEXPIRE NX`, and `DECR` of what is there.
+//! A few verbs, each of which one step of Redis can do atomically: `SET PX`, `GET`, `GETDEL`, `SET IFEQ`, `DELEX IFEQ`,
+//! `INCR` with `PEXPIRE NX`, and `DECR` of what is there.
 
 mod in_process;
 
@@ -152,6 +152,32 @@ impl Ephemeral {
     pub async fn take(&self, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
         let (shelf, now) = self.shelf(kind);
         Ok(shelf.take(&named(key), now))
+    }
+
+    /// Keeps a value in place of `was` for `ttl`. False: something else is there by now, or nothing, and stays so.
+    pub async fn swap(
+        &self,
+        kind: Kind,
+        key: &str,
+        was: &[u8],
+        value: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<bool, EphemeralError> {
+        let size = value.len();
+        if size > kind.limits().value {
+            return Err(EphemeralError::TooLarge { kind, size });
+        }
+        let (shelf, now) = self.shelf(kind);
+        match shelf.swap(named(key), was, value, now.plus(ttl), now) {
+            Some(false) => Err(EphemeralError::Full(kind)),
+            swapped => Ok(swapped.is_some()),
+        }
+    }
+
+    /// Removes `was`. False: something else is there by now, or nothing, and stays so.
+    pub async fn take_if(&self, kind: Kind, key: &str, was: &[u8]) -> Result<bool, EphemeralError> {
+        let (shelf, now) = self.shelf(kind);
+        Ok(shelf.take_if(&named(key), was, now))
     }
 
     /// How many times by now, this one included, in the window that the first of them opened.

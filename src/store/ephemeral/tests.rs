@@ -45,6 +45,45 @@ async fn of_fifty_takers_one_has_the_code() {
     assert_eq!(taken.iter().filter(|taken| matches!(taken, Ok(Ok(Some(_))))).count(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_who_have_read_the_same_one_moves_it_on_and_the_others_change_nothing() {
+    let (store, _) = store();
+    store.put(Kind::LoginFlow, "flow", b"here".to_vec(), MINUTE).await.unwrap();
+    let movers = (0..50_u8).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            match number % 2 {
+                0 => store.swap(Kind::LoginFlow, "flow", b"here", vec![number], MINUTE).await,
+                _ => store.take_if(Kind::LoginFlow, "flow", b"here").await,
+            }
+        })
+    });
+    let moved = futures_util::future::join_all(movers).await;
+    let moved: Vec<_> = moved.into_iter().map(|moved| moved.unwrap().unwrap()).collect();
+    assert_eq!(moved.iter().filter(|moved| **moved).count(), 1);
+    let winner = moved.iter().position(|moved| *moved).unwrap() as u8;
+    let left = (winner % 2 == 0).then(|| vec![winner]);
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(left.clone()));
+    let other = store.swap(Kind::LoginFlow, "flow", b"here", b"other".to_vec(), MINUTE).await;
+    assert_eq!((other, store.take_if(Kind::LoginFlow, "flow", b"here").await), (Ok(false), Ok(false)));
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(left));
+}
+
+#[tokio::test]
+async fn what_takes_anothers_place_takes_its_own_time_and_room() {
+    let (store, clock) = store();
+    store.put(Kind::LoginFlow, "flow", b"early".to_vec(), MINUTE).await.unwrap();
+    let late = store.swap(Kind::LoginFlow, "flow", b"early", b"late".to_vec(), 2 * MINUTE).await;
+    assert_eq!(late, Ok(true));
+    clock.turn(MINUTE);
+    assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(Some(b"late".to_vec())));
+    let large = vec![0; Kind::LoginFlow.limits().value + 1];
+    let refused = store.swap(Kind::LoginFlow, "flow", b"late", large, MINUTE).await;
+    assert!(matches!(refused, Err(EphemeralError::TooLarge { .. })));
+    assert_eq!(store.take_if(Kind::LoginFlow, "flow", b"late").await, Ok(true));
+    assert_eq!(store.held(Kind::LoginFlow), 0);
+}
+
 #[tokio::test]
 async fn a_window_counts_from_its_first_and_then_anew() {
     let (store, clock) = store();

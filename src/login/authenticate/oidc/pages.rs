@@ -95,8 +95,7 @@ async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop
     let journey = Journey::find(visitor, flow).await?;
     // Only the state that was sent takes the flow; a guess leaves it to its owner.
     journey.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
-    let journey = Journey::take(visitor, flow).await?;
-    Ok((params, journey))
+    Ok((params, journey.used(visitor).await?))
 }
 
 async fn complete(

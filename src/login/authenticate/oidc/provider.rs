@@ -122,7 +122,11 @@ impl Provider {
         let issuer = connection.oidc.issuer.as_str();
         let url = provider::address(issuer).ok_or_else(|| Unusable::NoUrl(issuer.to_owned()))?;
         let wanted = Wanted::new(Kind::Discovery, connection.id, &url);
-        let body = broker.documents.get(&wanted, |body| read(broker, issuer, body).map(drop)).await;
+        let fits = {
+            let (broker, issuer) = (broker.clone(), issuer.to_owned());
+            move |body: &[u8]| read(&broker, &issuer, body).map(drop)
+        };
+        let body = broker.documents.get(&wanted, fits).await;
         let found = body.and_then(|body| read(broker, issuer, &body).map_err(DocumentError::Unfit));
         let found = found.map_err(|why| Unusable::Document { url: url.into(), why })?;
         let userinfo = found.userinfo_endpoint.as_ref().map_or("", |url| url.as_str());

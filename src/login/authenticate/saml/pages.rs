@@ -470,10 +470,7 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
     if !is_for(&found) {
         return Err(Refusal::FlowExpired.into());
     }
-    let journey = found.taken(visitor).await?;
-    if !is_for(&journey) {
-        return Err(Refusal::FlowExpired.into());
-    }
+    let journey = found.used(visitor).await?;
     let proof = take(visitor, &ticket).await?.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?;
     Ok((journey, proof))
 }
