@@ -270,8 +270,8 @@ async fn told(visitor: &Visitor, refused: Refused) -> Response {
         Refused::Told(told) => told.code,
     };
     let (problem, way) = match code {
-        // Nobody who owns it besides would be left, or come in.
-        Code::LastOwner | Code::PolicyLocksOut => (Problem::LastOwner, ORGANIZATIONS),
+        Code::LastOwner => (Problem::LastOwner, ORGANIZATIONS),
+        Code::PolicyLocksOut => (Problem::LastWayIn, ORGANIZATIONS),
         Code::ManagedByDirectory => (Problem::ManagedByDirectory, ORGANIZATIONS),
         Code::SsoRequired => (Problem::SsoRequired, ORGANIZATIONS),
         Code::MfaRequired => (Problem::MfaRequired, ORGANIZATIONS),
