@@ -102,6 +102,7 @@ async fn c18_h01_an_invitation_gives_what_its_writer_may_give_when_it_is_accepte
         }
         let path = format!("/organizations/org-a/members/{anns}");
         operator.patch(&format!("{path}/role"), json!({"role": "owner"})).await;
+        let path = format!("{path}?force=true");
         assert_eq!(operator.send(Method::DELETE, &path, |request| request).await.status, 204);
         assert_eq!(code(&accepts(&bob, &token).await), "inviter_lost_rights");
         let key = Api::key(&house, "org-a", &["invitations:write", "organization:read"]).await;

@@ -213,12 +213,13 @@ async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provid
         assert_eq!(told(&key.get(&format!("{path}/versions/9")).await), refusal(404, "not_found"));
         // One that is not the last one is brought back by its number; its provider knows no owner, though.
         let to_other = json!({"version": 2});
+        let operator = Api::operator(&house).await;
         let before = house.before().await;
-        let locked = Api::operator(&house).await.post(&format!("{path}/rollback"), to_other).await;
+        let locked = operator.post(&format!("{path}/rollback"), to_other).await;
         assert_eq!(told(&locked), refusal(409, "policy_locks_out"));
         house.refused(&before, "policy_locks_out").await;
         let to_other = json!({"version": 2, "force": true});
-        fine(Api::operator(&house).await.post(&format!("{path}/rollback"), to_other).await);
+        fine(operator.post(&format!("{path}/rollback"), to_other).await);
         assert!(comes(&house, "new@a.test").await);
         let page = key.get(&format!("{path}/versions?limit=2")).await.json();
         let cursor = page["next_cursor"].as_str().unwrap();
