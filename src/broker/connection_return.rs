@@ -2,23 +2,18 @@
 //! several people have failed by its fault and not by theirs.
 
 use std::mem;
-use std::time::Duration;
 
 use crate::audit::Keep;
 use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, swap};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::join::auto::may_be_given;
-use crate::model::connection::{Connection, Jit, Lifecycle, Version, VersionState};
+use crate::model::connection::{Connection, Jit, Version, VersionState, WATCHED};
 use crate::model::readiness::FAILING;
 use crate::model::role;
-use crate::store::durable::connection_runs::{self, Run};
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
-use crate::store::durable::{connection_versions, connections, roles};
+use crate::store::durable::{connection_runs, connection_versions, connections, roles};
 
-/// How long after it went live a version is watched. Later, what it took the place of may be what nobody should trust
-/// any more.
-pub const WATCHED: Duration = Duration::from_secs(86_400);
 /// How many different people it must have befallen, or networks where nobody knows who it was.
 pub const BEFELL: usize = 3;
 /// What the trail and the owners are told.
@@ -39,12 +34,7 @@ pub async fn suspects(db: &mut impl Read, now: Moment) -> Result<Vec<Suspect>, S
     Ok(found.into_iter().map(suspect).collect())
 }
 
-/// Whether a version that went live then is still watched, and never worked.
-fn is_on_watch(lifecycle: &Lifecycle, run: &Run, now: Moment) -> bool {
-    run.worked_at.is_none() && lifecycle.activated_at.is_some_and(|at| now.since(at) <= WATCHED)
-}
-
-/// The version that a connection would return to: what was live before, if it worked.
+/// The version that a connection would return to: what was live before, if it worked, and what is live does not.
 async fn version(
     db: &mut impl Read,
     connection: &Connection,
@@ -53,13 +43,11 @@ async fn version(
     let lifecycle = connections::lifecycle_of(db, connection.id).await?;
     let Some(previous) = lifecycle.previous_version else { return Ok(None) };
     let run = connection_runs::of(db, connection.id, connection.version).await?;
-    if !connection.is_active() || !is_on_watch(&lifecycle, &run, now) {
+    if !connection.is_active() || run.worked_at.is_some() || !lifecycle.is_on_watch(now) {
         return Ok(None);
     }
     let found = connection_versions::by_number(db, connection.id, previous).await?;
-    let worked = connection_runs::of(db, connection.id, previous).await?.worked_at.is_some();
-    let can_return = |found: &Version| found.state == VersionState::Superseded;
-    Ok(found.filter(|found| can_return(found) && (worked || found.worked_at.is_some())))
+    Ok(found.filter(|found| found.state == VersionState::Superseded && found.worked_at.is_some()))
 }
 
 /// The connection as it was before, while it is watched whether it must be so again.

@@ -1,6 +1,8 @@
 //! One version of a connection takes the place of another: a draft goes live, or what was live before comes back. Whoever
 //! does it, it is one transaction, and a login that is under way by the other version begins anew (threats H04).
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::audit::{self, Keep};
@@ -15,7 +17,7 @@ use crate::model::connection::{
 use crate::model::mail::Kind;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
-use crate::store::durable::{connection_versions, connections};
+use crate::store::durable::{connection_runs, connection_versions, connections};
 
 /// What came of it.
 #[derive(Clone, Debug)]
@@ -77,8 +79,11 @@ pub async fn swap(
         None
     };
     let after = begun(tx, keep, &before, &to, (number, reason)).await?;
-    // What failed is nothing to return to.
-    let previous_version = previous.filter(|_| !is_return);
+    let previous_version = match previous {
+        // What failed is nothing to return to.
+        Some(ended) if !is_return => Some(returnable(tx, &lifecycle, &ended, keep.now).await?),
+        _ => None,
+    };
     let lifecycle = Lifecycle { previous_version, activated_at: Some(keep.now), ..lifecycle };
     connections::set_lifecycle(tx, id, &lifecycle).await?;
     if let Some(organization) = after.organization_id {
@@ -122,20 +127,44 @@ async fn wanted(
     Ok(found.or_else(|| is_draft.then(|| Version::of(before, VersionState::Draft))))
 }
 
-/// Keeps what a connection is like now as something that was live, and tells under which number.
-pub async fn ended(
+/// Where a return would lead from what takes the place of `ended`: there, unless that never worked in the short time for
+/// which it was live. Of two in a row by which nobody got in, neither hides the one that worked.
+async fn returnable(
+    tx: &mut Tx<'_>,
+    lifecycle: &Lifecycle,
+    ended: &Version,
+    now: Moment,
+) -> Result<i64, StoreError> {
+    let Some(earlier) = lifecycle.previous_version else { return Ok(ended.number) };
+    // What was counted a moment ago is not written down yet.
+    let since = lifecycle.activated_at.unwrap_or(now).plus(Duration::from_millis(1));
+    let worked = ended.worked_at.is_some()
+        || connection_versions::is_used_since(tx, ended.connection_id, since).await?;
+    if worked || !lifecycle.is_on_watch(now) {
+        return Ok(ended.number);
+    }
+    let earlier = connection_versions::by_number(tx, ended.connection_id, earlier).await?;
+    let worked = earlier.filter(|earlier| earlier.worked_at.is_some());
+    Ok(worked.map_or(ended.number, |earlier| earlier.number))
+}
+
+/// Keeps what a connection is like now as something that was live, with when it first worked.
+async fn ended(
     tx: &mut Tx<'_>,
     before: &Connection,
     now: Moment,
     (state, reason): (VersionState, Option<&str>),
-) -> Result<i64, StoreError> {
+) -> Result<Version, StoreError> {
     let lifecycle = connections::lifecycle_of(tx, before.id).await?;
     let known = connection_versions::live(tx, before.id).await?;
     let known = known.unwrap_or_else(|| Version {
         activated_at: lifecycle.activated_at,
         ..Version::of(before, VersionState::Live)
     });
+    // Switched off and on again, it has another number than the one under which it is kept.
+    let worked_at = connection_runs::of(tx, before.id, before.version).await?.worked_at;
     let version = Version {
+        worked_at: known.worked_at.or(worked_at),
         state,
         settings: before.settings.clone(),
         secret: before.secret.clone(),
@@ -144,7 +173,7 @@ pub async fn ended(
         ..known
     };
     connection_versions::put(tx, &version).await?;
-    Ok(version.number)
+    Ok(version)
 }
 
 async fn begun(
@@ -166,7 +195,7 @@ async fn begun(
         number,
         state: VersionState::Live,
         activated_at: Some(keep.now),
-        worked_at: None,
+        // What comes back has worked, if it did.
         ended_at: None,
         ..to.clone()
     };

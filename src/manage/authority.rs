@@ -165,12 +165,29 @@ fn ceiling(
     }
     match actor {
         Standing::Within { is_owner: true, .. } if name == role::OWNER => signed_in_just_now(actor, now),
-        Standing::Within { is_owner: true, .. } => {
-            let gives = role::granted(&[name.to_owned()], custom);
-            may_contain(actor, gives.iter().filter(|one| Permission::from_word(one).is_some()))
-        }
         Standing::Within { .. } if name == role::OWNER => Err(Code::RoleCeiling),
-        _ => may_contain(actor, &role::granted(&[name.to_owned()], custom)),
+        _ => may_rewrite(actor, &role::granted(&[name.to_owned()], custom)),
+    }
+}
+
+/// Whether a role of these permissions is within somebody's ceiling: theirs to give, and so to change or to delete, which
+/// takes it from people (threats H01).
+pub fn may_rewrite<'p>(
+    actor: &Standing,
+    permissions: impl IntoIterator<Item = &'p String>,
+) -> Result<(), Code> {
+    let owns = matches!(actor, Standing::Within { is_owner: true, .. });
+    let counts = |one: &&String| !owns || Permission::from_word(one).is_some();
+    may_contain(actor, permissions.into_iter().filter(counts))
+}
+
+/// Whose word holds over what a check says, where it is about how everybody signs in: that of an owner in person who has
+/// just signed in, and the operator's.
+pub fn may_insist(actor: &Standing, now: Moment) -> Result<(), Code> {
+    match actor {
+        Standing::Operator(OperatorRole::System) => Ok(()),
+        Standing::Within { is_owner: true, .. } => signed_in_just_now(actor, now),
+        _ => Err(Code::OwnerRequired),
     }
 }
 

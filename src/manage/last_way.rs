@@ -1,8 +1,11 @@
 //! The last way in: by what those who own an organization come in. No write takes the last of it, whatever it is about, for
 //! nobody of theirs would be there to take it back (S1-T2, demands 3.9); the operator may, who would.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::authority::Standing;
-use super::desk::Change;
+use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId};
 use crate::model::api_key::OperatorRole;
@@ -12,11 +15,32 @@ use crate::model::policy::Switches;
 use crate::store::durable::ways_in::{self, WayIn};
 use crate::store::durable::{connections, domains, organizations, projects};
 
+/// How sure the caller is.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sure {
+    /// For the operator: also where no owner could sign in any more.
+    pub force: Option<bool>,
+}
+
+impl Sure {
+    /// Whether they insist, which is nobody's but the operator's.
+    pub fn insists(self, desk: &Desk) -> Result<bool, Refused> {
+        match self.force == Some(true) {
+            true if !desk.caller.is_system() => {
+                Err(Refused::new(Code::OperatorRequired, "force is the operator's"))
+            }
+            forced => Ok(forced),
+        }
+    }
+}
+
 /// Why a way in is shut, in the order in which somebody who comes by it would meet it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shut {
     Owner,
     Connection,
+    Provider,
     Domain,
     Method,
     Factor,
@@ -26,8 +50,9 @@ impl Shut {
     /// What would have to be there.
     const fn missing(self) -> &'static str {
         match self {
-            Self::Owner => "active_owner",
+            Self::Owner => "owner_who_has_come",
             Self::Connection => "owner_by_active_connection",
+            Self::Provider => "owner_by_current_provider",
             Self::Domain => "owner_by_routed_domain",
             Self::Method => "owner_by_open_method",
             Self::Factor => "owner_with_second_factor",
@@ -50,24 +75,26 @@ impl LastWay {
         Ok(Self { organization, open })
     }
 
-    /// What is missing after the write for an owner to come in as some did before. Nothing where one still does, or none
-    /// did.
+    /// What is missing after the write for an owner to come in as some did before. Nothing where one does, or none did.
     pub async fn missing(&self, change: &mut Change<'_, '_>) -> Result<Vec<&'static str>, Refused> {
         let ways = match self.open.is_empty() {
             true => return Ok(Vec::new()),
             false => all(change, self.organization).await?,
         };
-        let now = |id: &IdentityId| {
-            let found = ways.iter().find(|(way, _)| way.identity == *id);
-            found.map_or(Some(Shut::Owner), |(_, shut)| *shut)
-        };
-        let mut shut: Vec<_> = self.open.iter().map(now).collect();
-        if shut.iter().any(Option::is_none) {
+        // Who has come to own it meanwhile counts as well.
+        if ways.iter().any(|(_, shut)| shut.is_none()) {
             return Ok(Vec::new());
+        }
+        // Of those who were shut out by it; of the others who own it, where those own it no more.
+        let stay = ways.iter().any(|(way, _)| self.open.contains(&way.identity));
+        let told = ways.iter().filter(|(way, _)| !stay || self.open.contains(&way.identity));
+        let mut shut: Vec<_> = told.filter_map(|(_, shut)| *shut).collect();
+        if shut.is_empty() {
+            shut.push(Shut::Owner);
         }
         shut.sort_unstable();
         shut.dedup();
-        Ok(shut.into_iter().flatten().map(Shut::missing).collect())
+        Ok(shut.into_iter().map(Shut::missing).collect())
     }
 
     /// Refuses a write that took the last way in, unless the operator insists; then the trail tells of it.
@@ -144,18 +171,22 @@ async fn all(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
 ) -> Result<Vec<(WayIn, Option<Shut>)>, Refused> {
-    let ways = ways_in::of_owners(change.tx, organization).await?;
+    let ways = ways_in::of_owners(change.tx, change.keep.project.id, organization).await?;
     if ways.is_empty() {
         return Ok(Vec::new());
     }
     let (organization, switches) = place(change, organization).await?;
+    if organization.deleted_at.is_some() {
+        return Ok(Vec::new());
+    }
     let leads = leads(change, organization.id).await?;
     let mut judged = Vec::with_capacity(ways.len());
     for way in ways {
         let shut = match () {
             () if !way.connection.is_active() => Some(Shut::Connection),
+            () if !way.is_known() => Some(Shut::Provider),
             () if !may_assert(change, &way, &leads).await? => Some(Shut::Domain),
-            () if !way.is_open(&organization.policy, &switches) => Some(Shut::Method),
+            () if !way.is_open(&organization, &switches) => Some(Shut::Method),
             () if !way.is_enough(&organization.policy) => Some(Shut::Factor),
             () => None,
         };

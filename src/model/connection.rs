@@ -23,7 +23,7 @@ pub use saml::{
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
     UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
 };
-pub use version::{Lifecycle, Unready, Version, VersionState, primary};
+pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
@@ -81,6 +81,15 @@ impl Upstream {
         match self {
             Self::Oidc(_) => "oidc",
             Self::Saml(_) => "saml",
+        }
+    }
+
+    /// How the provider calls itself, by which people of it are told apart from those of others; empty: that is not said
+    /// yet.
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Oidc(oidc) => &oidc.issuer,
+            Self::Saml(saml) => saml.idp.entity_id.as_deref().unwrap_or_default(),
         }
     }
 }

@@ -487,6 +487,9 @@ leave-stay = Bleiben
 error-last_owner-title = Jemandem muss sie gehören
 error-last_owner-text = Sie sind der letzte Eigentümer dieser Organisation und können sie deshalb nicht verlassen.
 error-last_owner-next = Machen Sie zuerst jemand anderen zum Eigentümer.
+error-last_way_in-title = Jemand muss sich anmelden können
+error-last_way_in-text = Keiner der anderen Eigentümer dieser Organisation könnte sich anmelden. Sie können sie deshalb nicht verlassen.
+error-last_way_in-next = Bitten Sie einen anderen Eigentümer, sich einmal anzumelden. Dann können Sie gehen.
 
 error-managed_by_directory-title = Das entscheidet Ihr Unternehmen
 error-managed_by_directory-text = Wer zu dieser Organisation gehört, sagt ihr Verzeichnis.

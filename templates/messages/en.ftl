@@ -487,6 +487,9 @@ leave-stay = Stay
 error-last_owner-title = Somebody has to own it
 error-last_owner-text = You are the last owner of this organization, so you cannot leave it.
 error-last_owner-next = Make somebody else an owner first.
+error-last_way_in-title = Somebody has to be able to sign in
+error-last_way_in-text = None of the other owners of this organization could sign in, so you cannot leave it.
+error-last_way_in-next = Ask another owner to sign in once, then leave.
 
 error-managed_by_directory-title = Your company decides this
 error-managed_by_directory-text = This organization’s directory says who belongs to it.

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::house::api::Api;
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
+use crate::house::lying_idp::Says as OidcSays;
 use crate::house::lying_saml_idp::{LyingSamlIdp, Says};
-use crate::house::visitor::Answer;
+use crate::house::trial::Link;
+use crate::house::visitor::{Answer, Visitor};
 
 const WRITER: [&str; 2] = ["connections:read", "connections:write"];
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
@@ -41,6 +43,14 @@ fn mine(house: &House) -> Value {
 fn at_once(mut body: Value) -> Value {
     (body["activate"], body["force"]) = (json!(true), json!(true));
     body
+}
+
+/// Somebody who administers nothing tries the draft.
+async fn tries(house: &House) {
+    let link = Link::to(&Api::operator(house).await, house, "ca").await;
+    house.idp_a.says(OidcSays::that("sub-con@a.test", "con@a.test"));
+    Visitor::arrives().tries(&link).await;
+    house.idp_a.says(OidcSays::truth());
 }
 
 async fn act(api: &Api, path: &str) -> Answer {
@@ -80,7 +90,14 @@ async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
             (dull["type"], dull["leeway"]) = (json!("oidc"), json!(31));
             dull["scopes"] = json!(["openid", "email"]);
             dull["client_secret"] = json!(house.idp_a.secret);
-            assert_eq!(fine(api.put(&path, at_once(dull)).await)["settings"]["leeway"], json!(31));
+            let drafted = fine(api.put(&path, dull).await);
+            tries(&house).await;
+            let shown = fine(api.post(&activate, json!({})).await);
+            assert_eq!(
+                (&shown["settings"]["leeway"], &shown["draft"]),
+                (&json!(31), &Value::Null),
+                "{drafted}"
+            );
         }
 
         // An owner makes it live who has just proved who they are, and no other one.
@@ -107,6 +124,41 @@ async fn c02_h01_connections_write_is_not_enough_to_become_an_owner() {
 }
 
 #[tokio::test]
+async fn h04_s1_p6_what_nobody_has_tried_goes_live_by_an_owner_who_has_just_signed_in_or_the_operator() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let (admin, key) = (admin(&house).await, Api::key(&house, "org-a", &WRITER).await);
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let (activate, forced) = (format!("{path}/activate"), json!({"force": true}));
+        fine(key.patch(&path, json!({"leeway": 31})).await);
+        for api in [&admin, &key] {
+            for (method, path, body) in [
+                (Method::POST, &*activate, forced.clone()),
+                (Method::PATCH, &*path, at_once(json!({"leeway": 32}))),
+            ] {
+                let before = house.before().await;
+                refused(&api.write(method, path, body).await, "owner_required");
+                house.refused(&before, "owner_required").await;
+            }
+        }
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
+        let before = house.before().await;
+        refused(&owner.post(&activate, forced.clone()).await, "reauthentication_required");
+        house.refused(&before, "reauthentication_required").await;
+        house.execute("UPDATE sessions SET authenticated_at = authenticated_at + 301000").await;
+        assert_eq!(fine(owner.post(&activate, forced.clone()).await)["settings"]["leeway"], json!(31));
+        let operator = Api::operator(&house).await;
+        fine(key.patch(&path, json!({"leeway": 32})).await);
+        assert_eq!(fine(operator.post(&activate, forced).await)["settings"]["leeway"], json!(32));
+        // What somebody has tried needs neither.
+        fine(key.patch(&path, json!({"leeway": 33})).await);
+        tries(&house).await;
+        assert_eq!(fine(key.post(&activate, json!({})).await)["settings"]["leeway"], json!(33));
+    }
+}
+
+#[tokio::test]
 async fn c02_h01_nor_by_the_certificates_of_a_saml_provider() {
     for engine in ENGINES {
         let house = Plan { engine, ..Plan::saml() }.build().await;
@@ -127,7 +179,7 @@ async fn c02_h01_nor_by_the_certificates_of_a_saml_provider() {
             refused(&answer, "owner_required");
             house.refused(&before, "owner_required").await;
         }
-        fine(key.patch(&path, at_once(json!({"leeway": 31}))).await);
+        fine(Api::operator(&house).await.patch(&path, at_once(json!({"leeway": 31}))).await);
     }
 }
 

@@ -84,6 +84,61 @@ async fn h04_a_version_with_a_wrong_certificate_goes_back_to_what_worked() {
 }
 
 #[tokio::test]
+async fn h04_of_two_versions_in_a_row_that_let_nobody_in_neither_hides_the_one_that_worked() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        comes_by_saml(&house, "bob@b.test").await.code();
+        look(&house).await;
+        let certificate = async || {
+            let settings = house.text("SELECT settings FROM connections WHERE slug = 'cb'").await.unwrap();
+            let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+            settings["upstream"].clone()
+        };
+        let worked = certificate().await;
+        let breaks = async || {
+            let wrong = LyingSamlIdp::new("cb", house.clock.clone());
+            activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
+        };
+        let fail = async || {
+            for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
+                assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+            }
+            look(&house).await;
+        };
+        breaks().await;
+        house.turn_clock(3_600);
+        breaks().await;
+        fail().await;
+        assert_eq!(certificate().await, worked);
+        // Nobody has come by it since it is back: that it works is known.
+        house.turn_clock(3_600);
+        breaks().await;
+        fail().await;
+        assert_eq!(certificate().await, worked);
+        comes_by_saml(&house, "bob@b.test").await.code();
+        assert_eq!(house.events_of("organization.connection.rolled_back").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn h04_what_was_live_for_a_day_is_what_there_is_to_return_to_whoever_came_by_it() {
+    let house = Plan::saml().build().await;
+    comes_by_saml(&house, "bob@b.test").await.code();
+    look(&house).await;
+    for wait in [86_401, 60] {
+        let wrong = LyingSamlIdp::new("cb", house.clock.clone());
+        activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
+        house.turn_clock(wait);
+    }
+    let live = version(&house, "cb").await;
+    for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
+        assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+    }
+    look(&house).await;
+    assert_eq!(version(&house, "cb").await, live, "whom nobody should trust any more is not trusted again");
+}
+
+#[tokio::test]
 async fn h04_a_version_with_a_wrong_secret_goes_back_to_what_worked() {
     let behind_a_proxy: fn(&mut Config) =
         |config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -312,8 +367,9 @@ async fn h04_nobody_but_the_operator_brings_people_into_further_organizations_ag
     let path = format!("/connections/{}/rollback", house.connection("ca").await);
     let ann = Api::person(&house, "ann@a.test", "org-a").await;
     let before = house.before().await;
-    let refused = ann.post(&path, json!({})).await;
+    let further = json!({"version": version(&house, "ca").await - 1});
+    let refused = ann.post(&path, further.clone()).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("operator_required")));
     house.refused(&before, "operator_required").await;
-    assert_eq!(Api::operator(&house).await.post(&path, json!({})).await.status, 200);
+    assert_eq!(Api::operator(&house).await.post(&path, further).await.status, 200);
 }

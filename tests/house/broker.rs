@@ -17,7 +17,7 @@ use behalf::config::{self, Config};
 use behalf::foundation::clock::{Clock, Moment};
 use behalf::foundation::random::Random;
 use behalf::foundation::secret::{Digest, Secret};
-use behalf::manage::house_file::{HouseFile, Mode, Reading, apply_reading};
+use behalf::manage::house_file::{HouseFile, Mode, Reading, Report, apply_reading};
 use behalf::params;
 use behalf::store::durable::engine::Database;
 use data_encoding::BASE64_MIME;
@@ -271,6 +271,17 @@ impl House {
     }
 
     async fn tries_reading(&self, text: &str, reading: Reading) -> Result<(), String> {
+        self.applies(text, Mode::Apply, reading).await.map(drop)
+    }
+
+    /// What is told of applying a file, or of the plan to do so.
+    pub async fn reports(&self, text: &str, mode: Mode) -> Report {
+        self.applies(text, mode, Reading::Once)
+            .await
+            .unwrap_or_else(|error| panic!("the house file: {error}"))
+    }
+
+    async fn applies(&self, text: &str, mode: Mode, reading: Reading) -> Result<Report, String> {
         let text = text.replace("{idp_a}", &self.idp_a.issuer).replace("{idp_b}", &self.idp_b.issuer);
         let environment = |name: &str| match name {
             "CA_SECRET" => Some(self.idp_a.secret.clone()),
@@ -280,10 +291,7 @@ impl House {
         };
         let file =
             HouseFile::parse(&text, self.folder.path(), &environment).map_err(|error| error.to_string())?;
-        apply_reading(&self.broker, &file, Mode::Apply, reading)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string())
+        apply_reading(&self.broker, &file, mode, reading).await.map_err(|error| error.to_string())
     }
 
     /// Publishes the proof of every domain that is claimed, but those that nobody proves, and has each looked up.

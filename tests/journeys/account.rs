@@ -275,6 +275,14 @@ async fn s1_r08_h02_who_leaves_at_their_account_leaves_by_the_rules_of_everybody
         assert_eq!(refused.status, 409);
         assert!(refused.body.contains("You are the last owner"), "{}", refused.body);
         house.refused(&before, "last_owner").await;
+        // Nor does the only one leave who comes in.
+        let other = house.has_member("own@a.test", "org-a", &["owner"]).await;
+        let before = house.before().await;
+        let refused = ann.browser.submit(&form).await;
+        assert_eq!(refused.status, 409);
+        assert!(refused.body.contains("None of the other owners"), "{}", refused.body);
+        house.refused(&before, "policy_locks_out").await;
+        house.execute(&format!("UPDATE users SET disabled_at = 1 WHERE id = '{other}'")).await;
         house.turn_clock(301);
         let before = house.before().await;
         let refused = ann.browser.submit(&form).await;

@@ -570,8 +570,9 @@ impl SignIn {
         // One's own organization first: in an exclusive project it is the only one.
         places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
-        for place in places {
+        for mut place in places {
             any = true;
+            self.drop_unknown(tx, &mut place).await?;
             self.give_roles(tx, user, &place).await?;
             // In an exclusive project one has one membership; a known user has it already.
             if new || self.keep.project.settings.membership_mode == MembershipMode::Shared {
@@ -586,6 +587,16 @@ impl SignIn {
             }
         }
         Ok(any)
+    }
+
+    /// A role that is no more is nobody's.
+    async fn drop_unknown(&self, tx: &mut Tx<'_>, place: &mut Expected) -> Result<(), Undone> {
+        if place.roles.iter().all(|name| role::built_in(name).is_some()) {
+            return Ok(());
+        }
+        let custom = roles::permissions(tx, self.keep.project.id, place.organization_id).await?;
+        place.roles.retain(|name| role::built_in(name).is_some() || custom.contains_key(name));
+        Ok(())
     }
 
     /// Whoever held the domain before has left nothing to its new holder's people: places that others kept for theirs

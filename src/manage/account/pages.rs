@@ -271,6 +271,7 @@ async fn told(visitor: &Visitor, refused: Refused) -> Response {
     };
     let (problem, way) = match code {
         Code::LastOwner => (Problem::LastOwner, ORGANIZATIONS),
+        Code::PolicyLocksOut => (Problem::LastWayIn, ORGANIZATIONS),
         Code::ManagedByDirectory => (Problem::ManagedByDirectory, ORGANIZATIONS),
         Code::SsoRequired => (Problem::SsoRequired, ORGANIZATIONS),
         Code::MfaRequired => (Problem::MfaRequired, ORGANIZATIONS),

@@ -8,11 +8,11 @@ use serde::Deserialize;
 
 use super::body::{ConnectionBody, Kind, Meta, Part, Rest, Said, Scope, Whole};
 use super::checked::{Checked, checked};
+use super::given::assigned;
 use super::relied_on::{Force, released};
 use super::view::{ConnectionListed, ConnectionView, Teller, VersionView, tag};
 use super::{
-    Held, Named, activate, assigned, beside, create, disable, enable, held, make_primary, redraft, roll_back,
-    trust,
+    Held, Named, activate, beside, create, disable, enable, held, make_primary, redraft, roll_back, trust,
 };
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
@@ -543,7 +543,8 @@ pub struct Activate;
 pub struct ActivateBody {
     /// The draft's number, for who wants no other; absent: whatever the draft is now.
     pub version: Option<i64>,
-    /// Also where people sign in by the connection, and nobody has tried the draft.
+    /// Also where people sign in by the connection, and nobody has tried the draft: for an owner who has just signed in, and
+    /// the operator; for the operator, also where no owner could sign in any more.
     pub force: Option<bool>,
 }
 
@@ -584,7 +585,7 @@ impl Operation for Activate {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Activate(Option<i64>, bool),
-    RollBack(Option<i64>),
+    RollBack(Option<i64>, bool),
     Disable(Force),
     Enable,
     MakePrimary,
@@ -594,7 +595,7 @@ impl Act {
     async fn on(self, change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
         match self {
             Self::Activate(version, forced) => activate(change, before, version, forced).await,
-            Self::RollBack(version) => roll_back(change, before, version).await,
+            Self::RollBack(version, forced) => roll_back(change, before, version, forced).await,
             Self::Disable(force) => {
                 released(change, &before, force).await?;
                 disable(change, before, force.force == Some(true)).await
@@ -623,8 +624,10 @@ pub struct RollBack;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollBackBody {
-    /// One that was live; absent: what was live before.
+    /// One that was live; absent: the last one that worked.
     pub version: Option<i64>,
+    /// For the operator: also where no owner could sign in any more.
+    pub force: Option<bool>,
 }
 
 impl Operation for RollBack {
@@ -655,7 +658,8 @@ impl Operation for RollBack {
     type Answer = ConnectionView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        acted(desk, Act::RollBack(body.0.version)).await
+        let RollBackBody { version, force } = body.0;
+        acted(desk, Act::RollBack(version, force == Some(true))).await
     }
 }
 

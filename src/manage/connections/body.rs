@@ -68,7 +68,7 @@ pub struct Meta {
     pub display_name: Option<String>,
     /// Makes it live at once.
     pub activate: Option<bool>,
-    /// Makes it live without a test sign-in that succeeded.
+    /// Makes it live without a test sign-in that succeeded, for an owner who has just signed in, and the operator.
     pub force: Option<bool>,
 }
 

@@ -4,6 +4,7 @@
 pub mod api;
 mod body;
 mod checked;
+mod given;
 pub mod presets;
 mod relied_on;
 pub mod relink;
@@ -14,12 +15,11 @@ mod trust;
 mod view;
 pub mod wanted;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::authority::{Standing, may_grant};
+use super::authority::{Standing, may_insist};
 use super::desk::Change;
 use super::last_way::LastWay;
 use super::refused::{Code, Refused};
@@ -27,7 +27,6 @@ use crate::audit;
 use crate::broker::connection_swap::{self, NotSwapped, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
-use crate::join::auto::may_be_given;
 use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -37,12 +36,11 @@ use crate::model::connection::{
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
-use crate::model::project::MembershipMode;
-use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
-use crate::store::durable::{applications, connection_versions, connections, organizations, roles};
+use crate::store::durable::{applications, connection_versions, connections};
 
 pub use checked::{Checked, NewSecret};
+use given::{fits, may_come};
 pub use stated::{Stated, make, rewrite};
 pub use tested::tested;
 
@@ -249,7 +247,8 @@ async fn rename(
     change.record(&event.changing(Some(was), Some(is))).await
 }
 
-/// Makes the draft live. Where people sign in by the connection, somebody must have tried the draft, unless `forced`.
+/// Makes the draft live. Where people sign in by the connection, somebody must have tried the draft, unless who may do so
+/// insists.
 async fn activate(
     change: &mut Change<'_, '_>,
     before: Held,
@@ -261,15 +260,26 @@ async fn activate(
     let draft = draft.ok_or_else(none)?;
     let id = before.connection.id;
     if before.connection.is_active()
-        && !forced
         && !tested(change.tx, id, draft).await?
         && is_depended_on(change, id).await?
     {
-        return Err(Refused::new(Code::Untested, Code::Untested.title()));
+        refuse_untested(change, id, forced)?;
     }
     roles_fit(change, &before).await?;
     trust::refuse_foreign_trust(change, &before, before.head().0).await?;
     swapped(change, &before, draft, forced).await
+}
+
+/// What nobody has tried may lock everybody out: that is an owner's to answer for, or the operator's (demands 4.2).
+fn refuse_untested(change: &Change<'_, '_>, id: ConnectionId, forced: bool) -> Result<(), Refused> {
+    if !forced {
+        return Err(Refused::new(Code::Untested, Code::Untested.title()));
+    }
+    let detail = format!(
+        "people sign in by it, and nobody has tried the new version: try it (POST /connections/{id}/tests), or an owner \
+         who has just signed in makes it live, or the operator"
+    );
+    may_insist(&change.standing, change.keep.now).map_err(|code| Refused::ceiling(code, detail))
 }
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
@@ -279,7 +289,12 @@ async fn roles_fit(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Ref
 }
 
 /// Brings back what was live before, under a new number.
-async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i64>) -> Result<Held, Refused> {
+async fn roll_back(
+    change: &mut Change<'_, '_>,
+    before: Held,
+    version: Option<i64>,
+    forced: bool,
+) -> Result<Held, Refused> {
     if !before.connection.is_active() {
         return Err(Refused::new(Code::ConnectionNotActive, "there is nothing live to be taken back"));
     }
@@ -294,7 +309,7 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
     trust::refuse_foreign_trust(change, &before, &known.settings).await?;
-    swapped(change, &before, known.number, false).await
+    swapped(change, &before, known.number, forced).await
 }
 
 /// Into which further organizations people come is the operator's to say, also where it was so once.
@@ -444,75 +459,6 @@ async fn settle_primary(change: &mut Change<'_, '_>, of: Option<OrganizationId>)
     Ok(())
 }
 
-/// Whether the roles that new settings give are there, and the caller's to give; `known`: what they take the place of.
-async fn fits(
-    change: &mut Change<'_, '_>,
-    of: Option<OrganizationId>,
-    known: Option<&Settings>,
-    new: &Settings,
-) -> Result<(), Refused> {
-    may_come(change, of, known, new).await?;
-    may_be_joined(change, of, known, new).await
-}
-
-/// Roles alone.
-async fn may_come(
-    change: &mut Change<'_, '_>,
-    of: Option<OrganizationId>,
-    known: Option<&Settings>,
-    new: &Settings,
-) -> Result<(), Refused> {
-    let project = change.keep.project.id;
-    let custom = match of {
-        Some(of) => roles::permissions(change.tx, project, of).await?,
-        None => roles::own(change.tx, project, None).await?,
-    };
-    for (place, name) in new.default_roles.iter().enumerate() {
-        if known.is_none_or(|known| !known.default_roles.contains(name)) {
-            may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
-        }
-    }
-    Ok(())
-}
-
-/// Organizations that are joined beside the connection's own must be there to be joined, by the roles that are given in
-/// each. In an exclusive project nobody joins a second one.
-async fn may_be_joined(
-    change: &mut Change<'_, '_>,
-    of: Option<OrganizationId>,
-    known: Option<&Settings>,
-    new: &Settings,
-) -> Result<(), Refused> {
-    let (project, assigned) = (&change.keep.project, &new.assign_organizations);
-    let stays = known.is_some_and(|known| {
-        known.assign_organizations == *assigned && known.default_roles == new.default_roles
-    });
-    if stays {
-        return Ok(());
-    }
-    let only = of.or(assigned.first().copied());
-    let is_exclusive = project.settings.membership_mode == MembershipMode::Exclusive;
-    for (place, id) in assigned.iter().enumerate() {
-        let wrong = |why: &str| Err(Refused::value(&format!("/assign_organizations/{place}"), why));
-        if assigned[..place].contains(id) {
-            return wrong("is named twice");
-        }
-        if is_exclusive && Some(*id) != only {
-            return wrong("cannot be joined as well: in this project people belong to one organization");
-        }
-        let found = organizations::by_id(change.tx, project.id, *id).await?;
-        if !found.is_some_and(|found| found.is_active()) {
-            return wrong("is not active: nobody can join it");
-        }
-        let roles = roles::permissions(change.tx, project.id, *id).await?;
-        let unknown = |name: &&String| role::built_in(name).is_none() && !roles.contains_key(*name);
-        if let Some(name) = new.default_roles.iter().find(unknown) {
-            return wrong(&format!("has no role {name}, which whoever comes would be given there"));
-        }
-    }
-    Ok(())
-}
-
 async fn refuse_unknown_application(change: &mut Change<'_, '_>, new: &Settings) -> Result<(), Refused> {
     let Upstream::Saml(saml) = &new.upstream else { return Ok(()) };
     let Some(name) = &saml.default_application else { return Ok(()) };
@@ -520,41 +466,6 @@ async fn refuse_unknown_application(change: &mut Change<'_, '_>, new: &Settings)
         Some(_) => Ok(()),
         None => Err(Refused::value("/default_application", "there is no such application")),
     }
-}
-
-/// Nobody whom a provider sends for the first time is given what administers an organization, or more than who says so
-/// may give (threats H01).
-fn may_come_as(
-    change: &Change<'_, '_>,
-    pointer: &str,
-    role: &str,
-    custom: &BTreeMap<String, Vec<String>>,
-) -> Result<(), Refused> {
-    use crate::protocol::problem::Place;
-    let at = |code: Code| Refused::at(code, Place::Pointer(pointer.into()), code.title());
-    if role::built_in(role).is_none() && !custom.contains_key(role) {
-        return Err(at(Code::RoleUnknown));
-    }
-    if !may_be_given(role, custom) {
-        return Err(at(Code::RoleNotAllowed));
-    }
-    may_grant(&change.standing, role, custom, change.keep.now).map_err(at)
-}
-
-/// The organizations of these names, for the operator.
-async fn assigned(
-    db: &mut impl Read,
-    project: crate::foundation::id::ProjectId,
-    names: &[String],
-) -> Result<Vec<OrganizationId>, Refused> {
-    let mut ids = Vec::new();
-    for (place, name) in names.iter().enumerate() {
-        let found = organizations::named(db, project, name).await?.filter(|found| found.deleted_at.is_none());
-        let pointer = format!("/assign_organizations/{place}");
-        let found = found.ok_or_else(|| Refused::value(&pointer, "there is no such organization"))?;
-        ids.push(found.id);
-    }
-    Ok(ids)
 }
 
 fn sealed(

@@ -15,7 +15,7 @@ use crate::manage::authority::{Need, Standing};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::api_key::OperatorRole;
-use crate::model::connection::{Connection, ConnectionState, Upstream};
+use crate::model::connection::{Connection, ConnectionState};
 use crate::store::durable::identities::{self, Left};
 use crate::store::durable::{connections, engine::Read};
 
@@ -49,16 +49,9 @@ impl RelinkCandidate {
     }
 }
 
-/// How a provider calls itself, by which people of it are told apart from those of others; empty: that is not said yet.
-fn issuer(connection: &Connection) -> &str {
-    match &connection.settings.upstream {
-        Upstream::Oidc(oidc) => &oidc.issuer,
-        Upstream::Saml(saml) => saml.idp.entity_id.as_deref().unwrap_or_default(),
-    }
-}
-
 async fn left(db: &mut impl Read, to: &Connection) -> Result<Vec<Left>, Refused> {
-    Ok(identities::left(db, to.project_id, to.organization_id, (to.id, issuer(to))).await?)
+    Ok(identities::left(db, to.project_id, to.organization_id, (to.id, to.settings.upstream.issuer()))
+        .await?)
 }
 
 /// `GET /connections/{connection_id}/relink` (S1-R25)
@@ -81,7 +74,7 @@ impl Operation for Plan {
         let db = &mut desk.db();
         let to = connections::by_id(db, desk.project().id, id).await?.ok_or_else(Refused::hidden)?;
         let candidates = left(db, &to).await?.into_iter().map(RelinkCandidate::of).collect();
-        let (connection_id, issuer) = (to.id.to_string(), issuer(&to).to_owned());
+        let (connection_id, issuer) = (to.id.to_string(), to.settings.upstream.issuer().to_owned());
         Answer::new(200, &RelinkPlan { connection_id, issuer, candidates })
     }
 }
@@ -164,10 +157,10 @@ async fn relink(
         let detail = format!("they are {} by now: look at the plan again", plan.identities);
         return Err(Refused::new(Code::PlanChanged, detail));
     }
-    identities::relink(change.tx, (from, to.id), issuer(&to)).await?;
+    identities::relink(change.tx, (from, to.id), to.settings.upstream.issuer()).await?;
     let told = event(change, "organization.connection.relinked", &to)
         .with("from", from.to_string())
-        .with("issuer", issuer(&to))
+        .with("issuer", to.settings.upstream.issuer())
         .with("identities", plan.identities);
     change.record(&told).await?;
     let (connection_id, from) = (to.id.to_string(), from.to_string());

@@ -15,6 +15,7 @@ use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MaybeJson, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::permission::Permission;
@@ -269,14 +270,6 @@ async fn contest(desk: &Desk, domain: Domain) -> Result<(), Refused> {
 /// `PATCH /organizations/{organization_id}/domains/{domain_id}` (S1-R16)
 pub struct Patch;
 
-/// Beside the body.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PatchQuery {
-    /// For the operator: also where no owner could sign in any more.
-    pub force: Option<bool>,
-}
-
 impl Operation for Patch {
     const METHOD: Method = Method::PATCH;
     const PATH: &'static str = "/organizations/{organization_id}/domains/{domain_id}";
@@ -299,15 +292,12 @@ impl Operation for Patch {
         Code::PreconditionFailed,
     ];
     const ETAG: bool = true;
-    type Query = PatchQuery;
+    type Query = Sure;
     type Body = MergePatch<PatchDomain>;
     type Answer = DomainView;
 
-    async fn run(desk: Desk, query: PatchQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (wanted, forced) = (body.0.checked()?, query.force == Some(true));
-        if forced && !desk.caller.is_system() {
-            return Err(Refused::new(Code::OperatorRequired, "force is the operator's"));
-        }
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (wanted, forced) = (body.0.checked()?, query.insists(&desk)?);
         let (organization, id) = (desk.organization()?.id, desk.params.id("domain_id")?);
         desk.change(async move |change| {
             let owner = change.organization(organization).await?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::authority::{OWNERS_FRESH, Standing, is_fresh, may_grant, may_touch};
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::email::Email;
@@ -23,7 +24,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::MembershipMode;
 use crate::model::role;
-use crate::store::durable::engine::{Read, StoreError};
+use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::people::{self, Member};
 use crate::store::durable::{domains, memberships, roles, users};
 
@@ -203,7 +204,7 @@ pub async fn give_roles(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,
-    wanted: &[String],
+    (wanted, forced): (&[String], bool),
 ) -> Result<Member, Refused> {
     let before = touchable(change, organization, user).await?;
     let kept = known(change, organization, &before).await?;
@@ -211,7 +212,7 @@ pub async fn give_roles(
     refuse_roles(change, organization, &given).await?;
     change.matches(&view::tag_of(&before))?;
     let after = Membership { roles: wanted.to_vec(), ..before.clone() };
-    put(change, "organization.member.role_changed", &before, &after).await?;
+    put(change, "organization.member.role_changed", (&before, &after), forced).await?;
     shown(change, organization, user).await
 }
 
@@ -226,7 +227,7 @@ pub async fn patch(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     user: UserId,
-    wanted: Patched,
+    (wanted, forced): (Patched, bool),
 ) -> Result<Member, Refused> {
     let before = touchable(change, organization, user).await?;
     change.matches(&view::tag_of(&before))?;
@@ -243,7 +244,7 @@ pub async fn patch(
         MembershipStatus::Blocked => "organization.member.blocked",
         _ => "organization.member.activated",
     };
-    put(change, action, &before, &after).await?;
+    put(change, action, (&before, &after), forced).await?;
     shown(change, organization, user).await
 }
 
@@ -289,19 +290,38 @@ pub async fn remove(
         Going::Leaving => "organization.member.left",
         Going::Removed { .. } => "organization.member.removed",
     };
-    put(change, action, &before, &after).await
+    put(change, action, (&before, &after), going == (Going::Removed { force: true })).await
 }
 
-/// Writes what differs, with the event that tells of it. Where nothing differs, nothing happens.
+/// Writes what differs, with the event that tells of it. Where nothing differs, nothing happens; where somebody who owns
+/// it is concerned, others who own it come in as before.
 async fn put(
+    change: &mut Change<'_, '_>,
+    action: &'static str,
+    (before, after): (&Membership, &Membership),
+    forced: bool,
+) -> Result<(), Refused> {
+    if before == after {
+        return Ok(());
+    }
+    if !owns(before) {
+        return written(change, action, before, after).await;
+    }
+    let last_way = LastWay::before(change, before.organization_id).await?;
+    written(change, action, before, after).await?;
+    last_way.stays(change, forced).await
+}
+
+fn owns(one: &Membership) -> bool {
+    one.status == MembershipStatus::Active && one.roles.iter().any(|name| name == role::OWNER)
+}
+
+async fn written(
     change: &mut Change<'_, '_>,
     action: &'static str,
     before: &Membership,
     after: &Membership,
 ) -> Result<(), Refused> {
-    if before == after {
-        return Ok(());
-    }
     owners::change(change.tx, change.keep, after).await?;
     let event = change.keep.event(action, after.organization_id).subject(after.user_id);
     record(change, event, before, after).await
@@ -334,10 +354,19 @@ pub async fn one(db: &mut impl Read, organization: OrganizationId, user: UserId)
     found.filter(|found| found.membership.status != MembershipStatus::Removed).ok_or_else(Refused::hidden)
 }
 
-/// Lets a user sign in nowhere any more.
-async fn disable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
+/// Lets a user sign in nowhere any more; others who own what they own come in as before.
+async fn disable(change: &mut Change<'_, '_>, user: UserId, forced: bool) -> Result<(), Refused> {
+    let mut ways = Vec::new();
+    for organization in memberships::owned_by(change.tx, user).await? {
+        change.tx.lock(Lock::Exclusive, "organizations", &organization.to_string()).await?;
+        ways.push(LastWay::before(change, organization).await?);
+    }
     owners::disable(change.tx, change.keep, user).await?;
-    record_user(change, "user.disabled", user, true).await
+    record_user(change, "user.disabled", user, true).await?;
+    for last_way in ways {
+        last_way.stays(change, forced).await?;
+    }
+    Ok(())
 }
 
 async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{present, put};
+use super::{owns, present, written};
 use crate::foundation::id::{OrganizationId, TransferId, UserId};
 use crate::join::notices;
 use crate::manage::desk::Change;
+use crate::manage::last_way::LastWay;
 use crate::manage::refused::{Code, Refused};
 use crate::model::mail::Kind;
 use crate::model::membership::{Membership, MembershipStatus};
@@ -115,16 +116,17 @@ async fn hand_over(
     heir: Membership,
 ) -> Result<(), Refused> {
     let old = memberships::locked(change.tx, organization, from).await?;
-    let owns = |one: &Membership| {
-        one.status == MembershipStatus::Active && one.roles.iter().any(|name| name == role::OWNER)
-    };
     let old = old.filter(owns);
     let old = old.ok_or_else(|| Refused::new(Code::TargetNotActive, "who offered it owns it no more"))?;
     let (to, action) = (heir.user_id, "organization.member.role_changed");
+    let last_way = LastWay::before(change, organization).await?;
     let after = Membership { roles: with(role::OWNER, &heir.roles), ..heir.clone() };
-    put(change, action, &heir, &after).await?;
+    if after != heir {
+        written(change, action, &heir, &after).await?;
+    }
     let after = Membership { roles: with(role::ADMIN, &old.roles), ..old.clone() };
-    put(change, action, &old, &after).await?;
+    written(change, action, &old, &after).await?;
+    last_way.stays(change, false).await?;
     let keep = change.keep;
     let event = keep.event("organization.ownership_transferred", organization).subject(to);
     change.record(&event.with("from", from.to_string())).await?;

@@ -13,6 +13,7 @@ use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::model::role_rule::{self, RoleRule};
@@ -68,9 +69,11 @@ impl Operation for List {
 /// `POST /organizations/{organization_id}/role-rules` (S1-P7, threats H01)
 pub struct Create;
 
-const REFUSES: [Code; 6] = [
+const REFUSES: [Code; 8] = [
     Code::InvalidValue,
     Code::LimitReached,
+    Code::OperatorRequired,
+    Code::PolicyLocksOut,
     Code::RoleCeiling,
     Code::RoleNotMappable,
     Code::RoleRuleExists,
@@ -87,15 +90,15 @@ impl Operation for Create {
     const STATUS: &'static [u16] = &[201];
     const CODES: &'static [Code] = &REFUSES;
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = Json<CreateRoleRule>;
     type Answer = RoleRuleView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let organization = desk.organization()?.id;
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (organization, forced) = (desk.organization()?.id, query.insists(&desk)?);
         let (connection, wanted) = body.0.checked()?;
         desk.change(async move |change| {
-            let made = create(change, organization, connection, wanted.clone()).await?;
+            let made = create(change, organization, connection, (wanted.clone(), forced)).await?;
             let location = format!("{BASE}/organizations/{organization}/role-rules/{}", made.id);
             Ok(shown(change, 201, &made).await?.location(location))
         })
@@ -161,6 +164,8 @@ impl Operation for Patch {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
         Code::PreconditionFailed,
         Code::RoleCeiling,
         Code::RoleNotMappable,
@@ -168,16 +173,17 @@ impl Operation for Patch {
         Code::RoleUnknown,
     ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<PatchRoleRule>;
     type Answer = RoleRuleView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let (organization, id) = (desk.organization()?.id, desk.params.id("rule_id")?);
+        let forced = query.insists(&desk)?;
         desk.change(async move |change| {
             let before = found(change, organization, id).await?;
             let wanted = body.0.clone().over(Wanted::of(&before))?;
-            let after = update(change, &before, wanted).await?;
+            let after = update(change, &before, (wanted, forced)).await?;
             shown(change, 200, &after).await
         })
         .await
@@ -195,7 +201,7 @@ impl Operation for Delete {
     const NEED: Need = WRITE;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[Code::PreconditionFailed, Code::RoleCeiling];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = ();

@@ -5,8 +5,9 @@ pub mod api;
 mod body;
 mod view;
 
-use super::authority::{Standing, may_grant};
+use super::authority::{Standing, may_grant, may_touch};
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{ConnectionId, OrganizationId, RoleRuleId};
@@ -40,12 +41,12 @@ impl Wanted {
     }
 }
 
-/// Writes a new one; the organization is locked.
+/// Writes a new one; the organization is locked. Who is given a role may need a second factor from then on.
 pub async fn create(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
     connection: ConnectionId,
-    wanted: Wanted,
+    (wanted, forced): (Wanted, bool),
 ) -> Result<RoleRule, Refused> {
     let keep = change.keep;
     refuse_foreign(change, organization, connection).await?;
@@ -69,9 +70,11 @@ pub async fn create(
     };
     let mut rule = wanted.over(&blank);
     rule.approved_by = approval(change, &rule).await?;
+    let last_way = LastWay::before(change, organization).await?;
     role_rules::insert(change.tx, keep.project.id, &rule).await?;
     let event = keep.event("role_rule.created", organization).subject(rule.id);
     change.record(&event.changing(None, Some(view::facts(&rule)))).await?;
+    last_way.stays(change, forced).await?;
     Ok(rule)
 }
 
@@ -79,8 +82,9 @@ pub async fn create(
 pub async fn update(
     change: &mut Change<'_, '_>,
     before: &RoleRule,
-    wanted: Wanted,
+    (wanted, forced): (Wanted, bool),
 ) -> Result<RoleRule, Refused> {
+    refuse_above(change, before).await?;
     let mut after = wanted.over(before);
     let approved_by = approval(change, &after).await?;
     if after == *before && approved_by.is_some() == before.approved_by.is_some() {
@@ -91,17 +95,28 @@ pub async fn update(
         refuse_twice(&known, before.connection, &Wanted::of(&after))?;
     }
     (after.approved_by, after.updated_at) = (approved_by, change.keep.now);
+    let last_way = LastWay::before(change, after.organization).await?;
     role_rules::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
     let event = change.keep.event("role_rule.updated", after.organization).subject(after.id);
     change.record(&event.changing(Some(was), Some(is))).await?;
+    last_way.stays(change, forced).await?;
     Ok(after)
 }
 
+/// Shuts nobody out: whoever has a role less needs no more than before.
 async fn delete(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<(), Refused> {
+    refuse_above(change, rule).await?;
     role_rules::delete(change.tx, rule.id).await?;
     let event = change.keep.event("role_rule.deleted", rule.organization).subject(rule.id);
     change.record(&event.changing(Some(view::facts(rule)), None)).await
+}
+
+/// What a rule gives is taken from nobody by whom they stand above (threats H01).
+async fn refuse_above(change: &mut Change<'_, '_>, rule: &RoleRule) -> Result<(), Refused> {
+    let custom = roles::permissions(change.tx, change.keep.project.id, rule.organization).await?;
+    let told = |code| Refused::new(code, "it gives a role that may change more here than you may");
+    may_touch(&change.standing, std::slice::from_ref(&rule.role), &custom, change.keep.now).map_err(told)
 }
 
 /// Only an organization's own connections say something of its people.

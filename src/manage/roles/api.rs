@@ -13,6 +13,7 @@ use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::desk::{Answer, Change, Desk};
+use crate::manage::last_way::Sure;
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::model::role::{self, Role, RoleScope};
@@ -172,19 +173,25 @@ impl Operation for Patch {
     const NEED: Need = Need::Permitted(Permission::RolesWrite);
     const AT: At = At::Thing(Thing::Role);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::CustomRolesDisabled, Code::InvalidValue, Code::PreconditionFailed, Code::RoleCeiling];
+    const CODES: &'static [Code] = &[
+        Code::CustomRolesDisabled,
+        Code::InvalidValue,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+    ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<PatchRole>;
     type Answer = RoleView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let id = desk.params.id("role_id")?;
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let (id, forced) = (desk.params.id("role_id")?, query.insists(&desk)?);
         desk.change_alone(async move |change| {
             let before = found(change, id).await?;
             let (display_name, permissions) = body.0.clone().checked(&before.name)?;
-            shown(&update(change, &before, display_name, permissions).await?)
+            shown(&update(change, &before, display_name, permissions, forced).await?)
         })
         .await
     }
@@ -209,7 +216,7 @@ impl Operation for Delete {
     const NEED: Need = Need::Permitted(Permission::RolesWrite);
     const AT: At = At::Thing(Thing::Role);
     const STATUS: &'static [u16] = &[204];
-    const CODES: &'static [Code] = &[Code::PreconditionFailed, Code::RoleInUse];
+    const CODES: &'static [Code] = &[Code::PreconditionFailed, Code::RoleCeiling, Code::RoleInUse];
     type Query = DeleteQuery;
     type Body = NoBody;
     type Answer = ();

@@ -9,14 +9,16 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::authority::may_contain;
+use super::authority::{may_contain, may_rewrite};
 use super::desk::Change;
+use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{OrganizationId, RoleId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::policy::Switch;
 use crate::model::role::{self, Role, RoleScope};
+use crate::store::durable::engine::Lock;
 use crate::store::durable::roles::GivenBy;
 use crate::store::durable::{organizations, projects, roles};
 
@@ -86,12 +88,13 @@ async fn refuse_taken(
     Ok(())
 }
 
-/// Another name for people, or other permissions.
+/// Another name for people, or other permissions. A rule that waited for an owner's approval may give it from then on.
 pub async fn update(
     change: &mut Change<'_, '_>,
     before: &Role,
     display_name: Option<String>,
     permissions: Option<Vec<String>>,
+    forced: bool,
 ) -> Result<Role, Refused> {
     let mut after = before.clone();
     after.display_name = display_name.unwrap_or(after.display_name);
@@ -100,20 +103,31 @@ pub async fn update(
         return Ok(after);
     }
     refuse_disabled(change, before.organization).await?;
+    refuse_beyond(change, before)?;
     let known: BTreeSet<_> = before.permissions.iter().collect();
     let added: Vec<_> = after.permissions.iter().filter(|one| !known.contains(one)).cloned().collect();
     refuse_above(change, &added)?;
     after.updated_at = change.keep.now;
+    let last_way = match after.organization {
+        Some(organization) => Some(LastWay::before(change, organization).await?),
+        None => None,
+    };
     roles::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
     told(change, "role.updated", &after, Some(was), Some(is)).await?;
+    if let Some(last_way) = last_way {
+        last_way.stays(change, forced).await?;
+    }
     Ok(after)
 }
 
 /// A role that somebody has is deleted only where that is said, and taken from them with it: whoever makes another one of
 /// this name gives it to nobody by that.
 async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Result<(), Refused> {
+    refuse_beyond(change, role)?;
     let (project, now) = (change.keep.project.id, change.keep.now);
+    // Whoever is giving it to somebody is done with that, or finds that it is gone.
+    change.tx.lock(Lock::Exclusive, "roles", &role.id.to_string()).await?;
     let in_use = |detail: &str| Err(Refused::new(Code::RoleInUse, detail));
     let mut taken = None;
     if role.scope == RoleScope::Organization {
@@ -155,6 +169,12 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
 /// Nobody puts more into a role than they may themselves (threats H01).
 fn refuse_above(change: &Change<'_, '_>, permissions: &[String]) -> Result<(), Refused> {
     may_contain(&change.standing, permissions).map_err(|code| Refused::new(code, code.title()))
+}
+
+/// Nobody takes away what they could not give.
+fn refuse_beyond(change: &Change<'_, '_>, role: &Role) -> Result<(), Refused> {
+    let told = |code| Refused::new(code, "the role may more than you may");
+    may_rewrite(&change.standing, &role.permissions).map_err(told)
 }
 
 /// Project and organization must both want roles of an organization's own (S3-29).

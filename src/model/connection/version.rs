@@ -1,5 +1,7 @@
 //! Versions of a connection: what is made of it before it is live, and what it was before.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Connection, ConnectionState, Settings, Unusable, Upstream};
@@ -43,7 +45,7 @@ words! {
 /// What is known of a connection beyond what a login needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifecycle {
-    /// Where a roll back leads.
+    /// Where a roll back leads: to the last version that worked, where that is known.
     pub previous_version: Option<i64>,
     /// When the settings went live that are live, or were last; absent: none ever were.
     pub activated_at: Option<Moment>,
@@ -51,7 +53,16 @@ pub struct Lifecycle {
     pub primary_since: Option<Moment>,
 }
 
+/// How long after it went live a version is watched. Later, what it took the place of may be what nobody should trust
+/// any more.
+pub const WATCHED: Duration = Duration::from_secs(86_400);
+
 impl Lifecycle {
+    /// Whether what is live went live a short time ago.
+    pub fn is_on_watch(&self, now: Moment) -> bool {
+        self.activated_at.is_some_and(|at| now.since(at) <= WATCHED)
+    }
+
     pub fn is_primary(&self) -> bool {
         self.primary_since.is_some()
     }

@@ -4,8 +4,10 @@
 use super::engine::{Read, StoreError, params};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::OrganizationId;
+use crate::model::role;
 
-/// Whether somebody has shown, since then, that they get in, with a second factor that they hold.
+/// Whether somebody who owns or administers the organization has shown, since then, that they get in, with a second factor
+/// that they hold: nobody else could let the others in again (S1-T2).
 pub async fn is_proved(
     db: &mut impl Read,
     organization: OrganizationId,
@@ -13,8 +15,9 @@ pub async fn is_proved(
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM break_glass b
                JOIN memberships m ON m.organization_id = b.organization_id AND m.user_id = b.user_id
+               JOIN membership_roles r ON r.membership_id = m.id AND r.role IN ($3, $4)
                JOIN users u ON u.id = b.user_id
                WHERE b.organization_id = $1 AND b.factor_verified_at IS NOT NULL AND b.last_used_at >= $2
                  AND m.status = 'active' AND u.disabled_at IS NULL LIMIT 1";
-    Ok(db.one(sql, params![organization, since]).await?.is_some())
+    Ok(db.one(sql, params![organization, since, role::OWNER, role::ADMIN]).await?.is_some())
 }

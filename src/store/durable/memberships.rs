@@ -1,7 +1,7 @@
 //! Memberships in the durable store, and who is expected to become a member.
 
 use super::engine::{Lock, Read, Row, StoreError, Tx, params};
-use super::{json, organizations, parsed, to_json};
+use super::{json, organizations, parsed, roles, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{MembershipId, OrganizationId, ProjectId, UserId};
@@ -137,13 +137,15 @@ pub async fn active_administrators(
     Ok(db.all(sql, params![organization, role::OWNER, role::ADMIN, most]).await?.len())
 }
 
-/// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any).
+/// Fails with [`StoreError::Unique`] where the user has a membership already (or, in an exclusive project, any), and with
+/// [`StoreError::Conflict`] where a role of it has just been deleted.
 pub async fn insert(
     tx: &mut Tx<'_>,
     project: ProjectId,
     mode: MembershipMode,
     membership: &Membership,
 ) -> Result<(), StoreError> {
+    roles::hold(tx, membership.organization_id, &membership.roles).await?;
     let exclusive = (mode == MembershipMode::Exclusive).then_some(membership.user_id);
     tx.execute(
         "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles,
@@ -166,6 +168,8 @@ pub async fn insert(
     index_roles(tx, membership).await
 }
 
+/// Fails with [`StoreError::Conflict`] where a role that is new to it has just been deleted; one that was is given nobody
+/// anew, and stays where it is.
 pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE memberships SET kind = $2, status = $3, source = $4, roles = $5, updated_at = $6,
@@ -181,6 +185,12 @@ pub async fn update(tx: &mut Tx<'_>, membership: &Membership, now: Moment) -> Re
         ],
     )
     .await?;
+    // The row is locked by now: whoever deletes a role takes it from here before, or after.
+    let known =
+        tx.all("SELECT role FROM membership_roles WHERE membership_id = $1", params![membership.id]).await?;
+    let known = known.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
+    let given: Vec<_> = membership.roles.iter().filter(|name| !known.contains(name)).cloned().collect();
+    roles::hold(tx, membership.organization_id, &given).await?;
     tx.execute("DELETE FROM membership_roles WHERE membership_id = $1", params![membership.id]).await?;
     index_roles(tx, membership).await
 }

@@ -10,7 +10,7 @@ use crate::model::connection::Settings;
 use crate::model::delegation::DelegationSettings;
 use crate::model::domain::AutoJoin;
 use crate::model::policy::Policy;
-use crate::model::role::{Role, RoleScope};
+use crate::model::role::{self, Role, RoleScope};
 
 /// The custom roles of an organization, with those that every organization of the project has: of a name there is only
 /// one ([`is_taken`]).
@@ -53,7 +53,7 @@ macro_rules! select {
     };
 }
 
-fn role(row: &Row) -> Result<Role, StoreError> {
+fn one(row: &Row) -> Result<Role, StoreError> {
     Ok(Role {
         id: row.get(0)?,
         organization: row.get(1)?,
@@ -68,7 +68,7 @@ fn role(row: &Row) -> Result<Role, StoreError> {
 
 pub async fn by_id(db: &mut impl Read, project: ProjectId, id: RoleId) -> Result<Option<Role>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND id = $2");
-    db.one(sql, params![project, id]).await?.as_ref().map(role).transpose()
+    db.one(sql, params![project, id]).await?.as_ref().map(one).transpose()
 }
 
 /// One of the project itself or of one organization alone, by its name.
@@ -80,7 +80,7 @@ pub async fn named(
 ) -> Result<Option<Role>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND COALESCE(organization_id, '') = $2 AND name = $3");
     let place = organization.map_or_else(String::new, |id| id.to_string());
-    db.one(sql, params![project, place, name]).await?.as_ref().map(role).transpose()
+    db.one(sql, params![project, place, name]).await?.as_ref().map(one).transpose()
 }
 
 /// In the order of the ids: of an organization, with those that every one has; or, of the project, its own alone.
@@ -96,7 +96,7 @@ pub async fn page(
         "WHERE project_id = $1 AND (organization_id IS NULL OR organization_id = $2) AND scope = $3 AND id > $4
          ORDER BY id LIMIT $5"
     );
-    db.all(sql, params![project, organization, scope.word(), after, most]).await?.iter().map(role).collect()
+    db.all(sql, params![project, organization, scope.word(), after, most]).await?.iter().map(one).collect()
 }
 
 /// Whether a role of this name would stand where another one is meant: of an organization, where every one has it; of every
@@ -152,6 +152,31 @@ pub async fn update(tx: &mut Tx<'_>, role: &Role) -> Result<(), StoreError> {
 pub async fn delete(tx: &mut Tx<'_>, id: RoleId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM roles WHERE id = $1", params![id]).await?;
     Ok(())
+}
+
+/// Holds roles that are to be given in an organization: until the transaction ends nobody deletes them. Fails with
+/// [`StoreError::Conflict`] where one is gone: whoever looked a moment ago looks again.
+pub async fn hold(tx: &mut Tx<'_>, organization: OrganizationId, names: &[String]) -> Result<(), StoreError> {
+    for name in names.iter().filter(|name| role::built_in(name).is_none()) {
+        let found = given_as(tx, organization, name).await?.ok_or(StoreError::Conflict)?;
+        tx.lock(Lock::Shared, "roles", &found.to_string()).await?;
+        if given_as(tx, organization, name).await? != Some(found) {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+/// The role that this name means in an organization.
+async fn given_as(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<RoleId>, StoreError> {
+    let sql = "SELECT r.id FROM organizations o JOIN roles r ON r.project_id = o.project_id
+               WHERE o.id = $1 AND r.name = $2 AND r.scope = 'organization'
+                 AND (r.organization_id IS NULL OR r.organization_id = o.id)";
+    db.one(sql, params![organization, name]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// Whether somebody holds it, of whatever status, is expected to, is invited to, or has it by a rule: in the organization,

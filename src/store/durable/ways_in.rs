@@ -1,13 +1,15 @@
-//! By what those who own an organization have come in, in the durable store: a policy that leaves none of it open locks
+//! By what those who own an organization have come in, in the durable store: a change that leaves none of it open locks
 //! them out.
 
 use super::engine::{Read, StoreError, params};
-use super::{connections, json};
+use super::{connections, json, role_rules, roles};
 use crate::foundation::email::Email;
-use crate::foundation::id::{IdentityId, OrganizationId};
+use crate::foundation::id::{IdentityId, OrganizationId, ProjectId};
 use crate::model::connection::Connection;
 use crate::model::identity::IdentityFacts;
+use crate::model::organization::{Enforcement, Organization};
 use crate::model::policy::{Policy, Switches};
+use crate::model::role_rule;
 use crate::model::session::Acr;
 
 /// How an active owner has come in.
@@ -16,8 +18,11 @@ pub struct WayIn {
     pub identity: IdentityId,
     /// As its provider called them last.
     pub email: Option<Email>,
+    /// What they hold, with what role rules give them by what their provider said last: as when they come by it again.
     pub roles: Vec<String>,
     pub connection: Connection,
+    /// How their provider called itself when they came.
+    pub issuer: String,
     /// What its provider said of them.
     pub facts: IdentityFacts,
     /// Whether a session of theirs by it was proved by more than one factor.
@@ -25,9 +30,17 @@ pub struct WayIn {
 }
 
 impl WayIn {
-    /// Whether switches and pins leave it open.
-    pub fn is_open(&self, policy: &Policy, project: &Switches) -> bool {
-        self.connection.is_active() && policy.lets_in_by(project, &self.connection, &self.facts)
+    /// Whether the connection leads to the provider that knows them: under the same name, another one's people are others.
+    pub fn is_known(&self) -> bool {
+        self.connection.settings.upstream.issuer() == self.issuer
+    }
+
+    /// Whether switches, pins and enforcement leave it open.
+    pub fn is_open(&self, organization: &Organization, project: &Switches) -> bool {
+        let policy = &organization.policy;
+        let own = self.connection.organization_id == Some(organization.id);
+        (own || policy.enforcement == Enforcement::Off)
+            && policy.lets_in_by(project, &self.connection, &self.facts)
     }
 
     /// Whether it has proved as much as the policy wants of who owns the organization.
@@ -39,13 +52,17 @@ impl WayIn {
 /// Owners and their identities are few.
 const MOST: u32 = 200;
 
-pub async fn of_owners(db: &mut impl Read, organization: OrganizationId) -> Result<Vec<WayIn>, StoreError> {
+pub async fn of_owners(
+    db: &mut impl Read,
+    project: ProjectId,
+    organization: OrganizationId,
+) -> Result<Vec<WayIn>, StoreError> {
     let sql = "SELECT c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings,
                       c.secret, c.created_at, c.updated_at, m.roles, i.facts,
                       CASE WHEN EXISTS (SELECT 1 FROM sessions s
                                         WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
                            THEN 1 ELSE 0 END,
-                      i.id, i.email
+                      i.id, i.email, i.issuer
                FROM membership_roles r
                JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
                JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
@@ -62,7 +79,19 @@ pub async fn of_owners(db: &mut impl Read, organization: OrganizationId) -> Resu
             multi_factor: row.get::<i64>(13)? == 1,
             identity: row.get(14)?,
             email: row.get::<Option<String>>(15)?.and_then(|text| Email::parse(&text).ok()),
+            issuer: row.get(16)?,
         })
     };
-    rows.iter().map(way).collect()
+    let mut ways = rows.iter().map(way).collect::<Result<Vec<_>, _>>()?;
+    let rules =
+        if ways.is_empty() { Vec::new() } else { role_rules::of_organization(db, organization).await? };
+    if rules.is_empty() {
+        return Ok(ways);
+    }
+    let custom = roles::permissions(db, project, organization).await?;
+    for way in &mut ways {
+        let own: Vec<_> = rules.iter().filter(|rule| rule.connection == way.connection.id).cloned().collect();
+        way.roles.extend(role_rule::given(&own, &way.facts, &custom));
+    }
+    Ok(ways)
 }

@@ -554,6 +554,8 @@ problems! {
     SignOutRefused = "sign_out_refused",
     // At one's own account.
     LastOwner = "last_owner",
+    /// Others own it, too, and none of them could sign in.
+    LastWayIn = "last_way_in",
     ManagedByDirectory = "managed_by_directory",
     /// What they want needs a newer proof of who they are.
     SignInAgain = "sign_in_again",

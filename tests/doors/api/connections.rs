@@ -211,8 +211,15 @@ async fn s1_r24_c02_a_draft_touches_nobody_and_a_roll_back_brings_the_old_provid
             (&json!(house.idp_a.issuer), &json!(true))
         );
         assert_eq!(told(&key.get(&format!("{path}/versions/9")).await), refusal(404, "not_found"));
-        // One that is not the last one is brought back by its number.
-        fine(Api::operator(&house).await.post(&format!("{path}/rollback"), json!({"version": 2})).await);
+        // One that is not the last one is brought back by its number; its provider knows no owner, though.
+        let to_other = json!({"version": 2});
+        let operator = Api::operator(&house).await;
+        let before = house.before().await;
+        let locked = operator.post(&format!("{path}/rollback"), to_other).await;
+        assert_eq!(told(&locked), refusal(409, "policy_locks_out"));
+        house.refused(&before, "policy_locks_out").await;
+        let to_other = json!({"version": 2, "force": true});
+        fine(operator.post(&format!("{path}/rollback"), to_other).await);
         assert!(comes(&house, "new@a.test").await);
         let page = key.get(&format!("{path}/versions?limit=2")).await.json();
         let cursor = page["next_cursor"].as_str().unwrap();
@@ -241,7 +248,7 @@ async fn h04_whoever_is_away_while_a_draft_goes_live_or_is_taken_back_begins_ane
             let ask = Application::rp1(&house).asks().with("login_hint", "ann@a.test");
             let mut ann = Person::new("ann@a.test");
             let back = ann.is_sent_back(&ask).await;
-            fine(key.post(&format!("{path}/{what}"), body).await);
+            fine(Api::operator(&house).await.post(&format!("{path}/{what}"), body).await);
             let hits = house.idp_a.hits("/token");
             let before = house.before().await;
             let answer = ann.browser.get(back.as_str()).await;

@@ -211,6 +211,19 @@ async fn s1_t1_s1_t2_s1_p8_each_thing_that_is_seen_to_is_missing_no_more() {
             .await;
         assert_eq!(missing().await, ["break_glass_missing"]);
         house.execute(&format!("UPDATE break_glass SET last_used_at = {}", now - 89 * day)).await;
+        // Of whom could let the others in again.
+        let is = async |role: &str| {
+            let of = format!("membership_id = (SELECT id FROM memberships WHERE user_id = '{second}')");
+            assert_eq!(
+                house.execute(&format!("UPDATE membership_roles SET role = '{role}' WHERE {of}")).await,
+                1
+            );
+        };
+        is("member").await;
+        assert_eq!(missing().await, ["second_owner_missing", "break_glass_missing"]);
+        is("admin").await;
+        assert_eq!(missing().await, ["second_owner_missing"]);
+        is("owner").await;
         // Each of the others counts as it is now.
         house.execute(&format!("UPDATE connection_tests SET ended_at = {}", now - 8 * day)).await;
         assert_eq!(missing().await, ["test_missing"]);

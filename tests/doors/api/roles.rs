@@ -114,9 +114,13 @@ async fn h01_nobody_puts_more_into_a_role_than_they_may_themselves() {
     let more_than_the_key = json!({"name": "mine", "permissions": ["members:write"]});
     assert_eq!(told(&make(&keeper, more_than_the_key).await), (403, "role_ceiling".into()));
     assert_eq!(make(&keeper, json!({"name": "mine", "permissions": ["members:read"]})).await.status, 201);
-    // To take away, or to call it otherwise, gives nobody anything.
+    // Nor does anybody take away what they could not give.
     let less = json!({"display_name": "App", "permissions": []});
-    let narrowed = keeper.patch(&format!("/roles/{app}"), less).await;
+    let before = house.before().await;
+    let narrowed = keeper.patch(&format!("/roles/{app}"), less.clone()).await;
+    assert_eq!(told(&narrowed), (403, "role_ceiling".into()));
+    house.refused(&before, "role_ceiling").await;
+    let narrowed = operator.patch(&format!("/roles/{app}"), less).await;
     assert_eq!(narrowed.json()["permissions"], json!([]));
     let member = Api::person(&house, "con@a.test", "org-a").await;
     for answer in [member.get("/roles").await, make(&member, json!({"name": "x", "permissions": []})).await] {
@@ -268,6 +272,8 @@ async fn h01_a_role_that_is_deleted_is_taken_from_everybody_and_another_of_its_n
         let own = make(&operator, of_a.clone()).await.json()["id"].as_str().unwrap().to_owned();
         let of_b = json!({"organization_id": "org-b", "name": "helper", "permissions": ["tickets:read"]});
         let others = make(&operator, of_b).await.json()["id"].as_str().unwrap().to_owned();
+        let longer = json!({"organization_id": "org-a", "name": "helper-in-chief", "permissions": []});
+        assert_eq!(make(&operator, longer).await.status, 201);
         let mut members = Vec::new();
         for (email, organization, roles) in [
             ("one@a.test", "org-a", &["helper"][..]),

@@ -143,10 +143,10 @@ async fn of_member(
         return Ok(None);
     };
     if before.roles != roles {
-        room::give_roles(change, organization, user, &roles).await?;
+        room::give_roles(change, organization, user, (&roles, true)).await?;
     }
     let patched = Patched { kind: Some(kind), status: None };
-    let after = room::patch(change, organization, user, patched).await?.membership;
+    let after = room::patch(change, organization, user, (patched, true)).await?.membership;
     let shown = |one: &Membership| json!({"roles": one.roles, "kind": one.kind});
     Ok(Some((Some(shown(&before)), shown(&after))))
 }

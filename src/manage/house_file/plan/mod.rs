@@ -4,6 +4,7 @@ mod applications;
 mod connections;
 mod delegations;
 mod domains;
+mod lock_outs;
 mod members;
 mod organizations;
 mod project;
@@ -114,6 +115,7 @@ impl Work {
     pub async fn run(self, tx: &mut Tx<'_>) -> Result<Box<Report>, Undone> {
         let file = Arc::clone(&self.file);
         let mut faults = Vec::new();
+        let ways = lock_outs::before(tx, &self).await?;
         let Some(project) = project::put(tx, &self, &mut faults).await? else {
             return Err(Undone::Refused(faults));
         };
@@ -143,6 +145,9 @@ impl Work {
         plan.put_delegations().await?;
         // What a policy names is there by now, and so is what a stricter one needs.
         plan.put_policies(organizations).await?;
+        let keep = plan.keep();
+        let locked_out = lock_outs::after(plan.tx, (&self, &keep), &ways).await?;
+        plan.report.warnings.extend(locked_out);
         let (report, mut faults) = (plan.report, plan.faults);
         faults.sort();
         faults.dedup();

@@ -22,8 +22,10 @@ impl Plan<'_, '_> {
             let keep = self.keep();
             let mut change = Change::of_operator(self.tx, &keep, &self.tools.keyring);
             let outcome = match before {
-                Some(before) => room::update(&mut change, before, part.wanted.clone()).await,
-                None => room::create(&mut change, organization, connection, part.wanted.clone()).await,
+                Some(before) => room::update(&mut change, before, (part.wanted.clone(), true)).await,
+                None => {
+                    room::create(&mut change, organization, connection, (part.wanted.clone(), true)).await
+                }
             };
             let Wanted { claim, matching, value, role } = &part.wanted;
             let name = format!("{}: {claim} {matching} {value} → {role}", part.organization.value);

@@ -52,7 +52,7 @@ impl Plan<'_, '_> {
             return Ok((None, room::create(change, organization, &part.wanted).await?));
         };
         let permissions = part.wanted.permissions.clone();
-        let after = room::update(change, &known, None, Some(permissions)).await?;
+        let after = room::update(change, &known, None, Some(permissions), true).await?;
         Ok((Some(known), after))
     }
 }

@@ -11,6 +11,7 @@ use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation
 use crate::manage::authority::{Need, Target};
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Desk, Wanted};
+use crate::manage::last_way::Sure;
 use crate::manage::people::body::{AddMember, AskedRoles, GiveRole, PatchMember};
 use crate::manage::people::view::{MemberListed, MemberView, tag_of};
 use crate::manage::people::{Going, add, csv, give_roles, one, patch, remove};
@@ -299,6 +300,8 @@ impl Operation for Patch {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::LastOwner,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
         Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::UserNotMovable,
@@ -306,12 +309,12 @@ impl Operation for Patch {
         Code::InvalidValue,
     ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<PatchMember>;
     type Answer = MemberView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<MemberView>, Refused> {
-        let wanted = body.0.checked(desk.caller.is_system())?;
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<MemberView>, Refused> {
+        let wanted = (body.0.checked(desk.caller.is_system())?, query.insists(&desk)?);
         let (id, user) = (desk.organization()?.id, desk.params.id("user_id")?);
         desk.change(async move |change| told(200, &patch(change, id, user, wanted).await?)).await
     }
@@ -330,6 +333,8 @@ impl Operation for ChangeRole {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::LastOwner,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
         Code::RoleUnknown,
         Code::ReauthenticationRequired,
         Code::RoleCeiling,
@@ -337,15 +342,16 @@ impl Operation for ChangeRole {
         Code::InvalidValue,
     ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<GiveRole>;
     type Answer = MemberView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<MemberView>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<MemberView>, Refused> {
         let GiveRole { role, roles } = body.0;
-        let wanted = AskedRoles { role, roles }.checked()?;
+        let (wanted, forced) = (AskedRoles { role, roles }.checked()?, query.insists(&desk)?);
         let (id, user) = (desk.organization()?.id, desk.params.id("user_id")?);
-        desk.change(async move |change| told(200, &give_roles(change, id, user, &wanted).await?)).await
+        desk.change(async move |change| told(200, &give_roles(change, id, user, (&wanted, forced)).await?))
+            .await
     }
 }
 
@@ -356,7 +362,7 @@ pub struct Remove;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HowSure {
-    /// Removes also whom a directory manages.
+    /// Removes also whom a directory manages; for the operator: also where no owner could sign in any more.
     pub force: Option<bool>,
 }
 
@@ -373,6 +379,7 @@ impl Operation for Remove {
         Code::PermissionMissing,
         Code::OrganizationFunctionMissing,
         Code::LastOwner,
+        Code::PolicyLocksOut,
         Code::ReauthenticationRequired,
         Code::RoleCeiling,
         Code::ManagedByDirectory,

@@ -70,8 +70,13 @@ impl Operation for Transfer {
     const NEED: Need = Need::Permitted(Permission::OrganizationTransfer);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200, 202];
-    const CODES: &'static [Code] =
-        &[Code::PersonRequired, Code::TargetNotActive, Code::TransferPending, Code::LastOwner];
+    const CODES: &'static [Code] = &[
+        Code::PersonRequired,
+        Code::TargetNotActive,
+        Code::TransferPending,
+        Code::LastOwner,
+        Code::PolicyLocksOut,
+    ];
     const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = NoQuery;
     type Body = Json<TransferOwnership>;
@@ -134,7 +139,7 @@ impl Operation for Accept {
     const NEED: Need = Need::Person;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::TargetNotActive, Code::LastOwner];
+    const CODES: &'static [Code] = &[Code::TargetNotActive, Code::LastOwner, Code::PolicyLocksOut];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = TransferView;

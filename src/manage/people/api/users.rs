@@ -9,6 +9,7 @@ use crate::foundation::id::{OrganizationId, UserId};
 use crate::manage::api::route::{At, MergePatch, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Standing, Target};
 use crate::manage::desk::{Answer, Desk, Wanted};
+use crate::manage::last_way::Sure;
 use crate::manage::people::body::refuse_moving;
 use crate::manage::people::view::{FoundUser, FoundUsers, UserView, tag_of_user};
 use crate::manage::people::{disable, enable};
@@ -132,21 +133,27 @@ impl Operation for Patch {
     const NEED: Need = Need::Operator(Permission::MembersWrite);
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::LastOwner, Code::UserNotMovable, Code::PreconditionFailed];
+    const CODES: &'static [Code] = &[
+        Code::LastOwner,
+        Code::OperatorRequired,
+        Code::PolicyLocksOut,
+        Code::UserNotMovable,
+        Code::PreconditionFailed,
+    ];
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<PatchUser>;
     type Answer = UserView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<UserView>, Refused> {
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<UserView>, Refused> {
         refuse_moving(body.0.home_organization_id.as_ref())?;
-        let id = found(&desk).await?.id;
+        let (id, forced) = (found(&desk).await?.id, query.insists(&desk)?);
         desk.change(async move |change| {
             let project = change.keep.project.id;
             let before = users::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
             change.matches(&tag_of_user(&before))?;
             match (body.0.disabled, before.disabled_at) {
-                (Some(true), None) => disable(change, id).await?,
+                (Some(true), None) => disable(change, id, forced).await?,
                 (Some(false), Some(_)) => enable(change, id).await?,
                 _ => {}
             }
