@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::authority::{Standing, may_grant};
+use super::authority::{Standing, may_grant, may_let_in};
 use super::desk::Change;
 use super::last_way::LastWay;
 use super::refused::{Code, Refused};
@@ -33,12 +33,13 @@ use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
 use crate::model::connection::{
-    Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
+    Connection, ConnectionState, Jit, Lifecycle, Settings, Upstream, Version, VersionState,
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::MembershipMode;
 use crate::model::role;
+use crate::protocol::problem::Place;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections, organizations, roles};
 
@@ -268,8 +269,44 @@ async fn activate(
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
     }
     roles_fit(change, &before).await?;
-    trust::refuse_foreign_trust(change, &before, before.head().0).await?;
+    may_be_live(change, &before, before.head().0).await?;
     swapped(change, &before, draft, forced).await
+}
+
+/// Whether the caller answers for what these settings do as soon as they are live: whose word is believed, and who becomes
+/// a member.
+async fn may_be_live(change: &mut Change<'_, '_>, before: &Held, next: &Settings) -> Result<(), Refused> {
+    trust::refuse_foreign_trust(change, before, next).await?;
+    let live = &before.connection.settings;
+    let joins_so = before.connection.is_active()
+        && live.jit == Jit::CreateAndJoin
+        && next.default_roles.iter().all(|name| live.default_roles.contains(name));
+    if next.jit != Jit::CreateAndJoin || joins_so {
+        return Ok(());
+    }
+    let of = before.connection.organization_id;
+    let custom = given_by(change, of).await?;
+    // A role that is no more gives nothing.
+    let named = next.default_roles.iter().map(String::as_str);
+    let known = named.filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
+    let given = known.chain([role::MEMBER]);
+    may_let_in(&change.standing, of, given, &custom, change.keep.now).map_err(|code| {
+        let detail =
+            "whoever comes would become a member, whom only they let in who may add members of these roles";
+        Refused::at(code, Place::Pointer("/jit".into()), detail)
+    })
+}
+
+/// The further roles of an organization, or those that every one has.
+async fn given_by(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    let project = change.keep.project.id;
+    match of {
+        Some(of) => roles::permissions(change.tx, project, of).await,
+        None => roles::own(change.tx, project, None).await,
+    }
 }
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
@@ -293,7 +330,7 @@ async fn roll_back(change: &mut Change<'_, '_>, before: Held, version: Option<i6
     // What it gives to whoever comes may have come to mean more since.
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
-    trust::refuse_foreign_trust(change, &before, &known.settings).await?;
+    may_be_live(change, &before, &known.settings).await?;
     swapped(change, &before, known.number, false).await
 }
 
@@ -376,7 +413,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
 /// As it was when it was live last.
 async fn reopen(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (settings, secret) = (&before.connection.settings, &before.connection.secret);
-    trust::refuse_foreign_trust(change, &before, settings).await?;
+    may_be_live(change, &before, settings).await?;
     settings
         .may_be_live(secret.is_some(), change.keep.now)
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;
@@ -462,11 +499,7 @@ async fn may_come(
     known: Option<&Settings>,
     new: &Settings,
 ) -> Result<(), Refused> {
-    let project = change.keep.project.id;
-    let custom = match of {
-        Some(of) => roles::permissions(change.tx, project, of).await?,
-        None => roles::own(change.tx, project, None).await?,
-    };
+    let custom = given_by(change, of).await?;
     for (place, name) in new.default_roles.iter().enumerate() {
         if known.is_none_or(|known| !known.default_roles.contains(name)) {
             may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;
@@ -530,7 +563,6 @@ fn may_come_as(
     role: &str,
     custom: &BTreeMap<String, Vec<String>>,
 ) -> Result<(), Refused> {
-    use crate::protocol::problem::Place;
     let at = |code: Code| Refused::at(code, Place::Pointer(pointer.into()), code.title());
     if role::built_in(role).is_none() && !custom.contains_key(role) {
         return Err(at(Code::RoleUnknown));

@@ -14,8 +14,15 @@ use crate::house::publisher::Publisher;
 use crate::house::visitor::{Answer, Visitor};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
-const EVERYTHING: [&str; 5] =
-    ["connections:read", "connections:write", "domains:read", "domains:write", "policy:read"];
+const EVERYTHING: [&str; 7] = [
+    "connections:read",
+    "connections:write",
+    "domains:read",
+    "domains:write",
+    "policy:read",
+    "organization:read",
+    "members:write",
+];
 const PROVIDER: &str = "/organizations/org-a/sso-provider";
 
 fn told(answer: &Answer) -> (u16, Value) {
