@@ -140,7 +140,8 @@ async fn c22_what_an_organization_asks_for_is_asked_of_who_switches_too() {
 
 #[tokio::test]
 async fn c22_s2_22_who_acts_for_others_is_led_to_the_provider_of_their_own_home() {
-    let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login\"";
+    let login =
+        "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login\"";
     let house = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login).build().await;
     let rp1 = Application::rp1(&house);
     let (_, of_a) = con_for_a(&rp1).await;
