@@ -118,15 +118,7 @@ async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
-    // Con is a guest of C as well.
-    let user = "SELECT user_id FROM identities WHERE email = 'con@a.test'";
-    let (user, c) = (house.text(user).await.unwrap(), house.organization("org-c").await);
-    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
-    let sql = format!(
-        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
-         VALUES ('mem_00000000000000000000000007', '{project}', '{c}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
-    );
-    assert_eq!(house.execute(&sql).await, 1);
+    con_is_guest_of(&house, "org-c").await;
     assert_eq!(switch(&con, "org-c").await.status, 200);
     let forced = json!({"enforcement": "required"});
     operator.patch("/organizations/org-c/policy?force=true", forced).await;
@@ -137,6 +129,33 @@ async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
         house.events_since(&before).await.iter().any(|event| event.reason.as_deref() == Some("sso_required"))
     );
     assert_eq!(current(&con).await, json!("org-a"));
+}
+
+/// Con belongs to it as well, and not by a delegation.
+async fn con_is_guest_of(house: &House, organization: &str) {
+    let (user, organization) = (house.user("con@a.test").await, house.organization(organization).await);
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    let sql = format!(
+        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
+         VALUES ('mem_00000000000000000000000007', '{project}', '{organization}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
+    );
+    assert_eq!(house.execute(&sql).await, 1);
+}
+
+/// A refusal says where the application's logins begin, for B, by this connection if it demands one; and who asks so is led
+/// there.
+async fn leads_to_b(house: &House, refused: &Answer, connection: Option<&str>) {
+    let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(&url[..url::Position::AfterPath], "https://rp1.test/login");
+    let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
+    expected.extend(connection.map(|connection| ("connection", connection)));
+    assert_eq!(said, expected);
+    let Some(connection) = connection else { return };
+    let ask = Application::rp1(house).asks().with("organization", "org-b").with("connection", connection);
+    let back = Person::new("con@a.test").is_sent_back(&ask).await;
+    assert!(back.path().contains(&house.connection(connection).await), "{back}");
 }
 
 #[tokio::test]
@@ -152,31 +171,12 @@ async fn s1_r10_who_must_sign_in_otherwise_is_told_where_and_gets_there() {
         let house = Plan { file, ..Plan::default() }.build().await;
         let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
         // A guest of B as well, by whom B's own sign-in is wanted.
-        let (user, b) = (house.user("con@a.test").await, house.organization("org-b").await);
-        let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
-        let sql = format!(
-            "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
-             VALUES ('mem_00000000000000000000000007', '{project}', '{b}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
-        );
-        assert_eq!(house.execute(&sql).await, 1);
+        con_is_guest_of(&house, "org-b").await;
         let before = house.before().await;
         let refused = switch(&con, "org-b").await;
         assert_eq!(told(&refused), (403, code.into()));
         house.refused(&before, code).await;
-        let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
-        assert_eq!(&url[..url::Position::AfterPath], "https://rp1.test/login");
-        let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
-        expected.extend(connection.map(|connection| ("connection", connection)));
-        assert_eq!(said, expected);
-        // The application asks for what it was told, and the person is led to where they can do it.
-        if let Some(connection) = connection {
-            let ask = Application::rp1(&house).asks();
-            let ask = ask.with("organization", "org-b").with("connection", connection);
-            let back = Person::new("con@a.test").is_sent_back(&ask).await;
-            assert!(back.path().contains(&house.connection("cb").await), "{back}");
-        }
+        leads_to_b(&house, &refused, connection).await;
         // Of what somebody does not belong to, nothing is said.
         let foreign = switch(&con, "org-c").await;
         assert_eq!(told(&foreign), (403, "not_a_member".into()));
@@ -267,13 +267,7 @@ async fn s1_r10_whose_token_is_not_enough_any_more_is_told_where_to_sign_in_and_
     let operator = Api::operator(&house).await;
     access_token(&house, "con@a.test", "org-a").await;
     // A guest of B, who has signed in by A's connection.
-    let (user, b) = (house.user("con@a.test").await, house.organization("org-b").await);
-    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
-    let sql = format!(
-        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
-         VALUES ('mem_00000000000000000000000007', '{project}', '{b}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
-    );
-    assert_eq!(house.execute(&sql).await, 1);
+    con_is_guest_of(&house, "org-b").await;
     let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-b").await)).await;
     assert_eq!(con.get("/me").await.json()["delegation_id"], Value::Null);
     for (policy, code, connection) in [
@@ -284,18 +278,7 @@ async fn s1_r10_whose_token_is_not_enough_any_more_is_told_where_to_sign_in_and_
         assert_eq!(put.status, 200, "{}", put.body);
         let refused = con.get("/me").await;
         assert_eq!(told(&refused), (401, code.into()), "{}", refused.body);
-        let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
-        let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
-        expected.extend(connection.map(|connection| ("connection", connection)));
-        assert_eq!(said, expected);
-        if let Some(connection) = connection {
-            let ask = Application::rp1(&house).asks();
-            let ask = ask.with("organization", "org-b").with("connection", connection);
-            let back = Person::new("con@a.test").is_sent_back(&ask).await;
-            assert!(back.path().contains(&house.connection("cb").await), "{back}");
-        }
+        leads_to_b(&house, &refused, connection).await;
     }
     // Of a token that is nobody's, nothing is said.
     let garbage = Api::with(&house, Some("garbage".into())).await.get("/me").await;
