@@ -334,7 +334,7 @@ impl Change<'_, '_> {
     /// section 3).
     pub fn has_read(&self, etag: &str) -> Result<(), Refused> {
         match self.if_match {
-            Some(list) if list.trim() != "*" => self.matches(etag),
+            Some(list) if !list.split(',').any(|one| one.trim() == "*") => self.matches(etag),
             _ => Err(Refused::new(Code::PreconditionRequired, "read it, and send its ETag as If-Match")),
         }
     }

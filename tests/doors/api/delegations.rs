@@ -156,7 +156,7 @@ async fn s2_21_h01_what_is_approved_is_what_was_read() {
         // Whoever has read nothing, or does not say what, agrees to nothing.
         let blind = c.post(&format!("{path}/approve"), json!({})).await;
         assert_eq!(told(&blind), (428, json!("precondition_required")));
-        for sloppy in ["*", " * "] {
+        for sloppy in ["*", " * ", "\"another\", *"] {
             let before = house.before().await;
             assert_eq!(told(&approves(&c, &path, sloppy).await), (428, json!("precondition_required")));
             house.refused(&before, "precondition_required").await;
