@@ -42,7 +42,7 @@ pub fn front(broker: &Broker, templates: Arc<Templates>) -> Front {
         templates,
         look: issue::holder::LOOK,
         look_again: issue::holder::LOOK_AGAIN,
-        try_for: issue::holder::TRY_FOR,
+        switching: issue::holder::SWITCHING,
         stand_for: issue::holder::STAND_FOR,
     }
 }

@@ -103,6 +103,7 @@ pub async fn run(config: Config, command: Command) -> Result<ExitCode, Error> {
                 expires_at: expires_in.map(|days| now.plus(DAY * days)),
                 revoked_at: None,
                 last_used_at: None,
+                newest: None,
                 is_outlived: false,
             };
             create(&broker, key).await?;

@@ -209,6 +209,25 @@ pub fn may_contain<'p>(
     if fine { Ok(()) } else { Err(Code::RoleCeiling) }
 }
 
+/// Whether somebody may let people become members without being asked for each: what is asked of whoever adds one
+/// (threats H01). `organization`: where they come; absent: where the project's own connections lead.
+pub fn may_let_in<'r>(
+    actor: &Standing,
+    organization: Option<OrganizationId>,
+    roles: impl IntoIterator<Item = &'r str>,
+    custom: &BTreeMap<String, Vec<String>>,
+    now: Moment,
+) -> Result<(), Code> {
+    let adds = match organization {
+        Some(organization) => actor.may(Permission::MembersWrite, organization),
+        None => matches!(actor, Standing::Operator(OperatorRole::System)),
+    };
+    if !adds {
+        return Err(Code::RoleCeiling);
+    }
+    roles.into_iter().try_for_each(|name| may_grant(actor, name, custom, now))
+}
+
 /// Whether somebody's membership is theirs to change or to end: nobody's who stands above them. What ranks people is
 /// what they may change here; what they may read, or do in an application, does not. What is taken away outlives nothing,
 /// so that a delegate may.

@@ -1,5 +1,6 @@
 //! Who calls the administration API: the operator, a key of an organization, or a person.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::authority::Standing;
@@ -20,7 +21,7 @@ use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::{api_keys, memberships, organizations, projects};
 use crate::store::ephemeral::Kind;
 use crate::web::dpop::{self, Scheme};
-use crate::web::holder::{Holder as Person, LookAgain, NotActing, NotHeld};
+use crate::web::holder::{Barred, Holder as Person, LookAgain, NotActing, NotHeld, Shown};
 use crate::web::visitor::Visitor;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,6 +40,8 @@ pub struct Caller {
     pub who: Who,
     /// By which secret of their key they came.
     pub secret: Option<KeySecret>,
+    /// By which token of theirs they came.
+    pub shown: Option<Arc<Shown>>,
     pub standing: Standing,
 }
 
@@ -141,7 +144,7 @@ pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
 pub async fn anybody(visitor: &Visitor) -> Result<Caller, Refused> {
     at_most(visitor, &format!("api network {}", visitor.network()), NETWORK).await?;
     at_most(visitor, &format!("api public {}", visitor.network()), STRANGERS).await?;
-    Ok(Caller { who: Who::Nobody, secret: None, standing: Standing::Nobody })
+    Ok(Caller { who: Who::Nobody, secret: None, shown: None, standing: Standing::Nobody })
 }
 
 async fn by_text(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
@@ -179,7 +182,7 @@ async fn by_key(visitor: &Visitor, text: &KeyText) -> Result<Option<Caller>, Ref
     }
     let standing = of_key(&mut &broker.db, &visitor.project, (&key, &secret)).await?;
     let who = if text.is_operators { Who::Operator(key.id) } else { Who::Key(key.id) };
-    Ok(standing.map(|standing| Caller { who, secret: Some(secret), standing }))
+    Ok(standing.map(|standing| Caller { who, secret: Some(secret), shown: None, standing }))
 }
 
 /// What a key may do now by one of its secrets; nothing where its organization is gone.
@@ -232,15 +235,14 @@ async fn proved(
 
 /// A person's access token, made for this API.
 async fn by_access_token(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Caller>, Refused> {
-    let audience = format!("{}{}", visitor.issuer(), super::api::BASE);
-    let holder = match (visitor.front.look)(visitor, shown, &audience).await? {
-        Ok(holder) => holder,
+    let (holder, shown) = match (visitor.front.look)(visitor, shown, &audience(visitor)).await? {
+        Ok(held) => held,
         // Whose token it is learns how to come in again; of anything else nobody does.
-        Err(NotHeld::NotActing(NotActing::MfaRequired)) => {
-            return Err(Refused::by(Code::TokenWithoutMfa));
+        Err(NotHeld::NotActing(Barred { why: NotActing::MfaRequired, login_url })) => {
+            return Err(Refused::by(Code::TokenWithoutMfa).with_login_url(login_url));
         }
-        Err(NotHeld::NotActing(NotActing::SsoRequired)) => {
-            return Err(Refused::by(Code::TokenWithoutSso));
+        Err(NotHeld::NotActing(Barred { why: NotActing::SsoRequired, login_url })) => {
+            return Err(Refused::by(Code::TokenWithoutSso).with_login_url(login_url));
         }
         Err(NotHeld::NonceWanted) => return Err(Refused::by(Code::DpopNonceWanted)),
         Err(_) => return Ok(None),
@@ -253,7 +255,12 @@ async fn by_access_token(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Opt
             broker.db.write(async move |tx| memberships::acts(tx, organization, user, now).await).await?;
         }
     }
-    Ok(Some(person(holder)))
+    Ok(Some(Caller { shown: Some(Arc::new(shown)), ..person(holder) }))
+}
+
+/// For whom a token must be made that opens this API.
+pub fn audience(visitor: &Visitor) -> String {
+    format!("{}{}", visitor.issuer(), super::api::BASE)
 }
 
 fn person(holder: Person) -> Caller {
@@ -272,7 +279,7 @@ fn person(holder: Person) -> Caller {
         proved_at: Some(holder.proved_at),
     };
     let who = Who::Person(Acting { user, grant, session, application, delegation });
-    Caller { who, secret: None, standing }
+    Caller { who, secret: None, shown: None, standing }
 }
 
 /// What is an application's own is its to judge.

@@ -330,6 +330,15 @@ impl Change<'_, '_> {
         matches(self.if_match, etag)
     }
 
+    /// Whether the caller has read the thing as it is now, and says so: `*` names nothing that anybody has read (RFC 6585,
+    /// section 3).
+    pub fn has_read(&self, etag: &str) -> Result<(), Refused> {
+        match self.if_match {
+            Some(list) if !list.split(',').any(|one| one.trim() == "*") => self.matches(etag),
+            _ => Err(Refused::new(Code::PreconditionRequired, "read it, and send its ETag as If-Match")),
+        }
+    }
+
     /// Refuses who expects something to be there that is not, be it anything (`*`).
     pub fn matches_nothing(&self) -> Result<(), Refused> {
         match self.if_match {

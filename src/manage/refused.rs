@@ -60,6 +60,7 @@ codes! {
     CustomRolesDisabled = 403 "custom_roles_disabled" "The organization makes no roles of its own";
     ApiKeysDisabled = 403 "api_keys_disabled" "The organization's keys are switched off";
     NotAMember = 403 "not_a_member" "The person does not belong to this organization";
+    ConsentRequired = 403 "consent_required" "The person has not allowed their application to act for the organization";
     SsoRequired = 403 "sso_required" "The organization wants its own sign-in";
     MfaRequired = 403 "mfa_required" "The organization wants more than one factor";
     WrongAccount = 403 "wrong_account" "The invitation is for another address, or the address is not proved";
@@ -128,6 +129,7 @@ codes! {
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    PreconditionRequired = 428 "precondition_required" "What is agreed to is named by its ETag";
     TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";
     RateLimited = 429 "rate_limited" "Too many requests";
     ServerError = 500 "server_error" "Our own failure";
@@ -192,6 +194,15 @@ impl Refused {
             told.more.insert(name.to_owned(), value.into());
         }
         self
+    }
+
+    /// With where the person could do what is missing, if that is known.
+    #[must_use]
+    pub fn with_login_url(self, login_url: Option<String>) -> Self {
+        match login_url {
+            Some(url) => self.with("login_url", url),
+            None => self,
+        }
     }
 
     /// What is unknown and what is not for this caller read the same.
@@ -278,7 +289,7 @@ impl Refused {
 }
 
 /// What a unique index is called, and what it means when a value is taken.
-const TAKEN: [(&str, Code); 15] = [
+const TAKEN: [(&str, Code); 16] = [
     ("identities_connection_id_issuer_subject_key", Code::RelinkConflict),
     ("connections_primary_key", Code::Busy),
     ("connections_project_id_slug_key", Code::ConnectionExists),
@@ -291,6 +302,7 @@ const TAKEN: [(&str, Code); 15] = [
     ("ownership_transfers_pending_key", Code::TransferPending),
     ("applications_project_id_client_id_key", Code::ClientIdTaken),
     ("delegations_home_organization_id_target_organization_id_key", Code::DelegationExists),
+    ("delegations_asked_key", Code::DelegationExists),
     ("organizations_pkey", Code::OrganizationExists),
     ("organizations_project_id_slug_key", Code::SlugTaken),
     ("organization_slugs_pkey", Code::SlugTaken),

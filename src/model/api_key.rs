@@ -23,6 +23,8 @@ pub struct ApiKey {
     pub expires_at: Option<Moment>,
     pub revoked_at: Option<Moment>,
     pub last_used_at: Option<Moment>,
+    /// Its secret that was made last, unless nobody has that any more.
+    pub newest: Option<Digest>,
     /// Whether its organization has been shut down since it was made: as dead as every token of that time (threats H03).
     pub is_outlived: bool,
 }

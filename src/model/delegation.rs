@@ -1,5 +1,7 @@
 //! A delegation: a home organization lets its users act on behalf of a target organization.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -37,6 +39,33 @@ pub struct DelegationSettings {
     /// Who paused it: each side resumes for itself. A pause of the operator's is nobody's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused_by: Vec<Side>,
+    /// Until the other side approves it, who proposed it is told no more of that side than they said themselves. Kept
+    /// beside.
+    #[serde(skip)]
+    pub asked: Option<Asked>,
+}
+
+/// To whom an organization proposed a delegation: there may be nobody of this name, and that is for nobody to learn by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub by: OrganizationId,
+    pub side: Side,
+    pub name: String,
+}
+
+impl Asked {
+    /// As it is written.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let (by, side, name) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { by: by.parse().ok()?, side: Side::from_word(side)?, name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.by, self.side.word(), self.name)
+    }
 }
 
 words! {

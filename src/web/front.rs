@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::holder::{Look, LookAgain, StandFor, TryFor};
+use super::holder::{Look, LookAgain, StandFor, Switching};
 use super::templates::Templates;
 use crate::broker::Broker;
 
@@ -13,6 +13,6 @@ pub struct Front {
     /// Who an access token stands for: what only the room of logins can tell.
     pub look: Look,
     pub look_again: LookAgain,
-    pub try_for: TryFor,
+    pub switching: Switching,
     pub stand_for: StandFor,
 }

@@ -1,6 +1,7 @@
 //! Who an access token of our own stands for at our own interfaces.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -12,6 +13,7 @@ use crate::foundation::id::{
     ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
 };
 use crate::model::organization::Organization;
+use crate::protocol::jose::Claims;
 use crate::store::durable::engine::{StoreError, Tx};
 
 /// A person, as they are now and not as they were when the token was signed: they passed the pipeline of everything
@@ -40,22 +42,39 @@ pub struct Holder {
     pub masked: BTreeSet<String>,
 }
 
+/// An access token that was shown as it must be, and of what it is.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub grant: GrantId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub token: Claims,
+}
+
 /// Looks an access token up, as it is shown.
 pub type Look = for<'a> fn(
     &'a Visitor,
     shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<Holder, NotHeld>, Fault>>;
+) -> BoxFuture<'a, Result<Result<(Holder, Shown), NotHeld>, Fault>>;
 
 /// Why a token stands for nobody, as far as whoever shows it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotHeld {
     /// It is not ours, not for this audience, run out or revoked, or bound to what they do not prove to hold.
     Nobody,
     /// They prove to hold its key, without a nonce of ours.
     NonceWanted,
     /// Whose token it is may know what their organization wants of them.
-    NotActing(NotActing),
+    NotActing(Barred),
+}
+
+/// Why somebody does not act for an organization, and where they could do what is missing, if their application says where
+/// its logins begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barred {
+    pub why: NotActing,
+    pub login_url: Option<String>,
 }
 
 /// Why somebody does not act for an organization, as far as they are told.
@@ -68,6 +87,8 @@ pub enum NotActing {
     MfaRequired,
     /// It wants a newer proof.
     TooOld,
+    /// They have not allowed their application to act for them there.
+    ConsentRequired,
 }
 
 /// The organization that somebody may act for, and how.
@@ -78,14 +99,47 @@ pub struct ActsFor {
     pub delegation: Option<DelegationId>,
 }
 
-/// Whether whoever a grant stands for may act for an organization, in the same session and the same application.
-pub type TryFor = for<'a, 'c> fn(
-    tx: &'a mut Tx<'c>,
-    project: ProjectId,
-    grant: GrantId,
-    organization: OrganizationId,
-    now: Moment,
-) -> BoxFuture<'a, Result<Result<ActsFor, NotActing>, StoreError>>;
+/// An access token for the organization that somebody has switched to (RFC 6749, section 5.1).
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub access_token: String,
+    pub token_type: &'static str,
+    /// Seconds.
+    pub expires_in: u64,
+    pub scope: String,
+}
+
+/// What comes of it, for whoever switches.
+pub type Switched<'a> = BoxFuture<'a, Result<Result<(ActsFor, Issued), Barred>, Fault>>;
+
+/// Whoever shows an access token acts for another organization, in the same session and the same application.
+pub trait Switch: Send + Sync {
+    /// Runs every check, and issues.
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> Switched<'a>;
+}
+
+/// That, ready to be done in a transaction.
+#[derive(Clone)]
+pub struct Prepared(Arc<dyn Switch>);
+
+impl Prepared {
+    pub fn new(switch: impl Switch + 'static) -> Self {
+        Self(Arc::new(switch))
+    }
+
+    pub fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> Switched<'a> {
+        self.0.run(tx)
+    }
+}
+
+/// Makes that ready: by what they show, for the organization of this name, and for an audience of ours that the token is
+/// for, too.
+pub type Switching = for<'a> fn(
+    &'a Visitor,
+    shown: &'a Shown,
+    organization: &'a str,
+    audience: &'a str,
+) -> BoxFuture<'a, Result<Prepared, Fault>>;
 
 /// Whether whoever is signed in by a session may act for an organization, by themselves and for no application.
 pub type StandFor = for<'a, 'c> fn(

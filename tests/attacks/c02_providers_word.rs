@@ -188,11 +188,51 @@ async fn c02_whoever_sets_a_provider_up_before_anybody_comes_by_it_makes_it_live
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     fine(operator.post("/organizations", json!({"name": "New", "slug": "new"})).await);
-    let key = Api::key(&house, "new", &WRITER).await;
+    // Whoever comes by it becomes a member, so it takes who may add members, too.
+    let joins = [&WRITER[..], &["organization:read", "members:write"]].concat();
+    let key = Api::key(&house, "new", &joins).await;
     let body = json!({
         "type": "oidc", "issuer": house.idp_b.issuer, "client_id": "behalf", "client_secret": house.idp_b.secret,
         "activate": true,
     });
     let made = fine(key.post("/connections", body).await);
     assert_eq!(made["state"], json!("active"));
+}
+
+#[tokio::test]
+async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
+    for engine in ENGINES {
+        let only = "jit = \"expected_only\"";
+        let plan = Plan::on(engine);
+        let file = plan.file.replacen("jit = \"create_and_join\"", only, 1);
+        let house = Plan { file, ..plan }.build().await;
+        Api::person(&house, "ann@a.test", "org-a").await;
+        let path = format!("/connections/{}", house.connection("ca").await);
+        let opens = json!({"jit": "create_and_join", "activate": true, "force": true});
+        let writer = Api::key(&house, "org-a", &WRITER).await;
+        // Nor who may add members, and not of this role: a key gives none above its own.
+        let adds = [&WRITER[..], &["members:write"]].concat();
+        let adds = Api::key(&house, "org-a", &adds).await;
+        for api in [&writer, &adds] {
+            let before = house.before().await;
+            let told = api.patch(&path, opens.clone()).await;
+            refused(&told, "role_ceiling");
+            assert_eq!(told.json()["errors"][0]["pointer"], json!("/jit"));
+            house.refused(&before, "role_ceiling").await;
+        }
+        // It is theirs to draft, and not to make live.
+        fine(writer.patch(&path, json!({"jit": "create_and_join"})).await);
+        let before = house.before().await;
+        refused(&writer.post(&format!("{path}/activate"), json!({"force": true})).await, "role_ceiling");
+        house.refused(&before, "role_ceiling").await;
+        let both = [&WRITER[..], &["members:write", "organization:read"]].concat();
+        let both = Api::key(&house, "org-a", &both).await;
+        assert_eq!(fine(both.patch(&path, opens).await)["settings"]["jit"], json!("create_and_join"));
+        // To let fewer in is everybody's who may write it; to let them in again, by taking that back, is not.
+        let shut = json!({"jit": "expected_only", "activate": true, "force": true});
+        fine(writer.patch(&path, shut).await);
+        let before = house.before().await;
+        refused(&writer.post(&format!("{path}/rollback"), json!({})).await, "role_ceiling");
+        house.refused(&before, "role_ceiling").await;
+    }
 }

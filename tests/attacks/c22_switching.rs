@@ -113,9 +113,10 @@ async fn is_guest_of(house: &House, organization: &str) {
 async fn c22_what_an_organization_asks_for_is_asked_of_who_switches_too() {
     let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login?x=1\"";
     let plan = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login);
-    for (policy, error) in
-        [("enforcement = \"required\", force = true", "sso_required"), ("require_mfa = true", "mfa_required")]
-    {
+    for (policy, error, connection) in [
+        ("enforcement = \"required\", force = true", "sso_required", Some("cb")),
+        ("require_mfa = true", "mfa_required", None),
+    ] {
         let table = format!("[organization.org-b]\npolicy = {{ {policy} }}");
         let text = plan.file.replacen("[organization.org-b]", &table, 1);
         let house = Plan { file: text, ..Plan::default() }.build().await;
@@ -129,11 +130,30 @@ async fn c22_what_an_organization_asks_for_is_asked_of_who_switches_too() {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("iss", &house.url)
             .append_pair("organization", "org-b")
+            .extend_pairs(connection.map(|connection| ("connection", connection)))
             .finish();
         assert_eq!(answer.json()["login_url"], json!(format!("https://rp1.test/login?x=1&{query}")));
         house.refused(&before, error).await;
         ask.reads_again(&rp1.refreshes(of_a.refresh()).send().await).await;
     }
+}
+
+#[tokio::test]
+async fn c22_s2_22_who_acts_for_others_is_led_to_the_provider_of_their_own_home() {
+    let login =
+        "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login\"";
+    let house = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login).build().await;
+    let rp1 = Application::rp1(&house);
+    let (_, of_a) = con_for_a(&rp1).await;
+    // As if they had come by another organization's connection, to which they belong as well.
+    let cb = house.connection("cb").await;
+    assert_eq!(house.execute(&format!("UPDATE sessions SET connection_id = '{cb}'")).await, 1);
+    let before = house.before().await;
+    let answer = rp1.refreshes(of_a.refresh()).with("organization", "org-b").send().await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (403, &json!("sso_required")));
+    let url = answer.json()["login_url"].as_str().unwrap().to_owned();
+    assert!(url.ends_with("organization=org-b&connection=ca"), "{url}");
+    house.refused(&before, "delegation_not_accepted").await;
 }
 
 #[tokio::test]

@@ -84,8 +84,16 @@ async fn h02_s1_a2_s3_26_nobody_locks_every_owner_out_by_the_policy() {
     }
 }
 
-const EVERYTHING: [&str; 6] =
-    ["connections:read", "connections:write", "domains:read", "domains:write", "policy:read", "policy:write"];
+const EVERYTHING: [&str; 8] = [
+    "connections:read",
+    "connections:write",
+    "domains:read",
+    "domains:write",
+    "policy:read",
+    "policy:write",
+    "organization:read",
+    "members:write",
+];
 
 async fn domain_of(house: &House, name: &str) -> String {
     let id = house.text(&format!("SELECT id FROM domains WHERE name = '{name}'")).await.unwrap();

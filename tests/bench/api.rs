@@ -310,6 +310,7 @@ impl Town {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
+            newest: None,
             is_outlived: false,
             holder: Holder::Operator(OperatorRole::System),
         };

@@ -172,6 +172,7 @@ pub async fn plant(house: &House, project: &str, holder: Holder) -> String {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        newest: None,
         is_outlived: false,
         holder,
     };

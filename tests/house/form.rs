@@ -69,6 +69,21 @@ pub fn skeleton(html: &str) -> Vec<(String, Vec<String>)> {
     tags(html).into_iter().map(names).collect()
 }
 
+/// All that a page says to whoever sees or hears it: every text, and what the attributes say that are read out or shown.
+pub fn words(html: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for tag in tags(html).iter().filter(|tag| !matches!(tag.name.as_str(), "script" | "style")) {
+        for name in ["alt", "aria-label", "placeholder", "title", "value"] {
+            // What a hidden field holds is sent, and not seen.
+            let is_hidden = name == "value" && tag.attribute("type").as_deref() == Some("hidden");
+            words.extend(tag.attribute(name).filter(|_| !is_hidden));
+        }
+        words.push(text(&tag.following));
+    }
+    let one_space = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.into_iter().map(one_space).filter(|text| !text.is_empty()).collect()
+}
+
 /// A start or end tag, and the text up to the next one.
 struct Tag {
     name: String,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::house::application::{Application, Arrival, Ask, Person};
 use crate::house::broker::{DEFAULT, House, Plan};
-use crate::house::form::{Form, skeleton};
+use crate::house::form::{Form, skeleton, words};
 
 async fn opens(settings: &str) -> House {
     let file = DEFAULT.replace("claims = { idp = true }", &format!("claims = {{ idp = true }}\n{settings}"));
@@ -72,7 +72,11 @@ async fn s2_12_who_names_one_that_is_not_theirs_is_told_the_same_whether_or_not_
         // Her only organization is not taken instead of the one that she named.
         assert_eq!((picker.is_picker(), picker.choices()), (true, vec!["A Corporation".to_owned()]));
         assert!(picker.answer.body.contains("You cannot act for"), "{}", picker.told());
-        told.push(skeleton(&picker.answer.body));
+        // The page repeats what she typed, and nothing else of it.
+        let said: Vec<_> =
+            words(&picker.answer.body).iter().map(|text| text.replace(typed, "what she typed")).collect();
+        assert!(said.iter().any(|text| text.contains("what she typed")), "{said:?}");
+        told.push((skeleton(&picker.answer.body), said));
         let arrival = ann.picks(&ask, &picker, "A Corporation").await;
         assert_eq!(ask.redeems(&arrival).await.id["org_name"], json!("org-a"));
     }

@@ -2,24 +2,32 @@
 
 use futures_util::future::BoxFuture;
 
+use super::mint::ActingFor;
 use super::possession::only_wants_nonce;
-use super::presented::opened;
+use super::presented::{Opened, opened};
+use super::token::{self, switching};
+use super::way_in::login_url;
 use super::{mint, minting};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, OrganizationId, ProjectId, SessionId};
 use crate::login::Stop;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
+use crate::model::grant::Grant;
 use crate::model::login::Context;
 use crate::model::role;
 use crate::model::user::User;
 use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::scope;
+use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::standing::{self, Person};
-use crate::store::durable::{choices, grants, roles, users};
+use crate::store::durable::{applications, choices, grants, roles};
 use crate::web::dpop::Scheme;
-use crate::web::holder::{ActsFor, Holder, Look, LookAgain, NotActing, NotHeld, StandFor, TryFor};
+use crate::web::holder::{
+    ActsFor, Barred, Holder, Issued, Look, LookAgain, NotActing, NotHeld, Prepared, Shown, StandFor, Switch,
+    Switched, Switching,
+};
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
@@ -29,7 +37,7 @@ fn look<'a>(
     visitor: &'a Visitor,
     shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<Holder, NotHeld>, Fault>> {
+) -> BoxFuture<'a, Result<Result<(Holder, Shown), NotHeld>, Fault>> {
     Box::pin(async move {
         match holder(visitor, shown, audience).await {
             Ok(holder) => Ok(holder),
@@ -45,32 +53,58 @@ async fn holder(
     visitor: &Visitor,
     shown: (Scheme, &str),
     audience: &str,
-) -> Result<Result<Holder, NotHeld>, Stop> {
-    let (now, project) = (visitor.broker().now(), visitor.project.id);
-    let id = opened(visitor, shown, audience, now).await?.grant;
-    Ok(visitor.broker().db.read(async move |tx| stands(tx, project, id, now).await).await?)
+) -> Result<Result<(Holder, Shown), NotHeld>, Stop> {
+    let (now, project, issuer) = (visitor.broker().now(), visitor.project.id, visitor.issuer());
+    let Opened { grant, token, .. } = opened(visitor, shown, audience, now).await?;
+    let held =
+        visitor.broker().db.read(async move |tx| held(tx, (project, &issuer), grant, now).await).await?;
+    Ok(held.map(|holder| {
+        let Holder { user, session, .. } = holder;
+        (holder, Shown { grant, user, session, token })
+    }))
+}
+
+/// Whom a grant stands for now; or nobody, and where what keeps them out can be mended.
+async fn held(
+    tx: &mut Tx<'_>,
+    (project, issuer): (ProjectId, &str),
+    id: GrantId,
+    now: Moment,
+) -> Result<Result<Holder, NotHeld>, StoreError> {
+    match stands(tx, project, id, now).await? {
+        Ok(holder) => Ok(Ok(holder)),
+        Err(None) => Ok(Err(NotHeld::Nobody)),
+        Err(Some((grant, refusal))) => {
+            let application = applications::by_id(tx, project, grant.application_id).await?;
+            let barred = barred(tx, issuer, application.as_ref(), (grant.context(), &refusal)).await?;
+            Ok(Err(NotHeld::NotActing(barred)))
+        }
+    }
 }
 
 pub const LOOK_AGAIN: LookAgain =
     |tx, project, grant, now| Box::pin(async move { Ok(stands(tx, project, grant, now).await?.ok()) });
 
-/// Whom a grant stands for now; or nobody, and what of the organization's policy keeps them out.
+/// Why nobody stands for a grant: the check that it does not pass, if there is one.
+type NotStanding = Option<(Box<Grant>, Refusal)>;
+
+/// Whom a grant stands for now.
 async fn stands(
     tx: &mut Tx<'_>,
     project: ProjectId,
     id: GrantId,
     now: Moment,
-) -> Result<Result<Holder, NotHeld>, StoreError> {
+) -> Result<Result<Holder, NotStanding>, StoreError> {
     let grant = grants::by_id(tx, id).await?;
     let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
-        return Ok(Err(NotHeld::Nobody));
+        return Ok(Err(None));
     };
     let mut request = minting(&grant, now);
     // What somebody may do here is not for the application to ask for.
     request.scopes = vec![scope::PERMISSIONS.to_owned()];
     let minted = match mint::run(tx, &request).await? {
         Ok(minted) => minted,
-        Err(refusal) => return Ok(Err(NotHeld::NotActing(not_acting(&refusal)))),
+        Err(refusal) => return Ok(Err(Some((Box::new(grant), refusal)))),
     };
     let custom = match grant.organization {
         Some(organization) => roles::permissions(tx, project, organization).await?,
@@ -96,25 +130,78 @@ async fn stands(
     }))
 }
 
-pub const TRY_FOR: TryFor =
-    |tx, project, grant, organization, now| Box::pin(tried(tx, project, grant, organization, now));
+pub const SWITCHING: Switching = |visitor, shown, organization, audience| {
+    Box::pin(async move {
+        let found = grants::by_id(&mut &visitor.broker().db, shown.grant).await?;
+        let application = match found {
+            Some(grant) => {
+                let db = &mut &visitor.broker().db;
+                applications::by_id(db, visitor.project.id, grant.application_id).await?
+            }
+            None => None,
+        };
+        match application {
+            Some(application) => {
+                let work = switching(visitor, application, (shown, organization, audience)).await?;
+                Ok(Prepared::new(Ready { work, issuer: visitor.issuer() }))
+            }
+            None => Ok(Prepared::new(Gone)),
+        }
+    })
+};
 
-/// The pipeline, as for a token of another organization; nothing is issued.
-async fn tried(
+struct Ready {
+    work: token::Switching,
+    issuer: String,
+}
+
+impl Switch for Ready {
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> Switched<'a> {
+        Box::pin(async move {
+            match self.work.run(tx).await? {
+                Ok((acting, answer)) => {
+                    let TokenAnswer { access_token, token_type, expires_in, scope, .. } = answer;
+                    Ok(Ok((acts(acting), Issued { access_token, token_type, expires_in, scope })))
+                }
+                Err((context, refusal)) => {
+                    let application = Some(self.work.application());
+                    Ok(Err(barred(tx, &self.issuer, application, (context, &refusal)).await?))
+                }
+            }
+        })
+    }
+}
+
+/// The token's family or its application is gone since it was shown.
+struct Gone;
+
+impl Switch for Gone {
+    fn run<'a>(&'a self, _: &'a mut Tx<'_>) -> Switched<'a> {
+        Box::pin(async { Ok(Err(Barred { why: NotActing::NotAMember, login_url: None })) })
+    }
+}
+
+fn acts(acting: ActingFor) -> ActsFor {
+    ActsFor {
+        organization: acting.organization,
+        roles: acting.roles,
+        delegation: acting.on_behalf.map(|(_, delegation)| delegation.id),
+    }
+}
+
+/// What they are told: of what somebody may not act for at all, nothing.
+async fn barred(
     tx: &mut Tx<'_>,
-    project: ProjectId,
-    id: GrantId,
-    organization: OrganizationId,
-    now: Moment,
-) -> Result<Result<ActsFor, NotActing>, StoreError> {
-    let grant = grants::by_id(tx, id).await?;
-    let Some(grant) = grant.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project) else {
-        return Ok(Err(NotActing::NotAMember));
+    issuer: &str,
+    application: Option<&Application>,
+    (context, refusal): (Context, &Refusal),
+) -> Result<Barred, StoreError> {
+    let why = not_acting(refusal);
+    let login_url = match application.filter(|_| why != NotActing::NotAMember) {
+        Some(application) => login_url(tx, issuer, application, (context, refusal)).await?,
+        None => None,
     };
-    let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
-        return Ok(Err(NotActing::NotAMember));
-    };
-    acts_for(tx, &user, organization, minting(&grant, now)).await
+    Ok(Barred { why, login_url })
 }
 
 pub const STAND_FOR: StandFor =
@@ -162,12 +249,7 @@ async fn acts_for(
         Ok(minted) => minted,
         Err(refusal) => return Ok(Err(not_acting(&refusal))),
     };
-    let acting = minted.acting.map(|acting| ActsFor {
-        organization: acting.organization,
-        roles: acting.roles,
-        delegation: acting.on_behalf.map(|(_, delegation)| delegation.id),
-    });
-    Ok(acting.ok_or(NotActing::NotAMember))
+    Ok(minted.acting.map(acts).ok_or(NotActing::NotAMember))
 }
 
 fn not_acting(refusal: &Refusal) -> NotActing {
@@ -176,9 +258,12 @@ fn not_acting(refusal: &Refusal) -> NotActing {
             NotActing::SsoRequired
         }
         Refusal::MfaRequired => NotActing::MfaRequired,
-        Refusal::AuthenticationTooOld | Refusal::ConnectionInactive | Refusal::SessionEnded => {
-            NotActing::TooOld
-        }
+        // Of what the token itself is too old or too often exchanged for, too: whoever signs in gets another one.
+        Refusal::AuthenticationTooOld
+        | Refusal::ConnectionInactive
+        | Refusal::SessionEnded
+        | Refusal::Protocol(_) => NotActing::TooOld,
+        Refusal::ConsentRequired => NotActing::ConsentRequired,
         _ => NotActing::NotAMember,
     }
 }

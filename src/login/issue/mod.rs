@@ -12,6 +12,7 @@ pub mod possession;
 mod presented;
 mod revocation;
 mod token;
+mod way_in;
 
 use std::time::Duration;
 

@@ -23,6 +23,8 @@ pub struct Opened {
     pub grant: GrantId,
     /// What it may be used for: all that its family was granted, or less.
     pub scopes: Vec<String>,
+    /// All of it.
+    pub token: Claims,
 }
 
 fn missing() -> Refusal {
@@ -62,7 +64,7 @@ pub async fn opened(
         possession::once(visitor, proof).await?;
     }
     let scopes = claims.string("scope").unwrap_or_default().split(' ').map(str::to_owned).collect();
-    Ok(Opened { grant, scopes })
+    Ok(Opened { grant, scopes, token: claims })
 }
 
 /// Whether the application may sign by what its proof is signed by. It is looked up only where some may not.

@@ -178,7 +178,9 @@ fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
     }
     if route.minds_if_match() {
         let description = "The `ETag` that the thing had when it was read.";
-        parameters.push(header("If-Match", json!({ "type": "string" }), description));
+        let mut if_match = header("If-Match", json!({ "type": "string" }), description);
+        if_match["required"] = route.codes.contains(&Code::PreconditionRequired).into();
+        parameters.push(if_match);
     }
     parameters
 }

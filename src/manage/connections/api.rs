@@ -11,9 +11,7 @@ use super::checked::{Checked, checked};
 use super::given::assigned;
 use super::relied_on::{Force, released};
 use super::view::{ConnectionListed, ConnectionView, Teller, VersionView, tag};
-use super::{
-    Held, Named, activate, beside, create, disable, enable, held, make_primary, redraft, roll_back, trust,
-};
+use super::{Held, Named, activate, beside, create, disable, enable, held, make_primary, redraft, roll_back};
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
@@ -400,7 +398,7 @@ async fn goes_on(change: &mut Change<'_, '_>, after: &Held, goes: Goes) -> Resul
             if super::is_depended_on(change, after.connection.id).await? {
                 return Ok(false);
             }
-            match trust::refuse_foreign_trust(change, after, after.head().0).await {
+            match super::may_be_live(change, after, after.head().0).await {
                 Ok(()) => Ok(true),
                 // What it is not theirs to make live waits as a draft.
                 Err(Refused::Told(_)) => Ok(false),
@@ -699,7 +697,7 @@ impl Operation for Enable {
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] =
-        &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed];
+        &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed, Code::RoleCeiling];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;

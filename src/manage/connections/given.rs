@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::foundation::id::{OrganizationId, ProjectId};
 use crate::join::auto::may_be_given;
-use crate::manage::authority::may_grant;
+use crate::manage::authority::{may_grant, may_let_in};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
-use crate::model::connection::Settings;
+use crate::model::connection::{Connection, Jit, Settings};
 use crate::model::project::MembershipMode;
 use crate::model::role;
 use crate::protocol::problem::Place;
-use crate::store::durable::engine::Read;
+use crate::store::durable::engine::{Read, StoreError};
 use crate::store::durable::{organizations, roles};
 
 /// Whether the roles that new settings give are there, and the caller's to give; `known`: what they take the place of.
@@ -25,6 +25,44 @@ pub(super) async fn fits(
     may_be_joined(change, of, known, new).await
 }
 
+/// Whether the caller answers for who becomes a member by these settings as soon as they are live.
+pub(super) async fn lets_in(
+    change: &mut Change<'_, '_>,
+    before: &Connection,
+    next: &Settings,
+) -> Result<(), Refused> {
+    let live = &before.settings;
+    let joins_so = before.is_active()
+        && live.jit == Jit::CreateAndJoin
+        && next.default_roles.iter().all(|name| live.default_roles.contains(name));
+    if next.jit != Jit::CreateAndJoin || joins_so {
+        return Ok(());
+    }
+    let of = before.organization_id;
+    let custom = custom(change, of).await?;
+    // A role that is no more gives nothing.
+    let named = next.default_roles.iter().map(String::as_str);
+    let known = named.filter(|name| role::built_in(name).is_some() || custom.contains_key(*name));
+    let given = known.chain([role::MEMBER]);
+    may_let_in(&change.standing, of, given, &custom, change.keep.now).map_err(|code| {
+        let detail =
+            "whoever comes would become a member, whom only they let in who may add members of these roles";
+        Refused::at(code, Place::Pointer("/jit".into()), detail)
+    })
+}
+
+/// The further roles of an organization, or those that every one has.
+async fn custom(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    let project = change.keep.project.id;
+    match of {
+        Some(of) => roles::permissions(change.tx, project, of).await,
+        None => roles::own(change.tx, project, None).await,
+    }
+}
+
 /// Roles alone.
 pub(super) async fn may_come(
     change: &mut Change<'_, '_>,
@@ -32,11 +70,7 @@ pub(super) async fn may_come(
     known: Option<&Settings>,
     new: &Settings,
 ) -> Result<(), Refused> {
-    let project = change.keep.project.id;
-    let custom = match of {
-        Some(of) => roles::permissions(change.tx, project, of).await?,
-        None => roles::own(change.tx, project, None).await?,
-    };
+    let custom = custom(change, of).await?;
     for (place, name) in new.default_roles.iter().enumerate() {
         if known.is_none_or(|known| !known.default_roles.contains(name)) {
             may_come_as(change, &format!("/default_roles/{place}"), name, &custom)?;

@@ -32,7 +32,7 @@ use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
 use crate::model::connection::{
-    Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
+    Connection, ConnectionState, Jit, Lifecycle, Settings, Upstream, Version, VersionState,
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
@@ -266,7 +266,7 @@ async fn activate(
         refuse_untested(change, id, forced)?;
     }
     roles_fit(change, &before).await?;
-    trust::refuse_foreign_trust(change, &before, before.head().0).await?;
+    may_be_live(change, &before, before.head().0).await?;
     swapped(change, &before, draft, forced).await
 }
 
@@ -280,6 +280,13 @@ fn refuse_untested(change: &Change<'_, '_>, id: ConnectionId, forced: bool) -> R
          who has just signed in makes it live, or the operator"
     );
     may_insist(&change.standing, change.keep.now).map_err(|code| Refused::ceiling(code, detail))
+}
+
+/// Whether the caller answers for what these settings do as soon as they are live: whose word is believed, and who becomes
+/// a member.
+async fn may_be_live(change: &mut Change<'_, '_>, before: &Held, next: &Settings) -> Result<(), Refused> {
+    trust::refuse_foreign_trust(change, before, next).await?;
+    given::lets_in(change, &before.connection, next).await
 }
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
@@ -308,7 +315,7 @@ async fn roll_back(
     // What it gives to whoever comes may have come to mean more since.
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
-    trust::refuse_foreign_trust(change, &before, &known.settings).await?;
+    may_be_live(change, &before, &known.settings).await?;
     swapped(change, &before, known.number, forced).await
 }
 
@@ -391,7 +398,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
 /// As it was when it was live last.
 async fn reopen(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
     let (settings, secret) = (&before.connection.settings, &before.connection.secret);
-    trust::refuse_foreign_trust(change, &before, settings).await?;
+    may_be_live(change, &before, settings).await?;
     settings
         .may_be_live(secret.is_some(), change.keep.now)
         .map_err(|why| Refused::new(Code::ConnectionIncomplete, why.to_string()))?;

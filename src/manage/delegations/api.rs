@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::body::{OnSide, PatchDelegation, ProposeDelegation};
 use super::view::{DelegationView, tag};
 use super::{approve, pause, propose, resume, revoke, update};
-use crate::foundation::id::DelegationId;
+use crate::foundation::id::{DelegationId, OrganizationId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation, Thing};
-use crate::manage::authority::Need;
+use crate::manage::authority::{Need, Standing};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::delegation::{Delegation, Side};
@@ -68,7 +68,9 @@ impl Operation for List {
         let db = &mut desk.db();
         let found = delegations::page(db, of, query.side, &slice.text(), slice.most()).await?;
         let (found, next_cursor) = slice.page(found, |last: &delegations::Named| last.delegation.id);
-        let items = found.iter().map(|named| DelegationView::of(named, desk.now)).collect();
+        let view =
+            |named: &delegations::Named| DelegationView::of(named, desk.caller.organization(), desk.now);
+        let items = found.iter().map(view).collect();
         Answer::new(200, &Page { items, next_cursor })
     }
 }
@@ -81,7 +83,7 @@ impl Operation for Propose {
     const PATH: &'static str = "/delegations";
     const NAME: &'static str = "propose_delegation";
     const SUMMARY: &'static str =
-        "Proposes a delegation to the other organization; who proposes it approves it.";
+        "Proposes a delegation to the other organization, if it is there; who proposes it approves it.";
     const NEED: Need = WRITE;
     const AT: At = At::Asked;
     const STATUS: &'static [u16] = &[201];
@@ -117,6 +119,14 @@ impl Operation for Propose {
     }
 }
 
+/// For whom the caller acts.
+fn reader(change: &Change<'_, '_>) -> Option<OrganizationId> {
+    match change.standing {
+        Standing::Within { organization, .. } => organization,
+        _ => None,
+    }
+}
+
 /// With the names of both.
 async fn answered(
     change: &mut Change<'_, '_>,
@@ -125,7 +135,8 @@ async fn answered(
 ) -> Result<Answer<DelegationView>, Refused> {
     let named = delegations::by_id_named(change.tx, delegation.project_id, delegation.id).await?;
     let named = named.ok_or_else(Refused::hidden)?;
-    Ok(Answer::new(status, &DelegationView::of(&named, change.keep.now))?.etag(tag(delegation)))
+    Ok(Answer::new(status, &DelegationView::of(&named, reader(change), change.keep.now))?
+        .etag(tag(delegation)))
 }
 
 /// `GET /delegations/{delegation_id}`
@@ -148,7 +159,8 @@ impl Operation for Read {
         let id: DelegationId = desk.params.id("delegation_id")?;
         let found = delegations::by_id_named(&mut desk.db(), desk.project().id, id).await?;
         let found = found.ok_or_else(Refused::hidden)?;
-        Ok(Answer::new(200, &DelegationView::of(&found, desk.now))?.etag(tag(&found.delegation)))
+        let view = DelegationView::of(&found, desk.caller.organization(), desk.now);
+        Ok(Answer::new(200, &view)?.etag(tag(&found.delegation)))
     }
 }
 
@@ -195,7 +207,8 @@ impl Operation for Approve {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/delegations/{delegation_id}/approve";
     const NAME: &'static str = "approve_delegation";
-    const SUMMARY: &'static str = "Approves the delegation as it is, for the caller's side.";
+    const SUMMARY: &'static str =
+        "Approves the delegation as it was read, which `If-Match` names, for the caller's side.";
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Delegation);
     const STATUS: &'static [u16] = &[200];
@@ -207,6 +220,7 @@ impl Operation for Approve {
         Code::RoleUnknown,
         Code::AlreadyApproved,
         Code::PreconditionFailed,
+        Code::PreconditionRequired,
     ];
     const ETAG: bool = true;
     type Query = NoQuery;

@@ -13,6 +13,8 @@ use crate::model::role;
 const MOST_ROLES: usize = 20;
 const MOST_PEOPLE: usize = 1_000;
 const LONGEST_ROLE: usize = 100;
+/// Of an organization, by which it is looked for.
+const LONGEST_NAME: usize = 100;
 
 /// A delegation that is proposed: people of `home` act on behalf of `target`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -109,6 +111,10 @@ impl ProposeDelegation {
                 ));
             }
         };
+        // Nobody is called so, and it is not kept.
+        if !is_line(&other, LONGEST_NAME) {
+            return Err(Refused::hidden());
+        }
         let only = self.only.map(people).transpose()?;
         let terms = Terms {
             roles: Some(self.roles),

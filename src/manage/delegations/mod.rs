@@ -12,7 +12,7 @@ use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{DelegationId, OrganizationId};
-use crate::model::delegation::{Delegation, DelegationSettings, Side};
+use crate::model::delegation::{Asked, Delegation, DelegationSettings, Side};
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;
 use crate::model::project::Project;
@@ -35,11 +35,27 @@ fn is_open(project: &Project, organization: &Organization) -> bool {
     organization.is_active() && organization.deleted_at.is_none() && !left.is_empty()
 }
 
-/// The organization on the other side. One that is unknown, deactivated or may not do this reads the same.
-async fn other(change: &mut Change<'_, '_>, name: &str) -> Result<Organization, Refused> {
-    let project = &change.keep.project;
+/// The organization on the other side. The operator is told that there is none; to anybody else, one that is unknown,
+/// deactivated or may not do this is as one that does not answer: what they propose is kept, and reaches nobody.
+async fn other(change: &mut Change<'_, '_>, name: &str) -> Result<OrganizationId, Refused> {
+    let (keep, project) = (change.keep, &change.keep.project);
     let found = organizations::named(change.tx, project.id, name).await?;
-    found.filter(|found| is_open(project, found)).ok_or_else(Refused::hidden)
+    match found.filter(|found| is_open(project, found)) {
+        Some(found) => Ok(found.id),
+        None if matches!(change.standing, Standing::Operator(_)) => Err(Refused::hidden()),
+        None => Ok(OrganizationId::new(&keep.random, keep.now)),
+    }
+}
+
+/// How an organization names the other one, if it is to learn nothing else of it: an id in its one form, so that who
+/// proposes twice is told so, whoever it is.
+fn asked(change: &Change<'_, '_>, own: OrganizationId, wanted: &Wanted) -> Option<Asked> {
+    if matches!(change.standing, Standing::Operator(_)) {
+        return None;
+    }
+    let id = wanted.other.parse::<OrganizationId>();
+    let name = id.map_or_else(|_| wanted.other.clone(), |id| id.to_string());
+    Some(Asked { by: own, side: wanted.side, name })
 }
 
 /// Proposes one from an organization, which thereby approves it.
@@ -48,19 +64,21 @@ async fn propose(
     own: OrganizationId,
     wanted: &Wanted,
 ) -> Result<Delegation, Refused> {
-    let with = other(change, &wanted.other).await?.id;
+    let with = other(change, &wanted.other).await?;
     if with == own {
         return Err(Refused::new(Code::InvalidValue, "an organization needs no delegation to itself"));
     }
     let between = if wanted.side == Side::Home { (own, with) } else { (with, own) };
-    begin(change, between, Some(wanted.side), (&wanted.terms, &[wanted.side])).await
+    let asked = asked(change, own, wanted);
+    let settings = DelegationSettings { proposed_by: Some(wanted.side), asked, ..Default::default() };
+    begin(change, between, settings, (&wanted.terms, &[wanted.side])).await
 }
 
 /// Writes a new one from `home` to `target`, approved by these sides.
 async fn begin(
     change: &mut Change<'_, '_>,
     (home, target): (OrganizationId, OrganizationId),
-    proposed_by: Option<Side>,
+    settings: DelegationSettings,
     (terms, approved_by): (&Terms, &[Side]),
 ) -> Result<Delegation, Refused> {
     let keep = change.keep;
@@ -69,7 +87,7 @@ async fn begin(
         project_id: keep.project.id,
         home,
         target,
-        settings: DelegationSettings { proposed_by, ..DelegationSettings::default() },
+        settings,
         starts_at: None,
         ends_at: None,
         home_approved_at: None,
@@ -97,6 +115,8 @@ async fn approved(
         refuse_roles(change, delegation.target, &delegation.settings.roles).await?;
     }
     delegation.set_approved_at(side, Some(change.keep.now));
+    // Who answers is there.
+    delegation.settings.asked.take_if(|asked| asked.side != side);
     Ok(())
 }
 
@@ -158,6 +178,8 @@ async fn approve(
     if before.approved_at(side).is_some() {
         return Err(Refused::new(Code::AlreadyApproved, Code::AlreadyApproved.title()));
     }
+    // Who proposed it may have changed it since it was read.
+    change.has_read(&view::tag(&before))?;
     let mut after = before.clone();
     approved(change, &mut after, side).await?;
     keep(change, "delegation.approved", &before, &after).await?;
@@ -277,8 +299,18 @@ async fn record(
         None => (None, view::facts(after)),
     };
     for organization in [after.home, after.target] {
+        if organizations::by_id(change.tx, change.keep.project.id, organization).await?.is_none() {
+            continue;
+        }
+        // In its own trail an organization learns no more of the other one than from the answer.
+        let asked = after.settings.asked.as_ref().filter(|asked| asked.by == organization);
+        let told = |side: Side, id: OrganizationId| match asked {
+            Some(asked) if asked.side != side => asked.name.clone(),
+            _ => id.to_string(),
+        };
         let event = change.keep.event(action, organization).subject(after.id);
-        let event = event.with("home", after.home.to_string()).with("target", after.target.to_string());
+        let event = event.with("home", told(Side::Home, after.home));
+        let event = event.with("target", told(Side::Target, after.target));
         change.record(&event.changing(was.clone(), Some(is.clone()))).await?;
     }
     Ok(())

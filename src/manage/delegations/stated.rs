@@ -6,7 +6,7 @@ use super::{approved, begin, keep, refuse_roles, revoke};
 use crate::foundation::id::OrganizationId;
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
-use crate::model::delegation::{Delegation, Side};
+use crate::model::delegation::{Delegation, DelegationSettings, Side};
 use crate::store::durable::delegations;
 use crate::store::durable::engine::Lock;
 
@@ -43,7 +43,8 @@ pub async fn state(
             // Whoever approves it: the operator knows what roles there are.
             refuse_roles(change, target, stated.terms.roles.as_deref().unwrap_or_default()).await?;
             let (terms, first) = (&stated.terms, &stated.approved_by[..stated.approved_by.len().min(1)]);
-            let begun = begin(change, (home, target), None, (terms, first)).await?;
+            let nobodys = DelegationSettings::default();
+            let begun = begin(change, (home, target), nobodys, (terms, first)).await?;
             approvals(change, begun, &stated.approved_by).await?
         }
         Some(before) if before.revoked_at.is_some() => {

@@ -1,4 +1,4 @@
-//! How a delegation is shown: the same to both.
+//! How a delegation is shown: the same to both, once both know of each other.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,7 +37,9 @@ pub struct DelegationView {
 /// All that the two are told of each other.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DelegationSideView {
-    pub id: String,
+    /// `null`: who proposed it is told nothing of the other side before that approves it, and not whether it is there.
+    pub id: Option<String>,
+    /// Until then, as they named it.
     pub name: String,
     /// Of the delegation as it is now.
     #[schemars(extend("format" = "date-time"))]
@@ -46,18 +48,22 @@ pub struct DelegationSideView {
 }
 
 impl DelegationView {
-    pub fn of(named: &Named, now: Moment) -> Self {
+    /// As `reader` sees it; absent: the operator.
+    pub fn of(named: &Named, reader: Option<OrganizationId>, now: Moment) -> Self {
         let it = &named.delegation;
-        let side = |side: Side, id: OrganizationId, name: &str| DelegationSideView {
-            id: id.to_string(),
-            name: name.to_owned(),
+        let asked = |side: Side| it.settings.asked.as_ref().filter(|asked| asked.side != side);
+        let hides = |side: Side| asked(side).filter(|asked| reader == Some(asked.by));
+        let named_so = |side: Side| asked(side).map_or_else(String::new, |asked| asked.name.clone());
+        let side = |side: Side, id: OrganizationId, name: Option<&String>| DelegationSideView {
+            id: name.filter(|_| hides(side).is_none()).map(|_| id.to_string()),
+            name: name.filter(|_| hides(side).is_none()).cloned().unwrap_or_else(|| named_so(side)),
             approved_at: it.approved_at(side).map(Moment::rfc3339),
             has_paused: it.settings.paused_by.contains(&side),
         };
         Self {
             id: it.id.to_string(),
-            home: side(Side::Home, it.home, &named.home_name),
-            target: side(Side::Target, it.target, &named.target_name),
+            home: side(Side::Home, it.home, named.home_name.as_ref()),
+            target: side(Side::Target, it.target, named.target_name.as_ref()),
             roles: it.settings.roles.clone(),
             require_mfa: it.settings.require_mfa,
             only: it.settings.only.as_ref().map(|only| only.iter().map(ToString::to_string).collect()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::foundation::id::OrganizationId;
 use crate::join::auto::may_be_given;
-use crate::manage::authority::may_grant;
+use crate::manage::authority::{may_grant, may_let_in};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::{AutoJoin, Domain};
@@ -42,20 +42,32 @@ pub(super) async fn rewrite(
     }
     let is_on = after.auto_join_since.is_some();
     let is_turned_on = is_on && (before.auto_join_since.is_none() || resumes);
+    let lets_in = is_turned_on || (is_on && (wanted.role.is_some() || lets_in_more(old, &after.auto_join)));
     match &after.auto_join.role {
         None if is_on && (is_turned_on || wanted.role.is_some()) => {
             Err(Refused::value("/auto_join/role", "say as what people join"))
         }
-        Some(role) if is_turned_on || wanted.role.is_some() => {
+        Some(role) if lets_in || wanted.role.is_some() => {
             let custom = roles::permissions(change.tx, change.keep.project.id, organization).await?;
-            fits(change, role, &custom)
+            fits(change, lets_in.then_some(organization), role, &custom)
         }
         _ => Ok(()),
     }
 }
 
+/// Whether somebody could join who could not before.
+fn lets_in_more(old: &AutoJoin, new: &AutoJoin) -> bool {
+    new.cap() > old.cap() || old.exclude.iter().any(|pattern| !new.exclude.contains(pattern))
+}
+
 /// Nobody is given, unasked, what administers the organization (S1-D5), or more than who says so may give (threats H01).
-fn fits(change: &Change<'_, '_>, role: &str, custom: &BTreeMap<String, Vec<String>>) -> Result<(), Refused> {
+/// `joins`: where people do join so.
+fn fits(
+    change: &Change<'_, '_>,
+    joins: Option<OrganizationId>,
+    role: &str,
+    custom: &BTreeMap<String, Vec<String>>,
+) -> Result<(), Refused> {
     let at = |code: Code, rule: &str| Refused::at(code, Place::Pointer("/auto_join/role".into()), rule);
     if role::built_in(role).is_none() && !custom.contains_key(role) {
         return Err(at(Code::RoleUnknown, "there is no such role"));
@@ -63,5 +75,10 @@ fn fits(change: &Change<'_, '_>, role: &str, custom: &BTreeMap<String, Vec<Strin
     if !may_be_given(role, custom) {
         return Err(at(Code::RoleNotAllowed, "it would let people administer the organization"));
     }
-    may_grant(&change.standing, role, custom, change.keep.now).map_err(|code| at(code, code.title()))
+    let (actor, now) = (&change.standing, change.keep.now);
+    let may = match joins {
+        Some(_) => may_let_in(actor, joins, [role], custom, now),
+        None => may_grant(actor, role, custom, now),
+    };
+    may.map_err(|code| at(code, code.title()))
 }

@@ -34,8 +34,10 @@ async fn create(
     let keep = change.keep;
     let holder = wanted.holder(organization)?;
     may_hand_out(change, &holder)?;
+    let id = ApiKeyId::new(&keep.random, keep.now);
+    let text = KeyText::new(&keep.random, id, organization.is_none());
     let key = ApiKey {
-        id: ApiKeyId::new(&keep.random, keep.now),
+        id,
         project_id: keep.project.id,
         expires_at: ends(organization, wanted.expires_at, keep.now)?,
         holder,
@@ -45,9 +47,9 @@ async fn create(
         created_at: keep.now,
         revoked_at: None,
         last_used_at: None,
+        newest: Some(text.secret.digest()),
         is_outlived: false,
     };
-    let text = KeyText::new(&keep.random, key.id, organization.is_none());
     api_keys::insert(change.tx, &key, shown(change, &text)).await?;
     let made = event(change, &key, "api_key.created").changing(None, Some(view::facts(&key)));
     change.record(&made).await?;

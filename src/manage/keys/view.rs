@@ -100,7 +100,8 @@ pub fn facts(key: &ApiKey) -> Value {
     })
 }
 
-/// Not of when it was used or ends, which move by themselves.
+/// Not of when it was used or ends, which move by themselves; of the secret, which somebody has rotated.
 pub fn tag(key: &ApiKey) -> String {
-    etag(&ApiKeyView { last_used_at: None, ended_by: None, ..ApiKeyView::of(key, key.created_at) })
+    let view = ApiKeyView { last_used_at: None, ended_by: None, ..ApiKeyView::of(key, key.created_at) };
+    etag(&(view, key.newest.map(|digest| digest.text())))
 }

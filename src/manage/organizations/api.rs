@@ -118,6 +118,7 @@ impl Operation for Create {
     const CODES: &'static [Code] = &[
         Code::InvalidValue,
         Code::MembershipExclusive,
+        Code::NotFound,
         Code::OperatorRequired,
         Code::OrganizationExists,
         Code::SlugTaken,

@@ -95,8 +95,12 @@ async fn create(
     let keep = change.keep;
     wanted.fits(keep)?;
     let id = id.unwrap_or_else(|| OrganizationId::new(&keep.random, keep.now));
-    if organizations::exists(change.tx, id).await? {
+    if organizations::by_id(change.tx, keep.project.id, id).await?.is_some() {
         return Err(Refused::new(Code::OrganizationExists, Code::OrganizationExists.title()));
+    }
+    // Another project's: as every other door answers it (model.md, project).
+    if organizations::exists(change.tx, id).await? {
+        return Err(Refused::hidden());
     }
     let name = wanted.display_name.clone();
     let slug = match &wanted.slug {

@@ -5,18 +5,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::view::{
-    MeView, MyOrganization, OrganizationNamed, PermissionsView, SessionView, SwitchedView, UserView,
+    MeView, MyOrganization, OrganizationNamed, PermissionsView, SessionView, SwitchedToken, SwitchedView,
+    UserView,
 };
-use super::{current, holder, mine, named, person, reasons, standing_of, switch};
+use super::{current, holder, mine, person, reasons, refused, standing_of, switch};
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation};
 use crate::manage::authority::{Need, Standing};
-use crate::manage::caller::Who;
+use crate::manage::caller::{Who, audience};
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
 use crate::store::durable::choices::Choice;
 use crate::store::durable::{organizations, role_rules, roles};
+use crate::web::holder::NotActing;
 
 /// `GET /me`
 pub struct Me;
@@ -219,25 +221,36 @@ impl Operation for Switch {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/organizations/switch";
     const NAME: &'static str = "switch_organization";
-    const SUMMARY: &'static str = "Makes another organization the session's current one. Tokens that there are go on for the one they were made for.";
+    const SUMMARY: &'static str = "Makes another organization the session's current one, and gives a token for it to call this API by, which lives no longer than the one that was shown. Tokens that there are go on for the one they were made for.";
     const NEED: Need = Need::Person;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::MfaRequired, Code::NotAMember, Code::ReauthenticationRequired, Code::SsoRequired];
+    const CODES: &'static [Code] = &[
+        Code::ConsentRequired,
+        Code::MfaRequired,
+        Code::NotAMember,
+        Code::ReauthenticationRequired,
+        Code::SsoRequired,
+    ];
     type Query = NoQuery;
     type Body = Json<SwitchTo>;
     type Answer = SwitchedView;
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        let (acting, try_for, issuer) = (person(&desk)?, desk.visitor.front.try_for, desk.visitor.issuer());
+        let (acting, to) = (person(&desk)?, body.0.organization_id);
+        // What nobody can be called reads like what is not theirs.
+        let Some(shown) = desk.caller.shown.clone().filter(|_| !to.contains('\0')) else {
+            return Err(refused(NotActing::NotAMember));
+        };
+        let (visitor, audience) = (&desk.visitor, audience(&desk.visitor));
+        let switching = (visitor.front.switching)(visitor, &shown, &to, &audience).await?;
         desk.change(async move |change| {
-            let id = named(change, &body.0.organization_id).await?;
-            let acts = switch(change, acting, id, (try_for, &issuer)).await?;
+            let (acts, issued) = switch(change, acting, &switching).await?;
             let view = SwitchedView {
                 organization: OrganizationNamed::of(&acts.organization),
                 roles: acts.roles,
                 delegation_id: acts.delegation.map(|id| id.to_string()),
+                token: SwitchedToken::of(issued),
             };
             Answer::new(200, &view)
         })

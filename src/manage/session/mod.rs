@@ -9,15 +9,15 @@ use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, SessionId};
-use crate::model::connection::Connection;
+use crate::foundation::id::{DelegationId, OrganizationId, SessionId};
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{Database, StoreError};
+use crate::store::durable::sessions;
 use crate::store::durable::standing::{self, Standing};
-use crate::store::durable::{applications, connections, organizations, sessions};
-use crate::web::holder::{ActsFor, Holder, NotActing, TryFor};
+use crate::web::holder::{ActsFor, Barred, Holder, Issued, NotActing, Prepared};
+use crate::web::reply::Fault;
 
 /// The person who asks, by one of their tokens.
 pub fn person(desk: &Desk) -> Result<Acting, Refused> {
@@ -107,56 +107,20 @@ pub async fn mine(
     Ok((found.into_iter().filter(|(_, meant)| *meant).map(|(choice, _)| choice).collect(), next))
 }
 
-/// The organization that the person means to act for; what does not exist reads like what is not theirs.
-async fn named(change: &mut Change<'_, '_>, name: &str) -> Result<OrganizationId, Refused> {
-    let found = organizations::named(change.tx, change.keep.project.id, name).await?;
-    Ok(found.ok_or_else(|| refused(NotActing::NotAMember))?.id)
-}
-
-/// Makes it the session's current one, if every check of the pipeline lets them.
+/// Makes it the session's current one, if every check of the pipeline lets them, with a token for it.
 async fn switch(
     change: &mut Change<'_, '_>,
     acting: Acting,
-    id: OrganizationId,
-    (try_for, issuer): (TryFor, &str),
-) -> Result<ActsFor, Refused> {
-    let (project, now) = (change.keep.project.id, change.keep.now);
-    let acts = match try_for(change.tx, project, acting.grant, id, now).await? {
-        Ok(acts) => acts,
-        Err(why) => {
-            let login_url = login_url(change, acting.application, (id, why), issuer).await?;
-            let refused = refused(why);
-            return Err(match login_url {
-                Some(url) => refused.with("login_url", url),
-                None => refused,
-            });
-        }
-    };
+    to: &Prepared,
+) -> Result<(ActsFor, Issued), Refused> {
+    let outcome = to.run(change.tx).await.map_err(|fault| match fault {
+        Fault::Store(error) => Refused::from(error),
+        other => Refused::from(other),
+    })?;
+    let (acts, issued) =
+        outcome.map_err(|Barred { why, login_url }| refused(why).with_login_url(login_url))?;
     switched(change, acting.session, &acts.organization).await?;
-    Ok(acts)
-}
-
-/// Where the person could do what is missing, if their application says where logins begin: for that organization, and by
-/// the connection that it wants.
-async fn login_url(
-    change: &mut Change<'_, '_>,
-    application: ApplicationId,
-    (organization, why): (OrganizationId, NotActing),
-    issuer: &str,
-) -> Result<Option<String>, Refused> {
-    if why == NotActing::NotAMember {
-        return Ok(None);
-    }
-    let project = change.keep.project.id;
-    let found = applications::by_id(change.tx, project, application).await?;
-    let wanted = organizations::by_id(change.tx, project, organization).await?;
-    let (Some(application), Some(organization)) = (found, wanted) else { return Ok(None) };
-    let own = connections::primary_of(change.tx, organization.id).await?;
-    let may = |own: &Connection| {
-        own.is_active() && application.settings.accepts_connection(own.id, own.organization_id.is_some())
-    };
-    let own = own.filter(|own| why == NotActing::SsoRequired && may(own)).map(|own| own.slug);
-    Ok(application.login_begins_for(issuer, &organization.slug, own.as_deref()))
+    Ok((acts, issued))
 }
 
 /// Writes it down for a session whose person may act for it.
@@ -179,6 +143,7 @@ pub fn refused(why: NotActing) -> Refused {
         NotActing::SsoRequired => Code::SsoRequired,
         NotActing::MfaRequired => Code::MfaRequired,
         NotActing::TooOld => Code::ReauthenticationRequired,
+        NotActing::ConsentRequired => Code::ConsentRequired,
     };
     Refused::new(code, code.title())
 }

@@ -7,6 +7,7 @@ use crate::model::membership::MembershipKind;
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::Choice;
+use crate::web::holder::Issued;
 
 /// The person, as whom their token lets them act. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -155,4 +156,24 @@ pub struct SwitchedView {
     pub organization: OrganizationNamed,
     pub roles: Vec<String>,
     pub delegation_id: Option<String>,
+    pub token: SwitchedToken,
+}
+
+/// An access token for that organization, for this API alone (RFC 6749, section 5.1). It is bound to what the one was bound
+/// to that was shown.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SwitchedToken {
+    pub access_token: String,
+    #[schemars(extend("enum" = ["Bearer", "DPoP"]))]
+    pub token_type: &'static str,
+    /// Seconds.
+    pub expires_in: u64,
+    pub scope: String,
+}
+
+impl SwitchedToken {
+    pub fn of(issued: Issued) -> Self {
+        let Issued { access_token, token_type, expires_in, scope } = issued;
+        Self { access_token, token_type, expires_in, scope }
+    }
 }

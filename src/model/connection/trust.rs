@@ -5,7 +5,8 @@ use super::{OidcSettings, RequestSettings, SamlSettings, Settings, Upstream};
 
 impl Settings {
     /// Whether the same word of the same provider says the same of the same person. What only decides how we ask, what
-    /// people are shown, or what becomes of who is new makes no difference; whatever is not known to be harmless does.
+    /// people are shown makes no difference; whatever is not known to be harmless does. Nor does what becomes of who is
+    /// new, which takes nothing from who is known: who may say that is asked apart.
     /// The secret by which we prove who we are is none of the settings, and leads to no other provider.
     pub fn believes_like(&self, other: &Self) -> bool {
         believed(&self.upstream) == believed(&other.upstream)

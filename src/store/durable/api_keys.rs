@@ -14,7 +14,8 @@ macro_rules! select {
         concat!(
             "SELECT k.id, k.project_id, k.organization_id, k.name, k.permissions, k.networks, k.created_by, k.created_at,
                     k.expires_at, k.revoked_at, k.last_used_at,
-                    CASE WHEN o.epoch <> k.organization_epoch THEN 1 ELSE 0 END",
+                    CASE WHEN o.epoch <> k.organization_epoch THEN 1 ELSE 0 END,
+                    (SELECT n.digest FROM api_key_secrets n WHERE n.api_key_id = k.id AND n.expires_at IS NULL)",
             $columns,
             " FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization_id ",
             $rest
@@ -43,6 +44,7 @@ fn key(row: &Row) -> Result<ApiKey, StoreError> {
         revoked_at: row.get(9)?,
         last_used_at: row.get(10)?,
         is_outlived: row.get::<i64>(11)? != 0,
+        newest: row.get(12)?,
     })
 }
 
@@ -62,8 +64,8 @@ pub async fn by_id(
     let Some(first) = rows.first() else { return Ok(None) };
     let mut secrets = Vec::new();
     for row in &rows {
-        if let Some(digest) = row.get::<Option<Digest>>(12)? {
-            secrets.push(KeySecret { digest, shown_to: row.get(13)? });
+        if let Some(digest) = row.get::<Option<Digest>>(13)? {
+            secrets.push(KeySecret { digest, shown_to: row.get(14)? });
         }
     }
     Ok(Some((key(first)?, secrets)))

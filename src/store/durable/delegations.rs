@@ -4,13 +4,13 @@ use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{DelegationId, OrganizationId, ProjectId};
-use crate::model::delegation::{Delegation, Side};
+use crate::model::delegation::{Asked, Delegation, DelegationSettings, Side};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, home_organization_id, target_organization_id, settings, starts_at, ends_at,
-                    home_approved_at, target_approved_at, paused_at, revoked_at
+                    home_approved_at, target_approved_at, paused_at, revoked_at, asked
              FROM delegations ",
             $rest
         )
@@ -23,7 +23,7 @@ fn delegation(row: &Row) -> Result<Delegation, StoreError> {
         project_id: row.get(1)?,
         home: row.get(2)?,
         target: row.get(3)?,
-        settings: json(row, 4)?,
+        settings: DelegationSettings { asked: asked(row)?, ..json(row, 4)? },
         starts_at: row.get(5)?,
         ends_at: row.get(6)?,
         home_approved_at: row.get(7)?,
@@ -31,6 +31,11 @@ fn delegation(row: &Row) -> Result<Delegation, StoreError> {
         paused_at: row.get(9)?,
         revoked_at: row.get(10)?,
     })
+}
+
+fn asked(row: &Row) -> Result<Option<Asked>, StoreError> {
+    let text: Option<String> = row.get(11)?;
+    text.map(|text| Asked::read(&text).ok_or_else(|| row.corrupt(11))).transpose()
 }
 
 pub async fn by_id(
@@ -55,29 +60,29 @@ pub async fn between(
     db.one(sql, params![home, target]).await?.as_ref().map(delegation).transpose()
 }
 
-/// A delegation with the names of both organizations, as each is shown to the other.
+/// A delegation with the names of both organizations, as each is shown to the other; of one that is nobody, none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Named {
     pub delegation: Delegation,
-    pub home_name: String,
-    pub target_name: String,
+    pub home_name: Option<String>,
+    pub target_name: Option<String>,
 }
 
 macro_rules! select_named {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.project_id, d.home_organization_id, d.target_organization_id, d.settings, d.starts_at,
-                    d.ends_at, d.home_approved_at, d.target_approved_at, d.paused_at, d.revoked_at, h.display_name,
-                    t.display_name
-             FROM delegations d JOIN organizations h ON h.id = d.home_organization_id
-                                JOIN organizations t ON t.id = d.target_organization_id ",
+                    d.ends_at, d.home_approved_at, d.target_approved_at, d.paused_at, d.revoked_at, d.asked,
+                    h.display_name, t.display_name
+             FROM delegations d LEFT JOIN organizations h ON h.id = d.home_organization_id
+                                LEFT JOIN organizations t ON t.id = d.target_organization_id ",
             $rest
         )
     };
 }
 
 fn named(row: &Row) -> Result<Named, StoreError> {
-    Ok(Named { delegation: delegation(row)?, home_name: row.get(11)?, target_name: row.get(12)? })
+    Ok(Named { delegation: delegation(row)?, home_name: row.get(12)?, target_name: row.get(13)? })
 }
 
 pub async fn by_id_named(
@@ -126,8 +131,8 @@ pub async fn insert(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Re
     tx.execute(
         "INSERT INTO delegations (id, project_id, home_organization_id, target_organization_id, settings, starts_at,
                                   ends_at, home_approved_at, target_approved_at, paused_at, revoked_at, created_at,
-                                  updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+                                  updated_at, asked)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
         params![
             delegation.id,
             delegation.project_id,
@@ -140,7 +145,8 @@ pub async fn insert(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Re
             delegation.target_approved_at,
             delegation.paused_at,
             delegation.revoked_at,
-            now
+            now,
+            delegation.settings.asked.as_ref().map(ToString::to_string)
         ],
     )
     .await?;
@@ -151,7 +157,7 @@ pub async fn update(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Re
     tx.execute(
         "UPDATE delegations
          SET settings = $2, starts_at = $3, ends_at = $4, home_approved_at = $5, target_approved_at = $6,
-             paused_at = $7, revoked_at = $8, updated_at = $9
+             paused_at = $7, revoked_at = $8, updated_at = $9, asked = $10
          WHERE id = $1",
         params![
             delegation.id,
@@ -162,7 +168,8 @@ pub async fn update(tx: &mut Tx<'_>, delegation: &Delegation, now: Moment) -> Re
             delegation.target_approved_at,
             delegation.paused_at,
             delegation.revoked_at,
-            now
+            now,
+            delegation.settings.asked.as_ref().map(ToString::to_string)
         ],
     )
     .await?;

@@ -52,7 +52,7 @@ pub struct Listing {
 }
 
 macro_rules! member {
-    ($from:literal, $rest:literal) => {
+    ($from:expr, $rest:literal) => {
         concat!(
             "SELECT m.id, m.organization_id, m.user_id, m.kind, m.status, m.source, m.roles, m.created_at, m.updated_at,
                     m.removed_at, m.last_active_at, u.email, u.email_verified_at, u.profile, u.disabled_at,
@@ -84,7 +84,7 @@ macro_rules! found {
 }
 
 macro_rules! listed {
-    ($from:literal, $rest:literal) => {
+    ($from:expr, $rest:literal) => {
         concat!(
             member!($from, "WHERE m.project_id = $17 AND m.id > $2"),
             " AND ((CAST($4 AS TEXT) IS NULL AND m.status <> 'removed') OR m.status = $4)
@@ -98,7 +98,7 @@ macro_rules! listed {
 }
 
 macro_rules! searched_members {
-    ($from:literal, $rest:literal) => {
+    ($from:expr, $rest:literal) => {
         concat!(
             listed!($from, $rest),
             found!("1", "$9", "$10"),
@@ -141,8 +141,13 @@ pub async fn one(
     db.one(sql, params![organization, user]).await?.as_ref().map(member).transpose()
 }
 
-/// Terms up to which a search begins at whom they lead to, and not at the members; the statement below says it too.
-const FEW: i64 = 2_000;
+/// Terms up to which a search begins at whom they lead to, and not at the members: written into the statements, because
+/// PostgreSQL plans by it.
+macro_rules! few {
+    () => {
+        "2000"
+    };
+}
 
 /// A page, in the order in which they joined.
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, StoreError> {
@@ -152,10 +157,13 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
     let sql = if words > 0 && is_few(db, listing.project, &a).await? {
         // The limit tells PostgreSQL that these are few, and the value how to get from each to the membership.
         searched_members!(
-            "(SELECT DISTINCT t.user_id FROM
-                (SELECT user_id FROM user_terms WHERE project_id = $17 AND term >= $9 AND term < $10
-                 ORDER BY term, user_id LIMIT 2000) t) f
-             CROSS JOIN memberships m",
+            concat!(
+                "(SELECT DISTINCT t.user_id FROM
+                    (SELECT user_id FROM user_terms WHERE project_id = $17 AND term >= $9 AND term < $10
+                     ORDER BY term, user_id LIMIT ",
+                few!(),
+                ") t) f CROSS JOIN memberships m"
+            ),
             "AND m.id = (SELECT b.id FROM memberships b WHERE b.organization_id = $1 AND b.user_id = f.user_id)"
         )
     } else if listing.role.is_some() {
@@ -196,9 +204,12 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
 
 /// Whether only few terms begin so.
 async fn is_few(db: &mut impl Read, project: ProjectId, range: &Range) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM user_terms WHERE project_id = $1 AND term >= $2 AND term < $3
-               ORDER BY term, user_id LIMIT 1 OFFSET $4";
-    Ok(db.one(sql, params![project, range.low, range.high, FEW]).await?.is_none())
+    let sql = concat!(
+        "SELECT 1 FROM user_terms WHERE project_id = $1 AND term >= $2 AND term < $3
+         ORDER BY term, user_id LIMIT 1 OFFSET ",
+        few!()
+    );
+    Ok(db.one(sql, params![project, range.low, range.high]).await?.is_none())
 }
 
 /// Whose address this claim of its domain has proved.

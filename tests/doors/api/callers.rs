@@ -108,7 +108,7 @@ async fn s3_09_who_has_no_key_or_a_wrong_one_is_told_the_same() {
     let first = Api::with(&house, Some(good)).await;
     assert_eq!(first.get(&format!("/organizations/{id}")).await.status, 404);
     let there = first.put(&format!("/organizations/{id}"), json!({"name": "x"})).await;
-    assert_eq!((there.status.as_u16(), &there.json()["code"]), (409, &json!("organization_exists")));
+    assert_eq!((there.status.as_u16(), &there.json()["code"]), (404, &json!("not_found")));
 }
 
 #[tokio::test]

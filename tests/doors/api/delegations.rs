@@ -1,6 +1,8 @@
 //! Two organizations agree that people of the one act on behalf of the other.
 
 use futures_util::future::join_all;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::{Value, json};
 
 use crate::house::api::Api;
@@ -17,6 +19,24 @@ fn told(answer: &Answer) -> (u16, Value) {
 fn id(answer: &Answer) -> String {
     assert!(answer.status.is_success(), "{}", answer.body);
     answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+/// The `ETag` of a delegation, as somebody reads it now.
+async fn reads(api: &Api, path: &str) -> String {
+    api.get(path).await.header("etag").unwrap().to_owned()
+}
+
+/// Approves what was read under this `ETag`.
+async fn approves(api: &Api, path: &str, read: &str) -> Answer {
+    let dress = |ask: reqwest::RequestBuilder| {
+        ask.header(IF_MATCH, read).header(CONTENT_TYPE, "application/json").body("{}")
+    };
+    api.send(Method::POST, &format!("{path}/approve"), dress).await
+}
+
+/// Reads it, and approves that.
+async fn agrees(api: &Api, path: &str) -> Answer {
+    approves(api, path, &reads(api, path).await).await
 }
 
 /// Con, acting for an organization at the first application: the access token, or why not.
@@ -48,9 +68,9 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
         let home = &listed["items"][0]["home"];
         assert_eq!((&home["name"], listed["items"].as_array().unwrap().len()), (&json!("A Corporation"), 1));
         assert_eq!(c.get("/delegations?side=home").await.json()["items"], json!([]));
-        let told_again = ann.post(&format!("{path}/approve"), json!({})).await;
+        let told_again = agrees(&ann, &path).await;
         assert_eq!(told(&told_again), (409, json!("already_approved")));
-        let approved = c.post(&format!("{path}/approve"), json!({})).await;
+        let approved = agrees(&c, &path).await;
         assert_eq!((approved.status.as_u16(), &approved.json()["status"]), (200, &json!("active")));
         let token = acts(&house, "org-c").await.unwrap();
         assert_eq!(rp1.userinfo(&token).await.status, 200);
@@ -105,6 +125,9 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
             ] {
                 let about = json!(house.organization("org-c").await);
                 let events = house.audit().await;
+                // Before it has agreed, whoever proposed it finds the other one as they named it.
+                let unanswered = action == "delegation.created" && organization == "org-a";
+                let about = if unanswered { json!("org-c") } else { about };
                 let found = events.iter().filter(|event| {
                     event.action == action
                         && event.organization.as_deref() == Some(&of)
@@ -122,6 +145,43 @@ async fn s2_21_people_act_for_another_organization_once_both_have_approved_and_u
 }
 
 #[tokio::test]
+async fn s2_21_h01_what_is_approved_is_what_was_read() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let c = Api::key(&house, "org-c", BOTH).await;
+        let terms = json!({"target": "org-c", "roles": ["member"], "only": ["ann@a.test"]});
+        let path = format!("/delegations/{}", id(&ann.post("/delegations", terms).await));
+        let read = reads(&c, &path).await;
+        // Whoever has read nothing, or does not say what, agrees to nothing.
+        let blind = c.post(&format!("{path}/approve"), json!({})).await;
+        assert_eq!(told(&blind), (428, json!("precondition_required")));
+        for sloppy in ["*", " * ", "\"another\", *"] {
+            let before = house.before().await;
+            assert_eq!(told(&approves(&c, &path, sloppy).await), (428, json!("precondition_required")));
+            house.refused(&before, "precondition_required").await;
+        }
+        // Between reading and approving, the terms become others.
+        assert_eq!(ann.patch(&path, json!({"only": null})).await.status, 200);
+        for stale in [read.clone(), format!("{read}, \"another\"")] {
+            let before = house.before().await;
+            assert_eq!(told(&approves(&c, &path, &stale).await), (412, json!("precondition_failed")));
+            house.refused(&before, "precondition_failed").await;
+        }
+        assert!(acts(&house, "org-c").await.is_err(), "nobody acts by what nobody approved");
+        let view = agrees(&c, &path).await.json();
+        assert_eq!((&view["status"], &view["only"]), (&json!("active"), &Value::Null));
+        // What is changed after that is approved by nobody but who changed it.
+        let changed = ann.patch(&path, json!({"require_mfa": true})).await.json();
+        assert_eq!(
+            (&changed["status"], &changed["target"]["approved_at"]),
+            (&json!("proposed"), &Value::Null)
+        );
+        assert!(acts(&house, "org-c").await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_was_changed_nothing() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = House::on(engine).await;
@@ -131,14 +191,13 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
         assert_eq!(told(&owner), (422, json!("invalid_value")));
         let proposed = ann.post("/delegations", json!({"target": "org-c", "roles": ["admin"]})).await;
         let path = format!("/delegations/{}", id(&proposed));
-        let approve = format!("{path}/approve");
         let before = house.before().await;
-        assert_eq!(told(&c.post(&approve, json!({})).await), (403, json!("role_ceiling")));
+        assert_eq!(told(&agrees(&c, &path).await), (403, json!("role_ceiling")));
         house.refused(&before, "role_ceiling").await;
         assert_eq!(ann.patch(&path, json!({"roles": ["no such"]})).await.status, 200);
-        assert_eq!(told(&c.post(&approve, json!({})).await), (422, json!("role_unknown")));
+        assert_eq!(told(&agrees(&c, &path).await), (422, json!("role_unknown")));
         assert_eq!(ann.patch(&path, json!({"roles": ["member"]})).await.status, 200);
-        assert_eq!(c.post(&approve, json!({})).await.json()["status"], "active");
+        assert_eq!(agrees(&c, &path).await.json()["status"], "active");
 
         // Who proposed it changes it, and the other side has not approved that.
         let before = house.before().await;
@@ -155,7 +214,7 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
             (&json!("proposed"), &Value::Null)
         );
         assert!(acts(&house, "org-c").await.is_err());
-        assert_eq!(told(&c.post(&approve, json!({})).await), (403, json!("role_ceiling")));
+        assert_eq!(told(&agrees(&c, &path).await), (403, json!("role_ceiling")));
 
         // And where the target proposes, it is held to the same.
         let b = Api::key(&house, "org-b", BOTH).await;
@@ -176,46 +235,96 @@ async fn h01_the_target_gives_no_more_than_who_approves_for_it_may_and_of_what_w
         let window = json!({"starts_at": "2026-06-02T00:00:00Z", "ends_at": "2026-07-01T00:00:00Z",
                             "roles": ["member"], "only": ["con@a.test"], "require_mfa": true});
         assert_eq!(ann.patch(&path, window).await.status, 200);
-        assert_eq!(c.post(&approve, json!({})).await.json()["status"], "scheduled");
+        assert_eq!(agrees(&c, &path).await.json()["status"], "scheduled");
     }
 }
 
+/// An answer, or a page of the trail, without what is of this one alone.
+fn shape(mut body: Value, parts: &[&str]) -> String {
+    for part in ["id", "request_id"] {
+        body.as_object_mut().unwrap().remove(part);
+    }
+    parts.iter().fold(body.to_string(), |text, part| text.replace(part, "…"))
+}
+
 #[tokio::test]
-async fn d12_an_organization_that_is_not_there_for_it_reads_as_unknown() {
-    let house = House::opens().await;
-    let ann = Api::key(&house, "org-a", BOTH).await;
-    let operator = Api::operator(&house).await;
-    for (slug, change) in
-        [("off", "deactivated_at = 1"), ("gone", "deleted_at = 1"), ("bounded", "functional_roles = '[]'")]
-    {
-        operator.post("/organizations", json!({"slug": slug})).await;
-        house.execute(&format!("UPDATE organizations SET {change} WHERE slug = '{slug}'")).await;
+async fn d12_a_proposal_does_not_tell_whether_anybody_is_there_for_it() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        for (slug, change) in [
+            ("off", "deactivated_at = 1"),
+            ("gone", "deleted_at = 1"),
+            ("bounded", "functional_roles = '[]'"),
+        ] {
+            operator.post("/organizations", json!({"slug": slug})).await;
+            house.execute(&format!("UPDATE organizations SET {change} WHERE slug = '{slug}'")).await;
+        }
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let c = house.organization("org-c").await;
+        let stranger = "org_00000000000000000000000007";
+        let mut said = Vec::new();
+        for name in ["org-c", "nowhere", "off", "gone", "bounded", stranger] {
+            let body = json!({"target": name, "roles": ["member"]});
+            let proposed = ann.post("/delegations", body.clone()).await;
+            let path = format!("/delegations/{}", id(&proposed));
+            let changed = ann.patch(&path, json!({"require_mfa": true})).await;
+            let again = ann.post("/delegations", body).await;
+            assert_eq!(told(&again), (409, json!("delegation_exists")), "{name}");
+            let paused = ann.post(&format!("{path}/pause"), json!({})).await;
+            let resumed = ann.post(&format!("{path}/resume"), json!({})).await;
+            assert_eq!(told(&agrees(&ann, &path).await), (409, json!("already_approved")));
+            assert!(acts(&house, name).await.is_err());
+            let mut all = vec![(proposed.status.as_u16(), shape(proposed.json(), &[name]))];
+            for answer in [ann.get(&path).await, changed, again, paused, resumed] {
+                all.push((answer.status.as_u16(), shape(answer.json(), &[name])));
+            }
+            let revoked = ann.post(&format!("{path}/revoke"), json!({})).await;
+            all.push((revoked.status.as_u16(), shape(revoked.json(), &[name])));
+            said.push(all);
+        }
+        for all in &said {
+            assert_eq!(all, &said[0]);
+        }
+        assert_eq!(said[0][0].0, 201, "{said:?}");
+        assert!(!said[0][0].1.contains("C Corporation") && !said[0][0].1.contains(&c), "{said:?}");
+        // Nor by the list, nor by her own trail.
+        for page in [ann.get("/delegations").await, ann.get("/audit-events?limit=200").await] {
+            assert!(page.status == 200 && page.body.contains("nowhere"), "{}", page.body);
+            assert!(!page.body.contains(&c) && !page.body.contains("C Corporation"), "{}", page.body);
+        }
+        // It reached whom it was for, who knows who asks; once they have agreed, so does she.
+        let of_c = Api::key(&house, "org-c", BOTH).await;
+        assert_eq!(of_c.get("/delegations").await.json()["items"].as_array().unwrap().len(), 1);
+        let path = format!(
+            "/delegations/{}",
+            id(&ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await)
+        );
+        assert_eq!(of_c.get(&path).await.json()["home"]["name"], json!("A Corporation"));
+        assert_eq!(agrees(&of_c, &path).await.json()["status"], json!("active"));
+        let target = ann.get(&path).await.json()["target"].clone();
+        assert_eq!((&target["id"], &target["name"]), (&json!(c), &json!("C Corporation")));
+        assert!(acts(&house, "org-c").await.is_ok());
+
+        for wrong in [
+            json!({"target": "org-a", "roles": ["member"]}),
+            json!({"roles": ["member"]}),
+            json!({"home": "org-a", "target": "org-a", "roles": ["member"]}),
+        ] {
+            assert_eq!(told(&ann.post("/delegations", wrong).await), (422, json!("invalid_value")));
+        }
+        let foreign =
+            ann.post("/delegations", json!({"home": "org-b", "target": "org-c", "roles": ["member"]})).await;
+        assert_eq!(told(&foreign), (404, json!("not_found")));
+        // The operator, who sees every organization, is told.
+        let body = json!({"organization_id": "org-a", "target": "nowhere", "roles": ["member"]});
+        assert_eq!(told(&operator.post("/delegations", body).await), (404, json!("not_found")));
+        for number in 0..20 {
+            ann.post("/delegations", json!({"target": format!("n{number}"), "roles": ["member"]})).await;
+        }
+        let guess = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
+        assert_eq!(told(&guess), (429, json!("rate_limited")));
     }
-    let mut said = Vec::new();
-    for name in ["nowhere", "off", "gone", "bounded", "org_00000000000000000000000007"] {
-        let before = house.before().await;
-        let refused = ann.post("/delegations", json!({"target": name, "roles": ["member"]})).await;
-        let mut body = refused.json();
-        body.as_object_mut().unwrap().remove("request_id");
-        said.push((refused.status.as_u16(), body));
-        house.refused(&before, "not_found").await;
-    }
-    assert!(said.iter().all(|one| *one == said[0] && one.0 == 404), "{said:?}");
-    for wrong in [
-        json!({"target": "org-a", "roles": ["member"]}),
-        json!({"roles": ["member"]}),
-        json!({"home": "org-a", "target": "org-a", "roles": ["member"]}),
-    ] {
-        assert_eq!(told(&ann.post("/delegations", wrong).await), (422, json!("invalid_value")));
-    }
-    let foreign =
-        ann.post("/delegations", json!({"home": "org-b", "target": "org-c", "roles": ["member"]})).await;
-    assert_eq!(told(&foreign), (404, json!("not_found")));
-    for _ in 0..20 {
-        ann.post("/delegations", json!({"target": "nowhere", "roles": ["member"]})).await;
-    }
-    let guess = ann.post("/delegations", json!({"target": "org-c", "roles": ["member"]})).await;
-    assert_eq!(told(&guess), (429, json!("rate_limited")));
 }
 
 #[tokio::test]

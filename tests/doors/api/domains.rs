@@ -363,7 +363,8 @@ async fn s1_r18_an_organization_has_somebody_look_ten_times_a_minute() {
 async fn s1_r16_s1_d4_s1_o5_switches_are_turned_one_by_one_and_only_on_what_is_proved() {
     for engine in ENGINES {
         let mut house = House::on(engine).await;
-        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let joins = [&EVERYTHING[..], &["members:write"]].concat();
+        let key = Api::key(&house, "org-a", &joins).await;
         let ca = house.connection("ca").await;
         let (path, view) = claims(&key, DOMAINS, "new.test").await;
         for switch in [
@@ -468,6 +469,45 @@ async fn s1_d5_h01_auto_join_is_turned_on_with_a_role_that_administers_nothing()
     let fine = operator.patch(&path, set).await;
     let expected = json!({"enabled": true, "role": "viewer", "requires": "sso", "exclude": ["*-ext", "contractor.*"], "cap_per_hour": 9, "paused_at": null});
     assert_eq!((fine.status.as_u16(), &fine.json()["auto_join"]), (200, &expected), "{}", fine.body);
+}
+
+#[tokio::test]
+async fn s1_r16_h01_who_may_not_add_members_lets_nobody_more_join_by_their_address() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let path = path_of(&house, "org-a", "a.test").await;
+        let key = Api::key(&house, "org-a", &EVERYTHING).await;
+        let adds = Api::key(&house, "org-a", &[&EVERYTHING[..], &["members:write"]].concat()).await;
+        let refuses = async |wanted: Value| {
+            let before = house.before().await;
+            let refused = key.patch(&path, json!({"auto_join": wanted})).await;
+            assert_eq!(told(&refused), refusal(403, "role_ceiling"), "{wanted}: {}", refused.body);
+            house.refused(&before, "role_ceiling").await;
+        };
+        let on =
+            json!({"enabled": true, "role": "member", "exclude": ["*-ext", "test-*"], "cap_per_hour": 5});
+        refuses(on.clone()).await;
+        let set = adds.patch(&path, json!({"auto_join": on})).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        for wider in
+            [json!({"exclude": ["*-ext"]}), json!({"cap_per_hour": 6}), json!({"cap_per_hour": null})]
+        {
+            refuses(wider).await;
+        }
+        // To let fewer in takes no more than to write the domain.
+        for narrower in [
+            json!({"exclude": ["*-ext", "test-*", "hr"]}),
+            json!({"cap_per_hour": 4}),
+            json!({"enabled": false}),
+        ] {
+            let set = key.patch(&path, json!({"auto_join": narrower})).await;
+            assert_eq!(set.status, 200, "{narrower}: {}", set.body);
+        }
+        refuses(json!({"enabled": true})).await;
+        let view = operator.get(&path).await.json();
+        assert_eq!(view["auto_join"]["enabled"], json!(false));
+    }
 }
 
 #[tokio::test]

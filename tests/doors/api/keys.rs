@@ -300,3 +300,42 @@ async fn s0_09_h36_what_was_promised_of_a_secret_holds_whoever_rotates_again() {
         assert_eq!(last.get("/organizations/org-a").await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn s0_09_a_key_that_somebody_has_rotated_is_not_as_it_was_read() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let made = ann.post("/api-keys", json!({"name": "ci", "permissions": ["members:read"]})).await;
+        let path = format!("/api-keys/{}", made.json()["api_key"]["id"].as_str().unwrap());
+        let tag = async || ann.get(&path).await.header("etag").unwrap().to_owned();
+        let read = tag().await;
+        let by = async |method: Method, path: &str, tag: &str, body: &'static str| {
+            let dress = |ask: reqwest::RequestBuilder| {
+                let ask = ask.header(IF_MATCH, tag);
+                if body.is_empty() { ask } else { ask.header(CONTENT_TYPE, "application/json").body(body) }
+            };
+            ann.send(method, path, dress).await
+        };
+        let rotate = format!("{path}/rotate");
+        // Its use moves by itself, and is no editor's.
+        let key = Api::with(&house, Some(text(&made))).await;
+        assert_eq!(key.get("/organizations/org-a/members").await.status, 200);
+        assert_eq!(tag().await, read);
+        assert_eq!(by(Method::POST, &rotate, &read, "{}").await.status, 200);
+        for (method, path, body) in [
+            (Method::POST, &rotate, "{}"),
+            (Method::PATCH, &path, r#"{"name": "other"}"#),
+            (Method::DELETE, &path, ""),
+        ] {
+            let before = house.before().await;
+            let stale = by(method.clone(), path, &read, body).await;
+            assert_eq!(told(&stale), (412, json!("precondition_failed")), "{method}");
+            house.refused(&before, "precondition_failed").await;
+        }
+        // An earlier secret that runs out changes nothing that anybody decided.
+        let read = tag().await;
+        house.turn_clock(8 * 86_400);
+        assert_eq!(Api::operator(&house).await.get(&path).await.header("etag"), Some(&*read));
+    }
+}

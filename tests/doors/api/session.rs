@@ -118,15 +118,7 @@ async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
-    // Con is a guest of C as well.
-    let user = "SELECT user_id FROM identities WHERE email = 'con@a.test'";
-    let (user, c) = (house.text(user).await.unwrap(), house.organization("org-c").await);
-    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
-    let sql = format!(
-        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
-         VALUES ('mem_00000000000000000000000007', '{project}', '{c}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
-    );
-    assert_eq!(house.execute(&sql).await, 1);
+    con_is_guest_of(&house, "org-c").await;
     assert_eq!(switch(&con, "org-c").await.status, 200);
     let forced = json!({"enforcement": "required"});
     operator.patch("/organizations/org-c/policy?force=true", forced).await;
@@ -137,6 +129,33 @@ async fn s1_r10_an_organization_that_wants_its_own_sign_in_says_so() {
         house.events_since(&before).await.iter().any(|event| event.reason.as_deref() == Some("sso_required"))
     );
     assert_eq!(current(&con).await, json!("org-a"));
+}
+
+/// Con belongs to it as well, and not by a delegation.
+async fn con_is_guest_of(house: &House, organization: &str) {
+    let (user, organization) = (house.user("con@a.test").await, house.organization(organization).await);
+    let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
+    let sql = format!(
+        "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
+         VALUES ('mem_00000000000000000000000007', '{project}', '{organization}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
+    );
+    assert_eq!(house.execute(&sql).await, 1);
+}
+
+/// A refusal says where the application's logins begin, for B, by this connection if it demands one; and who asks so is led
+/// there.
+async fn leads_to_b(house: &House, refused: &Answer, connection: Option<&str>) {
+    let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(&url[..url::Position::AfterPath], "https://rp1.test/login");
+    let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
+    expected.extend(connection.map(|connection| ("connection", connection)));
+    assert_eq!(said, expected);
+    let Some(connection) = connection else { return };
+    let ask = Application::rp1(house).asks().with("organization", "org-b").with("connection", connection);
+    let back = Person::new("con@a.test").is_sent_back(&ask).await;
+    assert!(back.path().contains(&house.connection(connection).await), "{back}");
 }
 
 #[tokio::test]
@@ -152,36 +171,118 @@ async fn s1_r10_who_must_sign_in_otherwise_is_told_where_and_gets_there() {
         let house = Plan { file, ..Plan::default() }.build().await;
         let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
         // A guest of B as well, by whom B's own sign-in is wanted.
-        let (user, b) = (house.user("con@a.test").await, house.organization("org-b").await);
-        let project = house.text("SELECT id FROM projects WHERE slug = 'default'").await.unwrap();
-        let sql = format!(
-            "INSERT INTO memberships (id, project_id, organization_id, user_id, kind, status, source, roles, created_at, updated_at)
-             VALUES ('mem_00000000000000000000000007', '{project}', '{b}', '{user}', 'guest', 'active', 'manual', '[]', 1, 1)"
-        );
-        assert_eq!(house.execute(&sql).await, 1);
+        con_is_guest_of(&house, "org-b").await;
         let before = house.before().await;
         let refused = switch(&con, "org-b").await;
         assert_eq!(told(&refused), (403, code.into()));
         house.refused(&before, code).await;
-        let url: url::Url = refused.json()["login_url"].as_str().unwrap().parse().unwrap();
-        assert_eq!(&url[..url::Position::AfterPath], "https://rp1.test/login");
-        let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let said: Vec<_> = said.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let mut expected = vec![("x", "1"), ("iss", &*house.url), ("organization", "org-b")];
-        expected.extend(connection.map(|connection| ("connection", connection)));
-        assert_eq!(said, expected);
-        // The application asks for what it was told, and the person is led to where they can do it.
-        if let Some(connection) = connection {
-            let ask = Application::rp1(&house).asks();
-            let ask = ask.with("organization", "org-b").with("connection", connection);
-            let back = Person::new("con@a.test").is_sent_back(&ask).await;
-            assert!(back.path().contains(&house.connection("cb").await), "{back}");
-        }
+        leads_to_b(&house, &refused, connection).await;
         // Of what somebody does not belong to, nothing is said.
         let foreign = switch(&con, "org-c").await;
         assert_eq!(told(&foreign), (403, "not_a_member".into()));
         assert_eq!(foreign.json().get("login_url"), None);
     }
+}
+
+/// What a token says.
+fn payload(token: &str) -> Value {
+    let part = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn s1_r10_c22_who_calls_by_a_token_gets_one_for_the_other_organization_and_no_more_than_that() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let token = access_token(&house, "con@a.test", "org-a").await;
+        let con = Api::with(&house, Some(token.clone())).await;
+        house.turn_clock(100);
+        let switched = switch(&con, "org-b").await;
+        assert_eq!(switched.status, 200, "{}", switched.body);
+        let issued = switched.json()["token"].clone();
+        assert_eq!((&issued["token_type"], &issued["expires_in"]), (&json!("Bearer"), &json!(200)));
+        assert_eq!(issued.get("refresh_token"), None);
+        let new = issued["access_token"].as_str().unwrap().to_owned();
+        let there = Api::with(&house, Some(new.clone())).await;
+        let me = there.get("/me").await.json();
+        assert_eq!(me["organization"]["slug"], json!("org-b"));
+        assert_eq!(me["delegation_id"], switched.json()["delegation_id"]);
+        // Each is for its own organization, and for nothing of the other one's (S0-24).
+        assert_eq!(con.get("/me").await.json()["organization"]["slug"], json!("org-a"));
+        assert_eq!(there.get("/organizations/org-b").await.status, 200);
+        assert_eq!(told(&there.get("/organizations/org-a").await), (404, "not_found".into()));
+
+        // For this API alone, and no longer than the one that was shown.
+        let (old, said) = (payload(&token), payload(&new));
+        assert_eq!(said["aud"], json!(format!("{}/api/v1", house.url)));
+        assert_eq!((&said["exp"], &said["org_id"]), (&old["exp"], &json!(house.organization("org-b").await)));
+        for claim in ["sub", "sid", "client_id"] {
+            assert_eq!(said[claim], old[claim], "{claim}");
+        }
+        assert_ne!(said["grant_id"], old["grant_id"]);
+        let rp1 = Application::rp1(&house);
+        assert_eq!(rp1.userinfo(&new).await.status, 401);
+        assert_eq!(house.events_of("token.exchanged").await, 1);
+
+        // What is refused issues nothing.
+        for to in ["org-c", "nowhere", "a\0b"] {
+            let before = house.before().await;
+            assert_eq!(told(&switch(&there, to).await), (403, "not_a_member".into()), "{to}");
+            house.refused(&before, "not_a_member").await;
+        }
+        // Back again, and it ends with the family that it came of.
+        let back = switch(&there, "org-a").await.json()["token"]["access_token"].as_str().unwrap().to_owned();
+        let back = Api::with(&house, Some(back)).await;
+        assert_eq!(back.get("/me").await.json()["organization"]["slug"], json!("org-a"));
+        assert_eq!(rp1.posts("/revoke", &[("token", &token)]).send().await.status, 200);
+        for api in [&con, &there, &back] {
+            assert_eq!(api.get("/me").await.status, 401);
+        }
+    }
+}
+
+#[tokio::test]
+async fn s1_r10_who_asks_again_under_the_same_key_is_given_the_same_token() {
+    let house = House::opens().await;
+    let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+    let body = json!({"organization_id": "org-b"}).to_string();
+    let asks = async || {
+        let dress = |ask: reqwest::RequestBuilder| {
+            ask.header("idempotency-key", "once")
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(body.clone())
+        };
+        con.send(reqwest::Method::POST, "/organizations/switch", dress).await.json()
+    };
+    let first = asks().await;
+    assert_eq!((first["token"]["access_token"].is_string(), asks().await == first), (true, true));
+    assert_eq!(house.events_of("token.exchanged").await, 1);
+}
+
+#[tokio::test]
+async fn s1_r10_whose_token_is_not_enough_any_more_is_told_where_to_sign_in_and_gets_there() {
+    let login = "redirect_uris = [\"https://rp1.test/callback\"]\ninitiate_login_uri = \"https://rp1.test/login?x=1\"";
+    let plan = Plan::default().with("redirect_uris = [\"https://rp1.test/callback\"]", login);
+    let house = plan.build().await;
+    let operator = Api::operator(&house).await;
+    access_token(&house, "con@a.test", "org-a").await;
+    // A guest of B, who has signed in by A's connection.
+    con_is_guest_of(&house, "org-b").await;
+    let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-b").await)).await;
+    assert_eq!(con.get("/me").await.json()["delegation_id"], Value::Null);
+    for (policy, code, connection) in [
+        (json!({"enforcement": "required"}), "sso_required", Some("cb")),
+        (json!({"enforcement": "off", "require_mfa": true}), "mfa_required", None),
+    ] {
+        let put = operator.patch("/organizations/org-b/policy?force=true", policy).await;
+        assert_eq!(put.status, 200, "{}", put.body);
+        let refused = con.get("/me").await;
+        assert_eq!(told(&refused), (401, code.into()), "{}", refused.body);
+        leads_to_b(&house, &refused, connection).await;
+    }
+    // Of a token that is nobody's, nothing is said.
+    let garbage = Api::with(&house, Some("garbage".into())).await.get("/me").await;
+    assert_eq!((told(&garbage).0, garbage.json().get("login_url").cloned()), (401, None));
 }
 
 #[tokio::test]

@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use super::signing::{Granted, sign};
+use super::signing::{Granted, Pen, sign};
 use super::{Denied, Lifetimes, NoTokens, choice, not_for_this_organization, switch_refused, unnamed};
 use crate::audit;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, OrganizationId, RequestId};
+use crate::foundation::id::{GrantId, RequestId};
 use crate::foundation::random::Random;
 use crate::login::Stop;
 use crate::login::issue::held::{Found, Held, found};
-use crate::login::issue::mint::{self, MachineRequest};
+use crate::login::issue::mint::{self, ActingFor, MachineRequest};
 use crate::login::issue::minting;
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
@@ -31,6 +31,8 @@ use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::{applications, grants, machine_grants, organizations};
+use crate::web::holder::Shown;
+use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 /// Actors of one token at most.
@@ -57,11 +59,78 @@ pub async fn exchange(
     let done = visitor.broker().db.write_again_on_snapshot(async move |tx| running.run(tx).await).await;
     match done.map_err(Stop::from)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
-        Err((organization, refusal)) => {
-            let denied = Denied::of(id, organization, refusal);
+        Err((context, refusal)) => {
+            let denied = Denied::UnrecordedOf(id, context, refusal);
             let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
-            Err(work.told(visitor, refusal))
+            Err(work.told(visitor, (context, refusal)).await)
         }
+    }
+}
+
+/// Whoever shows a token of theirs at the administration API acts for another organization there: what their application
+/// could have it exchanged for, for that API and nothing else. Nobody says by an access token alone that they are the
+/// application, so that there is no more of it than that: it lives no longer, and there is nothing to refresh it by.
+#[derive(Debug)]
+pub struct Switching {
+    work: Exchanging,
+    pen: Pen,
+}
+
+/// Where they want to, with what they show, and what that is for.
+pub async fn switching(
+    visitor: &Visitor,
+    application: Application,
+    (shown, organization, audience): (&Shown, &str, &str),
+) -> Result<Switching, Fault> {
+    let (broker, now) = (visitor.broker(), visitor.broker().now());
+    let Shown { grant, user, session, token } = shown;
+    let lifetime = Lifetimes::of(visitor, &application.settings).access_token;
+    // It was verified when it was shown.
+    let ends = token.exp().unwrap_or(now);
+    let bound = Confirmation::of(token).unwrap_or_default();
+    let pen = Pen::of(visitor, &application, (*user, *session)).await?;
+    let request = Request {
+        subject_token: String::new(),
+        actor_token: None,
+        scopes: None,
+        organization: Some(organization.to_owned()),
+        targets: vec![audience.to_owned()],
+    };
+    let work = Exchanging {
+        random: broker.random.clone(),
+        now,
+        tag: visitor.request,
+        issuer: visitor.issuer(),
+        acts: false,
+        actor: None,
+        expires_at: now.plus(std::time::Duration::from_secs(lifetime)).min(ends),
+        application,
+        subject: *grant,
+        token: token.clone(),
+        proved: bound.clone(),
+        bound,
+        request,
+    };
+    Ok(Switching { work, pen })
+}
+
+impl Switching {
+    /// For whom they act then, and the token; or why not, in which context.
+    pub async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> Result<Result<(ActingFor, TokenAnswer), NotExchanged>, Fault> {
+        let granted = match self.work.run(tx).await? {
+            Ok(granted) => granted,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let answer = self.pen.written(&granted)?;
+        let acting = granted.into_acting().ok_or((Context::Personal, Refusal::OrganizationNotAllowed));
+        Ok(acting.map(|acting| (acting, answer)))
+    }
+
+    pub fn application(&self) -> &Application {
+        &self.work.application
     }
 }
 
@@ -137,6 +206,7 @@ async fn actor(
 }
 
 /// One exchange, in one transaction.
+#[derive(Debug)]
 struct Exchanging {
     random: Random,
     now: Moment,
@@ -156,23 +226,23 @@ struct Exchanging {
     request: Request,
 }
 
-/// Why not, and which organization's trail it stands in.
-type NotExchanged = (Option<OrganizationId>, Refusal);
+/// Why not, and in which context: it stands in that organization's trail.
+type NotExchanged = (Context, Refusal);
 
 impl Exchanging {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<Granted, NotExchanged>, StoreError> {
         let subject = match self.subject(tx).await? {
             Ok(subject) => subject,
-            Err(refusal) => return Ok(Err((None, refusal))),
+            Err(refusal) => return Ok(Err((Context::Personal, refusal))),
         };
         let context = match self.context(tx, &subject).await? {
             Ok(context) => context,
-            Err(refusal) => return Ok(Err((None, refusal))),
+            Err(refusal) => return Ok(Err((Context::Personal, refusal))),
         };
         let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
         let (scopes, exchanged) = match made {
             Ok(made) => made,
-            Err(refusal) => return Ok(Err((None, refusal))),
+            Err(refusal) => return Ok(Err((Context::Personal, refusal))),
         };
         let stays = context == subject.context();
         let request = mint::Request {
@@ -184,7 +254,7 @@ impl Exchanging {
         };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
-            Err(refusal) => return Ok(Err((context.organization(), refusal))),
+            Err(refusal) => return Ok(Err((context, refusal))),
         };
         // After the organizations, as everybody locks.
         tx.lock(Lock::Exclusive, "grants", &subject.id.to_string()).await?;
@@ -357,12 +427,12 @@ impl Exchanging {
     }
 
     /// The protocol's words. Whoever switches is told what they could do about it.
-    fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
+    async fn told(&self, visitor: &Visitor, (context, refusal): (Context, Refusal)) -> NoTokens {
         if matches!(refusal, Refusal::Protocol(_)) {
             return Stop::Refused(refusal).into();
         }
         match &self.request.organization {
-            Some(name) if !self.acts => switch_refused(visitor, &self.application, name, refusal),
+            Some(_) if !self.acts => switch_refused(visitor, &self.application, context, refusal).await,
             _ => not_for_this_organization(&refusal).unwrap_or_else(|| {
                 Stop::from(Refusal::Protocol(OAuthError::invalid_request(refusal.name()))).into()
             }),

@@ -10,9 +10,9 @@ mod signing;
 
 use std::time::Duration;
 
-use super::{client, possession};
+use super::{client, possession, way_in};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, GrantId, OrganizationId};
+use crate::foundation::id::{ApplicationId, GrantId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
@@ -21,6 +21,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
 use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
+use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
@@ -32,6 +33,8 @@ use crate::store::durable::{memberships, organizations, users};
 use crate::store::ephemeral::Kind;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
+
+pub use exchange::{Switching, switching};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -181,13 +184,19 @@ async fn choice(
     Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
 }
 
-/// What is told to who wanted to switch to an organization: what they could do about it, too.
-fn switch_refused(
+/// What is told to who wanted to switch to an organization: what they could do about it, too. `context`: in which they may
+/// act for it, but for that.
+async fn switch_refused(
     visitor: &Visitor,
     application: &Application,
-    organization: &str,
+    context: Context,
     refusal: Refusal,
 ) -> NoTokens {
+    let (db, issuer) = (&mut &visitor.broker().db, visitor.issuer());
+    let login_url = match way_in::login_url(db, &issuer, application, (context, &refusal)).await {
+        Ok(login_url) => login_url,
+        Err(error) => return NoTokens::Failed(error.into()),
+    };
     let error = match refusal {
         Refusal::SsoRequired
         | Refusal::MethodNotAllowed
@@ -207,7 +216,6 @@ fn switch_refused(
             return not_for_this_organization(&other).unwrap_or_else(|| Stop::Refused(other).into());
         }
     };
-    let login_url = application.login_begins_for(&visitor.issuer(), organization, None);
     NoTokens::Refused { error, login_url }
 }
 
@@ -238,14 +246,15 @@ enum Denied {
     /// Nothing was changed. Whoever asks again and again may not fill the audit trail by it.
     Unrecorded(ApplicationId, Refusal),
     /// The same of tokens for an organization that the person may act for, or could until now: it stands in its trail.
-    UnrecordedOf(ApplicationId, OrganizationId, Refusal),
+    UnrecordedOf(ApplicationId, Context, Refusal),
 }
 
 impl Denied {
-    fn of(application: ApplicationId, organization: Option<OrganizationId>, refusal: Refusal) -> Self {
-        match organization {
-            Some(organization) => Self::UnrecordedOf(application, organization, refusal),
-            None => Self::Unrecorded(application, refusal),
+    /// In which context the person may act, but for what is refused; none where that is not known, or there is none.
+    fn context(&self) -> Context {
+        match self {
+            Self::UnrecordedOf(_, context, _) => *context,
+            Self::Recorded(_) | Self::Unrecorded(..) => Context::Personal,
         }
     }
 
@@ -256,8 +265,9 @@ impl Denied {
                 note(visitor, "token.refused", &refusal, Some(application), None).await?;
                 Ok(refusal)
             }
-            Self::UnrecordedOf(application, organization, refusal) => {
-                note(visitor, "token.refused", &refusal, Some(application), Some(organization)).await?;
+            Self::UnrecordedOf(application, context, refusal) => {
+                let organization = context.organization();
+                note(visitor, "token.refused", &refusal, Some(application), organization).await?;
                 Ok(refusal)
             }
         }

@@ -26,6 +26,7 @@ use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::grant::{Grant, GrantRequest, Refresh};
+use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::resource;
@@ -73,8 +74,9 @@ pub async fn refresh(
     match done.map_err(NoTokens::Failed)? {
         Ok(granted) => Ok(sign(visitor, &granted).await?),
         Err(denied) => {
+            let context = denied.context();
             let refusal = denied.told(visitor).await.map_err(NoTokens::Failed)?;
-            Err(work.told(visitor, refusal))
+            Err(work.told(visitor, (context, refusal)).await)
         }
     }
 }
@@ -173,7 +175,9 @@ impl Refreshing {
         let request = mint::Request { scopes, ..minting(&grant, self.now) };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
-            Err(refusal) => return Ok(Err(Denied::of(self.application.id, grant.organization, refusal))),
+            Err(refusal) => {
+                return Ok(Err(Denied::UnrecordedOf(self.application.id, grant.context(), refusal)));
+            }
         };
         let (old, idle) = (self.presented.generation, self.idle_until(&grant));
         let new = if again || self.application.settings.rotates() { old + 1 } else { old };
@@ -232,7 +236,7 @@ impl Refreshing {
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
             Err(refusal) => {
-                return Ok(Err(Denied::of(self.application.id, context.organization(), refusal)));
+                return Ok(Err(Denied::UnrecordedOf(self.application.id, context, refusal)));
             }
         };
         // Whoever ends the family meanwhile ends what comes of it too. After the organizations, as everybody locks.
@@ -338,9 +342,11 @@ impl Refreshing {
 
     /// The protocol's words. Whoever switches is told what they could do about it; whoever does not has to sign in anew,
     /// whatever it is.
-    fn told(&self, visitor: &Visitor, refusal: Refusal) -> NoTokens {
-        let Some(name) = &self.request.organization else { return plainly(refusal) };
-        switch_refused(visitor, &self.application, name, refusal)
+    async fn told(&self, visitor: &Visitor, (context, refusal): (Context, Refusal)) -> NoTokens {
+        if self.request.organization.is_none() {
+            return plainly(refusal);
+        }
+        switch_refused(visitor, &self.application, context, refusal).await
     }
 }
 

@@ -1,14 +1,19 @@
 //! What is granted, as signed tokens.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Lifetimes, acts};
 use crate::foundation::clock::Moment;
+use crate::foundation::id::{SessionId, UserId};
 use crate::foundation::secret::Secret;
+use crate::keys::keyring::ProjectKeys;
+use crate::keys::pairwise::Names;
 use crate::login::Stop;
 use crate::login::issue::claims::{self, Occasion};
-use crate::login::issue::mint::Minted;
-use crate::login::issue::names;
+use crate::login::issue::mint::{ActingFor, Minted};
+use crate::model::application::Application;
 use crate::model::grant::Grant;
 use crate::model::sign_out::Entered;
 use crate::protocol::jose::{SignError, SigningKey};
@@ -18,6 +23,7 @@ use crate::protocol::oauth::{exchange, scope};
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::sign_outs;
 use crate::telemetry::names as metrics;
+use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
 
 /// What is to be vouched for. Only [`Granted::of`] makes one, within the transaction that gives it.
@@ -70,6 +76,11 @@ impl Granted {
         Self { is_first: true, ..self }
     }
 
+    /// For which organization the person acts, if for any.
+    pub fn into_acting(self) -> Option<ActingFor> {
+        self.minted.acting
+    }
+
     /// With what the family is refreshed by.
     pub fn with_refresh_token(self, refresh_token: Option<Secret>) -> Self {
         Self { refresh_token, ..self }
@@ -107,58 +118,87 @@ pub fn sign_access_token(
 }
 
 pub async fn sign(visitor: &Visitor, granted: &Granted) -> Result<TokenAnswer, Stop> {
-    let Granted { grant, minted, scopes, .. } = granted;
-    acts(visitor, grant).await?;
-    let broker = visitor.broker();
-    let (issuer, now) = (visitor.issuer(), broker.now());
-    let settings = &minted.application.settings;
-    let keys = broker.keyring.of(grant.project_id).await?;
-    let key = keys.signing(settings.algorithm, now)?;
-    let id = grant.id.to_string();
-    let names = names(visitor, minted).await?;
-    let occasion = Occasion {
-        issuer: &issuer,
-        names: &names,
-        scopes,
-        resources: &granted.resources,
-        named: &grant.request.claims.id_token,
-        grant: &id,
-        nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
-        signed_in: grant.request.login.as_ref(),
-        exchanged: grant.request.exchanged.as_ref(),
-        now,
-    };
-    let lifetimes = Lifetimes::of(visitor, settings);
-    // What came of another token lives no longer than that one, and has none beside it. What is not for offline access
-    // ends with its session, which ends when the identity provider's does.
-    let is_exchanged = grant.request.exchanged.is_some();
-    let lifetime = match (is_exchanged, grant.is_offline()) {
-        (true, _) => grant.expires_at.since(now).as_secs(),
-        (false, true) => lifetimes.access_token,
-        (false, false) => lifetimes.access_token.min(minted.session.expires_at.since(now).as_secs()),
-    };
-    let jti = broker.random.token();
-    let claims = claims::access_token(minted, &occasion, lifetime, jti.expose());
-    let access_token = sign_access_token(key, claims, &granted.bound)?;
-    let id_token = if !is_exchanged && scopes.iter().any(|scope| scope == scope::OPENID) {
-        let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
-        metrics::token_issued("id_token");
-        metrics::signed(settings.algorithm.name());
-        Some(key.sign_jwt("JWT", &claims)?)
-    } else {
-        None
-    };
-    let refresh_token = granted.refresh_token.as_ref().map(|token| token.expose().to_owned());
-    if refresh_token.is_some() {
-        metrics::token_issued("refresh_token");
+    acts(visitor, &granted.grant).await?;
+    let Minted { application, user, session, .. } = &granted.minted;
+    Ok(Pen::of(visitor, application, (user.id, session.id)).await?.written(granted)?)
+}
+
+/// All that tokens are written with, and that is not in the transaction that gives them.
+#[derive(Debug)]
+pub struct Pen {
+    keys: Arc<ProjectKeys>,
+    names: Names,
+    issuer: String,
+    lifetimes: Lifetimes,
+    jti: Secret,
+    now: Moment,
+}
+
+impl Pen {
+    pub async fn of(
+        visitor: &Visitor,
+        application: &Application,
+        (user, session): (UserId, SessionId),
+    ) -> Result<Self, Fault> {
+        let broker = visitor.broker();
+        Ok(Self {
+            keys: broker.keyring.of(application.project_id).await?,
+            names: broker.pairwise.names(application, user, session).await?,
+            issuer: visitor.issuer(),
+            lifetimes: Lifetimes::of(visitor, &application.settings),
+            jti: broker.random.token(),
+            now: broker.now(),
+        })
     }
-    Ok(TokenAnswer {
-        access_token,
-        issued_token_type: is_exchanged.then_some(exchange::ACCESS_TOKEN),
-        token_type: granted.bound.token_type(),
-        expires_in: lifetime,
-        refresh_token,
-        id_token,
-        scope: scopes.join(" "),
-    })
+
+    pub fn written(&self, granted: &Granted) -> Result<TokenAnswer, Fault> {
+        let Granted { grant, minted, scopes, .. } = granted;
+        let (lifetimes, now) = (&self.lifetimes, self.now);
+        let settings = &minted.application.settings;
+        let key = self.keys.signing(settings.algorithm, now)?;
+        let id = grant.id.to_string();
+        let occasion = Occasion {
+            issuer: &self.issuer,
+            names: &self.names,
+            scopes,
+            resources: &granted.resources,
+            named: &grant.request.claims.id_token,
+            grant: &id,
+            nonce: grant.request.nonce.as_deref().filter(|_| granted.is_first),
+            signed_in: grant.request.login.as_ref(),
+            exchanged: grant.request.exchanged.as_ref(),
+            now,
+        };
+        // What came of another token lives no longer than that one, and has none beside it. What is not for offline access
+        // ends with its session, which ends when the identity provider's does.
+        let is_exchanged = grant.request.exchanged.is_some();
+        let lifetime = match (is_exchanged, grant.is_offline()) {
+            (true, _) => grant.expires_at.since(now).as_secs(),
+            (false, true) => lifetimes.access_token,
+            (false, false) => lifetimes.access_token.min(minted.session.expires_at.since(now).as_secs()),
+        };
+        let claims = claims::access_token(minted, &occasion, lifetime, self.jti.expose());
+        let access_token = sign_access_token(key, claims, &granted.bound)?;
+        let id_token = if !is_exchanged && scopes.iter().any(|scope| scope == scope::OPENID) {
+            let claims = claims::id_token(minted, &occasion, lifetimes.id_token, &access_token);
+            metrics::token_issued("id_token");
+            metrics::signed(settings.algorithm.name());
+            Some(key.sign_jwt("JWT", &claims)?)
+        } else {
+            None
+        };
+        let refresh_token = granted.refresh_token.as_ref().map(|token| token.expose().to_owned());
+        if refresh_token.is_some() {
+            metrics::token_issued("refresh_token");
+        }
+        Ok(TokenAnswer {
+            access_token,
+            issued_token_type: is_exchanged.then_some(exchange::ACCESS_TOKEN),
+            token_type: granted.bound.token_type(),
+            expires_in: lifetime,
+            refresh_token,
+            id_token,
+            scope: scopes.join(" "),
+        })
+    }
 }

@@ -524,8 +524,12 @@ CREATE INDEX role_rules_by_connection ON role_rules (connection_id, organization
 CREATE TABLE delegations (
     id                   TEXT PRIMARY KEY,
     project_id           TEXT NOT NULL REFERENCES projects (id),
-    home_organization_id TEXT NOT NULL REFERENCES organizations (id),
-    target_organization_id TEXT NOT NULL REFERENCES organizations (id),
+    -- An organization proposes one to whom it names; that there is nobody of this name it is not told, so that the other
+    -- one of the two may be nobody.
+    home_organization_id TEXT NOT NULL,
+    target_organization_id TEXT NOT NULL,
+    -- Until the other one approves it: who proposed it, as what, and to whom by which name.
+    asked                TEXT,
     settings             TEXT NOT NULL,
     starts_at            BIGINT,
     ends_at              BIGINT,
@@ -538,6 +542,7 @@ CREATE TABLE delegations (
 );
 -- What is revoked stays so; the two may agree anew.
 CREATE UNIQUE INDEX delegations_home_organization_id_target_organization_id_key ON delegations (home_organization_id, target_organization_id) WHERE revoked_at IS NULL;
+CREATE UNIQUE INDEX delegations_asked_key ON delegations (asked) WHERE revoked_at IS NULL;
 CREATE INDEX delegations_by_home ON delegations (home_organization_id, id);
 CREATE INDEX delegations_by_target ON delegations (target_organization_id, id);
 
