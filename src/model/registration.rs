@@ -79,17 +79,12 @@ pub struct Held {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u64>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_pushed: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_signed: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pairwise: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it in so")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 impl Held {
