@@ -527,8 +527,9 @@ async fn m03_what_outlived_its_session_ends_without_another_logout_token() {
         let again = ask.reads_again(&rp1.refreshes(tokens.refresh()).send().await).await;
         assert_eq!(house.count("session_applications").await, 0);
         let mut elsewhere = Person::new("con@a.test");
-        let other =
-            enters(&mut elsewhere, &public(&house, "deaf").asks().with("organization", "org-a")).await;
+        let deaf = public(&house, "deaf").asks().with("organization", "org-a");
+        let other = enters(&mut elsewhere, &deaf.with("login_hint", "con@a.test")).await;
+        assert_eq!(other["sub"], tokens.id["sub"]);
         assert_ne!(other["sid"], tokens.id["sid"]);
         let page = elsewhere.browser.get(&format!("{}/account/applications", house.url)).await;
         let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
