@@ -57,6 +57,8 @@ const DOORS: &[(&str, &str)] = &[
     ("login::leave", "login::authenticate"),
     // Whoever pushes a request proves who it is as at the token endpoint.
     ("login::arrive", "login::issue"),
+    // Whoever lets in a device of others allows what they would be asked to allow at a browser.
+    ("login::device", "login::consent"),
     // Roles are given by one rule, whoever is given them.
     ("manage::invitations", "manage::people"),
     // What may be said of a connection has one set of rules.

@@ -59,7 +59,8 @@ pub async fn end_within(
 ) -> Result<u64, StoreError> {
     let families = grants::revoke_within(tx, session, organization, keep.now).await?;
     sessions::leave(tx, session, organization).await?;
-    sign_outs::queue(tx, keep.project.id, Ended::Within(session, organization), keep.now).await?;
+    let entered = sign_outs::take_within(tx, session, organization).await?;
+    tell(tx, keep, &entered, Whole::No).await?;
     let event = keep
         .event("session.organization_left", organization)
         .subject(session)
@@ -135,30 +136,47 @@ pub async fn take_back(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<usiz
         keep.record(tx, &event).await?;
     }
     if !gone.is_empty() {
-        tell(tx, keep, held).await?;
+        let within = held.within.filter();
+        let entered = sign_outs::take_of_application(tx, held.user, held.application, within).await?;
+        let whole = if held.within == Within::Everything { Whole::Yes } else { Whole::No };
+        tell(tx, keep, &entered, whole).await?;
     }
     Ok(gone.len())
 }
 
-/// Puts in line what the application is told of it: in this transaction, so that whoever opens it again at once is not
-/// signed out by that.
-async fn tell(tx: &mut Tx<'_>, keep: &Keep, held: &Held) -> Result<(), StoreError> {
-    let entered =
-        sign_outs::take_of_application(tx, held.user, held.application, held.within.filter()).await?;
-    let application = applications::by_id(tx, keep.project.id, held.application).await?;
-    if application.is_none_or(|one| one.settings.sign_out.backchannel_logout_uri.is_none()) {
-        return Ok(());
-    }
-    let whole = held.within == Within::Everything;
-    let of = |one: &Entered| (one.session, one.organization.filter(|_| !whole));
+/// Whether all is over that an application has by a session, or what it has for one organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+/// Puts in line what applications are told of it: in this transaction, so that whoever opens one again at once is not signed
+/// out by that.
+async fn tell(tx: &mut Tx<'_>, keep: &Keep, entered: &[Entered], whole: Whole) -> Result<(), StoreError> {
+    let of = |one: &Entered| {
+        (one.application, one.session, one.user, one.organization.filter(|_| whole == Whole::No))
+    };
     let told: BTreeSet<_> = entered.iter().map(of).collect();
-    for (session_id, organization_id) in told {
+    let mut last: Option<(ApplicationId, bool)> = None;
+    for (application_id, session_id, user_id, organization_id) in told {
+        let is_told = match last {
+            Some((known, is_told)) if known == application_id => is_told,
+            _ => {
+                let found = applications::by_id(tx, keep.project.id, application_id).await?;
+                found.is_some_and(|one| one.settings.sign_out.backchannel_logout_uri.is_some())
+            }
+        };
+        last = Some((application_id, is_told));
+        if !is_told {
+            continue;
+        }
         let notice = Notice {
             id: NoticeId::new(&keep.random, keep.now),
             project_id: keep.project.id,
-            application_id: held.application,
+            application_id,
             session_id,
-            user_id: held.user,
+            user_id,
             organization_id,
             created_at: keep.now,
             expires_at: keep.now.plus(Notice::TRIED_FOR),

@@ -34,6 +34,7 @@ pub mod invited;
 pub mod issue;
 pub mod leave;
 pub mod next;
+pub mod pages;
 pub mod question;
 pub mod refusal;
 pub mod resolve;

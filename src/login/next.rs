@@ -177,7 +177,8 @@ async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> R
     let (ready, device) = decided.map_err(|_| Fault::Other("nobody has said whom to let in"))?;
     match allowed {
         true => {
-            issue::device::approve(visitor, &ready, device).await?;
+            let application = application(visitor, journey).await?;
+            issue::device::approve(visitor, &application, &ready, device).await?;
             names::login_succeeded();
         }
         false => issue::device::deny(visitor, &ready, &device).await?,
@@ -189,6 +190,12 @@ async fn answer_device(visitor: &Visitor, journey: &Journey, allowed: bool) -> R
 /// Ends in a refusal what a room could not decide, with the journey that it was about.
 pub async fn refused(visitor: &Visitor, journey: Journey, refusal: Refusal) -> Response {
     told(visitor, journey, (&refusal, None, None)).await
+}
+
+/// Somebody has answered in whose place another one is signed in here by now, or nobody: the login goes on with who is.
+pub async fn asked_anew(visitor: &Visitor, browser: &Session, mut journey: Journey) -> Response {
+    journey.login.stage = Stage::Arrived(Arrived::default());
+    proceed_at_home(visitor, browser, journey).await
 }
 
 /// Ends what somebody has posted from a page of the login, and could not be done.

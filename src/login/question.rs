@@ -41,22 +41,33 @@ pub fn shown(acting: &Acting, more: &[String]) -> String {
     BASE64URL_NOPAD.encode(Digest::of(context.to_string().as_bytes()).as_bytes())
 }
 
-/// What was answered to a question whose page showed `shown`. None: something else was shown.
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Yes,
+    No,
+    /// The page showed something else than what would be allowed now: they are asked again.
+    OfSomethingElse,
+    /// Whoever was asked is not signed in at this browser any more: whoever is there now is asked.
+    ByAnother,
+}
+
+/// What was answered to a question whose page showed `shown`.
 pub async fn answer(
     visitor: &Visitor,
     browser: &Session,
     journey: &Journey,
     params: &Params,
     (acting, shown): (&Acting, &str),
-) -> Result<Option<bool>, Stop> {
+) -> Result<Said, Stop> {
     journey.check_form(visitor, params)?;
     if browser::session_of(browser, visitor.project.id).await? != Some(acting.session) {
-        return Err(Refusal::SessionEnded.into());
+        return Ok(Said::ByAnother);
     }
     match params.get("answer").ok().flatten() {
-        Some("allow") if params.get("shown").ok().flatten() != Some(shown) => Ok(None),
-        Some("allow") => Ok(Some(true)),
-        Some("deny") => Ok(Some(false)),
+        Some("allow") if params.get("shown").ok().flatten() != Some(shown) => Ok(Said::OfSomethingElse),
+        Some("allow") => Ok(Said::Yes),
+        Some("deny") => Ok(Said::No),
         _ => Err(Refusal::BadRequest("answer is neither allow nor deny".to_owned()).into()),
     }
 }

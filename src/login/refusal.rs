@@ -235,6 +235,18 @@ impl Refusal {
         }
     }
 
+    /// What a developer reads of it beside the error of the protocol.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::ConsentRequired => "the person has not allowed this application to be told of them",
+            Self::ConsentDenied => "the person does not allow this application to be told of them",
+            Self::SessionEnded => {
+                "the session that this was given in is over: the person has to sign in again"
+            }
+            other => other.name(),
+        }
+    }
+
     /// What the visitor is told, and with which status.
     pub fn visitor(&self) -> (StatusCode, Problem) {
         use Problem as P;
@@ -344,7 +356,7 @@ impl Refusal {
             // Who cannot be made to prove it again has to be asked for again (OpenID Connect Core, section 3.1.2.1).
             Self::LoginRequired => OAuthError::login_required("nobody is signed in as it was asked for"),
             Self::SessionEnded | Self::AuthenticationTooOld | Self::AuthTimeMissing => {
-                OAuthError::login_required(self.name())
+                OAuthError::login_required(self.description())
             }
             // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             Self::AcrUnmet => OAuthError::unmet_authentication_requirements(self.name()),
@@ -378,10 +390,8 @@ impl Refusal {
             | Self::DelegationNotAccepted
             | Self::DeviceNotAllowed
             | Self::ConsentDenied
-            | Self::MfaRequired => OAuthError::access_denied(self.name()),
-            Self::ConsentRequired => {
-                OAuthError::consent_required("the person has not allowed this application to be told of them")
-            }
+            | Self::MfaRequired => OAuthError::access_denied(self.description()),
+            Self::ConsentRequired => OAuthError::consent_required(self.description()),
         })
     }
 }

@@ -552,7 +552,7 @@ impl ApplicationSettings {
             if kind == scope::OFFLINE_ACCESS && !self.may_use(GrantType::RefreshToken) {
                 continue;
             }
-            if !self.scopes.iter().any(|scope| scope == kind) {
+            if !self.may_have(one) {
                 return Err(OAuthError::invalid_scope(format!("this application may not ask for {kind}")));
             }
             if !granted.contains(one) {
@@ -564,6 +564,12 @@ impl ApplicationSettings {
         }
         Ok(granted)
     }
+    /// Whether it may have this of a person, by what it is now.
+    pub fn may_have(&self, one: &str) -> bool {
+        let kind = if scope::organization(one).is_some() { scope::ORGANIZATION } else { one };
+        self.scopes.iter().any(|scope| scope == kind)
+    }
+
     /// Whether it has public keys here or there, by which it signs assertions or authorization requests.
     pub fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.client.jwks_uri.is_some()

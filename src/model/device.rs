@@ -4,10 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::grant::{Epochs, SignedIn};
-use super::login::{Context, OrganizationAsked};
+use super::login::OrganizationAsked;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, GrantId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{ApplicationId, GrantId, ProjectId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Digest;
 
@@ -33,7 +32,8 @@ pub struct DeviceCode {
 pub enum State {
     Pending,
     Denied,
-    Approved(Box<Approval>),
+    /// Somebody has let it in: its family waits for it among the grants.
+    Approved,
     /// The device has its tokens, or was refused them.
     Used,
 }
@@ -52,24 +52,6 @@ pub struct DeviceRequest {
     pub select_organization: bool,
     /// The network address that asked: for the person who is to recognise their own device.
     pub address: String,
-}
-
-/// Who has let it in, and for whom they act: all of it is judged once more when the device comes for its tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    pub session: SessionId,
-    pub user: UserId,
-    pub context: Context,
-    pub organization_epoch: Option<i64>,
-    pub home_epoch: Option<i64>,
-    pub login: SignedIn,
-}
-
-impl Approval {
-    /// In which it was given: it is dead in any other.
-    pub fn epochs(&self) -> Epochs {
-        Epochs { organization: self.organization_epoch, home: self.home_epoch }
-    }
 }
 
 /// Letters that make no words and look like no other (RFC 8628, section 6.1).

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
-use super::application::{ApplicationKind, GrantType};
+use super::application::{ApplicationKind, ApplicationSettings, GrantType, OrganizationUsage, SubjectType};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId, RegistrationTokenId};
 use crate::foundation::random::Random;
@@ -50,6 +50,79 @@ pub struct Limits {
     /// The only connections by which people sign in to it; absent: as their addresses lead them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<Vec<ConnectionId>>,
+    /// What the operator has said of a client since it registered.
+    #[serde(default, skip_serializing_if = "Held::is_nothing")]
+    pub held: Held,
+}
+
+impl Limits {
+    /// Of a client that the operator has changed: what they have said of it by that is all that it may be.
+    #[must_use]
+    pub fn after(self, before: &ApplicationSettings, after: &ApplicationSettings) -> Self {
+        Self {
+            scopes: latest(self.scopes, &before.scopes, &after.scopes),
+            grant_types: latest(self.grant_types, &before.grant_types, &after.grant_types),
+            types: latest(self.types, &vec![before.kind], &vec![after.kind]),
+            held: self.held.after(before, after),
+            ..self
+        }
+    }
+}
+
+/// Where the operator holds a client to more than it might register: absent or false is what nobody has said, or what was
+/// said and is not any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Held {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_usage: Option<OrganizationUsage>,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_signed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pairwise: bool,
+}
+
+impl Held {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What the operator has just changed counts as it is now; of the rest, what they have said before.
+    fn after(self, before: &ApplicationSettings, after: &ApplicationSettings) -> Self {
+        let (was, is) = (Self::of(before), Self::of(after));
+        Self {
+            organization_usage: latest(
+                self.organization_usage,
+                &was.organization_usage,
+                &is.organization_usage,
+            ),
+            default_max_age: latest(self.default_max_age, &was.default_max_age, &is.default_max_age),
+            require_pushed: latest(self.require_pushed, &was.require_pushed, &is.require_pushed),
+            require_signed: latest(self.require_signed, &was.require_signed, &is.require_signed),
+            pairwise: latest(self.pairwise, &was.pairwise, &is.pairwise),
+        }
+    }
+
+    fn of(settings: &ApplicationSettings) -> Self {
+        let usage = Some(settings.organization_usage).filter(|usage| *usage != OrganizationUsage::Allow);
+        Self {
+            organization_usage: usage,
+            default_max_age: settings.requests.default_max_age,
+            require_pushed: settings.requests.require_pushed,
+            require_signed: settings.requests.require_signed,
+            pairwise: settings.client.subject_type == SubjectType::Pairwise,
+        }
+    }
+}
+
+/// What was said before, where a change says nothing of it.
+fn latest<T: PartialEq + Clone>(held: T, was: &T, is: &T) -> T {
+    if was == is { held } else { is.clone() }
 }
 
 /// A client that has registered itself, and the digest of what it shows from then on.

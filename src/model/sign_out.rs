@@ -12,8 +12,6 @@ use crate::foundation::id::{
 pub enum Ended {
     /// A browser is not signed in any more.
     Session(SessionId),
-    /// What a browser that stays signed in had for one organization.
-    Within(SessionId, OrganizationId),
     /// Somebody is let in nowhere any more.
     User(UserId),
     /// Somebody is no active member any more: of theirs, or of the one that lets them act for others.
@@ -28,7 +26,6 @@ impl Ended {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Session(_) => "session",
-            Self::Within(..) => "within",
             Self::User(_) => "user",
             Self::Member(..) => "member",
             Self::Organization(_) => "organization",
@@ -40,7 +37,6 @@ impl Ended {
     pub fn of(self) -> (String, Option<String>) {
         match self {
             Self::Session(id) => (id.to_string(), None),
-            Self::Within(session, organization) => (session.to_string(), Some(organization.to_string())),
             Self::User(id) => (id.to_string(), None),
             Self::Member(user, organization) => (user.to_string(), Some(organization.to_string())),
             Self::Organization(id) => (id.to_string(), None),
@@ -53,7 +49,6 @@ impl Ended {
         let organization = within.and_then(|within| within.parse().ok());
         Some(match word {
             "session" => Self::Session(of.parse().ok()?),
-            "within" => Self::Within(of.parse().ok()?, organization?),
             "user" => Self::User(of.parse().ok()?),
             "member" => Self::Member(of.parse().ok()?, organization?),
             "organization" => Self::Organization(of.parse().ok()?),
@@ -124,7 +119,6 @@ mod tests {
         let (one, two) = (7, 8);
         for ended in [
             Ended::Session(SessionId::from_u128(one)),
-            Ended::Within(SessionId::from_u128(one), OrganizationId::from_u128(two)),
             Ended::User(UserId::from_u128(one)),
             Ended::Member(UserId::from_u128(one), OrganizationId::from_u128(two)),
             Ended::Organization(OrganizationId::from_u128(two)),
@@ -133,8 +127,9 @@ mod tests {
             let (of, within) = ended.of();
             assert_eq!(Ended::read(ended.word(), &of, within.as_deref()), Some(ended));
         }
+        let of = UserId::from_u128(one).to_string();
+        assert_eq!(Ended::read("member", &of, None), None);
         let of = SessionId::from_u128(one).to_string();
-        assert_eq!(Ended::read("within", &of, None), None);
         assert_eq!(Ended::read("user", &of, None), None);
     }
 }

@@ -31,8 +31,8 @@ pub use letters::{LetterPage, Written, minute};
 pub use monogram::drawn;
 pub use page::{
     About, AcceptedPage, BeforehandPage, Choice, ChooserPage, ConsentPage, DeviceAnsweredPage, DevicePage,
-    EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton, OnwardForm,
-    OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
+    Disclosed, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton,
+    OnwardForm, OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
     ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
     SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Within,
 };

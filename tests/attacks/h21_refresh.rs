@@ -294,6 +294,46 @@ const ENDS: [(&str, &str); 11] = [
 ];
 
 #[tokio::test]
+async fn h21_what_the_operator_has_taken_from_an_application_is_in_no_refresh() {
+    let house = offline().build().await;
+    let (rp1, operator) = (Application::rp1(&house), Api::operator(&house).await);
+    let scope = "openid email roles organizations offline_access";
+    let named = r#"{"id_token":{"name":null}}"#;
+    let ask = rp1.asks().with("organization", "org-a").with("login_hint", "con@a.test");
+    let ask = ask.with("scope", scope).with("claims", named);
+    let arrival = Person::new("con@a.test").follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    assert_eq!(tokens.access["scope"], json!(scope));
+    assert!(tokens.id.get("email").is_some() && tokens.id.get("organizations").is_some(), "{}", tokens.id);
+    let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+    let may = async |scopes: serde_json::Value| {
+        let done = operator.patch(&format!("/applications/{id}"), json!({ "scopes": scopes })).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    };
+    may(json!(["openid", "roles", "offline_access"])).await;
+    // What was issued before says less at once, too.
+    let told = rp1.userinfo(&tokens.access_token).await.json();
+    assert!(told.get("email").is_none() && told.get("organizations").is_none(), "{told}");
+    let again = ask.reads_again(&rp1.refreshes(tokens.refresh()).send().await).await;
+    assert_eq!(again.access["scope"], json!("openid roles offline_access"));
+    for claim in ["email", "email_verified", "organizations", "name"] {
+        assert!(again.id.get(claim).is_none() && again.access.get(claim).is_none(), "{claim}: {}", again.id);
+    }
+    // What it may not stay for any more ends with the session.
+    may(json!(["openid", "roles"])).await;
+    house.execute("UPDATE sessions SET ended_at = 1").await;
+    is_refused(&house, &rp1.refreshes(again.refresh()), "invalid_grant", "session_ended").await;
+    // And where nothing is left, there is nothing to give.
+    house.execute("UPDATE sessions SET ended_at = NULL").await;
+    may(json!(["profile"])).await;
+    is_refused(&house, &rp1.refreshes(again.refresh()), "invalid_scope", "invalid_scope").await;
+    // What it may have again, it gets again.
+    may(json!(["openid", "email"])).await;
+    let back = ask.reads_again(&rp1.refreshes(again.refresh()).send().await).await;
+    assert_eq!(back.access["scope"], json!("openid email"));
+}
+
+#[tokio::test]
 async fn c21_a_right_that_ends_between_two_refreshes_is_not_minted() {
     for (end, reason) in ENDS {
         let house = House::opens().await;

@@ -242,6 +242,17 @@ async fn m05_another_application_learns_nothing_and_ends_nothing() {
         Application::rp2(&house).posts("/introspect", &[("token", &tokens.access_token)]).send().await;
     assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (401, json!("invalid_client")));
     house.refused(&before, "invalid_client").await;
+    // Whoever sends no `Authorization` is told how one is let in all the same (RFC 9110, section 15.5.2).
+    assert!(answer.header("www-authenticate").unwrap().starts_with("Basic"));
+    let post = rp1.clone().proving(Proof::Post("wrong".into()));
+    for path in ["/token", "/introspect", "/revoke", "/device_authorization", "/par"] {
+        let before = house.before().await;
+        let answer =
+            post.posts(path, &[("grant_type", "refresh_token"), ("refresh_token", "x")]).send().await;
+        assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (401, json!("invalid_client")));
+        assert!(answer.header("www-authenticate").unwrap().starts_with("Basic"), "{path}");
+        house.refused(&before, "invalid_client").await;
+    }
     let nobody = rp1.clone().proving(Proof::Basic("wrong".into()));
     for path in ["/introspect", "/revoke"] {
         let before = house.before().await;

@@ -488,7 +488,77 @@ async fn m07_nobody_becomes_more_than_the_operator_said() {
     let before = house.before().await;
     let refused = client.does(Method::PUT, Some(&client.as_is(json!({"subject_type": "pairwise"})))).await;
     assert_eq!(refused.json()["error"], "invalid_client_metadata", "{}", refused.body);
+    assert!(refused.body.contains("only the operator may say so"), "{}", refused.body);
     house.refused(&before, "invalid_client_metadata").await;
+}
+
+#[tokio::test]
+async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let operator = Api::operator(&house).await;
+        let bearer = usual(&house, 1).await;
+        let mut body = web("shop");
+        body["scope"] = json!("openid profile email");
+        body["grant_types"] = json!(["authorization_code", "refresh_token"]);
+        let client = Client::registered(&house, &bearer, &body).await;
+        let path = format!("/applications/{}", application_id(&house).await);
+        // It narrows itself, and takes that back: that is its own.
+        let less = client.does(Method::PUT, Some(&client.as_is(json!({"scope": "openid"})))).await;
+        let client = Client(less.json());
+        let more =
+            client.does(Method::PUT, Some(&client.as_is(json!({"scope": "openid profile email"})))).await;
+        let client = Client(more.json());
+        assert_eq!(client.text("scope"), "openid profile email");
+        let narrow = json!({"scopes": ["openid", "profile"], "grant_types": ["authorization_code"],
+            "organization_usage": "deny", "require_pushed_authorization_requests": true,
+            "default_max_age": 600});
+        assert_eq!(operator.patch(&path, narrow).await.status, 200);
+        // Whatever else the operator changes of it afterwards.
+        assert_eq!(operator.patch(&path, json!({"display_name": "Shop"})).await.status, 200);
+        for wide in [
+            json!({"scope": "openid profile email", "organization_usage": "deny"}),
+            json!({"grant_types": ["authorization_code", "refresh_token"]}),
+            json!({"organization_usage": "allow"}),
+            json!({"organization_usage": "require"}),
+        ] {
+            let read = Client(client.does(Method::GET, None).await.json());
+            let before = house.before().await;
+            let refused = client.does(Method::PUT, Some(&read.as_is(wide.clone()))).await;
+            let told = (refused.status.as_u16(), refused.json()["error"].clone());
+            assert_eq!(told, (400, json!("invalid_client_metadata")), "{wide}: {}", refused.body);
+            house.refused(&before, "invalid_client_metadata").await;
+        }
+        // Nor by saying nothing of it, or that it wants to be held to less.
+        let read = Client(client.does(Method::GET, None).await.json());
+        let mut bare = read.as_is(json!({"require_pushed_authorization_requests": false,
+            "default_max_age": 86_400}));
+        for name in ["scope", "organization_usage", "grant_types"] {
+            bare.as_object_mut().unwrap().remove(name);
+        }
+        let kept = client.does(Method::PUT, Some(&bare)).await;
+        assert_eq!(kept.status, 200, "{}", kept.body);
+        let now = operator.get(&path).await.json();
+        assert_eq!(now["scopes"], json!(["openid", "profile"]), "{now}");
+        assert_eq!(now["grant_types"], json!(["authorization_code"]));
+        assert_eq!(now["organization_usage"], json!("deny"));
+        assert_eq!(now["require_pushed_authorization_requests"], json!(true));
+        assert_eq!(now["default_max_age"], json!(600));
+        // To less it may hold itself still; and what the operator gives again, it has again.
+        let client = Client(kept.json());
+        let stricter = client.does(Method::PUT, Some(&client.as_is(json!({"default_max_age": 60})))).await;
+        let client = Client(stricter.json());
+        assert_eq!(client.0["default_max_age"], json!(60));
+        let given = json!({"scopes": ["openid", "profile", "email"], "organization_usage": "allow",
+            "require_pushed_authorization_requests": false});
+        assert_eq!(operator.patch(&path, given).await.status, 200);
+        let wide = json!({"scope": "openid email", "organization_usage": "allow",
+            "require_pushed_authorization_requests": false});
+        let wide = client.does(Method::PUT, Some(&client.as_is(wide))).await;
+        assert_eq!(wide.status, 200, "{}", wide.body);
+        assert_eq!(wide.json()["scope"], json!("openid email"));
+        assert_eq!(wide.json()["require_pushed_authorization_requests"], json!(false));
+    }
 }
 
 #[tokio::test]

@@ -156,6 +156,8 @@ impl Town {
                 now: self.broker.now(),
                 epochs: None,
                 on_device: false,
+                place: None,
+                is_for_us: false,
             };
             let minted = self.broker.db.read(async move |tx| mint::run(tx, &request).await).await;
             assert!(minted.unwrap().is_ok());

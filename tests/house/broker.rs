@@ -495,7 +495,7 @@ const TABLES: [(&str, &str, &str); 38] = [
         "id, session_id, user_id, organization_id, code_used_at, revoked_at, expires_at, refresh_generation, \
          refresh_rotated_at, refresh_expires_at, refresh_binding",
     ),
-    ("device_codes", "id", "id, application_id, entries, approval, denied_at, used_at"),
+    ("device_codes", "id", "id, application_id, entries, approved_at, denied_at, used_at"),
     ("machine_grants", "id", "id, application_id, organization_id, expires_at, revoked_at"),
     ("pushed_requests", "expires_at, asked", "application_id, asked, expires_at"),
     (
@@ -555,7 +555,11 @@ const TABLES: [(&str, &str, &str); 38] = [
     ("application_origins", "application_id, origin", "application_id, origin"),
     ("registration_tokens", "id", "id, name, uses, most_uses, expires_at, revoked_at"),
     ("client_registrations", "application_id", "application_id, token_id, rotated_at"),
-    ("consents", "user_id, application_id", "user_id, application_id, scopes"),
+    (
+        "consents",
+        "user_id, application_id",
+        "user_id, application_id, name, audiences, places, scopes, organizations",
+    ),
     ("idempotency_keys", "project_id, caller, value", "project_id, caller, value, expires_at"),
 ];
 

@@ -89,7 +89,10 @@ async fn nobody_is_told_of_who_has_not_allowed_it_and_what_was_allowed_is_not_as
         let page = is_led(&mut ann, &more).await;
         let before = house.before().await;
         let denied = says(&mut ann, &more, &page, "deny").await;
-        assert_eq!(denied.error(), ("access_denied".into(), "consent_denied".into()));
+        assert_eq!(
+            denied.error(),
+            ("access_denied".into(), "the person does not allow this application to be told of them".into())
+        );
         house.refused(&before, "consent_denied").await;
         is_led(&mut ann, &first).await.code();
     }
@@ -239,6 +242,122 @@ async fn what_is_told_is_what_was_allowed_whatever_the_application_may_by_then()
     let refused = rp1.refreshes(tokens.refresh()).send().await;
     assert_eq!(refused.status, 400, "{}", refused.body);
     house.refused(&before, "consent_required").await;
+}
+
+#[tokio::test]
+async fn m07_what_was_allowed_counts_for_the_name_the_place_and_the_audiences_that_were_shown() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(engine).build().await;
+        let operator = Api::operator(&house).await;
+        let rp1 = Application::rp1(&house);
+        let id = house.text("SELECT id FROM applications WHERE client_id = 'rp1'").await.unwrap();
+        let becomes = async |body: Value| {
+            let done = operator.patch(&format!("/applications/{id}"), body).await;
+            assert_eq!(done.status, 200, "{}", done.body);
+        };
+        let first = ask(&house, "openid email");
+        let mut ann = Person::new("ann@a.test");
+        let page = is_led(&mut ann, &first).await;
+        let code = says(&mut ann, &first, &page, "allow").await;
+        let mut tokens = first.redeems(&code).await;
+        let api = format!("{}/api/v1", house.url);
+        let moved = json!(["https://rp1.test/callback", "https://elsewhere.test/callback"]);
+        for (change, words, ends) in [
+            (json!({"display_name": "Your Bank"}), "May Your Bank be told of you?", true),
+            (json!({"audiences": ["orders"]}), "orders", true),
+            (json!({"audiences": ["orders", api]}), "this service itself", true),
+            (json!({"redirect_uris": moved}), "elsewhere.test", false),
+        ] {
+            becomes(change.clone()).await;
+            // What was given before was given to who it was: to a new name, or for more, nothing is told.
+            let before = house.before().await;
+            let refresh = rp1.refreshes(tokens.refresh()).send().await;
+            match ends {
+                true => {
+                    assert_eq!(refresh.json()["error"], json!("invalid_grant"), "{change}: {}", refresh.body);
+                    house.refused(&before, "consent_required").await;
+                    assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 401, "{change}");
+                }
+                false => {
+                    first.reads_again(&refresh).await;
+                }
+            }
+            let mut asks = first.clone();
+            if change.get("redirect_uris").is_some() {
+                asks = asks.with("redirect_uri", "https://elsewhere.test/callback");
+                asks.application.redirect_uri = "https://elsewhere.test/callback".into();
+            }
+            let before = house.before().await;
+            let silent = is_led(&mut ann, &asks.clone().with("prompt", "none")).await;
+            assert_eq!(silent.error().0, "consent_required", "{change}: {}", silent.told());
+            house.refused(&before, "consent_required").await;
+            let page = is_led(&mut ann, &asks).await;
+            assert!(page.answer.body.contains(words), "{change}: {}", page.told());
+            let code = says(&mut ann, &asks, &page, "allow").await;
+            tokens = asks.redeems(&code).await;
+            is_led(&mut ann, &asks.clone().with("prompt", "none")).await.code();
+        }
+        assert_eq!(house.count("consents").await, 1);
+        // Less than was shown is nothing to be asked about.
+        becomes(json!({"audiences": []})).await;
+        is_led(&mut ann, &first.clone().with("prompt", "none")).await.code();
+        // What was allowed to another name does not come back with a small thing that is allowed to this one.
+        becomes(json!({"display_name": "A Calculator"})).await;
+        let small = ask(&house, "openid");
+        let page = is_led(&mut ann, &small).await;
+        says(&mut ann, &small, &page, "allow").await.code();
+        let silent = is_led(&mut ann, &first.clone().with("prompt", "none")).await;
+        assert_eq!(silent.error().0, "consent_required", "{}", silent.told());
+    }
+}
+
+#[tokio::test]
+async fn s2_27_the_page_says_where_a_program_gets_it_and_what_is_really_told() {
+    let native = "\n[application.notes]\ndisplay_name = \"Notes\"\ntype = \"native\"\nconsent_required = true\n\
+                  redirect_uris = [\"com.example.notes:/callback\"]\n";
+    let house = plan(Engine::Sqlite).and(native).build().await;
+    let mut notes = Application::new(&house, "notes", crate::house::application::Proof::Nothing);
+    notes.redirect_uri = "com.example.notes:/callback".into();
+    let asks = notes.asks().with("scope", "openid profile").with("login_hint", "ann@a.test");
+    let mut ann = Person::new("ann@a.test");
+    let page = is_led(&mut ann, &asks).await;
+    assert!(page.answer.body.contains("com.example.notes:"), "{}", page.told());
+    assert!(!page.answer.body.contains("picture"), "nobody is told one: {}", page.told());
+    assert!(!page.answer.body.contains("besides"), "nothing is mapped: {}", page.told());
+    // Her provider says more of her from now on, and so does the page.
+    let mapped = r#"UPDATE users SET profile = '{"name":"Ann","claims":{"department":"Sales"}}'"#;
+    assert!(house.execute(mapped).await >= 1);
+    let page = is_led(&mut ann, &asks).await;
+    for words in ["your name and language", "besides", "department"] {
+        assert!(page.answer.body.contains(words), "{words}: {}", page.told());
+    }
+    assert_eq!((house.count("consents").await, house.count("grants").await), (0, 0));
+}
+
+#[tokio::test]
+async fn h24_who_is_signed_in_by_now_is_asked_and_not_whom_the_page_showed() {
+    let house = plan(Engine::Sqlite).build().await;
+    let mut person = Person::new("ann@a.test");
+    let ask = Application::rp1(&house).asks().with("scope", "openid");
+    let page = is_led(&mut person, &ask).await;
+    assert!(page.answer.body.contains("ann@a.test"), "{}", page.told());
+    let old = question(&page).with("answer", "allow");
+    // In another tab somebody else signs in.
+    person.email = "bob@b.test".into();
+    let rp2 = Application::rp2(&house);
+    person.follows(&rp2.asks().with("prompt", "login")).await.code();
+    let before = house.before().await;
+    let answer = person.browser.submit(&old).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    house.unchanged(&before).await;
+    let asked = person.walks(&ask, answer, |_| false).await;
+    for words in ["May First App be told of you?", "bob@b.test"] {
+        assert!(asked.answer.body.contains(words), "{words}: {}", asked.told());
+    }
+    assert_eq!(house.count("consents").await, 0);
+    let code = says(&mut person, &ask, &asked, "allow").await;
+    let bob = house.user("bob@b.test").await;
+    assert_eq!(ask.redeems(&code).await.id["sub"], json!(bob));
 }
 
 #[tokio::test]

@@ -45,11 +45,11 @@ pub async fn push(visitor: Visitor, MachineForm(params): MachineForm) -> Respons
             response
         }
         // Nothing is wrong: whoever comes first learns a nonce so.
-        Err(Stop::Refused(refusal)) if possession::only_wants_nonce(&refusal) => refused(&visitor, &refusal),
+        Err(Stop::Refused(refusal)) if possession::only_wants_nonce(&refusal) => refused(&refusal),
         Err(Stop::Refused(refusal)) => {
             let claimed = client::claimed(&visitor, &params);
             match note_claimed(&visitor, "par.refused", &refusal, claimed.as_deref()).await {
-                Ok(()) => refused(&visitor, &refusal),
+                Ok(()) => refused(&refusal),
                 Err(fault) => visitor.machine_fault(&fault).await,
             }
         }
@@ -60,7 +60,7 @@ pub async fn push(visitor: Visitor, MachineForm(params): MachineForm) -> Respons
 }
 
 /// RFC 9126, section 2.3.
-fn refused(visitor: &Visitor, refusal: &Refusal) -> Response {
+fn refused(refusal: &Refusal) -> Response {
     let (status, error) = match refusal {
         Refusal::TooManyRequests => {
             let error = OAuthError::temporarily_unavailable("too many requests are pushed");
@@ -81,7 +81,7 @@ fn refused(visitor: &Visitor, refusal: &Refusal) -> Response {
     if status == StatusCode::TOO_MANY_REQUESTS {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }
-    if status == StatusCode::UNAUTHORIZED && visitor.headers.contains_key(header::AUTHORIZATION) {
+    if status == StatusCode::UNAUTHORIZED {
         let value = HeaderValue::from_static("Basic realm=\"par\", charset=\"UTF-8\"");
         headers.insert(header::WWW_AUTHENTICATE, value);
     }

@@ -8,6 +8,7 @@ use tower_sessions::Session;
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer_in, next};
 use crate::model::application::Application;
@@ -26,13 +27,9 @@ use crate::web::visitor::Visitor;
 pub async fn pick(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(mut journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let mut journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);

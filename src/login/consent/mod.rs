@@ -1,22 +1,46 @@
-//! Somebody is asked whether an application of others may be told of them: before the first code, and again where it wants
-//! to know more. What they have allowed is remembered until they take it back at their account.
+//! Somebody is asked whether an application of others may be told of them: before the first code, where a device is let in, and
+//! again where it wants to know more or is not what it was. What they have allowed is remembered until they take it back at
+//! their account.
 
 pub mod pages;
 
-use super::Stop;
 use super::refusal::Refusal;
+use super::{Stop, question};
 use crate::audit;
 use crate::model::application::Application;
-use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent;
+use crate::model::consent::{self, Allowed};
 use crate::model::login::{Acting, Asked};
+use crate::model::user::User;
+use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{consents, sessions};
+use crate::web::templates::Disclosed;
 use crate::web::visitor::Visitor;
 
-/// What they are asked to allow.
-fn wanted(asked: &Asked) -> Vec<String> {
-    consent::wanted(&asked.scopes, &asked.claims)
+/// Path of the administration API, within an issuer.
+const API: &str = "/api/v1";
+
+/// What a page says that the application is told of this person, and may do with it.
+pub fn told(visitor: &Visitor, application: &Application, asked: &Asked, user: &User) -> Disclosed {
+    let scopes = consent::wanted(&asked.scopes, &asked.claims);
+    let shape = &application.settings.claims;
+    // Besides what every profile has: what their identity provider says of them.
+    let mapped = user.profile.claims.keys().filter(|name| shape.is_free(name));
+    let claims = match scopes.iter().any(|one| one == scope::PROFILE) {
+        true => mapped.cloned().collect(),
+        false => Vec::new(),
+    };
+    let ours = format!("{}{API}", visitor.issuer());
+    let (own, others): (Vec<_>, Vec<_>) =
+        application.settings.audiences.iter().cloned().partition(|audience| *audience == ours);
+    Disclosed { scopes, claims, audiences: others, manages: !own.is_empty() }
+}
+
+/// Names what a page shows of it, so that nobody says yes to something else.
+pub fn shown(application: &Application, asked: &Asked, acting: &Acting) -> String {
+    let Allowed { terms, places, scopes, .. } = Allowed::of(application, asked, acting.context);
+    let all = [vec![terms.name], terms.audiences, places, scopes].map(|some| some.join("\n"));
+    question::shown(acting, &all)
 }
 
 /// Remembers that the person allows it.
@@ -28,13 +52,11 @@ async fn allow(
 ) -> Result<(), Stop> {
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let (random, now) = (broker.random.clone(), broker.now());
-    let (session, id, scopes) = (acting.session, application.id, wanted(asked));
-    let organization = acting.context.organization();
-    let event = AuditEvent::new(project, "consent.granted", Outcome::Granted)
-        .organization(organization)
-        .subject(id)
+    let (session, id) = (acting.session, application.id);
+    let allowed = Allowed::of(application, asked, acting.context);
+    let event = allowed
+        .event(application)
         .request(Some(visitor.request))
-        .with("scopes", scopes.join(" "))
         .with("address", visitor.address.to_string());
     let kept = broker
         .db
@@ -43,7 +65,7 @@ async fn allow(
             let Some(session) = session.filter(|session| session.is_alive(now)) else {
                 return Ok(Err(Refusal::SessionEnded));
             };
-            consents::allow(tx, session.user_id, id, (&scopes, organization), now).await?;
+            consents::allow(tx, session.user_id, id, &allowed, now).await?;
             audit::record(tx, &random, now, &event.actor(session.user_id)).await?;
             Ok::<_, StoreError>(Ok(()))
         })

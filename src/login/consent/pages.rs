@@ -1,15 +1,17 @@
 //! The page that asks.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{allow, wanted};
+use super::{allow, shown, told};
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
+use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer_in, next, question};
+use crate::login::{Stop, next};
 use crate::model::application::Application;
+use crate::model::consent;
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::standing;
@@ -29,17 +31,15 @@ pub async fn ask(
     let person = standing::person(&mut &visitor.broker().db, visitor.project.id, acting.session).await?;
     let user = person.ok_or(Refusal::SessionEnded)?.user;
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
-    let scopes = wanted(asked);
-    let leads_to = url::Url::parse(&asked.redirect_uri).ok();
     let page = ConsentPage {
         application: application.display_name.clone(),
         about: About::of(application),
-        leads_to: leads_to.and_then(|url| url.host_str().map(str::to_owned)),
+        leads_to: consent::place_of(asked),
+        told: told(visitor, application, asked, &user),
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
         delegated_by,
-        shown: question::shown(acting, &scopes),
-        scopes,
+        shown: shown(application, asked, acting),
         action: journey.path(visitor, "/consent"),
         csrf: journey.login.csrf.clone(),
         another_account: Some(journey.path(visitor, "/restart")),
@@ -52,27 +52,23 @@ pub async fn ask(
 pub async fn decide(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(mut journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let mut journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     match decided(&visitor, &browser, &journey, &params).await {
-        Ok(Some(true)) => {
+        Ok(Said::Yes) => {
             journey.login.asked.prompt.consent = false;
             next::proceed(&visitor, &browser, journey).await
         }
-        Ok(Some(false)) => {
+        Ok(Said::No) => {
             // Whatever they picked before, there is nothing else to pick: the application is told.
             if let Stage::Acting(acting) = &mut journey.login.stage {
                 acting.by_hand = false;
             }
             next::refused(&visitor, journey, Refusal::ConsentDenied).await
         }
-        // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
-        Ok(None) => reply::see_other(&journey.path(&visitor, "")),
+        Ok(Said::OfSomethingElse) => reply::see_other(&journey.path(&visitor, "")),
+        Ok(Said::ByAnother) => next::asked_anew(&visitor, &browser, journey).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
@@ -83,17 +79,17 @@ async fn decided(
     browser: &Session,
     journey: &Journey,
     params: &Params,
-) -> Result<Option<bool>, Stop> {
+) -> Result<Said, Stop> {
     journey.check_form(visitor, params)?;
     let asked = &journey.login.asked;
     let (Stage::Acting(acting), true) = (&journey.login.stage, asked.is_answered()) else {
         return Err(Refusal::FlowExpired.into());
     };
     let application = journey.application(visitor).await?.ok_or(Refusal::UnknownApplication)?;
-    let shown = question::shown(acting, &wanted(asked));
-    let answered = question::answer(visitor, browser, journey, params, (acting, &shown)).await?;
-    if answered == Some(true) {
+    let shown = shown(&application, asked, acting);
+    let said = question::answer(visitor, browser, journey, params, (acting, &shown)).await?;
+    if said == Said::Yes {
         allow(visitor, &application, asked, acting).await?;
     }
-    Ok(answered)
+    Ok(said)
 }

@@ -1,6 +1,6 @@
 //! The pages of a device that waits: where its code is typed, whether it is let in, and what came of it.
 
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tower_sessions::Session;
@@ -8,8 +8,10 @@ use tower_sessions::Session;
 use super::{WINDOW, asked};
 use crate::foundation::id::UserId;
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
+use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, Ways, answer, answer_in, next, note, question, refused, turn_away_to};
+use crate::login::{Stop, Ways, answer, consent, next, note, refused, turn_away_to};
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::device::{self, PATH};
@@ -21,7 +23,7 @@ use crate::telemetry::names;
 use crate::web::browser;
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
+use crate::web::templates::{About, DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Of the languages that somebody goes on in.
@@ -127,8 +129,12 @@ pub async fn let_in_page(
     let user = person.ok_or(Refusal::SessionEnded)?.user;
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
     let minutes = now.since(device.asked_at).as_secs() / 60;
+    let asks = application.settings.client.consent_required;
     let page = LetInPage {
         application: application.display_name.clone(),
+        about: About::of(application),
+        // Of one of others they are not asked twice: this is the page on which they allow it.
+        told: asks.then(|| consent::told(visitor, application, asked, &user)),
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
         delegated_by,
@@ -139,7 +145,7 @@ pub async fn let_in_page(
         stays: stays(application, &asked.scopes),
         action: journey.path(visitor, "/device"),
         csrf: journey.login.csrf.clone(),
-        shown: question::shown(acting, &[]),
+        shown: consent::shown(application, asked, acting),
         another_organization: acting
             .by_hand
             .then(|| Href::parse(&journey.path(visitor, "/organizations")))
@@ -159,45 +165,40 @@ fn stays(application: &Application, scopes: &[String]) -> &'static str {
 }
 
 /// `GET /login/{flow}/device`: the question, where the flow stands at it.
-pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
-    match Journey::find(&visitor, &flow).await {
-        Ok(journey) => next::proceed_at_the_question(&visitor, &browser, journey).await,
-        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
-    }
+pub async fn stand(visitor: Visitor, browser: Session, InFlow(journey): InFlow) -> Response {
+    next::proceed_at_the_question(&visitor, &browser, journey).await
 }
 
 /// `POST /login/{flow}/device`: the person lets it in, or not.
 pub async fn decide(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     match decided(&visitor, &browser, &journey, &params).await {
-        // Somebody else signed in meanwhile, or they act for another organization: they are asked again.
-        Ok(None) => reply::see_other(&journey.path(&visitor, "")),
-        Ok(Some(allowed)) => next::device_answered(&visitor, journey, allowed).await,
+        Ok(Said::Yes) => next::device_answered(&visitor, journey, true).await,
+        Ok(Said::No) => next::device_answered(&visitor, journey, false).await,
+        Ok(Said::OfSomethingElse) => reply::see_other(&journey.path(&visitor, "")),
+        Ok(Said::ByAnother) => next::asked_anew(&visitor, &browser, journey).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
 }
 
 /// The answer counts from our own page, and from the browser that is signed in as who is shown there (threats H23, H24).
-/// None: something else was shown.
 async fn decided(
     visitor: &Visitor,
     browser: &Session,
     journey: &Journey,
     params: &Params,
-) -> Result<Option<bool>, Stop> {
+) -> Result<Said, Stop> {
     journey.check_form(visitor, params)?;
-    let (Stage::Acting(acting), Some(_)) = (&journey.login.stage, &journey.login.asked.device) else {
+    let (asked, stage) = (&journey.login.asked, &journey.login.stage);
+    let (Stage::Acting(acting), Some(_)) = (stage, &asked.device) else {
         return Err(Refusal::FlowExpired.into());
     };
-    let shown = question::shown(acting, &[]);
+    let application = journey.application(visitor).await?.ok_or(Refusal::UnknownApplication)?;
+    let shown = consent::shown(&application, asked, acting);
     question::answer(visitor, browser, journey, params, (acting, &shown)).await
 }
 

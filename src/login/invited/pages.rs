@@ -11,8 +11,9 @@ use super::{Found, asked, find, leads_to};
 use crate::foundation::secret::Digest;
 use crate::foundation::text::is_mistakable;
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next};
+use crate::login::{Stop, answer, next};
 use crate::model::application::Application;
 use crate::model::login::{Asked, Stage};
 use crate::protocol::oauth::params::Params;
@@ -82,13 +83,9 @@ pub async fn question(
 pub async fn decide(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(mut journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let mut journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     match decided(&visitor, &mut journey, &params).await {
         Ok(()) => next::proceed(&visitor, &browser, journey).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,

@@ -37,7 +37,7 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
             reply::no_store(response.headers_mut());
             response
         }
-        Err(NoTokens::Refused { error, login_url }) => refused(&visitor.headers, &error, login_url),
+        Err(NoTokens::Refused { error, login_url }) => refused(&error, login_url),
         Err(NoTokens::Waits(error)) => reply::oauth_error(StatusCode::BAD_REQUEST, &error),
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
@@ -116,13 +116,13 @@ fn wants_signed(headers: &HeaderMap) -> bool {
 
 async fn stopped(visitor: &Visitor, stop: Stop) -> Response {
     match NoTokens::from(stop) {
-        NoTokens::Refused { error, .. } | NoTokens::Waits(error) => refused(&visitor.headers, &error, None),
+        NoTokens::Refused { error, .. } | NoTokens::Waits(error) => refused(&error, None),
         NoTokens::Failed(fault) => visitor.machine_fault(&fault).await,
     }
 }
 
 /// RFC 6749, section 5.2; who only has to do something else is told what.
-fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -> Response {
+fn refused(error: &OAuthError, login_url: Option<String>) -> Response {
     let status = match error.code {
         "invalid_client" => StatusCode::UNAUTHORIZED,
         "access_denied" | "sso_required" | "mfa_required" | "organization_selection_required" => {
@@ -138,7 +138,8 @@ fn refused(headers: &HeaderMap, error: &OAuthError, login_url: Option<String>) -
             reply::oauth_error_with(status, error, more)
         }
     };
-    if error.code == "invalid_client" && headers.contains_key(header::AUTHORIZATION) {
+    // However it tried: who is not let in is told how one is (RFC 9110, section 15.5.2).
+    if error.code == "invalid_client" {
         let value = HeaderValue::from_static("Basic realm=\"token\", charset=\"UTF-8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
@@ -207,16 +208,16 @@ async fn told(visitor: &Visitor) -> Result<Response, Stop> {
             }
             // A token may be for less than its family was granted.
             let granted = grant.request.scopes.iter().filter(|one| opened.scopes.contains(one));
-            let scopes: Vec<_> = granted.cloned().collect();
-            let request =
-                mint::Request { scopes: scopes.clone(), listed: choices::ALL, ..minting(&grant, now) };
+            let scopes = granted.cloned().collect();
+            let request = mint::Request { scopes, listed: choices::ALL, ..minting(&grant, now) };
             let minted = mint::run(tx, &request).await?;
-            Ok::<_, StoreError>(Some((grant, scopes, minted)))
+            Ok::<_, StoreError>(Some((grant, minted)))
         })
         .await?;
     let invalid = || Refusal::Protocol(OAuthError::invalid_token("the token is not valid any more"));
-    let (grant, scopes, minted) = outcome.ok_or_else(invalid)?;
+    let (grant, minted) = outcome.ok_or_else(invalid)?;
     let minted = minted?;
+    let scopes = &minted.scopes;
     if grant.project_id != visitor.project.id {
         return Err(invalid().into());
     }
@@ -228,7 +229,7 @@ async fn told(visitor: &Visitor) -> Result<Response, Stop> {
     let occasion = Occasion {
         issuer: &issuer,
         names: &names,
-        scopes: &scopes,
+        scopes,
         resources: &[],
         named: &grant.request.claims.userinfo,
         grant: &id,

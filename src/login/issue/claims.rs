@@ -206,7 +206,11 @@ fn common(minted: &Minted, occasion: &Occasion<'_>, lifetime: u64) -> Claims {
 /// Who it is, as far as the scopes go (OpenID Connect Core, section 5.4), and what is asked for by name.
 fn person(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, by_scope: bool) {
     let user = &minted.user;
-    let wanted = |scope: &str, name: &str| (by_scope && occasion.has(scope)) || occasion.asks_for(name);
+    // By name it is told no more than by the scope, which it may not have any more.
+    let may = |scope: &str| minted.application.settings.may_have(scope);
+    let wanted = |scope: &str, name: &str| {
+        (by_scope && occasion.has(scope)) || (occasion.asks_for(name) && may(scope))
+    };
     if let Some(email) = &user.email {
         if wanted(scope::EMAIL, "email") {
             claims.insert("email".into(), json!(email));

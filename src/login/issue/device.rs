@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client;
-use super::mint;
+use super::mint::{self, Minted};
 use crate::audit;
 use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
@@ -12,8 +12,9 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_claimed};
 use crate::model::application::{Application, GrantType, OrganizationUsage};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::device::{Approval, DeviceCode, DeviceRequest, State, UserCode};
-use crate::model::grant::{self, SignedIn};
+use crate::model::consent::Allowed;
+use crate::model::device::{DeviceCode, DeviceRequest, State, UserCode};
+use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::{Asked, Context, DeviceShown, OrganizationAsked, Ready};
 pub use crate::protocol::oauth::device::PATH;
 use crate::protocol::oauth::device::{Answer, Request, request};
@@ -21,7 +22,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{device_codes, sessions};
+use crate::store::durable::{consents, device_codes, grants, sessions};
 use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
@@ -171,10 +172,13 @@ fn minting(visitor: &Visitor, asked: &Asked, session: SessionId, context: Contex
         now: visitor.broker().now(),
         epochs: None,
         on_device: true,
+        place: None,
+        is_for_us: false,
     }
 }
 
-/// Whether somebody could let a device in as this: nobody is asked for what would be refused. It leaves no trace.
+/// Whether somebody could let a device in as this, if they allow what the page says: nobody is asked for what would be
+/// refused. It leaves no trace.
 pub async fn judge(
     visitor: &Visitor,
     asked: &Asked,
@@ -182,17 +186,31 @@ pub async fn judge(
     context: Context,
 ) -> Result<Result<(), Refusal>, StoreError> {
     let request = minting(visitor, asked, session, context);
-    visitor.broker().db.read(async move |tx| Ok(mint::run(tx, &request).await?.map(drop))).await
+    let judged = visitor.broker().db.read(async move |tx| mint::run(tx, &request).await).await?;
+    Ok(match judged {
+        // The last of all checks: it is what they are asked.
+        Ok(_) | Err(Refusal::ConsentRequired) => Ok(()),
+        Err(refusal) => Err(refusal),
+    })
 }
 
-/// The person lets the device in, if the pipeline would let them in themselves.
-pub async fn approve(visitor: &Visitor, ready: &Ready, device: DeviceShown) -> Result<(), Stop> {
+/// The person lets the device in, if the pipeline would let them in themselves. What the page told them that an application
+/// of others is told, they allow by that.
+pub async fn approve(
+    visitor: &Visitor,
+    application: &Application,
+    ready: &Ready,
+    device: DeviceShown,
+) -> Result<(), Stop> {
     let broker = visitor.broker();
+    let asks = application.settings.client.consent_required;
     let work = Approving {
         random: broker.random.clone(),
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
+        allowed: asks.then(|| Allowed::of(application, ready.asked(), ready.context())),
+        application: application.clone(),
         request: minting(visitor, ready.asked(), ready.session(), ready.context()),
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??)
@@ -204,28 +222,37 @@ struct Approving {
     tag: RequestId,
     address: String,
     device: DeviceShown,
+    application: Application,
+    /// Where it is somebody else's.
+    allowed: Option<Allowed>,
     request: mint::Request,
 }
 
 impl Approving {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(), Refusal>, StoreError> {
         let request = &self.request;
-        let minted = match mint::run(tx, request).await? {
+        let judged = mint::run(tx, request).await?;
+        match (&judged, &self.allowed) {
+            // They say so by this, and nothing else is in its way: it is the last check.
+            (Err(Refusal::ConsentRequired), Some(_)) | (Ok(_), _) => {}
+            (Err(refusal), _) => return Ok(Err(refusal.clone())),
+        }
+        let Some(device) = device_codes::approve(tx, self.device.id, request.now).await? else {
+            return Ok(Err(Refusal::DeviceOver));
+        };
+        let minted = match (judged, &self.allowed) {
+            (Err(_), Some(allowed)) => {
+                self.allow(tx, allowed).await?;
+                mint::run(tx, request).await?
+            }
+            (judged, _) => judged,
+        };
+        // What it was allowed for has changed under the person's hand: the device has been let in for nothing.
+        let minted = match minted {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let epochs = minted.epochs();
-        let approval = Approval {
-            session: request.session,
-            user: minted.user.id,
-            context: request.context,
-            organization_epoch: epochs.organization,
-            home_epoch: epochs.home,
-            login: SignedIn::of(&minted.session),
-        };
-        if !device_codes::approve(tx, self.device.id, &approval, request.now).await? {
-            return Ok(Err(Refusal::DeviceOver));
-        }
+        grants::await_device(tx, &family(request, &minted, device), request.now).await?;
         let event = AuditEvent::new(request.project, "device.approved", Outcome::Granted)
             .organization(request.context.organization())
             .actor(minted.user.id)
@@ -235,6 +262,49 @@ impl Approving {
             .with("device_address", self.device.address.as_str());
         audit::record(tx, &self.random, request.now, &minted.describe(event)).await?;
         Ok(Ok(()))
+    }
+}
+
+impl Approving {
+    /// Whoever lets it in allows what the page says.
+    async fn allow(&self, tx: &mut Tx<'_>, allowed: &Allowed) -> Result<(), StoreError> {
+        let request = &self.request;
+        let session = sessions::by_id(tx, request.project, request.session).await?;
+        let Some(session) = session else { return Ok(()) };
+        consents::allow(tx, session.user_id, request.application, allowed, request.now).await?;
+        let event = allowed
+            .event(&self.application)
+            .actor(session.user_id)
+            .request(Some(self.tag))
+            .with("address", self.address.as_str())
+            .with("device", self.device.id.to_string());
+        audit::record(tx, &self.random, request.now, &event).await
+    }
+}
+
+/// What the device will have, as it is let in now.
+fn family(request: &mint::Request, minted: &Minted, device: DeviceCode) -> Grant {
+    Grant {
+        id: device.id,
+        origin: None,
+        subject: None,
+        project_id: device.project_id,
+        session_id: request.session,
+        application_id: device.application_id,
+        user_id: minted.user.id,
+        organization: request.context.organization(),
+        delegation: request.context.delegation(),
+        epochs: minted.epochs(),
+        request: GrantRequest {
+            scopes: device.request.scopes,
+            login: Some(SignedIn::of(&minted.session)),
+            on_device: true,
+            ..GrantRequest::default()
+        },
+        code_expires_at: device.expires_at,
+        expires_at: device.expires_at,
+        revoked_at: None,
+        refresh: None,
     }
 }
 

@@ -101,7 +101,7 @@ async fn stands(
     };
     let mut request = minting(&grant, now);
     // What somebody may do here is not for the application to ask for.
-    request.scopes = vec![scope::PERMISSIONS.to_owned()];
+    (request.scopes, request.is_for_us) = (vec![scope::PERMISSIONS.to_owned()], true);
     let minted = match mint::run(tx, &request).await? {
         Ok(minted) => minted,
         Err(refusal) => return Ok(Err(Some((Box::new(grant), refusal)))),
@@ -230,6 +230,8 @@ async fn stood(
         now,
         epochs: None,
         on_device: false,
+        place: None,
+        is_for_us: true,
     };
     acts_for(tx, &user, organization, request).await
 }

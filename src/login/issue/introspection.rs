@@ -88,7 +88,7 @@ async fn of_family(
             granted.iter().filter(|one| of_token.contains(&one.as_str())).cloned().collect()
         }
     };
-    let request = mint::Request { scopes: scopes.clone(), ..minting(&grant, now) };
+    let request = mint::Request { scopes, ..minting(&grant, now) };
     let minted = visitor.broker().db.read(async move |tx| mint::run(tx, &request).await).await?;
     let Ok(minted) = minted else { return Ok(None) };
     let (issuer, id) = (visitor.issuer(), grant.id.to_string());
@@ -96,7 +96,7 @@ async fn of_family(
     let occasion = Occasion {
         issuer: &issuer,
         names: &names,
-        scopes: &scopes,
+        scopes: &minted.scopes,
         resources: &[],
         named: &[],
         grant: &id,

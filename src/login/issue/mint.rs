@@ -11,7 +11,7 @@ use crate::login::refusal::Refusal;
 use crate::model::application::{Application, OrganizationUsage};
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
-use crate::model::consent;
+use crate::model::consent::{self, Telling, Terms};
 use crate::model::delegation::Delegation;
 use crate::model::grant::Epochs;
 use crate::model::identity::IdentityFacts;
@@ -51,18 +51,18 @@ pub struct Request {
     pub epochs: Option<Epochs>,
     /// Whether it is for a device that somebody let in from another one.
     pub on_device: bool,
-}
-
-impl Request {
-    fn wants(&self, name: &str) -> bool {
-        self.scopes.iter().any(|scope| scope == name)
-    }
+    /// Where it leads, of what the person is still to be asked about; absent: it goes to whom it was given before.
+    pub place: Option<String>,
+    /// Whether it is for a door of our own, at which the scopes are not the application's to ask for.
+    pub is_for_us: bool,
 }
 
 /// What passed every check; claims are made of nothing else.
 #[derive(Debug)]
 pub struct Minted {
     pub application: Application,
+    /// What was wanted, as far as the application may have it now.
+    pub scopes: Vec<String>,
     pub user: User,
     pub session: Session,
     pub acting: Option<ActingFor>,
@@ -138,6 +138,7 @@ struct Facts {
     epochs: Option<Epochs>,
     project: Option<Project>,
     application: Option<Application>,
+    scopes: Vec<String>,
     session: Option<Session>,
     user: Option<User>,
     connection: Option<Connection>,
@@ -190,7 +191,7 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         Some(organization) => Some(acting_for(tx, request, &project, organization, &mut facts).await?),
         None => None,
     };
-    let wants_list = request.wants(scope::ORGANIZATIONS) || request.wants("organization:*");
+    let wants_list = facts.wants(scope::ORGANIZATIONS) || facts.wants("organization:*");
     let mut organizations = if wants_list && request.listed > 0 {
         Some(choices::of(tx, &application, &user, request.now, request.listed).await?)
     } else {
@@ -207,7 +208,7 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
             choice.roles.clear();
         }
     }
-    Ok(Ok(Minted { application, user, session, acting, organizations }))
+    Ok(Ok(Minted { application, scopes: facts.scopes, user, session, acting, organizations }))
 }
 
 /// Checks 7 and 8, for an organization that is only listed.
@@ -258,6 +259,10 @@ pub async fn run_for_machine(
 }
 
 impl Facts {
+    fn wants(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope == name)
+    }
+
     /// Before anything of a person is known.
     fn of(
         now: Moment,
@@ -275,6 +280,7 @@ impl Facts {
             epochs,
             project,
             application,
+            scopes: Vec::new(),
             session: None,
             user: None,
             connection: None,
@@ -305,19 +311,33 @@ async fn gather(tx: &mut Tx<'_>, request: &Request) -> Result<Facts, StoreError>
         (facts.connection, facts.provider) = (Some(standing.connection), standing.provider);
         (facts.still_provided, facts.identity) = (standing.still_provided, standing.facts);
     }
+    facts.scopes = scopes(request, facts.application.as_ref());
     gather_context(tx, request, &mut facts).await?;
     facts.is_allowed = is_allowed(tx, request, &facts).await?;
     Ok(facts)
 }
 
-/// Whoever lets a device in is asked each time, and in more words.
+/// What the operator has taken away from an application since is in nothing that it gets from then on.
+fn scopes(request: &Request, application: Option<&Application>) -> Vec<String> {
+    let may = |one: &&String| {
+        request.is_for_us || application.is_some_and(|application| application.settings.may_have(one))
+    };
+    request.scopes.iter().filter(may).cloned().collect()
+}
+
 async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result<bool, StoreError> {
-    let asks = |one: &&Application| one.settings.client.consent_required && !request.on_device;
+    let asks = |one: &&Application| one.settings.client.consent_required;
     match (facts.application.as_ref().filter(asks), &facts.user) {
         (Some(application), Some(user)) => {
-            let allowed = consents::allowed(tx, user.id, application.id).await?;
-            let wanted = consent::wanted(&request.scopes, &request.claims);
-            Ok(allowed.is_some_and(|allowed| allowed.covers(&wanted, request.context.organization())))
+            let Some(allowed) = consents::allowed(tx, user.id, application.id).await? else {
+                return Ok(false);
+            };
+            Ok(allowed.covers(&Telling {
+                terms: &Terms::of(application),
+                place: request.place.as_deref(),
+                scopes: &consent::wanted(&facts.scopes, &request.claims),
+                organization: request.context.organization(),
+            }))
         }
         _ => Ok(true),
     }
@@ -587,7 +607,7 @@ async fn acting_for(
 ) -> Result<ActingFor, StoreError> {
     let (roles, by_rule) = roles_in(facts, organization.id);
     let on_behalf = facts.home.take().zip(facts.delegation.take());
-    let permissions = if request.wants(scope::PERMISSIONS) {
+    let permissions = if facts.wants(scope::PERMISSIONS) {
         let custom = roles::permissions(tx, request.project, organization.id).await?;
         let functional = organization.functional_roles.as_deref();
         role::effective_permissions(&roles, &custom, functional, &project.settings.functional_roles)

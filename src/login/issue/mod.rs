@@ -25,6 +25,7 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::consent;
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
@@ -49,6 +50,8 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
         on_device: grant.request.on_device,
+        place: None,
+        is_for_us: false,
     }
 }
 
@@ -93,6 +96,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
             now: broker.now(),
             epochs: None,
             on_device: false,
+            place: consent::place_of(asked),
+            is_for_us: false,
         },
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| issue.run(tx).await).await?.map(|()| code)?)

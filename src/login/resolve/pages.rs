@@ -13,6 +13,7 @@ use super::{by_email, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
 use crate::model::application::Application;
@@ -30,11 +31,8 @@ use crate::web::visitor::Visitor;
 pub const TRIES_A_MINUTE: u64 = 300;
 
 /// `GET /login/{flow}`: the page at which the flow stands.
-pub async fn stand(visitor: Visitor, browser: Session, Path(flow): Path<String>) -> Response {
-    match Journey::find(&visitor, &flow).await {
-        Ok(journey) => next::proceed(&visitor, &browser, journey).await,
-        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
-    }
+pub async fn stand(visitor: Visitor, browser: Session, InFlow(journey): InFlow) -> Response {
+    next::proceed(&visitor, &browser, journey).await
 }
 
 /// `GET` of a step that is taken by a form: a tab that was opened again is led back to where the flow stands.
@@ -49,13 +47,9 @@ pub async fn back(visitor: Visitor, Path(flow): Path<String>) -> Response {
 pub async fn identify(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(mut journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let mut journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     match identified(&visitor, &journey, &params).await {
         Ok(Identified::Resolved(resolved)) => {
             journey.login.stage = Stage::Resolved(resolved);

@@ -1,10 +1,10 @@
-//! `/me/sessions`, `/me/applications`, and the sessions of a member.
+//! `/me/sessions`, `/me/applications`, `/me/consents`, and the sessions of a member.
 
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::view::{MemberSession, MyApplication, MySession};
+use super::view::{MemberSession, MyApplication, MyConsent, MySession};
 use super::{end_session, end_within, take_back};
 use crate::foundation::id::{ApplicationId, OrganizationId, SessionId, UserId};
 use crate::join::sign_out::Within;
@@ -15,7 +15,9 @@ use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::one;
 use crate::manage::refused::{Code, Refused};
 use crate::manage::session::person;
+use crate::model::consent::Consent;
 use crate::model::permission::Permission;
+use crate::store::durable::consents;
 use crate::store::durable::signed_in::{self, Holds, SignedIn};
 
 /// The place in a list.
@@ -108,6 +110,32 @@ impl Operation for MyApplications {
         let (found, next_cursor) = slice.page(found, Holds::place);
         let items = found.iter().map(MyApplication::of).collect();
         Answer::new(200, &Page { items, next_cursor })
+    }
+}
+
+/// `GET /me/consents`
+pub struct MyConsents;
+
+impl Operation for MyConsents {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/me/consents";
+    const NAME: &'static str = "list_my_consents";
+    const SUMMARY: &'static str = "What the person has allowed applications of others to be told of them, by application. It is taken back with whatever the application holds, by ending that application.";
+    const NEED: Need = Need::Person;
+    const AT: At = At::Project;
+    const STATUS: &'static [u16] = &[200];
+    const CODES: &'static [Code] = &[Code::CursorInvalid];
+    type Query = Paging;
+    type Body = NoBody;
+    type Answer = Page<MyConsent>;
+
+    async fn run(desk: Desk, query: Paging, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
+        let user = person(&desk)?.user;
+        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
+        let (db, after) = (&mut desk.db(), slice.text());
+        let found = consents::of_user(db, user, &after, slice.most()).await?;
+        let (found, next_cursor) = slice.page(found, |last: &Consent| last.application);
+        Answer::new(200, &Page { items: found.iter().map(MyConsent::of).collect(), next_cursor })
     }
 }
 

@@ -386,7 +386,7 @@ async fn their_applications(
     let (found, next) = slice.page(found, Holds::place);
     let applications = found.iter().map(|one| own_application(visitor, one)).collect();
     let consents = match look.after {
-        None => consents::of_user(db, here.user.id, MOST_CONSENTS).await?,
+        None => consents::of_user(db, here.user.id, "", MOST_CONSENTS).await?,
         Some(_) => Vec::new(),
     };
     let consents = consents.iter().map(|one| own_consent(visitor, one)).collect();
@@ -397,7 +397,7 @@ async fn their_applications(
 fn own_consent(visitor: &Visitor, one: &Consent) -> OwnConsent {
     OwnConsent {
         name: one.name.clone(),
-        scopes: one.scopes.clone(),
+        scopes: one.allowed.scopes.clone(),
         since: minute(one.since),
         withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
     }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::foundation::id::SessionId;
+use crate::model::consent::{Allowed, Consent};
 use crate::store::durable::signed_in::{Holds, SignedIn, Within};
 
 /// A browser in which the person is signed in. Times are RFC 3339 in UTC.
@@ -73,6 +74,48 @@ impl MyApplication {
             delegation_id: one.delegation.map(|id| id.to_string()),
             since: one.since.rfc3339(),
             offline: one.offline,
+        }
+    }
+}
+
+/// What the person has allowed one application to be told of them.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MyConsent {
+    pub application_id: String,
+    /// As it calls itself now. Where it has another name since, it asks again.
+    pub name: String,
+    /// As it called itself when it was allowed.
+    pub allowed_as: String,
+    pub scopes: Vec<String>,
+    /// For whom they acted: the ids of organizations.
+    pub organization_ids: Vec<String>,
+    /// Whether they have allowed it of themselves, too, acting for none.
+    pub personal: bool,
+    /// Where else its tokens were good.
+    pub audiences: Vec<String>,
+    /// The hosts to which it led them, or the scheme of a program.
+    pub leads_to: Vec<String>,
+    /// RFC 3339 in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    pub updated_at: String,
+}
+
+impl MyConsent {
+    pub fn of(one: &Consent) -> Self {
+        let Allowed { terms, places, scopes, organizations } = &one.allowed;
+        Self {
+            application_id: one.application.to_string(),
+            name: one.name.clone(),
+            allowed_as: terms.name.clone(),
+            scopes: scopes.clone(),
+            organization_ids: organizations.iter().flatten().map(ToString::to_string).collect(),
+            personal: organizations.contains(&None),
+            audiences: terms.audiences.clone(),
+            leads_to: places.clone(),
+            created_at: one.since.rfc3339(),
+            updated_at: one.updated_at.rfc3339(),
         }
     }
 }

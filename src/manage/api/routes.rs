@@ -66,6 +66,7 @@ pub const ROUTES: &[Route] = &[
     Route::of::<account::EndMySession>(),
     Route::of::<account::MyApplications>(),
     Route::of::<account::EndMyApplication>(),
+    Route::of::<account::MyConsents>(),
     Route::of::<account::MemberSessions>(),
     Route::of::<account::EndMemberSession>(),
     // People

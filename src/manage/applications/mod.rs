@@ -19,7 +19,7 @@ use crate::model::application::{
     Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
     ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
-use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::claim_shape::ClaimShape;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -210,7 +210,8 @@ async fn keep(
 ) -> Result<Whole, Refused> {
     if !sector::keeps_names(&before.application.settings, &after.application.settings) {
         if !changes_subjects {
-            let why = "by this its people would get other names there; say change_subjects if that is meant";
+            let why = "its people would be known to it by other names from then on, and what it holds of them would end: \
+                       only the operator may say so, by change_subjects at the administration API";
             return Err(Refused::value("/subject_type", why));
         }
         grants::revoke_of_application(change.tx, after.application.id, change.keep.now).await?;
@@ -230,6 +231,12 @@ async fn keep(
     // Whoever took it out of service did not mean that it manages itself, then or later (threats M07).
     if !after.is_enabled() {
         registrations::forget(change.tx, id).await?;
+    }
+    if change.keep.actor != Actor::Application(id)
+        && let Some(limits) = registrations::limits_of(change.tx, id).await?
+    {
+        let (was, is) = (&before.application.settings, &after.application.settings);
+        registrations::limit(change.tx, id, &limits.after(was, is)).await?;
     }
     let action = match (before.is_enabled(), after.is_enabled()) {
         (true, false) => "application.disabled",

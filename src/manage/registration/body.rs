@@ -10,7 +10,7 @@ use crate::foundation::text::is_line;
 use crate::manage::applications::GRANT_TYPES;
 use crate::manage::refused::Refused;
 use crate::model::application::{ApplicationKind, GrantType, USUAL_SCOPES};
-use crate::model::registration::Limits;
+use crate::model::registration::{Held, Limits};
 use crate::protocol::oauth::scope;
 
 const LONGEST_NAME: usize = 200;
@@ -90,6 +90,7 @@ impl CreateRegistrationToken {
             scopes: known(once("/scopes", scopes)?)?,
             organizations: None,
             connections: None,
+            held: Held::default(),
         };
         Ok(Wanted {
             name: self.name,

@@ -6,11 +6,11 @@ use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{GrantId, ProjectId};
 use crate::foundation::secret::Digest;
-use crate::model::device::{Approval, DeviceCode, State};
+use crate::model::device::{DeviceCode, State};
 
 macro_rules! columns {
     () => {
-        "id, project_id, application_id, device_digest, request, created_at, expires_at, poll_interval, approval,
+        "id, project_id, application_id, device_digest, request, created_at, expires_at, poll_interval, approved_at,
          denied_at, used_at"
     };
 }
@@ -30,12 +30,12 @@ fn device(row: &Row) -> Result<DeviceCode, StoreError> {
 }
 
 fn state(row: &Row) -> Result<State, StoreError> {
-    let approval: Option<String> = row.get(8)?;
+    let approved: Option<Moment> = row.get(8)?;
     let (denied, used): (Option<Moment>, Option<Moment>) = (row.get(9)?, row.get(10)?);
-    Ok(match (used, denied, approval) {
+    Ok(match (used, denied, approved) {
         (Some(_), _, _) => State::Used,
         (None, Some(_), _) => State::Denied,
-        (None, None, Some(_)) => State::Approved(Box::new(json(row, 8)?)),
+        (None, None, Some(_)) => State::Approved,
         (None, None, None) => State::Pending,
     })
 }
@@ -80,28 +80,26 @@ pub async fn enter(
     let sql = concat!(
         "UPDATE device_codes SET entries = entries + 1
          WHERE project_id = $1 AND user_digest = $2 AND expires_at > $3 AND entries < $4
-           AND approval IS NULL AND denied_at IS NULL AND used_at IS NULL RETURNING ",
+           AND approved_at IS NULL AND denied_at IS NULL AND used_at IS NULL RETURNING ",
         columns!()
     );
     tx.one(sql, params![project, code, now, most]).await?.as_ref().map(device).transpose()
 }
 
-/// The person lets it in. False: it was answered before, or it is too late.
-pub async fn approve(
-    tx: &mut Tx<'_>,
-    id: GrantId,
-    approval: &Approval,
-    now: Moment,
-) -> Result<bool, StoreError> {
-    let sql = "UPDATE device_codes SET approval = $2
-               WHERE id = $1 AND expires_at > $3 AND approval IS NULL AND denied_at IS NULL AND used_at IS NULL";
-    Ok(tx.execute(sql, params![id, to_json(approval), now]).await? == 1)
+/// The person lets it in: what they let in. None: it was answered before, or it is too late.
+pub async fn approve(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<Option<DeviceCode>, StoreError> {
+    let sql = concat!(
+        "UPDATE device_codes SET approved_at = $2
+         WHERE id = $1 AND expires_at > $2 AND approved_at IS NULL AND denied_at IS NULL AND used_at IS NULL RETURNING ",
+        columns!()
+    );
+    tx.one(sql, params![id, now]).await?.as_ref().map(device).transpose()
 }
 
 /// The person does not let it in. False: it was answered before, or it is too late.
 pub async fn deny(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE device_codes SET denied_at = $2
-               WHERE id = $1 AND expires_at > $2 AND approval IS NULL AND denied_at IS NULL AND used_at IS NULL";
+               WHERE id = $1 AND expires_at > $2 AND approved_at IS NULL AND denied_at IS NULL AND used_at IS NULL";
     Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
@@ -120,18 +118,17 @@ pub async fn poll(
                                          AND poll_interval < CAST($4 AS BIGINT)
                                         THEN poll_interval + CAST($3 AS BIGINT) ELSE poll_interval END,
                    polled_at = $2
-               WHERE id = $1 AND approval IS NULL AND denied_at IS NULL AND used_at IS NULL
+               WHERE id = $1 AND approved_at IS NULL AND denied_at IS NULL AND used_at IS NULL
                RETURNING slowed_at";
     let Some(row) = tx.one(sql, params![id, now, more, most]).await? else { return Ok(None) };
     Ok(Some(row.get::<Option<Moment>>(0)?.is_some()))
 }
 
-/// Uses it: of all who come with it, the first one gets the approval, whoever comes later gets nothing.
-pub async fn take(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<Option<Approval>, StoreError> {
+/// Uses it. True: for the first of all who come with it.
+pub async fn take(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE device_codes SET used_at = $2
-               WHERE id = $1 AND expires_at > $2 AND approval IS NOT NULL AND denied_at IS NULL AND used_at IS NULL
-               RETURNING approval";
-    tx.one(sql, params![id, now]).await?.as_ref().map(|row| json(row, 0)).transpose()
+               WHERE id = $1 AND expires_at > $2 AND approved_at IS NOT NULL AND denied_at IS NULL AND used_at IS NULL";
+    Ok(tx.execute(sql, params![id, now]).await? == 1)
 }
 
 /// Forgets those that ran out before.

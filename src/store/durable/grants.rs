@@ -83,8 +83,58 @@ pub async fn insert(
     code: impl Into<Option<Digest>>,
     now: Moment,
 ) -> Result<(), StoreError> {
+    put(tx, grant, code.into(), grant.is_offline().then_some(now), now).await
+}
+
+/// The family of a device that somebody has let in, until the device comes for its tokens: whatever ends a family ends it.
+/// Nothing is offline yet, so that it ends with its session, whatever it is for.
+pub async fn await_device(tx: &mut Tx<'_>, grant: &Grant, now: Moment) -> Result<(), StoreError> {
+    put(tx, grant, None, None, now).await
+}
+
+/// The device has come: from then on its family may be refreshed, if `refresh` says so, and lives until `ends`. None: it was
+/// ended before, and gives nothing any more.
+pub async fn meet_device(
+    tx: &mut Tx<'_>,
+    id: GrantId,
+    (refresh, ends): (Option<Refresh>, Moment),
+    now: Moment,
+) -> Result<Option<Grant>, StoreError> {
+    let found = by_id(tx, id).await?;
+    let Some(found) = found.filter(|grant| grant.revoked_at.is_none()) else { return Ok(None) };
+    let refresh = refresh.as_ref();
+    let sql = concat!(
+        "UPDATE grants SET refresh_secret = $2, refresh_generation = $3, refresh_rotated_at = $4,
+                refresh_expires_at = $5, refresh_binding = $6, expires_at = $7, offline_since = $8
+         WHERE id = $1 AND revoked_at IS NULL RETURNING ",
+        columns!()
+    );
+    let row = tx
+        .one(
+            sql,
+            params![
+                id,
+                refresh.map(|refresh| &refresh.secret),
+                refresh.map(|refresh| refresh.generation),
+                refresh.map(|refresh| refresh.rotated_at),
+                refresh.map(|refresh| refresh.expires_at),
+                refresh.map(|refresh| to_json(&refresh.bound)),
+                ends,
+                found.is_offline().then_some(now)
+            ],
+        )
+        .await?;
+    row.as_ref().map(grant).transpose()
+}
+
+async fn put(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    code: Option<Digest>,
+    offline_since: Option<Moment>,
+    now: Moment,
+) -> Result<(), StoreError> {
     let refresh = grant.refresh.as_ref();
-    let code: Option<Digest> = code.into();
     tx.execute(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
                              code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
@@ -108,7 +158,7 @@ pub async fn insert(
             grant.epochs.organization,
             grant.epochs.home,
             grant.origin,
-            grant.is_offline().then_some(now),
+            offline_since,
             refresh.map(|refresh| &refresh.secret),
             refresh.map(|refresh| refresh.generation),
             refresh.map(|refresh| refresh.rotated_at),

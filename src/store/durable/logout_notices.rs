@@ -3,7 +3,7 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::ApplicationId;
+use crate::foundation::id::{ApplicationId, OrganizationId, SessionId};
 use crate::model::sign_out::Notice;
 
 /// A notice that this node is telling.
@@ -47,6 +47,21 @@ pub async fn queue(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// An application has got tokens again in a session of which it was still to be told: of all of it, or of what it had for this
+/// organization. It would end what it has just begun.
+pub async fn overtaken(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    application: ApplicationId,
+    organization: Option<OrganizationId>,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM logout_notices
+               WHERE session_id = $1 AND application_id = $2
+                 AND (organization_id IS NULL OR organization_id = $3)";
+    tx.execute(sql, params![session, application, organization]).await?;
     Ok(())
 }
 

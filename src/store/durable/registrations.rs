@@ -136,6 +136,18 @@ pub async fn registered(
     row.map(|row| Ok(Registered { application, token: row.get(0)?, limits: json(&row, 1)? })).transpose()
 }
 
+/// The limits of a client that has registered itself, and manages itself still.
+pub async fn limits_of(db: &mut impl Read, application: ApplicationId) -> Result<Option<Limits>, StoreError> {
+    let sql = "SELECT limits FROM client_registrations WHERE application_id = $1";
+    db.one(sql, params![application]).await?.map(|row| json(&row, 0)).transpose()
+}
+
+pub async fn limit(tx: &mut Tx<'_>, application: ApplicationId, limits: &Limits) -> Result<(), StoreError> {
+    let sql = "UPDATE client_registrations SET limits = $2 WHERE application_id = $1";
+    tx.execute(sql, params![application, to_json(limits)]).await?;
+    Ok(())
+}
+
 /// Gives the client another secret. False: it is not the one that works any more.
 pub async fn rotate(
     tx: &mut Tx<'_>,

@@ -2,29 +2,35 @@
 //! to be told. Whoever ends something writes one row, however many sessions that concerns; the rest is done behind it.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::parsed;
+use super::{logout_notices, parsed};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, ProjectId, UserId};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId, UserId};
 use crate::model::sign_out::{Ended, Entered};
 
-/// Remembers that an application got tokens in a session.
+/// Remembers that an application got tokens in a session. What it was still to be told of that session's past would end what
+/// begins now: it is not told any more.
 pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<(), StoreError> {
     let text = |id: Option<String>| id.unwrap_or_default();
-    tx.execute(
-        "INSERT INTO session_applications (session_id, application_id, user_id, acts_for, delegation_id, home_id,
-                                           since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-        params![
-            entered.session,
-            entered.application,
-            entered.user,
-            text(entered.organization.map(|id| id.to_string())),
-            text(entered.delegation.map(|id| id.to_string())),
-            text(entered.home.map(|id| id.to_string())),
-            now
-        ],
-    )
-    .await?;
+    let entered_now = tx
+        .execute(
+            "INSERT INTO session_applications (session_id, application_id, user_id, acts_for, delegation_id, home_id,
+                                               since)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            params![
+                entered.session,
+                entered.application,
+                entered.user,
+                text(entered.organization.map(|id| id.to_string())),
+                text(entered.delegation.map(|id| id.to_string())),
+                text(entered.home.map(|id| id.to_string())),
+                now
+            ],
+        )
+        .await?;
+    if entered_now == 1 {
+        let (session, application) = (entered.session, entered.application);
+        logout_notices::overtaken(tx, session, application, entered.organization).await?;
+    }
     Ok(())
 }
 
@@ -94,9 +100,6 @@ macro_rules! taken {
 pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreError> {
     let rows = match ended {
         Ended::Session(id) => tx.all(taken!("session_id = $1"), params![id]).await?,
-        Ended::Within(id, organization) => {
-            tx.all(taken!("session_id = $1 AND acts_for = $2"), params![id, organization]).await?
-        }
         Ended::User(id) => tx.all(taken!("user_id = $1"), params![id]).await?,
         Ended::Member(user, organization) => {
             let sql = taken!("user_id = $1 AND (acts_for = $2 OR home_id = $2)");
@@ -109,6 +112,17 @@ pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreEr
         Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,
     };
     rows.iter().map(entered).collect()
+}
+
+/// The same of what applications have by one session for one organization.
+pub async fn take_within(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    organization: OrganizationId,
+) -> Result<Vec<Entered>, StoreError> {
+    let sql = "DELETE FROM session_applications WHERE session_id = $1 AND acts_for = $2
+               RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id";
+    tx.all(sql, params![session, organization]).await?.iter().map(entered).collect()
 }
 
 /// The same of what one application has of somebody. `within`: what is for this organization, or with an empty text for

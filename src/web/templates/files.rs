@@ -44,6 +44,7 @@ embedded![
     "login/organizations.html",
     "login/sign_out.html",
     "login/signed_out.html",
+    "login/told.html",
     "login/trial.html",
     "login/tried.html",
     "login/ways_out.html",

@@ -327,6 +327,9 @@ pub struct DevicePage {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LetInPage {
     pub application: String,
+    pub about: About,
+    /// What it is told, where it is somebody else's.
+    pub told: Option<Disclosed>,
     /// Whose access it gets: the person, and for whom they act.
     pub email: String,
     pub organization: Option<String>,
@@ -351,20 +354,31 @@ pub struct LetInPage {
     pub another_account: Option<String>,
 }
 
+/// What an application of others is told of somebody, and may do with it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Disclosed {
+    pub scopes: Vec<String>,
+    /// Claims of their identity provider's that are told with the profile, by their names.
+    pub claims: Vec<String>,
+    /// Where else its tokens are good.
+    pub audiences: Vec<String>,
+    /// Whether they are good at our own administration API.
+    pub manages: bool,
+}
+
 /// Asks whether an application of others may be told of the person. Posts `csrf`, `shown` and `answer`: `allow` or `deny`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ConsentPage {
     pub application: String,
     pub about: About,
-    /// The host where the answer goes.
+    /// The host where the answer goes, or the scheme of a program.
     pub leads_to: Option<String>,
     /// Who they are, and for whom they act.
     pub email: String,
     pub organization: Option<String>,
     /// For a delegation, the home organization that sends the person.
     pub delegated_by: Option<String>,
-    /// What it is told.
-    pub scopes: Vec<String>,
+    pub told: Disclosed,
     pub action: String,
     pub csrf: String,
     /// Of what is shown here.

@@ -114,6 +114,8 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::LetIn(LetInPage {
             application: at(text),
+            about: about(),
+            told: Some(disclosed(text)),
             email: at(email),
             organization: Some(at(text)),
             delegated_by: Some(at(text)),
@@ -135,7 +137,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             email: at(email),
             organization: Some(at(text)),
             delegated_by: Some(at(text)),
-            scopes: scope::SUPPORTED.map(at).to_vec(),
+            told: disclosed(text),
             action: at("/login/consent"),
             csrf: at("c"),
             shown: at("s"),
@@ -307,6 +309,15 @@ fn at(text: &str) -> String {
 
 fn methods(text: &str) -> Vec<MethodButton> {
     ["con_1", "con_2"].map(|value| MethodButton { value: at(value), name: at(text) }).into()
+}
+
+fn disclosed(text: &str) -> Disclosed {
+    Disclosed {
+        scopes: scope::SUPPORTED.map(at).to_vec(),
+        claims: vec![at(text)],
+        audiences: vec![at(text)],
+        manages: true,
+    }
 }
 
 fn about() -> About {

@@ -226,3 +226,51 @@ async fn h01_nobody_ends_what_who_stands_above_them_has() {
     assert_eq!(ends(&Api::operator(&house).await, &path).await.status, 204);
     assert_eq!(rp2.userinfo(&owner.access_token).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_person_lists_what_they_have_allowed_and_takes_it_back() {
+    for engine in ENGINES {
+        let theirs = |client: &str| {
+            format!(
+                "\n[application.{client}]\ndisplay_name = \"{client} App\"\ntype = \"spa\"\nconsent_required = true\n\
+                 scopes = [\"openid\", \"profile\", \"email\", \"organization\", \"organizations\", \"roles\", \"permissions\"]\n\
+                 redirect_uris = [\"https://{client}.test/callback\"]\naudiences = [\"orders\"]\n"
+            )
+        };
+        let house = Plan::on(engine).and(&theirs("one")).and(&theirs("two")).build().await;
+        let mut con = Person::new("con@a.test");
+        let a = house.organization("org-a").await;
+        let mut held = Vec::new();
+        for client in ["one", "two"] {
+            let application = Application::new(&house, client, crate::house::application::Proof::Nothing);
+            held.push((tokens(&mut con, &application, "org-a").await, application));
+        }
+        let api = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
+        let found = items(&api, "/me/consents").await;
+        assert_eq!(found.len(), 2, "{found:?}");
+        let one = found.iter().find(|one| one["name"] == json!("one App")).unwrap();
+        assert_eq!((&one["allowed_as"], &one["leads_to"]), (&json!("one App"), &json!(["one.test"])));
+        assert_eq!((&one["audiences"], &one["organization_ids"]), (&json!(["orders"]), &json!([a])));
+        assert_eq!(
+            (&one["personal"], &one["created_at"]),
+            (&json!(false), &json!("2026-06-01T09:00:00.000Z"))
+        );
+        assert!(one["scopes"].as_array().unwrap().contains(&json!("openid")), "{one}");
+        // In parts, and nobody else's.
+        let first = api.get("/me/consents?limit=1").await.json();
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = api.get(&format!("/me/consents?limit=1&cursor={cursor}")).await.json();
+        assert_eq!((&rest["items"][0], &rest["next_cursor"]), (&found[1], &Value::Null));
+        assert_eq!(told(&api.get("/me/consents?cursor=abcd").await), (400, "cursor_invalid".into()));
+        let bob = Api::with(&house, Some(access_token(&house, "bob@b.test", "org-b").await)).await;
+        assert!(items(&bob, "/me/consents").await.is_empty());
+        // It goes with whatever the application holds.
+        let id = one["application_id"].as_str().unwrap();
+        assert_eq!(ends(&api, &format!("/me/applications/{id}")).await.status, 204);
+        let left = items(&api, "/me/consents").await;
+        assert_eq!((left.len(), &left[0]["name"]), (1, &json!("two App")));
+        for ((tokens, application), status) in held.iter().zip([401, 200]) {
+            assert_eq!(application.userinfo(&tokens.access_token).await.status, status);
+        }
+    }
+}

@@ -105,8 +105,7 @@ impl Redeem {
         match outcome {
             Ok((minted, resources)) => {
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
-                let scopes = grant.request.scopes.clone();
-                let granted = Granted::of(tx, grant, minted, (scopes, &self.proved), self.now).await?;
+                let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
                 Ok(Ok(granted.first().for_audiences(resources).with_refresh_token(refresh_token)))
             }
             Err(refusal) => {

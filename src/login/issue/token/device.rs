@@ -14,8 +14,8 @@ use crate::login::issue::{FAMILY, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::device::{Approval, DeviceCode, State};
-use crate::model::grant::{self, Grant, GrantRequest};
+use crate::model::device::{DeviceCode, State};
+use crate::model::grant::{self, Refresh};
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::resource;
@@ -59,7 +59,7 @@ fn told(refusal: Refusal) -> NoTokens {
 /// What the pipeline refuses, in words that are no oracle of who is a customer.
 fn denied(refusal: &Refusal) -> OAuthError {
     let usual = refusal.application().filter(|error| error.code == "access_denied");
-    usual.unwrap_or_else(|| OAuthError::access_denied(refusal.name()))
+    usual.unwrap_or_else(|| OAuthError::access_denied(refusal.description()))
 }
 
 enum Polled {
@@ -86,7 +86,7 @@ async fn polled(
         State::Denied => {
             Err(Refusal::Protocol(OAuthError::access_denied("the device was not let in")).into())
         }
-        State::Pending | State::Approved(_) if is_over => {
+        State::Pending | State::Approved if is_over => {
             Err(Refusal::Protocol(OAuthError::expired_token("the device code has run out")).into())
         }
         State::Pending => {
@@ -98,7 +98,7 @@ async fn polled(
                 _ => OAuthError::authorization_pending("nobody has answered yet"),
             }))
         }
-        State::Approved(_) => {
+        State::Approved => {
             let work = Taking {
                 keyring: broker.keyring.clone(),
                 random: broker.random.clone(),
@@ -120,6 +120,11 @@ async fn polled(
 
 fn unknown() -> Refusal {
     invalid_grant("the device code is unknown")
+}
+
+/// Between the click and the tokens, by whoever may end what it would have had.
+fn taken_back() -> Refusal {
+    Refusal::Protocol(OAuthError::access_denied("what let the device in was taken back since"))
 }
 
 /// The device of this code, if it is this application's.
@@ -154,73 +159,60 @@ struct Taking {
 
 impl Taking {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<Granted, Denied>, StoreError> {
-        let Some(approval) = device_codes::take(tx, self.device.id, self.now).await? else {
+        let (id, application) = (self.device.id, self.application.id);
+        if !device_codes::take(tx, id, self.now).await? {
             let used = invalid_grant("the device code was used before");
-            return Ok(Err(Denied::Unrecorded(self.application.id, used)));
+            return Ok(Err(Denied::Unrecorded(application, used)));
+        }
+        // Its session may be forgotten by now, and the family with it.
+        let Some(waiting) = grants::by_id(tx, id).await? else {
+            return Ok(Err(Denied::Unrecorded(application, taken_back())));
         };
-        let (grant, refresh_token) = self.family(approval);
-        // Nothing is offline yet: whoever has signed out since does not let it in any more.
-        let request = mint::Request { offline: false, ..minting(&grant, self.now) };
-        let event = AuditEvent::new(grant.project_id, "token.issued", Outcome::Granted)
-            .organization(grant.organization)
-            .actor(grant.user_id)
-            .subject(grant.id)
+        let event = AuditEvent::new(waiting.project_id, "token.issued", Outcome::Granted)
+            .organization(waiting.organization)
+            .actor(waiting.user_id)
+            .subject(id)
             .request(Some(self.tag))
             .with("grant_type", "device_code");
-        match mint::run(tx, &request).await? {
-            Ok(minted) => {
-                grants::insert(tx, &grant, None, self.now).await?;
+        // Nothing is offline yet: whoever has signed out since does not let it in any more.
+        let request = mint::Request { offline: false, ..minting(&waiting, self.now) };
+        let (refresh_token, refresh) = self.refresh_token();
+        let outcome = match mint::run(tx, &request).await? {
+            Ok(minted) => grants::meet_device(tx, id, refresh, self.now)
+                .await?
+                .map(|grant| (grant, minted))
+                .ok_or_else(taken_back),
+            Err(refusal) => Err(refusal),
+        };
+        match outcome {
+            Ok((grant, minted)) => {
                 audit::record(tx, &self.random, self.now, &minted.describe(event)).await?;
-                let granted =
-                    Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
+                let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
                 Ok(Ok(granted.for_audiences(self.resources.clone()).with_refresh_token(refresh_token)))
             }
             Err(refusal) => {
                 names::login_refused(refusal.name());
+                grants::revoke(tx, id, self.now).await?;
                 let event = AuditEvent { outcome: Outcome::Refused, ..event }
                     .reason(refusal.name())
-                    .with("application", self.application.id.to_string());
+                    .with("application", application.to_string());
                 audit::record(tx, &self.random, self.now, &event).await?;
                 Ok(Err(Denied::Recorded(refusal)))
             }
         }
     }
 
-    /// The family as it will be, and the first of its refresh tokens.
-    fn family(&self, approval: Approval) -> (Grant, Option<Secret>) {
-        let (id, epochs) = (self.device.id, approval.epochs());
-        let settings = &self.application.settings;
+    /// The first of its refresh tokens, and how its family goes on, until when.
+    fn refresh_token(&self) -> (Option<Secret>, (Option<Refresh>, Moment)) {
         let refresh = first_refresh_token(
-            settings,
+            &self.application.settings,
             &self.lifetimes,
             (&self.keyring, &self.random),
-            (id, &self.proved),
+            (self.device.id, &self.proved),
             self.now,
         );
         let (refresh_token, refresh) = refresh.unzip();
         let (refresh, ends) = refresh.unzip();
-        let grant = Grant {
-            id,
-            origin: None,
-            subject: None,
-            project_id: self.device.project_id,
-            session_id: approval.session,
-            application_id: self.application.id,
-            user_id: approval.user,
-            organization: approval.context.organization(),
-            delegation: approval.context.delegation(),
-            epochs,
-            request: GrantRequest {
-                scopes: self.device.request.scopes.clone(),
-                login: Some(approval.login),
-                on_device: true,
-                ..GrantRequest::default()
-            },
-            code_expires_at: self.now,
-            expires_at: ends.unwrap_or_else(|| self.now.plus(FAMILY)),
-            revoked_at: None,
-            refresh,
-        };
-        (grant, refresh_token)
+        (refresh_token, (refresh, ends.unwrap_or_else(|| self.now.plus(FAMILY))))
     }
 }

@@ -248,7 +248,7 @@ impl Exchanging {
         let request = mint::Request {
             application: self.application.id,
             context,
-            scopes: scopes.clone(),
+            scopes,
             epochs: stays.then_some(subject.epochs),
             ..minting(&subject, self.now)
         };
@@ -258,7 +258,7 @@ impl Exchanging {
         };
         // After the organizations, as everybody locks.
         tx.lock(Lock::Exclusive, "grants", &subject.id.to_string()).await?;
-        let mut of_family = scopes.clone();
+        let mut of_family = minted.scopes.clone();
         // What outlives the session does so here, too, for as long as it lives.
         of_family.extend(subject.is_offline().then(|| scope::OFFLINE_ACCESS.to_owned()));
         let event = self.event(&subject, context, &exchanged);
@@ -285,7 +285,7 @@ impl Exchanging {
         grants::insert(tx, &grant, None, self.now).await?;
         let event = minted.describe(event).subject(grant.id);
         audit::record(tx, &self.random, self.now, &event).await?;
-        let granted = Granted::of(tx, grant, minted, (scopes, &self.proved), self.now).await?;
+        let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
         Ok(Ok(granted.bound_like(&self.bound)))
     }
 
@@ -434,7 +434,7 @@ impl Exchanging {
         match &self.request.organization {
             Some(_) if !self.acts => switch_refused(visitor, &self.application, context, refusal).await,
             _ => not_for_this_organization(&refusal).unwrap_or_else(|| {
-                Stop::from(Refusal::Protocol(OAuthError::invalid_request(refusal.name()))).into()
+                Stop::from(Refusal::Protocol(OAuthError::invalid_request(refusal.description()))).into()
             }),
         }
     }

@@ -57,7 +57,7 @@ impl From<Stop> for NoTokens {
         match stop {
             Stop::Refused(Refusal::Protocol(error)) => Self::Refused { error, login_url: None },
             Stop::Refused(other) => {
-                Self::Refused { error: OAuthError::invalid_grant(other.name()), login_url: None }
+                Self::Refused { error: OAuthError::invalid_grant(other.description()), login_url: None }
             }
             Stop::Failed(fault) => Self::Failed(fault),
         }

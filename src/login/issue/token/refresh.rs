@@ -29,8 +29,8 @@ use crate::model::grant::{Grant, GrantRequest, Refresh};
 use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
-use crate::protocol::oauth::resource;
 use crate::protocol::oauth::token::{RefreshRequest, TokenAnswer};
+use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::choices::Choice;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::grants;
@@ -83,6 +83,13 @@ pub async fn refresh(
 
 fn unknown() -> Refusal {
     invalid_grant("the refresh token is unknown or has run out")
+}
+
+/// The operator has taken all of it away from the application since.
+fn nothing_left() -> Refusal {
+    Refusal::Protocol(OAuthError::invalid_scope(
+        "the application may have nothing any more of what was granted",
+    ))
 }
 
 /// One refresh, in one transaction.
@@ -172,13 +179,16 @@ impl Refreshing {
     ) -> Result<Refreshed, Fault> {
         let bound_to = self.bound_from_now_on(&found.refresh);
         let Found { grant, family, refresh } = found;
-        let request = mint::Request { scopes, ..minting(&grant, self.now) };
+        let request = mint::Request { scopes, ..self.minting(&grant) };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
             Err(refusal) => {
                 return Ok(Err(Denied::UnrecordedOf(self.application.id, grant.context(), refusal)));
             }
         };
+        if minted.scopes.is_empty() {
+            return Ok(Err(self.unrecorded(nothing_left())));
+        }
         let (old, idle) = (self.presented.generation, self.idle_until(&grant));
         let new = if again || self.application.settings.rotates() { old + 1 } else { old };
         // Of many who come at once with what stays, one moves its end, and nobody is in another one's way.
@@ -188,8 +198,14 @@ impl Refreshing {
             return Err(StoreError::Conflict.into());
         }
         self.record(tx, "token.refreshed", &grant, &minted, |event| event.with("again", again)).await?;
-        let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
+        let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
         Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(new)))))
+    }
+
+    /// As the family was granted; it outlives its session only while the application may still ask for that.
+    fn minting(&self, grant: &Grant) -> mint::Request {
+        let may_stay = self.application.settings.may_have(scope::OFFLINE_ACCESS);
+        mint::Request { offline: may_stay && grant.is_offline(), ..minting(grant, self.now) }
     }
 
     /// What the refresh tokens that follow are bound to. A public client that has proved a key keeps to it from then on.
@@ -231,14 +247,16 @@ impl Refreshing {
     ) -> Result<Refreshed, Fault> {
         let old = &found.grant;
         let context = choice.context();
-        let request =
-            mint::Request { context, epochs: None, scopes: unnamed(&scopes), ..minting(old, self.now) };
+        let request = mint::Request { context, epochs: None, scopes: unnamed(&scopes), ..self.minting(old) };
         let minted = match mint::run(tx, &request).await? {
             Ok(minted) => minted,
             Err(refusal) => {
                 return Ok(Err(Denied::UnrecordedOf(self.application.id, context, refusal)));
             }
         };
+        if minted.scopes.is_empty() {
+            return Ok(Err(self.unrecorded(nothing_left())));
+        }
         // Whoever ends the family meanwhile ends what comes of it too. After the organizations, as everybody locks.
         tx.lock(Lock::Exclusive, "grants", &old.id.to_string()).await?;
         let id = GrantId::new(&self.random, self.now);
@@ -278,7 +296,7 @@ impl Refreshing {
             event.with("from", from).with("replaced", replaced)
         })
         .await?;
-        let granted = Granted::of(tx, grant, minted, (request.scopes, &self.proved), self.now).await?;
+        let granted = Granted::of(tx, grant, minted, &self.proved, self.now).await?;
         Ok(Ok(granted.for_audiences(resources).with_refresh_token(Some(family.token(0)))))
     }
 

@@ -30,8 +30,6 @@ use crate::web::visitor::Visitor;
 pub struct Granted {
     grant: Grant,
     minted: Minted,
-    /// Of these tokens: all that the family was granted, or less.
-    scopes: Vec<String>,
     /// For which audiences the access token is; empty: for all that the application has.
     resources: Vec<String>,
     /// Whether they answer the authorization request itself, whose nonce they then repeat.
@@ -49,13 +47,13 @@ impl Granted {
         tx: &mut Tx<'_>,
         grant: Grant,
         minted: Minted,
-        (scopes, proved): (Vec<String>, &Confirmation),
+        proved: &Confirmation,
         now: Moment,
     ) -> Result<Self, StoreError> {
         entered(tx, &grant, &minted, now).await?;
         let bound = minted.application.settings.binding(proved);
         let resources = grant.request.resources.clone();
-        Ok(Self { grant, minted, scopes, resources, is_first: false, refresh_token: None, bound })
+        Ok(Self { grant, minted, resources, is_first: false, refresh_token: None, bound })
     }
 
     /// Bound to no less than the token that these come of.
@@ -87,9 +85,10 @@ impl Granted {
     }
 }
 
-/// Remembers which application got tokens in which session, if it is told when that ends.
+/// Remembers which application got tokens in which session, if it is told when that ends. What is offline outlives it: of a
+/// session that is over it was told already, and nothing more of it ends (OpenID Connect Back-Channel Logout, section 2.7).
 async fn entered(tx: &mut Tx<'_>, grant: &Grant, minted: &Minted, now: Moment) -> Result<(), StoreError> {
-    if !minted.application.settings.sign_out.is_told() {
+    if !minted.application.settings.sign_out.is_told() || !minted.session.is_alive(now) {
         return Ok(());
     }
     let on_behalf = minted.acting.as_ref().and_then(|acting| acting.on_behalf.as_ref());
@@ -152,7 +151,8 @@ impl Pen {
     }
 
     pub fn written(&self, granted: &Granted) -> Result<TokenAnswer, Fault> {
-        let Granted { grant, minted, scopes, .. } = granted;
+        let Granted { grant, minted, .. } = granted;
+        let scopes = &minted.scopes;
         let (lifetimes, now) = (&self.lifetimes, self.now);
         let settings = &minted.application.settings;
         let key = self.keys.signing(settings.algorithm, now)?;

@@ -2,15 +2,15 @@
 //! has not signed in is not told which there are, and a name that nobody has leads on as one without an identity provider
 //! of its own does.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
 use super::budget;
 use crate::login::flow::Journey;
+use crate::login::pages::InFlow;
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next, note};
+use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Beforehand, Stage};
 use crate::protocol::oauth::params::Params;
@@ -26,13 +26,9 @@ const LONGEST: usize = 100;
 pub async fn named(
     visitor: Visitor,
     browser: Session,
-    Path(flow): Path<String>,
+    InFlow(mut journey): InFlow,
     Form(params): Form,
 ) -> Response {
-    let mut journey = match Journey::find(&visitor, &flow).await {
-        Ok(journey) => journey,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
-    };
     let arrived = match &journey.login.stage {
         Stage::Arrived(arrived) => arrived.clone(),
         // Back from where it led, to name another one.

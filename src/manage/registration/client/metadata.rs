@@ -116,8 +116,9 @@ impl Metadata {
         let now = before.map(|before| &before.settings);
         self.has_no_trap()?;
         let (kind, method, grant_types) = self.what_it_is()?;
-        within(limits, now, kind, &grant_types)?;
-        let scopes = self.scopes(limits, now, kind, &grant_types)?;
+        within(limits, kind, &grant_types)?;
+        let scopes = self.scopes(limits, kind, &grant_types)?;
+        let held = &limits.held;
         let redirect_uris = self.texts("redirect_uris")?.unwrap_or_default();
         // Its own pages, and those alone, ask us by script.
         let origins = match kind {
@@ -142,13 +143,18 @@ impl Metadata {
             logo_uri: Some(self.logo(&redirect_uris)?),
             policy_uri: Some(self.text("policy_uri")?),
             tos_uri: Some(self.text("tos_uri")?),
-            require_pushed_authorization_requests: Some(self.flag("require_pushed_authorization_requests")?),
-            require_signed_request_object: Some(self.flag("require_signed_request_object")?),
+            // Nor what the operator holds it to.
+            require_pushed_authorization_requests: Some(
+                self.flag("require_pushed_authorization_requests")? || held.require_pushed,
+            ),
+            require_signed_request_object: Some(
+                self.flag("require_signed_request_object")? || held.require_signed,
+            ),
             request_uris: Some(self.request_uris()?),
             authorization_signed_response_alg: Some(
                 self.word("authorization_signed_response_alg", Algorithm::from_name)?,
             ),
-            default_max_age: Some(self.seconds("default_max_age")?),
+            default_max_age: Some(least(self.seconds("default_max_age")?, held.default_max_age)),
             require_auth_time: Some(self.flag("require_auth_time")?),
             cors_origins: Some(origins),
             grant_types: Some(grant_types),
@@ -160,7 +166,9 @@ impl Metadata {
                 self.word("userinfo_signed_response_alg", Algorithm::from_name)?,
             ),
             subject_type: Some(
-                self.word("subject_type", SubjectType::from_word)?.unwrap_or(SubjectType::Public),
+                self.word("subject_type", SubjectType::from_word)?
+                    .filter(|_| !held.pairwise)
+                    .unwrap_or(if held.pairwise { SubjectType::Pairwise } else { SubjectType::Public }),
             ),
             sector_identifier_uri: Some(self.text("sector_identifier_uri")?),
             initiate_login_uri: Some(self.text("initiate_login_uri")?),
@@ -169,14 +177,29 @@ impl Metadata {
             backchannel_logout_session_required: Some(self.flag("backchannel_logout_session_required")?),
             frontchannel_logout_uri: Some(self.text("frontchannel_logout_uri")?),
             frontchannel_logout_session_required: Some(self.flag("frontchannel_logout_session_required")?),
-            organization_usage: Some(
-                self.word("organization_usage", OrganizationUsage::from_word)?
-                    .or(now.map(|now| now.organization_usage))
-                    .unwrap_or(OrganizationUsage::Allow),
-            ),
+            organization_usage: Some(self.organization_usage(limits, now)?),
             redirect_uris: Some(redirect_uris),
             ..ApplicationBody::default()
         })
+    }
+
+    /// Whether it is told of organizations. Where the operator has said that it needs one, or is told of none, it is so.
+    fn organization_usage(
+        &self,
+        limits: &Limits,
+        now: Option<&ApplicationSettings>,
+    ) -> Result<OrganizationUsage, OAuthError> {
+        let wanted = self.word("organization_usage", OrganizationUsage::from_word)?;
+        match (limits.held.organization_usage, wanted) {
+            (Some(held), Some(wanted)) if wanted != held => {
+                Err(wrong("organization_usage", "is not what the operator has made of it"))
+            }
+            (Some(held), _) => Ok(held),
+            (None, wanted) => {
+                let usual = now.map_or(OrganizationUsage::Allow, |now| now.organization_usage);
+                Ok(wanted.unwrap_or(usual))
+            }
+        }
     }
 
     /// The same of a client that is new: it is somebody else's, and within what the token says it is for from then on.
@@ -279,14 +302,10 @@ impl Metadata {
     fn scopes(
         &self,
         limits: &Limits,
-        now: Option<&ApplicationSettings>,
         kind: ApplicationKind,
         grant_types: &[GrantType],
     ) -> Result<Vec<String>, OAuthError> {
-        let may = |one: &str| {
-            limits.scopes.iter().any(|scope| scope == one)
-                || now.is_some_and(|now| now.scopes.iter().any(|scope| scope == one))
-        };
+        let may = |one: &str| limits.scopes.iter().any(|scope| scope == one);
         let Some(text) = self.text("scope")? else {
             // Who may stay as long as that, and refreshes, has no other way to say that it wants to.
             let stays = grant_types.contains(&GrantType::RefreshToken).then_some(&scope::OFFLINE_ACCESS);
@@ -307,25 +326,22 @@ impl Metadata {
 }
 
 /// Nobody becomes more by registering than the operator said, or than the operator has made of them since.
-fn within(
-    limits: &Limits,
-    now: Option<&ApplicationSettings>,
-    kind: ApplicationKind,
-    grant_types: &[GrantType],
-) -> Result<(), OAuthError> {
-    if !limits.types.contains(&kind) && now.is_none_or(|now| now.kind != kind) {
+fn within(limits: &Limits, kind: ApplicationKind, grant_types: &[GrantType]) -> Result<(), OAuthError> {
+    if !limits.types.contains(&kind) {
         let why = format!(
             "with token_endpoint_auth_method and grant_types this is a {kind} application, which this registration may not make"
         );
         return Err(wrong("application_type", &why));
     }
-    let may = |one: &&GrantType| {
-        limits.grant_types.contains(one) || now.is_some_and(|now| now.grant_types.contains(one))
-    };
-    match grant_types.iter().find(|one| !may(one)) {
+    match grant_types.iter().find(|one| !limits.grant_types.contains(one)) {
         Some(one) => Err(wrong("grant_types", &format!("{one} is more than this registration may ask for"))),
         None => Ok(()),
     }
+}
+
+/// The lower of two limits, of which each may be absent.
+fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 fn texts(ids: &[impl ToString]) -> Vec<String> {

@@ -182,6 +182,7 @@ impl Own {
             keyring: broker.keyring.clone(),
             id,
             digest: self.text.secret.digest(),
+            limits: self.limits,
             wanted,
         };
         let (whole, secret, own) = broker.db.write_again(async move |tx| work.run(tx).await).await?;
@@ -201,10 +202,14 @@ impl Own {
 }
 
 /// Whether the token is still worth something, now that nobody else changes the application.
-async fn still(tx: &mut Tx<'_>, keep: &Keep, id: ApplicationId, digest: Digest) -> Result<(), Refused> {
+async fn still(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    id: ApplicationId,
+    digest: Digest,
+) -> Result<Registered, Refused> {
     room::lock(tx, id).await?;
-    let known = registrations::registered(tx, keep.project.id, id, digest).await?;
-    known.map(drop).ok_or_else(Refused::hidden)
+    registrations::registered(tx, keep.project.id, id, digest).await?.ok_or_else(Refused::hidden)
 }
 
 struct Updating {
@@ -212,13 +217,21 @@ struct Updating {
     keyring: Keyring,
     id: ApplicationId,
     digest: Digest,
+    /// Within which it was judged.
+    limits: Limits,
     wanted: Wanted,
 }
 
 impl Updating {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(Whole, Option<Secret>, Secret), Refused> {
         let (keep, id) = (&self.keep, self.id);
-        still(tx, keep, id, self.digest).await?;
+        // What the operator has narrowed meanwhile is not overwritten by what was judged before.
+        if still(tx, keep, id, self.digest).await?.limits != self.limits {
+            return Err(Refused::new(
+                Code::Busy,
+                "the operator has just changed this client: read it, and try again",
+            ));
+        }
         let mut change = Change::of_operator(tx, keep, &self.keyring);
         let mut whole = room::update(&mut change, id, &self.wanted, false).await?;
         let mut secret = None;

@@ -233,7 +233,7 @@ CREATE TABLE client_registrations (
     application_id TEXT PRIMARY KEY REFERENCES applications (id),
     token_id       TEXT NOT NULL REFERENCES registration_tokens (id),
     digest         BYTEA NOT NULL,
-    -- Those of the token, whatever becomes of it.
+    -- Those of the token, whatever becomes of it; and what the operator has made of the client since.
     limits         TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     rotated_at     BIGINT NOT NULL
@@ -389,6 +389,11 @@ CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
 CREATE TABLE consents (
     user_id        TEXT NOT NULL REFERENCES users (id),
     application_id TEXT NOT NULL REFERENCES applications (id),
+    -- As what it was shown to them: by which name, and for which audiences. As another one it was allowed nothing.
+    name           TEXT NOT NULL,
+    audiences      TEXT NOT NULL,
+    -- Where it led them.
+    places         TEXT NOT NULL,
     scopes         TEXT NOT NULL,
     -- For whom they acted when they allowed it; null: for themselves.
     organizations  TEXT NOT NULL,
@@ -668,8 +673,8 @@ CREATE TABLE device_codes (
     slowed_at       BIGINT,
     -- How often somebody has typed the code.
     entries         BIGINT NOT NULL,
-    -- Who has let it in, and for whom; the session may be forgotten by now.
-    approval        TEXT,
+    -- When somebody has let it in: from then on its family stands among the grants, and waits for the device.
+    approved_at     BIGINT,
     denied_at       BIGINT,
     used_at         BIGINT
 );
@@ -739,6 +744,7 @@ CREATE TABLE logout_notices (
     failure         TEXT
 );
 CREATE INDEX logout_notices_due ON logout_notices (application_id, next_try_at);
+CREATE INDEX logout_notices_by_session ON logout_notices (session_id);
 
 CREATE TABLE signing_keys (
     id          TEXT PRIMARY KEY,
