@@ -32,7 +32,7 @@ use crate::keys::keyring::Keyring;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::shown;
 use crate::model::connection::{
-    Connection, ConnectionState, Jit, Lifecycle, Settings, Upstream, Version, VersionState,
+    Connection, ConnectionState, Lifecycle, Settings, Upstream, Version, VersionState,
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
