@@ -279,7 +279,7 @@ async fn s1_r22_what_is_over_leads_nowhere_and_says_so() {
     let anns = house.user("ann@a.test").await;
     house.has_member("own@c.test", "org-a", &["owner"]).await;
     let operator = Api::operator(&house).await;
-    let path = format!("/organizations/org-a/members/{anns}/role");
+    let path = format!("/organizations/org-a/members/{anns}/role?force=true");
     assert_eq!(operator.patch(&path, json!({"role": "member"})).await.status, 200);
     let before = house.before().await;
     let refused = joins(&house, &mut Person::new("lost@b.test"), &links[2].0).await;

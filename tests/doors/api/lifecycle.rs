@@ -379,7 +379,7 @@ async fn s0_31_whose_own_organization_is_shut_down_keeps_every_other_one() {
         let of_b = at_b.redeems(&arrival).await;
         let user = house.user("bob@b.test").await.parse().unwrap();
         house.joins(user, "org-c", &["member"]).await;
-        house.joins(user, "org-a", &["guest"]).await;
+        house.joins(user, "org-a", &["member"]).await;
         let at_c = of("org-c");
         let arrival = bob.follows(&at_c).await;
         let of_c = at_c.redeems(&arrival).await;
