@@ -51,12 +51,15 @@ pub struct Shown {
     pub token: Claims,
 }
 
+/// What comes of looking.
+pub type Looked = Result<(Holder, Shown), NotHeld>;
+
 /// Looks an access token up, as it is shown.
 pub type Look = for<'a> fn(
     &'a Visitor,
     shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<(Holder, Shown), NotHeld>, Fault>>;
+) -> BoxFuture<'a, Result<Looked, Fault>>;
 
 /// Why a token stands for nobody, as far as whoever shows it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,8 +25,8 @@ use crate::store::durable::standing::{self, Person};
 use crate::store::durable::{applications, choices, grants, roles};
 use crate::web::dpop::Scheme;
 use crate::web::holder::{
-    ActsFor, Barred, Holder, Issued, Look, LookAgain, NotActing, NotHeld, Prepared, Shown, StandFor, Switch,
-    Switched, Switching,
+    ActsFor, Barred, Holder, Issued, Look, LookAgain, Looked, NotActing, NotHeld, Prepared, Shown, StandFor,
+    Switch, Switched, Switching,
 };
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -37,7 +37,7 @@ fn look<'a>(
     visitor: &'a Visitor,
     shown: (Scheme, &'a str),
     audience: &'a str,
-) -> BoxFuture<'a, Result<Result<(Holder, Shown), NotHeld>, Fault>> {
+) -> BoxFuture<'a, Result<Looked, Fault>> {
     Box::pin(async move {
         match holder(visitor, shown, audience).await {
             Ok(holder) => Ok(holder),
@@ -49,11 +49,7 @@ fn look<'a>(
     })
 }
 
-async fn holder(
-    visitor: &Visitor,
-    shown: (Scheme, &str),
-    audience: &str,
-) -> Result<Result<(Holder, Shown), NotHeld>, Stop> {
+async fn holder(visitor: &Visitor, shown: (Scheme, &str), audience: &str) -> Result<Looked, Stop> {
     let (now, project, issuer) = (visitor.broker().now(), visitor.project.id, visitor.issuer());
     let Opened { grant, token, .. } = opened(visitor, shown, audience, now).await?;
     let held =
