@@ -17,7 +17,7 @@ use crate::house::broker::House;
 use crate::house::visitor::{Answer, Visitor};
 
 /// By which each list is asked for so that it has something, and a filter that makes another list of it, if it has any.
-const ASKED: [(&str, &str, Option<&str>); 25] = [
+const ASKED: [(&str, &str, Option<&str>); 26] = [
     ("list_organizations", "", Some("status=active")),
     ("list_domains", "", None),
     ("list_roles", "organization_id=org-a", Some("organization_id=org-b")),
@@ -25,6 +25,7 @@ const ASKED: [(&str, &str, Option<&str>); 25] = [
     ("list_my_organizations", "", Some("search=a")),
     ("list_my_sessions", "", None),
     ("list_my_applications", "", None),
+    ("list_my_consents", "", None),
     ("list_member_sessions", "", None),
     ("list_members", "", Some("status=active")),
     ("list_member_history", "", None),
@@ -161,6 +162,11 @@ async fn furnish(house: &House, ids: &Ids) {
             "INSERT INTO delegations (id, project_id, home_organization_id, target_organization_id, settings, created_at,
                                       updated_at)
              SELECT 'dlg_00000000000000000000000008', project_id, '{a}', '{c}', settings, 1, 1 FROM delegations"
+        ),
+        format!(
+            "INSERT INTO consents (user_id, application_id, name, audiences, places, scopes, organizations, created_at,
+                                   updated_at)
+             SELECT '{con}', id, display_name, '[]', '[]', '[\"openid\"]', '[null]', 1, 1 FROM applications"
         ),
         format!(
             "INSERT INTO audit_checkpoints (project_id, chain, place, jws, created_at)
