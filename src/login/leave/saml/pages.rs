@@ -220,6 +220,7 @@ impl Door<'_> {
         match logout::read_request(received, &self.expected(&idp, &at.slo), &naming) {
             Ok(request) => match self.end_all(request.get()).await? {
                 Ended::All(opens) => reply.after(&request.get().id, opens).await.map(Served::from),
+                Ended::Nobody => reply.knowing_nobody(&request.get().id).map(Served::from),
                 Ended::Not(status) => reply.with(&request.get().id, &status).map(Served::from),
                 Ended::Before => {
                     let used = "one that was used";
@@ -265,11 +266,11 @@ impl Door<'_> {
         };
         match broker.db.write(async move |tx| end.run(tx).await).await {
             // Only such as are new: whoever has seen one takes nothing from others by repeating it.
-            Ok(Some(opens)) => {
+            Ok(Ended::Before) => Ok(Ended::Before),
+            Ok(ended) => {
                 broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await.map_err(stop)?;
-                Ok(Ended::All(opens))
+                Ok(ended)
             }
-            Ok(None) => Ok(Ended::Before),
             Err(error) => {
                 let request = self.visitor.request;
                 tracing::error!(%request, %error, "sessions could not be ended at their identity provider's wish");
