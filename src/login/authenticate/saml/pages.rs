@@ -203,7 +203,8 @@ impl Answered<'_> {
         let nothing = |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(nothing)?;
         check_relay_state(self.posted.params, |state| awaited.relay_state.matches(state))?;
-        answered::proof(self.connection, Some(away), assertion, self.visitor.broker().now())
+        let sp = self.visitor.saml_addresses(self.connection.id).entity_id;
+        answered::proof((self.connection, &sp), Some(away), assertion, self.visitor.broker().now())
     }
 
     /// With what it says of the connection's settings that they do not fit what the provider vouches for.
