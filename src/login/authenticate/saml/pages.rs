@@ -359,6 +359,9 @@ fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
     if let Some(error) = params.twice() {
         return Err(malformed(error.to_string()));
     }
+    if params.iter().any(|(name, _)| name == "SAMLRequest") {
+        return Err(malformed("a SAMLRequest beside it".to_owned()));
+    }
     let field = params.get("SAMLResponse").ok().flatten().ok_or_else(|| malformed("none".into()))?;
     post::decode(field).map_err(|error| malformed(error.to_string()))
 }
