@@ -8,13 +8,13 @@ use http::StatusCode;
 
 use super::diagnosis::Diagnosis;
 use super::refusal::Refusal;
-use super::{Stop, Ways, answer, refused, turn_away_to};
+use super::{Stop, Ways, answer, refused, turn_away_to, turn_away_unwritten};
 use crate::broker::Look;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::model::connection::{Connection, SamlConnection, Unusable};
 use crate::protocol::saml::refused::Check;
 use crate::store::durable::connections;
-use crate::store::ephemeral::Kind;
+use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::Unreadable;
 use crate::web::reply::Response;
 use crate::web::templates::Href;
@@ -26,6 +26,11 @@ use crate::web::visitor::Visitor;
 const SHOWN_A_MINUTE: u64 = 20;
 /// The same for all networks together, of messages that answer nothing.
 const SHOWN_OF_ALL: u64 = 100;
+
+/// Refusals that one network causes in a minute, at one connection, by messages that answer nothing of ours, and that are
+/// written down. Those beyond them are counted, and told to wait: nothing that is good is refused by that.
+const WRITTEN_A_MINUTE: u64 = 30;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Why a message is not taken.
 pub enum Told {
@@ -73,8 +78,7 @@ pub async fn named(
     match outcome {
         Ok(current) => Ok(current),
         Err(told) => {
-            let (connection, awaited) = (&found, None);
-            let came = Came { visitor, connection, action, xml: None, awaited, again: None };
+            let came = Came::of_a_stranger(visitor, &found, action);
             Err(came.turned_away(told).await)
         }
     }
@@ -89,8 +93,7 @@ pub async fn unread(visitor: &Visitor, id: &str, action: &'static str, unreadabl
     let refusal = Refusal::AssertionRefused("malformed_saml");
     let expected = "a form of 1 MiB at most, with one message in it";
     let diagnosis = Diagnosis::new(refusal, expected, unreadable.why.as_ref());
-    let (connection, xml, awaited, again) = (&connection, None, None, None);
-    let came = Came { visitor, connection, action, xml, awaited, again };
+    let came = Came::of_a_stranger(visitor, &connection, action);
     let mut page = came.turned_away(diagnosis.into()).await;
     if page.status() == StatusCode::BAD_REQUEST {
         *page.status_mut() = unreadable.status;
@@ -156,11 +159,19 @@ pub struct Came<'a> {
     pub xml: Option<&'a [u8]>,
     /// The login whose question it answers, which is still open.
     pub awaited: Option<FlowId>,
+    /// Whether it comes from where we have sent somebody, or from a provider that has proved who it is.
+    pub is_expected: bool,
     /// Where its bearer may try again.
     pub again: Option<Href>,
 }
 
-impl Came<'_> {
+impl<'a> Came<'a> {
+    /// In which nothing was found that could be read.
+    pub fn of_a_stranger(visitor: &'a Visitor, connection: &'a Connection, action: &'static str) -> Self {
+        let (xml, awaited, is_expected, again) = (None, None, false, None);
+        Self { visitor, connection, action, xml, awaited, is_expected, again }
+    }
+
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
     /// once more: until the signature is found good, nothing has happened. So it is with whatever cannot be opened: whether
     /// such a key signed the inside is not to be told from anything else (threats H12).
@@ -200,8 +211,7 @@ impl Came<'_> {
             ],
         };
         for (key, most) in limits {
-            let window = Duration::from_secs(60);
-            let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, window).await;
+            let shown = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, MINUTE).await;
             if !shown.is_ok_and(|shown| shown <= most) {
                 return false;
             }
@@ -209,8 +219,28 @@ impl Came<'_> {
         true
     }
 
+    /// Whether one more may be written down of what anybody can bring at will.
+    async fn may_be_written(&self) -> Result<bool, EphemeralError> {
+        if self.is_expected {
+            return Ok(true);
+        }
+        let key = format!("refused {} {}", self.connection.id, self.visitor.network());
+        let count = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, MINUTE).await?;
+        Ok(count <= WRITTEN_A_MINUTE)
+    }
+
     /// The same page whatever it was; the rest is for the connection's administrator.
     async fn refuse(self, diagnosis: &Diagnosis) -> Response {
+        match self.may_be_written().await {
+            Ok(true) => {}
+            Ok(false) => {
+                let event = refused(self.visitor, self.action, &diagnosis.refusal);
+                let event = event.organization(self.connection.organization_id);
+                let event = event.with("connection", self.connection.id.to_string());
+                return turn_away_unwritten(self.visitor, &diagnosis.refusal, &event).await;
+            }
+            Err(error) => return answer(self.visitor, Err(error.into())).await,
+        }
         let is_shown = self.xml.is_some() && self.may_be_shown().await;
         let xml = self.xml.filter(|_| is_shown);
         let event = refused(self.visitor, self.action, &diagnosis.refusal);

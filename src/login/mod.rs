@@ -180,6 +180,18 @@ pub async fn turn_away_to(
     visitor.page(status, &Page::Error(page), None, &[])
 }
 
+/// Turns somebody away without writing it down, for they cause more than that: it is counted, and told of once a minute in
+/// the trail of whom it concerns.
+pub async fn turn_away_unwritten(visitor: &Visitor, refusal: &Refusal, event: &AuditEvent) -> Response {
+    count(visitor, refusal, event);
+    if let Err(fault) = tell_of_more(visitor, event).await {
+        return visitor.fault(&fault, None).await;
+    }
+    let (status, problem) = Refusal::TooManyRequests.visitor();
+    let page = ErrorPage { id: Some(visitor.request.to_string()), ..ErrorPage::new(problem) };
+    visitor.page(status, &Page::Error(page), None, &[])
+}
+
 /// The audit event of a refusal.
 pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> AuditEvent {
     let event = AuditEvent::new(visitor.project.id, action, Outcome::Refused)
@@ -253,17 +265,7 @@ pub async fn note_failure(
     evidence: Option<&Evidence>,
     flow: Option<FlowId>,
 ) -> Result<(), Fault> {
-    names::login_refused(refusal.name());
-    tracing::info!(
-        request = %visitor.request,
-        action = event.action,
-        reason = refusal.name(),
-        unreachable = refusal.unreachable(),
-        idp_error = refusal.idp_error(),
-        connection = event.detail.get("connection").and_then(|id| id.as_str()),
-        organization = event.organization_id.map(tracing::field::display),
-        "refused"
-    );
+    count(visitor, refusal, &event);
     let may_be_noted = match flow {
         Some(flow) => visitor.may_be_noted_of(flow).await?,
         None => visitor.may_be_noted().await?,
@@ -280,6 +282,21 @@ pub async fn note_failure(
     });
     written.await.inspect_err(|_| names::audit_failed())?;
     Ok(())
+}
+
+/// What is counted and logged of every refusal.
+fn count(visitor: &Visitor, refusal: &Refusal, event: &AuditEvent) {
+    names::login_refused(refusal.name());
+    tracing::info!(
+        request = %visitor.request,
+        action = event.action,
+        reason = refusal.name(),
+        unreachable = refusal.unreachable(),
+        idp_error = refusal.idp_error(),
+        connection = event.detail.get("connection").and_then(|id| id.as_str()),
+        organization = event.organization_id.map(tracing::field::display),
+        "refused"
+    );
 }
 
 /// Says in the trail of whom it concerns, once a minute, that more is refused than is written down.

@@ -282,8 +282,9 @@ impl Refusal {
             // The provider itself says no, or that it was cancelled there.
             Self::AssertionRefused("status") => (StatusCode::FORBIDDEN, P::IdpRefused),
             Self::AssertionRefused(_) => (StatusCode::FORBIDDEN, P::IdpAnswerInvalid),
-            Self::SignOutUnconfirmed("malformed_saml" | "binding_unsupported") => {
-                (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed)
+            Self::SignOutUnconfirmed("malformed_saml") => (StatusCode::BAD_REQUEST, P::SignOutUnconfirmed),
+            Self::SignOutUnconfirmed("binding_unsupported") => {
+                (StatusCode::BAD_REQUEST, P::SignOutBindingUnsupported)
             }
             Self::SignOutUnconfirmed(_) => (StatusCode::FORBIDDEN, P::SignOutUnconfirmed),
             Self::LogoutTokenRefused(_) => (StatusCode::BAD_REQUEST, P::BadRequest),

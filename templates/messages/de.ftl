@@ -237,6 +237,9 @@ error-sign_out_refused-next = Sie können sich trotzdem hier abmelden; zur Anwen
 error-sign_out_unconfirmed-title = Die Abmeldung ist vielleicht nicht vollständig
 error-sign_out_unconfirmed-text = Der Identitätsanbieter Ihres Unternehmens hat uns zur Abmeldung etwas gesagt, das wir nicht annehmen können. Möglicherweise sind Sie noch angemeldet, dort oder hier.
 error-sign_out_unconfirmed-next = Melden Sie sich an beiden Stellen ab und schließen Sie alle Browserfenster, wenn andere diesen Rechner benutzen.
+error-sign_out_binding_unsupported-title = Ihr Identitätsanbieter meldet auf einem Weg ab, den wir nicht unterstützen
+error-sign_out_binding_unsupported-text = Er hat das SAML-Binding HTTP-Artifact oder HTTP-POST-SimpleSign benutzt. Abmeldungen werden nur per HTTP-POST und HTTP-Redirect angenommen; möglicherweise sind Sie noch angemeldet, dort oder hier.
+error-sign_out_binding_unsupported-next = Melden Sie sich an beiden Stellen ab und bitten Sie Ihre IT-Abteilung, die Abmeldung beim Identitätsanbieter auf HTTP-POST oder HTTP-Redirect einzustellen.
 
 ## Ein Gerät ohne Browser
 button-allow = Dieses Gerät hereinlassen

@@ -237,6 +237,9 @@ error-sign_out_refused-next = You can sign out here all the same; you will not b
 error-sign_out_unconfirmed-title = Signing out may be incomplete
 error-sign_out_unconfirmed-text = Your company’s identity provider told us something about signing out that we cannot accept. You may still be signed in, there or here.
 error-sign_out_unconfirmed-next = Sign out at both, and close all browser windows if others use this computer.
+error-sign_out_binding_unsupported-title = Your identity provider signs out in a way we do not support
+error-sign_out_binding_unsupported-text = It used the SAML binding HTTP-Artifact or HTTP-POST-SimpleSign. Sign-outs are accepted by HTTP-POST and HTTP-Redirect only, so you may still be signed in, there or here.
+error-sign_out_binding_unsupported-next = Sign out at both, and ask your IT department to set single logout at the identity provider to HTTP-POST or HTTP-Redirect.
 
 ## A device without a browser
 button-allow = Let this device in

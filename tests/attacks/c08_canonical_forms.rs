@@ -127,6 +127,11 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
         .into_iter()
         .map(|(name, xml)| Forgery::new(format!("canonical form: {name}"), xml, "signature_profile"))
         .collect();
+    let padded = crafted(scene, |_, crafted| {
+        let blanks = " ".repeat(20 * 1024);
+        crafted.canonicalization = algorithm("CanonicalizationMethod", EXCLUSIVE, &blanks);
+    });
+    files.push(Forgery::new("canonical form: a SignedInfo of 20 kB", padded, "signature_size"));
     let honest = scene.honest();
     let void = crafted(scene, |assertion, crafted| {
         let id = format!("#{}", value(assertion, "ID"));

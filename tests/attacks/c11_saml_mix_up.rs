@@ -75,6 +75,33 @@ async fn c11_no_address_but_a_saml_connections_own_takes_an_answer() {
     ask.redeems(&arrival).await;
 }
 
+#[tokio::test]
+async fn c11_a_name_that_is_qualified_for_somebody_else_is_not_ours() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let qualified = |to: &str| {
+        let mut says = Says::that("bob@b.test");
+        says.name_id.sp_name_qualifier = Some(to.to_owned());
+        idp.answers(&asked, &says)
+    };
+    let connection = house.connection("cb").await;
+    for other in [
+        format!("http://evil/{connection}/x"),
+        format!("https://evil.test/saml/{connection}/metadata"),
+        format!("{}x", asked.sp),
+        connection,
+        asked.acs.clone(),
+        asked.sp.to_uppercase(),
+    ] {
+        let state = asked.relay_state.as_deref();
+        is_refused(&house, &mut bob, &asked.acs, state, &qualified(&other), &["name_qualifier"]).await;
+    }
+    let arrival = bob.returns(&ask, &asked, qualified(&asked.sp)).await;
+    ask.redeems(&arrival).await;
+}
+
 const OF_C: &str = r#"
 [[domain]]
 name = "d.test"

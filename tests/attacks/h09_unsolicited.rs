@@ -1,5 +1,7 @@
 //! H09: answers to nothing, or to what somebody else asked.
 
+use behalf::protocol::saml::names::name_id;
+
 use crate::house::application::{Application, Ask, Person};
 use crate::house::broker::{Engine, House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
@@ -322,6 +324,28 @@ async fn h09_a_round_trip_goes_to_the_provider_that_began_it_and_for_the_applica
     house.refused(&before, "connection_changed").await;
 }
 
+#[tokio::test]
+async fn c01_h09_a_round_trip_tells_the_application_no_address_of_a_foreign_domain() {
+    let house = initiated("round_trip", "").await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    for says in [
+        Says::that("ceo@a.test"),
+        Says::that("ceo@evil.test"),
+        Says::that("bob@b.test").named("ceo@a.test", name_id::EMAIL_ADDRESS),
+        Says::that("bob@b.test").without("mail"),
+    ] {
+        let xml = unsolicited(&house, &unasked, &says);
+        let before = house.before().await;
+        let answer = posts(&mut Person::new("bob@b.test").browser, &unasked, &xml).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+        assert_eq!(answer.header("set-cookie"), None);
+        house.refused(&before, "email_domain_not_allowed").await;
+    }
+    let xml = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let led = posts(&mut Person::new("bob@b.test").browser, &unasked, &xml).await;
+    assert!(led.location().is_some_and(|to| to.as_str().contains("login_hint=bob")), "{}", led.body);
+}
+
 /// Brings a form or follows an address of the house at this node.
 async fn brings(house: &House, node: &str, url: &str, form: Option<&[(&str, &str)]>) -> Answer {
     let own: url::Url = house.url.parse().unwrap();
@@ -440,6 +464,7 @@ async fn h09_nothing_is_taken_by_redirect_artifact_or_simple_signature() {
             "binding_unsupported",
         ),
         (vec![("SAMLResponse", message.as_str()), ("SAMLResponse", message.as_str())], "malformed_saml"),
+        (vec![("SAMLResponse", message.as_str()), ("SAMLRequest", message.as_str())], "malformed_saml"),
         (vec![("SAMLResponse", "*")], "malformed_saml"),
         (vec![("SAMLResponse", "")], "malformed_saml"),
         (vec![("RelayState", "x")], "malformed_saml"),

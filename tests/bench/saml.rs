@@ -90,6 +90,12 @@ impl SamlProvider {
         self
     }
 
+    /// One that has as many keys as a connection takes, and signs by the last of them.
+    pub fn with_most_keys(mut self) -> Self {
+        self.others = (0..63).map(|number| heavy_keys::certificate(2048, number)).collect();
+        self
+    }
+
     pub fn keys(&self) -> Vec<VerifyingKey> {
         self.certificates().map(|certificate| certificate.verifying_key().clone()).collect()
     }

@@ -44,6 +44,7 @@ pub async fn measure() {
     for (provider, whose) in [
         (SamlProvider::new(), ""),
         (SamlProvider::new().with_longest_keys(), ", signed by the last of as many and long keys as may be"),
+        (SamlProvider::new().with_most_keys(), ", signed by the last of 64 keys"),
     ] {
         let provider = provider.with_keys(&keys);
         let house = House::build(&provider).await;
@@ -128,7 +129,20 @@ impl Door<'_> {
             (0..8_192).rev().map(|number| format!("<a xmlns=\"u:{number:04}\"/>")).collect();
         let declared = self.filled(request, &declared);
         let refused = shape("8192 different namespaces".to_owned(), declared, Check::Malformed);
-        plain.chain(hidden).chain([refused]).collect()
+        let honest = self.filled(request, "");
+        let padding = |byte: &str| byte.repeat(LARGEST - 12 * 1024);
+        let attribute = |name: &str| {
+            honest.replacen("<ds:SignedInfo", &format!("<ds:SignedInfo {name}='{}'", padding("\"")), 1)
+        };
+        let end = "</ds:SignedInfo>";
+        let blank = honest.replacen(end, &format!("{}{end}", padding("\n")), 1);
+        let signed_info = [
+            ("quotes in an attribute of SignedInfo", attribute("a"), Check::SignatureProfile),
+            ("quotes in the Id of SignedInfo", attribute("Id"), Check::SignatureSize),
+            ("a blank SignedInfo", blank, Check::SignatureSize),
+        ];
+        let signed_info = signed_info.map(|(name, xml, refused)| shape(name.to_owned(), xml, refused));
+        plain.chain(hidden).chain([refused]).chain(signed_info).collect()
     }
 
     /// A genuine response whose assertion has been filled up.

@@ -320,6 +320,7 @@ async fn m03_a_signed_request_that_is_refused_is_answered_so_and_ends_nothing() 
 async fn m03_how_many_refusals_are_signed_in_a_minute_is_limited() {
     let house = plan("").build().await;
     let slo = slo(&house).await;
+    signs_in(&house).await;
     let request = ends(&house, &slo, &[], &house.saml("cb").signer);
     assert!(answer(&brings(&slo, &request).await).contains("status:Success"));
     for _ in 0..60 {
@@ -336,6 +337,7 @@ async fn m03_how_many_refusals_are_signed_in_a_minute_is_limited() {
 async fn s3_34_a_relay_state_comes_back_as_it_was_sent() {
     let house = by_both("").build().await;
     let slo = slo(&house).await;
+    signs_in(&house).await;
     // More than the 80 bytes that there may be is what some providers send.
     for bytes in [1, 80, 81, MAX_ECHO] {
         let state = "é".repeat(bytes / 2) + &"x".repeat(bytes % 2);
@@ -378,8 +380,68 @@ async fn h16_a_query_signed_by_a_weak_algorithm_is_told_as_that() {
             told("expected").contains("SHA-256") && told("message").contains("LogoutRequest"),
             "{events:?}"
         );
+        let named = ["xmldsig#rsa-sha1", "xmldsig-more#rsa-md5"];
+        assert!(named.iter().any(|name| told("found").ends_with(name)), "{events:?}");
     }
     assert_eq!(alive(&house).await, 1);
+}
+
+#[tokio::test]
+async fn m03_whom_nobody_knows_here_is_answered_as_such() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..by_both("") }.build().await;
+        let slo = slo(&house).await;
+        signs_in(&house).await;
+        let nobody = |indexes: &[&str]| {
+            let (id, xml) = unsigned(&house, &slo, indexes);
+            sign_enveloped(&xml.replace("id-of-bob", "id-of-nobody"), &id, &house.saml("cb").signer.key, None)
+                .unwrap()
+        };
+        for indexes in [&[][..], &["session-of-bob"]] {
+            let request = nobody(indexes);
+            let events = house.audit().await.len();
+            let told = answer(&brings(&slo, &request).await);
+            assert!(told.contains("status:Requester") && told.contains("status:UnknownPrincipal"), "{told}");
+            assert!(!told.contains("status:Success"), "{told}");
+            assert_eq!(value(&told, "InResponseTo"), value(&request, "ID"));
+            assert_eq!((alive(&house).await, house.audit().await.len()), (1, events));
+        }
+        // Bob is known, whether he is still here or not.
+        for living in [1, 0] {
+            assert_eq!(alive(&house).await, living);
+            let told = answer(&brings(&slo, &ends(&house, &slo, &[], &house.saml("cb").signer)).await);
+            assert!(told.contains("status:Success") && !told.contains("UnknownPrincipal"), "{told}");
+            assert_eq!(alive(&house).await, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn m03_strangers_do_not_fill_the_trail_by_sign_outs_and_hide_no_providers() {
+    let house = plan("").build().await;
+    let slo = slo(&house).await;
+    signs_in(&house).await;
+    let stranger = Signer::new("https://idp-cb.test", house.clock.now());
+    for number in 0..35 {
+        let before = house.before().await;
+        let told = brings(&slo, &ends(&house, &slo, &[], &stranger)).await;
+        assert_eq!(told.status, if number < 30 { 403 } else { 429 }, "{number}");
+        house.unchanged(&before).await;
+        let reasons: Vec<_> =
+            house.events_since(&before).await.into_iter().filter_map(|event| event.reason).collect();
+        let expected: &[&str] = match number {
+            0..30 => &["signature_invalid"],
+            30 => &["too_many_events"],
+            _ => &[],
+        };
+        assert_eq!(reasons, expected, "{number}");
+    }
+    // What the provider itself has signed is answered, and written down.
+    let request = ends(&house, &slo, &[], &house.saml("cb").signer);
+    assert!(answer(&brings(&slo, &request).await).contains("status:Success"));
+    let before = house.before().await;
+    assert!(answer(&brings(&slo, &request).await).contains("status:RequestDenied"));
+    house.refused(&before, "replayed").await;
 }
 
 #[tokio::test]
@@ -392,7 +454,8 @@ async fn s3_34_a_sign_out_by_another_binding_is_told_truthfully() {
         visitor.post_form(&slo, &[("SAMLRequest", "PGEvPg=="), ("SigAlg", "x"), ("Signature", "y")]).await,
     ] {
         assert_eq!(page.status, 400);
-        assert!(page.body.contains("Signing out may be incomplete"), "{}", page.body);
+        assert!(page.body.contains("HTTP-Artifact or HTTP-POST-SimpleSign"), "{}", page.body);
+        assert!(page.body.contains("you may still be signed in"), "{}", page.body);
         assert!(!page.body.contains("by HTTP-POST only"), "{}", page.body);
     }
     let events = house.audit().await;

@@ -209,7 +209,8 @@ impl Held<'_> {
                 return Ok(false);
             }
         };
-        let proof = match answered::proof(self.connection, None, &assertion, report.at) {
+        let proof = match answered::proof((self.connection, &self.own.entity_id), None, &assertion, report.at)
+        {
             Ok(proof) => proof,
             Err(diagnosis) => {
                 told(diagnosis.check, &diagnosis.expected, &diagnosis.found, report);

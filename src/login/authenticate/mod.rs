@@ -19,7 +19,7 @@ use crate::broker::Broker;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{
-    ConnectionId, DomainId, IdentityId, OrganizationId, RequestId, SessionId, UserId,
+    ConnectionId, DomainId, IdentityId, OrganizationId, ProjectId, RequestId, SessionId, UserId,
 };
 use crate::foundation::secret::Digest;
 use crate::join::auto::{self, Considered, Proved, WhyNot};
@@ -36,7 +36,7 @@ use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
 use crate::model::user::{Profile, User};
-use crate::store::durable::engine::{Lock, StoreError, Tx};
+use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
     connections, domains, identities, invitations, memberships, roles, sessions, used, user_terms, users,
@@ -222,6 +222,40 @@ impl From<Refusal> for Undone {
     }
 }
 
+/// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
+/// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds. Nothing, if the
+/// proof breaks the rule; otherwise the domain of its address, if it is the organization's.
+async fn domain_rule(
+    db: &mut impl Read,
+    project: ProjectId,
+    by: (ConnectionId, Option<OrganizationId>),
+    proof: &Proof,
+) -> Result<Option<Option<Domain>>, StoreError> {
+    if let Some(name) = &proof.named_by
+        && may_assert(db, project, by, Some(name)).await?.is_none()
+    {
+        return Ok(None);
+    }
+    may_assert(db, project, by, proof.email.as_ref()).await
+}
+
+async fn may_assert(
+    db: &mut impl Read,
+    project: ProjectId,
+    (connection, organization): (ConnectionId, Option<OrganizationId>),
+    email: Option<&Email>,
+) -> Result<Option<Option<Domain>>, StoreError> {
+    Ok(match (email, organization) {
+        (Some(email), Some(_)) => domains::asserted_by(db, connection, email.domain()).await?.map(Some),
+        (None, Some(_)) => None,
+        (Some(email), None) => match domains::held(db, project, email.domain()).await? {
+            Some(_) => None,
+            None => Some(None),
+        },
+        (None, None) => Some(None),
+    })
+}
+
 struct SignIn {
     keep: Keep,
     lifetime: Duration,
@@ -324,32 +358,11 @@ impl SignIn {
         }
     }
 
-    /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
-    /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds.
     async fn domain_rule(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<Claimed, Undone> {
-        if let Some(name) = &self.found.proof.named_by {
-            self.may_assert(tx, connection, Some(name)).await?;
-        }
-        self.may_assert(tx, connection, self.found.proof.email.as_ref()).await
-    }
-
-    async fn may_assert(
-        &self,
-        tx: &mut Tx<'_>,
-        connection: &Connection,
-        email: Option<&Email>,
-    ) -> Result<Claimed, Undone> {
-        match (email, connection.organization_id) {
-            (Some(email), Some(_)) => {
-                let domain = domains::asserted_by(tx, connection.id, email.domain()).await?;
-                Ok(self.claimed(&domain.ok_or(Refusal::EmailDomainNotAllowed)?))
-            }
-            (None, Some(_)) => Err(Refusal::EmailDomainNotAllowed.into()),
-            (Some(email), None) => match domains::held(tx, self.keep.project.id, email.domain()).await? {
-                Some(_) => Err(Refusal::EmailDomainNotAllowed.into()),
-                None => Ok(Claimed::default()),
-            },
-            (None, None) => Ok(Claimed::default()),
+        let by = (connection.id, connection.organization_id);
+        match domain_rule(tx, self.keep.project.id, by, &self.found.proof).await? {
+            Some(domain) => Ok(domain.map_or_else(Claimed::default, |domain| self.claimed(&domain))),
+            None => Err(Refusal::EmailDomainNotAllowed.into()),
         }
     }
 

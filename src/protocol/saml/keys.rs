@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Algorithm as Digest, SHA256, SHA384, SHA512, digest};
+use aws_lc_rs::digest::{Algorithm as Digest, Digest as Hash, SHA256, SHA384, SHA512, digest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
     KeySize, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
@@ -95,11 +95,12 @@ impl VerifyingKey {
         Ok(Self { kind, parsed })
     }
 
-    /// Whether this key made `signature` over `message` by `method`. An ECDSA signature is `r ‖ s` (RFC 9231,
-    /// section 2.3.6). Never for a method that is not of this kind of key.
-    pub fn verify(&self, method: SignatureMethod, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether this key made `signature` by `method` over what has this digest: of several keys that are tried, none
+    /// takes it anew. An ECDSA signature is `r ‖ s` (RFC 9231, section 2.3.6). Never for a method that is not of this
+    /// kind of key, nor for a digest that is not of this method.
+    pub fn verify(&self, method: SignatureMethod, digest: &Hash, signature: &[u8]) -> bool {
         let key = self.parsed.iter().find(|(own, _)| *own == method);
-        key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+        key.is_some_and(|(_, key)| key.verify_digest_sig(digest, signature).is_ok())
     }
 
     /// The DER SubjectPublicKeyInfo that it was read from.

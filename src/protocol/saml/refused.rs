@@ -9,6 +9,9 @@ use super::xml::Malformed;
 /// How much of an expected or found value is kept, in characters.
 pub const MAX_SHOWN: usize = 200;
 
+/// How much is kept of one identifier of several.
+const MAX_NAME: usize = 80;
+
 /// The one check that a message failed. Checks run in a fixed order and the first failure ends the reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
@@ -35,6 +38,8 @@ pub enum Check {
     SignatureAlgorithm,
     /// A transform, a reference, an id or another part of the signature is nothing that this profile has.
     SignatureProfile,
+    /// What every key would have to be tried on is longer than any provider makes it.
+    SignatureSize,
     Canonicalization,
     /// The signature is good, and what was signed has been changed.
     Digest,
@@ -82,6 +87,7 @@ impl Check {
             Self::SignatureInvalid => "signature_invalid",
             Self::SignatureAlgorithm => "signature_algorithm",
             Self::SignatureProfile => "signature_profile",
+            Self::SignatureSize => "signature_size",
             Self::Canonicalization => "canonicalization",
             Self::Digest => "digest",
             Self::NoKey => "no_key",
@@ -165,17 +171,12 @@ impl From<SignatureError> for Refused {
             SignatureError::Missing => Check::SignatureMissing,
             SignatureError::Signature => Check::SignatureInvalid,
             SignatureError::Digest => Check::Digest,
-            SignatureError::Algorithm => Check::SignatureAlgorithm,
+            SignatureError::Algorithm(_) => Check::SignatureAlgorithm,
+            SignatureError::TooLarge(_) => Check::SignatureSize,
             SignatureError::Canonical(_) => Check::Canonicalization,
             _ => Check::SignatureProfile,
         };
-        let expected = match check {
-            Check::SignatureAlgorithm => {
-                "RSA or ECDSA with SHA-256, SHA-384 or SHA-512, and a digest by one of these"
-            }
-            _ => "a signature by a key of this connection",
-        };
-        Self::new(check, expected, error.to_string())
+        Self::new(check, error.expected(), error.to_string())
     }
 }
 
@@ -196,6 +197,14 @@ pub fn shown(value: &str) -> String {
     match value.char_indices().nth(MAX_SHOWN) {
         None => value.chars().map(clean).collect(),
         Some((end, _)) => value[..end].chars().take(MAX_SHOWN - 1).map(clean).chain(['…']).collect(),
+    }
+}
+
+/// As much of an identifier that a stranger wrote as shows which one it is.
+pub fn named(uri: &str) -> String {
+    match uri {
+        "" => "without a name".to_owned(),
+        _ => shown(&uri.chars().take(MAX_NAME).collect::<String>()),
     }
 }
 

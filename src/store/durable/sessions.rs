@@ -165,6 +165,17 @@ pub async fn named_upstream(
     Ok(found)
 }
 
+/// Whether any session is remembered, over or not, that the provider knows by this name, or may know by it because it
+/// gave none.
+pub async fn may_be_named_upstream(
+    db: &mut impl Read,
+    connection: ConnectionId,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM upstream_sessions WHERE connection_id = $1 AND subject IN ($2, '') LIMIT 1";
+    Ok(db.one(sql, params![connection, name]).await?.is_some())
+}
+
 /// Whose sessions of an index a logout means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {

@@ -564,6 +564,8 @@ problems! {
     SignedOutElsewhere = "signed_out_elsewhere",
     /// Here or there, somebody may still be signed in.
     SignOutUnconfirmed = "sign_out_unconfirmed",
+    /// It was told by a binding that is not spoken.
+    SignOutBindingUnsupported = "sign_out_binding_unsupported",
     /// An application asked for it in a way that nobody can believe.
     SignOutRefused = "sign_out_refused",
     // At one's own account.

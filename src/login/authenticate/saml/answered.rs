@@ -19,16 +19,17 @@ use crate::protocol::saml::message::MAX_ID;
 use crate::protocol::saml::names::name_id;
 use crate::protocol::saml::signature::Verified;
 
-/// Turns a verified assertion into a proof. `away`: what it answers; nothing, if nobody had asked.
+/// Turns a verified assertion into a proof. `sp`: our entity id to its provider. `away`: what it answers; nothing, if
+/// nobody had asked.
 pub fn proof(
-    connection: SamlConnection<'_>,
+    (connection, sp): (SamlConnection<'_>, &str),
     away: Option<&Away>,
     assertion: &Verified<Assertion>,
     now: Moment,
 ) -> Result<Proof, Diagnosis> {
     let assertion = assertion.get();
     let attributes = Attributes(&assertion.attributes);
-    let read = Reading { connection, assertion, attributes };
+    let read = Reading { connection, sp, assertion, attributes };
     read.check_required()?;
     read.check_context()?;
     let leeway = Duration::from_secs(connection.settings.leeway);
@@ -108,6 +109,7 @@ fn is_name(text: &str) -> bool {
 
 struct Reading<'a> {
     connection: SamlConnection<'a>,
+    sp: &'a str,
     assertion: &'a Assertion,
     attributes: Attributes<'a>,
 }
@@ -166,9 +168,8 @@ impl Reading<'_> {
     /// A name means something only within its qualifiers, which are the provider and us unless it says otherwise (SAML
     /// Core, section 8.3.7). Another provider's name behind this one's is no name that we could tell apart.
     fn check_qualifiers(&self, name: &NameId) -> Result<(), Diagnosis> {
-        let ours = self.connection.id.to_string();
         let by_another = name.name_qualifier.as_ref().is_some_and(|by| *by != self.assertion.issuer);
-        let for_another = name.sp_name_qualifier.as_ref().is_some_and(|to| !to.contains(&ours));
+        let for_another = name.sp_name_qualifier.as_ref().is_some_and(|to| to != self.sp);
         if by_another || for_another {
             let refusal = Refusal::AssertionRefused("name_qualifier");
             let expected = "a NameID without qualifiers, or with the provider's and ours";

@@ -77,8 +77,16 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: 
     let again =
         flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
     let awaited = login.as_ref().map(|login| login.id);
-    let came =
-        Came { visitor: &visitor, connection: &connection, action: "login.refused", xml, awaited, again };
+    let is_expected = match awaited {
+        Some(_) => true,
+        // What we sent along comes back, in whatever else the answer is wrong.
+        None => match returns(&visitor, connection.id, &params).await {
+            Ok(returns) => returns,
+            Err(stop) => return answer(&visitor, Err(stop)).await,
+        },
+    };
+    let action = "login.refused";
+    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, is_expected, again };
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -113,8 +121,7 @@ pub async fn consume_nothing(
         Err(page) => return page,
     };
     let diagnosis = Diagnosis::new(Refusal::BindingUnsupported, "HTTP-POST", why);
-    let (action, xml, awaited, again) = ("login.refused", None, None, None);
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, again };
+    let came = Came::of_a_stranger(&visitor, &connection, "login.refused");
     came.turned_away(diagnosis.into()).await
 }
 
@@ -129,6 +136,16 @@ async fn awaiting(
         login.awaits_saml(connection).is_ok_and(|(_, awaited)| Some(awaited.request.as_str()) == claimed)
     };
     Ok(flow::awaiting(visitor, flow).await?.filter(awaits))
+}
+
+/// Whether what came beside an answer is what a flow was sent away with that still waits: nobody else knows it.
+async fn returns(visitor: &Visitor, connection: ConnectionId, params: &Params) -> Result<bool, Stop> {
+    let Some(state) = params.get("RelayState").ok().flatten() else { return Ok(false) };
+    let Some(flow) = flow_of(params, None) else { return Ok(false) };
+    let found = flow::awaiting(visitor, flow).await?;
+    Ok(found.is_some_and(|login| {
+        login.awaits_saml(connection).is_ok_and(|(_, awaited)| awaited.relay_state.matches(state))
+    }))
 }
 
 /// The flow that whoever brings this says they come from, whether there is one or not: a link to it leads the browser on
@@ -203,7 +220,8 @@ impl Answered<'_> {
         let nothing = |_| Refused::new(Check::InResponseTo, "a request that waits for its answer", claimed);
         let (away, awaited) = login.awaits_saml(self.connection.id).map_err(nothing)?;
         check_relay_state(self.posted.params, |state| awaited.relay_state.matches(state))?;
-        answered::proof(self.connection, Some(away), assertion, self.visitor.broker().now())
+        let sp = self.visitor.saml_addresses(self.connection.id).entity_id;
+        answered::proof((self.connection, &sp), Some(away), assertion, self.visitor.broker().now())
     }
 
     /// With what it says of the connection's settings that they do not fit what the provider vouches for.
@@ -357,6 +375,9 @@ fn posted(params: &Params) -> Result<Vec<u8>, Diagnosis> {
     }
     if let Some(error) = params.twice() {
         return Err(malformed(error.to_string()));
+    }
+    if params.iter().any(|(name, _)| name == "SAMLRequest") {
+        return Err(malformed("a SAMLRequest beside it".to_owned()));
     }
     let field = params.get("SAMLResponse").ok().flatten().ok_or_else(|| malformed("none".into()))?;
     post::decode(field).map_err(|error| malformed(error.to_string()))

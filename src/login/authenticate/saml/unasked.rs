@@ -18,7 +18,7 @@ use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::Told;
+use crate::login::doorstep::{Told, stop};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, refused, turn_away_to};
 use crate::model::application::Application;
@@ -92,8 +92,18 @@ pub async fn led(
         let refusal = Refusal::AssertionRefused("default_application");
         return Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found).into());
     };
-    let proof = answered::proof(connection, None, assertion, now)?;
+    let sp = visitor.saml_addresses(connection.id).entity_id;
+    let proof = answered::proof((connection, &sp), None, assertion, now)?;
     if mode == IdpInitiated::RoundTrip {
+        // The application is told the address: it must be one that a login by this connection could bring.
+        let by = (connection.id, connection.organization_id);
+        let mut db = &visitor.broker().db;
+        let rule = authenticate::domain_rule(&mut db, visitor.project.id, by, &proof).await;
+        if rule.map_err(stop)?.is_none() {
+            let refusal = Refusal::EmailDomainNotAllowed;
+            let wanted = refusal.wanted();
+            return Err(Diagnosis::new(refusal, wanted, said(&proof)).into());
+        }
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
     is_new_where_it_must_be(connection, assertion, now)?;

@@ -8,7 +8,7 @@ use crate::protocol::saml::message;
 use crate::protocol::saml::status::Status;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::sessions::Whose;
-use crate::store::durable::{sessions, used};
+use crate::store::durable::{identities, sessions, used};
 
 // What was issued before a logout is not taken when the logout is forgotten.
 const _: () =
@@ -18,6 +18,8 @@ const _: () =
 pub(super) enum Ended {
     /// They are over, and so much is left to be opened in a browser.
     All(Opens),
+    /// There was none, nor has anybody of that name ever been here, as far as is known.
+    Nobody,
     /// They were over, by this very request.
     Before,
     /// Nothing was done.
@@ -33,17 +35,18 @@ pub(super) struct SignOut {
 }
 
 impl SignOut {
-    /// Nothing: it was used before. Repeated later, it would end newer sessions.
-    pub async fn run(self, tx: &mut Tx<'_>) -> Result<Option<Opens>, StoreError> {
+    /// One that was used before does nothing. Repeated later, it would end newer sessions.
+    pub async fn run(self, tx: &mut Tx<'_>) -> Result<Ended, StoreError> {
         // Whoever signs in by this connection at this moment is either seen here, or sees what is written here.
         tx.lock(Lock::Exclusive, "connections", &self.connection.to_string()).await?;
         let until = self.ending.keep.now.plus(message::MAX_AGE + message::MAX_SKEW);
         let scope = self.connection.to_string();
         if !used::first(tx, "saml_logout_request", &scope, &self.request.id, until).await? {
-            return Ok(None);
+            return Ok(Ended::Before);
         }
         let mut opens = Opens::default();
-        for session in self.meant(tx).await? {
+        let meant = self.meant(tx).await?;
+        for session in meant.iter().copied() {
             if let Some(standing) = sessions::by_id(tx, self.project, session).await? {
                 opens.add(tx, &standing).await?;
             }
@@ -53,8 +56,17 @@ impl SignOut {
         let (indexes, now) = (&self.request.session_indexes, self.ending.keep.now);
         if sessions::any_unidentified(tx, self.connection, indexes, now).await? {
             opens.may_miss_some();
+        } else if meant.is_empty() && !self.is_known(tx).await? {
+            return Ok(Ended::Nobody);
         }
-        Ok(Some(opens))
+        Ok(Ended::All(opens))
+    }
+
+    /// Whether somebody may be meant who has come from there: who they are here, or whose session is over.
+    async fn is_known(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let LogoutRequest { issuer, name_id, .. } = &self.request;
+        Ok(sessions::may_be_named_upstream(tx, self.connection, &name_id.value).await?
+            || identities::find(tx, self.connection, issuer, &name_id.value).await?.is_some())
     }
 
     /// Those of the name; and, by their index alone, those that came without one.

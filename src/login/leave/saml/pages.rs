@@ -10,11 +10,13 @@ use super::Asked;
 use super::ending::{Ended, SignOut};
 use super::reply::Reply;
 use crate::audit;
+use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Told, stop};
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
+use crate::login::{Stop, answer};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::connection::{RequestBinding, SamlConnection, UsableIdp};
 use crate::protocol::oauth::params::Params;
@@ -92,8 +94,14 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
     };
     let arrived = arrived(visitor, params, came).await;
     let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
-    let (action, awaited, again) = ("logout.refused", None, None);
-    let came = Came { visitor, connection: &connection, action, xml, awaited, again };
+    let is_expected = match &arrived {
+        Ok((Carried::Response, arrived)) => match asked(visitor, connection.id, arrived.xml()).await {
+            Ok(asked) => asked.is_ok(),
+            Err(told) => return answer(visitor, Err(told)).await,
+        },
+        _ => false,
+    };
+    let came = Came { xml, is_expected, ..Came::of_a_stranger(visitor, &connection, "logout.refused") };
     let outcome = match &arrived {
         Ok((which, arrived)) => came.served(&Message { visitor, params, which: *which, arrived }).await,
         Err(diagnosis) => Err(diagnosis.clone().into()),
@@ -102,7 +110,7 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
         Ok(Served { response, refused: None }) => response,
         // It is written down as what is told on a page.
         Ok(Served { response, refused: Some(diagnosis) }) => {
-            came.turned_away(diagnosis.into()).await;
+            Came { is_expected: true, ..came }.turned_away(diagnosis.into()).await;
             response
         }
         Err(told) => came.turned_away(told).await,
@@ -220,6 +228,7 @@ impl Door<'_> {
         match logout::read_request(received, &self.expected(&idp, &at.slo), &naming) {
             Ok(request) => match self.end_all(request.get()).await? {
                 Ended::All(opens) => reply.after(&request.get().id, opens).await.map(Served::from),
+                Ended::Nobody => reply.knowing_nobody(&request.get().id).map(Served::from),
                 Ended::Not(status) => reply.with(&request.get().id, &status).map(Served::from),
                 Ended::Before => {
                     let used = "one that was used";
@@ -265,11 +274,11 @@ impl Door<'_> {
         };
         match broker.db.write(async move |tx| end.run(tx).await).await {
             // Only such as are new: whoever has seen one takes nothing from others by repeating it.
-            Ok(Some(opens)) => {
+            Ok(Ended::Before) => Ok(Ended::Before),
+            Ok(ended) => {
                 broker.ephemeral.count(Kind::RateCounter, &counter, MINUTE).await.map_err(stop)?;
-                Ok(Ended::All(opens))
+                Ok(ended)
             }
-            Ok(None) => Ok(Ended::Before),
             Err(error) => {
                 let request = self.visitor.request;
                 tracing::error!(%request, %error, "sessions could not be ended at their identity provider's wish");
@@ -283,7 +292,11 @@ impl Door<'_> {
         let (idp, _) = provider(self.visitor, self.connection).await?;
         let at = self.visitor.saml_addresses(self.connection.id);
         let received = self.received(&idp).await?;
-        let (id, asked) = self.asked(logout::claimed_in_response_to(self.arrived.xml())).await?;
+        let asked = asked(self.visitor, self.connection.id, self.arrived.xml()).await.map_err(Told::Stop)?;
+        let (id, asked) = asked.map_err(|claimed| {
+            let found = claimed.unwrap_or_else(|| "nothing".into());
+            Diagnosis::new(Refusal::AssertionRefused("in_response_to"), "a request of ours", found)
+        })?;
         let response = logout::read_response(received, &self.expected(&idp, &at.slo), &id)?;
         self.forget(&response).await?;
         let is_complete = response.get().is_complete() && !asked.leaves_some;
@@ -310,22 +323,6 @@ impl Door<'_> {
         written.await.map_err(stop)
     }
 
-    /// The request of ours that is answered, if there is one.
-    async fn asked(&self, claimed: Option<String>) -> Result<(String, Asked), Told> {
-        let nothing = Diagnosis::new(
-            Refusal::AssertionRefused("in_response_to"),
-            "a request of ours",
-            claimed.clone().unwrap_or_else(|| "nothing".into()),
-        );
-        let Some(id) = claimed else { return Err(nothing.into()) };
-        let found = self.visitor.broker().ephemeral.get(Kind::SignOut, &id).await.map_err(stop)?;
-        let asked: Option<Asked> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match asked {
-            Some(asked) if asked.connection == self.connection.id => Ok((id, asked)),
-            _ => Err(nothing.into()),
-        }
-    }
-
     async fn forget(&self, response: &Verified<LogoutResponse>) -> Result<(), Told> {
         let id = &response.get().in_response_to;
         self.visitor.broker().ephemeral.take(Kind::SignOut, id).await.map_err(stop)?;
@@ -340,6 +337,21 @@ impl Door<'_> {
             skew: Duration::from_secs(self.connection.settings.leeway),
         }
     }
+}
+
+/// The request of ours that a response claims to answer, if there is one; otherwise what it claims.
+async fn asked(
+    visitor: &Visitor,
+    connection: ConnectionId,
+    xml: &[u8],
+) -> Result<Result<(String, Asked), Option<String>>, Stop> {
+    let Some(id) = logout::claimed_in_response_to(xml) else { return Ok(Err(None)) };
+    let found = visitor.broker().ephemeral.get(Kind::SignOut, &id).await?;
+    let asked: Option<Asked> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(match asked {
+        Some(asked) if asked.connection == connection => Ok((id, asked)),
+        _ => Err(Some(id)),
+    })
 }
 
 async fn provider(

@@ -55,6 +55,16 @@ impl Reply<'_, '_> {
         }
     }
 
+    /// That nobody of that name is known here (SAML Core, section 3.2.2.2); whoever is here has nothing that could be
+    /// open.
+    pub fn knowing_nobody(&self, id: &str) -> Result<Response, Told> {
+        let status = Status::new(status::REQUESTER, Some(status::UNKNOWN_PRINCIPAL));
+        match self.departure(id, &status)? {
+            Some(departure) => Ok(self.sent(departure)),
+            None => Ok(After::default().reply(self.door.visitor, None)),
+        }
+    }
+
     pub fn with(&self, id: &str, status: &Status) -> Result<Response, Told> {
         match self.departure(id, status)? {
             Some(departure) => Ok(self.sent(departure)),

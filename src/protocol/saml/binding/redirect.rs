@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{BindingError, Carried};
 use crate::protocol::saml::base64;
 use crate::protocol::saml::keys::{SigningKey, VerifyingKey};
+use crate::protocol::saml::refused::named;
 use crate::protocol::saml::signature::{SignatureError, SignatureMethod, Verified, verify_detached};
 
 /// The most bytes of a query, and of the message that is inflated from it (threat H13).
@@ -73,7 +74,10 @@ impl<'q> RedirectMessage<'q> {
     /// The message, read once more from what one of `keys` signed.
     pub fn verified(&self, keys: &[VerifyingKey]) -> Result<Verified<Vec<u8>>, SignatureError> {
         let signature = self.signature.as_ref().ok_or(SignatureError::Missing)?;
-        let method = signature.method.ok_or(SignatureError::Algorithm)?;
+        let method = signature.method.ok_or_else(|| {
+            let uri = percent_decoded(signature.signed.algorithm, "SigAlg").unwrap_or_default();
+            SignatureError::Algorithm(format!("SigAlg {}", named(&uri)))
+        })?;
         let signed = signature.signed.text().into_bytes();
         verify_detached(signed, method, &signature.bytes, keys)?.try_map(|signed| {
             let text = std::str::from_utf8(signed).unwrap_or_default();
@@ -81,7 +85,7 @@ impl<'q> RedirectMessage<'q> {
             let inflated = message.and_then(|(_, message)| {
                 inflate(&decoded(message, signature.signed.which.parameter(), MAX_QUERY).ok()?).ok()
             });
-            inflated.ok_or(SignatureError::Reference)
+            inflated.ok_or(SignatureError::Digest)
         })
     }
 }

@@ -24,8 +24,8 @@ pub enum Unsupported {
     #[error("the content is encrypted by triple DES, which is unsafe; set the identity provider to AES-GCM")]
     TripleDes,
     #[error(
-        "the content is encrypted by AES-CBC and the response is not signed, which is unsafe; set the identity \
-         provider to AES-GCM, or to sign the response"
+        "AES-CBC in a response that is not signed is unsafe; set the identity provider to AES-GCM, or to sign the \
+         response (AD FS: Set-AdfsRelyingPartyTrust -SamlResponseSignature MessageAndAssertion)"
     )]
     Cbc,
     #[error("the content is encrypted by something other than AES-GCM or AES-CBC")]

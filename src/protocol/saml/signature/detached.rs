@@ -12,7 +12,8 @@ pub fn verify_detached(
     if keys.is_empty() {
         return Err(SignatureError::NoKeys);
     }
-    match keys.iter().any(|key| key.verify(method, &signed, signature)) {
+    let digest = method.digest().digest(&signed);
+    match keys.iter().any(|key| key.verify(method, &digest, signature)) {
         true => Ok(Verified(signed)),
         false => Err(SignatureError::Signature),
     }

@@ -1,5 +1,5 @@
 use super::form::Form;
-use super::verify::{check_ids, digest_of, id_of};
+use super::verify::{check_ids, digest_of, id_of, signed_info};
 use super::{DS, DigestMethod, SignatureError, SignatureMethod};
 use crate::protocol::saml::xml::Element;
 
@@ -18,9 +18,8 @@ pub fn examine_enveloped(element: Element<'_>) -> Result<Examined, SignatureErro
     check_ids(element.root())?;
     let signature = element.child(DS, "Signature")?.ok_or(SignatureError::Missing)?;
     let form = Form::read(signature)?;
-    if form.reference.uri.strip_prefix('#') != Some(id) {
-        return Err(SignatureError::Reference);
-    }
+    form.reference.check(id)?;
+    signed_info(&form)?;
     let digest_fits = match digest_of(&form, element, signature) {
         Ok(_) => true,
         Err(SignatureError::Digest) => false,

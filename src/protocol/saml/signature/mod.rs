@@ -18,6 +18,8 @@ pub use examine::{Examined, examine_enveloped};
 pub use sign::sign_enveloped;
 pub use verify::verify_enveloped;
 
+use std::borrow::Cow;
+
 use super::keys::KeyError;
 use super::xml::Malformed;
 
@@ -25,6 +27,9 @@ use super::xml::Malformed;
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Exclusive canonicalization without comments, which is also its namespace.
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+/// The most bytes of a canonical SignedInfo. With its prefixes an honest one has some 2 kB; every key of a connection is
+/// tried on it, before anybody is known to have signed it.
+const MAX_SIGNED_INFO: usize = 16 * 1024;
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
 /// Something that was signed, and nothing else. Only [`verify_enveloped`] and [`verify_detached`] make one.
@@ -60,16 +65,19 @@ pub enum SignatureError {
     AmbiguousId,
     #[error("the signature is not of the one form that is accepted: {0}")]
     Form(#[from] Malformed),
-    #[error(
-        "the signature does not use exclusive canonicalization and the enveloped transform, and nothing else"
-    )]
-    Transforms,
-    #[error("the signature or digest method is not supported")]
-    Algorithm,
+    /// Which there are instead.
+    #[error("unsupported {0}")]
+    Transforms(String),
+    /// Which there is instead.
+    #[error("unsupported {0}")]
+    Algorithm(String),
+    #[error("a SignedInfo of {0} bytes in its canonical form")]
+    TooLarge(usize),
     #[error("the signature or digest value is not base64 in a single text")]
     Base64,
-    #[error("the signature is of another element")]
-    Reference,
+    /// What it says instead.
+    #[error("a Reference to something else: {0}")]
+    Reference(String),
     #[error("none of the keys made the signature")]
     Signature,
     #[error("what was signed has been changed")]
@@ -82,6 +90,35 @@ pub enum SignatureError {
     Place,
     #[error("the signature cannot be made: {0}")]
     Key(#[from] KeyError),
+}
+
+impl SignatureError {
+    /// What would have been accepted in the place of what was found.
+    pub fn expected(&self) -> Cow<'static, str> {
+        let text = match self {
+            Self::Algorithm(_) => {
+                "RSA or ECDSA with SHA-256, SHA-384 or SHA-512, and a digest by one of these"
+            }
+            Self::Transforms(_) => {
+                "canonicalization by xml-exc-c14n#, the transforms enveloped-signature and xml-exc-c14n#, and a \
+                 PrefixList of 16 prefixes at most"
+            }
+            Self::Reference(_) => "one Reference to the element that the signature stands in, by its ID",
+            Self::TooLarge(_) => {
+                return format!("a SignedInfo of {MAX_SIGNED_INFO} bytes at most in its canonical form")
+                    .into();
+            }
+            Self::Form(_) => {
+                "a signature of SignedInfo, SignatureValue and perhaps KeyInfo, with nothing that does not belong there"
+            }
+            Self::NoId => "an ID on what is signed, of letters, digits and _-.:",
+            Self::AmbiguousId => "identifiers that are there once, and in no namespace",
+            Self::Base64 => "a signature value and a digest value in base64",
+            Self::Digest => "what was signed, unchanged",
+            _ => "a signature by a key of this connection",
+        };
+        text.into()
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::protocol::saml::base64;
 use crate::protocol::saml::keys::{KeyKind, SigningKey, VerifyingKey, self_signed};
+use crate::protocol::saml::refused::{MAX_SHOWN, Refused};
 use crate::protocol::saml::xml::{Document, Limits, canonical};
 
 static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(KeyKind::Rsa2048).unwrap());
@@ -277,12 +278,15 @@ fn c04_the_one_reference_is_to_the_parent_by_its_id() {
         "https://idp.a.test#a1",
         "cid:a1",
     ] {
-        refused(&Forged { uri: uri.to_owned(), ..Forged::honest() }.assertion(), SignatureError::Reference);
+        refused(
+            &Forged { uri: uri.to_owned(), ..Forged::honest() }.assertion(),
+            SignatureError::Reference(String::new()),
+        );
     }
     let without = Forged::honest().assertion().replace(" URI=\"#a1\"", "");
-    refused(&without, SignatureError::Reference);
+    refused(&without, SignatureError::Reference(String::new()));
     let hidden = Forged::honest().assertion().replace(" URI=\"", " xmlns:x=\"urn:x:y\" x:URI=\"");
-    refused(&hidden, SignatureError::Reference);
+    refused(&hidden, form());
     let reference = "<ds:Reference URI=\"#a2\"><ds:DigestMethod Algorithm=\"x\"/></ds:Reference>".to_owned();
     refused(&Forged { in_signed_info: reference.clone(), ..Forged::honest() }.assertion(), form());
     refused(&Forged { in_reference: reference, ..Forged::honest() }.assertion(), form());
@@ -342,13 +346,16 @@ fn c04_the_transforms_are_the_two_and_no_other() {
     ] {
         refused(
             &Forged { transforms: transforms(uris), ..Forged::honest() }.assertion(),
-            SignatureError::Transforms,
+            SignatureError::Transforms(String::new()),
         );
     }
     refused(&Forged { transforms: String::new(), ..Forged::honest() }.assertion(), form());
     for uri in [inclusive, with_comments, "", "http://www.w3.org/2006/12/xml-c14n11"] {
         let canonicalization = method("CanonicalizationMethod", uri);
-        refused(&Forged { canonicalization, ..Forged::honest() }.assertion(), SignatureError::Transforms);
+        refused(
+            &Forged { canonicalization, ..Forged::honest() }.assertion(),
+            SignatureError::Transforms(String::new()),
+        );
     }
     let inside = |content: &str| {
         let second = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\">{content}</ds:Transform>");
@@ -358,7 +365,7 @@ fn c04_the_transforms_are_the_two_and_no_other() {
     for content in ["<ds:XPath>/</ds:XPath>", "<InclusiveNamespaces PrefixList=\"a\"/>", many.as_str()] {
         refused(
             &Forged { transforms: inside(content), ..Forged::honest() }.assertion(),
-            SignatureError::Transforms,
+            SignatureError::Transforms(String::new()),
         );
     }
     let list =
@@ -425,13 +432,13 @@ fn h16_weak_and_symmetric_methods_do_not_exist() {
         "",
     ] {
         let forged = Forged { method: method("SignatureMethod", uri), ..Forged::honest() };
-        refused(&forged.assertion(), SignatureError::Algorithm);
+        refused(&forged.assertion(), SignatureError::Algorithm(String::new()));
     }
     for uri in
         ["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmldsig-more#md5", "x", ""]
     {
         let forged = Forged { digest_method: method("DigestMethod", uri), ..Forged::honest() };
-        refused(&forged.assertion(), SignatureError::Algorithm);
+        refused(&forged.assertion(), SignatureError::Algorithm(String::new()));
     }
     let truncated = format!(
         "<ds:SignatureMethod Algorithm=\"{}\"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:SignatureMethod>",
@@ -536,7 +543,123 @@ fn c08_a_changed_namespace_is_a_changed_document() {
         &signed.replacen("<saml:Subject>", "<saml:Subject xmlns:saml=\"urn:x:y\">", 1),
         SignatureError::Digest,
     );
-    refused(&signed.replacen("<ds:SignedInfo>", "<ds:SignedInfo x=\"y\">", 1), SignatureError::Signature);
+    refused(&signed.replacen("<ds:SignedInfo>", "<ds:SignedInfo Id=\"y\">", 1), SignatureError::Signature);
     let unused = signed.replacen("<saml:Subject>", "<saml:Subject xmlns:x=\"urn:x:y\" xmlns=\"urn:x:z\">", 1);
     assert_eq!(verify(&unused).unwrap().into_inner(), assertion("a1", "", "ann@a.test").as_bytes());
+}
+
+#[test]
+fn c08_a_signature_has_no_attributes_of_its_own_making() {
+    let honest = Forged::honest();
+    for attribute in
+        ["a=\"\"", "a='\"\"'", "Algorithm=\"x\"", "xmlns:x=\"urn:x:y\" x:a=\"s1\"", "xml:space=\"preserve\""]
+    {
+        let signed_info = format!("<ds:SignedInfo {attribute}>");
+        refused(&Forged { signed_info, ..honest.clone() }.assertion(), form());
+        let with = |text: &str| text.replacen("/>", &format!(" {attribute} />"), 1);
+        if !attribute.starts_with("Algorithm") {
+            for forged in [
+                Forged { canonicalization: with(&honest.canonicalization), ..honest.clone() },
+                Forged { method: with(&honest.method), ..honest.clone() },
+                Forged { digest_method: with(&honest.digest_method), ..honest.clone() },
+                Forged { transforms: with(&honest.transforms), ..honest.clone() },
+                Forged {
+                    transforms: honest.transforms.replacen('>', &format!(" {attribute}>"), 1),
+                    ..honest.clone()
+                },
+                Forged { uri: format!("#a1\" {attribute} Type=\"urn:x:y"), ..honest.clone() },
+            ] {
+                refused(&forged.assertion(), form());
+            }
+        }
+    }
+    let signed_info = "<ds:SignedInfo Id=\"s1\">".to_owned();
+    let uri = "#a1\" Id=\"s2\" Type=\"urn:x:y".to_owned();
+    assert!(verify(&Forged { signed_info, uri, ..honest }.assertion()).is_ok(), "but those of the standard");
+}
+
+/// Every key of a connection is tried on it, before anybody is known to have signed it.
+#[test]
+fn c08_what_every_key_is_tried_on_is_small() {
+    let honest = Forged::honest();
+    let quoted = format!("<ds:SignedInfo Id='{}'>", "\"".repeat(4 * 1024));
+    let long = format!("<ds:SignedInfo Id=\"{}\">", "a".repeat(16 * 1024));
+    let blank = format!("<ds:SignedInfo>{}", "\n".repeat(16 * 1024));
+    for signed_info in [quoted, long, blank] {
+        let forged = Forged { signed_info, ..honest.clone() }.assertion();
+        refused(&forged, SignatureError::TooLarge(0));
+        // Whoever could have signed it.
+        assert!(matches!(verify_by(&forged, &keys(&[&RSA])), Err(SignatureError::TooLarge(_))));
+    }
+    let prefixes: Vec<_> = (0..16).map(|number| format!("{number:p>500}")).collect();
+    let list =
+        format!("<i:InclusiveNamespaces xmlns:i=\"{EXCLUSIVE}\" PrefixList=\"{}\"/>", prefixes.join(" "));
+    let second = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\">{list}</ds:Transform>");
+    let transforms =
+        transforms(&[ENVELOPED]).replace("</ds:Transforms>", &format!("{second}</ds:Transforms>"));
+    assert!(verify(&Forged { transforms, ..honest }.assertion()).is_ok(), "there is room for many prefixes");
+}
+
+#[test]
+fn m09_what_was_expected_of_a_signature_and_what_was_found_are_about_the_same() {
+    let honest = Forged::honest();
+    let sha1 = |name: &str, local: &str| method(name, &format!("http://www.w3.org/2000/09/xmldsig#{local}"));
+    let inclusive = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315";
+    for (forged, expected, found) in [
+        (
+            Forged { method: sha1("SignatureMethod", "rsa-sha1"), ..honest.clone() },
+            "with SHA-256",
+            "SignatureMethod http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+        ),
+        (
+            Forged { digest_method: sha1("DigestMethod", "sha1"), ..honest.clone() },
+            "a digest by one of these",
+            "DigestMethod http://www.w3.org/2000/09/xmldsig#sha1",
+        ),
+        (Forged { uri: String::new(), ..honest.clone() }, "by its ID", "URI=\"\""),
+        (Forged { uri: "#a2".to_owned(), ..honest.clone() }, "by its ID", "URI=\"#a2\""),
+        (
+            Forged { canonicalization: method("CanonicalizationMethod", inclusive), ..honest.clone() },
+            "xml-exc-c14n#",
+            inclusive,
+        ),
+        (
+            Forged { transforms: transforms(&[ENVELOPED, inclusive]), ..honest.clone() },
+            "xml-exc-c14n#",
+            inclusive,
+        ),
+        (
+            Forged { transforms: transforms(&[ENVELOPED]), ..honest.clone() },
+            "xml-exc-c14n#",
+            "enveloped-signature",
+        ),
+        (
+            Forged { signed_info: format!("<ds:SignedInfo>{}", " ".repeat(20_000)), ..honest.clone() },
+            "16384 bytes at most",
+            "bytes in its canonical form",
+        ),
+        (
+            Forged { digest: Some(base64::encode(&[0; 32])), ..honest.clone() },
+            "unchanged",
+            "has been changed",
+        ),
+    ] {
+        let text = forged.assertion();
+        let told = Refused::from(verify(&text).unwrap_err());
+        assert!(told.expected.contains(expected) && told.found.contains(found), "{told}");
+        assert!(
+            told.expected.chars().count() < MAX_SHOWN && !told.expected.contains("a key of this"),
+            "{told}"
+        );
+    }
+    // As little of it as names it, and nothing that could be taken for something else.
+    let long = format!("urn:x:{}\u{85}", "y".repeat(500));
+    let told = Refused::from(
+        verify(&Forged { method: method("SignatureMethod", &long), ..honest.clone() }.assertion())
+            .unwrap_err(),
+    );
+    assert!(told.found.contains("urn:x:yyy") && told.found.chars().count() < 120, "{told}");
+    let told =
+        Refused::from(verify(&Forged { uri: "#a\u{85}".to_owned(), ..honest }.assertion()).unwrap_err());
+    assert!(told.found.contains("#a\u{fffd}"), "{told}");
 }

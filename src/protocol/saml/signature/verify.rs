@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::form::Form;
-use super::{DS, SignatureError, Verified};
+use super::{DS, MAX_SIGNED_INFO, SignatureError, Verified};
 use crate::protocol::saml::keys::VerifyingKey;
 use crate::protocol::saml::xml::{Element, canonical};
 
@@ -23,9 +23,7 @@ pub fn verify_enveloped(
     check_ids(element.root())?;
     let signature = element.child(DS, "Signature")?.ok_or(SignatureError::Missing)?;
     let form = Form::read(signature)?;
-    if form.reference.uri.strip_prefix('#') != Some(id) {
-        return Err(SignatureError::Reference);
-    }
+    form.reference.check(id)?;
     check_signature(&form, keys)?;
     digest_of(&form, element, signature).map(Verified)
 }
@@ -46,9 +44,15 @@ pub(super) fn check_ids(root: Element<'_>) -> Result<(), SignatureError> {
     }
 }
 
+/// The canonical bytes that a key signs.
+pub(super) fn signed_info(form: &Form<'_>) -> Result<Vec<u8>, SignatureError> {
+    let bytes = canonical(form.signed_info, &form.prefixes, None).map_err(SignatureError::Canonical)?;
+    if bytes.len() > MAX_SIGNED_INFO { Err(SignatureError::TooLarge(bytes.len())) } else { Ok(bytes) }
+}
+
 fn check_signature(form: &Form<'_>, keys: &[VerifyingKey]) -> Result<(), SignatureError> {
-    let signed = canonical(form.signed_info, &form.prefixes, None).map_err(SignatureError::Canonical)?;
-    match keys.iter().any(|key| key.verify(form.method, &signed, &form.value)) {
+    let digest = form.method.digest().digest(&signed_info(form)?);
+    match keys.iter().any(|key| key.verify(form.method, &digest, &form.value)) {
         true => Ok(()),
         false => Err(SignatureError::Signature),
     }

@@ -104,6 +104,12 @@ impl<'d> Element<'d> {
         found.map(|attribute| attribute.value())
     }
 
+    /// Whether it has none but these, none of them in a namespace.
+    pub fn has_only_attributes(&self, names: &[&str]) -> bool {
+        let mut attributes = self.0.attributes();
+        attributes.all(|attribute| attribute.namespace().is_none() && names.contains(&attribute.name()))
+    }
+
     /// All of its text together; a child element is an error.
     pub fn text(&self) -> Result<Cow<'d, str>, Malformed> {
         let mut text = Cow::Borrowed("");

@@ -147,7 +147,8 @@ fn h16_a_signature_algorithm_is_known_by_its_exact_name() {
         let query = query.replace(exact, other);
         let message = RedirectMessage::read(&query, Request).unwrap();
         assert!(message.is_signed());
-        assert_eq!(message.verified(&keys).unwrap_err(), SignatureError::Algorithm, "{other}");
+        let error = message.verified(&keys).unwrap_err();
+        assert!(matches!(error, SignatureError::Algorithm(_)), "{other}: {error}");
     }
 }
 
