@@ -62,7 +62,7 @@ super::words! {
     }
 }
 
-/// RFC 8176 words that alone mean more than one factor, or whose pairing does.
+/// The words of RFC 8176.
 const KNOWN: [&str; 21] = [
     "face", "fpt", "geo", "hwk", "iris", "kba", "mca", "mfa", "otp", "pin", "pop", "pwd", "rba", "retina",
     "sc", "sms", "swk", "tel", "user", "vbm", "wia",

@@ -204,7 +204,7 @@ error-user_disabled-next = Fragen Sie die Verwaltung Ihrer Organisation oder ver
 
 error-email_in_use-title = Wir konnten Ihr Konto nicht einrichten
 error-email_in_use-text = Die Angaben Ihres Identitätsanbieters passen nicht zu den Konten, die wir führen.
-error-email_in_use-next = Bitten Sie die Verwaltung Ihrer Organisation, Ihr Konto zu prüfen. Es hilft, die Kennung unten zu nennen.
+error-email_in_use-next = Wenn Ihr Unternehmen mehrere Wege zur Anmeldung hat, nehmen Sie den vom letzten Mal. Sonst bitten Sie die Verwaltung Ihrer Organisation, Ihr Konto zu prüfen. Es hilft, die Kennung unten zu nennen.
 
 error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.

@@ -204,7 +204,7 @@ error-user_disabled-next = Ask your organization’s administrator, or use anoth
 
 error-email_in_use-title = We could not set up your account
 error-email_in_use-text = The details from your identity provider do not fit the accounts that we have.
-error-email_in_use-next = Ask your organization’s administrator to look at your account. It helps to quote the reference below.
+error-email_in_use-next = If your company has more than one way to sign in, go the way that you came the last time. Otherwise ask your organization’s administrator to look at your account. It helps to quote the reference below.
 
 error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.

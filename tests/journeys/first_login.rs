@@ -525,6 +525,49 @@ async fn select_account_and_select_organization_ask_again() {
 }
 
 #[tokio::test]
+async fn whose_session_ends_because_somebody_else_signs_in_is_in_the_trail() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks();
+    let mut ann = Person::new("ann@a.test");
+    let arrival = ann.follows(&ask).await;
+    let tokens = ask.redeems(&arrival).await;
+    let session = house.text("SELECT id FROM sessions").await.unwrap();
+    let before = house.before().await;
+    let mut bob = Person { browser: ann.browser, email: "bob@b.test".to_owned() };
+    bob.follows(&rp1.asks().with("prompt", "select_account")).await.code();
+    assert_eq!(rp1.refreshes(tokens.refresh()).send().await.status, 400);
+    let events = house.events_since(&before).await;
+    let ended: Vec<_> = events.iter().filter(|event| event.action == "session.ended").collect();
+    assert_eq!(ended.len(), 1, "{events:?}");
+    assert_eq!(ended[0].detail["cause"], json!("somebody_else_signed_in"));
+    assert_eq!(ended[0].actor, house.user("bob@b.test").await);
+    let of_it =
+        format!("SELECT id FROM audit_events WHERE action = 'session.ended' AND subject = '{session}'");
+    assert!(house.text(&of_it).await.is_some());
+}
+
+#[tokio::test]
+async fn who_comes_back_under_another_address_is_in_the_trail_with_the_one_before() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    house.idp_a.says(Says::that("a-1", "ann@a.test"));
+    Person::new("ann@a.test").follows(&rp1.asks()).await.code();
+    let before = house.before().await;
+    Person::new("ann@a.test").follows(&rp1.asks()).await.code();
+    assert!(house.events_since(&before).await.iter().all(|event| event.action != "user.updated"));
+    house.idp_a.says(Says::that("a-1", "newer@a.test"));
+    Person::new("ann@a.test").follows(&rp1.asks()).await.code();
+    assert_eq!(house.events_of("user.updated").await, 1);
+    let told = async |column: &str| {
+        let sql = format!("SELECT {column} FROM audit_events WHERE action = 'user.updated'");
+        serde_json::from_str::<Value>(&house.text(&sql).await.unwrap()).unwrap()
+    };
+    assert_eq!(told("before").await["email"], json!("ann@a.test"));
+    assert_eq!(told("after").await["email"], json!("newer@a.test"));
+}
+
+#[tokio::test]
 async fn s2_10_a_requested_organization_skips_the_picker() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);
