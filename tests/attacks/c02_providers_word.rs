@@ -222,15 +222,19 @@ async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
         }
         // It is theirs to draft, and not to make live.
         fine(writer.patch(&path, json!({"jit": "create_and_join"})).await);
+        tries(&house).await;
         let before = house.before().await;
-        refused(&writer.post(&format!("{path}/activate"), json!({"force": true})).await, "role_ceiling");
+        let activate = format!("{path}/activate");
+        refused(&writer.post(&activate, json!({})).await, "role_ceiling");
         house.refused(&before, "role_ceiling").await;
         let both = [&WRITER[..], &["members:write", "organization:read"]].concat();
         let both = Api::key(&house, "org-a", &both).await;
-        assert_eq!(fine(both.patch(&path, opens).await)["settings"]["jit"], json!("create_and_join"));
+        let live = fine(both.post(&activate, json!({})).await);
+        assert_eq!(live["settings"]["jit"], json!("create_and_join"));
         // To let fewer in is everybody's who may write it; to let them in again, by taking that back, is not.
-        let shut = json!({"jit": "expected_only", "activate": true, "force": true});
-        fine(writer.patch(&path, shut).await);
+        fine(writer.patch(&path, json!({"jit": "expected_only"})).await);
+        tries(&house).await;
+        fine(writer.post(&activate, json!({})).await);
         let before = house.before().await;
         refused(&writer.post(&format!("{path}/rollback"), json!({})).await, "role_ceiling");
         house.refused(&before, "role_ceiling").await;

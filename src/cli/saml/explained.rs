@@ -346,7 +346,7 @@ mod tests {
             (
                 signed().replace("_a1\"", "_a2\"").replacen("#_a2", "#_a1", 1),
                 0,
-                "the signature is of another element",
+                "a Reference to something else: URI=\"#_a1\"",
             ),
             (audience, 0, "refused by the check structure"),
             (signed().replace("<saml:Subject>", "<saml:Subject><!-- x -->"), 0, "a comment"),

@@ -259,14 +259,14 @@ async fn activate(
     let draft = before.draft_number().filter(|draft| version.is_none_or(|wanted| wanted == *draft));
     let draft = draft.ok_or_else(none)?;
     let id = before.connection.id;
+    roles_fit(change, &before).await?;
+    may_be_live(change, &before, before.head().0).await?;
     if before.connection.is_active()
         && !tested(change.tx, id, draft).await?
         && is_depended_on(change, id).await?
     {
         refuse_untested(change, id, forced)?;
     }
-    roles_fit(change, &before).await?;
-    may_be_live(change, &before, before.head().0).await?;
     swapped(change, &before, draft, forced).await
 }
 
