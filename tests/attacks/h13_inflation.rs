@@ -40,7 +40,10 @@ async fn h13_a_network_inflates_one_message_at_a_time() {
 
     let before = house.before().await;
     let bombs = (0..100).map(|_| async { Visitor::arrives().get(&bomb).await.status.as_u16() });
-    assert!(join_all(bombs).await.into_iter().all(|status| status == 400));
+    // Of what is nobody's, so much is written down in a minute.
+    let told = join_all(bombs).await;
+    assert_eq!(told.iter().filter(|status| **status == 400).count(), 29, "{told:?}");
+    assert_eq!(told.iter().filter(|status| **status == 429).count(), 71, "{told:?}");
     house.unchanged(&before).await;
     let events = house.events_since(&before).await;
     assert!(events.iter().all(|event| event.reason.as_deref() == Some("malformed_saml")), "{events:?}");
