@@ -1,28 +1,61 @@
 //! What every step begins with that somebody takes within a login.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::answer_in;
 use super::flow::Journey;
+use crate::protocol::oauth::params::Params;
+use crate::web::form::Form;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
 
-/// The flow that the address names, for the browser that holds it; whoever does not is told that it is over, and the way back.
-#[derive(Debug)]
-pub struct InFlow(pub Journey);
+/// Somebody, and the flow that the address names, if their browser holds it; otherwise they are told that it is over, and
+/// the way back.
+pub struct InFlow {
+    pub visitor: Visitor,
+    pub journey: Journey,
+}
 
 impl FromRequestParts<Front> for InFlow {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Response> {
-        let visitor = Visitor::from_request_parts(parts, front).await?;
-        let flow = Path::<String>::from_request_parts(parts, front).await;
-        let Path(flow) = flow.map_err(IntoResponse::into_response)?;
-        match Journey::find(&visitor, &flow).await {
-            Ok(journey) => Ok(Self(journey)),
-            Err(stop) => Err(answer_in(&visitor, &flow, Err(stop)).await),
-        }
+        let (visitor, flow) = named(parts, front).await?;
+        found(visitor, &flow).await
+    }
+}
+
+/// The same, and what they have posted: what is no form is told first, whosever flow it is.
+pub struct Posted {
+    pub visitor: Visitor,
+    pub journey: Journey,
+    pub params: Params,
+}
+
+impl FromRequest<Front> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let (visitor, flow) = named(&mut parts, front).await?;
+        let Form(params) = Form::from_request(Request::from_parts(parts, body), front).await?;
+        let InFlow { visitor, journey } = found(visitor, &flow).await?;
+        Ok(Self { visitor, journey, params })
+    }
+}
+
+async fn named(parts: &mut Parts, front: &Front) -> Result<(Visitor, String), Response> {
+    let visitor = Visitor::from_request_parts(parts, front).await?;
+    let flow = Path::<String>::from_request_parts(parts, front).await;
+    let Path(flow) = flow.map_err(IntoResponse::into_response)?;
+    Ok((visitor, flow))
+}
+
+async fn found(visitor: Visitor, flow: &str) -> Result<InFlow, Response> {
+    match Journey::find(&visitor, flow).await {
+        Ok(journey) => Ok(InFlow { visitor, journey }),
+        Err(stop) => Err(answer_in(&visitor, flow, Err(stop)).await),
     }
 }

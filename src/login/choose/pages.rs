@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::Posted;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer_in, next};
 use crate::model::application::Application;
@@ -16,7 +16,6 @@ use crate::model::login::{Acting, Authenticated, Context, Stage};
 use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::choices::Choice as Available;
 use crate::store::durable::{connections, sessions};
-use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::templates::{
     About, Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
@@ -24,12 +23,7 @@ use crate::web::templates::{
 use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
-pub async fn pick(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(mut journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn pick(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);

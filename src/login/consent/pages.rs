@@ -6,7 +6,7 @@ use tower_sessions::Session;
 
 use super::{allow, shown, told};
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::Posted;
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
@@ -15,7 +15,6 @@ use crate::model::consent;
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::standing;
-use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::templates::{About, ConsentPage, Page};
 use crate::web::visitor::Visitor;
@@ -49,12 +48,7 @@ pub async fn ask(
 }
 
 /// `POST /login/{flow}/consent`: the person allows it, or not.
-pub async fn decide(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(mut journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn decide(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match decided(&visitor, &browser, &journey, &params).await {
         Ok(Said::Yes) => {
             journey.login.asked.prompt.consent = false;

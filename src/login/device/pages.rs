@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{WINDOW, asked};
 use crate::foundation::id::UserId;
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::{InFlow, Posted};
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, answer, consent, next, note, refused, turn_away_to};
@@ -165,17 +165,12 @@ fn stays(application: &Application, scopes: &[String]) -> &'static str {
 }
 
 /// `GET /login/{flow}/device`: the question, where the flow stands at it.
-pub async fn stand(visitor: Visitor, browser: Session, InFlow(journey): InFlow) -> Response {
+pub async fn stand(browser: Session, InFlow { visitor, journey }: InFlow) -> Response {
     next::proceed_at_the_question(&visitor, &browser, journey).await
 }
 
 /// `POST /login/{flow}/device`: the person lets it in, or not.
-pub async fn decide(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn decide(browser: Session, Posted { visitor, journey, params }: Posted) -> Response {
     match decided(&visitor, &browser, &journey, &params).await {
         Ok(Said::Yes) => next::device_answered(&visitor, journey, true).await,
         Ok(Said::No) => next::device_answered(&visitor, journey, false).await,

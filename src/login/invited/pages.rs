@@ -11,7 +11,7 @@ use super::{Found, asked, find, leads_to};
 use crate::foundation::secret::Digest;
 use crate::foundation::text::is_mistakable;
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::Posted;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next};
 use crate::model::application::Application;
@@ -20,7 +20,6 @@ use crate::protocol::oauth::params::Params;
 use crate::store::durable::{organizations, standing};
 use crate::store::ephemeral::Kind;
 use crate::web::browser;
-use crate::web::form::Form;
 use crate::web::reply::{Fault, form_target};
 use crate::web::templates::{AcceptedPage, ImagePath, InvitationPage, Page, Within, minute};
 use crate::web::visitor::Visitor;
@@ -80,12 +79,7 @@ pub async fn question(
 }
 
 /// `POST /login/{flow}/invitation`: they join, or go on without.
-pub async fn decide(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(mut journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn decide(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match decided(&visitor, &mut journey, &params).await {
         Ok(()) => next::proceed(&visitor, &browser, journey).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,

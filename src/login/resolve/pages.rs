@@ -13,7 +13,7 @@ use super::{by_email, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::{InFlow, Posted};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, next, note};
 use crate::model::application::Application;
@@ -31,7 +31,7 @@ use crate::web::visitor::Visitor;
 pub const TRIES_A_MINUTE: u64 = 300;
 
 /// `GET /login/{flow}`: the page at which the flow stands.
-pub async fn stand(visitor: Visitor, browser: Session, InFlow(journey): InFlow) -> Response {
+pub async fn stand(browser: Session, InFlow { visitor, journey }: InFlow) -> Response {
     next::proceed(&visitor, &browser, journey).await
 }
 
@@ -44,12 +44,7 @@ pub async fn back(visitor: Visitor, Path(flow): Path<String>) -> Response {
 }
 
 /// `POST /login/{flow}/identify`: an email address was typed, or a connection picked.
-pub async fn identify(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(mut journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn identify(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match identified(&visitor, &journey, &params).await {
         Ok(Identified::Resolved(resolved)) => {
             journey.login.stage = Stage::Resolved(resolved);

@@ -8,13 +8,12 @@ use tower_sessions::Session;
 
 use super::budget;
 use crate::login::flow::Journey;
-use crate::login::pages::InFlow;
+use crate::login::pages::Posted;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Beforehand, Stage};
 use crate::protocol::oauth::params::Params;
-use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::templates::{About, BeforehandPage, Page, Problem};
 use crate::web::visitor::Visitor;
@@ -23,12 +22,7 @@ use crate::web::visitor::Visitor;
 const LONGEST: usize = 100;
 
 /// `POST /login/{flow}/beforehand`: an organization was named, or passed over.
-pub async fn named(
-    visitor: Visitor,
-    browser: Session,
-    InFlow(mut journey): InFlow,
-    Form(params): Form,
-) -> Response {
+pub async fn named(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     let arrived = match &journey.login.stage {
         Stage::Arrived(arrived) => arrived.clone(),
         // Back from where it led, to name another one.
