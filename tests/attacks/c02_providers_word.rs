@@ -236,7 +236,8 @@ async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
         tries(&house).await;
         fine(writer.post(&activate, json!({})).await);
         let before = house.before().await;
-        refused(&writer.post(&format!("{path}/rollback"), json!({})).await, "role_ceiling");
+        let back = json!({"version": live["version"]});
+        refused(&writer.post(&format!("{path}/rollback"), back).await, "role_ceiling");
         house.refused(&before, "role_ceiling").await;
     }
 }
