@@ -62,7 +62,7 @@ async fn of_fifty_who_have_read_the_same_one_moves_it_on_and_the_others_change_n
     let moved: Vec<_> = moved.into_iter().map(|moved| moved.unwrap().unwrap()).collect();
     assert_eq!(moved.iter().filter(|moved| **moved).count(), 1);
     let winner = moved.iter().position(|moved| *moved).unwrap() as u8;
-    let left = (winner % 2 == 0).then(|| vec![winner]);
+    let left = winner.is_multiple_of(2).then(|| vec![winner]);
     assert_eq!(store.get(Kind::LoginFlow, "flow").await, Ok(left.clone()));
     let other = store.swap(Kind::LoginFlow, "flow", b"here", b"other".to_vec(), MINUTE).await;
     assert_eq!((other, store.take_if(Kind::LoginFlow, "flow", b"here").await), (Ok(false), Ok(false)));
