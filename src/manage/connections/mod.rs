@@ -259,22 +259,22 @@ async fn activate(
     let draft = before.draft_number().filter(|draft| version.is_none_or(|wanted| wanted == *draft));
     let draft = draft.ok_or_else(none)?;
     let id = before.connection.id;
+    let is_untested = before.connection.is_active()
+        && !tested(change.tx, id, draft).await?
+        && is_depended_on(change, id).await?;
+    if is_untested && !forced {
+        return Err(Refused::new(Code::Untested, Code::Untested.title()));
+    }
     roles_fit(change, &before).await?;
     may_be_live(change, &before, before.head().0).await?;
-    if before.connection.is_active()
-        && !tested(change.tx, id, draft).await?
-        && is_depended_on(change, id).await?
-    {
-        refuse_untested(change, id, forced)?;
+    if is_untested {
+        may_make_untested_live(change, id)?;
     }
     swapped(change, &before, draft, forced).await
 }
 
 /// What nobody has tried may lock everybody out: that is an owner's to answer for, or the operator's (demands 4.2).
-fn refuse_untested(change: &Change<'_, '_>, id: ConnectionId, forced: bool) -> Result<(), Refused> {
-    if !forced {
-        return Err(Refused::new(Code::Untested, Code::Untested.title()));
-    }
+fn may_make_untested_live(change: &Change<'_, '_>, id: ConnectionId) -> Result<(), Refused> {
     let detail = format!(
         "people sign in by it, and nobody has tried the new version: try it (POST /connections/{id}/tests), or an owner \
          who has just signed in makes it live, or the operator"
