@@ -18,7 +18,8 @@ const FRESH: Duration = Duration::from_secs(3600);
 const STALE: Duration = Duration::from_secs(86_400);
 /// Between two looks at one address.
 const COOLDOWN: Duration = Duration::from_secs(30);
-/// The same where the first gave nothing: whoever tries again is not to wait for long.
+/// The same where the first gave nothing and nothing is kept: whoever tries again is not to wait for long. Where something
+/// is, a provider that does not answer would keep everybody waiting too often.
 const COOLDOWN_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How large a document may be, in bytes.
 const LARGEST: usize = 262_144;
@@ -178,9 +179,9 @@ impl Documents {
         now: Moment,
         fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
-        if let Some(at) = entry.asked_at
-            && now.since(at) < if entry.failure.is_some() { COOLDOWN_AFTER_FAILURE } else { COOLDOWN }
-        {
+        let is_kept = entry.body.as_ref().is_some_and(|(_, at)| now.since(*at) < STALE);
+        let cooldown = if entry.failure.is_some() && !is_kept { COOLDOWN_AFTER_FAILURE } else { COOLDOWN };
+        if entry.asked_at.is_some_and(|at| now.since(at) < cooldown) {
             return Err(entry.failure.clone().unwrap_or(DocumentError::Cooling));
         }
         let (documents, wanted) = (self.clone(), wanted.clone());

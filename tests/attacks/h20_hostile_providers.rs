@@ -254,6 +254,32 @@ async fn h20_a_good_set_of_keys_is_not_given_up_for_a_bad_one() {
 }
 
 #[tokio::test]
+async fn h20_a_look_that_failed_is_repeated_soon_where_nothing_is_kept_and_seldom_where_something_is() {
+    const PLACE: &str = "/.well-known/openid-configuration";
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let comes = async || Person::new("ann@a.test").follows(&rp1.asks()).await;
+    house.idp_a.door(PLACE, Some(Door::Status(500)));
+    assert_eq!(comes().await.status(), 502);
+    house.turn_clock(4);
+    assert_eq!((comes().await.status(), house.idp_a.hits(PLACE)), (502, 1));
+    house.idp_a.door(PLACE, None);
+    house.turn_clock(1);
+    comes().await.code();
+    assert_eq!(house.idp_a.hits(PLACE), 2);
+    house.idp_a.door(PLACE, Some(Door::Status(500)));
+    house.turn_clock(3_601);
+    for _ in 0..3 {
+        comes().await.code();
+        house.turn_clock(9);
+    }
+    assert_eq!(house.idp_a.hits(PLACE), 3, "what is kept is good for a day");
+    house.turn_clock(3);
+    comes().await.code();
+    assert_eq!(house.idp_a.hits(PLACE), 4);
+}
+
+#[tokio::test]
 async fn h20_who_does_not_wait_for_a_document_keeps_nobody_else_from_it() {
     const PLACE: &str = "/.well-known/openid-configuration";
     let house = House::opens().await;
