@@ -36,6 +36,8 @@ pub enum DocumentError {
     Cooling,
     #[error("the answer is not the document that was asked for")]
     Unfit(Unfit),
+    #[error("the answer could not be read to its end")]
+    Unreadable,
 }
 
 /// Why an answer is not the document that was asked for.
@@ -136,6 +138,15 @@ impl Documents {
         wanted: &Wanted,
         fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
+        self.made_of(wanted, move |body| fits(&body).map(|()| body)).await
+    }
+
+    /// As [`Self::get`], where something is `made` of what came, and kept in its place.
+    pub(super) async fn made_of(
+        &self,
+        wanted: &Wanted,
+        made: impl Fn(Vec<u8>) -> Result<Vec<u8>, Unfit> + Send + 'static,
+    ) -> Result<Body, DocumentError> {
         let now = self.clock.now();
         let slot = self.slot(wanted, now);
         let entry = Arc::clone(&slot.entry).lock_owned().await;
@@ -145,7 +156,7 @@ impl Documents {
         {
             return Ok(Arc::clone(body));
         }
-        match (self.fetch(wanted, slot, entry, now, fits).await, kept) {
+        match (self.fetch(wanted, slot, entry, now, made).await, kept) {
             (Err(_), Some((body, at))) if now.since(at) < STALE => Ok(body),
             (fetched, _) => fetched,
         }
@@ -162,7 +173,8 @@ impl Documents {
         let slot = self.slot(wanted, now);
         let entry = Arc::clone(&slot.entry).lock_owned().await;
         let kept = entry.body.clone();
-        match self.fetch(wanted, slot, entry, now, fits).await {
+        let made = move |body: Vec<u8>| fits(&body).map(|()| body);
+        match self.fetch(wanted, slot, entry, now, made).await {
             Err(error @ (DocumentError::Egress(_) | DocumentError::Status(_))) => Err(error),
             Err(error) => kept.map(|(body, _)| body).ok_or(error),
             fetched => fetched,
@@ -177,7 +189,7 @@ impl Documents {
         slot: Arc<Slot>,
         mut entry: OwnedMutexGuard<Entry>,
         now: Moment,
-        fits: impl Fn(&[u8]) -> Result<(), Unfit> + Send + 'static,
+        made: impl Fn(Vec<u8>) -> Result<Vec<u8>, Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
         let is_kept = entry.body.as_ref().is_some_and(|(_, at)| now.since(*at) < STALE);
         let cooldown = if entry.failure.is_some() && !is_kept { COOLDOWN_AFTER_FAILURE } else { COOLDOWN };
@@ -187,7 +199,7 @@ impl Documents {
         let (documents, wanted) = (self.clone(), wanted.clone());
         let fetching = tokio::spawn(async move {
             (entry.asked_at, entry.failure) = (Some(now), None);
-            let asked = documents.ask(&wanted, fits).await;
+            let asked = documents.ask(&wanted, made).await;
             entry.failure = asked.as_ref().err().cloned();
             let body = asked?;
             entry.body = Some((Arc::clone(&body), now));
@@ -202,7 +214,7 @@ impl Documents {
     async fn ask(
         &self,
         wanted: &Wanted,
-        fits: impl Fn(&[u8]) -> Result<(), Unfit>,
+        made: impl Fn(Vec<u8>) -> Result<Vec<u8>, Unfit> + Send + 'static,
     ) -> Result<Body, DocumentError> {
         let request = Request::get(wanted.url.clone())
             .limit(LARGEST)
@@ -211,8 +223,10 @@ impl Documents {
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));
         }
-        fits(&answer.body).map_err(DocumentError::Unfit)?;
-        Ok(Arc::new(answer.body))
+        // A picture takes some milliseconds, in which nobody else is to wait.
+        let made = tokio::task::spawn_blocking(move || made(answer.body)).await;
+        let body = made.map_err(|_| DocumentError::Unreadable)?.map_err(DocumentError::Unfit)?;
+        Ok(Arc::new(body))
     }
 
     fn slot(&self, wanted: &Wanted, now: Moment) -> Arc<Slot> {

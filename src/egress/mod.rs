@@ -10,7 +10,7 @@ pub mod dns;
 pub mod documents;
 pub mod guard;
 pub mod http;
-mod logos;
+pub mod logos;
 pub mod mail;
 pub mod names;
 pub mod openid;

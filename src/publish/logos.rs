@@ -1,5 +1,5 @@
-//! Logos, fetched by us and served by us: no customer's server learns who is signing in, and nothing but a picture
-//! reaches a page (threats H26).
+//! Logos, fetched by us, painted anew and served by us: no customer's server learns who is signing in, and nothing but a
+//! picture reaches a page (threats H26).
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::assets::not_found;
+use crate::egress::logos::MEDIA_TYPE;
 use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, organizations, projects};
@@ -24,7 +25,7 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
     let Ok(Some(owner)) = owner(&front, &id).await else { return not_found() };
     let Some(address) = &owner.logo_uri else { return stand_in(owner.stand_in) };
     match front.broker.documents.logo(&id, address).await {
-        Ok((bytes, kind)) => reply(bytes, kind, KEPT, PICTURE),
+        Ok(bytes) => reply(bytes, MEDIA_TYPE, KEPT, PICTURE),
         Err(why) => {
             tracing::warn!(owner = id, why = why.explained(), "a logo cannot be shown");
             stand_in(owner.stand_in)

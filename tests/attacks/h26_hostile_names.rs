@@ -188,9 +188,13 @@ async fn h26_no_name_brings_an_element_or_an_attribute() {
     }
 }
 
+/// A PNG of one pixel.
+const RED: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\xdac\xf8\xcf\xc0\0\0\x03\x01\x01\0\xf7\x03AC\0\0\0\0IEND\xaeB`\x82";
+
 /// Somebody's server of pictures and other things.
 async fn canary() -> String {
-    let png = b"\x89PNG\r\n\x1a\n and so on".to_vec();
+    // Of one pixel, and of what an attacker would like to be served from our origin.
+    let png = [RED, b"<script>alert(1)</script>"].concat();
     let typed = |kind: &'static str, body: Vec<u8>| {
         get(move || {
             let body = body.clone();
@@ -206,6 +210,7 @@ async fn canary() -> String {
         .route("/svg-as-png", typed("image/png", b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec()))
         .route("/html", typed("text/html", b"<script>alert(1)</script>".to_vec()))
         .route("/html-as-png", typed("image/png", b"<script>alert(1)</script>".to_vec()))
+        .route("/half-a-png", typed("image/png", png[..40].to_vec()))
         .route("/empty", typed("image/png", Vec::new()))
         .route("/large", typed("image/png", [png.clone(), vec![0; 300_000]].concat()))
         .route("/huge", typed("image/png", [png, vec![0; 3_000_000]].concat()))
@@ -227,6 +232,7 @@ async fn h26_a_logo_is_a_picture_or_nothing() {
         ("/svg-as-png", false),
         ("/html", false),
         ("/html-as-png", false),
+        ("/half-a-png", false),
         ("/empty", false),
         ("/large", false),
         ("/huge", false),
@@ -245,6 +251,11 @@ async fn h26_a_logo_is_a_picture_or_nothing() {
                 (200, Some("image/png"))
             );
             assert_eq!(header("content-security-policy").as_deref(), Some("default-src 'none'; sandbox"));
+            let shown = answer.bytes().await.unwrap();
+            assert!(
+                shown.starts_with(b"\x89PNG") && !shown.windows(7).any(|part| part == b"<script"),
+                "{path}"
+            );
         } else {
             // The initials stand in, and not for long: nothing of what came is passed on.
             assert_eq!(header("content-type").as_deref(), Some("image/svg+xml"), "{path}");
