@@ -250,8 +250,8 @@ impl Journey {
     /// Takes the flow out of the store, for what happens once in it. Nothing: somebody else has, or has moved it on.
     pub async fn claim(&mut self, visitor: &Visitor) -> Result<Option<Claim>, Stop> {
         match &self.held {
-            Held::New(_) | Held::Claimed => return Ok(Some(Claim(()))),
-            Held::Lost => return Ok(None),
+            Held::New(_) | Held::Claimed => Ok(Some(Claim(()))),
+            Held::Lost => Ok(None),
             Held::Found(found) => {
                 let key = self.login.id.to_string();
                 let won = visitor.broker().ephemeral.take_if(Kind::LoginFlow, &key, found).await?;
