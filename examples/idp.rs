@@ -149,7 +149,8 @@ impl Provider {
         let (person, now) = (&grant.person, self.0.clock.now().seconds());
         json!({
             "iss": self.0.issuer,
-            // Never changes and is never given to somebody else, as the email address might be.
+            // Yours must never change, and never be given to somebody else: take the id of a row, and no address. These
+            // people have no rows, and keep their addresses for ever.
             "sub": Digest::of(person.email.as_bytes()).text(),
             "aud": self.0.company.client_id,
             "iat": now,

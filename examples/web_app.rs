@@ -114,6 +114,7 @@ struct Inner {
     /// In your application: a `reqwest::Client` that follows no redirects.
     http: Http,
     random: Random,
+    /// In your application: both in a store that forgets them after a while.
     attempts: Mutex<HashMap<String, Attempt>>,
     sessions: Mutex<HashMap<String, Claims>>,
 }
@@ -124,8 +125,11 @@ struct Attempt {
     verifier: PkceCodeVerifier,
 }
 
-/// Binds an attempt to the browser that began it.
-const ATTEMPT: &str = "acme_attempt";
+/// The cookie that binds an attempt to the browser that began it: one for each, so that no tab overwrites another's.
+fn attempt_cookie(state: &str) -> String {
+    format!("acme_attempt_{state}")
+}
+
 const SESSION: &str = "acme_session";
 
 /// Serves for as long as the program runs.
@@ -175,7 +179,7 @@ async fn sign_in(State(app): State<App>, Query(wish): Query<Wish>) -> Result<Res
     }
     let (url, state, nonce) = request.url();
     let state = state.into_secret();
-    let cookie = [(header::SET_COOKIE, set_cookie(ATTEMPT, &state))];
+    let cookie = [(header::SET_COOKIE, set_cookie(&attempt_cookie(&state), "begun"))];
     lock(&app.0.attempts).insert(state, Attempt { nonce, verifier });
     Ok((cookie, Redirect::to(url.as_str())).into_response())
 }
@@ -197,8 +201,9 @@ async fn callback(
     Query(answer): Query<Answer>,
 ) -> Result<Response, Failed> {
     // It must answer what this very browser asked, once, and Behalf must have sent it (RFC 9207).
-    let ours = cookie(&headers, ATTEMPT).is_some_and(|state| state == answer.state);
-    let attempt = lock(&app.0.attempts).remove(&answer.state).filter(|_| ours);
+    let attempt_cookie = attempt_cookie(&answer.state);
+    let ours = cookie(&headers, &attempt_cookie).is_some();
+    let attempt = if ours { lock(&app.0.attempts).remove(&answer.state) } else { None };
     let attempt = attempt.ok_or("this sign-in was not begun here, or it is over")?;
     if answer.iss != app.0.settings.issuer {
         return Err("somebody else than Behalf answered".into());
@@ -211,7 +216,7 @@ async fn callback(
     lock(&app.0.sessions).insert(session.expose().to_owned(), claims);
     let cookies = [
         (header::SET_COOKIE, set_cookie(SESSION, session.expose())),
-        (header::SET_COOKIE, drop_cookie(ATTEMPT)),
+        (header::SET_COOKIE, drop_cookie(&attempt_cookie)),
     ];
     Ok((AppendHeaders(cookies), Redirect::to("/")).into_response())
 }

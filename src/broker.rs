@@ -4,6 +4,7 @@ pub mod client_authorities;
 pub mod connection_return;
 pub mod connection_swap;
 pub mod domain_look;
+mod readiness;
 mod saml_metadata;
 mod tally;
 mod turns;
@@ -69,6 +70,7 @@ pub struct Inner {
     pub post: Option<Post>,
     pub clock: Clock,
     pub random: Random,
+    readiness: readiness::Readiness,
     stopping: AtomicBool,
     running: AtomicUsize,
 }
@@ -152,6 +154,7 @@ impl Broker {
             post,
             clock,
             random,
+            readiness: readiness::Readiness::default(),
             stopping: AtomicBool::new(false),
             running: AtomicUsize::new(0),
         }));

@@ -8,8 +8,12 @@ use crate::config::Config;
 use crate::manage::house_file::{ApplyError, Fault, HouseFile, Mode, Reading, Report, apply_reading};
 
 pub async fn run(config: Config, path: &Path, plan: bool, read_metadata: bool) -> Result<ExitCode, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    let text = match HouseFile::text(bytes) {
+        Ok(text) => text,
+        Err(error) => return Ok(refused(path, &error.faults)),
+    };
     let folder = path.parent().unwrap_or(Path::new(""));
     let file = match HouseFile::parse(&text, folder, &|name| std::env::var(name).ok()) {
         Ok(file) => file,

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::header;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use super::{Stop, answer_in};
 use crate::foundation::id::FlowId;
 use crate::foundation::secret::{Digest, Secret};
+use crate::keys::seal::Place;
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Asked, Beforehand, Login, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, connections};
 use crate::store::ephemeral::{EphemeralError, Kind};
-use crate::web::cookies;
+use crate::web::cookies::{self, Remembered};
 use crate::web::reply::{self, Fault, Response};
 use crate::web::visitor::Visitor;
 
@@ -49,10 +50,9 @@ fn of_project(visitor: &Visitor, found: Option<&[u8]>) -> Result<Option<Login>, 
 }
 
 /// Keeps a flow for as long as it has left.
-async fn put(visitor: &Visitor, login: &Login) -> Result<(), Stop> {
+async fn put(visitor: &Visitor, login: &Login, bytes: Vec<u8>) -> Result<(), Stop> {
     let left = time_left(visitor, login);
     if !left.is_zero() {
-        let bytes = serde_json::to_vec(login)?;
         let ephemeral = &visitor.broker().ephemeral;
         ephemeral.put(Kind::LoginFlow, &login.id.to_string(), bytes, left).await.map_err(not_kept)?;
     }
@@ -66,43 +66,77 @@ fn not_kept(error: EphemeralError) -> Stop {
     }
 }
 
-/// How a flow ended, for whoever pressed twice: the answer to what they pressed first has not reached them.
+/// How a flow ended, for whoever pressed twice: the answer to what they pressed first has not reached them. It holds what
+/// the application was given, and so it is sealed.
 #[derive(Deserialize, Serialize)]
 struct Ended {
     browser: Digest,
-    location: String,
+    /// Where it led. Nothing: it is being ended in this moment.
+    location: Option<String>,
 }
 
 /// How long that is told.
 const TOLD_AGAIN: Duration = Duration::from_secs(15);
+/// How often somebody looks who has pressed while the first press is being answered, and after how long each time.
+const LOOKS: u32 = 100;
+const LOOKS_AFTER: Duration = Duration::from_millis(20);
 
 impl Ended {
-    fn key(id: FlowId) -> String {
-        format!("ended {id}")
+    fn place(flow: &str) -> Place<'_> {
+        Place { table: "flow_ends", row: flow, column: "value" }
     }
 
-    /// Only what leads on is told again. It is a comfort, and so may fail.
+    /// It is a comfort, and so may fail.
     async fn keep(visitor: &Visitor, login: &Login, location: Option<String>) {
-        let Some(location) = location else { return };
         let ended = Self { browser: login.browser, location };
         if let Ok(bytes) = serde_json::to_vec(&ended) {
-            let ephemeral = &visitor.broker().ephemeral;
-            let _ = ephemeral.put(Kind::LoginFlow, &Self::key(login.id), bytes, TOLD_AGAIN).await;
+            let (broker, flow) = (visitor.broker(), login.id.to_string());
+            let sealed = broker.keyring.master().seal(&broker.random, Self::place(&flow), &bytes);
+            let _ = broker.ephemeral.put(Kind::FlowEnd, &flow, sealed, TOLD_AGAIN).await;
         }
+    }
+
+    /// It goes on, or has ended in what is not told again.
+    async fn drop(visitor: &Visitor, login: &Login) {
+        let _ = visitor.broker().ephemeral.take(Kind::FlowEnd, &login.id.to_string()).await;
+    }
+
+    /// Of a flow that this browser held.
+    async fn of(visitor: &Visitor, id: FlowId) -> Option<Self> {
+        let (broker, flow) = (visitor.broker(), id.to_string());
+        let sealed = broker.ephemeral.get(Kind::FlowEnd, &flow).await.ok()??;
+        let bytes = broker.keyring.master().open(Self::place(&flow), &sealed).ok()?;
+        let ended: Self = serde_json::from_slice(&bytes).ok()?;
+        Some(ended).filter(|ended| cookies::holds_flow(&visitor.headers, id, ended.browser))
     }
 }
 
-/// Where the flow of this id has just led, if this browser held it and has not been told.
+/// Where the flow of this id has just led, if this browser held it and has not been told. Whoever comes while it is being
+/// ended waits for that.
 pub async fn ended(visitor: &Visitor, id: &str) -> Option<Response> {
     let id: FlowId = id.parse().ok()?;
-    let found = visitor.broker().ephemeral.get(Kind::LoginFlow, &Ended::key(id)).await.ok()??;
-    let ended: Ended = serde_json::from_slice(&found).ok()?;
-    if !cookies::holds_flow(&visitor.headers, id, ended.browser) {
-        return None;
+    for look in 0..LOOKS {
+        let location = match Ended::of(visitor, id).await {
+            // It may have been taken out of the store this very moment.
+            None if look > 0 || !cookies::flows(&visitor.headers).any(|held| held == id) => return None,
+            found => found.and_then(|ended| ended.location),
+        };
+        let Some(location) = location else {
+            tokio::time::sleep(LOOKS_AFTER).await;
+            continue;
+        };
+        let mut response = reply::see_other(&location);
+        over(visitor, id, &mut response);
+        return Some(response);
     }
-    let mut response = reply::see_other(&ended.location);
-    response.headers_mut().append(header::SET_COOKIE, cookies::close_flow(id));
-    Some(response)
+    None
+}
+
+/// The browser holds it no more.
+fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
+    for cookie in cookies::end_flow(&visitor.headers, id) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// Until the flow ends, whatever happens in it.
@@ -133,14 +167,28 @@ pub fn is_small(asked: &Asked) -> bool {
     serde_json::to_vec(asked).is_ok_and(|bytes| bytes.len() <= LARGEST_REQUEST)
 }
 
-/// A login, and the secret of its cookie if the browser does not have it yet.
+/// A login, and where it is.
 #[derive(Debug)]
 pub struct Journey {
     pub login: Login,
-    new: Option<Secret>,
-    /// As it was found: whatever else has moved it on meanwhile stands. Nothing: it is in no store.
-    found: Option<Vec<u8>>,
+    held: Held,
 }
+
+#[derive(Debug)]
+enum Held {
+    /// Nowhere yet, and the browser does not have the secret of its cookie.
+    New(Secret),
+    /// In the store, as it was found: whatever else has moved it on meanwhile stands.
+    Found(Vec<u8>),
+    /// Here alone, for what happens once in it.
+    Claimed,
+    /// Whoever was faster has it, or has ended it: it is neither kept nor ended from here.
+    Lost,
+}
+
+/// That a login was this one's to end, and nobody else's. What an application is given once is given against it.
+#[derive(Debug)]
+pub struct Claim(());
 
 impl Journey {
     /// A journey that begins. Nothing is kept until somebody has to wait for a page or another server.
@@ -158,7 +206,7 @@ impl Journey {
             pushed: None,
             stage: Stage::Arrived(Arrived::default()),
         };
-        Self { login, new: Some(secret), found: None }
+        Self { login, held: Held::New(secret) }
     }
 
     /// The same of a request that was pushed under a name of this digest.
@@ -199,30 +247,42 @@ impl Journey {
         Ok(self)
     }
 
-    /// Takes the flow out of the store, for what happens once in it. False: somebody else has, or has moved it on.
-    pub async fn claim(&mut self, visitor: &Visitor) -> Result<bool, Stop> {
-        let Some(found) = self.found.take() else { return Ok(true) };
-        let key = self.login.id.to_string();
-        Ok(visitor.broker().ephemeral.take_if(Kind::LoginFlow, &key, &found).await?)
+    /// Takes the flow out of the store, for what happens once in it. Nothing: somebody else has, or has moved it on.
+    pub async fn claim(&mut self, visitor: &Visitor) -> Result<Option<Claim>, Stop> {
+        match &self.held {
+            Held::New(_) | Held::Claimed => Ok(Some(Claim(()))),
+            Held::Lost => Ok(None),
+            Held::Found(found) => {
+                let key = self.login.id.to_string();
+                let won = visitor.broker().ephemeral.take_if(Kind::LoginFlow, &key, found).await?;
+                self.held = if won { Held::Claimed } else { Held::Lost };
+                if won {
+                    Ended::keep(visitor, &self.login, None).await;
+                }
+                Ok(won.then_some(Claim(())))
+            }
+        }
     }
 
     /// Whether the flow was still as it was found, and is this now.
     async fn swapped(&mut self, visitor: &Visitor, bytes: Vec<u8>) -> Result<bool, Stop> {
-        let Some(found) = &self.found else { return Ok(false) };
+        let Held::Found(found) = &self.held else { return Ok(false) };
         let (key, left) = (self.login.id.to_string(), time_left(visitor, &self.login));
         let ephemeral = &visitor.broker().ephemeral;
         let swapped =
             ephemeral.swap(Kind::LoginFlow, &key, found, bytes.clone(), left).await.map_err(not_kept)?;
         if swapped {
-            self.found = Some(bytes);
+            self.held = Held::Found(bytes);
         }
         Ok(swapped)
     }
 
     fn read(visitor: &Visitor, found: Option<Vec<u8>>) -> Result<Self, Stop> {
         let login = of_project(visitor, found.as_deref())?.ok_or(Refusal::FlowExpired)?;
-        let held = cookies::holds_flow(&visitor.headers, login.id, login.browser);
-        if held { Ok(Self { login, new: None, found }) } else { Err(Refusal::FlowExpired.into()) }
+        match found.filter(|_| cookies::holds_flow(&visitor.headers, login.id, login.browser)) {
+            Some(found) => Ok(Self { login, held: Held::Found(found) }),
+            None => Err(Refusal::FlowExpired.into()),
+        }
     }
 
     /// The answer to whoever was overtaken, in another tab or by pressing twice: where the flow stands by now.
@@ -246,7 +306,7 @@ impl Journey {
     /// Whether one more flow may be kept. Each network has its share; and when the store is nearly full, it takes no
     /// more, for the rest of the room is for those who are under way.
     async fn may_begin(&self, visitor: &Visitor) -> Result<(), Stop> {
-        if self.new.is_none() { Ok(()) } else { may_begin(visitor, Kind::LoginFlow).await }
+        if self.is_new() { may_begin(visitor, Kind::LoginFlow).await } else { Ok(()) }
     }
 
     /// Where the forms of this flow lead in the end: to an identity provider that cannot be named before the
@@ -263,18 +323,25 @@ impl Journey {
     /// stands.
     pub async fn keep(&mut self, visitor: &Visitor, mut response: Response) -> Result<Response, Stop> {
         self.may_begin(visitor).await?;
-        match self.found {
-            None => put(visitor, &self.login).await?,
-            Some(_) => {
-                let bytes = serde_json::to_vec(&self.login)?;
-                if !self.swapped(visitor, bytes).await? {
-                    return Ok(self.overtaken(visitor).await);
-                }
-            }
+        if matches!(self.held, Held::Lost) {
+            return Ok(self.overtaken(visitor).await);
         }
-        if let Some(secret) = self.new.take() {
-            let from = (!self.answers_nobody()).then_some(self.login.asked.application);
-            for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, from) {
+        let bytes = serde_json::to_vec(&self.login)?;
+        if matches!(self.held, Held::Found(_)) {
+            let swapped = self.swapped(visitor, bytes).await?;
+            return Ok(if swapped { response } else { self.overtaken(visitor).await });
+        }
+        put(visitor, &self.login, bytes.clone()).await?;
+        if matches!(self.held, Held::Claimed) {
+            Ended::drop(visitor, &self.login).await;
+        }
+        if let Held::New(secret) = std::mem::replace(&mut self.held, Held::Found(bytes)) {
+            let asked = &self.login.asked;
+            let remembered = Remembered {
+                application: (!self.answers_nobody()).then_some(asked.application),
+                language: asked.ui_locales.as_deref().map(|locales| visitor.language(Some(locales))),
+            };
+            for cookie in cookies::open_flow(&visitor.headers, self.login.id, &secret, &remembered) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
         }
@@ -283,13 +350,20 @@ impl Journey {
 
     /// Ends the flow.
     pub async fn end(self, visitor: &Visitor, mut response: Response) -> Result<Response, Fault> {
-        if self.new.is_none() {
-            visitor.broker().ephemeral.take(Kind::LoginFlow, &self.login.id.to_string()).await?;
-            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-            Ended::keep(visitor, &self.login, location.map(str::to_owned)).await;
-            let cookie: HeaderValue = cookies::close_flow(self.login.id);
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+        match self.held {
+            Held::New(_) => return Ok(response),
+            Held::Lost => return Ok(self.overtaken(visitor).await),
+            Held::Found(_) => {
+                visitor.broker().ephemeral.take(Kind::LoginFlow, &self.login.id.to_string()).await?;
+            }
+            Held::Claimed => {}
         }
+        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+        match location.map(str::to_owned) {
+            Some(location) => Ended::keep(visitor, &self.login, Some(location)).await,
+            None => Ended::drop(visitor, &self.login).await,
+        }
+        over(visitor, self.login.id, &mut response);
         Ok(response)
     }
 
@@ -326,7 +400,7 @@ impl Journey {
 
     /// Whether the browser does not hold it yet.
     pub fn is_new(&self) -> bool {
-        self.new.is_some()
+        matches!(self.held, Held::New(_))
     }
 
     /// A path of this flow's.

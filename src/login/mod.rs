@@ -48,9 +48,9 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::telemetry::names;
-use crate::web::cookies;
+use crate::web::cookies::Remembered;
 use crate::web::reply::{Fault, Response};
-use crate::web::templates::{ErrorPage, Href, Page};
+use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
 use flow::Journey;
 use refusal::Refusal;
@@ -126,6 +126,8 @@ pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, 
 pub struct Ways {
     /// Where the visitor may try again.
     pub again: Option<Href>,
+    /// Whether a login of theirs waits there.
+    goes_on: bool,
     /// The application, and where its people begin: as it is registered, never as a request has it.
     application: Option<String>,
     back: Option<Href>,
@@ -136,13 +138,13 @@ impl Ways {
     fn again(visitor: &Visitor, flow: &str) -> Self {
         let flow: Option<FlowId> = flow.parse().ok();
         let again = flow.and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
-        Self { again, ..Self::default() }
+        Self { goes_on: again.is_some(), again, ..Self::default() }
     }
 
     /// To the application from which this browser began the flow.
     async fn back(visitor: &Visitor, flow: &str) -> Self {
         let Ok(flow) = flow.parse::<FlowId>() else { return Self::default() };
-        let Some(id) = cookies::application_of(&visitor.headers, flow) else { return Self::default() };
+        let Some(id) = Remembered::of(&visitor.headers, flow).application else { return Self::default() };
         Self::to(visitor, applications::by_id(&mut &visitor.broker().db, visitor.project.id, id).await)
     }
 
@@ -156,7 +158,7 @@ impl Ways {
         let found = found.ok().flatten().filter(|application| application.disabled_at.is_none());
         let Some(application) = found else { return Self::default() };
         let back = application.front_door(&visitor.issuer()).and_then(|uri| Href::parse(&uri));
-        Self { again: None, application: Some(application.display_name), back }
+        Self { application: Some(application.display_name), back, ..Self::default() }
     }
 }
 
@@ -173,10 +175,14 @@ pub async fn turn_away_to(
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let Ways { again, application, back } = ways;
+    let Ways { again, goes_on, application, back } = ways;
+    let problem = if goes_on && problem == Problem::FlowExpired { Problem::StepTaken } else { problem };
     let id = Some(visitor.request.to_string());
     let detail = refusal.detail();
-    let page = ErrorPage { id, again, application, back, detail, ..ErrorPage::new(problem) };
+    // Who was on the way to no application signs in for themselves.
+    let leads_nowhere = problem == Problem::FlowExpired && again.is_none() && back.is_none();
+    let sign_in = if leads_nowhere { visitor.another_account() } else { None };
+    let page = ErrorPage { id, again, sign_in, application, back, detail, ..ErrorPage::new(problem) };
     visitor.page(status, &Page::Error(page), None, &[])
 }
 

@@ -422,7 +422,9 @@ fn is_outage(error: &str) -> bool {
 /// connection's door (C11), or that contradicts itself (C01), is forbidden; whatever else fails proves nobody (C13, C14).
 fn answer_status(why: &str) -> StatusCode {
     match why {
-        "iss_mismatch" | "iss_missing" | "code_missing" => StatusCode::BAD_REQUEST,
+        "iss_mismatch" | "iss_missing" | "code_missing" | "parameter_twice" | "parameters_malformed" => {
+            StatusCode::BAD_REQUEST
+        }
         "connection_mismatch" => StatusCode::FORBIDDEN,
         userinfo if userinfo.starts_with("userinfo_") => StatusCode::FORBIDDEN,
         _ => StatusCode::UNAUTHORIZED,

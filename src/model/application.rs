@@ -494,6 +494,10 @@ impl Application {
 }
 
 impl ApplicationSettings {
+    /// Whether this is one of its redirect URIs.
+    pub fn is_answered_at(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|one| one.matches(uri))
+    }
     pub fn is_public(&self) -> bool {
         self.authentication == Method::None
     }

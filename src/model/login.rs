@@ -209,26 +209,37 @@ pub enum OrganizationAsked {
 }
 
 impl OrganizationAsked {
-    /// What the scopes and the parameter agree on. Where they disagree, nothing is guessed.
-    pub fn of(scopes: &[String], parameter: Option<&str>) -> Result<Self, OAuthError> {
-        let of_scope = |name: &str| match name {
-            "" => Self::One,
-            "*" => Self::All,
-            name => Self::Named(name.to_owned()),
-        };
-        let mut found: Vec<_> =
-            scopes.iter().filter_map(|one| scope::organization(one)).map(of_scope).collect();
-        found.extend(parameter.map(|name| Self::Named(name.to_owned())));
-        // The bare scope asks for what a name says more precisely.
-        if found.iter().any(|one| matches!(one, Self::Named(_))) {
-            found.retain(|one| *one != Self::One);
+    /// What the scopes and the parameter agree on. Where they disagree, nothing is guessed. `is_one`: whether all
+    /// [`Self::names`] are names of one organization, which the texts do not tell.
+    pub fn of(scopes: &[String], parameter: Option<&str>, is_one: bool) -> Result<Self, OAuthError> {
+        let names = Self::names(scopes, parameter);
+        let says = |word| scopes.iter().any(|one| scope::organization(one) == Some(word));
+        match (names.as_slice(), says("*")) {
+            ([], true) if says("") => Err(Self::disagreement()),
+            ([], true) => Ok(Self::All),
+            ([], false) if says("") => Ok(Self::One),
+            ([], false) => Ok(Self::Unsaid),
+            // The bare scope asks for what a name says more precisely.
+            ([first, ..], false) if is_one => Ok(Self::Named((*first).to_owned())),
+            _ => Err(Self::disagreement()),
         }
-        found.dedup();
-        match found.as_slice() {
-            [] => Ok(Self::Unsaid),
-            [only] => Ok(only.clone()),
-            _ => Err(OAuthError::invalid_request("different organizations are asked for")),
+    }
+
+    /// The ids and slugs that are said, each text once.
+    pub fn names<'a>(scopes: &'a [String], parameter: Option<&'a str>) -> Vec<&'a str> {
+        let by_scope = scopes.iter().filter_map(|one| scope::organization(one));
+        let mut names: Vec<&str> = Vec::new();
+        for name in by_scope.filter(|name| !matches!(*name, "" | "*")).chain(parameter) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
+        names
+    }
+
+    /// One text whether there are such organizations or not.
+    fn disagreement() -> OAuthError {
+        OAuthError::invalid_request("different organizations are asked for")
     }
 }
 

@@ -15,18 +15,14 @@ pub async fn alive() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// `GET /readyz`: it can serve logins.
+/// `GET /readyz`: it can serve logins. The log tells why not.
 pub async fn ready(State(front): State<Front>) -> Response {
-    match front.broker.db.ping().await {
-        Ok(()) if front.broker.is_stopping() => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response()
-        }
-        Ok(()) => Json(json!({ "status": "ready" })).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready: the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable" }))).into_response()
-        }
-    }
+    let status = match front.broker.is_ready().await {
+        true if front.broker.is_stopping() => "stopping",
+        true => return Json(json!({ "status": "ready" })).into_response(),
+        false => "unavailable",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": status }))).into_response()
 }
 
 /// `GET /metrics`, in Prometheus' text format.

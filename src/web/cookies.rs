@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
 
+use super::language::Language;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, FlowId};
 use crate::foundation::secret::{Digest, Secret};
@@ -17,6 +18,10 @@ const THEN: char = '.';
 
 /// Flows that one browser may have open; opening one more drops the oldest.
 const MOST: usize = 20;
+
+/// Ended ones that it still knows of, and for how many seconds.
+const MOST_ENDED: usize = 3;
+const ENDED_FOR: i64 = 600;
 
 const BEGUN: &str = "__Host-behalf-begun";
 /// A browser follows at once, and an application asks when it is asked to.
@@ -79,13 +84,37 @@ fn secret_of(value: &str) -> &str {
     value.split_once(THEN).map_or(value, |(secret, _)| secret)
 }
 
-/// The application from which this flow came, as the browser has it: it lasts longer than the flow. To name the
-/// application by, on a page for who holds it, and for nothing else.
-pub fn application_of(headers: &HeaderMap, flow: FlowId) -> Option<ApplicationId> {
-    let name = format!("{PREFIX}{flow}");
-    pairs(headers)
-        .filter(|(key, _)| *key == name)
-        .find_map(|(_, value)| value.split_once(THEN)?.1.parse().ok())
+/// What a browser knows of a flow beside its secret: it lasts longer than the flow does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The application that sent the person.
+    pub application: Option<ApplicationId>,
+    /// In which language they are spoken to, if the flow says it.
+    pub language: Option<Language>,
+}
+
+impl Remembered {
+    /// Of this flow, as the browser has it: for the pages that it is shown, and for nothing else.
+    pub fn of(headers: &HeaderMap, flow: FlowId) -> Self {
+        let name = format!("{PREFIX}{flow}");
+        let Some((_, value)) = pairs(headers).find(|(key, _)| *key == name) else { return Self::default() };
+        let mut rest = value.split(THEN).skip(1);
+        let application = rest.next().and_then(|id| id.parse().ok());
+        Self { application, language: rest.next().and_then(|tag| tag.parse().ok()) }
+    }
+
+    /// Of the flow that a path is of.
+    pub fn at(headers: &HeaderMap, path: &str) -> Self {
+        let flow = path.strip_prefix("/login/").and_then(|rest| rest.split('/').next()?.parse().ok());
+        flow.map(|flow| Self::of(headers, flow)).unwrap_or_default()
+    }
+
+    /// `secret`: none of a flow that is over.
+    fn value(&self, secret: &str) -> String {
+        let application = self.application.map(|id| id.to_string()).unwrap_or_default();
+        let language = self.language.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{secret}{THEN}{application}{THEN}{language}")
+    }
 }
 
 /// The flows of which the browser says that it holds them, the newest first, no more than it may hold.
@@ -95,32 +124,46 @@ pub fn flows(headers: &HeaderMap) -> impl Iterator<Item = FlowId> {
 
 /// The same, all of them, the oldest first.
 fn named(headers: &HeaderMap) -> Vec<FlowId> {
+    those(headers, |value| !value.starts_with(THEN))
+}
+
+fn those(headers: &HeaderMap, which: impl Fn(&str) -> bool) -> Vec<FlowId> {
+    let found = pairs(headers).filter(|(_, value)| which(value));
     let mut named: Vec<FlowId> =
-        pairs(headers).filter_map(|(name, _)| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+        found.filter_map(|(name, _)| name.strip_prefix(PREFIX)?.parse().ok()).collect();
     // Ids sort by the moment they were made.
     named.sort_unstable();
     named
 }
 
-/// Sets the cookie of a new flow, and drops those of the oldest ones beyond the cap. `from`: the application that sent
-/// the person.
+/// Sets the cookie of a new flow, and drops those of the oldest ones beyond the cap.
 pub fn open_flow(
     headers: &HeaderMap,
     flow: FlowId,
     secret: &Secret,
-    from: Option<ApplicationId>,
+    remembered: &Remembered,
 ) -> Vec<HeaderValue> {
     let open = named(headers);
     let surplus = (open.len() + 1).saturating_sub(MOST);
     let dropped = open.into_iter().take(surplus).map(close_flow);
-    let value = match from {
-        Some(application) => format!("{}{THEN}{application}", secret.expose()),
-        None => secret.expose().to_owned(),
-    };
-    std::iter::once(set(flow, value, None)).chain(dropped).collect()
+    std::iter::once(set(flow, remembered.value(secret.expose()), None)).chain(dropped).collect()
 }
 
-/// Drops the cookie of a flow that is over.
+/// Takes the secret out of the cookie of a flow that has ended. Whoever goes back to it is still led to the application, for
+/// a while, of the latest few.
+pub fn end_flow(headers: &HeaderMap, flow: FlowId) -> Vec<HeaderValue> {
+    let remembered = Remembered::of(headers, flow);
+    if remembered.application.is_none() {
+        return vec![close_flow(flow)];
+    }
+    let ended = those(headers, |value| value.starts_with(THEN));
+    let surplus = (ended.len() + 1).saturating_sub(MOST_ENDED);
+    let dropped = ended.into_iter().take(surplus).map(close_flow);
+    let kept = set(flow, remembered.value(""), Some(cookie::time::Duration::seconds(ENDED_FOR)));
+    std::iter::once(kept).chain(dropped).collect()
+}
+
+/// Drops the cookie of a flow.
 pub fn close_flow(flow: FlowId) -> HeaderValue {
     set(flow, String::new(), Some(cookie::time::Duration::ZERO))
 }
@@ -135,7 +178,7 @@ fn made(name: String, value: String, max_age: Option<cookie::time::Duration>) ->
     if let Some(age) = max_age {
         cookie = cookie.max_age(age);
     }
-    // Our own name and a base64url value: always a valid header.
+    // Our own name, and a value of base64url, ids and a language tag: always a valid header.
     HeaderValue::from_str(&cookie.build().to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
@@ -152,7 +195,12 @@ mod tests {
         let jar = ids.iter().map(|id| format!("{PREFIX}{id}=x")).collect::<Vec<_>>().join("; ");
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_str(&jar).unwrap());
-        let set = open_flow(&headers, FlowId::new(&random, Moment::from_millis(99)), &random.token(), None);
+        let set = open_flow(
+            &headers,
+            FlowId::new(&random, Moment::from_millis(99)),
+            &random.token(),
+            &Remembered::default(),
+        );
         assert_eq!(set.len(), 2);
         let dropped = set[1].to_str().unwrap();
         assert!(dropped.contains(&ids[0].to_string()) && dropped.contains("Max-Age=0"), "{dropped}");
@@ -184,14 +232,27 @@ mod tests {
         let secret = random.token();
         let mut headers = HeaderMap::new();
         assert!(!holds_flow(&headers, flow, secret.digest()));
-        let application = ApplicationId::from_u128(7);
-        let cookie = open_flow(&headers, flow, &secret, Some(application)).remove(0);
+        let application = Some(ApplicationId::from_u128(7));
+        let remembered = Remembered { application, language: Some(Language::GERMAN) };
+        let cookie = open_flow(&headers, flow, &secret, &remembered).remove(0);
         let text = cookie.to_str().unwrap();
         assert!(text.contains("Secure") && text.contains("HttpOnly") && text.contains("SameSite=Lax"));
         headers.insert(header::COOKIE, HeaderValue::from_str(text.split(';').next().unwrap()).unwrap());
         assert!(holds_flow(&headers, flow, secret.digest()));
         assert!(!holds_flow(&headers, flow, random.token().digest()));
-        assert_eq!(application_of(&headers, flow), Some(application));
-        assert_eq!(application_of(&headers, FlowId::new(&random, Moment::from_millis(2))), None);
+        assert_eq!(Remembered::of(&headers, flow), remembered);
+        for step in ["", "/identify"] {
+            assert_eq!(Remembered::at(&headers, &format!("/login/{flow}{step}")), remembered);
+        }
+        assert_eq!(Remembered::at(&headers, "/login"), Remembered::default());
+        let other = FlowId::new(&random, Moment::from_millis(2));
+        assert_eq!(Remembered::of(&headers, other), Remembered::default());
+        let cookie = open_flow(&headers, other, &secret, &Remembered::default()).remove(0);
+        headers.insert(
+            header::COOKIE,
+            HeaderValue::from_str(cookie.to_str().unwrap().split(';').next().unwrap()).unwrap(),
+        );
+        assert_eq!(Remembered::of(&headers, other), Remembered::default());
+        assert!(holds_flow(&headers, other, secret.digest()));
     }
 }

@@ -5,7 +5,10 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
+use axum::http::request::Parts;
 use unic_langid::{CharacterDirection, LanguageIdentifier, LanguageIdentifierError};
+
+use super::cookies::Remembered;
 
 /// At most this many bytes of a visitor's wish are read, and at most this many ranges.
 const MAX_BYTES: usize = 1024;
@@ -65,8 +68,15 @@ impl FromStr for Language {
     }
 }
 
-/// The application's wish, as far as the query of a request can be read at all.
-pub fn ui_locales(query: Option<&str>) -> Option<String> {
+/// The application's wish: whoever is within a flow is spoken to in its language, whatever becomes of the step that they
+/// take; otherwise the address says it.
+pub fn wish(parts: &Parts) -> Option<String> {
+    let of_flow = Remembered::at(&parts.headers, parts.uri.path()).language;
+    of_flow.map(|language| language.to_string()).or_else(|| ui_locales(parts.uri.query()))
+}
+
+/// As far as the query of a request can be read at all.
+fn ui_locales(query: Option<&str>) -> Option<String> {
     let query = query.filter(|query| query.contains("ui_locales="))?;
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find(|(name, _)| name == "ui_locales").map(|(_, value)| bounded(&value).to_owned())

@@ -169,10 +169,10 @@ fn is_certified_door(front: &Front, name: &str, path: &str) -> bool {
     is_ours && discovery::ALIASED.iter().any(|(_, door)| *door == path)
 }
 
-/// As whom we were asked.
+/// As whom we were asked: what the request line names counts, whatever stands beside it (RFC 9112, section 3.2.2).
 fn named(request: &Request) -> Option<&str> {
-    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
+    let host = || request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    request.uri().authority().map(http::uri::Authority::as_str).or_else(host)
 }
 
 /// Whether this is how somebody inside calls us. From this machine: by a loopback address or localhost, as a proxy on

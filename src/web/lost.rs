@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::cors;
 use super::front::Front;
-use super::language::ui_locales;
+use super::language;
 use super::reply;
 use super::templates::{Brand, ErrorPage, Page, Problem};
 use super::visitor::{RequestTag, Visitor, request_id};
@@ -71,7 +71,7 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
         .flatten();
     let page = Page::Error(ErrorPage { id, again, ..ErrorPage::new(told.problem) });
     let wish = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = front.templates.negotiate(ui_locales(parts.uri.query()).as_deref(), wish);
+    let language = front.templates.negotiate(language::wish(parts).as_deref(), wish);
     let host = front.broker.config.public_url();
     let brand = Brand::named("", host.host_str().unwrap_or("Behalf"));
     match front.templates.render(&page, &language, &brand) {

@@ -78,10 +78,15 @@ impl Templates {
             let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             format!("{}: no page uses this file{hint}", folder.path.join(name).display())
         };
-        match files::strays(&folder.path) {
-            Ok(found) => found.into_iter().map(said).collect(),
-            Err(error) => vec![format!("{}: {error}", folder.path.display())],
-        }
+        let unsaid = |one: files::Unsaid| {
+            let hint = one.meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            format!("{}:{}: no page says {}{hint}", folder.path.join(one.file).display(), one.line, one.id)
+        };
+        let found = files::strays(&folder.path).and_then(|strays| {
+            let unsaid = files::unsaid(&folder.path)?.into_iter().map(unsaid);
+            Ok(strays.into_iter().map(said).chain(unsaid).collect())
+        });
+        found.unwrap_or_else(|error| vec![format!("{}: {error}", folder.path.display())])
     }
 
     /// Makes the page. If the operator's own templates fail on it, it is made from the built-in ones, and

@@ -15,7 +15,7 @@ use super::front::Front;
 use super::language::{self, Language};
 use super::lost::{self, Told};
 use super::reply::{self, Fault};
-use super::templates::{Brand, ErrorPage, Page, Problem};
+use super::templates::{Brand, ErrorPage, Href, Page, Problem};
 use crate::broker::Broker;
 use crate::foundation::id::{ConnectionId, FlowId, OrganizationId, RequestId};
 use crate::keys::keyring::KeyError;
@@ -55,7 +55,7 @@ pub struct Visitor {
     pub certificate: Option<Arc<Shown>>,
     pub address: IpAddr,
     pub request: RequestId,
-    /// The application's wish, where the address says it.
+    /// The application's wish, where the address says it, or the flow to which that belongs.
     pub ui_locales: Option<String>,
 }
 
@@ -105,6 +105,11 @@ impl Visitor {
         } else {
             format!("/p/{}{path}", self.project.slug)
         }
+    }
+
+    /// "Use another account" where no login is under way: people sign in for themselves.
+    pub fn another_account(&self) -> Option<Href> {
+        Href::parse(&self.path("/account/sign-in?another=yes"))
     }
 
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
@@ -256,7 +261,7 @@ impl FromRequestParts<Front> for Visitor {
         match found {
             Ok(Some(project)) if project.disabled_at.is_none() => {
                 let headers = parts.headers.clone();
-                let ui_locales = language::ui_locales(parts.uri.query());
+                let ui_locales = language::wish(parts);
                 let certificate =
                     client_certificate::of(parts, peer, &front.broker.config.client_certificates);
                 let certificate = certificate.map(Arc::new);

@@ -37,7 +37,7 @@ email-or = oder
 email-methods = Andere Wege der Anmeldung
 
 ## Zuerst die Organisation
-beforehand-lead = Nennen Sie die Organisation, für die Sie handeln wollen. Wir bringen Sie zu ihrer Anmeldung.
+beforehand-lead = Nennen Sie die Organisation, für die Sie handeln wollen. Handeln nur eigene Leute für sie, bringen wir Sie zu ihrer Anmeldung; sonst sagen Sie zuerst, wer Sie sind.
 beforehand-label = Organisation
 beforehand-example = acme
 beforehand-hint = Ihr Kurzname, wie er in Adressen steht. Wer sie verwaltet, kennt ihn.
@@ -115,8 +115,11 @@ error-what-next = Was Sie tun können
 error-detail = Für die Entwickler der Anwendung:
 error-id = Kennung für Rückfragen:
 
+error-step_taken-title = Ihre Anmeldung geht weiter
+error-step_taken-text = Was Sie gerade gesendet haben, gehörte nicht zu dem Schritt, an dem Sie sind: Er ist schon getan, oder die Seite war veraltet.
+error-step_taken-next = Machen Sie dort weiter, wo Ihre Anmeldung steht.
 error-flow_expired-title = Bitte beginnen Sie neu
-error-flow_expired-text = Diese Anmeldeseite war zu lange offen, oder die Anmeldung wurde in einem anderen Browser begonnen.
+error-flow_expired-text = Diese Anmeldung ist vorbei: Sie ist abgeschlossen, war zu lange offen oder wurde in einem anderen Browser begonnen.
 error-flow_expired-next = Gehen Sie zurück zur Anwendung und melden Sie sich von dort an. Bleiben Sie bis zum Ende in einem Browser.
 
 error-unknown_application-title = Wir kennen diese Anwendung nicht
@@ -143,8 +146,8 @@ error-email_invalid-title = Prüfen Sie Ihre E-Mail-Adresse
 error-email_invalid-text = Das ist keine vollständige E-Mail-Adresse.
 error-email_invalid-next = Schreiben Sie sie wie name@firma.de.
 
-error-idp_unreachable-title = Die Anmeldung Ihres Unternehmens antwortet nicht
-error-idp_unreachable-text = Wir haben den Identitätsanbieter Ihres Unternehmens nicht erreicht.
+error-idp_unreachable-title = Die Anmeldung Ihres Unternehmens geht gerade nicht
+error-idp_unreachable-text = Der Identitätsanbieter Ihres Unternehmens hat uns nicht geantwortet, oder nicht so, wie er sollte.
 error-idp_unreachable-next = Warten Sie eine Minute und versuchen Sie es noch einmal. Dauert es an, sagen Sie Ihrer IT-Abteilung Bescheid.
 
 error-idp_unusable-title = Die Anmeldung Ihres Unternehmens ist nicht richtig eingerichtet

@@ -37,7 +37,7 @@ email-or = or
 email-methods = Other ways to sign in
 
 ## The organization first
-beforehand-lead = Name the organization that you want to act for, and we will take you to where it signs in.
+beforehand-lead = Name the organization that you want to act for. If only its own people act for it, we take you to where they sign in; otherwise you say who you are first.
 beforehand-label = Organization
 beforehand-example = acme
 beforehand-hint = Its short name, as it stands in addresses. Whoever runs it knows the name.
@@ -115,8 +115,11 @@ error-what-next = What you can do
 error-detail = For the developers of the application:
 error-id = Reference, if you ask for help:
 
+error-step_taken-title = Your sign-in goes on
+error-step_taken-text = What you have just sent was not for the step that you are at: that one has been taken already, or the page was an old one.
+error-step_taken-next = Continue where your sign-in stands.
 error-flow_expired-title = Please start again
-error-flow_expired-text = This sign-in page was open for too long, or the sign-in was started in another browser.
+error-flow_expired-text = This sign-in is over: it has come to its end, it was open for too long, or it was started in another browser.
 error-flow_expired-next = Go back to the application and sign in from there. Keep to one browser until you are in.
 
 error-unknown_application-title = We do not know this application
@@ -143,8 +146,8 @@ error-email_invalid-title = Check your email address
 error-email_invalid-text = This is not a complete email address.
 error-email_invalid-next = Write it like name@company.com.
 
-error-idp_unreachable-title = Your company’s sign-in does not answer
-error-idp_unreachable-text = We tried to reach your company’s identity provider and got no answer.
+error-idp_unreachable-title = Your company’s sign-in does not work right now
+error-idp_unreachable-text = Your company’s identity provider has not answered us, or not as it should.
 error-idp_unreachable-next = Wait a minute and try again. If it lasts, tell your IT department.
 
 error-idp_unusable-title = Your company’s sign-in is not set up as it must be

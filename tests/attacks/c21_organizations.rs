@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 
 #[tokio::test]
 async fn c21_what_is_asked_for_is_a_wish_and_the_checks_decide() {
@@ -47,6 +47,44 @@ async fn c21_what_is_asked_for_is_a_wish_and_the_checks_decide() {
         let before = house.before().await;
         assert_eq!(con.follows(&ask).await.error().0, "invalid_request");
         house.refused(&before, "invalid_request").await;
+    }
+}
+
+#[tokio::test]
+async fn c21_two_names_of_one_organization_agree_and_nothing_is_told_of_others() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let rp1 = Application::rp1(&house);
+        let mut con = Person::new("con@a.test");
+        con.acts_for(&rp1.asks(), "A Corporation").await.code();
+        let (b, c) = (house.organization("org-b").await, house.organization("org-c").await);
+        let asks = |parameter: &str, scope: &str| {
+            rp1.asks().with("organization", parameter).with("scope", &format!("openid {scope}"))
+        };
+        for ask in [
+            asks(&b, "organization:org-b"),
+            asks("org-b", &format!("organization:{b}")),
+            asks("org-b", &format!("organization organization:{b} organization:org-b")),
+        ] {
+            let arrival = con.follows(&ask).await;
+            assert_eq!(ask.redeems(&arrival).await.id["org_id"], json!(b), "{}", ask.url());
+        }
+        // Whether both are there, or one, or none: told alike, and before anybody signs in.
+        let mut told = std::collections::BTreeSet::new();
+        for ask in [
+            asks(&b, "organization:org-c"),
+            asks("org-b", &format!("organization:{c}")),
+            asks(&b, "organization:nobody"),
+            asks("nobody", &format!("organization:{b}")),
+            asks("org_aaaaaaaaaaaaaaaaaaaaaaaaaa", "organization:nobody"),
+            asks("nobody", "organization:nobody-else"),
+            asks(&b, "organization:*"),
+        ] {
+            let before = house.before().await;
+            told.insert(Person::new("con@a.test").follows(&ask).await.error());
+            house.refused(&before, "invalid_request").await;
+        }
+        assert_eq!(told.len(), 1, "{told:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! C26: whatever is not the registered redirect URI to the letter is answered by a page, never by a redirect.
 
-use crate::house::application::{Application, Proof};
-use crate::house::broker::{House, Plan};
+use crate::house::application::{Application, Person, Proof};
+use crate::house::broker::{DEFAULT, House, Plan};
 use crate::house::visitor::Visitor;
 
 const REGISTERED: &str = "https://rp1.test/callback";
@@ -325,4 +325,29 @@ scopes = ["openid"]
         let answer = Visitor::arrives().get(&asks(bad).url()).await;
         assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn c26_an_address_that_is_taken_away_gets_nothing_of_the_logins_that_are_under_way() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let (ask, of_code) = (rp1.asks(), rp1.asks());
+    let mut con = Person::new("con@a.test");
+    let code = con.acts_for(&of_code, "A Corporation").await.code();
+    let page = con.follows(&ask).await;
+    house.provision(&DEFAULT.replace(REGISTERED, "https://rp1.test/elsewhere")).await;
+    let forms = [
+        page.picker().with("choice", &page.choice("A Corporation")),
+        page.form_with("cancel").with("cancel", "yes"),
+    ];
+    for form in forms {
+        let before = house.before().await;
+        let answer = con.browser.submit(&form).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (400, None), "{}", answer.body);
+        assert!(!answer.body.contains(REGISTERED), "{}", answer.body);
+        house.refused(&before, "bad_redirect_uri").await;
+    }
+    let answer = of_code.redemption(&code).send().await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &serde_json::json!("invalid_grant")));
+    assert_eq!(answer.json()["error_description"], "redirect_uri is not registered any more");
 }

@@ -216,6 +216,30 @@ async fn c28_every_cookie_is_for_this_host_alone_and_out_of_reach_of_scripts() {
 }
 
 #[tokio::test]
+async fn c28_whoever_goes_back_to_a_login_that_ended_well_is_led_to_its_application() {
+    let house = House::opens().await;
+    let rp1 = Application::rp1(&house);
+    let mut con = Person::new("con@a.test");
+    let mut flows = Vec::new();
+    for _ in 0..5 {
+        let ask = rp1.asks().with("prompt", "select_organization");
+        let page = con.follows(&ask).await;
+        flows.push(flow_of(&page.picker()));
+        con.picks(&ask, &page, "A Corporation").await.code();
+        house.turn_clock(1);
+    }
+    // Of the latest few it is known from where they came, and nothing can be done with them.
+    for (at, flow) in flows.iter().enumerate() {
+        let before = house.before().await;
+        let answer = con.browser.get(flow).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::FORBIDDEN, None), "{}", answer.body);
+        assert!(answer.forms().is_empty(), "{}", answer.body);
+        assert_eq!(answer.body.contains("Return to First App"), at >= 2, "{at}: {}", answer.body);
+        house.refused(&before, "flow_expired").await;
+    }
+}
+
+#[tokio::test]
 async fn c28_a_browser_whose_login_is_over_is_led_to_the_application_and_nowhere_else() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);

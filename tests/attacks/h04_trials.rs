@@ -23,6 +23,20 @@ fn parameter(url: &Url, name: &str) -> String {
 }
 
 #[tokio::test]
+async fn h04_an_answer_to_a_trial_that_says_a_thing_twice_is_told_where_it_was_tried() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let link = Link::to(&operator, &house, "ca").await;
+    let mut con = Person::new("con@a.test");
+    let back = con.browser.is_sent_home(&link).await;
+    let before = house.before().await;
+    let ended = con.browser.get(&format!("{back}&code=x")).await;
+    assert!(con.browser.follow(&ended).await.body.contains("It did not work"), "{}", ended.body);
+    assert_eq!(link.told(&operator).await["reason"], json!("parameter_twice"));
+    house.unchanged(&before).await;
+}
+
+#[tokio::test]
 async fn h04_answers_to_a_trial_and_to_a_login_are_not_to_be_swapped() {
     let house = House::opens().await;
     let operator = Api::operator(&house).await;

@@ -49,6 +49,43 @@ async fn h20_whatever_the_token_endpoint_answers_is_refused() {
 }
 
 #[tokio::test]
+async fn h20_an_answer_that_says_a_thing_twice_is_told_as_the_providers_mistake() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    for (more, reason) in [
+        ("&code=x", "parameter_twice"),
+        ("&iss=x&iss=y", "parameter_twice"),
+        ("&session_state=a&session_state=a", "parameter_twice"),
+    ] {
+        let mut ann = Person::new("ann@a.test");
+        let back = ann.is_sent_back(&ask).await;
+        let before = house.before().await;
+        let answer = ann.browser.get(&format!("{back}{more}")).await;
+        assert_eq!(answer.status, 400, "{more}: {}", answer.body);
+        assert!(answer.body.contains("identity provider"), "{more}: {}", answer.body);
+        assert!(!answer.body.contains("For the developers of the application"), "{more}: {}", answer.body);
+        // Whoever sits there goes on with another account, or gives up.
+        for way in ["/restart", "/cancel"] {
+            assert!(answer.forms().iter().any(|form| form.action.path().ends_with(way)), "{more}: {way}");
+        }
+        house.refused(&before, reason).await;
+        // The address is used up by it.
+        assert_eq!(ann.browser.get(back.as_str()).await.status, 403, "{more}");
+        house.unchanged(&before).await;
+    }
+    // Whose login it is cannot be said where the state stands twice, or nothing can be read.
+    for (more, reason) in [("&state=x", "parameter_twice"), ("&x=%ff", "parameters_malformed")] {
+        let mut ann = Person::new("ann@a.test");
+        let back = ann.is_sent_back(&ask).await;
+        let before = house.before().await;
+        let answer = ann.browser.get(&format!("{back}{more}")).await;
+        assert_eq!(answer.status, 400, "{more}: {}", answer.body);
+        assert!(!answer.body.contains("For the developers of the application"), "{more}: {}", answer.body);
+        house.refused(&before, reason).await;
+    }
+}
+
+#[tokio::test]
 async fn h20_what_status_a_door_answered_with_is_told_in_the_trail() {
     let house = House::opens().await;
     let rp1 = Application::rp1(&house);

@@ -127,6 +127,12 @@ async fn h24_a_picker_of_one_person_is_not_answered_by_the_next_one_at_that_brow
         let answer = con.browser.submit(&page.picker().with(&button.0, &button.1)).await;
         let code = answer.location().is_some_and(|to| to.query_pairs().any(|(name, _)| name == "code"));
         assert!(!code, "{answer:?}");
+        // Whoever sits there is at hand: the application is told nothing yet.
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+        for way in ["/restart", "/cancel"] {
+            let offers = answer.forms().iter().any(|form| form.action.path().ends_with(way));
+            assert!(offers || answer.body.contains("Your sign-in goes on"), "{way}: {}", answer.body);
+        }
         house.unchanged(&before).await;
     }
     // Nor after a sign-out.

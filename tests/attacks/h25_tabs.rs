@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use behalf::foundation::id::FlowId;
 use behalf::foundation::random::Random;
+use behalf::store::ephemeral::Kind;
 use futures_util::future::join_all;
 use reqwest::header::{COOKIE, LOCATION};
 use serde_json::json;
@@ -75,6 +77,17 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
     let led: BTreeSet<_> = answers.iter().filter_map(|answer| answer.location()).collect();
     let there: Vec<_> = led.iter().filter(|url| url.query_pairs().any(|(name, _)| name == "code")).collect();
     assert_eq!((there.len(), house.events_of("login.code_issued").await), (1, 1), "{led:?}");
+    // Everybody who pressed gets there.
+    for answer in &answers {
+        assert_eq!(answer.status, 303, "{}", answer.body);
+    }
+    // What is kept for them tells nobody else the code.
+    let flow: FlowId = form.action.path().split('/').nth(2).unwrap().parse().unwrap();
+    let kept = house.broker.ephemeral.get(Kind::FlowEnd, &flow.to_string()).await.unwrap().unwrap();
+    let code = there[0].query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    for text in [code.as_str(), "rp1.test"] {
+        assert!(!kept.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+    }
     // Whoever has not been told, because they have pressed once more, is told now; nobody else is.
     let again = con.browser.clone().submit(&form.clone().with("choice", &choices[0])).await;
     assert_eq!(again.location().as_ref(), Some(there[0]));

@@ -6,7 +6,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use crate::house::application::{Application, Person};
-use crate::house::broker::{House, Plan};
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::lying_idp::Door;
 use crate::house::visitor::{Answer, Visitor};
 
@@ -234,6 +234,63 @@ async fn m25_no_refusal_and_no_failure_shows_what_is_inside() {
     house.execute("ALTER TABLE projects RENAME TO hidden_three").await;
     for path in ["/jwks.json", "/authorize", "/.well-known/openid-configuration"] {
         tells_nothing(&ann.browser.get(&format!("{}{path}", house.url)).await, path);
+    }
+}
+
+/// What makes the store ignore what is written to it, and what takes that back.
+fn full(engine: Engine) -> [&'static str; 2] {
+    match engine {
+        Engine::Sqlite => [
+            "CREATE TRIGGER full_disk BEFORE INSERT ON house BEGIN SELECT RAISE(IGNORE); END",
+            "DROP TRIGGER full_disk",
+        ],
+        Engine::Postgres => {
+            ["CREATE RULE full_disk AS ON INSERT TO house DO INSTEAD NOTHING", "DROP RULE full_disk ON house"]
+        }
+    }
+}
+
+#[tokio::test]
+async fn m25_who_cannot_write_or_sign_is_not_ready_and_trying_that_costs_little() {
+    const WRITTEN: &str = "SELECT name FROM house WHERE name = 'written_at'";
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let mut anybody = Visitor::arrives();
+        let mut told = async || anybody.get(&format!("{}/readyz", house.url)).await;
+        assert_eq!(told().await.status, 200);
+        assert_eq!(house.text(WRITTEN).await.as_deref(), Some("written_at"));
+        let rows = house.count("house").await;
+        // However many ask: it is tried once in a while, and the row stays one.
+        house.execute("DELETE FROM house WHERE name = 'written_at'").await;
+        for _ in 0..20 {
+            assert_eq!(told().await.status, 200);
+        }
+        assert_eq!(house.text(WRITTEN).await, None);
+        house.turn_clock(10);
+        assert_eq!(told().await.status, 200);
+        house.turn_clock(10);
+        assert_eq!((told().await.status.as_u16(), house.count("house").await), (200, rows));
+
+        let [fills, empties] = full(engine);
+        house.execute(fills).await;
+        house.turn_clock(10);
+        for _ in 0..2 {
+            let answer = told().await;
+            assert_eq!((answer.status.as_u16(), answer.json()), (503, json!({ "status": "unavailable" })));
+        }
+        house.execute(empties).await;
+        house.turn_clock(10);
+        assert_eq!(told().await.status, 200);
+
+        // Keys that are there, and none of which signs now.
+        let far = 4_000_000_000_000_i64;
+        house.execute(&format!("UPDATE signing_keys SET signs_from = {far} WHERE algorithm = 'ES256'")).await;
+        house.turn_clock(61);
+        let answer = told().await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (503, json!({ "status": "unavailable" })));
+        house.execute("UPDATE signing_keys SET signs_from = 0 WHERE algorithm = 'ES256'").await;
+        house.turn_clock(61);
+        assert_eq!(told().await.status, 200);
     }
 }
 

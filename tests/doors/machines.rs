@@ -65,6 +65,7 @@ async fn a_machine_gets_a_token_for_the_organization_that_it_names() {
             &[("organization_id", &a)],
             &[("scope", "organization:org-a")],
             &[("scope", "organization"), ("organization", "org-a")],
+            &[("scope", "organization:org-a"), ("organization", &a)],
         ] {
             let before = house.before().await;
             let answer = asks(&robot, fields).send().await;

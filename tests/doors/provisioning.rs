@@ -988,6 +988,21 @@ fn unheard(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn a_file_in_another_encoding_is_told_with_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = b"[organization.a]\nname = \"M\xc3\xbcller\"\ndescription = \"K".to_vec();
+    bytes.extend(b"\xf6ln\"\n");
+    std::fs::write(folder.path().join("house.toml"), &bytes).unwrap();
+    for arguments in [["apply", "house.toml"].as_slice(), &["apply", "house.toml", "--plan"]] {
+        let output = behalf(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let told = "house.toml:3:17: not UTF-8: save the file in that encoding\nNothing was changed.\n";
+        assert_eq!(text(&output), told);
+    }
+    assert!(!folder.path().join("behalf.db").exists());
+}
+
+#[test]
 fn a_command_that_nobody_listens_to_does_what_it_was_told() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("house.toml"), SMALL).unwrap();

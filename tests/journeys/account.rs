@@ -34,6 +34,50 @@ async fn looks(house: &House, person: &mut Person, path: &str) -> Answer {
     person.browser.get(&format!("{}{path}", house.url)).await
 }
 
+/// Where "Use another account" leads from a page that belongs to no login.
+fn another_account(page: &Answer) -> String {
+    let body = page.body.replace("&#x2f;", "/").replace("&amp;", "&").replace("&#x3d;", "=");
+    let link =
+        body.split("<a class=\"quiet\" href=\"").skip(1).find(|link| link.contains(">Use another account<"));
+    let link = link.unwrap_or_else(|| panic!("no way to another account: {}", page.body));
+    link.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn another_account_is_offered_where_no_login_is_under_way() {
+    let house = House::opens().await;
+    let (mut con, page) = signed_in(&house, "con@a.test").await;
+    for path in ["/account", "/account/sessions", "/account/applications"] {
+        assert_eq!(another_account(&looks(&house, &mut con, path).await), "/account/sign-in?another=yes");
+    }
+    // Whoever is signed in is asked who else they are, and is that from then on.
+    con.email = "bob@b.test".to_owned();
+    let there = another_account(&page);
+    let before = house.before().await;
+    let asked = looks(&house, &mut con, &there).await;
+    assert!(asked.form_with("email").action.path().ends_with("/identify"), "{}", asked.body);
+    house.unchanged(&before).await;
+    let page = opens(&house, &mut con, &there).await;
+    assert!(page.body.contains("bob@b.test") && !page.body.contains("con@a.test"), "{}", page.body);
+    // Where a device's code is typed, it is not lost on the way.
+    let typing = looks(&house, &mut con, "/device?user_code=BCDF-GHJK").await;
+    let there = another_account(&typing);
+    assert!(there.contains("another=yes") && there.contains("device=BCDF-GHJK"), "{there}");
+
+    let out = looks(&house, &mut con, "/logout").await;
+    let out = con.browser.submit(&out.form().with("sign_out", "yes")).await;
+    assert_eq!(another_account(&out), "/account/sign-in?another=yes");
+    // A login that is over, and has come from no application.
+    let page = looks(&house, &mut con, "/account/sign-in").await;
+    let form = page.form_with("email");
+    house.turn_clock(house.broker.config.login.flow_lifetime + 1);
+    let over = con.browser.submit(&form.with("email", "con@a.test")).await;
+    assert_eq!(
+        (over.status.as_u16(), another_account(&over).as_str()),
+        (403, "/account/sign-in?another=yes")
+    );
+}
+
 /// The texts of the headings of a page's rows.
 fn rows(page: &Answer) -> Vec<String> {
     let text = |row: &str| {

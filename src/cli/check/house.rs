@@ -101,9 +101,10 @@ async fn routing(broker: &Broker, domain: &Domain, findings: &mut Findings) -> R
         findings.wrong(&what, "its organization is not active: nobody is routed");
     } else if active.is_empty() {
         findings.wrong(&what, "no active connection: give the domain one, or nobody can sign in by it");
-    } else {
+    } else if domain.state == DomainState::Verified {
         findings.fine(&what, format!("to {}", active.join(", ")));
     }
+    // What is not proved routes nobody, which was told.
     Ok(())
 }
 

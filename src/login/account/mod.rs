@@ -8,10 +8,11 @@ use crate::model::login::{Asked, Prompt};
 /// Where they end.
 pub const ACCOUNT: &str = "/account";
 
-/// What is asked of such a login. `again`: whoever is signed in proves it anew. `onward`: where they end instead.
-pub fn asked(again: bool, onward: Option<String>, ui_locales: Option<String>) -> Asked {
+/// What is asked of such a login. `again`: whoever is signed in proves it anew. `another`: they want to be somebody else.
+/// `onward`: where they end instead.
+pub fn asked((again, another): (bool, bool), onward: Option<String>, ui_locales: Option<String>) -> Asked {
     Asked {
-        prompt: Prompt { login: again, ..Prompt::default() },
+        prompt: Prompt { login: again, select_account: another, ..Prompt::default() },
         ui_locales,
         onward,
         ..Asked::by(Application::HOUSE)

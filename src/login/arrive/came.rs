@@ -12,13 +12,13 @@ use crate::login::back::Back;
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::model::login::Asked;
+use crate::model::login::{Asked, OrganizationAsked};
 use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oauth::authorization::{self, PUSHED};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::pushed_requests;
+use crate::store::durable::{organizations, pushed_requests};
 use crate::web::visitor::Visitor;
 
 const LONGEST_STATE: usize = 2_048;
@@ -104,17 +104,19 @@ pub async fn checked(
 ) -> Result<Result<Asked, OAuthError>, Stop> {
     let named = params.get("redirect_uri").map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let uri = redirect_uri(application, named)?;
-    let issuer = visitor.issuer();
-    let checked = state(params).map(|state| state.map(str::to_owned)).and_then(|state| {
-        let request = authorization::request(params)?;
-        let subject = request.claims.subject.clone();
-        Ok((asked(application, &issuer, way, request, uri, state)?, subject))
-    });
-    match checked {
-        Ok((asked, _)) if !is_small(&asked) => {
+    let read = state(params).and_then(|state| Ok((state, authorization::request(params)?)));
+    let (state, request) = match read {
+        Ok((state, request)) => (state.map(str::to_owned), request),
+        Err(error) => return Ok(Err(error)),
+    };
+    let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
+    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
+    let subject = request.claims.subject.clone();
+    match asked(application, &visitor.issuer(), way, (request, is_one), uri, state) {
+        Ok(asked) if !is_small(&asked) => {
             Ok(Err(OAuthError::invalid_request("the parameters are too long in all")))
         }
-        Ok((asked, subject)) => hinted(visitor, params, application, (asked, subject)).await,
+        Ok(asked) => hinted(visitor, params, application, (asked, subject)).await,
         Err(error) => Ok(Err(error)),
     }
 }

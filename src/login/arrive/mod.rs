@@ -19,6 +19,7 @@ use crate::model::consent;
 use crate::model::login::{Arrived, Asked, Login, OrganizationAsked, Prompt, Ticket};
 use crate::model::organization::Organization;
 use crate::model::project::Organizations;
+use crate::model::routing::{Question, Rule};
 use crate::model::session::Session as StandingSession;
 use crate::protocol::jose::{JwkSet, Jws, Typ};
 use crate::protocol::oauth::authorization::Request;
@@ -28,8 +29,8 @@ use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::organizations;
 use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::{organizations, routing};
 use crate::web::browser;
 use crate::web::visitor::Visitor;
 
@@ -45,17 +46,17 @@ pub struct Way {
 /// Where an answer may go: the redirect URI that the request names, if it is registered. One that names none is answered
 /// nowhere, however many there are (OpenID Connect Core, section 3.1.2.1).
 pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Result<String, Refusal> {
-    let registered = &application.settings.redirect_uris;
-    let named = requested.filter(|uri| registered.iter().any(|one| one.matches(uri)));
+    let named = requested.filter(|uri| application.settings.is_answered_at(uri));
     named.map(str::to_owned).ok_or(Refusal::BadRedirectUri)
 }
 
-/// What the application asks for, if it may. `issuer` is ours.
+/// What the application asks for, if it may. `issuer` is ours; with the request comes whether the organizations that it
+/// names are one.
 pub fn asked(
     application: &Application,
     issuer: &str,
     way: Way,
-    request: Request,
+    (request, is_one): (Request, bool),
     redirect_uri: String,
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
@@ -68,7 +69,7 @@ pub fn asked(
     if settings.must_challenge() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for this client"));
     }
-    let organization = organization_asked(&request)?;
+    let organization = organization_asked(&request, is_one)?;
     if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {
         return Err(OAuthError::invalid_request("this application does not use organizations"));
     }
@@ -165,8 +166,8 @@ pub fn no_hint() -> OAuthError {
 }
 
 /// The organization that the parameter and the scopes agree on.
-fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError> {
-    OrganizationAsked::of(&request.scopes, request.organization.as_deref())
+fn organization_asked(request: &Request, is_one: bool) -> Result<OrganizationAsked, OAuthError> {
+    OrganizationAsked::of(&request.scopes, request.organization.as_deref(), is_one)
 }
 
 /// The session that this browser has already, if it will do for what is asked.
@@ -194,8 +195,34 @@ pub async fn standing_session(
     }
     let fits = fits_connection(application, connection, asked) && asked.is_for(user);
     let fits = fits
+        && is_where_the_hint_leads(visitor, application, login, connection.id).await?
         && (standing.still_provided || is_good_elsewhere(visitor, application, &standing, asked).await?);
     Ok(fits.then_some(session.id))
+}
+
+/// An application that says by `domain_hint` which company's people it means does not get another one's, because somebody
+/// of those was here before. As far as this login goes by the hint: what counts for more leads elsewhere, and a domain that
+/// leads nowhere says nothing.
+async fn is_where_the_hint_leads(
+    visitor: &Visitor,
+    application: &Application,
+    login: &Login,
+    connection: ConnectionId,
+) -> Result<bool, StoreError> {
+    let asked = &login.asked;
+    if asked.domain_hint.is_none() {
+        return Ok(true);
+    }
+    let question = Question {
+        connection: asked.connection.as_deref(),
+        organization: login.organization_named(),
+        login_hint: asked.login_hint.as_deref(),
+        domain_hint: asked.domain_hint.as_deref(),
+    };
+    let (broker, switches) = (visitor.broker(), &visitor.project.settings.switches);
+    let routed = routing::decide(&mut &broker.db, application, switches, &question, broker.now()).await?;
+    let leads = routed.steps.iter().find(|step| step.matched());
+    Ok(leads.is_none_or(|step| step.rule != Rule::DomainHint || step.connections.contains(&connection)))
 }
 
 /// Whose organization was shut down since signs in anew (threats H03). Not so who is a member of another one, where that
@@ -273,7 +300,9 @@ mod tests {
         let query = format!("response_type=code&{query}");
         let request =
             authorization::request(&Params::parse(query.as_bytes()).unwrap()).map_err(|e| e.code)?;
-        organization_asked(&request).map_err(|error| error.code)
+        let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
+        // Nothing is known of any: two texts are two organizations.
+        organization_asked(&request, names.len() < 2).map_err(|error| error.code)
     }
 
     #[test]
@@ -290,5 +319,10 @@ mod tests {
         assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));
+        assert_eq!(organization("scope=openid+organization+organization:*"), Err("invalid_request"));
+        assert_eq!(
+            organization("scope=openid+organization:acme&organization=acme"),
+            Ok(Named("acme".into()))
+        );
     }
 }

@@ -638,6 +638,8 @@ impl SignIn {
         // Who has come to own it meanwhile goes on doing so (threats H02).
         let owns = member.roles.iter().any(|name| name == role::OWNER);
         member.roles.clone_from(&place.roles);
+        // As if they had come to the place first.
+        member.kind = place.kind;
         if owns && !member.roles.iter().any(|name| name == role::OWNER) {
             member.roles.push(role::OWNER.to_owned());
         }
@@ -646,7 +648,8 @@ impl SignIn {
             .keep
             .event("organization.member.role_changed", place.organization_id)
             .subject(user)
-            .with("roles", member.roles.clone());
+            .with("roles", member.roles.clone())
+            .with("kind", member.kind.word());
         self.keep.record(tx, &event).await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The picker.
 
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
@@ -8,9 +8,9 @@ use tower_sessions::Session;
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::Journey;
-use crate::login::pages::Posted;
+use crate::login::pages::{InFlow, Posted};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer_in, next};
+use crate::login::{Stop, next};
 use crate::model::application::Application;
 use crate::model::login::{Acting, Authenticated, Context, Stage};
 use crate::protocol::oauth::params::{Params, append};
@@ -88,25 +88,27 @@ async fn standing(
 }
 
 /// `GET /login/{flow}/organizations?q=&page=`: the same page, searched or turned.
-pub async fn search(visitor: Visitor, Path(flow): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let outcome = searched(&visitor, &flow, &query.unwrap_or_default()).await;
-    answer_in(&visitor, &flow, outcome).await
+pub async fn search(InFlow { visitor, journey }: InFlow, RawQuery(query): RawQuery) -> Response {
+    // What cannot be read looks for nothing: the page begins at its beginning.
+    let params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    match searched(&visitor, &journey, &params).await {
+        Ok(page) => page,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
+    }
 }
 
-async fn searched(visitor: &Visitor, flow: &str, query: &str) -> Result<Response, Stop> {
-    let params = Params::parse(query.as_bytes()).map_err(|error| Refusal::BadRequest(error.to_string()))?;
-    let journey = Journey::find(visitor, flow).await?;
+async fn searched(visitor: &Visitor, journey: &Journey, params: &Params) -> Result<Response, Stop> {
     if journey.login.asked.device.is_some() {
-        return next::device_picker(visitor, &journey, &params).await;
+        return next::device_picker(visitor, journey, params).await;
     }
     let Stage::Authenticated(Authenticated { session }) = journey.login.stage else {
         return Ok(reply::see_other(&journey.path(visitor, "")));
     };
-    let application = application(visitor, &journey).await?;
+    let application = application(visitor, journey).await?;
     match decide(visitor, &application, &journey.login, session).await? {
         Decision::Ask(found) => {
-            let look = (found.as_slice(), [].as_slice(), Some(&params));
-            picker(visitor, &application, &journey, session, look).await
+            let look = (found.as_slice(), [].as_slice(), Some(params));
+            picker(visitor, &application, journey, session, look).await
         }
         Decision::Chosen(_) => Ok(reply::see_other(&journey.path(visitor, ""))),
     }

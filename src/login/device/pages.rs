@@ -15,7 +15,7 @@ use crate::login::{Stop, Ways, answer, consent, next, note, refused, turn_away_t
 use crate::model::application::{Application, GrantType};
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::device::{self, PATH};
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{Params, append};
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::standing;
@@ -101,15 +101,18 @@ async fn entered(
 fn sign_in_page(visitor: &Visitor, code: Option<&str>) -> Response {
     let action = visitor.path("/account/sign-in");
     let ui_locales = visitor.ui_locales.clone();
-    let page =
-        DevicePage { action, code: code.map(device::shown), ui_locales, problem: None, is_stranger: true };
+    let code = code.map(device::shown);
+    let page = DevicePage { action, code, ui_locales, is_stranger: true, ..DevicePage::default() };
     visitor.page(StatusCode::OK, &Page::Device(page), None, &visitor.provider_targets())
 }
 
 fn code_page(visitor: &Visitor, code: Option<&str>, problem: Option<Problem>) -> Response {
     let (action, ui_locales) = (visitor.path(PATH), visitor.ui_locales.clone());
     let code = code.map(device::shown);
-    let page = DevicePage { action, code, ui_locales, problem, is_stranger: false };
+    let mut another = vec![("another", "yes"), ("device", code.as_deref().unwrap_or_default())];
+    another.extend(ui_locales.as_deref().map(|locales| ("ui_locales", locales)));
+    let another_account = Href::parse(&append(&visitor.path("/account/sign-in"), another));
+    let page = DevicePage { action, code, ui_locales, problem, is_stranger: false, another_account };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     // Browsers hold the redirect that follows against this, as far as the identity provider.
     visitor.page(status, &Page::Device(page), None, &visitor.provider_targets())

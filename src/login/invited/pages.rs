@@ -166,5 +166,7 @@ async fn member(visitor: &Visitor, browser: &Session) -> Result<Option<AcceptedP
         None => None,
     };
     let email = found.user.email.map(|email| email.to_string());
-    Ok(Some(AcceptedPage { organization: organization.map(|one| one.display_name), email }))
+    let (organization, another_account) =
+        (organization.map(|one| one.display_name), visitor.another_account());
+    Ok(Some(AcceptedPage { organization, email, another_account }))
 }

@@ -22,7 +22,7 @@ use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{consents, device_codes, grants, sessions};
+use crate::store::durable::{consents, device_codes, grants, organizations, sessions};
 use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
@@ -82,17 +82,23 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, Devic
     let application = client::authenticate(visitor, params).await?;
     let read = request(params).map_err(Refusal::Protocol)?;
     let address = visitor.address.to_string();
-    let wanted = wanted(&application, read, address).map_err(Refusal::Protocol)?;
+    let names = OrganizationAsked::names(&read.scopes, read.organization.as_deref());
+    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
+    let wanted = wanted(&application, (read, is_one), address).map_err(Refusal::Protocol)?;
     may_ask(visitor).await?;
     Ok((application, wanted))
 }
 
-fn wanted(application: &Application, read: Request, address: String) -> Result<DeviceRequest, OAuthError> {
+fn wanted(
+    application: &Application,
+    (read, is_one): (Request, bool),
+    address: String,
+) -> Result<DeviceRequest, OAuthError> {
     let settings = &application.settings;
     if !settings.may_use(GrantType::DeviceCode) {
         return Err(OAuthError::unauthorized_client("this application lets no devices in"));
     }
-    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref())?;
+    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref(), is_one)?;
     let scopes = settings.granted_scopes(&read.scopes)?;
     if settings.organization_usage == OrganizationUsage::Deny {
         if organization != OrganizationAsked::Unsaid {

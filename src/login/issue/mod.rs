@@ -17,6 +17,7 @@ mod way_in;
 use std::time::Duration;
 
 use super::Stop;
+use super::flow::Claim;
 use super::refusal::Refusal;
 use crate::audit;
 use crate::foundation::clock::Moment;
@@ -61,8 +62,8 @@ async fn names(visitor: &Visitor, minted: &Minted) -> Result<Names, Stop> {
     Ok(visitor.broker().pairwise.names(&minted.application, user, session).await?)
 }
 
-/// A code for somebody who passes every check of the pipeline; only its digest is kept.
-pub async fn code(visitor: &Visitor, ready: &Ready) -> Result<Secret, Stop> {
+/// A code for somebody who passes every check of the pipeline; only its digest is kept. A login gives one.
+pub async fn code(visitor: &Visitor, ready: &Ready, _: &Claim) -> Result<Secret, Stop> {
     let broker = visitor.broker();
     let id = GrantId::new(&broker.random, broker.now());
     let code = grant::code(id, &broker.random.token());

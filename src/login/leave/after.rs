@@ -124,7 +124,8 @@ impl After {
         };
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
-        let page = SignedOutPage { application: Some(provider), back, onward, frames, provider: None };
+        let application = Some(provider);
+        let page = SignedOutPage { application, back, onward, frames, provider: None, another_account: None };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &targets, &origins)
     }
 
@@ -160,7 +161,8 @@ impl After {
     fn page(self, visitor: &Visitor, back: Option<Href>, provider: Option<String>) -> Response {
         let origins = origins(&self.frames);
         let frames = self.frames.iter().filter_map(|frame| Href::parse(frame)).collect();
-        let page = SignedOutPage { application: self.application, back, onward: None, frames, provider };
+        let (application, another_account) = (self.application, visitor.another_account());
+        let page = SignedOutPage { application, back, onward: None, frames, provider, another_account };
         visitor.page_framing(StatusCode::OK, &Page::SignedOut(page), None, &[], &origins)
     }
 }

@@ -15,14 +15,13 @@ use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::Journey;
 use crate::login::pages::{InFlow, Posted};
 use crate::login::refusal::Refusal;
-use crate::login::{Stop, answer, answer_in, next, note};
+use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
 use crate::model::login::{Arrived, Resolved, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
-use crate::web::form::Form;
 use crate::web::reply;
 use crate::web::templates::{About, ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
@@ -67,34 +66,21 @@ pub async fn identify(browser: Session, Posted { visitor, mut journey, params }:
 }
 
 /// `POST /login/{flow}/restart`: use another account.
-pub async fn restart(
-    visitor: Visitor,
-    browser: Session,
-    Path(flow): Path<String>,
-    Form(params): Form,
-) -> Response {
-    match checked(&visitor, &flow, &params).await {
-        Ok(mut journey) => {
-            journey.login.asked.hinted_user = None;
-            journey.login.restart();
-            next::proceed(&visitor, &browser, journey).await
-        }
-        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
+pub async fn restart(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
+    if let Err(stop) = journey.check_form(&visitor, &params) {
+        return next::stopped(&visitor, journey, stop).await;
     }
+    journey.login.asked.hinted_user = None;
+    journey.login.restart();
+    next::proceed(&visitor, &browser, journey).await
 }
 
 /// `POST /login/{flow}/cancel`: back to the application, without having signed in.
-pub async fn cancel(visitor: Visitor, Path(flow): Path<String>, Form(params): Form) -> Response {
-    match checked(&visitor, &flow, &params).await {
-        Ok(journey) => next::refused(&visitor, journey, Refusal::Cancelled).await,
-        Err(stop) => answer_in(&visitor, &flow, Err(stop)).await,
+pub async fn cancel(Posted { visitor, journey, params }: Posted) -> Response {
+    match journey.check_form(&visitor, &params) {
+        Ok(()) => next::refused(&visitor, journey, Refusal::Cancelled).await,
+        Err(stop) => next::stopped(&visitor, journey, stop).await,
     }
-}
-
-async fn checked(visitor: &Visitor, flow: &str, params: &Params) -> Result<Journey, Stop> {
-    let journey = Journey::find(visitor, flow).await?;
-    journey.check_form(visitor, params)?;
-    Ok(journey)
 }
 
 enum Identified {

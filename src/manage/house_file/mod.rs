@@ -49,6 +49,17 @@ pub struct HouseFileError {
 }
 
 impl HouseFile {
+    /// The text that the bytes of a file are; where they are none, the place of the first that is not.
+    pub fn text(bytes: Vec<u8>) -> Result<String, HouseFileError> {
+        String::from_utf8(bytes).map_err(|error| {
+            let fine = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(&error.as_bytes()[..fine]);
+            let at = Place::of(&text, fine..fine);
+            let message = "not UTF-8: save the file in that encoding".to_owned();
+            HouseFileError { faults: vec![Fault { at, message }] }
+        })
+    }
+
     /// Reads a file. `folder` is where its relative paths start; `environment` gives the variables that it names.
     pub fn parse(
         text: &str,

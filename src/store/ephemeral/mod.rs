@@ -18,6 +18,8 @@ use in_process::Shelf;
 pub enum Kind {
     /// A visitor on the way from an application and back.
     LoginFlow,
+    /// How that ended, for whoever pressed twice.
+    FlowEnd,
     /// What an identity provider proved of that visitor, until their own browser asks for it.
     Proof,
     /// A visitor who tries a connection, and what came of it until their own browser asks for it.
@@ -51,12 +53,16 @@ const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::LoginFlow, Self::Proof, Self::Trial, Self::SignOut, Self::RateCounter];
+    const ALL: [Self; 6] =
+        [Self::LoginFlow, Self::FlowEnd, Self::Proof, Self::Trial, Self::SignOut, Self::RateCounter];
 
     const fn limits(self) -> Limits {
         match self {
             Self::LoginFlow => {
                 Limits { entries: 100_000, value: 6 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }
+            }
+            Self::FlowEnd => {
+                Limits { entries: 50_000, value: 12 * KIB, total: 32 * MIB, when_full: WhenFull::Forget }
             }
             Self::Proof => {
                 Limits { entries: 50_000, value: 32 * KIB, total: 128 * MIB, when_full: WhenFull::Refuse }

@@ -1,6 +1,6 @@
 //! Where templates, messages and assets come from: out of the program, or first from the operator's folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::{fs, io};
@@ -140,6 +140,55 @@ fn meant(name: &str) -> Option<&'static str> {
     near.or_else(|| known().find(|known| last(known) == last(name)))
 }
 
+/// A message of an operator's that is said nowhere.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unsaid {
+    pub file: String,
+    pub line: usize,
+    pub id: String,
+    pub meant: Option<&'static str>,
+}
+
+/// Messages of an operator's folder that are none of ours, and that no template of theirs says: most likely misspelt.
+pub(super) fn unsaid(folder: &Path) -> io::Result<Vec<Unsaid>> {
+    let ours: BTreeSet<&'static str> = EMBEDDED
+        .iter()
+        .filter(|(name, _)| language_tag(name).is_some())
+        .flat_map(|(_, text)| ids(text))
+        .map(|(_, id)| id)
+        .collect();
+    let mut files = Vec::new();
+    walk(folder, "", 0, &mut files)?;
+    let (mut said, mut says) = (String::new(), Vec::new());
+    for (name, _) in files {
+        let text = String::from_utf8_lossy(&fs::read(folder.join(&name))?).into_owned();
+        match language_tag(&name) {
+            Some(_) => says.push((name, text)),
+            None => said.push_str(&text),
+        }
+    }
+    says.sort();
+    let unsaid = says.iter().flat_map(|(file, text)| {
+        let strange = ids(text).filter(|(_, id)| !ours.contains(id) && !said.contains(*id));
+        strange.map(|(line, id)| {
+            let near = ours.iter().map(|known| (strsim::damerau_levenshtein(known, id), *known)).min();
+            let meant = near.filter(|(distance, _)| *distance <= 3).map(|(_, known)| known);
+            Unsaid { file: file.clone(), line, id: id.to_owned(), meant }
+        })
+    });
+    Ok(unsaid.collect())
+}
+
+/// The messages of a Fluent file, with their lines.
+fn ids(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_id = |id: &&str| {
+        id.starts_with(|c: char| c.is_ascii_alphabetic())
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    let id = move |line| str::split_once(line, '=').map(|(id, _)| id.trim_end()).filter(is_id);
+    text.lines().enumerate().filter_map(move |(at, line)| Some((at + 1, id(line)?)))
+}
+
 fn every_name(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -204,6 +253,27 @@ mod tests {
             ("messages/de.flt", Some("messages/de.ftl")),
         ];
         assert_eq!(found, expected.map(|(name, near)| (name.to_owned(), near)));
+    }
+
+    #[test]
+    fn a_message_that_is_said_nowhere_is_told_with_the_one_that_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("messages")).unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        put(
+            "messages/en.ftl",
+            "# a = b\nemail-titel = x\nemail-title = y\n    z = z\nown-word = w\nnothing-like-it = n\n",
+        );
+        put("messages/fr.ftl", "email-title = Bonjour\n");
+        put("own.html", "{{ t(\"own-word\") }}");
+        let one = |line, id: &str, meant| Unsaid {
+            file: "messages/en.ftl".to_owned(),
+            line,
+            id: id.to_owned(),
+            meant,
+        };
+        let expected = [one(2, "email-titel", Some("email-title")), one(6, "nothing-like-it", None)];
+        assert_eq!(unsaid(folder.path()).unwrap(), expected);
     }
 
     #[test]

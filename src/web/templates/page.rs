@@ -216,6 +216,8 @@ pub struct ErrorPage {
     pub id: Option<String>,
     /// Where "Try again" or "Start again" leads.
     pub again: Option<Href>,
+    /// Where people sign in for themselves, from a page that belongs to no login any more.
+    pub sign_in: Option<Href>,
     /// Guards the two buttons below.
     pub csrf: String,
     pub another_account: Option<String>,
@@ -230,8 +232,9 @@ pub struct ErrorPage {
 impl ErrorPage {
     pub fn new(problem: Problem) -> Self {
         let csrf = String::new();
-        let (application, id, again, another_account, cancel, back) = (None, None, None, None, None, None);
-        Self { problem, application, id, again, csrf, another_account, cancel, back, detail: None }
+        let (application, id, another_account, cancel) = (None, None, None, None);
+        let (again, sign_in, back) = (None, None, None);
+        Self { problem, application, id, again, sign_in, csrf, another_account, cancel, back, detail: None }
     }
 }
 
@@ -279,6 +282,8 @@ pub struct AcceptedPage {
     /// Of what, if the browser shows who they are.
     pub organization: Option<String>,
     pub email: Option<String>,
+    /// Where they sign in as somebody else.
+    pub another_account: Option<Href>,
 }
 
 /// Asks before a sign-out that another site may have started. Posts `csrf`, `fields`, and `sign_out`: `yes`, `everywhere`
@@ -307,6 +312,8 @@ pub struct SignedOutPage {
     pub frames: Vec<Href>,
     /// The identity provider where the person may still be signed in.
     pub provider: Option<String>,
+    /// Where they sign in again, as whom they like.
+    pub another_account: Option<Href>,
 }
 
 /// Asks for the code that a device shows, and strangers to sign in before. Posts `user_code`; strangers go on to their
@@ -321,6 +328,8 @@ pub struct DevicePage {
     /// What is wrong with it.
     pub problem: Option<Problem>,
     pub is_stranger: bool,
+    /// Where who is signed in does so as somebody else, and comes back here.
+    pub another_account: Option<Href>,
 }
 
 /// Asks whether a device is let in. Posts `csrf` and `answer`: `allow` or `deny`.
@@ -522,6 +531,8 @@ macro_rules! problems {
 problems! {
     /// Too late, or in another browser than it began in.
     FlowExpired = "flow_expired",
+    /// Not at this step any more, or from no page of ours; the login itself waits where it stands.
+    StepTaken = "step_taken",
     UnknownApplication = "unknown_application",
     BadRedirectUri = "bad_redirect_uri",
     BadRequest = "bad_request",

@@ -87,7 +87,11 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             }),
         }),
         Page::Invitation(InvitationPage { is_over: true, ..InvitationPage::default() }),
-        Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
+        Page::Accepted(AcceptedPage {
+            organization: Some(at(text)),
+            email: Some(at(email)),
+            another_account: Href::parse("/account/sign-in?another=yes"),
+        }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
@@ -97,6 +101,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             }),
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
+            another_account: Href::parse("/account/sign-in?another=yes"),
         }),
         Page::Device(DevicePage {
             action: at("/device"),
@@ -104,6 +109,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: Some(Problem::UserCodeUnknown),
             is_stranger: false,
+            another_account: Href::parse("/account/sign-in?another=yes"),
         }),
         Page::Device(DevicePage {
             action: at("/account/sign-in"),
@@ -111,6 +117,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: None,
             is_stranger: true,
+            another_account: None,
         }),
         Page::LetIn(LetInPage {
             application: at(text),
@@ -182,6 +189,7 @@ fn frame(email: &str, done: Option<&'static str>) -> AccountFrame {
         sessions: at("/account/sessions"),
         applications: at("/account/applications"),
         sign_out: at("/logout"),
+        another_account: Href::parse("/account/sign-in?another=yes"),
         done,
         first: Href::parse("/account"),
         next: Href::parse("/account?after=x"),
@@ -404,6 +412,7 @@ fn error(text: &str) -> ErrorPage {
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
         back: Href::parse("https://app.test/"),
+        sign_in: Href::parse("/account/sign-in?another=yes"),
         detail: Some(at(text)),
         ..ErrorPage::new(Problem::FlowExpired)
     }

@@ -15,11 +15,12 @@ use crate::login::{Stop, answer_in, authenticate, next};
 use crate::model::login::{Authenticated, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
+use crate::web::cookies::Remembered;
 use crate::web::visitor::Visitor;
 
 /// `GET /oidc/{connection}/callback`
 pub async fn callback(
-    visitor: Visitor,
+    mut visitor: Visitor,
     browser: Session,
     Path(connection): Path<String>,
     RawQuery(query): RawQuery,
@@ -28,11 +29,14 @@ pub async fn callback(
     if let Some(page) = trial::pages::came_back(&visitor, &connection, &query).await {
         return page;
     }
+    let flow = flow_of(&query).unwrap_or_default();
+    if let Ok(flow) = flow.parse() {
+        let language = Remembered::of(&visitor.headers, flow).language;
+        visitor.ui_locales = language.map(|language| language.to_string());
+    }
     let (params, mut journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
-        Err(stop) => {
-            return answer_in(&visitor, flow_of(&query).as_deref().unwrap_or_default(), Err(stop)).await;
-        }
+        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     let mut said = returned::Said::default();
     match complete(&visitor, &browser, &journey, &connection, &params, &mut said).await {
@@ -86,11 +90,11 @@ fn flow_of(query: &str) -> Option<String> {
 
 /// Takes the flow that the state leads to: the answer to one outing is read once.
 async fn taken(visitor: &Visitor, query: &str) -> Result<(Params, Journey), Stop> {
-    let params = Params::parse(query.as_bytes()).map_err(|error| Refusal::BadRequest(error.to_string()))?;
-    if let Some(error) = params.twice() {
-        return Err(Refusal::BadRequest(error.to_string()).into());
-    }
-    let state = params.get("state").ok().flatten().unwrap_or_default();
+    // It is the provider that made this address, and no application.
+    let params =
+        Params::parse(query.as_bytes()).map_err(|_| Refusal::IdpAnswerInvalid("parameters_malformed"))?;
+    let state = params.get("state").map_err(|_| Refusal::IdpAnswerInvalid("parameter_twice"))?;
+    let state = state.unwrap_or_default();
     let (flow, _) = state.split_once('.').ok_or(Refusal::FlowExpired)?;
     let journey = Journey::find(visitor, flow).await?;
     // Only the state that was sent takes the flow; a guess leaves it to its owner.
@@ -106,6 +110,9 @@ async fn complete(
     params: &Params,
     said: &mut returned::Said,
 ) -> Result<Authenticated, Stop> {
+    if params.twice().is_some() {
+        return Err(Refusal::IdpAnswerInvalid("parameter_twice").into());
+    }
     let broker = visitor.broker();
     let mismatch = Refusal::IdpAnswerInvalid("connection_mismatch");
     let id: ConnectionId = connection.parse().map_err(|_| mismatch.clone())?;

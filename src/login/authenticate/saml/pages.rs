@@ -45,7 +45,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// `POST /saml/{connection}/acs`: the identity provider's answer, carried by the person's browser. All that can be judged
 /// without the browser's cookies is judged here; nobody is signed in yet.
-pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
+pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carried: MessageForm) -> Response {
     let params = match carried.0 {
         Ok(params) => params,
         Err(unreadable) => {
@@ -74,6 +74,9 @@ pub async fn consume(visitor: Visitor, Path(connection): Path<String>, carried: 
         Ok(login) => login,
         Err(stop) => return answer(&visitor, Err(stop)).await,
     };
+    if let Some(login) = &login {
+        visitor.ui_locales.clone_from(&login.asked.ui_locales);
+    }
     let again =
         flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
     let awaited = login.as_ref().map(|login| login.id);

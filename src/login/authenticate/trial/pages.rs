@@ -43,7 +43,8 @@ async fn opened(visitor: &Visitor, token: &str) -> Result<Response, Stop> {
     let (trial, secret) = Trial::begin(visitor, &test);
     trial.keep(visitor).await?;
     let mut page = begin_page(visitor, &trial, &tried).await?;
-    for cookie in cookies::open_flow(&visitor.headers, trial.login.id, &secret, None) {
+    let remembered = cookies::Remembered::default();
+    for cookie in cookies::open_flow(&visitor.headers, trial.login.id, &secret, &remembered) {
         page.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(page)
@@ -130,7 +131,7 @@ async fn begun(visitor: &Visitor, flow: &str, params: &Params) -> Result<Respons
 
 /// What became of an answer to a trial; nothing, if it answers none.
 pub async fn came_back(visitor: &Visitor, connection: &str, query: &str) -> Option<Response> {
-    let params = Params::parse(query.as_bytes()).ok().filter(|params| params.twice().is_none())?;
+    let params = Params::parse(query.as_bytes()).ok()?;
     let state = params.get("state").ok().flatten()?;
     let flow: FlowId = state.split_once('.')?.0.parse().ok()?;
     let trial = match Trial::of(visitor, flow).await {
@@ -167,6 +168,9 @@ async fn proved(
 ) -> Result<(Result<Proof, Failure>, Claims), Stop> {
     let (away, awaited) = trial.login.awaits_state(state).map_err(|_| Refusal::FlowExpired)?;
     let nothing = |refusal: Refusal| Ok((Err(Failure::of(&refusal)), Claims::default()));
+    if params.twice().is_some() {
+        return nothing(Refusal::IdpAnswerInvalid("parameter_twice"));
+    }
     if door.parse::<ConnectionId>().ok() != Some(away.connection) {
         return nothing(Refusal::IdpAnswerInvalid("connection_mismatch"));
     }

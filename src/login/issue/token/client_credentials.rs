@@ -16,6 +16,7 @@ use crate::login::issue::mint::{self, MachineMinted, MachineRequest};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::login::OrganizationAsked;
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
@@ -55,7 +56,7 @@ async fn issued(
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
-        organization: organization(&request, &scopes)?,
+        organization: organization(visitor, &request, &scopes).await?,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
         bound: application.settings.binding(&proved),
@@ -88,15 +89,18 @@ fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, R
 }
 
 /// The organization that the parameter and the scopes agree on.
-fn organization(request: &ClientCredentialsRequest, scopes: &[String]) -> Result<Option<String>, Refusal> {
-    let by_scope = scopes.iter().filter_map(|one| scope::organization(one)).filter(|name| !name.is_empty());
-    let mut named: Vec<&str> = by_scope.chain(request.organization.as_deref()).collect();
-    named.dedup();
-    match named.as_slice() {
-        [] if scopes.is_empty() => Ok(None),
-        [] => Err(Refusal::NoOrganization),
-        [only] => Ok(Some((*only).to_owned())),
-        _ => Err(Refusal::Protocol(OAuthError::invalid_request("different organizations are asked for"))),
+async fn organization(
+    visitor: &Visitor,
+    request: &ClientCredentialsRequest,
+    scopes: &[String],
+) -> Result<Option<String>, Stop> {
+    let names = OrganizationAsked::names(scopes, request.organization.as_deref());
+    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
+    let asked = OrganizationAsked::of(scopes, request.organization.as_deref(), is_one);
+    match asked.map_err(Refusal::Protocol)? {
+        OrganizationAsked::Named(name) => Ok(Some(name)),
+        OrganizationAsked::Unsaid => Ok(None),
+        OrganizationAsked::One | OrganizationAsked::All => Err(Refusal::NoOrganization.into()),
     }
 }
 

@@ -164,6 +164,9 @@ impl Redeem {
         if request.redirect_uri != self.request.redirect_uri {
             return Err(invalid_grant("redirect_uri is not the one of the authorization request"));
         }
+        if request.redirect_uri.as_ref().is_some_and(|uri| !self.application.settings.is_answered_at(uri)) {
+            return Err(invalid_grant("redirect_uri is not registered any more"));
+        }
         self.holds_its_key(grant)?;
         match (&request.code_challenge, &self.request.code_verifier) {
             (None, None) => Ok(()),
