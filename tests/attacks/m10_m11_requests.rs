@@ -374,6 +374,30 @@ async fn m10_a_network_keeps_only_so_many_logins_waiting_however_they_begin() {
 }
 
 #[tokio::test]
+async fn m10_whoever_is_signed_in_gets_only_so_many_codes_a_minute() {
+    let plan = Plan { settings: |config| config.login.flows_per_minute = 3, ..Plan::default() };
+    let house = plan.build().await;
+    let ask = Application::rp1(&house).asks();
+    let mut ann = Person::new("ann@a.test");
+    ann.follows(&ask).await.code();
+    house.turn_clock(61);
+    let silent = ask.clone().with("prompt", "none");
+    for _ in 0..3 {
+        ann.follows(&silent).await.code();
+    }
+    let (before, given) = (house.before().await, house.count("grants").await);
+    let (error, _) = ann.follows(&silent).await.error();
+    assert_eq!(error, "temporarily_unavailable");
+    house.refused(&before, "too_many_requests").await;
+    assert_eq!(house.count("grants").await, given);
+    // Nobody else waits for that.
+    let mut con = Person::new("con@a.test");
+    con.follows(&ask.clone().with("organization", "org-a")).await.code();
+    house.turn_clock(61);
+    ann.follows(&silent).await.code();
+}
+
+#[tokio::test]
 async fn m10_many_small_networks_of_one_customer_share_what_they_may_begin() {
     let settings = |config: &mut behalf::config::Config| {
         config.login.flows_per_minute = 2;

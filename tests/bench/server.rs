@@ -61,6 +61,7 @@ impl House {
             "[server]\nlisten = \"{}\"\ntrusted_proxies = [\"127.0.0.1/32\"]\n\
              [database]\nurl = \"{database}\"\n\
              [keys]\nfolder = \"{at}/keys\"\n\
+             [login]\nflows_per_minute = 1000000\n\
              [egress]\nallow_loopback_and_http = {development}",
             self.address
         )

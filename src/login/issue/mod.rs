@@ -31,6 +31,7 @@ use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::Ready;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{grants, sessions};
+use crate::store::ephemeral::Kind;
 use crate::web::visitor::Visitor;
 use mint::Minted;
 
@@ -62,9 +63,14 @@ async fn names(visitor: &Visitor, minted: &Minted) -> Result<Names, Stop> {
     Ok(visitor.broker().pairwise.names(&minted.application, user, session).await?)
 }
 
-/// A code for somebody who passes every check of the pipeline; only its digest is kept. A login gives one.
+/// A code for somebody who passes every check of the pipeline; only its digest is kept. A login gives one, and a session
+/// no more in a minute than a network may begin logins: each is a row, and an event that is never forgotten.
 pub async fn code(visitor: &Visitor, ready: &Ready, _: &Claim) -> Result<Secret, Stop> {
     let broker = visitor.broker();
+    let key = format!("codes {}", ready.session());
+    if broker.ephemeral.count(Kind::RateCounter, &key, MINUTE).await? > broker.config.login.flows_per_minute {
+        return Err(Refusal::TooManyRequests.into());
+    }
     let id = GrantId::new(&broker.random, broker.now());
     let code = grant::code(id, &broker.random.token());
     let asked = ready.asked();
@@ -103,6 +109,8 @@ pub async fn code(visitor: &Visitor, ready: &Ready, _: &Claim) -> Result<Secret,
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| issue.run(tx).await).await?.map(|()| code)?)
 }
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// One code's issue, in one transaction.
 struct Issue {
