@@ -237,6 +237,25 @@ async fn c22_nobody_switches_by_an_exchange_to_where_they_do_not_belong() {
 }
 
 #[tokio::test]
+async fn c22_s0_31_by_which_door_somebody_leaves_an_organization_that_is_deactivated_is_all_one() {
+    let house = plan(Plan::default()).build().await;
+    let rp1 = Application::rp1(&house);
+    let ask = rp1.asks().with("organization", "org-b").with("login_hint", "con@a.test");
+    let of_b = ask.redeems(&Person::new("con@a.test").follows(&ask).await).await;
+    let (b, api) = (house.organization("org-b").await, Api::operator(&house).await);
+    let shut = api.post(&format!("/organizations/{b}/deactivate"), &json!({})).await;
+    assert_eq!(shut.status, 200, "{}", shut.body);
+    let stays = exchanges(&rp1, &of_b.access_token);
+    is_refused(&house, "to stay", &stays, 400, "invalid_request", "invalid_request").await;
+    let acts = exchanges(&actor(&house, "orders"), &of_b.access_token).with("audience", "billing");
+    is_refused(&house, "to act there", &acts, 400, "invalid_request", "invalid_request").await;
+    let leaves = exchanges(&rp1, &of_b.access_token).with("organization", "org-a").send().await;
+    assert_eq!(claims(&house, &token(&leaves)).await["org_id"], json!(house.organization("org-a").await));
+    let refreshed = rp1.refreshes(of_b.refresh()).with("organization", "org-a").send().await;
+    assert_eq!(claims(&house, &token(&refreshed)).await["org_id"], json!(house.organization("org-a").await));
+}
+
+#[tokio::test]
 async fn c22_an_application_acts_for_somebody_whose_token_it_was_shown() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let house = plan(Plan::on(engine)).build().await;
@@ -571,14 +590,27 @@ async fn c22_m06_a_bound_token_is_exchanged_by_who_holds_its_key_and_nobody_is_r
     let acts = exchanges(&orders, &subject.access_token).with("audience", "billing");
     for asked in [&switches, &acts] {
         is_refused(&house, "without a key", asked, 400, "invalid_request", "invalid_request").await;
-        let families = house.count("grants").await;
-        let answer = other.sends(&house, asked).await;
-        assert_eq!(error(&answer), (400, json!("invalid_request")), "with another key: {}", answer.body);
-        assert_eq!(house.count("grants").await, families);
         let answer = holder.sends(&house, asked).await;
         assert_eq!(answer.json()["token_type"], json!("DPoP"), "{}", answer.body);
         assert_eq!(claims(&house, &token(&answer)).await["cnf"], bound);
     }
+    let families = house.count("grants").await;
+    let answer = other.sends(&house, &switches).await;
+    assert_eq!(error(&answer), (400, json!("invalid_request")), "with another key: {}", answer.body);
+    assert_eq!(house.count("grants").await, families);
+    // Whoever acts has not the key of who showed them the token, and binds what they get to their own.
+    let answer = other.sends(&house, &acts).await;
+    assert_eq!(answer.json()["token_type"], json!("DPoP"), "{}", answer.body);
+    let acting = token(&answer);
+    assert_eq!(claims(&house, &acting).await["cnf"], json!({ "jkt": other.jkt() }));
+    let billing = exchanges(&actor(&house, "billing"), &acting).with("audience", "ledger");
+    is_refused(&house, "the next one without", &billing, 400, "invalid_request", "invalid_request").await;
+    let of_billing = KeyHolder::default();
+    let last = claims(&house, &token(&of_billing.sends(&house, &billing).await)).await;
+    assert_eq!(
+        (&last["cnf"], &last["act"]["act"]["sub"]),
+        (&json!({ "jkt": of_billing.jkt() }), &json!("orders"))
+    );
     // Nor by a second exchange.
     let of_b = token(&holder.sends(&house, &switches).await);
     let again = exchanges(&rp1, &of_b);

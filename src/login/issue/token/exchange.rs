@@ -139,6 +139,10 @@ fn unacceptable(why: &'static str) -> Refusal {
     Refusal::Protocol(OAuthError::invalid_request(why))
 }
 
+fn over() -> Refusal {
+    unacceptable("the subject token is not valid any more")
+}
+
 fn invalid_target(why: &'static str) -> Refusal {
     Refusal::Protocol(OAuthError::invalid_target(why))
 }
@@ -160,9 +164,19 @@ async fn prepared(
     if !is_own && !is_for_it {
         return Err(unknown().into());
     }
-    let bound = held_by(&token, &proved).ok_or_else(|| {
-        unacceptable("the subject token is bound, and what it is bound to was not proved with this request")
-    })?;
+    let bound = if is_own {
+        held_by(&token, &proved).ok_or_else(|| {
+            unacceptable(
+                "the subject token is bound, and what it is bound to was not proved with this request",
+            )
+        })?
+    } else {
+        bound_anew(&token, &proved).ok_or_else(|| {
+            unacceptable(
+                "the subject token is bound: prove a key or certificate to which the new one is to be bound",
+            )
+        })?
+    };
     let actor = actor(visitor, &application, (request.actor_token.as_deref(), &proved), now).await?;
     let lifetime = Lifetimes::of(visitor, &application.settings).access_token;
     let ends = token.exp().map_err(|_| unknown())?;
@@ -186,6 +200,12 @@ async fn prepared(
 /// What the token is bound to, if whoever comes with it has proved to hold that.
 fn held_by(token: &Claims, proved: &Confirmation) -> Option<Confirmation> {
     Confirmation::of(token).filter(|bound| bound.is_proved_by(proved))
+}
+
+/// Whoever is shown a bound token has not the key of who showed it, and binds what comes of it to their own.
+fn bound_anew(token: &Claims, proved: &Confirmation) -> Option<Confirmation> {
+    let bound = Confirmation::of(token)?;
+    if bound.is_empty() { Some(bound) } else { Some(proved.clone()).filter(|proved| !proved.is_empty()) }
 }
 
 /// Who asks is who acts. A token of theirs may say so once more, and nobody else's.
@@ -239,12 +259,16 @@ impl Exchanging {
             Ok(context) => context,
             Err(refusal) => return Ok(Err((Context::Personal, refusal))),
         };
+        let stays = context == subject.context();
+        // Whoever switches leaves an organization behind, and that is not asked any more, as by a refresh.
+        if (stays || self.acts) && mint::run(tx, &minting(&subject, self.now)).await?.is_err() {
+            return Ok(Err((Context::Personal, over())));
+        }
         let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
         let (scopes, exchanged) = match made {
             Ok(made) => made,
             Err(refusal) => return Ok(Err((Context::Personal, refusal))),
         };
-        let stays = context == subject.context();
         let request = mint::Request {
             application: self.application.id,
             context,
@@ -289,16 +313,12 @@ impl Exchanging {
         Ok(Ok(granted.bound_like(&self.bound)))
     }
 
-    /// The family of the token, if it is worth anything now, and if this application may have it exchanged.
+    /// The family of the token, if that has not ended, and if this application may have it exchanged.
     async fn subject(&self, tx: &mut Tx<'_>) -> Result<Result<Grant, Refusal>, StoreError> {
-        let over = || unacceptable("the subject token is not valid any more");
         let project = self.application.project_id;
         let found = grants::by_id(tx, self.subject).await?;
         let found = found.filter(|grant| grant.revoked_at.is_none() && grant.project_id == project);
         let Some(grant) = found else { return Ok(Err(over())) };
-        if mint::run(tx, &minting(&grant, self.now)).await?.is_err() {
-            return Ok(Err(over()));
-        }
         if grant.application_id != self.application.id {
             let whose = applications::by_id(tx, project, grant.application_id).await?;
             let may =
