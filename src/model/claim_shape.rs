@@ -83,7 +83,7 @@ const MAPPED: [&str; 17] = [
 ];
 
 /// What a name means already: nobody else's claim may stand there.
-const TAKEN: [&str; 37] = [
+const TAKEN: [&str; 38] = [
     "_claim_names",
     "_claim_sources",
     "acr",
@@ -111,6 +111,7 @@ const TAKEN: [&str; 37] = [
     "nbf",
     "nonce",
     "organization",
+    "organizations_endpoint",
     "organizations_truncated",
     "s_hash",
     "scope",

@@ -103,7 +103,7 @@ async fn s2_09_the_whole_list_is_found_under_the_new_name() {
         house.joins(user.parse().unwrap(), &format!("many-{number}"), &["member"]).await;
     }
     let tokens = ask.redeems(&bob.follows(&ask).await).await;
-    assert_eq!(tokens.id["_claim_names"], json!({ "all": "userinfo" }));
+    assert_eq!(tokens.id["organizations_endpoint"], json!(format!("{}/userinfo", house.url)));
     let userinfo = rp1.userinfo(&tokens.access_token).await.json();
     assert_eq!(userinfo["all"].as_array().unwrap().len(), 81);
 }

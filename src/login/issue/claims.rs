@@ -161,16 +161,10 @@ fn renamed(mut claims: Claims, shape: &ClaimShape) -> Claims {
     };
     let find = |(name, source): (&String, &String)| Some((name.clone(), claims.get(&key(source))?.clone()));
     let under_new_names: Vec<_> = shape.mapping.iter().filter_map(find).collect();
-    let list_has_new_name = under_new_names.iter().any(|(name, _)| shape.meant_by(name) == ORGANIZATIONS);
     for source in shape.mapping.values() {
         claims.remove(&key(source));
     }
     claims.extend(under_new_names);
-    if list_has_new_name && let Some(Value::Object(sources)) = claims.get_mut("_claim_names") {
-        let elsewhere = sources.remove(list_name(shape));
-        let names = shape.mapping.iter().filter(|(_, source)| *source == ORGANIZATIONS);
-        sources.extend(names.filter_map(|(name, _)| Some((name.clone(), elsewhere.clone()?))));
-    }
     claims
 }
 
@@ -261,10 +255,8 @@ fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, p
     claims.insert(name.into(), full_list(shown, settings));
     if shown.len() < list.len() {
         claims.insert("organizations_truncated".into(), json!(true));
-        // Where all of them are (OpenID Connect Core, section 5.6.2).
-        claims.insert("_claim_names".into(), json!({ name: "userinfo" }));
-        let endpoint = format!("{}/userinfo", occasion.issuer);
-        claims.insert("_claim_sources".into(), json!({ "userinfo": { "endpoint": endpoint } }));
+        // No distributed claim (OpenID Connect Core, section 5.6.2): that would have to be a JWT of its own.
+        claims.insert("organizations_endpoint".into(), json!(format!("{}/userinfo", occasion.issuer)));
     }
 }
 

@@ -78,8 +78,7 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::name),
         "scopes_supported": scope::SUPPORTED,
-        // A list that is too long for a token is told where to find.
-        "claim_types_supported": ["normal", "distributed"],
+        "claim_types_supported": ["normal"],
         "claims_supported": CLAIMS,
         "acr_values_supported": ["urn:behalf:acr:1fa", "urn:behalf:acr:2fa"],
         "ui_locales_supported": ["en", "de"],
@@ -152,6 +151,7 @@ const CLAIMS: [&str; 31] = [
     "org_slug",
     "organizations",
     "organization",
+    "organizations_endpoint",
     "organizations_truncated",
     "roles",
     "permissions",
