@@ -12,10 +12,11 @@ use crate::model::application::{
 use crate::model::registration::Limits;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
 use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
-use crate::protocol::oauth::scope;
+use crate::protocol::oauth::{client_authentication, request_object, scope};
 use crate::protocol::problem::Place;
 
 /// Addresses for people: looked at, so that none of them is a trap. Nobody is shown the first one, and it is not kept.
@@ -33,6 +34,14 @@ const ENCRYPTION: [&str; 10] = [
     "authorization_encrypted_response_enc",
     "request_object_encryption_alg",
     "request_object_encryption_enc",
+];
+
+/// By what the client says that it signs, or wants to be answered: nobody is held to that, so it is left out; what cannot be
+/// is refused all the same.
+const SIGNING: [(&str, &[Algorithm]); 3] = [
+    ("token_endpoint_auth_signing_alg", &client_authentication::ALGORITHMS),
+    ("request_object_signing_alg", &request_object::ALGORITHMS),
+    ("introspection_signed_response_alg", &[Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]),
 ];
 
 /// What only we say (RFC 7592, section 2.2).
@@ -125,6 +134,7 @@ impl Metadata {
             ApplicationKind::Spa => origins(&redirect_uris),
             _ => Vec::new(),
         };
+        let origins = origins.into_iter().filter(|origin| limits.may_have_origin(origin)).collect();
         Ok(ApplicationBody {
             display_name: self.text("client_name")?.or_else(|| before.map(|before| before.client_id.clone())),
             kind: Some(kind),
@@ -140,6 +150,11 @@ impl Metadata {
                 self.flag("tls_client_certificate_bound_access_tokens")?
                     || now.is_some_and(|now| now.sender.tls_client_certificate_bound_access_tokens),
             ),
+            tls_client_auth_subject_dn: Some(self.text("tls_client_auth_subject_dn")?),
+            tls_client_auth_san_dns: Some(self.text("tls_client_auth_san_dns")?),
+            tls_client_auth_san_uri: Some(self.text("tls_client_auth_san_uri")?),
+            tls_client_auth_san_ip: Some(self.text("tls_client_auth_san_ip")?),
+            tls_client_auth_san_email: Some(self.text("tls_client_auth_san_email")?),
             logo_uri: Some(self.logo(&redirect_uris)?),
             policy_uri: Some(self.text("policy_uri")?),
             tos_uri: Some(self.text("tos_uri")?),
@@ -238,6 +253,9 @@ impl Metadata {
         }
         for text in self.texts("request_uris")?.unwrap_or_default() {
             RequestUri::register(&text).map_err(|error| wrong("request_uris", &error.to_string()))?;
+        }
+        for (name, known) in SIGNING {
+            self.word(name, |word| known.iter().find(|one| one.name() == word))?;
         }
         match ENCRYPTION.iter().find(|name| self.get(name).is_some()) {
             Some(name) => Err(wrong(name, "is not supported: nothing is encrypted here but the connection")),
@@ -431,6 +449,9 @@ pub fn shown(application: &Application) -> Map<String, Value> {
         "request_uris": (!request_uris.is_empty()).then_some(request_uris),
     });
     let Value::Object(mut all) = all else { return Map::new() };
+    if let Some((name, text)) = settings.sender.certificate.as_ref().map(CertificateSubject::shown) {
+        all.insert(name.to_owned(), json!(text));
+    }
     all.retain(|_, value| !value.is_null());
     all
 }

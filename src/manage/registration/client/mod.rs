@@ -234,6 +234,10 @@ impl Updating {
         }
         let mut change = Change::of_operator(tx, keep, &self.keyring);
         let mut whole = room::update(&mut change, id, &self.wanted, false).await?;
+        if let Some(name) = self.limits.brought_back(&whole.application) {
+            let why = "has what the operator has taken out of this registration";
+            return Err(Refused::value(&format!("/{name}"), why));
+        }
         let mut secret = None;
         if whole.lacks_secret() {
             let (with, made) = room::rotate(&mut change, id, false).await?;
