@@ -4,6 +4,7 @@
 
 pub mod api;
 mod metadata;
+mod view;
 
 use serde_json::{Map, Value, json};
 
@@ -68,7 +69,7 @@ pub struct Known {
 impl Known {
     fn of(visitor: &Visitor, whole: &Whole, token: &Secret, secret: Option<&Secret>) -> Self {
         let application = &whole.application;
-        let mut members = metadata::shown(application);
+        let mut members = view::shown(application);
         let uri = format!("{}/register/{}", visitor.issuer(), application.client_id);
         members.insert("registration_client_uri".into(), json!(uri));
         members.insert("registration_access_token".into(), json!(token.expose()));
