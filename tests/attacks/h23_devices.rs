@@ -835,6 +835,7 @@ async fn h23_who_may_not_ask_is_told_so_and_nobody_asks_without_end() {
     let before = house.before().await;
     let answer = Device::request(&tv, &[SCOPE]).send().await;
     assert_eq!(error(&answer), (429, json!("temporarily_unavailable")), "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), Some("60"));
     house.refused(&before, "temporarily_unavailable").await;
     house.turn_clock(60);
     Device::asks(&tv, &[SCOPE]).await;

@@ -106,7 +106,7 @@ async fn c21_a_machine_works_where_it_is_allowed_and_nowhere_else() {
         (&robot, vec![("organization", "nobody")], not),
         (&robot, vec![("organization", "ORG-A")], not),
         (&robot, vec![("scope", "organization:org-b")], ("access_denied", "application_not_allowed")),
-        (&free, vec![("organization", "org-a")], not),
+        (&free, vec![("organization", "org-a")], one("invalid_request")),
         (&bound, vec![], choose),
         (&robot, vec![("scope", "organization")], choose),
         (&robot, vec![("organization", "org-a"), ("scope", "organization:org-c")], one("invalid_request")),

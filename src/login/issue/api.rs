@@ -138,6 +138,9 @@ fn refused(error: &OAuthError, login_url: Option<String>) -> Response {
             reply::oauth_error_with(status, error, more)
         }
     };
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
     // However it tried: who is not let in is told how one is (RFC 9110, section 15.5.2).
     if error.code == "invalid_client" {
         let value = HeaderValue::from_static("Basic realm=\"token\", charset=\"UTF-8\"");
