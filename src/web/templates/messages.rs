@@ -210,8 +210,16 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_exists() {
         let (whole, begun) = used();
-        let known =
-            ["error-", "mail-", "account-done-", "account-kind-", "browser-", "consent-scope-", "system-"];
+        let known = [
+            "error-",
+            "mail-",
+            "account-done-",
+            "account-kind-",
+            "browser-",
+            "consent-lead-",
+            "consent-scope-",
+            "system-",
+        ];
         assert!(begun.iter().all(|key| known.contains(&key.as_str())), "{begun:?}");
         let of_problems = super::super::page::Problem::ALL
             .iter()
