@@ -259,7 +259,7 @@ impl App {
 async fn me(State(app): State<App>, headers: HeaderMap) -> Response {
     match app.session(&headers) {
         Some(claims) => ([(header::CACHE_CONTROL, "no-store")], Json(claims)).into_response(),
-        None => StatusCode::UNAUTHORIZED.into_response(),
+        None => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Cookie")]).into_response(),
     }
 }
 

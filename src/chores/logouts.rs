@@ -121,10 +121,8 @@ struct Step {
 impl Step {
     /// Whether there may be more.
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        if !sign_outs::hold(tx, self.ended).await? {
-            return Ok(false);
-        }
-        let entered = sign_outs::take(tx, self.ended).await?;
+        let Some(turn) = sign_outs::hold(tx, self.ended).await? else { return Ok(false) };
+        let entered = sign_outs::take(tx, self.ended, &turn).await?;
         if entered.is_empty() {
             sign_outs::close(tx, self.ended).await?;
             return Ok(false);

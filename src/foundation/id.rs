@@ -155,6 +155,8 @@ identifiers! {
     FlowId = "flow_";
     /// Of what an application is told of a session that ended.
     NoticeId = "ntc_";
+    /// Of one time that something ended.
+    SignOutId = "out_";
     KeyId = "key_";
     /// Of an operator token or of an organization's key to the administration API.
     ApiKeyId = "apk_";

@@ -2,13 +2,13 @@
 //! locks the organization, changes, and looks whether there is one still: of two who take the last two owners away at
 //! once, the second waits for the first, and fails.
 
-use super::keys;
+use super::{keys, sign_out};
 use crate::audit::Keep;
 use crate::foundation::id::{OrganizationId, UserId};
 use crate::model::membership::{Membership, MembershipStatus};
 use crate::model::sign_out::Ended;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{grants, memberships, sign_outs, users};
+use crate::store::durable::{grants, memberships, users};
 
 /// An organization whose owners nobody else changes until the transaction ends.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +56,7 @@ pub async fn change(tx: &mut Tx<'_>, keep: &Keep, after: &Membership) -> Result<
     memberships::update(tx, after, keep.now).await?;
     if after.status != MembershipStatus::Active {
         grants::revoke_of_member(tx, after.organization_id, after.user_id, keep.now).await?;
-        let ended = Ended::Member(after.user_id, after.organization_id);
-        sign_outs::queue(tx, keep.project.id, ended, keep.now).await?;
+        sign_out::ended(tx, keep, Ended::Member(after.user_id, after.organization_id)).await?;
     }
     if after.status == MembershipStatus::Removed {
         keys::revoke_of(tx, keep, after.organization_id, after.user_id).await?;
@@ -80,7 +79,7 @@ pub async fn disable(tx: &mut Tx<'_>, keep: &Keep, user: UserId) -> Result<(), N
     }
     users::disable(tx, user, Some(keep.now), keep.now).await?;
     grants::revoke_of_user(tx, user, keep.now).await?;
-    sign_outs::queue(tx, keep.project.id, Ended::User(user), keep.now).await?;
+    sign_out::ended(tx, keep, Ended::User(user)).await?;
     for one in owned {
         if !one.keeps_one(tx).await? {
             return Err(NotChanged::LastOwner(one.organization));

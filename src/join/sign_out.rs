@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::audit::Keep;
-use crate::foundation::id::{ApplicationId, NoticeId, OrganizationId, SessionId, UserId};
+use crate::foundation::id::{ApplicationId, NoticeId, OrganizationId, SessionId, SignOutId, UserId};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::sign_out::{Ended, Entered, Notice};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -37,13 +37,20 @@ impl Cause {
     }
 }
 
+/// Something has ended in this transaction, with which sessions, or what they have for some organization, are over:
+/// applications are told of it after it.
+pub async fn ended(tx: &mut Tx<'_>, keep: &Keep, what: Ended) -> Result<(), StoreError> {
+    let turn = SignOutId::new(&keep.random, keep.now);
+    sign_outs::queue(tx, keep.project.id, what, (turn, keep.now)).await
+}
+
 /// Ends a session and the token families that hang on it: all but those for offline access. True: it was alive until now.
 pub async fn end(tx: &mut Tx<'_>, keep: &Keep, session: SessionId, cause: Cause) -> Result<bool, StoreError> {
     if !sessions::end(tx, session, keep.now).await? {
         return Ok(false);
     }
     grants::end_of_session(tx, session, keep.now).await?;
-    sign_outs::queue(tx, keep.project.id, Ended::Session(session), keep.now).await?;
+    ended(tx, keep, Ended::Session(session)).await?;
     told(tx, keep, session, cause, false).await?;
     Ok(true)
 }
@@ -77,13 +84,13 @@ pub async fn end_everywhere(
     user: UserId,
     cause: Cause,
 ) -> Result<usize, StoreError> {
-    let ended = sessions::end_of_user(tx, user, keep.now).await?;
+    let over = sessions::end_of_user(tx, user, keep.now).await?;
     grants::revoke_of_user(tx, user, keep.now).await?;
     sign_outs::queue_sessions_of(tx, user, keep.now).await?;
-    for session in &ended {
+    for session in &over {
         told(tx, keep, *session, cause, true).await?;
     }
-    Ok(ended.len())
+    Ok(over.len())
 }
 
 async fn told(

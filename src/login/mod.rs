@@ -45,6 +45,7 @@ use crate::audit;
 use crate::foundation::id::{ApplicationId, FlowId, OrganizationId};
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::protocol::oauth::params::{LONGEST_NAME, shown};
 use crate::store::durable::applications;
 use crate::store::durable::engine::StoreError;
 use crate::telemetry::names;
@@ -54,9 +55,6 @@ use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
 use flow::Journey;
 use refusal::Refusal;
-
-/// What is kept of a client id that a stranger claims.
-const LONGEST_CLAIM: usize = 100;
 
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
@@ -92,7 +90,11 @@ pub async fn answer_to(
         Ok(response) => response,
         Err(Stop::Failed(fault)) => visitor.fault(&fault, None).await,
         Err(Stop::Refused(refusal)) => {
-            let event = with_claim(refused(visitor, "login.refused", &refusal), claimed);
+            let event = match with_claim(visitor, refused(visitor, "login.refused", &refusal), claimed).await
+            {
+                Ok(event) => event,
+                Err(fault) => return visitor.fault(&fault, None).await,
+            };
             let ways = match claimed {
                 Some(client) if refusal == Refusal::BadRedirectUri => Ways::to_client(visitor, client).await,
                 _ => Ways::default(),
@@ -223,13 +225,21 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     }
 }
 
-/// Who somebody says to be, as far as it can be shown.
-fn with_claim(event: AuditEvent, claimed: Option<&str>) -> AuditEvent {
-    let shown = |text: &str| text.chars().filter(char::is_ascii_graphic).take(LONGEST_CLAIM).collect();
-    match claimed.map(shown) {
-        Some::<String>(text) => event.with("client_id", text),
-        None => event,
+/// Who somebody says to be. What is no name that we know may be a secret in the wrong place, and stays in the trail for good.
+async fn with_claim(
+    visitor: &Visitor,
+    event: AuditEvent,
+    claimed: Option<&str>,
+) -> Result<AuditEvent, Fault> {
+    let Some(claimed) = claimed else { return Ok(event) };
+    if claimed.chars().count() > LONGEST_NAME {
+        let db = &mut &visitor.broker().db;
+        if applications::by_client_id(db, visitor.project.id, claimed).await?.is_none() {
+            return Ok(event.with("client_id", shown(claimed)));
+        }
     }
+    let graphic: String = claimed.chars().filter(char::is_ascii_graphic).collect();
+    Ok(event.with("client_id", graphic))
 }
 
 /// Writes down that somebody was refused who says to be the application of this client id.
@@ -239,7 +249,8 @@ pub async fn note_claimed(
     refusal: &Refusal,
     claimed: Option<&str>,
 ) -> Result<(), Fault> {
-    note_event(visitor, refusal, with_claim(refused(visitor, action, refusal), claimed)).await
+    let event = with_claim(visitor, refused(visitor, action, refusal), claimed).await?;
+    note_event(visitor, refusal, event).await
 }
 
 /// Writes down a refusal: one audit event and one count.

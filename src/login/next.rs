@@ -307,10 +307,12 @@ async fn code(
     application: &Application,
     claim: &Claim,
 ) -> Result<Option<Secret>, Stop> {
+    let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
     if application.settings.client.consent_required && journey.login.asked.prompt.consent {
+        // Nobody is asked for what would be refused.
+        issue::judge(visitor, &ready).await??;
         return Ok(None);
     }
-    let ready = journey.login.clone().ready().map_err(|_| Fault::Other("a login is not ready"))?;
     match issue::code(visitor, &ready, claim).await {
         Ok(code) => Ok(Some(code)),
         Err(Stop::Refused(Refusal::ConsentRequired)) if !journey.login.asked.prompt.none => Ok(None),

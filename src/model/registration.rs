@@ -1,17 +1,23 @@
 //! Clients that register themselves (RFC 7591, RFC 7592): by a token that the operator gave out, and with one of their own
 //! from then on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
-use super::application::{ApplicationKind, ApplicationSettings, GrantType, OrganizationUsage, SubjectType};
+use super::application::{
+    Application, ApplicationKind, ApplicationSettings, GrantType, OrganizationUsage, SubjectType,
+};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId, RegistrationTokenId};
 use crate::foundation::random::Random;
 use crate::foundation::secret::Secret;
+use crate::protocol::jose::Jwk;
+use crate::protocol::oauth::client_certificate::CertificateSubject;
+use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 
 /// An initial access token (RFC 7591, section 1.2): whoever shows it registers clients within its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +59,102 @@ pub struct Limits {
     /// What the operator has said of a client since it registered.
     #[serde(default, skip_serializing_if = "Held::is_nothing")]
     pub held: Held,
+    /// What the operator has taken out of its registration since, under the names of the members that held it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken: Said,
 }
+
+/// What is said of a client in texts: names, addresses, keys, how it proves who it is.
+type Said = BTreeMap<String, BTreeSet<String>>;
+
+/// What a client does not say itself: it follows from its redirect URIs.
+const CORS_ORIGINS: &str = "cors_origins";
 
 impl Limits {
     /// Of a client that the operator has changed: what they have said of it by that is all that it may be.
     #[must_use]
-    pub fn after(self, before: &ApplicationSettings, after: &ApplicationSettings) -> Self {
+    pub fn after(self, before: &Application, after: &Application) -> Self {
+        let taken = taken(self.taken, before, after);
+        let (before, after) = (&before.settings, &after.settings);
         Self {
             scopes: latest(self.scopes, &before.scopes, &after.scopes),
             grant_types: latest(self.grant_types, &before.grant_types, &after.grant_types),
             types: latest(self.types, &vec![before.kind], &vec![after.kind]),
             held: self.held.after(before, after),
+            taken,
             ..self
         }
     }
+
+    /// The member by which a client would have again what the operator has taken from it.
+    pub fn brought_back(&self, application: &Application) -> Option<&'static str> {
+        said(application).find(|(name, text)| self.has_taken(name, text)).map(|(name, _)| name)
+    }
+
+    /// Whether its scripts may be from there, as far as the operator has said anything of that.
+    pub fn may_have_origin(&self, origin: &str) -> bool {
+        !self.has_taken(CORS_ORIGINS, origin)
+    }
+
+    fn has_taken(&self, name: &str, text: &str) -> bool {
+        self.taken.get(name).is_some_and(|all| all.contains(text))
+    }
+}
+
+/// With what the operator has just taken, and without what they have given back.
+fn taken(mut taken: Said, before: &Application, after: &Application) -> Said {
+    for (name, text) in said(before) {
+        taken.entry(name.to_owned()).or_default().insert(text);
+    }
+    for (name, text) in said(after) {
+        if let Some(texts) = taken.get_mut(name) {
+            texts.remove(&text);
+        }
+    }
+    taken.retain(|_, texts| !texts.is_empty());
+    taken
+}
+
+/// Under the names by which a client registers it.
+fn said(application: &Application) -> impl Iterator<Item = (&'static str, String)> {
+    let settings = &application.settings;
+    let (client, sign_out) = (&settings.client, &settings.sign_out);
+    let uris = |name: &'static str, list: &[RedirectUri]| -> Vec<_> {
+        list.iter().map(|uri| (name, uri.as_str().to_owned())).collect()
+    };
+    let address = |name: &'static str, uri: &Option<WebAddress>| {
+        uri.as_ref().map(|uri| (name, uri.as_str().to_owned()))
+    };
+    let keys = settings.jwks.as_ref().and_then(|set| set.get("keys")?.as_array()).into_iter().flatten();
+    let thumbprint =
+        |key: &serde_json::Value| Some(Jwk::parse(key.to_string().as_bytes()).ok()?.thumbprint());
+    // Where it gave itself no name, it is called so by us.
+    let name = Some(&application.display_name).filter(|name| **name != application.client_id);
+    let mut all: Vec<_> = name.map(|name| ("client_name", name.clone())).into_iter().collect();
+    let method = serde_json::to_value(settings.authentication).ok();
+    all.extend(
+        method.iter().filter_map(|word| Some(("token_endpoint_auth_method", word.as_str()?.to_owned()))),
+    );
+    all.extend(uris("redirect_uris", &settings.redirect_uris));
+    all.extend(uris("post_logout_redirect_uris", &sign_out.post_logout_redirect_uris));
+    all.extend(settings.requests.request_uris.iter().map(|uri| ("request_uris", uri.as_str().to_owned())));
+    all.extend(settings.initiate_login_uri.iter().map(|uri| ("initiate_login_uri", uri.as_str().to_owned())));
+    all.extend(keys.filter_map(thumbprint).map(|text| ("jwks", text)));
+    all.extend(settings.sender.certificate.as_ref().map(CertificateSubject::shown));
+    all.extend(client.cors_origins.iter().map(|origin| (CORS_ORIGINS, origin.as_str().to_owned())));
+    all.extend(
+        [
+            address("jwks_uri", &client.jwks_uri),
+            address("backchannel_logout_uri", &sign_out.backchannel_logout_uri),
+            address("frontchannel_logout_uri", &sign_out.frontchannel_logout_uri),
+            address("logo_uri", &client.links.logo_uri),
+            address("policy_uri", &client.links.policy_uri),
+            address("tos_uri", &client.links.tos_uri),
+        ]
+        .into_iter()
+        .flatten(),
+    );
+    all.into_iter()
 }
 
 /// Where the operator holds a client to more than it might register: absent or false is what nobody has said, or what was

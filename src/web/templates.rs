@@ -34,7 +34,7 @@ pub use page::{
     Disclosed, EmailPage, ErrorPage, Field, Href, ImagePath, InvitationPage, LetInPage, MethodButton,
     OnwardForm, OnwardPage, OrganizationsPage, Page, Problem, ProblemRow, ProblemsPage, ReferenceMember,
     ReferenceOperation, ReferencePage, ReferenceRoom, ReferenceShape, SEARCH_ABOVE, Search, SignOutPage,
-    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Within,
+    SignedOutPage, Told, TrialPage, TriedPage, WelcomePage, Why, Within,
 };
 
 /// Why a page cannot be made.

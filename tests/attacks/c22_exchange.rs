@@ -556,6 +556,13 @@ async fn c22_m05_what_is_no_persons_access_token_is_exchanged_by_nobody() {
         let told = answer.json()["error_description"].as_str().unwrap().to_owned();
         assert_eq!(told, format!("{name} {value} is not supported"));
     }
+    // Whoever has mixed two fields up does not find their token in what they log.
+    let secret = own.refresh();
+    for name in ["subject_token_type", "requested_token_type"] {
+        let answer = good().with(name, secret).send().await;
+        assert_eq!(error(&answer), (400, json!("invalid_request")), "{name}: {}", answer.body);
+        assert_eq!(answer.json()["error_description"], json!(format!("{name} is not supported")));
+    }
     is_refused(&house, "none", &good().without("subject_token"), 400, "invalid_request", "invalid_request")
         .await;
     // Neither may an application that does not say so, nor one that cannot prove who it is.

@@ -93,8 +93,10 @@ async fn c22_nobody_switches_to_where_they_do_not_belong() {
     let arrival = Person::new("con@a.test").follows(&ask).await;
     let own = ask.redeems(&arrival).await;
     let before = house.before().await;
-    assert_eq!(rp2.refreshes(own.refresh()).with("organization", "org-a").send().await.status, 403);
-    house.refused(&before, "organization_not_allowed").await;
+    let answer = rp2.refreshes(own.refresh()).with("organization", "org-a").send().await;
+    let told = (answer.status.as_u16(), answer.json()["error_description"].clone());
+    assert_eq!(told, (400, json!("this application does not use organizations")), "{}", answer.body);
+    house.refused(&before, "invalid_request").await;
 }
 
 /// Con belongs to it as well, and not by a delegation.

@@ -216,7 +216,7 @@ async fn h23_whoever_lets_in_a_device_of_others_allows_what_they_are_shown_and_t
         let page = con.types_code(&device).await;
         let shown = [
             "Let this device in?",
-            "registered itself here",
+            "wants you to be asked",
             "your email address",
             "your roles in the organization",
             "B Corporation",
@@ -224,7 +224,9 @@ async fn h23_whoever_lets_in_a_device_of_others_allows_what_they_are_shown_and_t
         for words in shown {
             assert!(page.answer.body.contains(words), "{words}: {}", page.told());
         }
-        assert!(!page.answer.body.contains("your name and language"), "{}", page.told());
+        for untrue in ["your name and language", "registered itself"] {
+            assert!(!page.answer.body.contains(untrue), "{untrue}: {}", page.told());
+        }
         assert_eq!((house.count("consents").await, house.count("grants").await), (0, 0), "nothing yet");
         let form = page.answer.form_with_button("answer");
         // What the operator makes of it meanwhile is not what was shown.
@@ -833,6 +835,7 @@ async fn h23_who_may_not_ask_is_told_so_and_nobody_asks_without_end() {
     let before = house.before().await;
     let answer = Device::request(&tv, &[SCOPE]).send().await;
     assert_eq!(error(&answer), (429, json!("temporarily_unavailable")), "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), Some("60"));
     house.refused(&before, "temporarily_unavailable").await;
     house.turn_clock(60);
     Device::asks(&tv, &[SCOPE]).await;

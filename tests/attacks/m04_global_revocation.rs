@@ -185,7 +185,8 @@ async fn m04_a_call_that_is_not_this_providers_or_not_new_revokes_nothing() {
         house.refused(&before, reason).await;
     }
     let before = house.before().await;
-    assert_eq!(calls(&house, "ca", None, &body).await.status, 401);
+    let answer = calls(&house, "ca", None, &body).await;
+    assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, Some("Bearer")));
     house.refused(&before, "revocation_token_missing").await;
     // The same at another connection's door.
     let before = house.before().await;

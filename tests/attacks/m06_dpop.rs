@@ -346,6 +346,9 @@ async fn m06_h21_whoever_refreshes_without_the_key_ends_the_family() {
             let theft = rp2.refreshes(other.refresh());
             let answer = if with_a_key { thief.sends(&house, &theft).await } else { theft.send().await };
             assert_eq!(answer.json()["error"], json!("invalid_grant"), "{}", answer.body);
+            // It was never used: what is missing is the proof.
+            let told = answer.json()["error_description"].as_str().unwrap().to_owned();
+            assert!(told.contains("not proved") && !told.contains("used before"), "{told}");
             assert_eq!(house.events_of("token.refresh_reused").await, before + 1);
             for dead in [&own, &other] {
                 assert_eq!(holder.userinfo(&house, &dead.access_token).await.status, 401);
@@ -493,6 +496,69 @@ async fn m06_the_api_takes_a_bound_token_from_its_holder_alone() {
     let key = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
     let proof = holder.proof_of(&house, "GET", path, &key).await;
     assert_eq!(calls(&format!("DPoP {key}"), &[&proof]).await.json()["code"], json!("unauthenticated"));
+}
+
+#[tokio::test]
+async fn m06_c22_whoever_switches_by_a_bound_token_gets_one_that_is_bound_to_the_same_key() {
+    let house = House::opens().await;
+    let (start, path) = ("[application.rp1]\n", "/api/v1/organizations/switch");
+    let audience = format!("audiences = [\"{}/api/v1\"]\n", house.url);
+    house.provision(&house.file.replace(start, &format!("{start}{audience}"))).await;
+    let (rp1, holder, thief) = (Application::rp1(&house), KeyHolder::default(), KeyHolder::default());
+    let (_, bound) = tokens(&house, &rp1, &holder).await;
+    let token = &bound.access_token;
+    let calls = async |method: Method, path: &str, authorization: &str, proof: Option<&str>| {
+        let dress = |request: RequestBuilder| {
+            let request =
+                request.header("authorization", authorization).header("content-type", "application/json");
+            let request = proof.into_iter().fold(request, |request, proof| request.header("dpop", proof));
+            if path.ends_with("/switch") {
+                request.body(json!({"organization_id": "org-b"}).to_string())
+            } else {
+                request
+            }
+        };
+        Visitor::arrives().request(method, &format!("{}{path}", house.url), dress).await
+    };
+    let by_thief = thief.proof_of(&house, "POST", path, token).await;
+    let to_read = holder.proof_of(&house, "GET", path, token).await;
+    let good = holder.proof_of(&house, "POST", path, token).await;
+    for (what, scheme, proof) in [
+        ("as a bearer token", "Bearer", None),
+        ("without a proof", "DPoP", None),
+        ("with the thief's own", "DPoP", Some(&by_thief)),
+        ("with one for another method", "DPoP", Some(&to_read)),
+    ] {
+        let before = house.before().await;
+        let answer = calls(Method::POST, path, &format!("{scheme} {token}"), proof.map(String::as_str)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.json().get("token")),
+            (401, None),
+            "{what}: {}",
+            answer.body
+        );
+        house.unchanged(&before).await;
+    }
+    let switched = calls(Method::POST, path, &format!("DPoP {token}"), Some(&good)).await;
+    assert_eq!(switched.status, 200, "{}", switched.body);
+    assert_eq!(switched.json()["token"]["token_type"], json!("DPoP"), "{}", switched.body);
+    let next = switched.json()["token"]["access_token"].as_str().unwrap().to_owned();
+    let session = "/api/v1/session";
+    let proof = holder.proof_of(&house, "GET", session, &next).await;
+    let read = calls(Method::GET, session, &format!("DPoP {next}"), Some(&proof)).await;
+    assert_eq!(read.status, 200, "{}", read.body);
+    let claims = next.split('.').nth(1).unwrap();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!((&claims["cnf"]["jkt"], &claims["org_name"]), (&json!(holder.jkt()), &json!("org-b")));
+    let by_thief = thief.proof_of(&house, "GET", session, &next).await;
+    for (scheme, proof) in [("Bearer", None), ("DPoP", None), ("DPoP", Some(by_thief.as_str()))] {
+        assert_eq!(
+            calls(Method::GET, session, &format!("{scheme} {next}"), proof).await.status,
+            401,
+            "{scheme}"
+        );
+    }
 }
 
 #[tokio::test]

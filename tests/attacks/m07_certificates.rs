@@ -495,3 +495,52 @@ async fn s2_24_m07_a_fapi_client_proves_itself_and_its_tokens_by_a_certificate()
         assert_eq!(again.access["cnf"], tokens.access["cnf"]);
     }
 }
+
+/// Nobody publishes which certificates have been taken back, or is asked: the operator gives the client another name.
+#[tokio::test]
+async fn m07_a_stolen_certificate_is_of_no_use_once_its_name_is_not_the_clients_any_more() {
+    let house = Plan { settings: behind_a_proxy, ..Plan::default() }.and(BANK).and(BATCH).build().await;
+    let operator = Api::operator(&house).await;
+    let (stolen, of_batch) = (TRUSTED.0.vouches_for("bank.test"), TRUSTED.0.vouches_for("batch.test"));
+    let (next, next_of_batch) = (TRUSTED.0.vouches_for("bank-2.test"), TRUSTED.0.vouches_for("batch-2.test"));
+    let shows = |request: Redemption, certificate: &Certificate| {
+        request.and_header("client-cert", &certificate.structured())
+    };
+    let mut bank = Application::new(&house, "bank", Proof::Nothing);
+    bank.redirect_uri = "https://bank.test/callback".to_owned();
+    let ask = bank.asks().with("scope", "openid email");
+    let pushed = shows(ask.pushes(), &stolen).send().await;
+    let url = ask.only("request_uri", pushed.json()["request_uri"].as_str().unwrap());
+    let arrival = Person::new("ann@a.test").opens(&ask, &url).await;
+    let tokens = ask.reads(&shows(ask.redemption(&arrival.code()), &stolen).send().await).await;
+    let (batch, asks) = batch(&house);
+    let of_machine = shows(asks.clone(), &of_batch).send().await.json()["access_token"].clone();
+    let (bearer, header) = (format!("Bearer {}", tokens.access_token), stolen.structured());
+    let opens = [("authorization", bearer.as_str()), ("client-cert", header.as_str())];
+    assert_eq!(userinfo(&house, &opens).await.status, 200);
+
+    for (client, name) in [("bank", "bank-2.test"), ("batch", "batch-2.test")] {
+        let id =
+            house.text(&format!("SELECT id FROM applications WHERE client_id = '{client}'")).await.unwrap();
+        let path = format!("/applications/{id}");
+        // Another word about it, and what it holds stays.
+        assert_eq!(operator.patch(&path, json!({"display_name": "As it was"})).await.status, 200);
+        if client == "bank" {
+            assert_eq!(userinfo(&house, &opens).await.status, 200);
+        }
+        let done = operator.patch(&path, json!({"tls_client_auth_san_dns": name})).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+    is_unknown(&house, &shows(ask.pushes(), &stolen), "certificate_of_another", "the stolen one").await;
+    is_unknown(&house, &shows(asks.clone(), &of_batch), "certificate_of_another", "the machine's").await;
+    let before = house.before().await;
+    assert_eq!(userinfo(&house, &opens).await.status, 401, "what is bound to it");
+    house.refused(&before, "invalid_token").await;
+    let told = batch.posts("/introspect", &[("token", of_machine.as_str().unwrap())]);
+    assert_eq!(shows(told, &next_of_batch).send().await.json(), json!({ "active": false }));
+    let refresh = shows(bank.refreshes(tokens.refresh()), &next).send().await;
+    assert_eq!(refresh.json()["error"], json!("invalid_grant"), "{}", refresh.body);
+    // Whom it belongs to goes on with another one.
+    assert_eq!(shows(asks, &next_of_batch).send().await.status, 200);
+    assert_eq!(shows(ask.pushes(), &next).send().await.status, 201);
+}

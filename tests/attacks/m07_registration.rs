@@ -561,6 +561,73 @@ async fn m07_what_the_operator_has_narrowed_a_client_does_not_bring_back() {
     }
 }
 
+/// An address that was taken over, a key that was stolen, a name that is somebody else's: the operator takes it out.
+#[tokio::test]
+async fn m07_what_the_operator_has_taken_out_of_a_registration_its_client_does_not_put_back() {
+    for engine in ENGINES {
+        let house = plan(engine).build().await;
+        let operator = Api::operator(&house).await;
+        let bearer = usual(&house, 1).await;
+        let key = |kid: &str| SigningKey::generate(Algorithm::ES256, kid).unwrap();
+        let (old, new) = (key("old"), key("new"));
+        let keys = |key: &SigningKey| json!({ "keys": [key.public_jwk()] });
+        let mut body = web("shop");
+        let (taken, stays) = ("https://taken.shop.test/callback", "https://shop.test/callback");
+        body["redirect_uris"] = json!([stays, taken]);
+        body["post_logout_redirect_uris"] = json!(["https://taken.shop.test/bye"]);
+        body["backchannel_logout_uri"] = json!("https://taken.shop.test/back");
+        body["token_endpoint_auth_method"] = json!("private_key_jwt");
+        body["jwks"] = keys(&old);
+        let client = Client::registered(&house, &bearer, &body).await;
+        let path = format!("/applications/{}", application_id(&house).await);
+        let taken_out = json!({"redirect_uris": [stays], "post_logout_redirect_uris": [],
+            "backchannel_logout_uri": null, "jwks": keys(&new), "display_name": "A shop"});
+        let done = operator.patch(&path, taken_out).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        // Whatever else the operator changes of it afterwards.
+        assert_eq!(operator.patch(&path, json!({"scopes": ["openid"]})).await.status, 200);
+        for (back, code) in [
+            (json!({"redirect_uris": [stays, taken]}), "invalid_redirect_uri"),
+            (json!({"redirect_uris": [taken]}), "invalid_redirect_uri"),
+            (
+                json!({"post_logout_redirect_uris": ["https://taken.shop.test/bye"]}),
+                "invalid_client_metadata",
+            ),
+            (json!({"backchannel_logout_uri": "https://taken.shop.test/back"}), "invalid_client_metadata"),
+            (json!({"jwks": keys(&old)}), "invalid_client_metadata"),
+            (json!({"jwks": {"keys": [new.public_jwk(), old.public_jwk()]}}), "invalid_client_metadata"),
+            (json!({"client_name": "shop"}), "invalid_client_metadata"),
+        ] {
+            let read = Client(client.does(Method::GET, None).await.json());
+            let before = house.before().await;
+            let refused = client.does(Method::PUT, Some(&read.as_is(back.clone()))).await;
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["error"]),
+                (400, &json!(code)),
+                "{back}: {}",
+                refused.body
+            );
+            let named = back.as_object().unwrap().keys().next().unwrap().clone();
+            let said = refused.json()["error_description"].as_str().unwrap().to_owned();
+            assert!(said.starts_with(&named) && said.contains("the operator"), "{said}");
+            house.refused(&before, code).await;
+        }
+        // What it never had it may still have; and what the operator gives back it has again.
+        let read = Client(client.does(Method::GET, None).await.json());
+        let more = json!({"redirect_uris": [stays, "https://shop.test/other"]});
+        let client = client.does(Method::PUT, Some(&read.as_is(more))).await;
+        assert_eq!(client.status, 200, "{}", client.body);
+        assert_eq!(operator.patch(&path, json!({"redirect_uris": [stays, taken]})).await.status, 200);
+        let client = Client(client.json());
+        let less = client.does(Method::PUT, Some(&client.as_is(json!({"redirect_uris": [stays]})))).await;
+        assert_eq!(less.status, 200, "{}", less.body);
+        let client = Client(less.json());
+        let again =
+            client.does(Method::PUT, Some(&client.as_is(json!({"redirect_uris": [stays, taken]})))).await;
+        assert_eq!(again.status, 200, "it took that out itself: {}", again.body);
+    }
+}
+
 #[tokio::test]
 async fn c26_what_is_wrong_is_refused_by_name() {
     let house = plan(Engine::Sqlite).build().await;
@@ -619,6 +686,20 @@ async fn c26_what_is_wrong_is_refused_by_name() {
             "jwks_uri",
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "data:application/json,{}"}),
         ),
+        (metadata, "token_endpoint_auth_signing_alg", json!({"token_endpoint_auth_signing_alg": "none"})),
+        (metadata, "request_object_signing_alg", json!({"request_object_signing_alg": "none"})),
+        (
+            metadata,
+            "introspection_signed_response_alg",
+            json!({"introspection_signed_response_alg": "PS256"}),
+        ),
+        (metadata, "tls_client_auth_subject_dn", json!({"token_endpoint_auth_method": "tls_client_auth"})),
+        (
+            metadata,
+            "tls_client_auth_san_ip",
+            json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_ip": "a.test"}),
+        ),
+        (metadata, "tls_client_auth_san_dns", json!({"tls_client_auth_san_dns": "a.test"})),
         (metadata, "subject_type", json!({"subject_type": "both"})),
         (metadata, "sector_identifier_uri", json!({"sector_identifier_uri": "javascript:x"})),
         (metadata, "id_token_signed_response_alg", json!({"id_token_signed_response_alg": "none"})),
@@ -927,7 +1008,9 @@ async fn m07_who_registers_themselves_is_somebody_else_and_is_open_to_whom_the_t
         let mut bob = Person::new("bob@b.test");
         let arrival = bob.follows(&ask).await;
         assert!(
-            arrival.pages.iter().any(|page| page.contains("May shop be told of you?")),
+            arrival.pages.iter().any(|page| {
+                page.contains("May shop be told of you?") && page.contains("registered itself here")
+            }),
             "{:?}",
             arrival.pages
         );
@@ -971,4 +1054,42 @@ async fn m07_how_old_a_proof_may_be_is_as_the_client_registered_it_unless_a_requ
     house.refused(&before, "login_required").await;
     assert_eq!(proved(&mut ann, &ask.clone().with("max_age", "3600")).await, first, "the request counts");
     assert_eq!(proved(&mut ann, &ask).await, first + 601, "she proved it anew");
+}
+
+#[tokio::test]
+async fn m07_a_client_registers_by_which_certificate_it_is_known() {
+    let house = plan(Engine::Sqlite).build().await;
+    let bearer = usual(&house, 2).await;
+    let mut body = web("shop");
+    body["token_endpoint_auth_method"] = json!("tls_client_auth");
+    body["tls_client_auth_san_dns"] = json!("shop.test");
+    let client = Client::registered(&house, &bearer, &body).await;
+    let method = client.text("token_endpoint_auth_method");
+    assert_eq!((method, client.text("tls_client_auth_san_dns")), ("tls_client_auth", "shop.test"));
+    assert_eq!(client.0.get("client_secret"), None);
+    let renamed =
+        client.as_is(json!({"tls_client_auth_san_dns": null, "tls_client_auth_subject_dn": "CN=shop"}));
+    let renamed = client.does(Method::PUT, Some(&renamed)).await;
+    assert_eq!(
+        (renamed.status.as_u16(), &renamed.json()["tls_client_auth_subject_dn"]),
+        (200, &json!("CN=shop")),
+        "{}",
+        renamed.body
+    );
+    assert_eq!(renamed.json().get("tls_client_auth_san_dns"), None);
+    let client = Client(renamed.json());
+    // By one name, and only where it is known by a certificate at all.
+    for wrong in [
+        json!({"tls_client_auth_san_dns": "shop.test"}),
+        json!({"tls_client_auth_subject_dn": null}),
+        json!({"token_endpoint_auth_method": "client_secret_basic"}),
+    ] {
+        let before = house.before().await;
+        let refused = client.does(Method::PUT, Some(&client.as_is(wrong.clone()))).await;
+        let told = (refused.status.as_u16(), refused.json()["error"].clone());
+        assert_eq!(told, (400, json!("invalid_client_metadata")), "{wrong}: {}", refused.body);
+        let told = refused.json()["error_description"].as_str().unwrap().to_owned();
+        assert!(told.starts_with("tls_client_auth_"), "{told}");
+        house.refused(&before, "invalid_client_metadata").await;
+    }
 }

@@ -506,6 +506,76 @@ async fn m03_what_ended_before_does_not_end_what_the_same_session_begins_afterwa
     }
 }
 
+/// Somebody is suspended, or their organization is shut, by mistake and for a moment: those who come back before others have
+/// been told are not signed out of what they have begun since.
+#[tokio::test]
+async fn m03_h05_what_ended_and_was_given_back_ends_nothing_that_began_since() {
+    for engine in ENGINES {
+        let ear = Ear::opens().await;
+        let house = plan(engine, &ear).build().await;
+        let operator = Api::operator(&house).await;
+        let rp1 = Application::rp1(&house);
+        let ask = rp1.asks().with("organization", "org-b").with("login_hint", "con@a.test");
+        let mut con = Person::new("con@a.test");
+        let first = enters(&mut con, &ask).await;
+        let user = first["sub"].as_str().unwrap().to_owned();
+        let a = format!("/organizations/org-a/members/{user}");
+        let turns = async |path: &str| {
+            let done = operator.send(Method::POST, path, |request| request).await;
+            assert!(done.status.is_success(), "{path}: {}", done.body);
+        };
+        let says = async |path: &str, body: Value| {
+            let done = operator.patch(path, body).await;
+            assert_eq!(done.status, 200, "{path}: {}", done.body);
+        };
+        let ends = async |what: &str| match what {
+            "member" => says(&a, json!({"status": "suspended"})).await,
+            "user" => says(&format!("/users/{user}"), json!({"disabled": true})).await,
+            target => turns(&format!("/organizations/{target}/deactivate")).await,
+        };
+        let begins = async |what: &str| match what {
+            "member" => says(&a, json!({"status": "active"})).await,
+            "user" => says(&format!("/users/{user}"), json!({"disabled": false})).await,
+            target => turns(&format!("/organizations/{target}/reactivate")).await,
+        };
+        let mut known = first["sid"].clone();
+        for what in ["member", "org-b", "org-a", "user"] {
+            ends(what).await;
+            begins(what).await;
+            // In the session that they had, if it goes on, and in another browser.
+            let mut other = Person::new("con@a.test");
+            let since = enters(&mut other, &ask).await;
+            let heard = ear.heard("rp1").len();
+            assert_eq!(house.tells().await, 1, "{what}: of what they had before");
+            let claims = ear.claims(&house, "rp1").await;
+            assert_eq!((claims.len(), &claims[heard]["sid"]), (heard + 1, &known), "{what}");
+            assert_ne!(since["sid"], known);
+            // What ends again before anybody has been told is told of them, too; once.
+            ends(what).await;
+            begins(what).await;
+            let third = enters(&mut Person::new("con@a.test"), &ask).await;
+            ends(what).await;
+            assert_eq!((house.tells().await, house.tells().await), (2, 0), "{what}: both");
+            begins(what).await;
+            let told: BTreeSet<_> = ear.claims(&house, "rp1").await[heard + 1..]
+                .iter()
+                .map(|claims| claims["sid"].as_str().unwrap().to_owned())
+                .collect();
+            let both = [&since, &third].map(|claims| claims["sid"].as_str().unwrap().to_owned());
+            assert_eq!(told, BTreeSet::from(both), "{what}");
+            con = Person::new("con@a.test");
+            known = enters(&mut con, &ask).await["sid"].clone();
+        }
+        // In the same session, where it goes on: what is begun anew is not over.
+        ends("member").await;
+        begins("member").await;
+        let again = enters(&mut con, &ask).await;
+        assert_eq!(again["sid"], known);
+        assert_eq!(house.tells().await, 0);
+        assert_eq!((house.count("sign_outs").await, house.count("session_applications").await), (0, 1));
+    }
+}
+
 /// What outlives the session is no part of it: the application was told when that ended, and learns at the next refresh that
 /// the rest is over, too. A logout token has no words for it (OpenID Connect Back-Channel Logout, section 2.7).
 #[tokio::test]

@@ -107,13 +107,14 @@ async fn c21_a_machine_works_where_it_is_allowed_and_nowhere_else() {
         (&robot, vec![("organization", "nobody")], not),
         (&robot, vec![("organization", "ORG-A")], not),
         (&robot, vec![("scope", "organization:org-b")], ("access_denied", "application_not_allowed")),
-        (&free, vec![("organization", "org-a")], not),
+        (&free, vec![("organization", "org-a")], one("invalid_request")),
         (&bound, vec![], choose),
         (&robot, vec![("scope", "organization")], choose),
         (&robot, vec![("organization", "org-a"), ("scope", "organization:org-c")], one("invalid_request")),
         (&robot, vec![("scope", "organization:org-a organization:org-c")], one("invalid_request")),
         (&robot, vec![("organization_id", "org-a")], one("invalid_request")),
         (&robot, vec![("scope", "openid")], one("invalid_scope")),
+        (&robot, vec![("scope", "zzz invoices:write")], one("invalid_scope")),
         (&robot, vec![("scope", "offline_access")], one("invalid_scope")),
         (&robot, vec![("scope", "roles permissions")], one("invalid_scope")),
         (&robot, vec![("scope", "organization:*")], one("invalid_scope")),
@@ -168,7 +169,10 @@ async fn s0_30_a_machines_token_ends_with_whatever_it_stands_on() {
     assert_eq!(introspects(&bound, &answer).await, json!({ "active": false }), "another machine's");
     assert_eq!(bound.posts("/revoke", &[("token", &token)]).send().await.status, 200);
     assert_eq!(introspects(&robot, &answer).await["active"], json!(true));
-    assert_eq!(robot.userinfo(&token).await.status, 401, "it is nobody");
+    let nobody = robot.userinfo(&token).await;
+    assert_eq!((nobody.status.as_u16(), &nobody.json()["error"]), (401, &json!("invalid_token")));
+    let told = nobody.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(told.contains("of an application itself"), "{told}");
     let before = house.before().await;
     assert_eq!(robot.posts("/revoke", &[("token", &token)]).send().await.status, 200);
     let events = house.events_since(&before).await;

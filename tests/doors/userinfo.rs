@@ -61,12 +61,18 @@ async fn m05_signed_userinfo_is_no_token() {
     assert_eq!(rp1.userinfo(&signed).await.status, 401);
     let told = rp1.posts("/introspect", &[("token", &signed)]).send().await;
     assert_eq!(told.json(), json!({ "active": false }));
+    // Nor is it taken for an ID token there: it is nothing that anybody gave out to be revoked.
+    let revoked = rp1.posts("/revoke", &[("token", &signed)]).send().await;
+    assert_eq!((revoked.status.as_u16(), revoked.body.as_str()), (200, ""));
     // It names no session, so it proves to nobody whose that is.
     let mut ann = Visitor::arrives();
     let before = house.before().await;
     let asked = ann.get(&format!("{}/logout?id_token_hint={signed}", house.url)).await;
     assert_eq!(asked.status, 400, "{}", asked.body);
     house.unchanged(&before).await;
+    let silent = rp1.asks().with("prompt", "none").with("id_token_hint", &signed);
+    let arrival = Person::new("ann@a.test").follows(&silent).await;
+    assert_eq!(arrival.error().0, "invalid_request", "{}", arrival.told());
     let assertion = [
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", signed.as_str()),

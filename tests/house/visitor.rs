@@ -1,6 +1,6 @@
 //! A visitor without scripts, who makes one request at a time and follows nothing unasked.
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -78,6 +78,11 @@ impl Visitor {
             self.jar.take(&url, cookie.to_str().unwrap());
         }
         let (status, headers) = (response.status(), response.headers().clone());
+        // Whoever is not let in is told how one is (RFC 9110, section 11.6.1), at whichever door.
+        assert!(
+            status != StatusCode::UNAUTHORIZED || headers.contains_key(WWW_AUTHENTICATE),
+            "{url}: {headers:?}"
+        );
         Answer { url, status, headers, body: response.text().await.unwrap() }
     }
 

@@ -41,9 +41,16 @@ async fn nobody_is_told_of_who_has_not_allowed_it_and_what_was_allowed_is_not_as
         let first = ask(&house, "openid organization");
         let page = is_led(&mut ann, &first).await;
         assert_eq!(page.status(), 200, "{}", page.told());
-        for words in ["May First App be told of you?", "rp1.test", "A Corporation", "ann@a.test"] {
+        for words in [
+            "May First App be told of you?",
+            "wants you to be asked",
+            "rp1.test",
+            "A Corporation",
+            "ann@a.test",
+        ] {
             assert!(page.answer.body.contains(words), "{words}: {}", page.told());
         }
+        assert!(!page.answer.body.contains("registered itself"), "the operator did: {}", page.told());
         assert!(
             !page.answer.body.contains("your email address"),
             "it does not ask for that: {}",
@@ -163,6 +170,31 @@ async fn what_was_allowed_is_taken_back_at_the_account_and_ends_what_came_of_it(
         let again = is_led(&mut ann, &first).await;
         assert!(again.answer.body.contains("May First App be told of you?"), "{}", again.told());
         assert_eq!(ann.browser.submit(&takes_back).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_what_would_be_refused_whatever_they_say() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = plan(engine).build().await;
+        let mut ann = Person::new("ann@a.test");
+        let asks = ask(&house, "openid").with("organization", "org-a");
+        // They have been asked, and have said yes: they are asked again where the application wants that.
+        let page = is_led(&mut ann, &asks).await;
+        says(&mut ann, &asks, &page, "allow").await.code();
+        let anew = asks.clone().with("prompt", "consent");
+        let page = is_led(&mut ann, &anew).await;
+        assert!(page.answer.body.contains("May First App be told of you?"), "{}", page.told());
+        house
+            .execute("UPDATE organizations SET policy = '{\"require_mfa\":true}' WHERE slug = 'org-a'")
+            .await;
+        for asked in [&asks, &anew] {
+            let before = house.before().await;
+            let refused = is_led(&mut ann, asked).await;
+            let told = ("access_denied".to_owned(), "mfa_required".to_owned());
+            assert_eq!(refused.error(), told, "{}", refused.told());
+            house.refused(&before, "mfa_required").await;
+        }
     }
 }
 

@@ -336,6 +336,50 @@ async fn m03_whoever_signs_out_is_led_on_to_their_provider_and_back_to_the_appli
     }
 }
 
+/// Not every provider sends people back, and not everybody comes: whoever opens their frames first is told either way.
+#[tokio::test]
+async fn m03_applications_are_told_by_the_browser_before_it_goes_on_to_the_provider() {
+    for engine in ENGINES {
+        let front = "frontchannel_logout_uri = \"https://rp1.test/f\"\n";
+        let house =
+            onward(engine).with("[application.rp1]\n", &format!("[application.rp1]\n{front}")).build().await;
+        let door = format!("{}/bye", house.idp_a.issuer);
+        house.idp_a.discovery("end_session_endpoint", json!(door));
+        let rp1 = Application::rp1(&house);
+        let (ask, mut ann) = (rp1.asks(), Person::new("ann@a.test"));
+        let got = signs_in(&mut ann, &ask).await;
+        let wish = [
+            ("id_token_hint", got.id_token.as_str()),
+            ("post_logout_redirect_uri", "https://rp1.test/bye?x=1"),
+            ("state", "s"),
+        ];
+        let page = ann.browser.get(&end_session(&house, &wish)).await;
+        assert_eq!((page.status.as_u16(), page.body.matches("<iframe").count()), (200, 1), "{}", page.body);
+        assert!(page.header("content-security-policy").unwrap().contains(" frame-src https://rp1.test;"));
+        for said in ["5;url=http", "In a moment you go on to A Login"] {
+            assert!(page.body.contains(said), "{said}: {}", page.body);
+        }
+        assert!(!page.body.contains("You can close this page"), "{}", page.body);
+        assert!(is_signed_out(&mut ann, &ask).await);
+        // There, and back: what was opened is not opened again.
+        let mut links = page.body.split("href=\"").filter_map(|part| part.split('"').next());
+        let link = links.find(|link| link.contains("bye?client_id")).unwrap();
+        let link = link.replace("&amp;", "&").replace("&#x2f;", "/").replace("&#x3d;", "=");
+        let led: url::Url = link.parse().unwrap();
+        assert!(led.as_str().starts_with(&door), "{led}");
+        let state = led.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        let back = format!("{}/oidc/{}/signed-out?state={state}", house.url, house.connection("ca").await);
+        assert_eq!(led_to(&ann.browser.get(&back).await), "https://rp1.test/bye?x=1&state=s");
+        // Whoever gives up there, and comes to us by another way, is signed out all the same.
+        signs_in(&mut ann, &ask).await;
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        ann.browser.submit(&page.form().with("sign_out", "yes")).await;
+        let page = ann.browser.get(&format!("{}/logout", house.url)).await;
+        assert!(page.body.contains("You are signed out") && page.forms().is_empty(), "{}", page.body);
+        assert_eq!(house.events_of("session.ended").await, 2);
+    }
+}
+
 #[tokio::test]
 async fn m03_c27_a_provider_without_a_door_or_with_one_elsewhere_is_not_gone_to() {
     for door in [json!(null), json!("http://10.0.0.1/bye"), json!("javascript:alert(1)")] {

@@ -27,6 +27,7 @@ use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::{resource, scope};
+use crate::protocol::oidc::id_token;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::standing::{self, Standing};
@@ -156,7 +157,7 @@ fn named_claims(application: &Application, named: Named) -> Named {
 pub fn hinted_subject(issuer: &str, keys: &JwkSet, hint: &str) -> Result<String, OAuthError> {
     let claims = Jws::parse(hint).and_then(|jws| jws.verify(keys, &ALGORITHMS, Typ::Jwt));
     let claims = claims.map_err(|_| no_hint())?;
-    let subject = claims.sub().ok().filter(|_| claims.iss().ok() == Some(issuer));
+    let subject = claims.sub().ok().filter(|_| id_token::is_one(&claims, issuer));
     subject.map(str::to_owned).ok_or_else(no_hint)
 }
 

@@ -13,15 +13,20 @@ use crate::model::login::{Acting, Asked};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{consents, sessions};
-use crate::web::templates::Disclosed;
+use crate::store::durable::{consents, registrations, sessions};
+use crate::web::templates::{Disclosed, Why};
 use crate::web::visitor::Visitor;
 
 /// Path of the administration API, within an issuer.
 const API: &str = "/api/v1";
 
 /// What a page says that the application is told of this person, and may do with it.
-pub fn told(visitor: &Visitor, application: &Application, asked: &Asked, user: &User) -> Disclosed {
+pub async fn told(
+    visitor: &Visitor,
+    application: &Application,
+    asked: &Asked,
+    user: &User,
+) -> Result<Disclosed, StoreError> {
     let scopes = consent::wanted(&asked.scopes, &asked.claims);
     let shape = &application.settings.claims;
     // Besides what every profile has: what their identity provider says of them.
@@ -33,7 +38,9 @@ pub fn told(visitor: &Visitor, application: &Application, asked: &Asked, user: &
     let ours = format!("{}{API}", visitor.issuer());
     let (own, others): (Vec<_>, Vec<_>) =
         application.settings.audiences.iter().cloned().partition(|audience| *audience == ours);
-    Disclosed { scopes, claims, audiences: others, manages: !own.is_empty() }
+    let registered = registrations::limits_of(&mut &visitor.broker().db, application.id).await?;
+    let why = if registered.is_some() { Why::Itself } else { Why::Operator };
+    Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty() })
 }
 
 /// Names what a page shows of it, so that nobody says yes to something else.

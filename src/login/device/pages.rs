@@ -132,12 +132,15 @@ pub async fn let_in_page(
     let user = person.ok_or(Refusal::SessionEnded)?.user;
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
     let minutes = now.since(device.asked_at).as_secs() / 60;
-    let asks = application.settings.client.consent_required;
+    // Of one of others they are not asked twice: this is the page on which they allow it.
+    let told = match application.settings.client.consent_required {
+        true => Some(consent::told(visitor, application, asked, &user).await?),
+        false => None,
+    };
     let page = LetInPage {
         application: application.display_name.clone(),
         about: About::of(application),
-        // Of one of others they are not asked twice: this is the page on which they allow it.
-        told: asks.then(|| consent::told(visitor, application, asked, &user)),
+        told,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
         delegated_by,

@@ -22,7 +22,7 @@ use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::{applications, choices, grants};
+use crate::store::durable::{applications, choices, grants, machine_grants};
 use crate::web::cors;
 use crate::web::dpop::{self, Scheme};
 use crate::web::form::MachineForm;
@@ -138,6 +138,9 @@ fn refused(error: &OAuthError, login_url: Option<String>) -> Response {
             reply::oauth_error_with(status, error, more)
         }
     };
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
     // However it tried: who is not let in is told how one is (RFC 9110, section 15.5.2).
     if error.code == "invalid_client" {
         let value = HeaderValue::from_static("Basic realm=\"token\", charset=\"UTF-8\"");
@@ -215,7 +218,14 @@ async fn told(visitor: &Visitor) -> Result<Response, Stop> {
         })
         .await?;
     let invalid = || Refusal::Protocol(OAuthError::invalid_token("the token is not valid any more"));
-    let (grant, minted) = outcome.ok_or_else(invalid)?;
+    let Some((grant, minted)) = outcome else {
+        let machine = machine_grants::by_id(&mut &broker.db, grant_id).await?;
+        let own = machine.is_some_and(|grant| grant.project_id == visitor.project.id);
+        let nobody =
+            "the token is of an application itself: there is no person of whom anything could be told";
+        let refusal = if own { Refusal::Protocol(OAuthError::invalid_token(nobody)) } else { invalid() };
+        return Err(refusal.into());
+    };
     let minted = minted?;
     let scopes = &minted.scopes;
     if grant.project_id != visitor.project.id {

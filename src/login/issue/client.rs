@@ -7,15 +7,13 @@ use crate::login::Stop;
 use crate::login::client_keys::{self, NoKeys};
 use crate::login::refusal::Refusal;
 use crate::model::application::{Application, ApplicationSettings};
-use crate::protocol::jose::{Algorithm, ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
-use crate::protocol::oauth::client_authentication::{Credentials, Method, Proof, Unproved, read};
+use crate::protocol::jose::{ClaimError, Claims, JoseError, JwkSet, Jws, Typ};
+use crate::protocol::oauth::client_authentication::{ALGORITHMS, Credentials, Method, Proof, Unproved, read};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::{applications, used};
 use crate::web::visitor::Visitor;
 
-/// Signatures that are accepted on client assertions.
-const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 /// An assertion lives no longer than this (threats M07).
 const LONGEST: Duration = Duration::from_secs(300);
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -164,7 +162,7 @@ fn read_assertion(
         return Err(Unproved::Sub);
     }
     if !is_for_us(&claims, issuer, settings) {
-        return Err(Unproved::Aud);
+        return Err(if settings.is_fapi2() { Unproved::AudNotIssuer } else { Unproved::Aud });
     }
     let expires = claims.exp().map_err(|_| Unproved::Exp)?;
     if now >= expires.plus(LEEWAY) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::client;
 use super::mint::{self, Minted};
+use super::{client, judged};
 use crate::audit;
 use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
@@ -191,13 +191,7 @@ pub async fn judge(
     session: SessionId,
     context: Context,
 ) -> Result<Result<(), Refusal>, StoreError> {
-    let request = minting(visitor, asked, session, context);
-    let judged = visitor.broker().db.read(async move |tx| mint::run(tx, &request).await).await?;
-    Ok(match judged {
-        // The last of all checks: it is what they are asked.
-        Ok(_) | Err(Refusal::ConsentRequired) => Ok(()),
-        Err(refusal) => Err(refusal),
-    })
+    judged(visitor, minting(visitor, asked, session, context)).await
 }
 
 /// The person lets the device in, if the pipeline would let them in themselves. What the page told them that an application

@@ -14,6 +14,7 @@ use crate::model::machine_grant::MachineGrant;
 use crate::protocol::jose::{Claims, Jws, Typ};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
+use crate::protocol::oidc::id_token;
 use crate::store::durable::{grants, machine_grants};
 use crate::web::visitor::Visitor;
 
@@ -120,8 +121,7 @@ async fn grant(visitor: &Visitor, id: GrantId) -> Result<Option<Grant>, Stop> {
 /// Whether it is an ID token of ours, which nobody can take back.
 pub async fn is_id_token(visitor: &Visitor, token: &str) -> Result<bool, Stop> {
     let keys = visitor.broker().keyring.of(visitor.project.id).await?;
-    let issuer = visitor.issuer();
     let claims = Jws::parse(token)
         .and_then(|jws| jws.verify(keys.public(), &crate::keys::keyring::ALGORITHMS, Typ::Jwt));
-    Ok(claims.is_ok_and(|claims| claims.get().iss().is_ok_and(|iss| iss == issuer)))
+    Ok(claims.is_ok_and(|claims| id_token::is_one(claims.get(), &visitor.issuer())))
 }

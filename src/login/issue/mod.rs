@@ -90,27 +90,46 @@ pub async fn code(visitor: &Visitor, ready: &Ready, _: &Claim) -> Result<Secret,
             resources: asked.resources.clone(),
             ..GrantRequest::default()
         },
-        request: mint::Request {
-            project: ready.project(),
-            application: asked.application,
-            session: ready.session(),
-            context: ready.context(),
-            scopes: asked.scopes.clone(),
-            claims: asked.claims.clone(),
-            // A code lists nothing.
-            listed: 0,
-            offline: false,
-            now: broker.now(),
-            epochs: None,
-            on_device: false,
-            place: consent::place_of(asked),
-            is_for_us: false,
-        },
+        request: of_code(visitor, ready),
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| issue.run(tx).await).await?.map(|()| code)?)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+fn of_code(visitor: &Visitor, ready: &Ready) -> mint::Request {
+    let asked = ready.asked();
+    mint::Request {
+        project: ready.project(),
+        application: asked.application,
+        session: ready.session(),
+        context: ready.context(),
+        scopes: asked.scopes.clone(),
+        claims: asked.claims.clone(),
+        // A code lists nothing.
+        listed: 0,
+        offline: false,
+        now: visitor.broker().now(),
+        epochs: None,
+        on_device: false,
+        place: consent::place_of(asked),
+        is_for_us: false,
+    }
+}
+
+/// Whether somebody would be given a code, if they allow what they are asked. It leaves no trace.
+pub async fn judge(visitor: &Visitor, ready: &Ready) -> Result<Result<(), Refusal>, StoreError> {
+    judged(visitor, of_code(visitor, ready)).await
+}
+
+/// Whether this would be minted, if the person allows it: that is the last of all checks, and what they are asked.
+async fn judged(visitor: &Visitor, request: mint::Request) -> Result<Result<(), Refusal>, StoreError> {
+    let minted = visitor.broker().db.read(async move |tx| mint::run(tx, &request).await).await?;
+    Ok(match minted {
+        Ok(_) | Err(Refusal::ConsentRequired) => Ok(()),
+        Err(refusal) => Err(refusal),
+    })
+}
 
 /// One code's issue, in one transaction.
 struct Issue {

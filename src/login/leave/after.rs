@@ -94,6 +94,19 @@ impl After {
         Self { application, back: asked.back.clone(), frames: Vec::new() }
     }
 
+    /// What is left to do once the browser has opened what applications want.
+    pub fn opened(&self) -> Self {
+        Self { frames: Vec::new(), ..self.clone() }
+    }
+
+    /// On to the provider; first the browser opens what applications want, for not every provider sends people back.
+    pub fn go_on(self, visitor: &Visitor, departure: Departure, provider: String) -> Response {
+        if self.frames.is_empty() {
+            return departure.reply(visitor, None, &visitor.provider_targets());
+        }
+        self.reply_onward(visitor, departure, provider)
+    }
+
     /// With what applications want the browser to open when this session ends; read before it does.
     pub async fn with_frames(self, visitor: &Visitor, session: &Session) -> Result<Self, Stop> {
         let mut opens = Opens::default();

@@ -213,14 +213,14 @@ async fn depart(
     browser::sign_out(browser, visitor.project.id).await?;
     let Some(connection) = connection else { return Ok(after.reply(visitor, None)) };
     let onward = match connection.saml() {
-        Some(_) => saml::onward(visitor, &connection, session.id, &after).await,
-        None => oidc::onward(visitor, &connection, session.id, &after)
+        Some(_) => saml::onward(visitor, &connection, session.id, &after.opened()).await,
+        None => oidc::onward(visitor, &connection, session.id, &after.opened())
             .await
             .map(|departure| departure.map_or(Onward::Nowhere, Onward::Asks)),
     };
     match onward {
         Ok(Onward::Asks(departure)) => {
-            return Ok(departure.reply(visitor, None, &visitor.provider_targets()));
+            return Ok(after.go_on(visitor, departure, connection.display_name));
         }
         // Whoever goes on back would not know.
         Ok(Onward::Nameless) => return Ok(after.reply_incomplete(visitor, connection.display_name)),

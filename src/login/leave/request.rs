@@ -10,6 +10,7 @@ use crate::model::application::Application;
 use crate::model::session::Session;
 use crate::protocol::jose::{Claims, JwkSet, Jws, Typ};
 use crate::protocol::oauth::params;
+use crate::protocol::oidc::id_token;
 use crate::protocol::oidc::logout::EndSession;
 use crate::store::durable::applications;
 use crate::web::visitor::Visitor;
@@ -112,7 +113,7 @@ async fn hint(visitor: &Visitor, request: &EndSession) -> Result<Option<Hint>, S
 fn read(claims: &Claims, issuer: &str) -> Option<Hint> {
     let audience = claims.aud().ok()?;
     let [client_id] = audience.as_slice() else { return None };
-    (claims.iss().ok()? == issuer).then_some(())?;
+    id_token::is_one(claims, issuer).then_some(())?;
     let names =
         Names { subject: claims.sub().ok()?.to_owned(), session: claims.string("sid").ok()?.to_owned() };
     Some(Hint { client_id: (*client_id).to_owned(), names })

@@ -137,6 +137,12 @@ impl<K: Keys> Slice<K> {
         Self { list, limit, after: None }
     }
 
+    /// What is left of the page for the list that goes on where this one ends; nothing, where it is full.
+    pub fn rest(&self, taken: usize) -> Option<Self> {
+        let limit = self.limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+        (limit > 0).then(|| Self::first(self.list.clone(), limit))
+    }
+
     /// One more than a page has: it tells whether there is another page.
     pub fn most(&self) -> u32 {
         self.limit + 1

@@ -25,7 +25,9 @@ use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::holds_certificate;
 use crate::store::durable::engine::{Lock, Tx};
-use crate::store::durable::{applications, connections, grants, organizations, registrations};
+use crate::store::durable::{
+    applications, connections, grants, machine_grants, organizations, registrations,
+};
 
 pub use body::{ApplicationBody, GRANT_TYPES, Wanted};
 
@@ -221,6 +223,13 @@ async fn keep(
         return Ok(after);
     }
     let id = after.application.id;
+    // A renewed certificate has the name of the one before. Of another name it is to be because the one before is in strange
+    // hands, and so is what is bound to it.
+    let name_of = |whole: &Whole| whole.application.settings.sender.certificate.clone();
+    if name_of(before).is_some() && name_of(before) != name_of(&after) {
+        grants::revoke_of_application(change.tx, id, change.keep.now).await?;
+        machine_grants::revoke_of_application(change.tx, id, change.keep.now).await?;
+    }
     after.application.updated_at = change.keep.now;
     applications::update(change.tx, &after.application).await?;
     applications::set_listed(change.tx, id, &after.listed).await?;
@@ -235,8 +244,7 @@ async fn keep(
     if change.keep.actor != Actor::Application(id)
         && let Some(limits) = registrations::limits_of(change.tx, id).await?
     {
-        let (was, is) = (&before.application.settings, &after.application.settings);
-        registrations::limit(change.tx, id, &limits.after(was, is)).await?;
+        registrations::limit(change.tx, id, &limits.after(&before.application, &after.application)).await?;
     }
     let action = match (before.is_enabled(), after.is_enabled()) {
         (true, false) => "application.disabled",

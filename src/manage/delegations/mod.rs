@@ -12,6 +12,7 @@ use super::desk::Change;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{DelegationId, OrganizationId};
+use crate::join::sign_out;
 use crate::model::delegation::{Asked, Delegation, DelegationSettings, Side};
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;
@@ -20,7 +21,7 @@ use crate::model::role;
 use crate::model::sign_out::Ended;
 use crate::protocol::problem::Place;
 use crate::store::durable::engine::Lock;
-use crate::store::durable::{delegations, grants, organizations, roles, sign_outs};
+use crate::store::durable::{delegations, grants, organizations, roles};
 
 pub use body::Terms;
 use body::Wanted;
@@ -239,7 +240,7 @@ async fn revoke(
     side(&change.standing, &before, said)?;
     let after = Delegation { revoked_at: Some(change.keep.now), ..before.clone() };
     grants::revoke_of_delegation(change.tx, id, change.keep.now).await?;
-    sign_outs::queue(change.tx, change.keep.project.id, Ended::Delegation(id), change.keep.now).await?;
+    sign_out::ended(change.tx, change.keep, Ended::Delegation(id)).await?;
     keep(change, "delegation.revoked", &before, &after).await?;
     Ok(after)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::view;
 use crate::foundation::id::OrganizationId;
-use crate::join::notices;
+use crate::join::{notices, sign_out};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
@@ -15,7 +15,7 @@ use crate::model::mail::Kind;
 use crate::model::organization::Organization;
 use crate::model::sign_out::Ended;
 use crate::store::durable::{
-    api_keys, connections, delegations, domains, invitations, organizations, sign_outs, transfers,
+    api_keys, connections, delegations, domains, invitations, organizations, transfers,
 };
 
 /// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked.
@@ -33,7 +33,7 @@ pub(super) async fn wanted(
     };
     organizations::update(change.tx, &after).await?;
     if off {
-        sign_outs::queue(change.tx, after.project_id, Ended::Organization(after.id), now).await?;
+        sign_out::ended(change.tx, change.keep, Ended::Organization(after.id)).await?;
     }
     told(change, action, &after, (!off, off)).await?;
     Ok(after)
@@ -50,7 +50,7 @@ pub(super) async fn delete(
     let after = before.deleted(now, grace);
     organizations::update(change.tx, &after).await?;
     tell_owners(change, &after).await?;
-    sign_outs::queue(change.tx, after.project_id, Ended::Organization(id), now).await?;
+    sign_out::ended(change.tx, change.keep, Ended::Organization(id)).await?;
     free_domains(change, id).await?;
     let connections = connections::disable_all(change.tx, id, now).await?;
     let keys = api_keys::revoke_all(change.tx, id, now).await?;

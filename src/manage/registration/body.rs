@@ -1,5 +1,6 @@
 //! What is said of a token by which clients register themselves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -91,6 +92,7 @@ impl CreateRegistrationToken {
             organizations: None,
             connections: None,
             held: Held::default(),
+            taken: BTreeMap::new(),
         };
         Ok(Wanted {
             name: self.name,

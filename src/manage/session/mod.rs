@@ -95,13 +95,28 @@ pub async fn mine(
             if next.is_some() {
                 return Ok((found, next));
             }
-            // Where their own end, the others begin, on a page of their own.
-            let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
-            let turn = (!others.is_empty()).then(|| slice.cursor(&Next::Delegated(None)));
-            return Ok((found, turn));
+            // Where their own end, the others begin.
+            let Some(rest) = slice.rest(found.len()) else {
+                let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
+                let turn = (!others.is_empty()).then(|| slice.cursor(&Next::Delegated(None)));
+                return Ok((found, turn));
+            };
+            let (others, next) = delegated(db, (user, now), search, "", &rest).await?;
+            return Ok(([found, others].concat(), next));
         }
     };
-    let found = choices::delegated_page(&mut db, (user, now), search, &after, slice.most()).await?;
+    delegated(db, (user, now), search, &after, slice).await
+}
+
+/// The same of those for which others let them act.
+async fn delegated(
+    mut db: &Database,
+    whose: (&User, Moment),
+    search: &str,
+    after: &str,
+    slice: &Slice<Next>,
+) -> Result<(Vec<Choice>, Option<String>), StoreError> {
+    let found = choices::delegated_page(&mut db, whose, search, after, slice.most()).await?;
     let keys = |(last, _): &(Choice, bool)| Next::Delegated(last.delegation.as_ref().map(|by| by.id));
     let (found, next) = slice.page(found, keys);
     Ok((found.into_iter().filter(|(_, meant)| *meant).map(|(choice, _)| choice).collect(), next))

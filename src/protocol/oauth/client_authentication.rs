@@ -8,9 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::error::OAuthError;
 use super::params::Params;
 use crate::foundation::secret::Secret;
+use crate::protocol::jose::Algorithm;
 
 /// `client_assertion_type` of a JWT (RFC 7523, section 2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// By what a client may sign its assertions.
+pub const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// The one method that a client has registered (`token_endpoint_auth_method`, RFC 7591).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +94,8 @@ pub enum Unproved {
     Iss,
     Sub,
     Aud,
+    /// Of a client that is held to FAPI 2.0.
+    AudNotIssuer,
     Exp,
     ExpPassed,
     ExpTooFar,
@@ -118,7 +125,7 @@ impl Unproved {
             Self::Malformed => "malformed",
             Self::Iss => "iss",
             Self::Sub => "sub",
-            Self::Aud => "aud",
+            Self::Aud | Self::AudNotIssuer => "aud",
             Self::Exp => "exp",
             Self::ExpPassed => "exp_passed",
             Self::ExpTooFar => "exp_too_far",
@@ -137,7 +144,12 @@ impl Unproved {
         match self {
             Self::Iss => Some("iss of the client assertion is not the client_id"),
             Self::Sub => Some("sub of the client assertion is not the client_id"),
-            Self::Aud => Some("aud of the client assertion is neither the issuer nor the token endpoint"),
+            Self::Aud => Some(
+                "aud of the client assertion is neither the issuer nor the token endpoint nor the one for pushed requests",
+            ),
+            Self::AudNotIssuer => {
+                Some("aud of the client assertion must be the issuer alone, as one text (FAPI 2.0)")
+            }
             Self::Exp => Some("exp of the client assertion is missing or no date"),
             Self::ExpPassed => Some("exp of the client assertion has passed"),
             Self::ExpTooFar => Some("exp of the client assertion is more than 300 seconds ahead"),

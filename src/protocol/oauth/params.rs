@@ -49,7 +49,7 @@ impl Params {
     pub fn get(&self, name: &str) -> Result<Option<&str>, ParamsError> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
-            (_, Some(_)) => Err(ParamsError::Twice(printable(name))),
+            (_, Some(_)) => Err(ParamsError::Twice(shown(name))),
             (Some((_, value)), None) if !value.is_empty() => Ok(Some(value)),
             _ => Ok(None),
         }
@@ -64,7 +64,7 @@ impl Params {
     pub fn twice(&self) -> Option<ParamsError> {
         let may = |at: usize| REPEATABLE.contains(&self.0[at].0.as_str());
         let seen_before = |at: usize| !may(at) && self.0[..at].iter().any(|(key, _)| *key == self.0[at].0);
-        (0..self.0.len()).find(|at| seen_before(*at)).map(|at| ParamsError::Twice(printable(&self.0[at].0)))
+        (0..self.0.len()).find(|at| seen_before(*at)).map(|at| ParamsError::Twice(shown(&self.0[at].0)))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -82,6 +82,18 @@ fn decode(bytes: &[u8]) -> Result<String, ParamsError> {
     // A NUL is in no honest value, and no database keeps one.
     let text = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
     text.ok_or(ParamsError::Encoding)
+}
+
+/// What is written where a name should stand may be a secret that got there by mistake: none of ours, and none that an
+/// operator may choose, is as short as this. Nothing longer is repeated, to whomever.
+pub const LONGEST_NAME: usize = 30;
+
+/// A name as it may be repeated.
+pub fn shown(name: &str) -> String {
+    match name.chars().count() {
+        0..=LONGEST_NAME => printable(name),
+        longer => format!("of {longer} characters"),
+    }
 }
 
 /// A name that a stranger chose, fit to be shown in an error.

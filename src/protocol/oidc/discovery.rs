@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::protocol::oauth::{authorization, device, dpop, exchange, request_object, scope};
+use crate::protocol::oauth::{
+    authorization, client_authentication, device, dpop, exchange, request_object, scope,
+};
 
 /// What clients may prove by a certificate that they show in TLS (RFC 8705), as the operator has set it up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,12 +71,12 @@ fn without_certificates(issuer: &str, registers: bool) -> Value {
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "userinfo_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "token_endpoint_auth_methods_supported": METHODS,
-        "token_endpoint_auth_signing_alg_values_supported": PROOFS,
+        "token_endpoint_auth_signing_alg_values_supported": client_authentication::ALGORITHMS.map(Algorithm::name),
         "revocation_endpoint_auth_methods_supported": METHODS,
-        "revocation_endpoint_auth_signing_alg_values_supported": PROOFS,
+        "revocation_endpoint_auth_signing_alg_values_supported": client_authentication::ALGORITHMS.map(Algorithm::name),
         // Not for who cannot prove who it is.
         "introspection_endpoint_auth_methods_supported": &METHODS[..3],
-        "introspection_endpoint_auth_signing_alg_values_supported": PROOFS,
+        "introspection_endpoint_auth_signing_alg_values_supported": client_authentication::ALGORITHMS.map(Algorithm::name),
         "introspection_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::name),
         "scopes_supported": scope::SUPPORTED,
@@ -119,9 +121,6 @@ const GRANT_TYPES: [&str; 5] =
     ["authorization_code", "refresh_token", "client_credentials", device::GRANT_TYPE, exchange::GRANT_TYPE];
 
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-
-/// By what a client may sign its assertions.
-const PROOFS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
 /// Of ID tokens and UserInfo, whatever shape an application has chosen; `tests/doors/discovery.rs` holds it against what
 /// is issued. What else a provider says of somebody has names of its own.

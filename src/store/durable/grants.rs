@@ -19,6 +19,14 @@ macro_rules! columns {
     };
 }
 
+/// What a family is refreshed by, as the first parameters of a statement.
+macro_rules! refreshed {
+    () => {
+        "refresh_secret = $1, refresh_generation = $2, refresh_rotated_at = $3, refresh_expires_at = $4,
+         refresh_binding = $5"
+    };
+}
+
 fn grant(row: &Row) -> Result<Grant, StoreError> {
     Ok(Grant {
         id: row.get(0)?,
@@ -47,6 +55,28 @@ fn refresh(row: &Row, secret: Vec<u8>) -> Result<Refresh, StoreError> {
         expires_at: row.get(17)?,
         bound: json(row, 18)?,
     })
+}
+
+/// The same, as it is written: all of it, or nothing.
+#[derive(Default)]
+struct Kept<'r> {
+    secret: Option<&'r [u8]>,
+    generation: Option<i64>,
+    rotated_at: Option<Moment>,
+    expires_at: Option<Moment>,
+    bound: Option<String>,
+}
+
+impl<'r> Kept<'r> {
+    fn of(refresh: Option<&'r Refresh>) -> Self {
+        refresh.map_or_else(Self::default, |refresh| Self {
+            secret: Some(&refresh.secret),
+            generation: Some(refresh.generation),
+            rotated_at: Some(refresh.rotated_at),
+            expires_at: Some(refresh.expires_at),
+            bound: Some(to_json(&refresh.bound)),
+        })
+    }
 }
 
 /// One that came of an exchange is revoked when any is that it goes back to: whoever ends those need not know of it.
@@ -102,29 +132,25 @@ pub async fn meet_device(
 ) -> Result<Option<Grant>, StoreError> {
     let found = by_id(tx, id).await?;
     let Some(found) = found.filter(|grant| grant.revoked_at.is_none()) else { return Ok(None) };
-    let refresh = refresh.as_ref();
     let sql = concat!(
-        "UPDATE grants SET refresh_secret = $2, refresh_generation = $3, refresh_rotated_at = $4,
-                refresh_expires_at = $5, refresh_binding = $6, expires_at = $7, offline_since = $8
-         WHERE id = $1 AND revoked_at IS NULL RETURNING ",
+        "UPDATE grants SET ",
+        refreshed!(),
+        ", expires_at = $7, offline_since = $8 WHERE id = $6 AND revoked_at IS NULL RETURNING ",
         columns!()
     );
-    let row = tx
-        .one(
-            sql,
-            params![
-                id,
-                refresh.map(|refresh| &refresh.secret),
-                refresh.map(|refresh| refresh.generation),
-                refresh.map(|refresh| refresh.rotated_at),
-                refresh.map(|refresh| refresh.expires_at),
-                refresh.map(|refresh| to_json(&refresh.bound)),
-                ends,
-                found.is_offline().then_some(now)
-            ],
-        )
-        .await?;
-    row.as_ref().map(grant).transpose()
+    let kept = Kept::of(refresh.as_ref());
+    let offline_since = found.is_offline().then_some(now);
+    let params = params![
+        kept.secret,
+        kept.generation,
+        kept.rotated_at,
+        kept.expires_at,
+        kept.bound,
+        id,
+        ends,
+        offline_since
+    ];
+    tx.one(sql, params).await?.as_ref().map(grant).transpose()
 }
 
 async fn put(
@@ -134,7 +160,7 @@ async fn put(
     offline_since: Option<Moment>,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let refresh = grant.refresh.as_ref();
+    let kept = Kept::of(grant.refresh.as_ref());
     tx.execute(
         "INSERT INTO grants (id, project_id, session_id, application_id, user_id, organization_id, delegation_id,
                              code_digest, request, created_at, code_expires_at, expires_at, organization_epoch,
@@ -159,11 +185,11 @@ async fn put(
             grant.epochs.home,
             grant.origin,
             offline_since,
-            refresh.map(|refresh| &refresh.secret),
-            refresh.map(|refresh| refresh.generation),
-            refresh.map(|refresh| refresh.rotated_at),
-            refresh.map(|refresh| refresh.expires_at),
-            refresh.map(|refresh| to_json(&refresh.bound)),
+            kept.secret,
+            kept.generation,
+            kept.rotated_at,
+            kept.expires_at,
+            kept.bound,
             grant.subject
         ],
     )
@@ -216,31 +242,27 @@ pub async fn use_code(
     now: Moment,
 ) -> Result<Option<Grant>, StoreError> {
     let sql = concat!(
-        "UPDATE grants SET code_used_at = $4, refresh_secret = $5, refresh_generation = $6, refresh_rotated_at = $7,
-                refresh_expires_at = $8, expires_at = COALESCE($9, expires_at), refresh_binding = $10
-         WHERE id = $2 AND code_digest = $3 AND project_id = $1 AND code_used_at IS NULL RETURNING ",
+        "UPDATE grants SET ",
+        refreshed!(),
+        ", code_used_at = $9, expires_at = COALESCE($10, expires_at)
+         WHERE id = $7 AND code_digest = $8 AND project_id = $6 AND code_used_at IS NULL RETURNING ",
         columns!()
     );
     let (refresh, ends) = refresh.unzip();
-    let refresh = refresh.as_ref();
-    let row = tx
-        .one(
-            sql,
-            params![
-                code.project,
-                code.grant,
-                code.digest,
-                now,
-                refresh.map(|refresh| &refresh.secret),
-                refresh.map(|refresh| refresh.generation),
-                refresh.map(|refresh| refresh.rotated_at),
-                refresh.map(|refresh| refresh.expires_at),
-                ends,
-                refresh.map(|refresh| to_json(&refresh.bound))
-            ],
-        )
-        .await?;
-    row.as_ref().map(grant).transpose()
+    let kept = Kept::of(refresh.as_ref());
+    let params = params![
+        kept.secret,
+        kept.generation,
+        kept.rotated_at,
+        kept.expires_at,
+        kept.bound,
+        code.project,
+        code.grant,
+        code.digest,
+        now,
+        ends
+    ];
+    tx.one(sql, params).await?.as_ref().map(grant).transpose()
 }
 
 /// Kills the tokens that came of a code which somebody used twice. Returns whose they were, or nothing where they
@@ -287,7 +309,7 @@ pub async fn end_of_session(tx: &mut Tx<'_>, session: SessionId, now: Moment) ->
     tx.execute(sql, params![session, now]).await
 }
 
-/// Of an application whose people are known by other names from now on. Seldom enough to look at them all.
+/// Of an application whose people are known by other names from now on, or which is itself. Seldom enough to look at them all.
 pub async fn revoke_of_application(
     tx: &mut Tx<'_>,
     application: ApplicationId,

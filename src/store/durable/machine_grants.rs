@@ -3,7 +3,7 @@
 use super::engine::{Read, StoreError, Tx, params};
 use super::{json, to_json};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{GrantId, OrganizationId};
+use crate::foundation::id::{ApplicationId, GrantId, OrganizationId};
 use crate::model::machine_grant::MachineGrant;
 
 pub async fn by_id(db: &mut impl Read, id: GrantId) -> Result<Option<MachineGrant>, StoreError> {
@@ -46,6 +46,16 @@ pub async fn insert(tx: &mut Tx<'_>, grant: &MachineGrant, now: Moment) -> Resul
 pub async fn revoke_living(tx: &mut Tx<'_>, id: GrantId, now: Moment) -> Result<bool, StoreError> {
     let sql = "UPDATE machine_grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Ok(tx.execute(sql, params![id, now]).await? == 1)
+}
+
+/// All that an application was given for itself. Seldom enough to look at them all.
+pub async fn revoke_of_application(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE machine_grants SET revoked_at = $2 WHERE application_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![application, now]).await
 }
 
 /// Forgets those whose token has run out.

@@ -4,18 +4,41 @@
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{logout_notices, parsed};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId, UserId};
+use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId, SessionId, SignOutId, UserId};
 use crate::model::sign_out::{Ended, Entered};
 
-/// Remembers that an application got tokens in a session. What it was still to be told of that session's past would end what
+macro_rules! turn {
+    ($which:literal) => {
+        concat!("COALESCE((SELECT turn FROM sign_outs WHERE kind = ", $which, "), '')")
+    };
+}
+
+/// Remembers that an application got tokens in a session. Whoever comes back while others are still to be told of what ended
+/// before is not told of that: it is neither theirs nor, in the same session, over any more. What it was still to be told of that session's past would end what
 /// begins now: it is not told any more.
 pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<(), StoreError> {
     let text = |id: Option<String>| id.unwrap_or_default();
     let entered_now = tx
         .execute(
-            "INSERT INTO session_applications (session_id, application_id, user_id, acts_for, delegation_id, home_id,
-                                               since)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            concat!(
+                "INSERT INTO session_applications (session_id, application_id, user_id, acts_for, delegation_id,
+                                                   home_id, since, spared)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, ",
+                turn!("'user' AND ended_id = $3 AND within_id = ''"),
+                " || ",
+                turn!("'delegation' AND ended_id = $5 AND within_id = ''"),
+                " || ",
+                turn!("'organization' AND ended_id = $4 AND within_id = ''"),
+                " || ",
+                turn!("'organization' AND ended_id = $6 AND within_id = ''"),
+                " || ",
+                turn!("'member' AND ended_id = $3 AND within_id = $4"),
+                " || ",
+                turn!("'member' AND ended_id = $3 AND within_id = $6"),
+                ") ON CONFLICT (session_id, application_id, acts_for, delegation_id) DO UPDATE
+                   SET spared = excluded.spared
+                   WHERE excluded.spared <> '' AND excluded.spared <> session_applications.spared"
+            ),
             params![
                 entered.session,
                 entered.application,
@@ -34,13 +57,20 @@ pub async fn enter(tx: &mut Tx<'_>, entered: &Entered, now: Moment) -> Result<()
     Ok(())
 }
 
-/// Something has ended in this transaction; applications are told of it after it.
-pub async fn queue(tx: &mut Tx<'_>, project: ProjectId, ended: Ended, now: Moment) -> Result<(), StoreError> {
+/// Something has ended in this transaction; applications are told of it after it, of who has come back since as well if
+/// it ended before.
+pub async fn queue(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    ended: Ended,
+    (turn, now): (SignOutId, Moment),
+) -> Result<(), StoreError> {
     let (of, within) = ended.of();
     tx.execute(
-        "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds)
-         VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING",
-        params![ended.word(), of, within.unwrap_or_default(), project, now],
+        "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds, turn)
+         VALUES ($1, $2, $3, $4, $5, 0, $6)
+         ON CONFLICT (kind, ended_id, within_id) DO UPDATE SET turn = excluded.turn",
+        params![ended.word(), of, within.unwrap_or_default(), project, now, turn],
     )
     .await?;
     Ok(())
@@ -48,8 +78,8 @@ pub async fn queue(tx: &mut Tx<'_>, project: ProjectId, ended: Ended, now: Momen
 
 /// The same for every session of somebody that ended at this moment.
 pub async fn queue_sessions_of(tx: &mut Tx<'_>, user: UserId, at: Moment) -> Result<(), StoreError> {
-    let sql = "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds)
-               SELECT 'session', id, '', project_id, ended_at, 0 FROM sessions WHERE user_id = $1 AND ended_at = $2
+    let sql = "INSERT INTO sign_outs (kind, ended_id, within_id, project_id, created_at, rounds, turn)
+               SELECT 'session', id, '', project_id, ended_at, 0, '' FROM sessions WHERE user_id = $1 AND ended_at = $2
                ON CONFLICT DO NOTHING";
     tx.execute(sql, params![user, at]).await?;
     Ok(())
@@ -69,11 +99,13 @@ fn ended(row: &Row) -> Result<(ProjectId, Ended), StoreError> {
     Ok((row.get(3)?, ended))
 }
 
-/// Whether some of it is still to be put in line; until the transaction ends, nobody else does that.
-pub async fn hold(tx: &mut Tx<'_>, ended: Ended) -> Result<bool, StoreError> {
+/// Its turn, if some of it is still to be put in line; until the transaction ends, nobody else does that.
+pub async fn hold(tx: &mut Tx<'_>, ended: Ended) -> Result<Option<String>, StoreError> {
     let (of, within) = ended.of();
-    let sql = "UPDATE sign_outs SET rounds = rounds + 1 WHERE kind = $1 AND ended_id = $2 AND within_id = $3";
-    Ok(tx.execute(sql, params![ended.word(), of, within.unwrap_or_default()]).await? == 1)
+    let sql = "UPDATE sign_outs SET rounds = rounds + 1 WHERE kind = $1 AND ended_id = $2 AND within_id = $3
+               RETURNING turn";
+    let row = tx.one(sql, params![ended.word(), of, within.unwrap_or_default()]).await?;
+    row.map(|row| row.get(0)).transpose()
 }
 
 /// All applications of it have been put in line.
@@ -90,26 +122,27 @@ macro_rules! taken {
             "DELETE FROM session_applications WHERE (session_id, application_id, acts_for, delegation_id) IN
              (SELECT session_id, application_id, acts_for, delegation_id FROM session_applications WHERE ",
             $whose,
-            " ORDER BY session_id, application_id, acts_for, delegation_id LIMIT 500)
+            " AND replace(spared, $2, '') = spared ORDER BY session_id, application_id, acts_for, delegation_id LIMIT 500)
              RETURNING session_id, application_id, user_id, acts_for, delegation_id, home_id"
         )
     };
 }
 
-/// Takes at most 500 of what applications have by what ended: each is given out once, and none when there are no more.
-pub async fn take(tx: &mut Tx<'_>, ended: Ended) -> Result<Vec<Entered>, StoreError> {
+/// Takes at most 500 of what applications had by what ended in this turn: each is given out once, and none when there are no
+/// more.
+pub async fn take(tx: &mut Tx<'_>, ended: Ended, turn: &str) -> Result<Vec<Entered>, StoreError> {
     let rows = match ended {
-        Ended::Session(id) => tx.all(taken!("session_id = $1"), params![id]).await?,
-        Ended::User(id) => tx.all(taken!("user_id = $1"), params![id]).await?,
+        Ended::Session(id) => tx.all(taken!("session_id = $1"), params![id, turn]).await?,
+        Ended::User(id) => tx.all(taken!("user_id = $1"), params![id, turn]).await?,
         Ended::Member(user, organization) => {
-            let sql = taken!("user_id = $1 AND (acts_for = $2 OR home_id = $2)");
-            tx.all(sql, params![user, organization]).await?
+            let sql = taken!("user_id = $1 AND (acts_for = $3 OR home_id = $3)");
+            tx.all(sql, params![user, turn, organization]).await?
         }
         Ended::Organization(id) => {
-            let own = tx.all(taken!("acts_for = $1"), params![id]).await?;
-            if own.is_empty() { tx.all(taken!("home_id = $1"), params![id]).await? } else { own }
+            let own = tx.all(taken!("acts_for = $1"), params![id, turn]).await?;
+            if own.is_empty() { tx.all(taken!("home_id = $1"), params![id, turn]).await? } else { own }
         }
-        Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id]).await?,
+        Ended::Delegation(id) => tx.all(taken!("delegation_id = $1"), params![id, turn]).await?,
     };
     rows.iter().map(entered).collect()
 }

@@ -210,8 +210,16 @@ mod tests {
     #[test]
     fn every_message_is_used_and_every_used_message_exists() {
         let (whole, begun) = used();
-        let known =
-            ["error-", "mail-", "account-done-", "account-kind-", "browser-", "consent-scope-", "system-"];
+        let known = [
+            "error-",
+            "mail-",
+            "account-done-",
+            "account-kind-",
+            "browser-",
+            "consent-lead-",
+            "consent-scope-",
+            "system-",
+        ];
         assert!(begun.iter().all(|key| known.contains(&key.as_str())), "{begun:?}");
         let of_problems = super::super::page::Problem::ALL
             .iter()
@@ -225,7 +233,9 @@ mod tests {
         let kinds = ["home", "member", "guest", "delegate"].map(|word| format!("account-kind-{word}"));
         let browsers = Family::ALL.iter().map(|one| format!("browser-{one}"));
         let systems = System::ALL.iter().map(|one| format!("system-{one}"));
-        let of_account = done.into_iter().chain(kinds).chain(browsers).chain(systems).chain(scopes);
+        let reasons = ["itself", "operator"].map(|word| format!("consent-lead-{word}"));
+        let of_account =
+            done.into_iter().chain(kinds).chain(browsers).chain(systems).chain(scopes).chain(reasons);
         let assets = ["mark.svg", "onward.js", "style.css"];
         let mut expected: Vec<String> = whole
             .into_iter()

@@ -363,9 +363,21 @@ pub struct LetInPage {
     pub another_account: Option<String>,
 }
 
+/// Why somebody is asked whether an application may be told of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It registered itself.
+    Itself,
+    /// The operator wants it.
+    #[default]
+    Operator,
+}
+
 /// What an application of others is told of somebody, and may do with it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Disclosed {
+    pub why: Why,
     pub scopes: Vec<String>,
     /// Claims of their identity provider's that are told with the profile, by their names.
     pub claims: Vec<String>,

@@ -321,6 +321,7 @@ fn methods(text: &str) -> Vec<MethodButton> {
 
 fn disclosed(text: &str) -> Disclosed {
     Disclosed {
+        why: Why::Itself,
         scopes: scope::SUPPORTED.map(at).to_vec(),
         claims: vec![at(text)],
         audiences: vec![at(text)],

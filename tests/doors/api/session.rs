@@ -372,7 +372,7 @@ async fn s0_12_s0_31_a_persons_organizations_come_in_pages_their_own_first() {
     for engine in ENGINES {
         let house = House::on(engine).await;
         let con = Api::with(&house, Some(access_token(&house, "con@a.test", "org-a").await)).await;
-        let first = con.get("/me/organizations").await.json();
+        let first = con.get("/me/organizations?limit=1").await.json();
         let names = |page: &Value| -> Vec<(String, String)> {
             let word = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
             page["items"]
@@ -384,9 +384,13 @@ async fn s0_12_s0_31_a_persons_organizations_come_in_pages_their_own_first() {
         };
         assert_eq!(names(&first), [("org-a".to_owned(), "membership".to_owned())]);
         let next = first["next_cursor"].as_str().unwrap();
-        let second = con.get(&format!("/me/organizations?cursor={next}")).await.json();
+        let second = con.get(&format!("/me/organizations?limit=1&cursor={next}")).await.json();
         assert_eq!(names(&second), [("org-b".to_owned(), "delegation".to_owned())]);
         assert_eq!(second["next_cursor"], Value::Null);
+        // Where there is room, nobody turns a page for the one that they came for.
+        let whole = con.get("/me/organizations").await.json();
+        assert_eq!((names(&whole).len(), &whole["next_cursor"]), (2, &Value::Null));
+        assert_eq!(names(&whole), [names(&first), names(&second)].concat());
         house.execute("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'").await;
         assert_eq!(con.get("/me/organizations").await.json()["next_cursor"], Value::Null);
         let bob = Api::with(&house, Some(access_token(&house, "ann@a.test", "org-a").await)).await;

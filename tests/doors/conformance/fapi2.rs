@@ -453,6 +453,10 @@ async fn m07_an_assertion_is_for_the_issuer_alone_and_not_for_long() {
         let before = fapi.house.before().await;
         let answer = fapi.asserting(ask.pushes(), &fapi.assertion(change)).send().await;
         assert_eq!(machine_error(&answer, &[400, 401]), "invalid_client", "{what}");
+        if change.iter().any(|(name, _)| *name == "aud") {
+            let told = answer.json()["error_description"].as_str().unwrap().to_owned();
+            assert!(told.contains("must be the issuer alone, as one text"), "{what}: {told}");
+        }
         fapi.house.refused(&before, "invalid_client").await;
     }
     let callback = fapi.sends(0, &ask).await;

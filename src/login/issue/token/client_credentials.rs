@@ -85,6 +85,10 @@ fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, R
         }
         granted.push(one.clone());
     }
+    // No scope in the answer would say that it has what it asked for (RFC 6749, section 5.1).
+    if granted.is_empty() && !wanted.is_empty() {
+        return Err(invalid("none of the scopes means anything here".to_owned()));
+    }
     Ok(granted)
 }
 

@@ -19,7 +19,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::Family;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
-use crate::model::application::{Application, ApplicationSettings, GrantType};
+use crate::model::application::{Application, ApplicationSettings, GrantType, OrganizationUsage};
 use crate::model::grant::{Grant, Refresh};
 use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
@@ -115,6 +115,11 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
         let why = format!("this application may not use {grant_type}");
         return Err(Refusal::Protocol(OAuthError::unauthorized_client(why)).into());
     }
+    // In the words of every other door at which it names one (4.6).
+    if application.settings.organization_usage == OrganizationUsage::Deny && names_organization(&request) {
+        let why = "this application does not use organizations";
+        return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
+    }
     if proof.is_none() && application.settings.sender.dpop_bound_access_tokens {
         let why = "the DPoP proof is missing: the tokens of this application are bound to a key";
         return Err(Refusal::Protocol(OAuthError::invalid_dpop_proof(why)).into());
@@ -137,6 +142,15 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
 /// for nothing else says who comes with them (RFC 9449, section 5; RFC 8705, section 4).
 fn binding_of_refresh(settings: &ApplicationSettings, proved: &Confirmation) -> Confirmation {
     if settings.is_public() { settings.binding(proved) } else { Confirmation::default() }
+}
+
+fn names_organization(request: &TokenRequest) -> bool {
+    match request {
+        TokenRequest::Refresh(request) => request.organization.is_some(),
+        TokenRequest::ClientCredentials(request) => request.organization.is_some(),
+        TokenRequest::Exchange(request) => request.organization.is_some(),
+        TokenRequest::Code(_) | TokenRequest::Device(_) => false,
+    }
 }
 
 fn grant_type(request: &TokenRequest) -> GrantType {

@@ -117,11 +117,40 @@ struct Found {
     family: Family,
 }
 
+/// By what it shows that a refresh token is in two hands.
+#[derive(Clone, Copy, Debug)]
+enum Theft {
+    Used,
+    ByAnother,
+    WithoutKey,
+}
+
+impl Theft {
+    /// For the audit trail.
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Used => "used before",
+            Self::ByAnother => "presented by another application",
+            Self::WithoutKey => "presented without its key",
+        }
+    }
+
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Used => "the refresh token was used before",
+            Self::ByAnother => "the refresh token was given to another application",
+            Self::WithoutKey => {
+                "the refresh token is bound to a key or a certificate that was not proved with this request: it is revoked"
+            }
+        }
+    }
+}
+
 impl Refreshing {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Refreshed, Fault> {
         let Some(found) = self.found(tx).await? else { return Ok(Err(self.unrecorded(unknown()))) };
         if found.grant.application_id != self.application.id {
-            return Ok(Err(self.stolen(tx, &found.grant, "presented by another application").await?));
+            return Ok(Err(self.stolen(tx, &found.grant, Theft::ByAnother).await?));
         }
         if found.grant.revoked_at.is_some() {
             return Ok(Err(self.unrecorded(invalid_grant("the refresh token was revoked"))));
@@ -130,7 +159,7 @@ impl Refreshing {
             return Ok(Err(self.unrecorded(unknown())));
         }
         if !found.refresh.bound.is_proved_by(&self.proved) {
-            return Ok(Err(self.stolen(tx, &found.grant, "presented without its key").await?));
+            return Ok(Err(self.stolen(tx, &found.grant, Theft::WithoutKey).await?));
         }
         match self.presented.generation.cmp(&found.refresh.generation) {
             std::cmp::Ordering::Equal => self.newest(tx, found).await,
@@ -225,7 +254,7 @@ impl Refreshing {
     async fn older(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
         let (id, since) = (found.grant.id, self.now.minus(self.grace));
         if !grants::was_just_rotated(tx, id, self.presented.generation, since).await? {
-            return Ok(Err(self.stolen(tx, &found.grant, "used before").await?));
+            return Ok(Err(self.stolen(tx, &found.grant, Theft::Used).await?));
         }
         if self.request.organization.is_some() {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
@@ -319,8 +348,8 @@ impl Refreshing {
     }
 
     /// Ends the family, and every one that was switched to or from, for nobody can tell the thief from the owner.
-    async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, why: &'static str) -> Result<Denied, StoreError> {
-        let used = invalid_grant("the refresh token was used before");
+    async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, theft: Theft) -> Result<Denied, StoreError> {
+        let used = invalid_grant(theft.told());
         if grants::revoke_of_origin(tx, grant.origin.unwrap_or(grant.id), self.now).await? == 0 {
             return Ok(self.unrecorded(used));
         }
@@ -331,7 +360,7 @@ impl Refreshing {
             .subject(grant.id)
             .request(Some(self.tag))
             .reason(used.name())
-            .with("why", why)
+            .with("why", theft.why())
             .with("application", self.application.id.to_string())
             .with("user", grant.user_id.to_string());
         audit::record(tx, &self.random, self.now, &event).await?;

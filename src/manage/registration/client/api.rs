@@ -96,7 +96,9 @@ async fn arrived(front: &Front, request: Request) -> Result<(Visitor, Body), Res
         Ok(many) if many <= MOST => {}
         Ok(_) => {
             let error = OAuthError::temporarily_unavailable("too many attempts: wait a minute");
-            return Err(reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error));
+            let mut response = reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            return Err(response);
         }
         Err(error) => return Err(visitor.machine_fault(&error.into()).await),
     }

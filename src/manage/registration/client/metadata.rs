@@ -14,8 +14,8 @@ use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::origin::WebOrigin;
-use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
-use crate::protocol::oauth::scope;
+use crate::protocol::oauth::redirect_uri::{RequestUri, WebAddress};
+use crate::protocol::oauth::{client_authentication, request_object, scope};
 use crate::protocol::problem::Place;
 
 /// Addresses for people: looked at, so that none of them is a trap. Nobody is shown the first one, and it is not kept.
@@ -33,6 +33,14 @@ const ENCRYPTION: [&str; 10] = [
     "authorization_encrypted_response_enc",
     "request_object_encryption_alg",
     "request_object_encryption_enc",
+];
+
+/// By what the client says that it signs, or wants to be answered: nobody is held to that, so it is left out; what cannot be
+/// is refused all the same.
+const SIGNING: [(&str, &[Algorithm]); 3] = [
+    ("token_endpoint_auth_signing_alg", &client_authentication::ALGORITHMS),
+    ("request_object_signing_alg", &request_object::ALGORITHMS),
+    ("introspection_signed_response_alg", &[Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]),
 ];
 
 /// What only we say (RFC 7592, section 2.2).
@@ -125,6 +133,7 @@ impl Metadata {
             ApplicationKind::Spa => origins(&redirect_uris),
             _ => Vec::new(),
         };
+        let origins = origins.into_iter().filter(|origin| limits.may_have_origin(origin)).collect();
         Ok(ApplicationBody {
             display_name: self.text("client_name")?.or_else(|| before.map(|before| before.client_id.clone())),
             kind: Some(kind),
@@ -140,6 +149,11 @@ impl Metadata {
                 self.flag("tls_client_certificate_bound_access_tokens")?
                     || now.is_some_and(|now| now.sender.tls_client_certificate_bound_access_tokens),
             ),
+            tls_client_auth_subject_dn: Some(self.text("tls_client_auth_subject_dn")?),
+            tls_client_auth_san_dns: Some(self.text("tls_client_auth_san_dns")?),
+            tls_client_auth_san_uri: Some(self.text("tls_client_auth_san_uri")?),
+            tls_client_auth_san_ip: Some(self.text("tls_client_auth_san_ip")?),
+            tls_client_auth_san_email: Some(self.text("tls_client_auth_san_email")?),
             logo_uri: Some(self.logo(&redirect_uris)?),
             policy_uri: Some(self.text("policy_uri")?),
             tos_uri: Some(self.text("tos_uri")?),
@@ -238,6 +252,9 @@ impl Metadata {
         }
         for text in self.texts("request_uris")?.unwrap_or_default() {
             RequestUri::register(&text).map_err(|error| wrong("request_uris", &error.to_string()))?;
+        }
+        for (name, known) in SIGNING {
+            self.word(name, |word| known.iter().find(|one| one.name() == word))?;
         }
         match ENCRYPTION.iter().find(|name| self.get(name).is_some()) {
             Some(name) => Err(wrong(name, "is not supported: nothing is encrypted here but the connection")),
@@ -381,56 +398,4 @@ pub fn refused(told: &Told) -> OAuthError {
         other => other,
     };
     wrong(theirs, &complaint.detail)
-}
-
-/// The client as it is registered now, in the words in which it registers.
-pub fn shown(application: &Application) -> Map<String, Value> {
-    let settings = &application.settings;
-    let (client, sign_out, requests) = (&settings.client, &settings.sign_out, &settings.requests);
-    let request_uris: Vec<_> = requests.request_uris.iter().map(|uri| uri.as_str().to_owned()).collect();
-    let signs_in = settings.may_use(GrantType::AuthorizationCode);
-    let uris =
-        |list: &[RedirectUri]| -> Vec<String> { list.iter().map(|uri| uri.as_str().to_owned()).collect() };
-    let address = |uri: &Option<WebAddress>| uri.as_ref().map(|uri| uri.as_str().to_owned());
-    let all = json!({
-        "client_id": application.client_id,
-        "client_id_issued_at": application.created_at.seconds(),
-        "client_name": application.display_name,
-        "application_type": match settings.kind {
-            ApplicationKind::Native | ApplicationKind::Device => "native",
-            _ => "web",
-        },
-        "redirect_uris": uris(&settings.redirect_uris),
-        "response_types": if signs_in { vec!["code"] } else { Vec::new() },
-        "grant_types": settings.grant_types,
-        "token_endpoint_auth_method": settings.authentication,
-        "scope": settings.scopes.join(" "),
-        "jwks": settings.jwks,
-        "jwks_uri": address(&client.jwks_uri),
-        "subject_type": client.subject_type,
-        "sector_identifier_uri": address(&client.sector_identifier_uri),
-        "id_token_signed_response_alg": settings.algorithm.name(),
-        "userinfo_signed_response_alg": client.userinfo_algorithm.map(Algorithm::name),
-        "initiate_login_uri": settings.initiate_login_uri.as_ref().map(RedirectUri::as_str),
-        "post_logout_redirect_uris": uris(&sign_out.post_logout_redirect_uris),
-        "backchannel_logout_uri": address(&sign_out.backchannel_logout_uri),
-        "backchannel_logout_session_required": sign_out.backchannel_logout_session_required,
-        "frontchannel_logout_uri": address(&sign_out.frontchannel_logout_uri),
-        "frontchannel_logout_session_required": sign_out.frontchannel_logout_session_required,
-        "organization_usage": settings.organization_usage,
-        "dpop_bound_access_tokens": settings.sender.dpop_bound_access_tokens,
-        "tls_client_certificate_bound_access_tokens": settings.sender.tls_client_certificate_bound_access_tokens,
-        "logo_uri": address(&client.links.logo_uri),
-        "policy_uri": address(&client.links.policy_uri),
-        "tos_uri": address(&client.links.tos_uri),
-        "require_pushed_authorization_requests": requests.require_pushed,
-        "require_signed_request_object": requests.require_signed,
-        "authorization_signed_response_alg": requests.response_algorithm.map(Algorithm::name),
-        "default_max_age": requests.default_max_age,
-        "require_auth_time": requests.require_auth_time,
-        "request_uris": (!request_uris.is_empty()).then_some(request_uris),
-    });
-    let Value::Object(mut all) = all else { return Map::new() };
-    all.retain(|_, value| !value.is_null());
-    all
 }

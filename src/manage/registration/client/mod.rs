@@ -4,6 +4,7 @@
 
 pub mod api;
 mod metadata;
+mod view;
 
 use serde_json::{Map, Value, json};
 
@@ -68,7 +69,7 @@ pub struct Known {
 impl Known {
     fn of(visitor: &Visitor, whole: &Whole, token: &Secret, secret: Option<&Secret>) -> Self {
         let application = &whole.application;
-        let mut members = metadata::shown(application);
+        let mut members = view::shown(application);
         let uri = format!("{}/register/{}", visitor.issuer(), application.client_id);
         members.insert("registration_client_uri".into(), json!(uri));
         members.insert("registration_access_token".into(), json!(token.expose()));
@@ -234,6 +235,10 @@ impl Updating {
         }
         let mut change = Change::of_operator(tx, keep, &self.keyring);
         let mut whole = room::update(&mut change, id, &self.wanted, false).await?;
+        if let Some(name) = self.limits.brought_back(&whole.application) {
+            let why = "has what the operator has taken out of this registration";
+            return Err(Refused::value(&format!("/{name}"), why));
+        }
         let mut secret = None;
         if whole.lacks_secret() {
             let (with, made) = room::rotate(&mut change, id, false).await?;

@@ -704,6 +704,8 @@ CREATE TABLE session_applications (
     -- The organization whose people may act by the delegation.
     home_id         TEXT NOT NULL,
     since           BIGINT NOT NULL,
+    -- The turns of what had ended before they came back: its end is not theirs. Mostly empty.
+    spared          TEXT NOT NULL,
     PRIMARY KEY (session_id, application_id, acts_for, delegation_id)
 );
 CREATE INDEX session_applications_by_user ON session_applications (user_id);
@@ -721,6 +723,8 @@ CREATE TABLE sign_outs (
     created_at BIGINT NOT NULL,
     -- How often some of it has been put in line.
     rounds     BIGINT NOT NULL,
+    -- Another one each time that it ends. Empty for a session, which ends once.
+    turn       TEXT NOT NULL,
     PRIMARY KEY (kind, ended_id, within_id)
 );
 CREATE INDEX sign_outs_by_age ON sign_outs (created_at);

@@ -28,13 +28,13 @@ pub async fn revoke(visitor: Visitor, Path(connection): Path<String>, body: Byte
     let mut response = match asked(&visitor, &connection, &body).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
-        Err(Stop::Refused(refusal)) => told(&refusal),
+        Err(Stop::Refused(refusal)) => told(&visitor, &refusal),
     };
     reply::no_store(response.headers_mut());
     response
 }
 
-fn told(refusal: &Refusal) -> Response {
+fn told(visitor: &Visitor, refusal: &Refusal) -> Response {
     let name = refusal.name();
     match refusal {
         Refusal::TooManyRequests => {
@@ -52,8 +52,10 @@ fn told(refusal: &Refusal) -> Response {
         }
         _ => {
             let mut response = reply::oauth_error(StatusCode::UNAUTHORIZED, &OAuthError::invalid_token(name));
-            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            // Who shows none is told of no error (RFC 6750, section 3.1).
+            let shows_one = visitor.headers.contains_key(header::AUTHORIZATION);
+            let challenge = if shows_one { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             response
         }
     }
