@@ -12,6 +12,7 @@ use crate::model::api_key::OperatorRole;
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
 use crate::model::policy::Switches;
+use crate::store::durable::engine::Lock;
 use crate::store::durable::ways_in::{self, WayIn};
 use crate::store::durable::{connections, domains, organizations, projects};
 
@@ -41,6 +42,7 @@ enum Shut {
     Owner,
     Connection,
     Provider,
+    Subject,
     Domain,
     Method,
     Factor,
@@ -53,6 +55,7 @@ impl Shut {
             Self::Owner => "owner_who_has_come",
             Self::Connection => "owner_by_active_connection",
             Self::Provider => "owner_by_current_provider",
+            Self::Subject => "owner_by_current_subject",
             Self::Domain => "owner_by_routed_domain",
             Self::Method => "owner_by_open_method",
             Self::Factor => "owner_with_second_factor",
@@ -73,6 +76,19 @@ impl LastWay {
         let ways = all(change, organization).await?;
         let open = ways.into_iter().filter(|(_, shut)| shut.is_none()).map(|(way, _)| way.identity).collect();
         Ok(Self { organization, open })
+    }
+
+    /// The same of every organization of the project, for what counts in all of them; the project is locked.
+    pub async fn before_everywhere(change: &mut Change<'_, '_>) -> Result<Vec<Self>, Refused> {
+        let mut ways = Vec::new();
+        for id in ways_in::entered(change.tx, change.keep.project.id).await? {
+            change.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            let way = Self::before(change, id).await?;
+            if !way.open.is_empty() {
+                ways.push(way);
+            }
+        }
+        Ok(ways)
     }
 
     /// What is missing after the write for an owner to come in as some did before. Nothing where one does, or none did.
@@ -127,6 +143,16 @@ impl LastWay {
             .collect();
         Ok(locks_out(missing).with("left", left))
     }
+}
+
+/// [`LastWay::stays`], of all of them: who is refused is told of the first.
+pub async fn all_stay(change: &mut Change<'_, '_>, ways: &[LastWay], forced: bool) -> Result<(), Refused> {
+    for way in ways {
+        let Err(refused) = way.stays(change, forced).await else { continue };
+        let slug = place(change, way.organization).await?.0.slug;
+        return Err(refused.with("organization", slug));
+    }
+    Ok(())
 }
 
 /// By what is missing.
@@ -185,6 +211,7 @@ async fn all(
         let shut = match () {
             () if !way.connection.is_active() => Some(Shut::Connection),
             () if !way.is_known() => Some(Shut::Provider),
+            () if !way.is_named() => Some(Shut::Subject),
             () if !may_assert(change, &way, &leads).await? => Some(Shut::Domain),
             () if !way.is_open(&organization, &switches) => Some(Shut::Method),
             () if !way.is_enough(&organization.policy) => Some(Shut::Factor),

@@ -24,7 +24,7 @@ use super::desk::Change;
 use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
-use crate::broker::connection_swap::{self, NotSwapped, was_live};
+use crate::broker::connection_swap::{self, NotSwapped, Word, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::keys::connection_secret;
@@ -36,6 +36,7 @@ use crate::model::connection::{
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
+use crate::model::readiness::Missing;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections};
 
@@ -270,7 +271,8 @@ async fn activate(
     if is_untested {
         may_make_untested_live(change, id)?;
     }
-    swapped(change, &before, draft, forced).await
+    let forced_without = is_untested.then(|| Missing::Test.word());
+    swapped(change, &before, draft, (forced, forced_without)).await
 }
 
 /// What nobody has tried may lock everybody out: that is an owner's to answer for, or the operator's (demands 4.2).
@@ -316,7 +318,7 @@ async fn roll_back(
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
     may_be_live(change, &before, &known.settings).await?;
-    swapped(change, &before, known.number, forced).await
+    swapped(change, &before, known.number, (forced, None)).await
 }
 
 /// Into which further organizations people come is the operator's to say, also where it was so once.
@@ -328,10 +330,16 @@ fn refuse_further_places(change: &Change<'_, '_>, live: &Settings, next: &Settin
     Ok(())
 }
 
-async fn swapped(change: &mut Change<'_, '_>, before: &Held, to: i64, forced: bool) -> Result<Held, Refused> {
+/// `forced_without`: what the caller has insisted to do without.
+async fn swapped(
+    change: &mut Change<'_, '_>,
+    before: &Held,
+    to: i64,
+    (forced, forced_without): (bool, Option<&'static str>),
+) -> Result<Held, Refused> {
     let (id, of) = (before.connection.id, before.connection.organization_id);
     let last_way = last_way(change, of).await?;
-    match connection_swap::swap(change.tx, change.keep, id, to, None).await {
+    match connection_swap::swap(change.tx, change.keep, id, to, Word::Asked { forced_without }).await {
         Ok(_) => {
             if let Some(last_way) = last_way {
                 last_way.stays(change, forced).await?;

@@ -48,7 +48,7 @@ pub async fn put(
     }
     let keep = work.tools.keep(&named);
     let mut change = Change::of_operator(tx, &keep, &work.tools.keyring);
-    let after = match policy::change_project(&mut change, named, &policy_of(part)).await {
+    let after = match policy::change_project(&mut change, named, &policy_of(part), true).await {
         Ok(after) => after,
         Err(refused) => {
             faults.extend(super::told(part.slug.at, &Places::default(), refused)?);
@@ -75,8 +75,7 @@ async fn create(tx: &mut Tx<'_>, work: &Work, part: &ProjectPart) -> Result<(Pro
         updated_at: now,
         disabled_at: None,
     };
-    let mut project = wanted(part, blank);
-    policy_of(part).lay_over(&mut project.settings);
+    let project = after(part, blank);
     projects::insert(tx, &project).await?;
     audit::record(tx, &work.tools.random, now, &event(&project, "project.created")).await?;
     let name = project.slug.clone();
@@ -95,6 +94,13 @@ fn wanted(part: &ProjectPart, mut project: Project) -> Project {
         project.settings.brand.clone_from(brand);
     }
     project.settings.functional_roles.extend(part.functional_roles.clone());
+    project
+}
+
+/// As the file wants it.
+pub(super) fn after(part: &ProjectPart, before: Project) -> Project {
+    let mut project = wanted(part, before);
+    policy_of(part).lay_over(&mut project.settings);
     project
 }
 
