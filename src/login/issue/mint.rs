@@ -335,7 +335,11 @@ async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result
             Ok(allowed.covers(&Telling {
                 terms: &Terms::of(application),
                 place: request.place.as_deref(),
-                scopes: &consent::wanted(&facts.scopes, &request.claims),
+                // At our own doors they are not the application's, and nobody was asked for them.
+                scopes: &match request.is_for_us {
+                    true => Vec::new(),
+                    false => consent::wanted(&facts.scopes, &request.claims),
+                },
                 organization: request.context.organization(),
             }))
         }
@@ -404,7 +408,7 @@ fn refuse_unless(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
 fn project_and_application_are_enabled(facts: &Facts) -> Result<(), Refusal> {
     let project = facts.project.as_ref().is_some_and(|project| project.disabled_at.is_none());
     refuse_unless(project, Refusal::ProjectDisabled)?;
-    let application = facts.application.as_ref().is_some_and(|application| application.disabled_at.is_none());
+    let application = facts.application.as_ref().is_some_and(|application| application.is_enabled());
     refuse_unless(application, Refusal::ApplicationDisabled)
 }
 
