@@ -51,7 +51,9 @@ pub struct Unasked {
 #[derive(Clone, Copy, Debug)]
 pub enum Word<'w> {
     /// Somebody's, who may have insisted; then what was missing.
-    Asked { forced_without: Option<&'static str> },
+    Asked {
+        forced_without: Option<&'static str>,
+    },
     Nobodys(&'w Unasked),
 }
 

@@ -157,8 +157,22 @@ pub async fn all_stay(change: &mut Change<'_, '_>, ways: &[LastWay], forced: boo
 
 /// By what is missing.
 pub fn locks_out(missing: Vec<&'static str>) -> Refused {
-    let all = missing.iter().map(|what| (String::new(), (*what).to_owned()));
+    let all = missing.iter().map(|what| (String::new(), told(what).to_owned()));
     Refused::listing(Code::PolicyLocksOut, all.collect::<Vec<_>>()).with("missing", missing)
+}
+
+/// The same for people.
+fn told(missing: &str) -> &'static str {
+    match missing {
+        "caller" => "you could not do this any more yourself",
+        "owner_who_has_come" => "no owner would be left who has ever signed in",
+        "owner_by_active_connection" => "no owner would be left whose connection is active",
+        "owner_by_current_provider" => "no owner would be left whom the provider knows",
+        "owner_by_current_subject" => "no owner would be left whom the provider calls what it called them",
+        "owner_by_routed_domain" => "no owner would be left whose domain leads to their connection",
+        "owner_by_open_method" => "no owner would be left whose way of signing in is open",
+        _ => "no owner would be left who has shown a second factor",
+    }
 }
 
 /// Whose word holds whomever it locks out.

@@ -7,7 +7,7 @@ use super::claim_shape::ClaimShape;
 use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
+use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId};
 use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
@@ -26,12 +26,16 @@ pub const USUAL_SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL
 pub struct Application {
     pub id: ApplicationId,
     pub project_id: ProjectId,
+    /// Whose it is (S0-25); absent: the project's own.
+    pub organization_id: Option<OrganizationId>,
     pub client_id: String,
     pub display_name: String,
     pub settings: ApplicationSettings,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,
+    /// Since when whose it is may own none.
+    pub stopped_at: Option<Moment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -439,17 +443,24 @@ impl Application {
         Self {
             id: Self::HOUSE,
             project_id: project.id,
+            organization_id: None,
             client_id: String::new(),
             display_name: project.brand_name().to_owned(),
             settings,
             created_at: project.created_at,
             updated_at: project.updated_at,
             disabled_at: None,
+            stopped_at: None,
         }
     }
 }
 
 impl Application {
+    /// Whether it is in service: people come to it, and what it has is worth something.
+    pub fn is_enabled(&self) -> bool {
+        self.disabled_at.is_none() && self.stopped_at.is_none()
+    }
+
     /// Where its people begin, if it says so: by a login that somebody else wants (OpenID Connect Core, section 4).
     /// `issuer` is ours.
     pub fn login_begins_at(&self, issuer: &str, login_hint: Option<&str>) -> Option<String> {

@@ -88,7 +88,11 @@ async fn h02_s3_30_the_project_shuts_no_way_by_which_alone_the_owners_of_an_orga
         locked(&operator.put("/project/policy", off.clone()).await, missing);
         house.refused(&before, "policy_locks_out").await;
 
-        let file = house.file.replacen("[organization.org-a]", "[project.policy]\nlog_in_with_oidc = false\n\n[organization.org-a]", 1);
+        let file = house.file.replacen(
+            "[organization.org-a]",
+            "[project.policy]\nlog_in_with_oidc = false\n\n[organization.org-a]",
+            1,
+        );
         let told = ["organization org-a: no owner can sign in any more (missing: owner_by_open_method)"];
         assert_eq!(house.reports(&file, Mode::Plan).await.warnings, told);
 
@@ -116,7 +120,8 @@ async fn h02_s1_p7_no_role_that_every_organization_has_locks_the_owners_of_one_o
         });
         let made = operator.post("/organizations/org-a/role-rules", rule).await;
         assert_eq!(made.status, 201, "{}", made.body);
-        let wanted = operator.patch("/organizations/org-a/policy", json!({"mfa_required_for": ["helper"]})).await;
+        let wanted =
+            operator.patch("/organizations/org-a/policy", json!({"mfa_required_for": ["helper"]})).await;
         assert_eq!(wanted.status, 200, "{}", wanted.body);
         let more = json!({"permissions": ["tickets:answer", "members:write"]});
         assert_eq!(operator.patch(&path, more).await.status, 200);
@@ -144,7 +149,10 @@ async fn h02_s1_t1_the_trail_says_of_what_was_made_live_untried_that_somebody_in
         };
         let known = said().await;
         assert!(known.iter().all(Value::is_null), "{known:?}");
-        assert_eq!(ann.patch(&path, json!({"scopes": ["openid", "email", "profile", "groups"]})).await.status, 200);
+        assert_eq!(
+            ann.patch(&path, json!({"scopes": ["openid", "email", "profile", "groups"]})).await.status,
+            200
+        );
         let before = house.before().await;
         let untested = ann.post(&format!("{path}/activate"), json!({})).await;
         assert_eq!(untested.json()["code"], "untested", "{}", untested.body);

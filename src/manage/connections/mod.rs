@@ -109,7 +109,7 @@ async fn create(
     let of = organization.map(|organization| organization.id);
     refuse_too_many(change, of).await?;
     let settings = checked.settings.clone();
-    refuse_unknown_application(change, &settings).await?;
+    refuse_unknown_application(change, of, &settings).await?;
     let id = ConnectionId::new(&keep.random, keep.now);
     let slug = named.slug.unwrap_or_else(|| usual_slug(organization, id));
     let connection = Connection {
@@ -174,7 +174,8 @@ async fn redraft(
     rename(change, &before.connection, display_name).await?;
     let secret = sealed(change, before.connection.id, &checked.secret, keyring);
     if *before.head().0 != checked.settings {
-        refuse_unknown_application(change, &checked.settings).await?;
+        let of = before.connection.organization_id;
+        refuse_unknown_application(change, of, &checked.settings).await?;
     }
     put_draft(change, before, (&checked.settings, secret)).await
 }
@@ -474,10 +475,16 @@ async fn settle_primary(change: &mut Change<'_, '_>, of: Option<OrganizationId>)
     Ok(())
 }
 
-async fn refuse_unknown_application(change: &mut Change<'_, '_>, new: &Settings) -> Result<(), Refused> {
+/// Another organization's reads like one that there is not.
+async fn refuse_unknown_application(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+    new: &Settings,
+) -> Result<(), Refused> {
     let Upstream::Saml(saml) = &new.upstream else { return Ok(()) };
     let Some(name) = &saml.default_application else { return Ok(()) };
-    match applications::by_client_id(change.tx, change.keep.project.id, name).await? {
+    let found = applications::by_client_id(change.tx, change.keep.project.id, name).await?;
+    match found.filter(|found| found.organization_id.is_none() || found.organization_id == of) {
         Some(_) => Ok(()),
         None => Err(Refused::value("/default_application", "there is no such application")),
     }

@@ -9,11 +9,11 @@ use crate::manage::desk::Change;
 use crate::manage::house_file::change::{Change as Told, Kind, Report, difference};
 use crate::manage::house_file::fault::{Fault, Places};
 use crate::manage::house_file::parts::ProjectPart;
-use crate::manage::policy;
+use crate::manage::{policy, publishers};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::{Project, ProjectSettings};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{connections, organizations, projects};
+use crate::store::durable::{applications, connections, organizations, projects};
 
 /// Finds or makes the project, and keeps every other writer of a file away from it until the transaction ends.
 pub async fn put(
@@ -55,6 +55,14 @@ pub async fn put(
             return Ok(None);
         }
     };
+    if after.settings.functional_roles != before.settings.functional_roles {
+        for owner in applications::owners(change.tx, after.id).await? {
+            if let Err(refused) = publishers::settle(&mut change, owner).await {
+                faults.extend(super::told(part.slug.at, &Places::default(), refused)?);
+                return Ok(None);
+            }
+        }
+    }
     let fields = difference(&shown(&before), &shown(&after), &std::collections::BTreeMap::new());
     let mut report = Report::default();
     if !fields.is_empty() {
