@@ -45,7 +45,7 @@ const CORRIDORS: &[(&str, &str)] = &[
     ("protocol", "problem"),
     ("store", ""),
     ("login", "next refusal flow back departure diagnosis doorstep counted client_keys question pages api"),
-    ("manage", "authority caller desk last_way refused pages api"),
+    ("manage", "authority caller desk last_way opening publishers refused pages api"),
 ];
 
 /// The doors between rooms of one corridor.

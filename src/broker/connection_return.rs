@@ -4,7 +4,7 @@
 use std::mem;
 
 use crate::audit::Keep;
-use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, swap};
+use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, Word, swap};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::join::auto::may_be_given;
@@ -75,7 +75,7 @@ pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<O
     }
     let Some(previous) = version(tx, &connection, keep.now).await? else { return Ok(None) };
     let unasked = unasked(tx, keep.project.id, (&connection, &previous)).await?;
-    swap(tx, keep, id, previous.number, Some(&unasked)).await.map(Some)
+    swap(tx, keep, id, previous.number, Word::Nobodys(&unasked)).await.map(Some)
 }
 
 /// The version before as it may come back with nobody to answer for what it gives (threats H01): nobody joins by it who

@@ -47,6 +47,16 @@ pub struct Unasked {
     pub withheld: Vec<String>,
 }
 
+/// On whose word.
+#[derive(Clone, Copy, Debug)]
+pub enum Word<'w> {
+    /// Somebody's, who may have insisted; then what was missing.
+    Asked {
+        forced_without: Option<&'static str>,
+    },
+    Nobodys(&'w Unasked),
+}
+
 /// Makes a version live: the draft, which keeps its number, or one that was live before, which comes back under a new one.
 /// The event says who did it, from where to where, and, if nobody asked for it, why. The organization's owners are told.
 ///
@@ -56,8 +66,12 @@ pub async fn swap(
     keep: &Keep,
     id: ConnectionId,
     to: i64,
-    unasked: Option<&Unasked>,
+    word: Word<'_>,
 ) -> Result<Swapped, NotSwapped> {
+    let unasked = match word {
+        Word::Asked { .. } => None,
+        Word::Nobodys(unasked) => Some(unasked),
+    };
     let reason = unasked.map(|unasked| unasked.reason);
     tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
     let before = connections::by_id(tx, keep.project.id, id).await?.ok_or(NotSwapped::Unknown)?;
@@ -90,7 +104,7 @@ pub async fn swap(
         connections::settle_primary(tx, organization, keep.now).await?;
     }
     schedule(tx, &before, &after, keep.now).await?;
-    keep.record(tx, &event(keep, &before, &after, (is_return, unasked))).await?;
+    keep.record(tx, &event(keep, &before, &after, (is_return, word))).await?;
     let kind = if is_return { Kind::ConnectionRolledBack } else { Kind::ConnectionActivated };
     tell_owners(tx, keep, &after, kind).await?;
     Ok(Swapped { before, after, is_return })
@@ -244,7 +258,7 @@ fn event(
     keep: &Keep,
     before: &Connection,
     after: &Connection,
-    (is_return, unasked): (bool, Option<&Unasked>),
+    (is_return, word): (bool, Word<'_>),
 ) -> AuditEvent {
     let facts = |connection: &Connection| Value::Object(shown::settings(&connection.settings));
     let (was, is) = audit::differing(&facts(before), &facts(after));
@@ -260,7 +274,11 @@ fn event(
         .with("version", after.version)
         .with("version_before", before.version)
         .with("secret_changed", before.secret != after.secret);
-    let Some(unasked) = unasked else { return event };
+    let unasked = match word {
+        Word::Asked { forced_without: Some(missing) } => return event.with("forced_without", vec![missing]),
+        Word::Asked { forced_without: None } => return event,
+        Word::Nobodys(unasked) => unasked,
+    };
     let event = event.with("why", unasked.reason);
     match unasked.withheld.is_empty() {
         true => event,

@@ -171,7 +171,7 @@ impl Step {
 /// Where an application is told, if it is.
 fn address(application: &Application) -> Option<&WebAddress> {
     let address = application.settings.sign_out.backchannel_logout_uri.as_ref();
-    address.filter(|_| application.disabled_at.is_none())
+    address.filter(|_| application.is_enabled())
 }
 
 /// Tells one application, batch by batch, until nothing is due any more or it does not answer; how much it was told.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::owners::{self, NotChanged};
 use super::{Joined, Joining, join, keys};
 use crate::audit::Keep;
@@ -72,7 +74,9 @@ pub async fn accept(
     }
     // Before anything is written: who signs in by an invitation that they do not need goes on.
     let before = memberships::find(tx, found.organization_id, user).await?;
-    if before.is_some_and(|before| before.status == MembershipStatus::Active) {
+    let before = before.filter(|before| before.status == MembershipStatus::Active);
+    let raised = before.as_ref().and_then(|before| raised(before, &found));
+    if before.is_some() && raised.is_none() {
         // Of many who come at once, those who were late are members by this very invitation.
         let now = invitations::by_token(tx, project, token).await?;
         let waits = now.is_some_and(|now| now.state(keep.now) == State::Pending);
@@ -84,7 +88,10 @@ pub async fn accept(
     if !invitations::accept(tx, project, token, user, keep.now).await? {
         return Err(NotAccepted::Gone);
     }
-    let membership = joined(tx, keep, &found, user).await?;
+    let membership = match before.zip(raised) {
+        Some((before, after)) => changed(tx, keep, before, after).await?,
+        None => joined(tx, keep, &found, user).await?,
+    };
     let event = keep.event("organization.invitation.accepted", found.organization_id).subject(user);
     keep.record(tx, &event.with("invitation", found.id.to_string())).await?;
     Ok(membership)
@@ -158,6 +165,31 @@ async fn may_still_give(tx: &mut Tx<'_>, keep: &Keep, invitation: &Invitation) -
 
 fn is_of(key: &ApiKey, organization: OrganizationId) -> bool {
     matches!(key.holder, Holder::Organization(own, _) if own == organization)
+}
+
+/// Who is a member because anybody of theirs becomes one was invited as more, and needs no other way to it than to sign in:
+/// they keep what they hold. Who was given their roles by somebody is as that one said.
+fn raised(before: &Membership, invitation: &Invitation) -> Option<Membership> {
+    let by_themselves = matches!(before.source, MembershipSource::Jit | MembershipSource::AutoJoin);
+    let more: Vec<_> = invitation.roles.iter().filter(|role| !before.roles.contains(role)).cloned().collect();
+    if !by_themselves || more.is_empty() {
+        return None;
+    }
+    let roles = [before.roles.as_slice(), &more].concat();
+    Some(Membership { source: MembershipSource::Invitation, roles, ..before.clone() })
+}
+
+async fn changed(
+    tx: &mut Tx<'_>,
+    keep: &Keep,
+    before: Membership,
+    after: Membership,
+) -> Result<Membership, NotAccepted> {
+    owners::change(tx, keep, &after).await?;
+    let roles = |of: &Membership| Some(json!({ "roles": of.roles }));
+    let event = keep.event("organization.member.role_changed", after.organization_id).subject(after.user_id);
+    keep.record(tx, &event.changing(roles(&before), roles(&after))).await?;
+    Ok(after)
 }
 
 async fn joined(

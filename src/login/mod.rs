@@ -157,7 +157,7 @@ impl Ways {
 
     /// Without it the page says as much as it did; so a failure to look it up is no failure of the page.
     fn to(visitor: &Visitor, found: Result<Option<Application>, StoreError>) -> Self {
-        let found = found.ok().flatten().filter(|application| application.disabled_at.is_none());
+        let found = found.ok().flatten().filter(|application| application.is_enabled());
         let Some(application) = found else { return Self::default() };
         let back = application.front_door(&visitor.issuer()).and_then(|uri| Href::parse(&uri));
         Self { application: Some(application.display_name), back, ..Self::default() }
@@ -217,6 +217,7 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     let event = match refusal {
         Refusal::BadRequest(why) => event.with("why", why.as_str()),
         Refusal::Protocol(error) => event.with("why", error.description.as_ref()),
+        Refusal::NotExpected(Some(why)) => event.with("auto_join", why.word()),
         _ => event,
     };
     match refusal.check() {

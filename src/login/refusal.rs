@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::join::auto::WhyNot;
 use crate::join::invited::NotAccepted;
 use crate::protocol::oauth::client_authentication::Unproved;
 use crate::protocol::oauth::error::OAuthError;
@@ -59,7 +60,8 @@ pub enum Refusal {
     LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
-    NotExpected,
+    /// Nobody lets them in; by their domain they would have joined, but for this (S1-D7 to S1-D10).
+    NotExpected(Option<WhyNot>),
     ConnectionChanged,
     // By an invitation.
     InvitationUnknown,
@@ -139,7 +141,7 @@ impl Refusal {
             Self::BindingUnsupported => "binding_unsupported",
             Self::EmailDomainNotAllowed => "email_domain_not_allowed",
             Self::EmailInUse => "email_in_use_by_other_identity",
-            Self::NotExpected => "not_expected",
+            Self::NotExpected(_) => "not_expected",
             Self::ConnectionChanged => "connection_changed",
             Self::InvitationUnknown => "invitation_unknown",
             Self::InvitationOver => "invitation_over",
@@ -225,7 +227,7 @@ impl Refusal {
                 "an address within a domain that is verified now and routed to this connection"
             }
             Self::EmailInUse => "an address that no other identity of the organization has",
-            Self::NotExpected => "somebody who is expected as a member",
+            Self::NotExpected(_) => "somebody who is expected as a member",
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
@@ -305,7 +307,7 @@ impl Refusal {
             }
             Self::UserDisabled => (StatusCode::FORBIDDEN, P::UserDisabled),
             Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
-            Self::NoOrganization | Self::NotExpected => (StatusCode::FORBIDDEN, P::NoOrganization),
+            Self::NoOrganization | Self::NotExpected(_) => (StatusCode::FORBIDDEN, P::NoOrganization),
             Self::OrganizationNotAllowed
             | Self::OrganizationInactive
             | Self::DelegationInactive
@@ -381,7 +383,7 @@ impl Refusal {
             | Self::BindingUnsupported
             | Self::EmailDomainNotAllowed
             | Self::EmailInUse
-            | Self::NotExpected
+            | Self::NotExpected(_)
             | Self::ConnectionChanged
             | Self::ConnectionInactive
             | Self::UserDisabled
@@ -460,7 +462,7 @@ mod tests {
             R::AssertionRefused("status"),
             R::EmailDomainNotAllowed,
             R::EmailInUse,
-            R::NotExpected,
+            R::NotExpected(None),
             R::ConnectionChanged,
             R::ProjectDisabled,
             R::ApplicationDisabled,

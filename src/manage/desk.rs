@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::authority::{Need, Standing, Target, Verdict, is_fresh, judge};
-use super::caller::{self, Caller};
+use super::caller::{self, Caller, Who};
 use super::refused::{Code, Refused};
 use crate::audit::Keep;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{OrganizationId, UserId};
+use crate::foundation::id::{ApplicationId, OrganizationId, UserId};
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
 use crate::model::api_key::OperatorRole;
@@ -24,7 +24,7 @@ use crate::model::audit_event::AuditEvent;
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Database, Lock, Tx};
-use crate::store::durable::organizations;
+use crate::store::durable::{applications, organizations};
 use crate::store::ephemeral::Kind;
 use crate::web::holder::LookAgain;
 use crate::web::reply::Fault;
@@ -198,6 +198,14 @@ impl Desk {
 
     pub fn db(&self) -> &Database {
         &self.visitor.broker().db
+    }
+
+    /// The application by which a person came, if it is open to some organizations only: it learns of no others.
+    pub async fn limited(&self) -> Result<Option<ApplicationId>, Refused> {
+        let Who::Person(acting) = self.caller.who else { return Ok(None) };
+        let found = applications::by_id(&mut self.db(), self.project().id, acting.application).await?;
+        let found = found.filter(|found| found.settings.organizations_limited);
+        Ok(found.map(|found| found.id))
     }
 
     /// The organization of the path, for who only looks.

@@ -12,6 +12,7 @@ use crate::model::api_key::OperatorRole;
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
 use crate::model::policy::Switches;
+use crate::store::durable::engine::Lock;
 use crate::store::durable::ways_in::{self, WayIn};
 use crate::store::durable::{connections, domains, organizations, projects};
 
@@ -41,6 +42,7 @@ enum Shut {
     Owner,
     Connection,
     Provider,
+    Subject,
     Domain,
     Method,
     Factor,
@@ -53,6 +55,7 @@ impl Shut {
             Self::Owner => "owner_who_has_come",
             Self::Connection => "owner_by_active_connection",
             Self::Provider => "owner_by_current_provider",
+            Self::Subject => "owner_by_current_subject",
             Self::Domain => "owner_by_routed_domain",
             Self::Method => "owner_by_open_method",
             Self::Factor => "owner_with_second_factor",
@@ -73,6 +76,19 @@ impl LastWay {
         let ways = all(change, organization).await?;
         let open = ways.into_iter().filter(|(_, shut)| shut.is_none()).map(|(way, _)| way.identity).collect();
         Ok(Self { organization, open })
+    }
+
+    /// The same of every organization of the project, for what counts in all of them; the project is locked.
+    pub async fn before_everywhere(change: &mut Change<'_, '_>) -> Result<Vec<Self>, Refused> {
+        let mut ways = Vec::new();
+        for id in ways_in::entered(change.tx, change.keep.project.id).await? {
+            change.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            let way = Self::before(change, id).await?;
+            if !way.open.is_empty() {
+                ways.push(way);
+            }
+        }
+        Ok(ways)
     }
 
     /// What is missing after the write for an owner to come in as some did before. Nothing where one does, or none did.
@@ -129,10 +145,34 @@ impl LastWay {
     }
 }
 
+/// [`LastWay::stays`], of all of them: who is refused is told of the first.
+pub async fn all_stay(change: &mut Change<'_, '_>, ways: &[LastWay], forced: bool) -> Result<(), Refused> {
+    for way in ways {
+        let Err(refused) = way.stays(change, forced).await else { continue };
+        let slug = place(change, way.organization).await?.0.slug;
+        return Err(refused.with("organization", slug));
+    }
+    Ok(())
+}
+
 /// By what is missing.
 pub fn locks_out(missing: Vec<&'static str>) -> Refused {
-    let all = missing.iter().map(|what| (String::new(), (*what).to_owned()));
+    let all = missing.iter().map(|what| (String::new(), told(what).to_owned()));
     Refused::listing(Code::PolicyLocksOut, all.collect::<Vec<_>>()).with("missing", missing)
+}
+
+/// The same for people.
+fn told(missing: &str) -> &'static str {
+    match missing {
+        "caller" => "you could not do this any more yourself",
+        "owner_who_has_come" => "no owner would be left who has ever signed in",
+        "owner_by_active_connection" => "no owner would be left whose connection is active",
+        "owner_by_current_provider" => "no owner would be left whom the provider knows",
+        "owner_by_current_subject" => "no owner would be left whom the provider calls what it called them",
+        "owner_by_routed_domain" => "no owner would be left whose domain leads to their connection",
+        "owner_by_open_method" => "no owner would be left whose way of signing in is open",
+        _ => "no owner would be left who has shown a second factor",
+    }
 }
 
 /// Whose word holds whomever it locks out.
@@ -185,6 +225,7 @@ async fn all(
         let shut = match () {
             () if !way.connection.is_active() => Some(Shut::Connection),
             () if !way.is_known() => Some(Shut::Provider),
+            () if !way.is_named() => Some(Shut::Subject),
             () if !may_assert(change, &way, &leads).await? => Some(Shut::Domain),
             () if !way.is_open(&organization, &switches) => Some(Shut::Method),
             () if !way.is_enough(&organization.policy) => Some(Shut::Factor),

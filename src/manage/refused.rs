@@ -86,7 +86,7 @@ codes! {
     DomainNotVerified = 409 "domain_not_verified" "The domain is not verified";
     TooManyDomains = 409 "too_many_domains" "The organization claims as many domains as it may";
     EnforcementDepends = 409 "enforcement_depends" "The organization's sign-in policy depends on it";
-    ConfirmationRequired = 409 "confirmation_required" "What cannot be undone must be confirmed by name";
+    ConfirmationRequired = 409 "confirmation_required" "What takes so much away must be confirmed by name";
     NotDeleted = 409 "not_deleted" "The organization is not deleted";
     EnforcementNotReady = 409 "enforcement_not_ready" "Whoever would be locked out is not safe yet";
     PolicyLocksOut = 409 "policy_locks_out" "Whoever must be able to sign in could not any more";

@@ -1,5 +1,8 @@
 //! An application: a downstream that sends us people and gets tokens.
 
+mod faults;
+mod public_keys;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -7,8 +10,8 @@ use super::claim_shape::ClaimShape;
 use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, ConnectionId, ProjectId};
-use crate::protocol::jose::{Algorithm, JwkSet, JwkSetError};
+use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId};
+use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
 use crate::protocol::oauth::confirmation::Confirmation;
@@ -19,6 +22,8 @@ use crate::protocol::oauth::redirect_uri::{RedirectUri, RequestUri, WebAddress};
 use crate::protocol::oauth::response_mode::ResponseMode;
 use crate::protocol::oauth::scope;
 
+pub use public_keys::{PublicKeysError, public_key_set};
+
 /// What an application may ask for unless it is told otherwise: not for the full list of organizations (threats M12).
 pub const USUAL_SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL, scope::ORGANIZATION];
 
@@ -26,12 +31,16 @@ pub const USUAL_SCOPES: [&str; 4] = [scope::OPENID, scope::PROFILE, scope::EMAIL
 pub struct Application {
     pub id: ApplicationId,
     pub project_id: ProjectId,
+    /// Whose it is (S0-25); absent: the project's own.
+    pub organization_id: Option<OrganizationId>,
     pub client_id: String,
     pub display_name: String,
     pub settings: ApplicationSettings,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,
+    /// Since when whose it is may own none.
+    pub stopped_at: Option<Moment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -439,17 +448,24 @@ impl Application {
         Self {
             id: Self::HOUSE,
             project_id: project.id,
+            organization_id: None,
             client_id: String::new(),
             display_name: project.brand_name().to_owned(),
             settings,
             created_at: project.created_at,
             updated_at: project.updated_at,
             disabled_at: None,
+            stopped_at: None,
         }
     }
 }
 
 impl Application {
+    /// Whether it is in service: people come to it, and what it has is worth something.
+    pub fn is_enabled(&self) -> bool {
+        self.disabled_at.is_none() && self.stopped_at.is_none()
+    }
+
     /// Where its people begin, if it says so: by a login that somebody else wants (OpenID Connect Core, section 4).
     /// `issuer` is ours.
     pub fn login_begins_at(&self, issuer: &str, login_hint: Option<&str>) -> Option<String> {
@@ -527,22 +543,6 @@ impl ApplicationSettings {
         let certificate = proved.certificate.clone().filter(|_| by_certificate);
         Confirmation { jkt: proved.jkt.clone(), certificate }
     }
-    /// Why it may not be allowed these ways to tokens.
-    pub fn grant_types_fault(&self) -> Option<String> {
-        let possible = self.kind.grant_types();
-        if let Some(other) = self.grant_types.iter().find(|one| !possible.contains(one)) {
-            return Some(format!("a {} application has no use for {other}", self.kind));
-        }
-        if self.is_public() && self.may_use(GrantType::ClientCredentials) {
-            return Some("client_credentials is for who can prove who it is".to_owned());
-        }
-        // Whoever is shown an access token of it could have it exchanged in its name.
-        if self.is_public() && self.may_use(GrantType::TokenExchange) {
-            return Some("token-exchange is for who can prove who it is".to_owned());
-        }
-        GrantType::orphan_fault(&self.grant_types).map(str::to_owned)
-    }
-
     /// What it is granted of what it asks for. Scopes that mean nothing here are left out, as the protocol has it (RFC 6749,
     /// section 3.3); those that it may not have are refused.
     pub fn granted_scopes(&self, requested: &[String]) -> Result<Vec<String>, OAuthError> {
@@ -578,67 +578,6 @@ impl ApplicationSettings {
     pub fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.client.jwks_uri.is_some()
     }
-    /// What is wrong about where its keys are: which setting, and why.
-    pub fn keys_fault(&self) -> Option<(&'static str, &'static str)> {
-        let (needed, uri) = (self.authentication.has_keys(), self.client.jwks_uri.is_some());
-        match (needed, self.jwks.is_some(), uri) {
-            (true, false, _) if self.authentication == Method::SelfSignedTlsClientAuth => {
-                Some(("jwks", "this method needs the certificates, by value"))
-            }
-            (true, false, false) => Some(("jwks", "this method needs the public keys")),
-            (_, true, true) => Some(("jwks_uri", "the keys are here, or there: not both")),
-            _ => None,
-        }
-    }
-    /// What its security profile does not bear: which setting, and why.
-    pub fn profile_fault(&self) -> Option<(&'static str, &'static str)> {
-        if !self.is_fapi2() {
-            return None;
-        }
-        let proves = self.authentication == Method::PrivateKeyJwt || self.authentication.is_by_certificate();
-        let bound =
-            self.sender.dpop_bound_access_tokens || self.sender.tls_client_certificate_bound_access_tokens;
-        let signs_in = self.may_use(GrantType::AuthorizationCode);
-        let is_https = |uri: &RedirectUri| uri.as_str().starts_with("https://");
-        [
-            (proves, "token_endpoint_auth_method", "fapi2 needs private_key_jwt, or a certificate"),
-            (
-                bound,
-                "dpop_bound_access_tokens",
-                "fapi2 needs tokens that are bound to a key or a certificate",
-            ),
-            (
-                !signs_in || self.requests.require_pushed,
-                "require_pushed_authorization_requests",
-                "fapi2 needs requests that are pushed",
-            ),
-            (self.redirect_uris.iter().all(is_https), "redirect_uris", "fapi2 needs https"),
-            (self.may_sign_by(self.algorithm), "signing_algorithm", "fapi2 needs ES256 or EdDSA"),
-            (
-                self.client.userinfo_algorithm.is_none_or(|one| self.may_sign_by(one)),
-                "userinfo_signed_response_alg",
-                "fapi2 needs ES256 or EdDSA",
-            ),
-            (
-                self.requests.response_algorithm.is_none_or(|one| self.may_sign_by(one)),
-                "authorization_signed_response_alg",
-                "fapi2 needs ES256 or EdDSA",
-            ),
-        ]
-        .into_iter()
-        .find_map(|(holds, name, why)| (!holds).then_some((name, why)))
-    }
-    /// What is wrong about what people are called: which setting, and why.
-    pub fn subject_fault(&self) -> Option<(&'static str, &'static str)> {
-        if self.client.subject_type == SubjectType::Public {
-            return None;
-        }
-        if self.kind == ApplicationKind::Machine {
-            return Some(("subject_type", "who signs nobody in has nobody to call by a name"));
-        }
-        let unclear = "the redirect URIs are not all of one host of the application's own: this says which are of one sector";
-        self.sector().is_none().then_some(("sector_identifier_uri", unclear))
-    }
     /// Within which a person has one name (OpenID Connect Core, section 8.1): the host of `sector_identifier_uri`, or else
     /// of all redirect URIs. A loopback address or a private scheme is everybody's, and no sector. None: the name is public.
     pub fn sector(&self) -> Option<String> {
@@ -656,27 +595,4 @@ impl ApplicationSettings {
     pub fn accepts_connection(&self, connection: ConnectionId, of_an_organization: bool) -> bool {
         self.connections.contains(&connection) || (self.domain_based && of_an_organization)
     }
-}
-
-/// Why a text is not the public keys of a client.
-#[derive(Debug, thiserror::Error)]
-pub enum PublicKeysError {
-    #[error(transparent)]
-    Unreadable(#[from] JwkSetError),
-    #[error("the key set holds a private key: give us the public ones only")]
-    Private,
-    #[error("the key set holds no key that can verify a signature")]
-    Unusable,
-}
-
-/// A JWK Set of public keys that can verify (RFC 7517, section 5).
-pub fn public_key_set(text: &[u8]) -> Result<serde_json::Value, PublicKeysError> {
-    let usable = JwkSet::parse(text)?;
-    let value: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
-    let private = |key: &serde_json::Value| key.get("d").is_some() || key.get("k").is_some();
-    let keys = value.get("keys").and_then(serde_json::Value::as_array);
-    if keys.is_some_and(|keys| keys.iter().any(private)) {
-        return Err(PublicKeysError::Private);
-    }
-    if usable.keys().is_empty() { Err(PublicKeysError::Unusable) } else { Ok(value) }
 }

@@ -12,6 +12,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Naming;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
@@ -90,6 +91,21 @@ impl Upstream {
         match self {
             Self::Oidc(oidc) => &oidc.issuer,
             Self::Saml(saml) => saml.idp.entity_id.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Whether its people go on being called what they were called by this. Where another format is asked for, or none any
+    /// more, nobody knows that but of who came under it.
+    pub fn names_by(&self, naming: &Naming) -> bool {
+        match (self, naming) {
+            (Self::Oidc(_), Naming::Sub) => true,
+            (Self::Saml(saml), Naming::Attribute(name)) => saml.subject == Subject::Attribute(name.clone()),
+            (Self::Saml(saml), Naming::NameId { asked, format }) => {
+                let wanted = saml.request.name_id_format;
+                let is_format = |one: NameIdFormat| one != NameIdFormat::Unspecified && one.uri() == format;
+                saml.subject == Subject::NameId && (wanted == *asked || wanted.is_some_and(is_format))
+            }
+            _ => false,
         }
     }
 }

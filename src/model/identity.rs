@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, IdentityId, UserId};
+use crate::model::connection::NameIdFormat;
 use crate::model::user::Told;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,27 @@ pub struct IdentityFacts {
     /// What else it said, by claim.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, Told>,
+    #[serde(skip_serializing_if = "Naming::is_sub")]
+    pub naming: Naming,
+}
+
+/// What of its answer a provider named the person by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naming {
+    /// `sub`: OpenID Connect has no other.
+    #[default]
+    Sub,
+    /// The NameID of a format, and which one was asked for.
+    NameId { asked: Option<NameIdFormat>, format: String },
+    /// A SAML attribute.
+    Attribute(String),
+}
+
+impl Naming {
+    pub fn is_sub(&self) -> bool {
+        *self == Self::Sub
+    }
 }
 
 impl IdentityFacts {

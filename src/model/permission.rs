@@ -50,7 +50,10 @@ impl Permission {
     /// delegation has ended.
     pub fn is_for_delegates(self) -> bool {
         !self.is_the_owners()
-            && !matches!(self, Self::ApiKeysWrite | Self::DelegationsWrite | Self::RolesWrite)
+            && !matches!(
+                self,
+                Self::ApiKeysWrite | Self::ApplicationsWrite | Self::DelegationsWrite | Self::RolesWrite
+            )
     }
 
     /// Whether an owner alone has it, and no other role, key or delegate.

@@ -26,6 +26,9 @@ pub struct Role {
     pub updated_at: Moment,
 }
 
+/// What an organization that owns applications uses.
+const PUBLISHING: [Permission; 2] = [Permission::ApplicationsRead, Permission::ApplicationsWrite];
+
 /// Functional roles that every project has (S0-25), and what each lets an organization use. Whatever it may do,
 /// its people can run it: each of them holds what administration needs.
 pub const FUNCTIONS: [(&str, &[Permission]); 6] = [
@@ -41,7 +44,7 @@ pub const FUNCTIONS: [(&str, &[Permission]); 6] = [
             Permission::RoutingExplain,
         ],
     ),
-    ("app_publisher", &[Permission::ApplicationsRead, Permission::ApplicationsWrite]),
+    ("app_publisher", &PUBLISHING),
     ("delegation_source", &[Permission::DelegationsRead, Permission::DelegationsWrite]),
     ("delegation_target", &[Permission::DelegationsRead, Permission::DelegationsWrite]),
     ("directory", &[]),
@@ -75,6 +78,12 @@ pub fn function(name: &str, meanings: &BTreeMap<String, Vec<String>>) -> Option<
     let (_, further) = FUNCTIONS.iter().find(|(known, _)| *known == name)?;
     let all = ADMINISTRATION.iter().chain(*further).chain(&[Permission::HealthRead]);
     Some(all.map(ToString::to_string).collect())
+}
+
+/// Whether an organization of these functional roles may own applications (S0-25).
+pub fn may_publish(functional: Option<&[String]>, meanings: &BTreeMap<String, Vec<String>>) -> bool {
+    let word = Permission::ApplicationsWrite.word().to_owned();
+    !masked(BTreeSet::from([word]), functional, meanings).is_empty()
 }
 
 /// Roles that every organization has.
@@ -111,7 +120,8 @@ pub fn cut(roles: &[String], ceiling: &[String]) -> Vec<String> {
 /// What the roles allow, masked by what the organization may do at all (model.md, tension 10).
 ///
 /// `custom` maps the names of custom roles to their permissions; `functional` is the organization's list, with
-/// the project's meaning of each name. No list: no mask. An empty list: nothing is left.
+/// the project's meaning of each name. No list: no mask, but that owning applications must be said. An empty list: nothing is
+/// left.
 pub fn effective_permissions(
     roles: &[String],
     custom: &BTreeMap<String, Vec<String>>,
@@ -141,6 +151,9 @@ pub fn masked(
         let allowed: BTreeSet<_> =
             functions.iter().filter_map(|name| function(name, meanings)).flatten().collect();
         granted.retain(|permission| allowed.contains(permission));
+    } else {
+        // An application sends people to whose it is: whoever may own one has been chosen for that.
+        granted.retain(|permission| !PUBLISHING.iter().any(|word| word.word() == permission));
     }
     granted
 }

@@ -40,7 +40,7 @@ words! {
         /// The application does not route by domains.
         NotDomainBased = "not_domain_based",
         DomainRouted = "domain_routed",
-        /// Nobody has proved the domain and routes it to an active connection.
+        /// Nobody has proved the domain and routes it to an active connection by a method that is on.
         DomainNotRouted = "domain_not_routed",
         /// The id of a user leads nowhere: whoever makes up ids would learn which there are (threats M01).
         UserNotLookedUp = "user_not_looked_up",

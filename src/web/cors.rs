@@ -37,7 +37,7 @@ pub fn answered(headers: &HeaderMap, application: Option<&Application>, mut resp
     response.headers_mut().append(header::VARY, ORIGIN);
     let lists = |application: &&Application| {
         let origins = &application.settings.client.cors_origins;
-        application.disabled_at.is_none() && origins.iter().any(|one| Some(one.as_str()) == origin(headers))
+        application.is_enabled() && origins.iter().any(|one| Some(one.as_str()) == origin(headers))
     };
     if application.filter(lists).is_some()
         && let Some(origin) = headers.get(header::ORIGIN)

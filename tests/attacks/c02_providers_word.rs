@@ -241,3 +241,44 @@ async fn h01_who_may_not_add_members_lets_no_strangers_become_some() {
         house.refused(&before, "role_ceiling").await;
     }
 }
+
+/// A connection that nobody needs to answer for while no domain leads to it is no way round the question.
+#[tokio::test]
+async fn c02_h01_nobody_leads_a_domain_to_a_provider_of_theirs_and_becomes_an_owner_who_is_expected() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let house = House::on(engine).await;
+        let all =
+            ["connections:read", "connections:write", "domains:read", "domains:write", "organization:read"];
+        let key = Api::key(&house, "org-b", &all).await;
+        let domains = "/organizations/org-b/domains";
+        let id = house.text("SELECT id FROM domains WHERE name = 'b.test'").await.unwrap();
+        let gone = key.send(reqwest::Method::DELETE, &format!("{domains}/{id}"), |request| request).await;
+        assert_eq!(gone.status, 204, "{}", gone.body);
+        let own = json!({
+            "type": "oidc", "issuer": house.idp_a.issuer, "client_id": "behalf", "client_secret": house.idp_a.secret,
+            "jit": "expected_only", "activate": true,
+        });
+        let made = key.post("/connections", own).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let made = made.json()["id"].as_str().unwrap().to_owned();
+        let claimed = key.post(domains, json!({"domain": "b.test"})).await;
+        assert_eq!(claimed.status, 201, "{}", claimed.body);
+        let domain = format!("{domains}/{}", claimed.json()["id"].as_str().unwrap());
+        house.execute("UPDATE domains SET state = 'verified', verified_at = 1 WHERE name = 'b.test' AND state = 'pending'").await;
+        let leads = json!({"connection_ids": [made], "use_for_routing": true, "trust_email": true});
+        let before = house.before().await;
+        let refused = key.patch(&domain, leads.clone()).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["code"]),
+            (403, &json!("owner_required")),
+            "{}",
+            refused.body
+        );
+        house.refused(&before, "owner_required").await;
+        // In two steps, too.
+        let first = json!({"connection_ids": [made], "use_for_routing": true});
+        assert_eq!(key.patch(&domain, first).await.json()["code"], json!("owner_required"));
+        let live = Api::operator(&house).await.patch(&domain, leads).await;
+        assert_eq!(live.status, 200, "{}", live.body);
+    }
+}

@@ -433,7 +433,7 @@ async fn s1_p8_s1_r16_people_who_must_come_by_a_connection_are_led_to_none_that_
                  SELECT id, version, 1, 0 FROM connections WHERE id = '{draft}'"
             ))
             .await;
-        let led = key.patch(&domain, to_draft).await;
+        let led = operator.patch(&domain, to_draft).await;
         assert_eq!(led.status, 200, "{}", led.body);
     }
 }

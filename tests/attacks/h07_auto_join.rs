@@ -218,3 +218,21 @@ async fn s1_d11_only_a_sign_in_through_the_domains_own_provider_lets_somebody_jo
         assert!(membership(&house, "new@a.test").await.is_some());
     }
 }
+
+#[tokio::test]
+async fn h07_s1_d7_s1_d8_why_somebody_did_not_join_is_told_of_who_does_not_come_in_at_all() {
+    for engine in ENGINES {
+        let house = closed(engine).await;
+        lets_join(&house, json!({"exclude": ["*-ext"]})).await;
+        for (email, why) in [("info@a.test", "role_address"), ("joe-ext@a.test", "excluded")] {
+            let before = house.before().await;
+            assert!(!comes(&house, email).await, "{email}");
+            house.unchanged(&before).await;
+            let events = house.events_since(&before).await;
+            let refused: Vec<_> = events.iter().filter(|event| event.action == "login.refused").collect();
+            assert_eq!(refused.len(), 1, "{events:?}");
+            assert_eq!(refused[0].reason.as_deref(), Some("not_expected"));
+            assert_eq!(refused[0].detail["auto_join"], json!(why), "{email}");
+        }
+    }
+}

@@ -33,6 +33,7 @@ mod h01_role_ceilings;
 mod h01_role_names;
 mod h02_last_owner;
 mod h02_locked_out;
+mod h02_locked_out_by_settings;
 mod h04_changed_connections;
 mod h04_changed_saml_connections;
 mod h04_trials;

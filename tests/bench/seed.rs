@@ -113,6 +113,8 @@ pub fn application(random: &Random, project: ProjectId, now: Moment, algorithm: 
         created_at: now,
         updated_at: now,
         disabled_at: None,
+        organization_id: None,
+        stopped_at: None,
     }
 }
 

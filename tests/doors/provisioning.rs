@@ -353,7 +353,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
     ("\"My Corporation\"", "\"Mine\"", "~ organization my-corp: display_name \"My Corporation\" → \"Mine\""),
     ("active = true", "active = false", "~ organization my-corp: active true → false"),
-    ("[\"reader\", \"accountant\"]", "[\"reader\"]", "~ organization my-corp: functional_roles"),
+    (
+        "[\"reader\", \"accountant\", \"app_publisher\"]",
+        "[\"reader\", \"app_publisher\"]",
+        "~ organization my-corp: functional_roles",
+    ),
     ("max_age = 28800", "max_age = 60", "~ organization my-corp: policy.max_age 28800 → 60"),
     (
         "delegations = [\"contractor\"]",

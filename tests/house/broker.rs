@@ -550,7 +550,7 @@ const TABLES: [(&str, &str, &str); 38] = [
         "id",
         "id, settings, starts_at, ends_at, home_approved_at, target_approved_at, paused_at, revoked_at",
     ),
-    ("applications", "id", "id, client_id, display_name, settings, disabled_at"),
+    ("applications", "id", "id, organization_id, client_id, display_name, settings, disabled_at, stopped_at"),
     ("application_secrets", "application_id, created_at", "application_id, created_at"),
     ("application_origins", "application_id, origin", "application_id, origin"),
     ("registration_tokens", "id", "id, name, uses, most_uses, expires_at, revoked_at"),

@@ -177,6 +177,8 @@ fn street() -> Street {
         created_at: NOW,
         updated_at: NOW,
         disabled_at: None,
+        organization_id: None,
+        stopped_at: None,
     };
     let session = Session {
         id: SessionId::from_u128(60),

@@ -31,10 +31,7 @@ const TABLES: &[(&str, Of)] = &[
     ("application_organizations", Organization),
     ("application_origins", Part("applications", "application_id")),
     ("application_secrets", Part("applications", "application_id")),
-    (
-        "applications",
-        Project("applications are the project's; which organizations may use them is a table of its own"),
-    ),
+    ("applications", OrganizationOrProject),
     ("audit_chains", Project("a chain is named by its organization, or is the project's")),
     ("audit_checkpoints", Project("of a chain, which its organization names")),
     ("audit_events", OrganizationOrProject),

@@ -118,6 +118,10 @@ async fn downstream(
         findings.fine(&what, "disabled");
         return Ok(());
     }
+    if application.stopped_at.is_some() {
+        findings.wrong(&what, "out of service: its organization is not active, or is no app_publisher");
+        return Ok(());
+    }
     let settings = &application.settings;
     let needs_secret = matches!(settings.authentication, Method::SecretBasic | Method::SecretPost);
     let secrets = applications::secrets(&mut &broker.db, application.id).await?;

@@ -20,7 +20,7 @@ pub async fn check(broker: &Broker, project: &Project, findings: &mut Findings) 
         told(findings, &what, look(broker, &project.id.to_string(), address, "the mark of Behalf").await);
     }
     let applications = applications::of_project(&mut &broker.db, project.id).await?;
-    for application in applications.into_iter().filter(|one| one.disabled_at.is_none()) {
+    for application in applications.into_iter().filter(|one| one.is_enabled()) {
         let Some(address) = &application.settings.client.links.logo_uri else { continue };
         let seen = look(broker, &application.id.to_string(), address.as_str(), "the initials").await;
         told(findings, &format!("logo of application {}", application.client_id), seen);

@@ -143,5 +143,5 @@ async fn turned_away(
 
 async fn enabled(visitor: &Visitor, client_id: &str) -> Result<Application, Stop> {
     let found = applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, client_id).await?;
-    found.filter(|application| application.disabled_at.is_none()).ok_or(Refusal::UnknownApplication.into())
+    found.filter(|application| application.is_enabled()).ok_or(Refusal::UnknownApplication.into())
 }

@@ -475,7 +475,7 @@ impl SignIn {
         }
         let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined && !invited {
-            return Err(Refusal::NotExpected.into());
+            return Err(Refusal::NotExpected(why).into());
         }
         Ok((user.id, identity.id, why))
     }

@@ -38,7 +38,7 @@ async fn asked(visitor: &Visitor, user: UserId, typed: &str) -> Result<(Asked, A
     let device = found.ok_or(unknown.clone())?;
     guess.was_right(visitor).await?;
     let application = applications::by_id(&mut &broker.db, project, device.application_id).await?;
-    let application = application.filter(|application| application.disabled_at.is_none()).ok_or(unknown)?;
+    let application = application.filter(|application| application.is_enabled()).ok_or(unknown)?;
     let mut asked = of(device, &code, visitor.ui_locales.clone());
     asked.max_age = application.settings.requests.default_max_age;
     Ok((asked, application))

@@ -46,7 +46,7 @@ pub async fn find(db: &mut impl Read, project: &Project, token: Digest, now: Mom
         Some(id) => applications::by_id(db, project.id, id).await?,
         None => None,
     };
-    let application = application.filter(|application| application.disabled_at.is_none());
+    let application = application.filter(|application| application.is_enabled());
     Ok(Found { invitation, organization, application })
 }
 

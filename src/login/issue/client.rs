@@ -28,7 +28,7 @@ pub async fn authenticate(visitor: &Visitor, params: &Params) -> Result<Applicat
     let db = &visitor.broker().db;
     let found = applications::by_client_id(&mut &*db, visitor.project.id, &client_id).await?;
     let application = found.ok_or_else(|| unproved(Unproved::UnknownClient))?;
-    if application.disabled_at.is_some() {
+    if !application.is_enabled() {
         return Err(unproved(Unproved::Disabled).into());
     }
     if !application.settings.authentication.takes(&proof) {

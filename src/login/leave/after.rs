@@ -187,7 +187,7 @@ fn frame(application: &Application, issuer: &str, session: &str) -> Option<Strin
 
 fn address(application: &Application) -> Option<&WebAddress> {
     let address = application.settings.sign_out.frontchannel_logout_uri.as_ref();
-    address.filter(|_| application.disabled_at.is_none())
+    address.filter(|_| application.is_enabled())
 }
 
 /// Each once.

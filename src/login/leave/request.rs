@@ -81,9 +81,7 @@ async fn meant(
 async fn known(visitor: &Visitor, client_id: &str) -> Result<Application, Stop> {
     let db = &mut &visitor.broker().db;
     let found = applications::by_client_id(db, visitor.project.id, client_id).await?;
-    found
-        .filter(|application| application.disabled_at.is_none())
-        .ok_or_else(|| refused("unknown_application"))
+    found.filter(|application| application.is_enabled()).ok_or_else(|| refused("unknown_application"))
 }
 
 fn back(request: &EndSession, application: Option<&Application>) -> Result<Option<String>, Stop> {

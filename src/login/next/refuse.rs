@@ -192,7 +192,7 @@ fn is_about_the_person(refusal: &Refusal) -> bool {
             | Refusal::NoIdentityProvider
             | Refusal::EmailDomainNotAllowed
             | Refusal::EmailInUse
-            | Refusal::NotExpected
+            | Refusal::NotExpected(_)
             | Refusal::UserDisabled
             | Refusal::ConnectionChanged
     )

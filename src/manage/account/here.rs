@@ -55,7 +55,7 @@ async fn found(
     }
     if !standing.still_provided {
         let provider = standing.provider.as_ref().map(|provider| provider.id);
-        let own = choices::own_page(db, standing.user.id, "", "", 2).await?;
+        let own = choices::own_page(db, (standing.user.id, None), "", "", 2).await?;
         if !own.iter().any(|choice| Some(choice.organization) != provider) {
             return Ok(None);
         }

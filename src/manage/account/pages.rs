@@ -326,7 +326,7 @@ async fn their_organizations(
     look: &Look,
 ) -> Result<Response, Refused> {
     let (broker, slice) = (visitor.broker(), look.slice(format!("account organizations {}", here.user.id)));
-    let (found, next) = mine(&broker.db, (&here.user, broker.now()), "", &slice).await?;
+    let (found, next) = mine(&broker.db, (&here.user, None, broker.now()), "", &slice).await?;
     let organizations = found.iter().map(|choice| own_organization(visitor, here, choice)).collect();
     let frame = frame(visitor, browser, here, look, (ORGANIZATIONS, next));
     Ok(page_of(visitor, &Page::Account(AccountPage { frame, organizations })))

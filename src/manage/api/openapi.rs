@@ -176,6 +176,10 @@ fn parameters(route: &Route, reads: &mut SchemaGenerator) -> Vec<Value> {
         let description = "The same request under the same key is answered once, for 24 hours.";
         parameters.push(header("Idempotency-Key", schema, description));
     }
+    if route.etag && !route.writes() {
+        let description = "An `ETag` that is known: what is as it says is not sent again.";
+        parameters.push(header("If-None-Match", json!({ "type": "string" }), description));
+    }
     if route.minds_if_match() {
         let description = "The `ETag` that the thing had when it was read.";
         let mut if_match = header("If-Match", json!({ "type": "string" }), description);
@@ -228,7 +232,13 @@ fn responses(route: &Route, writes_: &mut SchemaGenerator) -> Map<String, Value>
         ]});
         let content = json!({ "application/problem+json": { "schema": shape } });
         let description = codes.iter().cloned().collect::<Vec<_>>().join(", ");
-        responses.insert(status.to_string(), json!({ "description": description, "content": content }));
+        let mut answer = json!({ "description": description, "content": content });
+        if matches!(status, 429 | 503) {
+            let description = "In how many seconds it is worth another try.";
+            let schema = json!({ "type": "integer", "minimum": 0 });
+            answer["headers"] = json!({ "Retry-After": { "schema": schema, "description": description } });
+        }
+        responses.insert(status.to_string(), answer);
     }
     responses
 }
@@ -298,6 +308,12 @@ fn problem() -> Value {
             "request_id": { "type": "string" },
             "expected": { "type": "string", "description": "What was looked for." },
             "login_url": { "type": "string", "format": "uri", "description": "Where the person could do what is missing." },
+            "missing": { "type": "array", "items": { "type": "string" }, "description": "What would have to be there." },
+            "left": {
+                "type": "array", "items": { "type": "string" },
+                "description": "The slugs of the connections by which others would still come in.",
+            },
+            "organization": { "type": "string", "description": "The slug of the organization that it is about." },
             "found": { "type": "array", "items": { "type": "string" }, "description": "What was there instead." },
             "errors": {
                 "type": "array",

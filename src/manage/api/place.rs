@@ -139,7 +139,7 @@ impl Place {
                 Err(_) => None,
             },
             Thing::Application => match text.parse() {
-                Ok(id) => applications::by_id(db, project, id).await?.map(|_| Target::Projects),
+                Ok(id) => applications::by_id(db, project, id).await?.map(|found| of(found.organization_id)),
                 Err(_) => None,
             },
             Thing::RegistrationToken => match text.parse() {

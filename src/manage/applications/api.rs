@@ -1,4 +1,6 @@
-//! `/applications`: the operator's.
+//! `/applications`: the project's own are the operator's, others their organization's as well (S0-25).
+
+use std::time::Duration;
 
 use http::Method;
 use schemars::JsonSchema;
@@ -16,10 +18,15 @@ use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::application::Application;
 use crate::model::permission::Permission;
-use crate::store::durable::applications;
+use crate::store::durable::{applications, organizations};
 
-const READ: Need = Need::Operator(Permission::ApplicationsRead);
-const WRITE: Need = Need::Operator(Permission::ApplicationsWrite);
+const READ: Need = Need::Permitted(Permission::ApplicationsRead);
+const WRITE: Need = Need::Permitted(Permission::ApplicationsWrite);
+/// A stolen session leads nobody's tokens elsewhere.
+const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
+
+const CHANGES: &[Code] =
+    &[Code::InvalidValue, Code::NotMovable, Code::OperatorRequired, Code::PreconditionFailed];
 
 /// `GET /applications`
 pub struct List;
@@ -27,6 +34,8 @@ pub struct List;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
+    /// By id, UUID or slug. Absent: the caller's own; for the operator, all.
+    pub organization_id: Option<String>,
     /// 1 to 200; absent: 50.
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
@@ -39,19 +48,27 @@ impl Operation for List {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/applications";
     const NAME: &'static str = "list_applications";
-    const SUMMARY: &'static str = "The applications of the project, disabled ones too.";
+    const SUMMARY: &'static str =
+        "The applications of an organization, or of the project; disabled ones too.";
     const NEED: Need = READ;
-    const AT: At = At::Project;
+    const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
     type Query = ListQuery;
     type Body = NoBody;
     type Answer = Page<ApplicationListed>;
 
+    fn organization<'a>(query: &'a ListQuery, _: &'a NoBody) -> Option<&'a str> {
+        query.organization_id.as_deref()
+    }
+
     async fn run(desk: Desk, query: ListQuery, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let (db, project) = (&mut desk.db(), desk.project().id);
-        let found = applications::page(db, project, &slice.text(), slice.most()).await?;
+        let found = match &desk.organization {
+            Some(owner) => applications::page_of(db, owner.id, &slice.text(), slice.most()).await?,
+            None => applications::page(db, project, &slice.text(), slice.most()).await?,
+        };
         let (found, next_cursor) = slice.page(found, |last: &Application| last.id);
         Answer::new(200, &Page { items: found.iter().map(ApplicationListed::of).collect(), next_cursor })
     }
@@ -67,20 +84,32 @@ impl Operation for Create {
     const SUMMARY: &'static str =
         "Makes an application; its secret, if it has one, is made too and shown once.";
     const NEED: Need = WRITE;
-    const AT: At = At::Project;
+    const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::ClientIdTaken];
+    const CODES: &'static [Code] = &[
+        Code::InvalidValue,
+        Code::ClientIdTaken,
+        Code::LimitReached,
+        Code::OperatorRequired,
+        Code::OrganizationFunctionMissing,
+    ];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<ApplicationBody>;
     type Answer = ApplicationMade;
 
+    fn organization<'a>(_: &'a NoQuery, body: &'a Self::Body) -> Option<&'a str> {
+        body.0.organization_id.as_deref()
+    }
+
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        let owner = desk.organization.as_ref().map(|owner| owner.id);
         let mut wanted = body.0.checked()?;
         let (broker, project) = (desk.visitor.broker(), desk.project().id);
         wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
         desk.change(async move |change| {
-            let (whole, secret) = create(change, &wanted).await?;
+            let (whole, secret) = create(change, owner, &wanted).await?;
             let answer = Answer::new(201, &ApplicationMade::of(&whole, secret.as_ref()))?;
             Ok(answer.etag(tag(&whole)).location(format!("{BASE}/applications/{}", whole.application.id)))
         })
@@ -130,8 +159,9 @@ impl Operation for Replace {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Application);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::PreconditionFailed];
+    const CODES: &'static [Code] = CHANGES;
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<ApplicationBody>;
     type Answer = ApplicationView;
@@ -152,8 +182,9 @@ impl Operation for Patch {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Application);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::InvalidValue, Code::PreconditionFailed];
+    const CODES: &'static [Code] = CHANGES;
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = MergePatch<ApplicationBody>;
     type Answer = ApplicationView;
@@ -163,12 +194,24 @@ impl Operation for Patch {
     }
 }
 
+/// It stays with whose it is (S0-04). Of whatever else there is nobody learns here.
+async fn stays(desk: &Desk, named: Option<&str>) -> Result<(), Refused> {
+    let Some(named) = named else { return Ok(()) };
+    let found = organizations::named(&mut desk.db(), desk.project().id, named).await?;
+    let own = desk.organization.as_ref().map(|owner| owner.id);
+    match found.map(|found| found.id) {
+        Some(found) if own == Some(found) => Ok(()),
+        _ => Err(Refused::new(Code::NotMovable, "it stays with whose it is, the project or an organization")),
+    }
+}
+
 async fn changed(
     desk: Desk,
     body: ApplicationBody,
     from_scratch: bool,
 ) -> Result<Answer<ApplicationView>, Refused> {
     let id: ApplicationId = desk.params.id("application_id")?;
+    stays(&desk, body.organization_id.as_deref()).await?;
     let mut wanted = body.checked()?;
     let (broker, project) = (desk.visitor.broker(), desk.project().id);
     wanted.sector = Sector::of_change(broker, project, Some(id), &wanted).await?;
@@ -214,6 +257,7 @@ impl Operation for Rotate {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::NoSecrets, Code::PreconditionFailed];
     const ETAG: bool = true;
+    const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;
     type Body = Json<RotateSecret>;
     type Answer = ApplicationMade;

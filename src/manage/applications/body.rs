@@ -48,9 +48,11 @@ const fn words() -> [&'static str; GrantType::ALL.len()] {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplicationBody {
-    /// 1 to 200 visible characters, given once; absent: its id.
+    /// 1 to 200 visible characters, given once, by the operator; absent: its id.
     #[schemars(extend("pattern" = "^[!-~]+$", "maxLength" = LONGEST_NAME))]
     pub client_id: Option<String>,
+    /// Whose it is, by id, UUID or slug, for good. Absent: the caller's own; for the operator, the project's.
+    pub organization_id: Option<String>,
     /// One line of at most 200 characters.
     #[schemars(extend("minLength" = 1, "maxLength" = LONGEST_NAME))]
     pub display_name: Option<String>,
@@ -135,7 +137,8 @@ pub struct ApplicationBody {
     /// Usually `none`; `fapi2`: it is held to the FAPI 2.0 Security Profile.
     #[schemars(with = "Option<String>", extend("enum" = ["none", "fapi2"]))]
     pub security_profile: Option<SecurityProfile>,
-    /// Whether each person is asked before it is told of them. Of one that registered itself it is, until this says otherwise.
+    /// Whether each person is asked before it is told of them. Of one that registered itself, or that an organization
+    /// owns, it is, until the operator says otherwise.
     pub consent_required: Option<bool>,
     /// A picture that people see while they sign in. It is fetched and served by us.
     #[serde(default, deserialize_with = "given")]
@@ -197,7 +200,8 @@ pub struct ApplicationBody {
     /// Connections that are offered by name, by id or slug.
     #[schemars(extend("maxItems" = MOST_NAMED))]
     pub connections: Option<Vec<String>>,
-    /// The organizations that may use it, by id, UUID or slug; `null`: all.
+    /// The organizations that may use it, by id, UUID or slug; `null`: all. Of one that an organization owns it is usually
+    /// that one alone, never all, and the operator's to say.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_NAMED))]
     pub organizations: Option<Option<Vec<String>>>,

@@ -1,7 +1,8 @@
-//! Applications, by the same rules as in the operator's file.
+//! Applications, by the same rules as in the operator's file: the project's own, and those that organizations own.
 
 pub mod api;
 mod body;
+mod owned;
 mod sector;
 mod stated;
 mod view;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::desk::Change;
+use super::publishers::{self, publisher};
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{ApplicationId, OrganizationId};
@@ -19,7 +21,7 @@ use crate::model::application::{
     Application, ApplicationKind, ApplicationSettings, AuthorizationSettings, ClientSettings,
     ExchangeSettings, Lifetimes, OrganizationPrompt, OrganizationUsage, SenderSettings, SignOutSettings,
 };
-use crate::model::audit_event::{Actor, AuditEvent, Outcome};
+use crate::model::audit_event::Actor;
 use crate::model::claim_shape::ClaimShape;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
@@ -120,26 +122,45 @@ fn obeys_rules(settings: &ApplicationSettings) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Makes an application; a secret, if it has any, is made by us and shown once.
+/// Makes an application; a secret, if it has any, is made by us and shown once. `owner`: whose it is; absent: the project's.
 pub async fn create(
     change: &mut Change<'_, '_>,
+    owner: Option<OrganizationId>,
     wanted: &Wanted,
 ) -> Result<(Whole, Option<Secret>), Refused> {
     let keep = change.keep;
+    let stopped_at = match owner {
+        Some(owner) => {
+            let owner = publisher(change, owner).await?;
+            owned::refuse_too_many(change, owner.id).await?;
+            (!owner.is_active()).then_some(keep.now)
+        }
+        None => None,
+    };
+    // Whoever may choose it could be taken for somebody else by it, and learns which there are.
+    if wanted.client_id.is_some() && !owned::is_operator(change) {
+        return Err(owned::operators("client_id"));
+    }
     let id = ApplicationId::new(&keep.random, keep.now);
     let client_id = wanted.client_id.clone().unwrap_or_else(|| id.to_string());
     let blank = Application {
         id,
         project_id: keep.project.id,
+        organization_id: owner,
         display_name: client_id.clone(),
         client_id,
         settings: usual(wanted.kind.unwrap_or(ApplicationKind::Web)),
         created_at: keep.now,
         updated_at: keep.now,
         disabled_at: None,
+        stopped_at,
     };
-    let whole = Whole { application: blank, listed: Vec::new(), secrets: 0 };
-    let mut whole = laid_over(change, &whole, wanted).await?;
+    let mut blank = Whole { application: blank, listed: Vec::new(), secrets: 0 };
+    owned::begin(&mut blank);
+    let mut whole = laid_over(change, &blank, wanted).await?;
+    // Nor is what is usual of its kind theirs by that.
+    blank.application.settings.grant_types.clear();
+    owned::refuse_beyond(change, &blank, &whole, wanted)?;
     let application = &whole.application;
     sector::is_listed(&application.settings, None, wanted.sector.as_ref())?;
     applications::insert(change.tx, application).await?;
@@ -186,8 +207,13 @@ pub async fn update(
         base.application.display_name = base.application.client_id.clone();
         base.application.disabled_at = None;
         base.listed.clear();
+        owned::begin(&mut base);
+        if !owned::is_operator(change) {
+            owned::keep_the_operators(&mut base, &before);
+        }
     }
     let after = laid_over(change, &base, wanted).await?;
+    owned::refuse_beyond(change, &before, &after, wanted)?;
     let (was, is) = (&before.application.settings, &after.application.settings);
     sector::is_listed(is, Some(was), wanted.sector.as_ref())?;
     keep(change, &before, after, wanted.changes_subjects).await
@@ -290,10 +316,14 @@ async fn laid_over(change: &mut Change<'_, '_>, base: &Whole, wanted: &Wanted) -
     let mut whole = base.clone();
     let settings = &mut whole.application.settings;
     wanted.over(settings);
+    owned::refuse_others(change, base, wanted)?;
+    let (owner, any) = (base.application.organization_id, owned::is_operator(change));
     if let Some(names) = &wanted.connections {
         settings.connections.clear();
         for (place, name) in names.iter().enumerate() {
             let found = connections::named(change.tx, change.keep.project.id, name).await?;
+            let is_known = |id| base.application.settings.connections.contains(&id);
+            let found = found.filter(|found| any || found.organization_id == owner || is_known(found.id));
             let wrong = || Refused::value(&format!("/connections/{place}"), "there is no such connection");
             settings.connections.push(found.ok_or_else(wrong)?.id);
         }
@@ -311,6 +341,9 @@ async fn laid_over(change: &mut Change<'_, '_>, base: &Whole, wanted: &Wanted) -
         whole.listed = listed.into_iter().collect();
     }
     obeys_rules(settings)?;
+    if owner.is_some() && !settings.organizations_limited {
+        return Err(Refused::value("/organizations", "one that an organization owns names who may use it"));
+    }
     if let Some(name) = &wanted.display_name {
         whole.application.display_name.clone_from(name);
     }
@@ -329,10 +362,6 @@ async fn record(
     before: Option<Value>,
     after: Value,
 ) -> Result<(), Refused> {
-    let event = AuditEvent::new(change.keep.project.id, action, Outcome::Changed)
-        .actor(change.keep.actor)
-        .request(change.keep.request)
-        .subject(application.id)
-        .with("client_id", application.client_id.as_str());
+    let event = publishers::event(change, action, application);
     change.record(&event.changing(before, Some(after))).await
 }

@@ -5,7 +5,8 @@ use super::{Whole, held, keep, obeys_rules, record, view};
 use crate::foundation::id::{ApplicationId, OrganizationId};
 use crate::foundation::secret::Digest;
 use crate::manage::desk::Change;
-use crate::manage::refused::Refused;
+use crate::manage::publishers::publisher;
+use crate::manage::refused::{Code, Refused};
 use crate::model::application::{Application, ApplicationSettings};
 use crate::store::durable::applications;
 
@@ -13,6 +14,8 @@ use crate::store::durable::applications;
 #[derive(Clone, Debug)]
 pub struct Stated {
     pub client_id: String,
+    /// Whose it is; absent: the project's.
+    pub owner: Option<OrganizationId>,
     pub display_name: String,
     pub enabled: bool,
     pub settings: ApplicationSettings,
@@ -26,16 +29,22 @@ pub struct Stated {
 pub async fn make(change: &mut Change<'_, '_>, stated: &Stated) -> Result<Whole, Refused> {
     obeys_rules(&stated.settings)?;
     sector::is_listed(&stated.settings, None, stated.sector.as_ref())?;
+    let stopped_at = match stated.owner {
+        Some(owner) => (!publisher(change, owner).await?.is_active()).then_some(change.keep.now),
+        None => None,
+    };
     let (random, project, now) = (&change.keep.random, change.keep.project.id, change.keep.now);
     let application = Application {
         id: ApplicationId::new(random, now),
         project_id: project,
+        organization_id: stated.owner,
         client_id: stated.client_id.clone(),
         display_name: stated.display_name.clone(),
         settings: stated.settings.clone(),
         created_at: now,
         updated_at: now,
         disabled_at: (!stated.enabled).then_some(now),
+        stopped_at,
     };
     let id = application.id;
     applications::insert(change.tx, &application).await?;
@@ -61,6 +70,12 @@ pub async fn rewrite(
 ) -> Result<Rewritten, Refused> {
     obeys_rules(&stated.settings)?;
     let before = held(change, id).await?;
+    if before.application.organization_id != stated.owner {
+        return Err(Refused::new(
+            Code::NotMovable,
+            "it stays with whose it is, the project or an organization",
+        ));
+    }
     sector::is_listed(&stated.settings, Some(&before.application.settings), stated.sector.as_ref())?;
     let mut after = before.clone();
     after.listed.clone_from(&stated.listed);

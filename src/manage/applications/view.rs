@@ -20,12 +20,16 @@ use crate::protocol::oauth::redirect_uri::{RedirectUri, WebAddress};
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ApplicationListed {
     pub id: String,
+    /// Whose it is; `null`: the project's.
+    pub organization_id: Option<String>,
     pub client_id: String,
     pub display_name: String,
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["web", "spa", "native", "device", "machine"]))]
     pub kind: &'static str,
     pub enabled: bool,
+    /// Whether it is out of service because its organization is not active, or may own none.
+    pub stopped: bool,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
@@ -36,9 +40,13 @@ pub struct ApplicationListed {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ApplicationView {
     pub id: String,
+    /// Whose it is; `null`: the project's.
+    pub organization_id: Option<String>,
     pub client_id: String,
     pub display_name: String,
     pub enabled: bool,
+    /// Whether it is out of service because its organization is not active, or may own none.
+    pub stopped: bool,
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["web", "spa", "native", "device", "machine"]))]
     pub kind: &'static str,
@@ -176,8 +184,10 @@ impl ApplicationListed {
     pub fn of(it: &Application) -> Self {
         Self {
             id: it.id.to_string(),
+            organization_id: it.organization_id.map(|owner| owner.to_string()),
             client_id: it.client_id.clone(),
             display_name: it.display_name.clone(),
+            stopped: it.stopped_at.is_some(),
             kind: it.settings.kind.word(),
             enabled: it.disabled_at.is_none(),
             created_at: it.created_at.rfc3339(),
@@ -198,8 +208,10 @@ impl ApplicationView {
         };
         Self {
             id: it.id.to_string(),
+            organization_id: it.organization_id.map(|owner| owner.to_string()),
             client_id: it.client_id.clone(),
             display_name: it.display_name.clone(),
+            stopped: it.stopped_at.is_some(),
             enabled: whole.is_enabled(),
             kind: settings.kind.word(),
             token_endpoint_auth_method: json!(settings.authentication),
@@ -270,7 +282,7 @@ impl ApplicationMade {
 pub fn facts(whole: &Whole) -> Value {
     let mut facts = json!(ApplicationView::of(whole));
     if let Value::Object(members) = &mut facts {
-        for name in ["id", "client_id", "secrets", "created_at", "updated_at"] {
+        for name in ["id", "organization_id", "client_id", "stopped", "secrets", "created_at", "updated_at"] {
             members.remove(name);
         }
     }

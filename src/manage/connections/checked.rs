@@ -60,13 +60,13 @@ pub async fn checked(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Che
     let secret = match &mut settings.upstream {
         Upstream::Oidc(oidc) => {
             look_at(desk, oidc).await?;
-            let stays = known.is_some_and(|(known, _)| match &known.upstream {
-                Upstream::Oidc(known) => is_told_to_the_same(known, oidc),
-                Upstream::Saml(_) => false,
-            });
-            match (proof, &sealed) {
+            let stays = known.is_some_and(|(known, _)| leads_to(known, oidc));
+            // A draft that names another provider has lost it; what is live has not.
+            let live = base.filter(|base| leads_to(&base.connection.settings, oidc));
+            let live = live.and_then(|base| base.connection.secret.clone());
+            match (proof, sealed.clone().filter(|_| stays).or(live)) {
                 (Proof::Given(secret), _) => NewSecret::Given(secret),
-                (Proof::Known, Some(sealed)) if stays => NewSecret::Kept(sealed.clone()),
+                (Proof::Known, Some(sealed)) => NewSecret::Kept(sealed),
                 _ => NewSecret::Nothing,
             }
         }
@@ -97,7 +97,8 @@ pub async fn checked(desk: &Desk, base: Option<&Held>, said: Said) -> Result<Che
 
 /// Whether a secret that is known would go where it went before: whoever moves a provider does not get what its old one
 /// was told.
-fn is_told_to_the_same(known: &OidcSettings, new: &OidcSettings) -> bool {
+fn leads_to(known: &Settings, new: &OidcSettings) -> bool {
+    let Upstream::Oidc(known) = &known.upstream else { return false };
     wanted::proof_of(known.authentication) == wanted::proof_of(new.authentication)
         && (&known.issuer, &known.endpoints) == (&new.issuer, &new.endpoints)
 }

@@ -24,7 +24,7 @@ use super::desk::Change;
 use super::last_way::LastWay;
 use super::refused::{Code, Refused};
 use crate::audit;
-use crate::broker::connection_swap::{self, NotSwapped, was_live};
+use crate::broker::connection_swap::{self, NotSwapped, Word, was_live};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId};
 use crate::keys::connection_secret;
@@ -36,6 +36,7 @@ use crate::model::connection::{
 };
 use crate::model::mail::Kind;
 use crate::model::organization::{Enforcement, Organization};
+use crate::model::readiness::Missing;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::{applications, connection_versions, connections};
 
@@ -108,7 +109,7 @@ async fn create(
     let of = organization.map(|organization| organization.id);
     refuse_too_many(change, of).await?;
     let settings = checked.settings.clone();
-    refuse_unknown_application(change, &settings).await?;
+    refuse_unknown_application(change, of, &settings).await?;
     let id = ConnectionId::new(&keep.random, keep.now);
     let slug = named.slug.unwrap_or_else(|| usual_slug(organization, id));
     let connection = Connection {
@@ -173,7 +174,8 @@ async fn redraft(
     rename(change, &before.connection, display_name).await?;
     let secret = sealed(change, before.connection.id, &checked.secret, keyring);
     if *before.head().0 != checked.settings {
-        refuse_unknown_application(change, &checked.settings).await?;
+        let of = before.connection.organization_id;
+        refuse_unknown_application(change, of, &checked.settings).await?;
     }
     put_draft(change, before, (&checked.settings, secret)).await
 }
@@ -270,7 +272,8 @@ async fn activate(
     if is_untested {
         may_make_untested_live(change, id)?;
     }
-    swapped(change, &before, draft, forced).await
+    let forced_without = is_untested.then(|| Missing::Test.word());
+    swapped(change, &before, draft, (forced, forced_without)).await
 }
 
 /// What nobody has tried may lock everybody out: that is an owner's to answer for, or the operator's (demands 4.2).
@@ -316,7 +319,7 @@ async fn roll_back(
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)
         .await?;
     may_be_live(change, &before, &known.settings).await?;
-    swapped(change, &before, known.number, forced).await
+    swapped(change, &before, known.number, (forced, None)).await
 }
 
 /// Into which further organizations people come is the operator's to say, also where it was so once.
@@ -328,10 +331,16 @@ fn refuse_further_places(change: &Change<'_, '_>, live: &Settings, next: &Settin
     Ok(())
 }
 
-async fn swapped(change: &mut Change<'_, '_>, before: &Held, to: i64, forced: bool) -> Result<Held, Refused> {
+/// `forced_without`: what the caller has insisted to do without.
+async fn swapped(
+    change: &mut Change<'_, '_>,
+    before: &Held,
+    to: i64,
+    (forced, forced_without): (bool, Option<&'static str>),
+) -> Result<Held, Refused> {
     let (id, of) = (before.connection.id, before.connection.organization_id);
     let last_way = last_way(change, of).await?;
-    match connection_swap::swap(change.tx, change.keep, id, to, None).await {
+    match connection_swap::swap(change.tx, change.keep, id, to, Word::Asked { forced_without }).await {
         Ok(_) => {
             if let Some(last_way) = last_way {
                 last_way.stays(change, forced).await?;
@@ -466,10 +475,16 @@ async fn settle_primary(change: &mut Change<'_, '_>, of: Option<OrganizationId>)
     Ok(())
 }
 
-async fn refuse_unknown_application(change: &mut Change<'_, '_>, new: &Settings) -> Result<(), Refused> {
+/// Another organization's reads like one that there is not.
+async fn refuse_unknown_application(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+    new: &Settings,
+) -> Result<(), Refused> {
     let Upstream::Saml(saml) = &new.upstream else { return Ok(()) };
     let Some(name) = &saml.default_application else { return Ok(()) };
-    match applications::by_client_id(change.tx, change.keep.project.id, name).await? {
+    let found = applications::by_client_id(change.tx, change.keep.project.id, name).await?;
+    match found.filter(|found| found.organization_id.is_none() || found.organization_id == of) {
         Some(_) => Ok(()),
         None => Err(Refused::value("/default_application", "there is no such application")),
     }

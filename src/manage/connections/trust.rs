@@ -2,13 +2,13 @@
 //! by it, so that they must be able to give all that those people have.
 
 use super::Held;
-use crate::foundation::id::{ConnectionId, OrganizationId};
-use crate::manage::authority::{OWNERS_FRESH, Standing, is_fresh, may_grant};
+use crate::foundation::id::ConnectionId;
+use crate::manage::authority::Standing;
 use crate::manage::desk::Change;
+use crate::manage::opening::may_open;
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Settings;
-use crate::store::durable::roles;
-use crate::store::durable::vouched::{self, Vouched};
+use crate::store::durable::vouched;
 
 /// Refuses to let `next` be live, unless nothing is believed by it that is not believed now, or the caller may give all
 /// that it opens: an owner in person who has just signed in, or the operator; others where only such people sign in by it
@@ -22,9 +22,9 @@ pub(super) async fn refuse_foreign_trust(
     if connection.is_active() && connection.settings.believes_like(next) {
         return Ok(());
     }
-    let (is_owner, is_delegate) = match &change.standing {
+    let is_delegate = match &change.standing {
         Standing::Operator(_) => return Ok(()),
-        Standing::Within { is_owner, is_delegate, .. } => (*is_owner, *is_delegate),
+        Standing::Within { is_delegate, .. } => *is_delegate,
         Standing::Nobody | Standing::Inactive(_) | Standing::KeysOff(_) => {
             return Err(refused(connection.id));
         }
@@ -36,38 +36,16 @@ pub(super) async fn refuse_foreign_trust(
         return Err(refused(connection.id));
     }
     let opened = vouched::by(change.tx, change.keep.project.id, of, connection.id).await?;
-    if opened == Vouched::default() {
-        return Ok(());
-    }
-    if is_owner {
-        return match is_fresh(&change.standing, OWNERS_FRESH, change.keep.now) {
-            true => Ok(()),
-            false => Err(Refused::stale(OWNERS_FRESH)),
-        };
-    }
-    match may_give(change, of, &opened).await? {
-        true => Ok(()),
-        false => Err(refused(connection.id)),
-    }
-}
-
-async fn may_give(
-    change: &mut Change<'_, '_>,
-    of: OrganizationId,
-    opened: &Vouched,
-) -> Result<bool, Refused> {
-    let custom = roles::permissions(change.tx, change.keep.project.id, of).await?;
-    // A role that is no more gives nothing.
-    let gives = |name: &String| {
-        matches!(may_grant(&change.standing, name, &custom, change.keep.now), Ok(()) | Err(Code::RoleUnknown))
-    };
-    Ok(!opened.elsewhere && opened.own.iter().all(gives))
+    may_open(change, of, &opened, &detail(connection.id)).await
 }
 
 fn refused(id: ConnectionId) -> Refused {
-    let detail = format!(
+    Refused::new(Code::OwnerRequired, detail(id))
+}
+
+fn detail(id: ConnectionId) -> String {
+    format!(
         "it changes whose word is believed of people who may more than you: an owner who has just signed in makes it \
          live, or the operator: POST /connections/{id}/activate"
-    );
-    Refused::new(Code::OwnerRequired, detail)
+    )
 }

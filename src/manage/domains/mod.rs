@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::desk::Change;
 use super::last_way::LastWay;
+use super::opening::may_open;
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::broker::domain_look::NEVER;
@@ -23,7 +24,9 @@ use crate::model::connection::Connection;
 use crate::model::domain::{Domain, DomainState, Method};
 use crate::model::organization::{Enforcement, Organization};
 use crate::store::durable::engine::Lock;
-use crate::store::durable::{connection_runs, connection_tests, connection_versions, connections, domains};
+use crate::store::durable::{
+    connection_runs, connection_tests, connection_versions, connections, domains, vouched,
+};
 
 pub use auto_join::AutoJoinWanted;
 pub use view::DomainView;
@@ -176,6 +179,13 @@ pub async fn switch(
     if is_relied_on(organization, &after) && routes(&before) != routes(&after) {
         leads_somewhere(change, &after, turning).await?;
     }
+    if believes_more(&before, &after) {
+        let place = (organization.id, after.domain.id);
+        let opened = vouched::expected(change.tx, change.keep.project.id, place).await?;
+        let detail = "people of this domain are expected who may more than you, and whoever says who they are could become \
+                      them: an owner who has just signed in lets it lead there, or the operator";
+        may_open(change, organization.id, &opened, detail).await?;
+    }
     after.domain.updated_at = now;
     let last_way = LastWay::before(change, organization.id).await?;
     kept(change, "organization.domain.updated", &before, &after).await?;
@@ -284,6 +294,14 @@ async fn own(
         }
     }
     Ok(())
+}
+
+/// Whether a connection may say who somebody of the domain is that might not before, or is believed more.
+fn believes_more(before: &Routed, after: &Routed) -> bool {
+    let known = routes(before).unwrap_or_default();
+    let leads = routes(after).unwrap_or_default();
+    let trusts = before.domain.trust_since.is_none() && after.domain.trust_since.is_some();
+    leads.iter().any(|to| !known.contains(to)) || (trusts && !leads.is_empty())
 }
 
 /// Where a domain leads now; nowhere, while it is not routed.

@@ -194,6 +194,8 @@ pub enum DescribedBy {
 #[derive(Clone, Debug)]
 pub struct ApplicationPart {
     pub client_id: Name,
+    /// Whose it is; absent: the project's.
+    pub organization: Option<Name>,
     pub display_name: String,
     pub enabled: bool,
     pub kind: ApplicationKind,

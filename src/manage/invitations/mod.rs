@@ -93,7 +93,7 @@ async fn application(
         found => found,
     };
     let unknown = || Refused::value("/application", "names none that people of the organization may use");
-    let found = found.filter(|found| found.disabled_at.is_none()).ok_or_else(unknown)?;
+    let found = found.filter(|found| found.is_enabled()).ok_or_else(unknown)?;
     let limited = found.settings.organizations_limited;
     if limited && !applications::is_listed(change.tx, found.id, organization).await? {
         return Err(unknown());

@@ -18,7 +18,8 @@ use crate::foundation::secret::Secret;
 use crate::model::api_key::{ApiKey, Holder, KeySecret, KeyText};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::permission::Permission;
-use crate::store::durable::api_keys;
+use crate::model::policy::Switch;
+use crate::store::durable::{api_keys, projects};
 
 use body::{Changed, Wanted};
 
@@ -33,6 +34,7 @@ async fn create(
 ) -> Result<(ApiKey, Secret), Refused> {
     let keep = change.keep;
     let holder = wanted.holder(organization)?;
+    refuse_disabled(change, organization).await?;
     may_hand_out(change, &holder)?;
     let id = ApiKeyId::new(&keep.random, keep.now);
     let text = KeyText::new(&keep.random, id, organization.is_none());
@@ -54,6 +56,20 @@ async fn create(
     let made = event(change, &key, "api_key.created").changing(None, Some(view::facts(&key)));
     change.record(&made).await?;
     Ok((key, text.text()))
+}
+
+/// Nothing is handed out that lets nobody in (S3-29).
+async fn refuse_disabled(
+    change: &mut Change<'_, '_>,
+    organization: Option<OrganizationId>,
+) -> Result<(), Refused> {
+    let Some(id) = organization else { return Ok(()) };
+    let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
+    let found = change.organization(id).await?;
+    match project.settings.switches.effective(&found.policy.switches, Switch::ApiKeysEnabled) {
+        true => Ok(()),
+        false => Err(Refused::by(Code::ApiKeysDisabled)),
+    }
 }
 
 /// A secret works for as long as who reads it here may what the key may (threats H05): also where a key of theirs made it.

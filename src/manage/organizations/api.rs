@@ -13,7 +13,7 @@ use crate::foundation::id::{OrganizationId, UserId};
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
 use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation};
-use crate::manage::authority::{Need, Standing};
+use crate::manage::authority::{Need, OWNERS_FRESH, Standing};
 use crate::manage::caller::Who;
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
@@ -62,7 +62,7 @@ impl Operation for List {
         let slice = desk.slice::<(OrganizationId, Vec<u8>)>(query.limit, query.cursor.as_deref())?;
         let listing = Listing {
             project: desk.project().id,
-            visible: visible(&desk),
+            visible: visible(&desk).await?,
             status: query.status,
             has_owner: query.has_owner,
             name: query.name,
@@ -79,12 +79,12 @@ impl Operation for List {
     }
 }
 
-fn visible(desk: &Desk) -> Visible {
-    match (&desk.caller.who, &desk.caller.standing) {
-        (Who::Person(acting), _) => Visible::OfMember(acting.user),
+async fn visible(desk: &Desk) -> Result<Visible, Refused> {
+    Ok(match (&desk.caller.who, &desk.caller.standing) {
+        (Who::Person(acting), _) => Visible::OfMember(acting.user, desk.limited().await?),
         (_, Standing::Within { organization: Some(id), .. }) => Visible::Only(*id),
         _ => Visible::All,
-    }
+    })
 }
 
 /// Whole for who may read it; of others that they belong to, people see the names.
@@ -426,9 +426,6 @@ pub struct DeleteQuery {
     pub confirm: Option<String>,
 }
 
-/// An owner who deletes their organization has just signed in.
-const FRESH: Duration = Duration::from_secs(15 * 60);
-
 impl Operation for Delete {
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/organizations/{organization_id}";
@@ -440,7 +437,7 @@ impl Operation for Delete {
     const STATUS: &'static [u16] = &[202];
     const CODES: &'static [Code] = &[Code::ConfirmationRequired, Code::PreconditionFailed];
     const ETAG: bool = true;
-    const FRESH: Option<Duration> = Some(FRESH);
+    const FRESH: Option<Duration> = Some(OWNERS_FRESH);
     type Query = DeleteQuery;
     type Body = NoBody;
     type Answer = OrganizationView;

@@ -9,13 +9,14 @@ use super::view;
 use crate::foundation::id::OrganizationId;
 use crate::join::{notices, sign_out};
 use crate::manage::desk::Change;
+use crate::manage::publishers;
 use crate::manage::refused::{Code, Refused};
 use crate::model::domain::DomainState;
 use crate::model::mail::Kind;
 use crate::model::organization::Organization;
 use crate::model::sign_out::Ended;
 use crate::store::durable::{
-    api_keys, connections, delegations, domains, invitations, organizations, transfers,
+    api_keys, applications, connections, delegations, domains, invitations, organizations, transfers,
 };
 
 /// Deactivates or reactivates it, if that is wanted and not so already. The organization is locked.
@@ -36,6 +37,7 @@ pub(super) async fn wanted(
         sign_out::ended(change.tx, change.keep, Ended::Organization(after.id)).await?;
     }
     told(change, action, &after, (!off, off)).await?;
+    publishers::settle(change, after.id).await?;
     Ok(after)
 }
 
@@ -53,6 +55,7 @@ pub(super) async fn delete(
     sign_out::ended(change.tx, change.keep, Ended::Organization(id)).await?;
     free_domains(change, id).await?;
     let connections = connections::disable_all(change.tx, id, now).await?;
+    let applications = applications::disable_all(change.tx, id, now).await?;
     let keys = api_keys::revoke_all(change.tx, id, now).await?;
     let delegations = delegations::revoke_all(change.tx, id, now).await?;
     let invitations = invitations::revoke_all(change.tx, id, &change.keep.actor.to_string(), now).await?;
@@ -65,10 +68,12 @@ pub(super) async fn delete(
         .with("slug", after.slug.as_str())
         .with("purge_at", after.purge_at.map(|at| at.rfc3339()))
         .with("connections", connections)
+        .with("applications", applications)
         .with("api_keys", keys)
         .with("delegations", delegations)
         .with("invitations", invitations);
     change.record(&event).await?;
+    publishers::settle(change, id).await?;
     Ok(after)
 }
 
@@ -115,6 +120,7 @@ pub(super) async fn restore(
     let after = before.restored(change.keep.now);
     organizations::update(change.tx, &after).await?;
     told(change, "organization.restored", &after, (false, true)).await?;
+    publishers::settle(change, id).await?;
     Ok(after)
 }
 

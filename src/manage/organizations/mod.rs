@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::authority::Standing;
 use super::desk::Change;
+use super::publishers;
 use super::refused::{Code, Refused};
 use crate::audit::{self, Keep};
 use crate::foundation::id::OrganizationId;
@@ -98,7 +99,8 @@ async fn create(
     if organizations::by_id(change.tx, keep.project.id, id).await?.is_some() {
         return Err(Refused::new(Code::OrganizationExists, Code::OrganizationExists.title()));
     }
-    // Another project's: as every other door answers it (model.md, project).
+    // Another project's: as every other door answers it. An id is one organization's in all projects, so that nothing better can
+    // be said: who names one that was given there, of 128 bits, has been told of it before.
     if organizations::exists(change.tx, id).await? {
         return Err(Refused::hidden());
     }
@@ -153,6 +155,9 @@ async fn update(
     let (was, is) = audit::differing(&json!(view::facts(before)), &json!(view::facts(&after)));
     let event = change.keep.event(action, before.id).subject(before.id).changing(Some(was), Some(is));
     change.record(&event).await?;
+    if after.functional_roles != before.functional_roles {
+        publishers::settle(change, before.id).await?;
+    }
     Ok(after)
 }
 

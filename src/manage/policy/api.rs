@@ -13,7 +13,7 @@ use crate::manage::api::route::{At, Json, MergePatch, NoBody, NoQuery, Operation
 use crate::manage::authority::Need;
 use crate::manage::caller;
 use crate::manage::desk::{Answer, Desk, etag};
-use crate::manage::last_way::locks_out;
+use crate::manage::last_way::{Sure, locks_out};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
 use crate::model::permission::Permission;
@@ -33,6 +33,9 @@ const REFUSED: &[Code] = &[
     Code::PreconditionFailed,
     Code::RoleUnknown,
 ];
+
+const OF_PROJECT: &[Code] =
+    &[Code::MethodNotAvailable, Code::OperatorRequired, Code::PolicyLocksOut, Code::PreconditionFailed];
 
 /// `GET /organizations/{organization_id}/policy` (S1-W2, S3-30)
 pub struct Read;
@@ -180,23 +183,28 @@ impl Operation for PatchProject {
     const NEED: Need = Need::Operator(Permission::PolicyWrite);
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::MethodNotAvailable, Code::PreconditionFailed];
+    const CODES: &'static [Code] = OF_PROJECT;
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = MergePatch<ChangeProjectPolicy>;
     type Answer = ProjectPolicyView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        changed_project(&desk, body.0.checked()).await
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        changed_project(&desk, query, body.0.checked()).await
     }
 }
 
-async fn changed_project(desk: &Desk, wanted: WantedOfProject) -> Result<Answer<ProjectPolicyView>, Refused> {
+async fn changed_project(
+    desk: &Desk,
+    query: Sure,
+    wanted: WantedOfProject,
+) -> Result<Answer<ProjectPolicyView>, Refused> {
+    let forced = query.insists(desk)?;
     desk.change_alone(async move |running| {
         let found = projects::by_id(running.tx, running.keep.project.id).await?;
         let before = found.ok_or_else(Refused::hidden)?;
         running.matches(&project_tag(&before))?;
-        shown_project(&change_project(running, before, &wanted).await?)
+        shown_project(&change_project(running, before, &wanted, forced).await?)
     })
     .await
 }
@@ -213,13 +221,13 @@ impl Operation for ReplaceProject {
     const NEED: Need = Need::Operator(Permission::PolicyWrite);
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::MethodNotAvailable, Code::PreconditionFailed];
+    const CODES: &'static [Code] = OF_PROJECT;
     const ETAG: bool = true;
-    type Query = NoQuery;
+    type Query = Sure;
     type Body = Json<ChangeProjectPolicy>;
     type Answer = ProjectPolicyView;
 
-    async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
-        changed_project(&desk, body.0.checked()).await
+    async fn run(desk: Desk, query: Sure, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
+        changed_project(&desk, query, body.0.checked()).await
     }
 }

@@ -7,7 +7,7 @@ mod gate;
 mod view;
 
 use super::desk::Change;
-use super::last_way::LastWay;
+use super::last_way::{LastWay, all_stay};
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::OrganizationId;
@@ -190,6 +190,7 @@ pub async fn change_project(
     change: &mut Change<'_, '_>,
     before: Project,
     wanted: &WantedOfProject,
+    forced: bool,
 ) -> Result<Project, Refused> {
     refuse_unavailable(&wanted.turned)?;
     let mut after = before.clone();
@@ -198,6 +199,10 @@ pub async fn change_project(
         return Ok(after);
     }
     after.updated_at = change.keep.now;
+    let ways = match shuts_a_method(&before, &after) {
+        true => LastWay::before_everywhere(change).await?,
+        false => Vec::new(),
+    };
     projects::update(change.tx, &after).await?;
     let (was, is) =
         audit::differing(&view::project_facts(&before.settings), &view::project_facts(&after.settings));
@@ -207,5 +212,12 @@ pub async fn change_project(
         .request(change.keep.request)
         .changing(Some(was), Some(is));
     change.record(&event).await?;
+    all_stay(change, &ways, forced).await?;
     Ok(after)
+}
+
+/// Whether people could sign in before by a way by which they cannot from then on.
+pub fn shuts_a_method(before: &Project, after: &Project) -> bool {
+    let (was, is) = (&before.settings.switches, &after.settings.switches);
+    Switch::UPSTREAM.iter().any(|switch| was.is_on(*switch) && !is.is_on(*switch))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::authority::{may_contain, may_rewrite};
 use super::desk::Change;
-use super::last_way::LastWay;
+use super::last_way::{LastWay, all_stay};
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::foundation::id::{OrganizationId, RoleId};
@@ -108,16 +108,16 @@ pub async fn update(
     let added: Vec<_> = after.permissions.iter().filter(|one| !known.contains(one)).cloned().collect();
     refuse_above(change, &added)?;
     after.updated_at = change.keep.now;
-    let last_way = match after.organization {
-        Some(organization) => Some(LastWay::before(change, organization).await?),
-        None => None,
+    let ways = match (after.organization, after.scope) {
+        (Some(organization), _) => vec![LastWay::before(change, organization).await?],
+        (None, RoleScope::Organization) => LastWay::before_everywhere(change).await?,
+        // No rule gives it, and no policy names it.
+        (None, RoleScope::Project) => Vec::new(),
     };
     roles::update(change.tx, &after).await?;
     let (was, is) = audit::differing(&view::facts(before), &view::facts(&after));
     told(change, "role.updated", &after, Some(was), Some(is)).await?;
-    if let Some(last_way) = last_way {
-        last_way.stays(change, forced).await?;
-    }
+    all_stay(change, &ways, forced).await?;
     Ok(after)
 }
 

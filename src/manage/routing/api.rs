@@ -68,7 +68,9 @@ impl Operation for Explain {
         let question = as_seen(db, project, question, own).await?;
         let application = applications::by_client_id(db, project, &asked.client_id).await?;
         let application = application
-            .filter(|application| application.disabled_at.is_none())
+            .filter(|application| application.is_enabled())
+            // Another organization's reads like one that there is not.
+            .filter(|found| own.is_none() || found.organization_id.is_none() || found.organization_id == own)
             .ok_or_else(|| Refused::value("/client_id", "there is no such application"))?;
         let switches = &desk.project().settings.switches;
         let routed = routing::decide(db, &application, switches, &question, desk.now).await?;

@@ -63,7 +63,14 @@ async fn claim(
     let of = |state: DomainState| claims.iter().find(|claim| claim.state == state);
     let furthest =
         [DomainState::Verified, DomainState::Lapsed, DomainState::Pending].into_iter().find_map(of);
-    Ok(Some(furthest.map_or("domain_not_claimed", told)))
+    let is_off = match furthest.is_some_and(|claim| claim.routing_since.is_some()) {
+        true => !domains::routed(db, project, &name).await?.is_empty(),
+        false => false,
+    };
+    Ok(Some(match furthest {
+        Some(claim) if claim.state == DomainState::Verified && is_off => "domain_method_off",
+        found => found.map_or("domain_not_claimed", told),
+    }))
 }
 
 fn told(claim: &Domain) -> &'static str {

@@ -97,7 +97,8 @@ impl Operation for MyOrganizations {
         let standing = standing_of(&desk).await?;
         let (provider, user) = (standing.provider.as_ref().map(|provider| provider.id), &standing.user);
         let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
-        let (found, next_cursor) = mine(desk.db(), (user, desk.now), &search, &slice).await?;
+        let (found, next_cursor) =
+            mine(desk.db(), (user, desk.limited().await?, desk.now), &search, &slice).await?;
         let shown = |choice: &Choice| {
             let own = choice.delegation.is_none() && provider == Some(choice.organization);
             MyOrganization::of(choice, if own { &by_rule } else { &[] })

@@ -9,7 +9,7 @@ use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{DelegationId, OrganizationId, SessionId};
+use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, SessionId};
 use crate::model::organization::Organization;
 use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice};
@@ -79,10 +79,11 @@ impl Keys for Next {
     }
 }
 
-/// Some of the organizations that somebody may act for, whose names begin so, with the cursor of the next ones.
+/// Some of the organizations that somebody may act for, whose names begin so, with the cursor of the next ones; `limited`:
+/// those that this application is open to.
 pub async fn mine(
     mut db: &Database,
-    (user, now): (&User, Moment),
+    (user, limited, now): (&User, Option<ApplicationId>, Moment),
     search: &str,
     slice: &Slice<Next>,
 ) -> Result<(Vec<Choice>, Option<String>), StoreError> {
@@ -90,28 +91,28 @@ pub async fn mine(
         Next::Delegated(after) => after.map(|id| id.to_string()).unwrap_or_default(),
         Next::Own(after) => {
             let after = after.map(|id| id.to_string()).unwrap_or_default();
-            let found = choices::own_page(&mut db, user.id, search, &after, slice.most()).await?;
+            let found = choices::own_page(&mut db, (user.id, limited), search, &after, slice.most()).await?;
             let (found, next) = slice.page(found, |last| Next::Own(Some(last.organization)));
             if next.is_some() {
                 return Ok((found, next));
             }
             // Where their own end, the others begin.
             let Some(rest) = slice.rest(found.len()) else {
-                let others = choices::delegated_page(&mut db, (user, now), search, "", 1).await?;
+                let others = choices::delegated_page(&mut db, (user, limited, now), search, "", 1).await?;
                 let turn = (!others.is_empty()).then(|| slice.cursor(&Next::Delegated(None)));
                 return Ok((found, turn));
             };
-            let (others, next) = delegated(db, (user, now), search, "", &rest).await?;
+            let (others, next) = delegated(db, (user, limited, now), search, "", &rest).await?;
             return Ok(([found, others].concat(), next));
         }
     };
-    delegated(db, (user, now), search, &after, slice).await
+    delegated(db, (user, limited, now), search, &after, slice).await
 }
 
 /// The same of those for which others let them act.
 async fn delegated(
     mut db: &Database,
-    whose: (&User, Moment),
+    whose: (&User, Option<ApplicationId>, Moment),
     search: &str,
     after: &str,
     slice: &Slice<Next>,

@@ -11,7 +11,8 @@ use crate::model::application::{Application, ApplicationSettings};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, project_id, client_id, display_name, settings, created_at, updated_at, disabled_at
+            "SELECT id, project_id, client_id, display_name, settings, created_at, updated_at, disabled_at,
+                    organization_id, stopped_at
              FROM applications ",
             $rest
         )
@@ -31,6 +32,8 @@ pub(super) fn application(row: &Row, at: usize) -> Result<Application, StoreErro
         created_at: row.get(at + 5)?,
         updated_at: row.get(at + 6)?,
         disabled_at: row.get(at + 7)?,
+        organization_id: row.get(at + 8)?,
+        stopped_at: row.get(at + 9)?,
     })
 }
 
@@ -55,7 +58,8 @@ pub async fn by_id(
 
 /// One of whatever project, unless it is out of service.
 pub async fn enabled(db: &mut impl Read, id: ApplicationId) -> Result<Option<Application>, StoreError> {
-    let row = db.one(select!("WHERE id = $1 AND disabled_at IS NULL"), params![id]).await?;
+    let row =
+        db.one(select!("WHERE id = $1 AND disabled_at IS NULL AND stopped_at IS NULL"), params![id]).await?;
     row.as_ref().map(|row| application(row, 0)).transpose()
 }
 
@@ -76,6 +80,45 @@ pub async fn page(
 ) -> Result<Vec<Application>, StoreError> {
     let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     db.all(sql, params![project, after, most]).await?.iter().map(|row| application(row, 0)).collect()
+}
+
+/// A page of those that an organization owns, in the order of the ids.
+pub async fn page_of(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Application>, StoreError> {
+    let sql = select!("WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    db.all(sql, params![organization, after, most]).await?.iter().map(|row| application(row, 0)).collect()
+}
+
+/// Organizations that own any.
+pub async fn owners(db: &mut impl Read, project: ProjectId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT DISTINCT organization_id FROM applications
+               WHERE project_id = $1 AND organization_id IS NOT NULL ORDER BY organization_id";
+    db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Takes it out of service, or lets it go on, as whose it is may own any.
+pub async fn set_stopped(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    stopped_at: Option<Moment>,
+) -> Result<(), StoreError> {
+    tx.execute("UPDATE applications SET stopped_at = $2 WHERE id = $1", params![id, stopped_at]).await?;
+    Ok(())
+}
+
+/// Disables all that an organization owns; how many there were.
+pub async fn disable_all(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE applications SET disabled_at = $2, updated_at = $2
+               WHERE organization_id = $1 AND disabled_at IS NULL";
+    tx.execute(sql, params![organization, now]).await
 }
 
 /// Those that got tokens in a session and are told when it ends, so many at most.
@@ -135,8 +178,8 @@ pub async fn listed(db: &mut impl Read, id: ApplicationId) -> Result<Vec<Organiz
 pub async fn insert(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO applications (id, project_id, client_id, display_name, settings, created_at, updated_at,
-                                   disabled_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                   disabled_at, organization_id, stopped_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         params![
             application.id,
             application.project_id,
@@ -145,13 +188,16 @@ pub async fn insert(tx: &mut Tx<'_>, application: &Application) -> Result<(), St
             to_json(&application.settings),
             application.created_at,
             application.updated_at,
-            application.disabled_at
+            application.disabled_at,
+            application.organization_id,
+            application.stopped_at
         ],
     )
     .await?;
     set_origins(tx, application).await
 }
 
+/// Whose it is never changes, and why it is out of service is written apart.
 pub async fn update(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE applications SET display_name = $2, settings = $3, updated_at = $4, disabled_at = $5 WHERE id = $1",
@@ -182,7 +228,7 @@ async fn set_origins(tx: &mut Tx<'_>, application: &Application) -> Result<(), S
 /// Whether some application of the project, which is not disabled, has pages of this origin.
 pub async fn is_origin(db: &mut impl Read, project: ProjectId, origin: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM application_origins o JOIN applications a ON a.id = o.application_id
-               WHERE o.project_id = $1 AND o.origin = $2 AND a.disabled_at IS NULL LIMIT 1";
+               WHERE o.project_id = $1 AND o.origin = $2 AND a.disabled_at IS NULL AND a.stopped_at IS NULL LIMIT 1";
     Ok(db.one(sql, params![project, origin]).await?.is_some())
 }
 

@@ -127,34 +127,43 @@ fn is_meant(choice: &Choice, user: &User) -> bool {
     })
 }
 
-/// Some of the person's own, in the order of the ids, whose names begin so in any case.
+/// Some of the person's own, in the order of the ids, whose names begin so in any case; `limited`: those that this
+/// application is open to.
 pub async fn own_page(
     db: &mut impl Read,
-    user: UserId,
+    (user, limited): (UserId, Option<ApplicationId>),
     name: &str,
     after: &str,
     most: u32,
 ) -> Result<Vec<Choice>, StoreError> {
-    let sql =
-        concat!(member!(), " AND o.id > $2 AND o.name_key >= $4 AND o.name_key < $5 ORDER BY o.id LIMIT $3");
+    let sql = concat!(
+        member!(),
+        " AND o.id > $2 AND o.name_key >= $4 AND o.name_key < $5
+              AND (CAST($6 AS TEXT) IS NULL OR o.id IN
+                   (SELECT organization_id FROM application_organizations WHERE application_id = $6))
+              ORDER BY o.id LIMIT $3"
+    );
     let (low, high) = organizations::name_range(name);
-    db.all(sql, params![user, after, most, low, high]).await?.iter().map(member).collect()
+    db.all(sql, params![user, after, most, low, high, limited]).await?.iter().map(member).collect()
 }
 
 /// Some of those that they are no member of, in the order of the delegations; with whether it is for this person.
 pub async fn delegated_page(
     db: &mut impl Read,
-    (user, now): (&User, Moment),
+    (user, limited, now): (&User, Option<ApplicationId>, Moment),
     name: &str,
     after: &str,
     most: u32,
 ) -> Result<Vec<(Choice, bool)>, StoreError> {
     let sql = concat!(
         delegated!(),
-        " AND own.status IS NULL AND d.id > $3 AND t.name_key >= $5 AND t.name_key < $6 ORDER BY d.id LIMIT $4"
+        " AND own.status IS NULL AND d.id > $3 AND t.name_key >= $5 AND t.name_key < $6
+          AND (CAST($7 AS TEXT) IS NULL OR t.id IN
+               (SELECT organization_id FROM application_organizations WHERE application_id = $7))
+          ORDER BY d.id LIMIT $4"
     );
     let (low, high) = organizations::name_range(name);
-    let rows = db.all(sql, params![user.id, now, after, most, low, high]).await?;
+    let rows = db.all(sql, params![user.id, now, after, most, low, high, limited]).await?;
     rows.iter()
         .map(delegated)
         .map(|choice| {

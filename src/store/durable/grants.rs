@@ -99,7 +99,7 @@ async fn subjects_revoked_at(db: &mut impl Read, id: GrantId) -> Result<Option<M
                    UNION ALL
                    SELECT g.id, g.subject_id, s.depth + 1 FROM grants g
                    JOIN subjects s ON g.id = s.subject_id WHERE s.depth < 20)
-               SELECT MIN(COALESCE(g.revoked_at, a.disabled_at)), COUNT(CASE WHEN g.subject_id IS NULL THEN 1 END)
+               SELECT MIN(COALESCE(g.revoked_at, a.disabled_at, a.stopped_at)), COUNT(CASE WHEN g.subject_id IS NULL THEN 1 END)
                FROM subjects s JOIN grants g ON g.id = s.id JOIN applications a ON a.id = g.application_id";
     let Some(row) = db.one(sql, params![id]).await? else { return Ok(Some(Moment::from_millis(0))) };
     let (revoked, whole): (Option<Moment>, i64) = (row.get(0)?, row.get(1)?);

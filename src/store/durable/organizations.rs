@@ -2,7 +2,7 @@
 
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, optional_json, to_json};
-use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{ApiKeyId, ApplicationId, OrganizationId, ProjectId, UserId};
 use crate::model::organization::{Organization, Status};
 
 macro_rules! select {
@@ -241,8 +241,8 @@ pub struct Listing {
 pub enum Visible {
     All,
     Only(OrganizationId),
-    /// Those that the person is an active member of.
-    OfMember(UserId),
+    /// Those that the person is an active member of, and, where it is limited, that their application is open to.
+    OfMember(UserId, Option<ApplicationId>),
 }
 
 /// An organization of a list.
@@ -288,7 +288,8 @@ macro_rules! listed {
 macro_rules! of_project {
     ($rest:literal) => {
         listed!(
-            " FROM organizations o WHERE o.project_id = $1 AND (CAST($4 AS TEXT) IS NULL OR o.id = $4)",
+            " FROM organizations o WHERE o.project_id = $1 AND (CAST($4 AS TEXT) IS NULL OR o.id = $4)
+              AND CAST($7 AS TEXT) IS NULL",
             $rest
         )
     };
@@ -298,7 +299,9 @@ macro_rules! of_member {
     ($rest:literal) => {
         listed!(
             " FROM memberships v JOIN organizations o ON o.id = v.organization_id
-              WHERE o.project_id = $1 AND v.user_id = $4 AND v.status = 'active'",
+              WHERE o.project_id = $1 AND v.user_id = $4 AND v.status = 'active'
+              AND (CAST($7 AS TEXT) IS NULL OR o.id IN
+                   (SELECT organization_id FROM application_organizations WHERE application_id = $7))",
             $rest
         )
     };
@@ -313,16 +316,17 @@ pub(super) fn name_range(name: &str) -> (Vec<u8>, Vec<u8>) {
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, StoreError> {
     let status = listing.status.map(Status::word);
     let has_owner = listing.has_owner.map(i64::from);
-    let viewer = match listing.visible {
-        Visible::All => None,
-        Visible::Only(id) => Some(id.to_string()),
-        Visible::OfMember(user) => Some(user.to_string()),
+    let (viewer, limited) = match listing.visible {
+        Visible::All => (None, None),
+        Visible::Only(id) => (Some(id.to_string()), None),
+        Visible::OfMember(user, limited) => (Some(user.to_string()), limited),
     };
-    let of_member = matches!(listing.visible, Visible::OfMember(_));
+    let of_member = matches!(listing.visible, Visible::OfMember(..));
     let (id, key) = match &listing.after {
         Some((id, key)) => (id.to_string(), key.clone()),
         None => (String::new(), Vec::new()),
     };
+    let (project, most) = (listing.project, listing.most);
     let rows = match &listing.name {
         None => {
             let sql = if of_member {
@@ -330,23 +334,23 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, 
             } else {
                 of_project!("AND o.id > $5 ORDER BY o.id LIMIT $6")
             };
-            db.all(sql, params![listing.project, status, has_owner, viewer, id, listing.most]).await?
+            db.all(sql, params![project, status, has_owner, viewer, id, most, limited]).await?
         }
         Some(name) => {
             let (low, high) = name_range(name);
             let sql = if of_member {
                 of_member!(
-                    "AND o.name_key >= $7 AND o.name_key < $8 AND (o.name_key > $9 OR (o.name_key = $9 AND o.id > $5))
+                    "AND o.name_key >= $8 AND o.name_key < $9 AND (o.name_key > $10 OR (o.name_key = $10 AND o.id > $5))
                      ORDER BY o.name_key, o.id LIMIT $6"
                 )
             } else {
                 of_project!(
-                    "AND o.name_key >= $7 AND o.name_key < $8 AND (o.name_key > $9 OR (o.name_key = $9 AND o.id > $5))
+                    "AND o.name_key >= $8 AND o.name_key < $9 AND (o.name_key > $10 OR (o.name_key = $10 AND o.id > $5))
                      ORDER BY o.name_key, o.id LIMIT $6"
                 )
             };
-            let most = listing.most;
-            db.all(sql, params![listing.project, status, has_owner, viewer, id, most, low, high, key]).await?
+            let of = params![project, status, has_owner, viewer, id, most, limited, low, high, key];
+            db.all(sql, of).await?
         }
     };
     let read = |row: &Row| {

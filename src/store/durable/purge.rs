@@ -75,6 +75,9 @@ pub async fn rest(tx: &mut Tx<'_>, organization: &Organization) -> Result<(), St
         "DELETE FROM connection_run_failures
          WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",
         "DELETE FROM break_glass WHERE organization_id = $1",
+        "DELETE FROM application_secrets WHERE application_id IN (SELECT id FROM applications WHERE organization_id = $1)",
+        "DELETE FROM application_origins WHERE application_id IN (SELECT id FROM applications WHERE organization_id = $1)",
+        "DELETE FROM consents WHERE application_id IN (SELECT id FROM applications WHERE organization_id = $1)",
         "UPDATE connections SET secret = NULL WHERE organization_id = $1",
         "UPDATE connection_versions SET secret = NULL
          WHERE connection_id IN (SELECT id FROM connections WHERE organization_id = $1)",

@@ -125,7 +125,8 @@ pub async fn scene(
 ) -> Result<Scene, StoreError> {
     let sql = select!(
         ", p.id, p.slug, p.display_name, p.settings, p.created_at, p.updated_at, p.disabled_at,
-           a.id, a.project_id, a.client_id, a.display_name, a.settings, a.created_at, a.updated_at, a.disabled_at",
+           a.id, a.project_id, a.client_id, a.display_name, a.settings, a.created_at, a.updated_at, a.disabled_at,
+           a.organization_id, a.stopped_at",
         " FROM projects p
          LEFT JOIN applications a ON a.id = $2 AND a.project_id = p.id
          LEFT JOIN sessions s ON s.id = $3 AND s.project_id = p.id

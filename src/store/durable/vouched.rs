@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::engine::{Read, StoreError, params};
 use super::json;
-use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::id::{ConnectionId, DomainId, OrganizationId, ProjectId};
 
 /// What people have because the provider says who they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub async fn by(
     }
     let sql = "SELECT DISTINCT CASE WHEN e.organization_id = $2 THEN 1 ELSE 0 END, e.roles
                FROM expected_members e
-               JOIN domains d ON d.organization_id = $2 AND d.state = 'verified'
+               JOIN domains d ON d.organization_id = $2 AND d.state <> 'removed'
+                             AND (d.state = 'verified' OR d.routing_since IS NOT NULL)
                              AND substr(e.email, length(e.email) - length(d.name)) = '@' || d.name
                WHERE e.project_id = $1 AND e.used_at IS NULL";
     for row in db.all(sql, params![project, organization]).await? {
@@ -56,5 +57,22 @@ pub async fn by(
     }
     let sql = "SELECT 1 FROM delegations WHERE home_organization_id = $1 AND revoked_at IS NULL LIMIT 1";
     found.elsewhere |= db.one(sql, params![organization]).await?.is_some();
+    Ok(found)
+}
+
+/// Roles of those who are expected from a domain, by which they come in as soon as it leads to whatever connection.
+pub async fn expected(
+    db: &mut impl Read,
+    project: ProjectId,
+    (organization, domain): (OrganizationId, DomainId),
+) -> Result<Vouched, StoreError> {
+    let mut found = Vouched::default();
+    let sql = "SELECT DISTINCT CASE WHEN e.organization_id = $2 THEN 1 ELSE 0 END, e.roles
+               FROM expected_members e
+               JOIN domains d ON d.id = $3 AND substr(e.email, length(e.email) - length(d.name)) = '@' || d.name
+               WHERE e.project_id = $1 AND e.used_at IS NULL";
+    for row in db.all(sql, params![project, organization, domain]).await? {
+        found.add(row.get::<i64>(0)? == 1, json::<Vec<String>>(&row, 1)?);
+    }
     Ok(found)
 }

@@ -35,6 +35,11 @@ impl WayIn {
         self.connection.settings.upstream.issuer() == self.issuer
     }
 
+    /// Whether its provider's answers still name people by what named them.
+    pub fn is_named(&self) -> bool {
+        self.connection.settings.upstream.names_by(&self.facts.naming)
+    }
+
     /// Whether switches, pins and enforcement leave it open.
     pub fn is_open(&self, organization: &Organization, project: &Switches) -> bool {
         let policy = &organization.policy;
@@ -51,6 +56,17 @@ impl WayIn {
 
 /// Owners and their identities are few.
 const MOST: u32 = 200;
+
+/// Organizations of a project, in the order of their ids, whose owners have come by anything.
+pub async fn entered(db: &mut impl Read, project: ProjectId) -> Result<Vec<OrganizationId>, StoreError> {
+    let sql = "SELECT DISTINCT r.organization_id
+               FROM connections c
+               JOIN identities i ON i.connection_id = c.id
+               JOIN memberships m ON m.user_id = i.user_id AND m.status = 'active'
+               JOIN membership_roles r ON r.membership_id = m.id AND r.role = 'owner'
+               WHERE c.project_id = $1 ORDER BY r.organization_id";
+    db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
+}
 
 pub async fn of_owners(
     db: &mut impl Read,

@@ -318,7 +318,7 @@ async fn an_application_keeps_the_rules_of_the_file_however_it_is_changed() {
     assert_eq!(operator.get(&next).await.json()["items"].as_array().unwrap().len(), 2);
     let key = Api::key(&house, "org-a", &["applications:read", "applications:write"]).await;
     assert_eq!(told(&key.get(&path).await), (404, json!("not_found")));
-    assert_eq!(told(&key.get("/applications").await), (403, json!("operator_required")));
+    assert_eq!(told(&key.get("/applications").await), (403, json!("organization_function_missing")));
 }
 
 #[tokio::test]

@@ -335,3 +335,15 @@ async fn refusals_of_a_known_caller_are_written_down_however_many_a_network_caus
     }
     assert_eq!(house.events_since(&before).await.len(), 610);
 }
+
+/// What an application asks for is told to it; what it does here for somebody is asked of them by its audience.
+#[tokio::test]
+async fn what_people_have_allowed_an_application_of_others_to_do_here_it_does() {
+    let others = "[application.rp1]\nconsent_required = true";
+    let house = Plan::default().with("[application.rp1]", others).build().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let told = ann.get("/me").await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    house.execute("DELETE FROM consents").await;
+    assert_eq!(ann.get("/me").await.status, 401);
+}

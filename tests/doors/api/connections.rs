@@ -1389,3 +1389,16 @@ async fn s1_r25_c02_of_another_provider_nobody_is_led_anywhere() {
     assert_eq!(told(&refused), refusal(422, "invalid_value"));
     house.refused(&before, "invalid_value").await;
 }
+
+#[tokio::test]
+async fn s1_r24_a_secret_that_works_is_not_lost_by_a_draft_that_named_another_provider() {
+    let house = House::opens().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let path = format!("/connections/{}", house.connection("ca").await);
+    let elsewhere = ann.patch(&path, json!({"issuer": house.idp_b.issuer})).await;
+    assert_eq!(elsewhere.json()["draft"]["secret_set"], json!(false), "{}", elsewhere.body);
+    let back = ann.patch(&path, json!({"issuer": house.idp_a.issuer})).await;
+    assert_eq!(back.json()["draft"]["secret_set"], json!(true), "{}", back.body);
+    let again = ann.post(&format!("{path}/tests"), json!({})).await;
+    assert_eq!(again.status, 201, "{}", again.body);
+}

@@ -49,7 +49,17 @@ impl Ids {
         let api_key = one(&keys).await;
         // Of org-a and org-b: both may.
         let delegation = one("SELECT id FROM delegations").await;
-        let application = one("SELECT id FROM applications WHERE client_id = 'rp1'").await;
+        // What its people may own nothing by is told apart elsewhere: here it may everything.
+        house
+            .execute(&format!(
+                "UPDATE organizations SET functional_roles = '[\"idp_consumer\",\"app_publisher\",\"delegation_source\"]'
+                 WHERE id = '{organization}'"
+            ))
+            .await;
+        let own =
+            serde_json::json!({"organization_id": organization, "redirect_uris": ["https://own.test/cb"]});
+        let made = Api::operator(house).await.post("/applications", own).await.json();
+        let application = made["application"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
         let domain = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
         let user = house.user("con@a.test").await;
         let key = Api::key(house, "org-a", &["invitations:write", "organization:read"]).await;

@@ -185,3 +185,23 @@ async fn s1_w1_a_customers_administrator_is_told_of_their_own_organization_alone
     }
     assert_eq!(key.post("/routing/explain", json!({"client_id": "rp1"})).await.status, 429);
 }
+
+#[tokio::test]
+async fn a_method_that_is_off_is_told_and_not_a_domain_that_is_routed() {
+    let house = House::opens().await;
+    let operator = Api::operator(&house).await;
+    let off =
+        operator.patch("/organizations/org-a/policy?force=true", json!({"log_in_with_oidc": false})).await;
+    assert_eq!(off.status, 200, "{}", off.body);
+    let told =
+        operator.post("/routing/explain", json!({"client_id": "rp1", "login_hint": "ann@a.test"})).await;
+    let steps = told.json()["rules"].clone();
+    let hint = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["rule"] == "login_hint")
+        .unwrap_or_else(|| panic!("{}", told.body))
+        .clone();
+    assert_eq!((&hint["why"], &hint["claim"]), (&json!("domain_not_routed"), &json!("domain_method_off")));
+}

@@ -230,3 +230,31 @@ async fn s1_r22_c18_an_invitation_is_not_made_longer_by_sending_it_again() {
         house.refused(&before, "gone").await;
     }
 }
+
+#[tokio::test]
+async fn s1_l2_who_joined_because_anybody_does_becomes_by_the_invitation_what_they_were_invited_as() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let (id, token) = invites(&ann, "new@a.test", "admin").await;
+        // To call anything they sign in, and everybody of theirs who does is a member.
+        let new = Api::person(&house, "new@a.test", "org-a").await;
+        let member = format!("/organizations/org-a/members/{}", house.user("new@a.test").await);
+        assert_eq!(ann.get(&member).await.json()["roles"], json!(["member"]));
+        let accepted = accepts(&new, &token).await;
+        assert_eq!(accepted.status, 200, "{}", accepted.body);
+        let read = ann.get(&member).await.json();
+        assert_eq!((&read["roles"], &read["source"]), (&json!(["member", "admin"]), &json!("invitation")));
+        assert_eq!(ann.get(&format!("{PATH}/{id}")).await.json()["status"], json!("accepted"));
+        assert_eq!(told(&accepts(&new, &token).await), refusal(410, "gone"));
+        assert_eq!(house.events_of("organization.member.role_changed").await, 1);
+
+        // Who was made what they are by somebody is that.
+        let (_, token) = invites(&ann, "two@a.test", "admin").await;
+        let two = Api::person(&house, "two@a.test", "org-a").await;
+        house.execute("UPDATE memberships SET source = 'manual' WHERE source = 'jit'").await;
+        let before = house.before().await;
+        assert_eq!(told(&accepts(&two, &token).await), refusal(409, "already_member"));
+        house.refused(&before, "already_member").await;
+    }
+}

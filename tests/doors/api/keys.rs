@@ -339,3 +339,24 @@ async fn s0_09_a_key_that_somebody_has_rotated_is_not_as_it_was_read() {
         assert_eq!(Api::operator(&house).await.get(&path).await.header("etag"), Some(&*read));
     }
 }
+
+#[tokio::test]
+async fn s3_29_no_key_is_made_where_none_would_let_anybody_in() {
+    let house = House::opens().await;
+    let ann = Api::person(&house, "ann@a.test", "org-a").await;
+    let off = ann.patch("/organizations/org-a/policy", json!({"api_keys_enabled": false})).await;
+    assert_eq!(off.status, 200, "{}", off.body);
+    let before = house.before().await;
+    let body = json!({"name": "x", "permissions": ["members:read"]});
+    let refused = ann.post("/api-keys", body.clone()).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["code"]),
+        (403, &json!("api_keys_disabled")),
+        "{}",
+        refused.body
+    );
+    house.refused(&before, "api_keys_disabled").await;
+    let on = ann.patch("/organizations/org-a/policy", json!({"api_keys_enabled": true})).await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    assert_eq!(ann.post("/api-keys", body).await.status, 201);
+}

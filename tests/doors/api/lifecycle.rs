@@ -267,12 +267,12 @@ async fn s1_r05_who_deletes_has_just_proved_who_they_are() {
     let token = access_token(&house, "bob@b.test", "org-b").await;
     let owner = Api::with(&house, Some(token)).await;
     // As if the sign-in had been longer ago than the token.
-    house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 901000").await;
+    house.execute("UPDATE sessions SET authenticated_at = authenticated_at - 301000").await;
     let before = house.before().await;
     let refused = delete(&owner, "org-b?confirm=org-b").await;
     assert_eq!(told(&refused), (403, "reauthentication_required".into()));
     house.refused(&before, "reauthentication_required").await;
-    assert!(refused.header("www-authenticate").unwrap().contains("max_age=\"900\""));
+    assert!(refused.header("www-authenticate").unwrap().contains("max_age=\"300\""));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ const ASKED: [(&str, &str, Option<&str>); 26] = [
     ("list_audit_checkpoints", "organization_id=org-a", Some("organization_id=org-b")),
     ("list_api_keys", "organization_id=org-a", Some("organization_id=org-b")),
     ("list_delegations", "organization_id=org-a", Some("organization_id=org-a&side=home")),
-    ("list_applications", "", None),
+    ("list_applications", "", Some("organization_id=org-a")),
     ("list_registration_tokens", "", None),
     ("list_connection_failures", "", Some("hours=3")),
     ("list_connection_tests", "", None),

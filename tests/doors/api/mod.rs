@@ -20,6 +20,7 @@ mod lifecycle;
 mod lists;
 mod members;
 mod organizations;
+mod owned_applications;
 mod ownership;
 mod policy;
 mod requests;

@@ -271,7 +271,7 @@ async fn s3_23_s3_29_s3_36_a_method_that_is_off_lets_nobody_in_and_ends_what_it_
         assert_eq!(owner.get("/organizations/org-a").await.status, 200);
         for (path, body) in [
             ("/organizations/org-a/policy?force=true", json!({"log_in_with_oidc": false})),
-            ("/project/policy", json!({"log_in_with_oidc": false})),
+            ("/project/policy?force=true", json!({"log_in_with_oidc": false})),
         ] {
             assert_eq!(operator.patch(path, body).await.status, 200);
             assert_eq!(owner.get("/organizations/org-a").await.status, 401, "what came by it is over");

@@ -10,7 +10,7 @@ use crate::login::counted::Heard;
 use crate::login::diagnosis::Diagnosis;
 use crate::login::refusal::Refusal;
 use crate::model::connection::{Comparison, NameIdFormat, SamlConnection, Subject};
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::login::{Away, Proof, SingleUse};
 use crate::model::session::{Assurance, UpstreamName, UpstreamSession};
 use crate::model::user::Profile;
@@ -52,7 +52,7 @@ pub fn proof(
         named_by,
         // It is the organization's own directory that says so; the domain rule decides whether it may.
         vouched: true,
-        facts: facts(&profile),
+        facts: IdentityFacts { naming: read.naming(), ..facts(&profile) },
         profile,
         assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
         authenticated_at,
@@ -226,6 +226,20 @@ impl Reading<'_> {
                     ))
                 }
             },
+        }
+    }
+
+    /// Of what the subject is.
+    fn naming(&self) -> Naming {
+        match &self.connection.saml.subject {
+            Subject::Attribute(name) => Naming::Attribute(name.clone()),
+            Subject::NameId => {
+                let found = self.assertion.name_id.as_ref().and_then(|name| name.format.as_deref());
+                Naming::NameId {
+                    asked: self.connection.saml.request.name_id_format,
+                    format: found.unwrap_or(name_id::UNSPECIFIED).to_owned(),
+                }
+            }
         }
     }
 

@@ -43,7 +43,7 @@ fn refuse_unless(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
 fn project_and_application_are_enabled(facts: &Facts) -> Result<(), Refusal> {
     let project = facts.project.as_ref().is_some_and(|project| project.disabled_at.is_none());
     refuse_unless(project, Refusal::ProjectDisabled)?;
-    let application = facts.application.as_ref().is_some_and(|application| application.disabled_at.is_none());
+    let application = facts.application.as_ref().is_some_and(|application| application.is_enabled());
     refuse_unless(application, Refusal::ApplicationDisabled)
 }
 

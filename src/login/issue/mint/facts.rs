@@ -131,7 +131,11 @@ async fn is_allowed(tx: &mut Tx<'_>, request: &Request, facts: &Facts) -> Result
             Ok(allowed.covers(&Telling {
                 terms: &Terms::of(application),
                 place: request.place.as_deref(),
-                scopes: &consent::wanted(&facts.scopes, &request.claims),
+                // At our own doors they are not the application's, and nobody was asked for them.
+                scopes: &match request.is_for_us {
+                    true => Vec::new(),
+                    false => consent::wanted(&facts.scopes, &request.claims),
+                },
                 organization: request.context.organization(),
             }))
         }

@@ -17,11 +17,22 @@ impl Plan<'_, '_> {
         let file = self.file;
         for part in &file.applications {
             let Some(settings) = self.application_settings(part).await? else { continue };
+            let owner = match &part.organization {
+                None => None,
+                Some(name) => match self.organization(name).await? {
+                    Some(owner) => Some(owner),
+                    None => continue,
+                },
+            };
             let listed = part.organizations.as_deref().unwrap_or_default();
             let Some(mut listed) = self.organizations(listed).await? else { continue };
+            if part.organizations.is_none() {
+                listed.extend(owner);
+            }
             listed.sort();
             let stated = Stated {
                 client_id: part.client_id.value.clone(),
+                owner,
                 display_name: part.display_name.clone(),
                 enabled: part.enabled,
                 settings,
@@ -89,7 +100,8 @@ impl Plan<'_, '_> {
             organization_usage: part.organization_usage,
             domain_based: part.domain_based,
             connections,
-            organizations_limited: part.organizations.is_some(),
+            // Nobody but its own people, unless it is said.
+            organizations_limited: part.organizations.is_some() || part.organization.is_some(),
             claims: part.claims.clone(),
             exchange: part.exchange.clone(),
         }))

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Work, told};
+use super::{Work, project, told};
 use crate::audit::Keep;
 use crate::foundation::id::OrganizationId;
 use crate::manage::desk::Change;
 use crate::manage::house_file::HouseFile;
 use crate::manage::house_file::fault::Places;
 use crate::manage::last_way::LastWay;
+use crate::manage::policy;
 use crate::manage::refused::Refused;
+use crate::model::project::Project;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{organizations, projects};
+use crate::store::durable::{organizations, projects, ways_in};
 
 /// By what the owners of an organization that the file names come in.
 pub(super) type Ways = Vec<(OrganizationId, LastWay)>;
@@ -25,6 +27,9 @@ pub(super) async fn before(tx: &mut Tx<'_>, work: &Work) -> Result<Ways, StoreEr
     for name in named(&work.file) {
         let found = organizations::named(tx, project.id, &name).await?;
         ids.extend(found.filter(|found| found.deleted_at.is_none()).map(|found| found.id));
+    }
+    if says_of_all(&work.file, &project) {
+        ids.extend(ways_in::entered(tx, project.id).await?);
     }
     let keep = work.tools.keep(&project);
     let mut ways = Vec::with_capacity(ids.len());
@@ -73,6 +78,12 @@ fn named(file: &HouseFile) -> BTreeSet<String> {
     names.extend(file.domains.iter().map(|part| part.organization.value.clone()));
     names.extend(file.role_rules.iter().map(|part| part.organization.value.clone()));
     names
+}
+
+/// Whether it says something that counts in every organization.
+fn says_of_all(file: &HouseFile, project: &Project) -> bool {
+    file.roles.iter().any(|part| part.organization.is_none())
+        || policy::shuts_a_method(project, &project::after(&file.project, project.clone()))
 }
 
 /// What cannot be known is no fault of the file; what the store cannot tell is the store's.

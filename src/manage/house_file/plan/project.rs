@@ -9,11 +9,11 @@ use crate::manage::desk::Change;
 use crate::manage::house_file::change::{Change as Told, Kind, Report, difference};
 use crate::manage::house_file::fault::{Fault, Places};
 use crate::manage::house_file::parts::ProjectPart;
-use crate::manage::policy;
+use crate::manage::{policy, publishers};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::project::{Project, ProjectSettings};
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{connections, organizations, projects};
+use crate::store::durable::{applications, connections, organizations, projects};
 
 /// Finds or makes the project, and keeps every other writer of a file away from it until the transaction ends.
 pub async fn put(
@@ -48,13 +48,21 @@ pub async fn put(
     }
     let keep = work.tools.keep(&named);
     let mut change = Change::of_operator(tx, &keep, &work.tools.keyring);
-    let after = match policy::change_project(&mut change, named, &policy_of(part)).await {
+    let after = match policy::change_project(&mut change, named, &policy_of(part), true).await {
         Ok(after) => after,
         Err(refused) => {
             faults.extend(super::told(part.slug.at, &Places::default(), refused)?);
             return Ok(None);
         }
     };
+    if after.settings.functional_roles != before.settings.functional_roles {
+        for owner in applications::owners(change.tx, after.id).await? {
+            if let Err(refused) = publishers::settle(&mut change, owner).await {
+                faults.extend(super::told(part.slug.at, &Places::default(), refused)?);
+                return Ok(None);
+            }
+        }
+    }
     let fields = difference(&shown(&before), &shown(&after), &std::collections::BTreeMap::new());
     let mut report = Report::default();
     if !fields.is_empty() {
@@ -75,8 +83,7 @@ async fn create(tx: &mut Tx<'_>, work: &Work, part: &ProjectPart) -> Result<(Pro
         updated_at: now,
         disabled_at: None,
     };
-    let mut project = wanted(part, blank);
-    policy_of(part).lay_over(&mut project.settings);
+    let project = after(part, blank);
     projects::insert(tx, &project).await?;
     audit::record(tx, &work.tools.random, now, &event(&project, "project.created")).await?;
     let name = project.slug.clone();
@@ -95,6 +102,13 @@ fn wanted(part: &ProjectPart, mut project: Project) -> Project {
         project.settings.brand.clone_from(brand);
     }
     project.settings.functional_roles.extend(part.functional_roles.clone());
+    project
+}
+
+/// As the file wants it.
+pub(super) fn after(part: &ProjectPart, before: Project) -> Project {
+    let mut project = wanted(part, before);
+    policy_of(part).lay_over(&mut project.settings);
     project
 }
 

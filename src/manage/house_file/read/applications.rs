@@ -45,6 +45,7 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
     let has_keys = keys.is_written("jwks") || keys.is_written("jwks_uri");
     let (authentication, secrets, jwks) = proof(&mut keys, kind, known);
     let requests = requests(&mut keys, has_keys);
+    let organization = keys.text("organization");
     let part = ApplicationPart {
         display_name: values::label(&mut keys, "display_name").unwrap_or_else(|| client_id.value.clone()),
         enabled: keys.flag("enabled", true),
@@ -56,7 +57,8 @@ pub fn read((client_id, mut keys): (Placed<String>, Keys<'_>)) -> ApplicationPar
         redirect_uris: redirect_uris(&mut keys, kind, known),
         initiate_login_uri: keys.text("initiate_login_uri").and_then(|text| registered(keys.reader, &text)),
         sign_out: sign_out(&mut keys),
-        client: client(&mut keys),
+        client: client(&mut keys, organization.is_some()),
+        organization,
         requests,
         scopes: scopes(&mut keys, kind),
         grant_types: grant_types(&mut keys, kind, known),
@@ -203,7 +205,7 @@ fn sign_out(keys: &mut Keys<'_>) -> SignOutSettings {
     }
 }
 
-fn client(keys: &mut Keys<'_>) -> ClientSettings {
+fn client(keys: &mut Keys<'_>, is_owned: bool) -> ClientSettings {
     let origins = keys.texts("cors_origins").map_or_else(Vec::new, |list| list.value);
     let origin = |text: &Placed<String>| {
         let read = WebOrigin::register(&text.value);
@@ -223,7 +225,7 @@ fn client(keys: &mut Keys<'_>) -> ClientSettings {
         security_profile: keys
             .word("security_profile", &["none", "fapi2"])
             .map_or(SecurityProfile::None, |word| word.value),
-        consent_required: keys.flag("consent_required", false),
+        consent_required: keys.flag("consent_required", is_owned),
         links: Box::new(LinkSettings {
             logo_uri: web_address(keys, "logo_uri"),
             policy_uri: web_address(keys, "policy_uri"),

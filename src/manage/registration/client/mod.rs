@@ -125,7 +125,7 @@ impl Registering {
         let limits = registrations::take(tx, keep.project.id, id, digest, keep.now).await?;
         let limits = limits.ok_or_else(Refused::hidden)?;
         let mut change = Change::of_operator(tx, keep, &self.keyring);
-        let (whole, secret) = room::create(&mut change, &self.wanted).await?;
+        let (whole, secret) = room::create(&mut change, None, &self.wanted).await?;
         let own = TokenText::new(&keep.random, whole.application.id);
         let client = Registered { application: whole.application.id, token: id, limits };
         registrations::register(tx, &client, own.secret.digest(), keep.now).await?;

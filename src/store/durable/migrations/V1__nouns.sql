@@ -191,17 +191,22 @@ CREATE TABLE domain_connections (
 CREATE INDEX domain_connections_by_connection ON domain_connections (connection_id);
 
 CREATE TABLE applications (
-    id           TEXT PRIMARY KEY,
-    project_id   TEXT NOT NULL REFERENCES projects (id),
-    client_id    TEXT NOT NULL,
-    display_name TEXT NOT NULL,
-    settings     TEXT NOT NULL,
-    created_at   BIGINT NOT NULL,
-    updated_at   BIGINT NOT NULL,
-    disabled_at  BIGINT
+    id              TEXT PRIMARY KEY,
+    project_id      TEXT NOT NULL REFERENCES projects (id),
+    -- Absent: the project's own.
+    organization_id TEXT REFERENCES organizations (id),
+    client_id       TEXT NOT NULL,
+    display_name    TEXT NOT NULL,
+    settings        TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    disabled_at     BIGINT,
+    -- Since when its organization is not active, or may own none.
+    stopped_at      BIGINT
 );
 CREATE UNIQUE INDEX applications_project_id_client_id_key ON applications (project_id, client_id);
 CREATE INDEX applications_by_id ON applications (project_id, id);
+CREATE INDEX applications_by_organization ON applications (organization_id, id);
 
 CREATE TABLE application_secrets (
     application_id TEXT NOT NULL REFERENCES applications (id),

@@ -1,0 +1,115 @@
+//! What an organization makes of an application of its own (S0-25). Whom it reaches beyond its own people, and what its
+//! tokens are worth to others, is the operator's to say: nobody's customers are led to somebody else's application, and no
+//! tokens of theirs are collected.
+
+use super::Whole;
+use super::body::Wanted;
+use crate::foundation::id::OrganizationId;
+use crate::manage::authority::Standing;
+use crate::manage::desk::Change;
+use crate::manage::refused::{Code, Refused};
+use crate::model::application::GrantType;
+use crate::protocol::oauth::scope;
+use crate::store::durable::applications;
+
+/// Applications that an organization may own.
+const MOST: u32 = 100;
+
+/// What it may ask its own people for: nothing of other organizations.
+const SCOPES: [&str; 7] = [
+    scope::OPENID,
+    scope::PROFILE,
+    scope::EMAIL,
+    scope::ORGANIZATION,
+    scope::ROLES,
+    scope::PERMISSIONS,
+    scope::OFFLINE_ACCESS,
+];
+
+/// By which nobody is talked into letting a stranger in, and nobody acts for others.
+const GRANT_TYPES: [GrantType; 3] =
+    [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+
+pub(super) fn is_operator(change: &Change<'_, '_>) -> bool {
+    matches!(change.standing, Standing::Operator(_))
+}
+
+pub(super) async fn refuse_too_many(
+    change: &mut Change<'_, '_>,
+    owner: OrganizationId,
+) -> Result<(), Refused> {
+    match applications::page_of(change.tx, owner, "", MOST).await?.len() >= MOST as usize {
+        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}"))),
+        false => Ok(()),
+    }
+}
+
+/// As one begins: for its organization's own people, each of whom is asked.
+pub(super) fn begin(whole: &mut Whole) {
+    if let Some(owner) = whole.application.organization_id {
+        whole.application.settings.organizations_limited = true;
+        whole.application.settings.client.consent_required = true;
+        whole.listed = vec![owner];
+    }
+}
+
+/// What the operator has said of it stays when its organization replaces it.
+pub(super) fn keep_the_operators(base: &mut Whole, before: &Whole) {
+    let (new, old) = (&mut base.application.settings, &before.application.settings);
+    new.audiences.clone_from(&old.audiences);
+    new.exchange.clone_from(&old.exchange);
+    new.lifetimes = old.lifetimes;
+    new.organizations_limited = old.organizations_limited;
+    new.client.consent_required = old.client.consent_required;
+    base.listed.clone_from(&before.listed);
+    base.application.disabled_at = before.application.disabled_at;
+}
+
+/// Whether who may use it is said as it is: of others nobody learns here whether they exist.
+pub(super) fn refuse_others(change: &Change<'_, '_>, base: &Whole, wanted: &Wanted) -> Result<(), Refused> {
+    let said = match &wanted.organizations {
+        Some(said) if !is_operator(change) => said,
+        _ => return Ok(()),
+    };
+    let known = base.listed.iter().map(ToString::to_string);
+    match said {
+        Some(names) if names.iter().cloned().eq(known) => Ok(()),
+        _ => Err(operators("organizations")),
+    }
+}
+
+/// Refuses what its organization may not make of it. What the operator has made of it before is no fault of theirs.
+pub(super) fn refuse_beyond(
+    change: &Change<'_, '_>,
+    before: &Whole,
+    after: &Whole,
+    wanted: &Wanted,
+) -> Result<(), Refused> {
+    if is_operator(change) {
+        return Ok(());
+    }
+    let (was, is) = (&before.application.settings, &after.application.settings);
+    let scope = |one: &&String| !was.scopes.contains(one) && !SCOPES.contains(&one.as_str());
+    let grant = |one: &&GrantType| !was.grant_types.contains(one) && !GRANT_TYPES.contains(one);
+    let returns = before.application.disabled_at.is_some() && after.application.disabled_at.is_none();
+    let beyond = [
+        ("scopes", is.scopes.iter().any(|one| scope(&one))),
+        ("grant_types", is.grant_types.iter().any(|one| grant(&one))),
+        ("audiences", is.audiences != was.audiences),
+        ("may_act", is.exchange.may_act != was.exchange.may_act),
+        ("exchange_audiences", is.exchange.audiences != was.exchange.audiences),
+        ("lifetimes", is.lifetimes != was.lifetimes),
+        ("consent_required", was.client.consent_required && !is.client.consent_required),
+        ("change_subjects", wanted.changes_subjects),
+        ("enabled", returns),
+    ];
+    match beyond.into_iter().find(|(_, is_beyond)| *is_beyond) {
+        Some((name, _)) => Err(operators(name)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn operators(name: &str) -> Refused {
+    let told = format!("what is said here of {name} is the operator's to say");
+    Refused::listing(Code::OperatorRequired, [(format!("/{name}"), told)])
+}
