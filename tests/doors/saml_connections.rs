@@ -767,6 +767,22 @@ async fn h17_h18_whoever_holds_the_address_alone_takes_no_certificate_away() {
 }
 
 #[tokio::test]
+async fn m15_whoever_holds_the_address_alone_ends_nothing_sooner() {
+    for valid in [None, Some(NOW.plus(DAY * 30))] {
+        let house = House::open_to_here(Engine::Sqlite).await;
+        let publisher = Publisher::of(listing(&[&IDP], valid)).await;
+        house.apply(&publisher.file("")).await;
+        publisher.says(listing(&[&IDP], Some(NOW.plus(DAY + Duration::from_secs(70)))));
+        looks(&house).await;
+        publisher.fails();
+        house.clock.turn(Duration::from_secs(3_600));
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until, valid);
+        assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok(), "{valid:?}");
+    }
+}
+
+#[tokio::test]
 async fn h17_an_operator_takes_away_what_a_document_without_a_signature_does_not_list() {
     let house = House::open_to_here(Engine::Sqlite).await;
     let publisher = Publisher::of(listing(&[&IDP, &OTHER_IDP], None)).await;
