@@ -150,7 +150,11 @@ fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
     let value = bounded(&element.text()?, MAX_ID, Check::NameId)?;
     if value.trim() != value || value.contains(char::is_control) {
         let found = format!("\"{value}\"");
-        return Err(Refused::new(Check::NameId, "a NameID without white space around it", found));
+        return Err(Refused::new(
+            Check::NameId,
+            "a NameID of 256 characters at most, without control characters or white space around it",
+            found,
+        ));
     }
     Ok(NameId {
         value,
