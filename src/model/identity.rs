@@ -15,7 +15,52 @@ pub struct Identity {
     pub connection_id: ConnectionId,
     pub issuer: String,
     pub subject: String,
+    /// As [`SubjectKind::text`] has it; absent: there is but one kind, or it is not known yet.
+    pub subject_kind: Option<String>,
     pub last_login_at: Moment,
+}
+
+/// What kind of name a subject is, where a provider has several: a name means somebody only within its kind (SAML Core,
+/// section 8.3), and who may choose one of another kind could choose somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// Of this format; and whether the connection asks for just that.
+    NameId { format: String, is_asked: bool },
+    /// The value of this attribute.
+    Attribute(String),
+}
+
+const NAME_ID: &str = "name_id:";
+const ATTRIBUTE: &str = "attribute:";
+
+impl SubjectKind {
+    pub fn text(&self) -> String {
+        match self {
+            Self::NameId { format, .. } => format!("{NAME_ID}{format}"),
+            Self::Attribute(name) => format!("{ATTRIBUTE}{name}"),
+        }
+    }
+
+    /// Whether such a name is one of the kind that is known. Whoever asks for one format has chosen it for all people, in
+    /// the place of what the provider sent until then.
+    fn fits(&self, known: &str) -> bool {
+        match self {
+            Self::NameId { is_asked: true, .. } => known.starts_with(NAME_ID),
+            _ => self.text() == known,
+        }
+    }
+}
+
+impl Identity {
+    /// Whether a name of this kind means this person.
+    pub fn is_meant_by(&self, kind: Option<&SubjectKind>) -> bool {
+        match (&self.subject_kind, kind) {
+            (Some(known), Some(kind)) => kind.fits(known),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
 }
 
 /// What an identity's last login said beyond the profile, for the pins (S3-32) and the role rules (S1-P7) of organizations.

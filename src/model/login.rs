@@ -12,7 +12,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, SubjectKind};
 use crate::model::session::{Acr, Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
 use crate::protocol::oauth::claims_parameter::{AcrAsked, Named};
@@ -324,6 +324,9 @@ pub struct Proof {
     pub version: i64,
     pub issuer: String,
     pub subject: String,
+    /// Absent: the provider has but one kind of name.
+    #[serde(default)]
+    pub subject_kind: Option<SubjectKind>,
     pub email: Option<Email>,
     /// Another address by which the provider names the person: it must be one that the connection may assert, too.
     pub named_by: Option<Email>,

@@ -246,6 +246,29 @@ async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_sign
     assert_eq!(house.count("sessions").await, 1);
 }
 
+#[tokio::test]
+async fn h08_h09_an_answer_that_finds_somebody_signed_in_is_used_up_by_that() {
+    let mut house = accepting().await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    let mut bob = Person::new("bob@b.test");
+    let first = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let posted = posts(&mut bob.browser, &unasked, &first).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303);
+    let later = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let posted = posts(&mut bob.browser, &unasked, &later).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303, "who is signed in stays signed in");
+    assert_eq!((house.count("sessions").await, house.count("used").await), (1, 2));
+    house.restart().await;
+    for xml in [&first, &later] {
+        let mut thief = Person::new("bob@b.test");
+        let before = house.before().await;
+        let posted = posts(&mut thief.browser, &unasked, xml).await;
+        assert_eq!(thief.browser.follow(&posted).await.status, 403);
+        house.refused(&before, "replayed").await;
+    }
+    assert_eq!(house.count("sessions").await, 1);
+}
+
 /// A house of which organization b has two providers: a round trip is asked of the one that began it.
 async fn of_two_providers() -> House {
     let keys = "idp_initiated = \"round_trip\"\ndefault_application = \"rp1\"\n";

@@ -210,6 +210,7 @@ async fn member(
         connection_id: customer.connection.id,
         issuer: customer.connection.oidc().unwrap().oidc.issuer.clone(),
         subject: "ann".into(),
+        subject_kind: None,
         last_login_at: now,
     };
     identities::insert(tx, project, &identity, None, &IdentityFacts::default()).await?;

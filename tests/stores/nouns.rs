@@ -205,6 +205,7 @@ fn identity(user: UserId) -> Identity {
         connection_id: ConnectionId::from_u128(20),
         issuer: "https://idp.a.test".into(),
         subject: "sub-1".into(),
+        subject_kind: None,
         last_login_at: NOW,
     }
 }

@@ -14,7 +14,8 @@ fn identity(row: &Row) -> Result<Identity, StoreError> {
         connection_id: row.get(2)?,
         issuer: row.get(3)?,
         subject: row.get(4)?,
-        last_login_at: row.get(5)?,
+        subject_kind: row.get(5)?,
+        last_login_at: row.get(6)?,
     })
 }
 
@@ -24,7 +25,8 @@ pub async fn find(
     issuer: &str,
     subject: &str,
 ) -> Result<Option<Identity>, StoreError> {
-    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at FROM identities
+    let sql =
+        "SELECT id, user_id, connection_id, issuer, subject, subject_kind, last_login_at FROM identities
                WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
     db.one(sql, params![connection, issuer, subject]).await?.as_ref().map(identity).transpose()
 }
@@ -50,9 +52,9 @@ pub async fn insert(
     facts: &IdentityFacts,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, email, created_at,
-                                 last_login_at, facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
+        "INSERT INTO identities (id, project_id, user_id, connection_id, issuer, subject, subject_kind, email,
+                                 created_at, last_login_at, facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
         params![
             identity.id,
             project,
@@ -60,6 +62,7 @@ pub async fn insert(
             identity.connection_id,
             &identity.issuer,
             &identity.subject,
+            identity.subject_kind.as_deref(),
             email,
             identity.last_login_at,
             to_json(facts)
@@ -72,15 +75,16 @@ pub async fn insert(
 pub async fn touch(
     tx: &mut Tx<'_>,
     id: IdentityId,
-    email: Option<&str>,
+    (email, subject_kind): (Option<&str>, Option<&str>),
     facts: &IdentityFacts,
     now: Moment,
 ) -> Result<(), StoreError> {
     // Long facts stay where they are as long as they say the same.
     let sql = "UPDATE identities SET email = $2, last_login_at = $3,
-                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END
+                      facts = CASE WHEN facts = $4 THEN facts ELSE $4 END,
+                      subject_kind = COALESCE($5, subject_kind)
                WHERE id = $1";
-    tx.execute(sql, params![id, email, now, to_json(facts)]).await?;
+    tx.execute(sql, params![id, email, now, to_json(facts), subject_kind]).await?;
     Ok(())
 }
 

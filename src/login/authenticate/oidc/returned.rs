@@ -147,6 +147,7 @@ async fn ask(
         facts,
         upstream_session: Some(upstream_session(claims, &subject)?),
         left_out,
+        subject_kind: None,
         subject,
     })
 }

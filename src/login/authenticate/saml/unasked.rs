@@ -23,7 +23,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, refused, turn_away_to};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
-use crate::model::login::{PutAside, SingleUse};
+use crate::model::login::{Proof, PutAside, SingleUse};
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
@@ -107,7 +107,7 @@ pub async fn led(
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
     is_new_where_it_must_be(connection, assertion, now)?;
-    // Used up for good with the sign-in, as any other one. Until then the same answer, posted again and again, keeps no
+    // Used up for good when the browser takes it up. Until then the same answer, posted again and again, keeps no
     // proofs. Kept before, so that an answer for which there is no room may come again.
     let once = proof.single_use.clone();
     let ticket = visitor.broker().random.token();
@@ -123,8 +123,7 @@ pub async fn led(
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())).into())
 }
 
-/// Whether it has not come before, as far as is remembered here: that it signs in once is kept for good by who is signed
-/// in by it.
+/// Whether it has not come before, as far as is remembered here: that it counts once is kept for good when it is taken up.
 async fn is_first(visitor: &Visitor, connection: ConnectionId, once: &SingleUse) -> Result<bool, Told> {
     let broker = visitor.broker();
     let key = format!("unasked {connection} {}", once.id);
@@ -165,21 +164,35 @@ pub async fn accept(
         .ok_or(Refusal::ConnectionChanged)?;
     let application = target(visitor, connection).await?.ok_or(Refusal::ConnectionChanged)?;
     let email = proof.email.clone();
+    let found = said(&proof);
     // Who is signed in stays signed in: any site may have led this browser here, with an answer for somebody else.
-    if !is_signed_in(visitor, browser).await? {
-        let found = said(&proof);
-        match authenticate::pages::complete(visitor, browser, proof, None).await {
-            Err(Stop::Refused(refusal)) => {
-                let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
-                let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
-                let again = Href::parse(&login_begun(visitor, &application, email.as_ref()));
-                let ways = Ways { again, ..Ways::default() };
-                return Ok(turn_away_to(visitor, &refusal, (event, None), None, ways).await);
-            }
-            outcome => outcome.map(drop)?,
+    let outcome = match is_signed_in(visitor, browser).await? {
+        true => use_up(visitor, proof).await,
+        false => authenticate::pages::complete(visitor, browser, proof, None).await.map(drop),
+    };
+    match outcome {
+        Err(Stop::Refused(refusal)) => {
+            let diagnosis = Diagnosis::new(refusal.clone(), refusal.wanted(), found);
+            let event = diagnosis.tell(refused(visitor, "login.refused", &refusal), &connection, None);
+            let again = Href::parse(&login_begun(visitor, &application, email.as_ref()));
+            let ways = Ways { again, ..Ways::default() };
+            return Ok(turn_away_to(visitor, &refusal, (event, None), None, ways).await);
         }
+        outcome => outcome?,
     }
     Ok(Onward::to(visitor, &application, connection, email.as_ref()).reply())
+}
+
+/// An answer that signs nobody in is used up all the same: it signs nobody in later, wherever it is brought (threats H08).
+async fn use_up(visitor: &Visitor, proof: Proof) -> Result<(), Stop> {
+    let used = visitor
+        .broker()
+        .db
+        .write(async move |tx| authenticate::is_first(tx, proof.connection, proof.single_use.as_ref()).await);
+    match used.await? {
+        true => Ok(()),
+        false => Err(Refusal::AssertionRefused("replayed").into()),
+    }
 }
 
 async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Result<bool, Stop> {
