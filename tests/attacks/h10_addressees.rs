@@ -291,6 +291,21 @@ async fn h10_the_same_text_as_another_kind_of_name_is_nobody_who_is_known() {
     }
 }
 
+#[tokio::test]
+async fn h10_an_address_as_a_name_is_the_same_in_whatever_case() {
+    let house = Plan::saml().build().await;
+    for text in ["bob@b.test", "BOB@B.TEST"] {
+        let says = Says::that("bob@b.test").named(text, name_id::EMAIL_ADDRESS);
+        let ask = Application::rp1(&house).asks();
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &says).await.code();
+    }
+    let subjects = "SELECT subject FROM identities WHERE subject LIKE '%@b.test'";
+    assert_eq!(
+        (house.count("identities").await, house.text(subjects).await.as_deref()),
+        (1, Some("bob@b.test"))
+    );
+}
+
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 async fn makes_live(house: &House, settings: Value) {

@@ -97,7 +97,7 @@ pub fn heard(connection: SamlConnection<'_>, assertion: &Assertion) -> Heard {
         },
     };
     let lasting = |name: &&NameId| name.format.as_deref() != Some(name_id::TRANSIENT);
-    let by_name = || assertion.name_id.as_ref().filter(lasting).map(|name| name.value.clone());
+    let by_name = || assertion.name_id.as_ref().filter(lasting).map(NameId::lasting);
     by_attribute.or_else(by_name).map_or(Heard::Answer, Heard::Person)
 }
 
@@ -216,7 +216,7 @@ impl Reading<'_> {
                     return Err(Diagnosis::new(refusal(), expected, "a transient NameID"));
                 }
                 self.check_qualifiers(name)?;
-                Ok(name.value.clone())
+                Ok(name.lasting())
             }
             Subject::Attribute(name) => match self.attributes.values(name).as_slice() {
                 [one] if is_name(one) => Ok((*one).to_owned()),
