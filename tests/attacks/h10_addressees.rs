@@ -204,12 +204,12 @@ async fn h10_a_name_of_another_format_than_was_asked_for_names_nobody() {
         ("name_id_format = \"persistent\"\nsubject_attribute = \"mail\"\n", &all),
         ("name_id_format = \"transient\"\nsubject_attribute = \"mail\"\n", &all),
     ] {
-        for format in all {
-            // Each provider from the beginning: a name of another format is another name.
-            let house = Plan::default().with_saml("cb", asked).build().await;
-            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
-            let says =
-                Says::that("bob@b.test").attribute("email", &["bob@b.test"]).named("bob@b.test", format);
+        let house = Plan::default().with_saml("cb", asked).build().await;
+        for (number, format) in all.into_iter().enumerate() {
+            // Each of them somebody of their own: a name of another format is another name.
+            let email = format!("bob{number}@b.test");
+            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new(&email));
+            let says = Says::that(&email).attribute("email", &[email.as_str()]).named(&email, format);
             let before = house.before().await;
             let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
             if fits.contains(&format) {
