@@ -1,21 +1,27 @@
 //! A connection goes back by itself to what worked before (demands 4.2): its new version has never let anybody in, and
 //! several people have failed by its fault and not by theirs.
+//!
+//! Nobody comes to be believed by that who is not believed as it is, and no rule is taken back by it (threats C05, M15): a
+//! key that was replaced may be stolen, and whoever stole it would only have to be refused a few times. There the owners
+//! are told once that only they can go back.
 
 use std::mem;
 
 use crate::audit::Keep;
-use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, Word, swap};
+use crate::broker::connection_swap::{NotSwapped, Swapped, Unasked, Word, swap, tell_owners};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 use crate::join::auto::may_be_given;
-use crate::model::connection::{Connection, Jit, Version, VersionState, WATCHED};
+use crate::model::audit_event::{AuditEvent, Outcome};
+use crate::model::connection::{Connection, Jit, Return, Settings, Upstream, Version, VersionState, WATCHED};
+use crate::model::mail::Kind;
 use crate::model::readiness::FAILING;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::{connection_runs, connection_versions, connections, roles};
 
 /// How many different people it must have befallen, or networks where nobody knows who it was.
-pub const BEFELL: usize = 3;
+pub const BEFELL: i64 = 3;
 /// What the trail and the owners are told.
 pub const REASON: &str = "people could not sign in by the new settings";
 
@@ -34,7 +40,7 @@ pub async fn suspects(db: &mut impl Read, now: Moment) -> Result<Vec<Suspect>, S
     Ok(found.into_iter().map(suspect).collect())
 }
 
-/// The version that a connection would return to: what was live before, if it worked, and what is live does not.
+/// The version that there is to return to: what was live before, if it worked, and what is live does not.
 async fn version(
     db: &mut impl Read,
     connection: &Connection,
@@ -50,7 +56,7 @@ async fn version(
     Ok(found.filter(|found| found.state == VersionState::Superseded && found.worked_at.is_some()))
 }
 
-/// The connection as it was before, while it is watched whether it must be so again.
+/// The connection as it was before, while it is watched whether what is live works.
 pub async fn former(
     db: &mut impl Read,
     connection: &Connection,
@@ -60,7 +66,7 @@ pub async fn former(
     Ok(found.map(|found| Connection { settings: found.settings, secret: found.secret, ..connection.clone() }))
 }
 
-/// Takes a connection back, if that is still called for in this transaction.
+/// Takes a connection back, if that is still called for in this transaction; or tells its owners, if it is theirs to do.
 pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<Option<Swapped>, NotSwapped> {
     if let Some(organization) = suspect.organization {
         tx.lock(Lock::Exclusive, "organizations", &organization.to_string()).await?;
@@ -69,13 +75,39 @@ pub async fn go_back(tx: &mut Tx<'_>, keep: &Keep, suspect: Suspect) -> Result<O
     tx.lock(Lock::Exclusive, "connections", &id.to_string()).await?;
     let Some(connection) = connections::by_id(tx, suspect.project, id).await? else { return Ok(None) };
     let run = connection_runs::of(tx, id, connection.version).await?;
-    let most = i64::try_from(BEFELL).unwrap_or(i64::MAX);
-    if run.failures < FAILING || connection_runs::befell(tx, id, connection.version, most).await? < BEFELL {
+    let befell = connection_runs::befell(tx, id, connection.version).await?;
+    if run.failures < FAILING || befell.many < BEFELL {
         return Ok(None);
     }
     let Some(previous) = version(tx, &connection, keep.now).await? else { return Ok(None) };
+    let is_for_us = match previous.settings.may_return(&connection.settings) {
+        Return::Harmless => true,
+        Return::OfTheKnown => befell.known >= BEFELL,
+        Return::Asked => false,
+    };
+    if !is_for_us {
+        offer(tx, keep, &connection, &previous).await?;
+        return Ok(None);
+    }
     let unasked = unasked(tx, keep.project.id, (&connection, &previous)).await?;
     swap(tx, keep, id, previous.number, Word::Nobodys(&unasked)).await.map(Some)
+}
+
+/// Says to the owners, once, that nobody gets in and where they could go back to.
+async fn offer(tx: &mut Tx<'_>, keep: &Keep, live: &Connection, former: &Version) -> Result<(), StoreError> {
+    if !connection_runs::tell(tx, live.id, live.version, keep.now).await? {
+        return Ok(());
+    }
+    let event = AuditEvent::new(keep.project.id, "organization.connection.return_offered", Outcome::Refused)
+        .organization(live.organization_id)
+        .actor(keep.actor)
+        .subject(live.id)
+        .with("slug", live.slug.as_str())
+        .with("version", live.version)
+        .with("version_before", former.number)
+        .with("why", REASON);
+    keep.record(tx, &event).await?;
+    tell_owners(tx, keep, live, Kind::ConnectionFailing).await
 }
 
 /// The version before as it may come back with nobody to answer for what it gives (threats H01): nobody joins by it who
@@ -86,6 +118,8 @@ async fn unasked(
     (live, former): (&Connection, &Version),
 ) -> Result<Unasked, StoreError> {
     let (mut settings, mut withheld) = (former.settings.clone(), Vec::new());
+    keep_withdrawn(&live.settings, &mut settings);
+    withheld.extend(keep_rights(&live.settings, &mut settings));
     if live.settings.jit != settings.jit && settings.jit == Jit::CreateAndJoin {
         settings.jit = live.settings.jit;
         withheld.push(Jit::CreateAndJoin.word().to_owned());
@@ -105,6 +139,37 @@ async fn unasked(
         }
     }
     Ok(Unasked { reason: REASON, settings, withheld })
+}
+
+/// What the provider has taken away meanwhile stays away: its old documents do not come back with old settings.
+fn keep_withdrawn(live: &Settings, former: &mut Settings) {
+    let (Upstream::Saml(live), Upstream::Saml(former)) = (&live.upstream, &mut former.upstream) else {
+        return;
+    };
+    let (Some(known), Some(old)) = (&live.metadata, &mut former.metadata) else { return };
+    for name in &known.withdrawn {
+        if !old.withdrawn.contains(name) {
+            old.withdrawn.push(name.clone());
+        }
+    }
+    old.signed_until = old.signed_until.max(known.signed_until);
+}
+
+/// Rules give roles by groups and claims: where those are read stays as it is live. What is kept back by that.
+fn keep_rights(live: &Settings, former: &mut Settings) -> Vec<String> {
+    let (Upstream::Saml(live), Upstream::Saml(former)) = (&live.upstream, &mut former.upstream) else {
+        return Vec::new();
+    };
+    let (live, former) = (&live.attributes, &mut former.attributes);
+    let differing = [
+        ("attributes.groups", live.groups != former.groups),
+        ("claims", live.claims != former.claims),
+        ("claim_lists", live.claim_lists != former.claim_lists),
+    ];
+    former.groups.clone_from(&live.groups);
+    former.claims.clone_from(&live.claims);
+    former.claim_lists.clone_from(&live.claim_lists);
+    differing.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Whether a role may be given to whoever comes, wherever they come, and nobody has touched it since.

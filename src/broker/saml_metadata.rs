@@ -388,12 +388,14 @@ impl Keep {
 }
 
 /// What is remembered of until when the newest signed document counts, and until when this one does: one that nobody
-/// signed prolongs nothing that was signed.
+/// signed prolongs nothing that was signed, and ends nothing sooner. Whoever holds the address alone shuts nobody out.
 fn validity(known: &Metadata, described: &Described) -> (Option<Moment>, Option<Moment>) {
+    // Absent: for ever.
+    let later = known.valid_until.zip(described.valid_until).map(|(known, own)| known.max(own));
     match known.signed_until {
         _ if described.signed => (described.valid_until, described.valid_until),
-        None => (None, described.valid_until),
-        Some(until) => (Some(until), Some(described.valid_until.map_or(until, |own| own.min(until)))),
+        None => (None, later),
+        Some(until) => (Some(until), Some(later.map_or(until, |later| later.min(until)))),
     }
 }
 

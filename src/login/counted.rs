@@ -2,8 +2,9 @@
 //! ends well costs its login nothing.
 //!
 //! Of failures, those are told apart that speak against the connection's settings ([`Evidence`]): by them a version that
-//! never worked is taken back. So nobody must be able to feign one: each needs an answer that only the identity
-//! provider can have given. Whoever makes up answers, or begins logins and breaks them off, shows nothing.
+//! never worked is taken back, or its owners are told of it. So nobody must be able to feign one: each needs an answer
+//! that only the identity provider can have given. Whoever makes up answers, or begins logins and breaks them off, shows
+//! nothing; and whoever has a key that only the version before believed, nothing by which that would come back.
 
 use serde_json::Value;
 
@@ -12,8 +13,9 @@ use crate::foundation::clock::Moment;
 use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::model::audit_event::AuditEvent;
-use crate::store::durable::connection_runs;
+use crate::model::membership::MembershipStatus;
 use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{connection_runs, connections, identities, memberships};
 use crate::web::visitor::Visitor;
 
 /// The provider has answered for somebody, and its answer does not fit how the connection is set up.
@@ -23,6 +25,8 @@ pub struct Evidence {
     version: i64,
     /// Whom it befell: the person, or the network where nobody knows who it was. One is one, however often they come.
     who: Digest,
+    /// What the provider calls the person, if it is believed by this version.
+    subject: Option<String>,
 }
 
 /// What has been heard from the identity provider itself in this login.
@@ -33,7 +37,7 @@ pub enum Heard {
     Nothing,
     /// It has answered, for nobody knows whom.
     Answer,
-    /// It has answered for this person, as it names them.
+    /// It has answered for this person, as it names them for good.
     Person(String),
 }
 
@@ -51,7 +55,31 @@ impl Evidence {
             Heard::Person(name) => format!("person {name}"),
         };
         let who = Digest::of(format!("{connection} {who}").as_bytes());
-        refusal.is_of_the_settings().then_some(Self { connection, version, who })
+        let subject = match heard {
+            Heard::Person(name) => Some(name.clone()),
+            Heard::Nothing | Heard::Answer => None,
+        };
+        refusal.is_of_the_settings().then_some(Self { connection, version, who, subject })
+    }
+
+    /// The same where this version does not believe who has answered: whomever they name, that is nobody known.
+    #[must_use]
+    pub fn unbelieved(self) -> Self {
+        Self { subject: None, ..self }
+    }
+
+    /// Whether it befell somebody who has come by this connection before, and belongs to its organization.
+    async fn is_of_the_known(&self, tx: &mut Tx<'_>, event: &AuditEvent) -> Result<bool, StoreError> {
+        let Some(subject) = &self.subject else { return Ok(false) };
+        let found = connections::by_id(tx, event.project_id, self.connection).await?;
+        let Some(connection) = found else { return Ok(false) };
+        let issuer = connection.settings.upstream.issuer();
+        let Some(identity) = identities::find(tx, connection.id, issuer, subject).await? else {
+            return Ok(false);
+        };
+        let Some(organization) = connection.organization_id else { return Ok(true) };
+        let membership = memberships::find(tx, organization, identity.user_id).await?;
+        Ok(membership.is_some_and(|found| found.status == MembershipStatus::Active))
     }
 }
 
@@ -65,10 +93,11 @@ pub async fn failed(
     let Some(id) = connection(event) else { return Ok(()) };
     let Some(live) = connection_runs::live_version(tx, id).await? else { return Ok(()) };
     connection_runs::count(tx, id, live, event.reason.unwrap_or("unknown"), (now, 1)).await?;
-    if let Some(Evidence { connection, version, who }) = evidence
-        && (*connection, *version) == (id, live)
+    if let Some(evidence) = evidence
+        && (evidence.connection, evidence.version) == (id, live)
     {
-        connection_runs::failed(tx, id, live, *who, now).await?;
+        let is_known = evidence.is_of_the_known(tx, event).await?;
+        connection_runs::failed(tx, id, live, (evidence.who, is_known), now).await?;
     }
     Ok(())
 }

@@ -30,6 +30,11 @@ const SHOWN_OF_ALL: u64 = 100;
 /// Refusals that one network causes in a minute, at one connection, by messages that answer nothing of ours, and that are
 /// written down. Those beyond them are counted, and told to wait: nothing that is good is refused by that.
 const WRITTEN_A_MINUTE: u64 = 30;
+/// As many of those that answer one thing of ours are written down in all; and of one network and connection in a minute,
+/// with those that a provider itself has made. Anybody can be sent away from here and bring what they like, and what was
+/// once signed can be brought again.
+const WRITTEN_OF_ONE: u64 = 10;
+const WRITTEN_OF_AWAITED: u64 = 300;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Why a message is not taken.
@@ -149,6 +154,21 @@ pub trait Serves: Sync {
     ) -> impl Future<Output = Result<Self::Served, Told>> + Send;
 }
 
+/// By what the refusals are counted of what answers one thing of ours: a login, or a request.
+pub fn written_of(what: &str) -> String {
+    format!("refused of {what}")
+}
+
+/// What is known of a message before anything that it says is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Stranger,
+    /// It comes from where we have sent somebody: with what only they were given, who waits for this.
+    Answer(String),
+    /// Of a provider that has proved who it is.
+    Proved,
+}
+
 /// A message that came, as far as that matters when it is refused.
 pub struct Came<'a> {
     pub visitor: &'a Visitor,
@@ -159,8 +179,7 @@ pub struct Came<'a> {
     pub xml: Option<&'a [u8]>,
     /// The login whose question it answers, which is still open.
     pub awaited: Option<FlowId>,
-    /// Whether it comes from where we have sent somebody, or from a provider that has proved who it is.
-    pub is_expected: bool,
+    pub standing: Standing,
     /// Where its bearer may try again.
     pub again: Option<Href>,
 }
@@ -168,8 +187,8 @@ pub struct Came<'a> {
 impl<'a> Came<'a> {
     /// In which nothing was found that could be read.
     pub fn of_a_stranger(visitor: &'a Visitor, connection: &'a Connection, action: &'static str) -> Self {
-        let (xml, awaited, is_expected, again) = (None, None, false, None);
-        Self { visitor, connection, action, xml, awaited, is_expected, again }
+        let (xml, awaited, standing, again) = (None, None, Standing::Stranger, None);
+        Self { visitor, connection, action, xml, awaited, standing, again }
     }
 
     /// What becomes of it. If a key signed it that is not known, the provider's metadata is looked at, and it is served
@@ -219,14 +238,26 @@ impl<'a> Came<'a> {
         true
     }
 
-    /// Whether one more may be written down of what anybody can bring at will.
+    /// Whether one more may be written down of what anybody can bring at will. Only what is refused is counted; and what has
+    /// used up the room of its own is a stranger's like any other.
     async fn may_be_written(&self) -> Result<bool, EphemeralError> {
-        if self.is_expected {
+        let at = format!("{} {}", self.connection.id, self.visitor.network());
+        let is_awaited = match &self.standing {
+            Standing::Stranger => false,
+            Standing::Answer(what) => {
+                let lifetime = Duration::from_secs(self.visitor.broker().config.login.flow_lifetime);
+                self.is_within(&written_of(what), WRITTEN_OF_ONE, lifetime).await?
+            }
+            Standing::Proved => true,
+        };
+        if is_awaited && self.is_within(&format!("refused awaited {at}"), WRITTEN_OF_AWAITED, MINUTE).await? {
             return Ok(true);
         }
-        let key = format!("refused {} {}", self.connection.id, self.visitor.network());
-        let count = self.visitor.broker().ephemeral.count(Kind::RateCounter, &key, MINUTE).await?;
-        Ok(count <= WRITTEN_A_MINUTE)
+        self.is_within(&format!("refused {at}"), WRITTEN_A_MINUTE, MINUTE).await
+    }
+
+    async fn is_within(&self, key: &str, most: u64, window: Duration) -> Result<bool, EphemeralError> {
+        Ok(self.visitor.broker().ephemeral.count(Kind::RateCounter, key, window).await? <= most)
     }
 
     /// The same page whatever it was; the rest is for the connection's administrator.

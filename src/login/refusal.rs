@@ -231,6 +231,9 @@ impl Refusal {
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
+            Self::AssertionRefused("subject_kind") => {
+                "a name of the kind by which this person has come before: a NameID of that format, or that attribute"
+            }
             Self::TooManyRequests => "as many messages as the limit allows; try again in a minute",
             Self::Crowded => "as many logins at once as there is room for",
             _ => "an answer that may sign somebody in",

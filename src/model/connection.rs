@@ -24,6 +24,7 @@ pub use saml::{
     SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
     UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
 };
+pub use trust::Return;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};
 
 #[derive(Clone, Debug, PartialEq)]

@@ -16,6 +16,8 @@ pub struct Identity {
     pub connection_id: ConnectionId,
     pub issuer: String,
     pub subject: String,
+    /// By what they were called so at their last login.
+    pub naming: Naming,
     pub last_login_at: Moment,
 }
 
@@ -40,11 +42,12 @@ pub struct IdentityFacts {
     pub naming: Naming,
 }
 
-/// What of its answer a provider named the person by.
+/// What of its answer a provider named the person by. The same text of another kind may be somebody else (SAML Core,
+/// section 8.3), and whoever may choose one of another kind could choose somebody else's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naming {
-    /// `sub`: OpenID Connect has no other.
+    /// `sub`: OpenID Connect has no other. Or it is not known yet.
     #[default]
     Sub,
     /// The NameID of a format, and which one was asked for.
@@ -56,6 +59,19 @@ pub enum Naming {
 impl Naming {
     pub fn is_sub(&self) -> bool {
         *self == Self::Sub
+    }
+
+    /// Whether who is called so now is who was called the same by what is known. Whoever asks for one format has chosen it
+    /// for all people, in the place of what the provider sent until then.
+    pub fn means_like(&self, known: &Self) -> bool {
+        match self {
+            _ if *known == Self::Sub => true,
+            Self::Sub | Self::Attribute(_) => self == known,
+            Self::NameId { asked, format } => {
+                let is_asked = asked.is_some_and(|asked| asked != NameIdFormat::Unspecified);
+                matches!(known, Self::NameId { format: known, .. } if is_asked || known == format)
+            }
+        }
     }
 }
 

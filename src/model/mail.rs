@@ -58,6 +58,8 @@ words! {
         AutoJoinPaused = "auto_join_paused",
         ConnectionActivated = "connection_activated",
         ConnectionRolledBack = "connection_rolled_back",
+        /// Nobody gets in by what is live, and only they can go back.
+        ConnectionFailing = "connection_failing",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
         /// Until when it can be restored is what it is about.

@@ -76,23 +76,15 @@ impl Assurance {
         Self { amr, acr }
     }
 
-    /// Of a SAML class of authentication: the ones that say something of how.
-    pub fn from_authn_context(class: Option<&str>) -> Self {
-        let words: &[&str] = match class {
-            Some(authn_context::PASSWORD | authn_context::PASSWORD_PROTECTED_TRANSPORT) => &["pwd"],
-            Some(authn_context::TIME_SYNC_TOKEN) => &["otp"],
-            Some(authn_context::SMARTCARD | authn_context::SMARTCARD_PKI) => &["sc"],
-            Some(authn_context::X509 | authn_context::TLS_CLIENT) => &["swk"],
-            Some(authn_context::WINDOWS | authn_context::KERBEROS) => &["wia"],
-            Some(
-                authn_context::REFEDS_MFA
-                | authn_context::MICROSOFT_MFA
-                | authn_context::MOBILE_TWO_FACTOR
-                | authn_context::MOBILE_TWO_FACTOR_UNREGISTERED,
-            ) => &["mfa"],
-            _ => &[],
-        };
-        Self::from_upstream(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    /// Of SAML classes of authentication: the ones that say something of how.
+    pub fn from_authn_contexts<'a>(classes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut words: Vec<String> = Vec::new();
+        for word in classes.into_iter().filter_map(word_of) {
+            if !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
+        }
+        Self::from_upstream(&words)
     }
     pub fn is_multi_factor(&self) -> bool {
         self.acr == Acr::Multi
@@ -100,4 +92,18 @@ impl Assurance {
     pub fn is_at_least(&self, acr: Acr) -> bool {
         acr == Acr::Single || self.acr == acr
     }
+}
+
+/// The word of RFC 8176 for a class.
+fn word_of(class: &str) -> Option<&'static str> {
+    use authn_context as c;
+    Some(match class {
+        c::PASSWORD | c::PASSWORD_PROTECTED_TRANSPORT | c::MICROSOFT_PASSWORD => "pwd",
+        c::TIME_SYNC_TOKEN => "otp",
+        c::SMARTCARD | c::SMARTCARD_PKI => "sc",
+        c::X509 | c::TLS_CLIENT | c::MICROSOFT_X509 => "swk",
+        c::WINDOWS | c::KERBEROS => "wia",
+        c::REFEDS_MFA | c::MICROSOFT_MFA | c::MOBILE_TWO_FACTOR | c::MOBILE_TWO_FACTOR_UNREGISTERED => "mfa",
+        _ => return None,
+    })
 }

@@ -39,7 +39,8 @@ async fn document(visitor: &Visitor, connection: SamlConnection<'_>) -> Result<S
     let keys = visitor.broker().saml_keys.of_connection(connection).await?;
     let at = visitor.saml_addresses(connection.id);
     let signing: Vec<_> = keys.published.iter().map(|certified| &certified.certificate).collect();
-    let encryption: Vec<_> = keys.encrypt_to.iter().map(|certified| &certified.certificate).collect();
+    let encryption = keys.encrypt_to.iter().filter(|_| connection.saml.shows_encryption());
+    let encryption: Vec<_> = encryption.map(|certified| &certified.certificate).collect();
     let slo = [(Binding::Redirect, at.slo.as_str()), (Binding::Post, at.slo.as_str())];
     let wanted = connection.saml.wants.signed;
     let provider = ServiceProvider {

@@ -381,6 +381,12 @@ mail-connection_rolled_back-subject = Die Anmeldung von { $organization } wurde 
 mail-connection_rolled_back-title = Die Verbindung { $thing } hat wieder ihre früheren Einstellungen
 mail-connection_rolled_back-text = Über die neuen Einstellungen konnte sich niemand bei { $organization } anmelden. Deshalb gelten wieder die früheren.
 mail-connection_rolled_back-next = Sehen Sie sich die Fehler der Verbindung an, bevor Sie neue Einstellungen in Kraft setzen.
+
+mail-connection_failing-subject = Über die neuen Einstellungen kann sich niemand bei { $organization } anmelden
+mail-connection_failing-title = Die Verbindung { $thing } braucht Sie
+mail-connection_failing-text = Seit neue Einstellungen einer Verbindung gelten, wurden Anmeldungen bei { $organization } mehrmals abgelehnt, und niemand ist über sie hereingekommen. Ob den früheren Einstellungen noch zu trauen ist, können nur Sie sagen; deshalb kommen sie nicht von selbst zurück.
+mail-connection_failing-next = Wenn Sie den früheren Einstellungen noch trauen, nehmen Sie die Verbindung zurück. Wurde ein Schlüssel ersetzt, weil er gestohlen sein könnte, dann nicht: Berichtigen Sie stattdessen die neuen Einstellungen.
+
 mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.

@@ -381,6 +381,12 @@ mail-connection_rolled_back-subject = The sign-in of { $organization } was rolle
 mail-connection_rolled_back-title = The connection { $thing } uses its former settings
 mail-connection_rolled_back-text = People could not sign in to { $organization } by the new settings, so the former ones count again.
 mail-connection_rolled_back-next = Look at the failures of the connection before you activate new settings.
+
+mail-connection_failing-subject = Nobody can sign in to { $organization } by its new settings
+mail-connection_failing-title = The connection { $thing } needs you
+mail-connection_failing-text = Since new settings of a connection are active, sign-ins to { $organization } have been refused several times, and nobody has come in by it. Whether its former settings may still be trusted is yours to say, so they do not come back by themselves.
+mail-connection_failing-next = If you still trust the former settings, roll the connection back. If a key was replaced because it may be stolen, do not: correct the new settings instead.
+
 mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.

@@ -214,14 +214,14 @@ async fn h09_h11_where_a_sign_in_must_be_a_new_one_an_old_one_that_nobody_asked_
 }
 
 #[tokio::test]
-async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_signs_in() {
+async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_when_it_comes() {
     let mut house = accepting().await;
     let unasked = house.saml("cb").unasked(&house, "cb").await;
-    // Of another organization's domain: refused, and nothing is left of it.
+    // Of another organization's domain: refused, and nothing else is left of it.
     let foreign = unsolicited(&house, &unasked, &Says::that("ceo@a.test"));
     let mut mallory = Person::new("bob@b.test");
-    let before = house.before().await;
     let posted = posts(&mut mallory.browser, &unasked, &foreign).await;
+    let before = house.before().await;
     assert_eq!(mallory.browser.follow(&posted).await.status, 403);
     house.refused(&before, "email_domain_not_allowed").await;
     // Nor does it keep a second proof.
@@ -233,16 +233,40 @@ async fn h08_h09_an_answer_that_nobody_asked_for_is_used_up_only_by_whom_it_sign
     let mut bob = Person::new("bob@b.test");
     let posted = posts(&mut bob.browser, &unasked, &xml).await;
     assert_eq!(bob.browser.follow(&posted).await.status, 303);
-    assert_eq!(house.count("used").await, 1);
+    assert_eq!(house.count("used").await, 2);
     let before = house.before().await;
     assert_eq!(posts(&mut bob.browser, &unasked, &xml).await.status, 403);
     house.refused(&before, "replayed").await;
     house.restart().await;
     let mut other = Person::new("bob@b.test");
     let before = house.before().await;
-    let posted = posts(&mut other.browser, &unasked, &xml).await;
-    assert_eq!(other.browser.follow(&posted).await.status, 403);
+    assert_eq!(posts(&mut other.browser, &unasked, &xml).await.status, 403);
     house.refused(&before, "replayed").await;
+    assert_eq!(house.count("sessions").await, 1);
+}
+
+#[tokio::test]
+async fn h08_h09_an_answer_that_signs_nobody_in_is_used_up_all_the_same() {
+    let mut house = accepting().await;
+    let unasked = house.saml("cb").unasked(&house, "cb").await;
+    let mut bob = Person::new("bob@b.test");
+    let first = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let posted = posts(&mut bob.browser, &unasked, &first).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303);
+    let later = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    let posted = posts(&mut bob.browser, &unasked, &later).await;
+    assert_eq!(bob.browser.follow(&posted).await.status, 303, "who is signed in stays signed in");
+    // Nobody takes this one up.
+    let left = unsolicited(&house, &unasked, &Says::that("bob@b.test"));
+    assert_eq!(posts(&mut bob.browser, &unasked, &left).await.status, 303);
+    assert_eq!((house.count("sessions").await, house.count("used").await), (1, 3));
+    house.restart().await;
+    for xml in [&first, &later, &left] {
+        let mut thief = Person::new("bob@b.test");
+        let before = house.before().await;
+        assert_eq!(posts(&mut thief.browser, &unasked, xml).await.status, 403);
+        house.refused(&before, "replayed").await;
+    }
     assert_eq!(house.count("sessions").await, 1);
 }
 

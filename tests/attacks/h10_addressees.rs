@@ -2,10 +2,11 @@
 //! key signs all of them.
 
 use behalf::protocol::saml::names::name_id;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::house::api::Api;
 use crate::house::application::{Application, Person};
-use crate::house::broker::Plan;
+use crate::house::broker::{Engine, House, Plan};
 use crate::house::forgery::{BOB, Forgery, Scene};
 use crate::house::lying_saml_idp::Says;
 use crate::house::surgery::{after, attr, element, inside, swap, swap_all, with_first, with_last, within};
@@ -204,10 +205,11 @@ async fn h10_a_name_of_another_format_than_was_asked_for_names_nobody() {
         ("name_id_format = \"transient\"\nsubject_attribute = \"mail\"\n", &all),
     ] {
         let house = Plan::default().with_saml("cb", asked).build().await;
-        for format in all {
-            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
-            let says =
-                Says::that("bob@b.test").attribute("email", &["bob@b.test"]).named("bob@b.test", format);
+        for (number, format) in all.into_iter().enumerate() {
+            // Each of them somebody of their own: a name of another format is another name.
+            let email = format!("bob{number}@b.test");
+            let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new(&email));
+            let says = Says::that(&email).attribute("email", &[email.as_str()]).named(&email, format);
             let before = house.before().await;
             let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
             if fits.contains(&format) {
@@ -248,4 +250,69 @@ async fn h10_a_name_without_a_format_is_an_unspecified_one() {
         house.refused(&before, "name_id_format").await;
         assert_eq!(house.events_since(&before).await[0].detail["found"], json!(name_id::UNSPECIFIED));
     }
+}
+
+#[tokio::test]
+async fn h10_the_same_text_as_another_kind_of_name_is_nobody_who_is_known() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        let (asks, name) = (|| Application::rp1(&house).asks(), "vic");
+        let vic = Says::that("bob@b.test").named(name, name_id::UNSPECIFIED).attribute("uid", &[name]);
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &asks(), &vic).await.code();
+        let (users, sessions) = (house.count("users").await, house.count("sessions").await);
+        let mallory =
+            |format: &str| Says::that("mallory@b.test").named(name, format).attribute("uid", &[name]);
+        for format in [name_id::PERSISTENT, name_id::EMAIL_ADDRESS, "urn:x"] {
+            let says = match format {
+                name_id::EMAIL_ADDRESS => mallory(format).named("vic@b.test", format),
+                _ => mallory(format),
+            };
+            let arrival = Person::new("bob@b.test").signs_in_by(&house, "cb", &asks(), &says).await;
+            if format == name_id::EMAIL_ADDRESS {
+                // Another text is another person.
+                arrival.code();
+                continue;
+            }
+            assert_eq!(arrival.status(), 403, "{format}: {}", arrival.told());
+        }
+        assert_eq!((house.count("users").await, house.count("sessions").await), (users + 1, sessions + 1));
+        // Nor as what an attribute says, once that names people.
+        makes_live(&house, json!({"subject_attribute": "uid"})).await;
+        let before = house.before().await;
+        let says = mallory(name_id::UNSPECIFIED);
+        let arrival = Person::new("bob@b.test").signs_in_by(&house, "cb", &asks(), &says).await;
+        assert_eq!(arrival.status(), 403, "{}", arrival.told());
+        house.refused(&before, "subject_kind").await;
+        // Whoever asks for one format chooses it for all.
+        makes_live(&house, json!({"subject_attribute": null, "name_id_format": "persistent"})).await;
+        let says = Says::that("bob@b.test").named(name, name_id::PERSISTENT);
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &asks(), &says).await.code();
+        assert_eq!(house.count("users").await, users + 1);
+    }
+}
+
+#[tokio::test]
+async fn h10_an_address_as_a_name_is_the_same_in_whatever_case() {
+    let house = Plan::saml().build().await;
+    for text in ["bob@b.test", "BOB@B.TEST"] {
+        let says = Says::that("bob@b.test").named(text, name_id::EMAIL_ADDRESS);
+        let ask = Application::rp1(&house).asks();
+        Person::new("bob@b.test").signs_in_by(&house, "cb", &ask, &says).await.code();
+    }
+    let subjects = "SELECT subject FROM identities WHERE subject LIKE '%@b.test'";
+    assert_eq!(
+        (house.count("identities").await, house.text(subjects).await.as_deref()),
+        (1, Some("bob@b.test"))
+    );
+}
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+async fn makes_live(house: &House, settings: Value) {
+    let path = format!("/connections/{}", house.connection("cb").await);
+    let operator = Api::operator(house).await;
+    let drafted = operator.patch(&path, settings).await;
+    assert_eq!(drafted.status, 200, "{}", drafted.body);
+    let live = operator.post(&format!("{path}/activate"), json!({"force": true})).await;
+    assert_eq!(live.status, 200, "{}", live.body);
 }

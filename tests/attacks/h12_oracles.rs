@@ -446,3 +446,34 @@ async fn m08_m09_nobody_switches_the_audit_trail_off_for_their_network() {
     posts(&mut stranger, &unasked, "<a/>").await;
     house.told_refusal(&before, &["malformed_saml", "structure"]).await;
 }
+
+#[tokio::test]
+async fn m08_one_login_writes_no_more_into_the_trail_than_it_needs() {
+    let house = Plan::saml().build().await;
+    let idp = house.saml("cb");
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let asked = bob.leaves_for(&house, "cb", &ask).await;
+    let before = house.before().await;
+    // Nothing but what anybody is given who goes away from here.
+    let mut eve = Person::new("bob@b.test").browser;
+    let mut told = Vec::new();
+    for _ in 0..60 {
+        told.push(posts(&mut eve, &asked, "<a/>").await.status.as_u16());
+    }
+    let of = |status: u16| told.iter().filter(|told| **told == status).count();
+    // Its own room, and then that of strangers.
+    assert_eq!((of(403), of(429)), (10 + 30, 20), "{told:?}");
+    house.unchanged(&before).await;
+    let events = house.events_since(&before).await;
+    let refused = events.iter().filter(|event| event.action == "login.refused").count();
+    assert_eq!((refused, events.len()), (40, 41), "more is told once");
+    // Whoever else was sent away from that network hides nothing by it.
+    let mut bea = Person::new("bea@b.test");
+    let other = bea.leaves_for(&house, "cb", &Application::rp1(&house).asks()).await;
+    let before = house.before().await;
+    assert_eq!(posts(&mut bea.browser, &other, "no XML").await.status, 400);
+    house.refused(&before, "malformed_saml").await;
+    // And the answer itself is taken.
+    let arrival = bob.returns(&ask, &asked, idp.answers(&asked, &Says::that("bob@b.test"))).await;
+    ask.redeems(&arrival).await;
+}

@@ -13,7 +13,7 @@ use behalf::foundation::id::{
 };
 use behalf::foundation::random::Random;
 use behalf::login::issue::mint;
-use behalf::model::identity::{Identity, IdentityFacts};
+use behalf::model::identity::{Identity, IdentityFacts, Naming};
 use behalf::model::login::Context;
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::project::MembershipMode;
@@ -210,6 +210,7 @@ async fn member(
         connection_id: customer.connection.id,
         issuer: customer.connection.oidc().unwrap().oidc.issuer.clone(),
         subject: "ann".into(),
+        naming: Naming::Sub,
         last_login_at: now,
     };
     identities::insert(tx, project, &identity, None, &IdentityFacts::default()).await?;

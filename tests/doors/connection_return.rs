@@ -51,14 +51,30 @@ async fn comes_by_saml(house: &House, email: &str) -> Arrival {
     Person::new(email).signs_in_by(house, "cb", &ask, &SamlSays::that(email)).await
 }
 
+/// Those who have come by the connection before: whoever is not among them takes back nothing that is believed otherwise.
+async fn people_come(house: &House) {
+    for email in ["bob@b.test", "bea@b.test", "ben@b.test"] {
+        comes_by_saml(house, email).await.code();
+    }
+    look(house).await;
+}
+
+/// The address is looked for where it is not.
+async fn breaks_the_mapping(house: &House, attribute: &str) {
+    activates(house, "cb", json!({"attributes": {"email": [attribute]}})).await;
+}
+
+async fn told(house: &House, kind: &str) -> Option<String> {
+    house.text(&format!("SELECT recipient FROM mails WHERE kind = '{kind}'")).await
+}
+
 #[tokio::test]
-async fn h04_a_version_with_a_wrong_certificate_goes_back_to_what_worked() {
+async fn h04_a_version_with_a_wrong_mapping_goes_back_to_what_worked() {
     for engine in ENGINES {
         let house = Plan { engine, ..Plan::saml() }.build().await;
-        comes_by_saml(&house, "bob@b.test").await.code();
+        people_come(&house).await;
         let before = version(&house, "cb").await;
-        let wrong = LyingSamlIdp::new("cb", house.clock.clone());
-        activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
+        breaks_the_mapping(&house, "displayName").await;
         let bad = version(&house, "cb").await;
         assert!(bad > before);
         for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test"] {
@@ -75,8 +91,7 @@ async fn h04_a_version_with_a_wrong_certificate_goes_back_to_what_worked() {
         let event = trail.iter().find(|event| event.action == "organization.connection.rolled_back").unwrap();
         assert_eq!((event.actor.as_str(), &event.detail["version_before"]), ("house", &json!(bad)));
         assert!(event.detail["why"].as_str().unwrap().contains("could not sign in"), "{event:?}");
-        let told = "SELECT recipient FROM mails WHERE kind = 'connection_rolled_back'";
-        assert_eq!(house.text(told).await.as_deref(), Some("bob@b.test"), "its owner is told");
+        assert_eq!(told(&house, "connection_rolled_back").await.as_deref(), Some("bob@b.test"), "its owner");
         // Once: what came back has nothing to go back to.
         look(&house).await;
         assert_eq!(version(&house, "cb").await, back);
@@ -84,37 +99,103 @@ async fn h04_a_version_with_a_wrong_certificate_goes_back_to_what_worked() {
 }
 
 #[tokio::test]
+async fn c05_h04_a_key_that_was_taken_away_does_not_come_back_by_the_word_of_who_has_it() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        people_come(&house).await;
+        let newer = LyingSamlIdp::new("cb", house.clock.clone());
+        activates(&house, "cb", json!({"metadata_xml": newer.metadata()})).await;
+        let live = version(&house, "cb").await;
+        let before = house.before().await;
+        // The thief has the former key: of people who are known and of people who are not.
+        for email in ["bob@b.test", "bea@b.test", "ben@b.test", "a1@b.test", "a2@b.test", "a3@b.test"] {
+            assert_eq!(comes_by_saml(&house, email).await.status(), 403, "{email}");
+        }
+        house.unchanged(&before).await;
+        assert_eq!(told(&house, "connection_failing").await, None);
+        for _ in 0..2 {
+            look(&house).await;
+            assert_eq!(version(&house, "cb").await, live, "the key stays away");
+        }
+        assert_eq!(comes_by_saml(&house, "bob@b.test").await.status(), 403, "and so does who has it");
+        assert_eq!(house.events_of("organization.connection.rolled_back").await, 0);
+        // It may as well have been a mistake: its owner is told, once, and decides.
+        assert_eq!(house.events_of("organization.connection.return_offered").await, 1);
+        assert_eq!(told(&house, "connection_failing").await.as_deref(), Some("bob@b.test"));
+        let path = format!("/connections/{}/rollback", house.connection("cb").await);
+        let back = Api::operator(&house).await.post(&path, json!({})).await;
+        assert_eq!(back.status, 200, "{}", back.body);
+        comes_by_saml(&house, "bob@b.test").await.code();
+    }
+}
+
+#[tokio::test]
+async fn h04_no_rule_is_taken_back_by_those_whom_it_keeps_out() {
+    for (rule, status) in [
+        (json!({"required_attributes": {"displayName": ["nobody"]}}), 403),
+        (json!({"authn_context": {"classes": ["urn:x"], "comparison": "exact"}}), 403),
+        (json!({"want_signed": "both"}), 403),
+        (json!({"name_id_format": "email_address"}), 403),
+    ] {
+        let house = Plan::saml().build().await;
+        people_come(&house).await;
+        activates(&house, "cb", rule.clone()).await;
+        let live = version(&house, "cb").await;
+        for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
+            assert_eq!(comes_by_saml(&house, email).await.status(), status, "{rule}");
+        }
+        look(&house).await;
+        assert_eq!(version(&house, "cb").await, live, "{rule}");
+        assert_eq!(told(&house, "connection_failing").await.as_deref(), Some("bob@b.test"), "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn h04_what_a_word_is_taken_for_is_taken_back_by_those_alone_who_are_known() {
+    for engine in ENGINES {
+        let house = Plan { engine, ..Plan::saml() }.build().await;
+        people_come(&house).await;
+        breaks_the_mapping(&house, "displayName").await;
+        let live = version(&house, "cb").await;
+        for email in ["a1@b.test", "a2@b.test", "a3@b.test", "a4@b.test", "bob@b.test", "bea@b.test"] {
+            assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+        }
+        look(&house).await;
+        assert_eq!(version(&house, "cb").await, live, "two of the known, and strangers");
+        assert_eq!(comes_by_saml(&house, "ben@b.test").await.status(), 403);
+        look(&house).await;
+        assert!(version(&house, "cb").await > live);
+        comes_by_saml(&house, "bob@b.test").await.code();
+    }
+}
+
+#[tokio::test]
 async fn h04_of_two_versions_in_a_row_that_let_nobody_in_neither_hides_the_one_that_worked() {
     for engine in ENGINES {
         let house = Plan { engine, ..Plan::saml() }.build().await;
-        comes_by_saml(&house, "bob@b.test").await.code();
-        look(&house).await;
-        let certificate = async || {
+        people_come(&house).await;
+        let mapping = async || {
             let settings = house.text("SELECT settings FROM connections WHERE slug = 'cb'").await.unwrap();
             let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
             settings["upstream"].clone()
         };
-        let worked = certificate().await;
-        let breaks = async || {
-            let wrong = LyingSamlIdp::new("cb", house.clock.clone());
-            activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
-        };
+        let worked = mapping().await;
         let fail = async || {
             for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
                 assert_eq!(comes_by_saml(&house, email).await.status(), 403);
             }
             look(&house).await;
         };
-        breaks().await;
+        breaks_the_mapping(&house, "displayName").await;
         house.turn_clock(3_600);
-        breaks().await;
+        breaks_the_mapping(&house, "groups").await;
         fail().await;
-        assert_eq!(certificate().await, worked);
+        assert_eq!(mapping().await, worked);
         // Nobody has come by it since it is back: that it works is known.
         house.turn_clock(3_600);
-        breaks().await;
+        breaks_the_mapping(&house, "groups").await;
         fail().await;
-        assert_eq!(certificate().await, worked);
+        assert_eq!(mapping().await, worked);
         comes_by_saml(&house, "bob@b.test").await.code();
         assert_eq!(house.events_of("organization.connection.rolled_back").await, 2);
     }
@@ -123,11 +204,9 @@ async fn h04_of_two_versions_in_a_row_that_let_nobody_in_neither_hides_the_one_t
 #[tokio::test]
 async fn h04_what_was_live_for_a_day_is_what_there_is_to_return_to_whoever_came_by_it() {
     let house = Plan::saml().build().await;
-    comes_by_saml(&house, "bob@b.test").await.code();
-    look(&house).await;
-    for wait in [86_401, 60] {
-        let wrong = LyingSamlIdp::new("cb", house.clock.clone());
-        activates(&house, "cb", json!({"metadata_xml": wrong.metadata()})).await;
+    people_come(&house).await;
+    for (attribute, wait) in [("displayName", 86_401), ("groups", 60)] {
+        breaks_the_mapping(&house, attribute).await;
         house.turn_clock(wait);
     }
     let live = version(&house, "cb").await;
@@ -283,6 +362,24 @@ async fn h04_a_version_that_has_worked_or_is_a_day_old_stays() {
     assert_eq!(version(&house, "ca").await, new);
 }
 
+#[tokio::test]
+async fn h01_h04_where_groups_are_read_does_not_come_back_by_itself() {
+    let house = Plan::default().with_saml("cb", "").build().await;
+    people_come(&house).await;
+    activates(&house, "cb", json!({"attributes": {"email": ["displayName"], "groups": ["directory"]}})).await;
+    for email in ["bob@b.test", "bea@b.test", "bob@b.test", "ben@b.test", "bea@b.test"] {
+        assert_eq!(comes_by_saml(&house, email).await.status(), 403);
+    }
+    look(&house).await;
+    comes_by_saml(&house, "bob@b.test").await.code();
+    let settings = house.text("SELECT settings FROM connections WHERE slug = 'cb'").await.unwrap();
+    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+    assert_eq!(settings["upstream"]["saml"]["attributes"]["groups"], json!(["directory"]));
+    let trail = house.audit().await;
+    let event = trail.iter().find(|event| event.action == "organization.connection.rolled_back").unwrap();
+    assert_eq!(event.detail["withheld"], json!(["attributes.groups"]), "{event:?}");
+}
+
 /// What people get who come by it for the first time.
 async fn default_roles(house: &House, slug: &str) -> serde_json::Value {
     let settings = house.text(&format!("SELECT settings FROM connections WHERE slug = '{slug}'")).await;
@@ -303,11 +400,9 @@ async fn gives_what_has_changed_since(house: &House) {
     makes_role(house, json!({"organization_id": "org-b", "name": "reader", "permissions": ["docs:read"]}))
         .await;
     activates(house, "cb", json!({"default_roles": ["helper", "reader"]})).await;
-    comes_by_saml(house, "bob@b.test").await.code();
-    look(house).await;
+    people_come(house).await;
     house.turn_clock(60);
-    let wrong = LyingSamlIdp::new("cb", house.clock.clone());
-    activates(house, "cb", json!({"metadata_xml": wrong.metadata(), "default_roles": []})).await;
+    activates(house, "cb", json!({"attributes": {"email": ["displayName"]}, "default_roles": []})).await;
     let path = format!("{helper}?force=true");
     let gone = Api::operator(house).await.send(reqwest::Method::DELETE, &path, |ask| ask).await;
     assert_eq!(gone.status, 204, "{}", gone.body);

@@ -219,6 +219,9 @@ const WRONG: &[(&str, &str)] = &[
     ("idp_initiated = \"round_trip\"", "needs default_application: the application"),
     ("idp_post_url = \"http://idp.partner.test/sso\"", "https address"),
     ("idp_slo_url = \"javascript:alert(1)\"", "https address"),
+    ("idp_slo_url = \"https://idp.partner.test/slo?RelayState=x\"", "must not have SAMLRequest"),
+    ("idp_post_url = \"https://idp.partner.test/sso?a=b&%53AMLRequest=x\"", "must not have SAMLRequest"),
+    ("required_attributes = { department = [] }", "needs one value at least"),
     ("login_hint = \"RelayState\"", "none, subject, or the name of a parameter"),
     ("login_hint = \"a&b\"", "none, subject, or the name of a parameter"),
     ("name_id_format = \"kerberos\"", "must be one of none, unspecified"),
@@ -763,6 +766,22 @@ async fn h17_h18_whoever_holds_the_address_alone_takes_no_certificate_away() {
         assert!(matches!(own, Look::Changed), "{own:?}");
         let made = house.connection("p").await;
         assert_eq!(made.saml().unwrap().saml.idp.certificates, [OTHER_IDP.certificate.base64()]);
+    }
+}
+
+#[tokio::test]
+async fn m15_whoever_holds_the_address_alone_ends_nothing_sooner() {
+    for valid in [None, Some(NOW.plus(DAY * 30))] {
+        let house = House::open_to_here(Engine::Sqlite).await;
+        let publisher = Publisher::of(listing(&[&IDP], valid)).await;
+        house.apply(&publisher.file("")).await;
+        publisher.says(listing(&[&IDP], Some(NOW.plus(DAY + Duration::from_secs(70)))));
+        looks(&house).await;
+        publisher.fails();
+        house.clock.turn(Duration::from_secs(3_600));
+        let made = house.connection("p").await;
+        assert_eq!(made.saml().unwrap().saml.metadata.as_ref().unwrap().valid_until, valid);
+        assert!(house.broker.saml_keys.idp(made.saml().unwrap()).is_ok(), "{valid:?}");
     }
 }
 

@@ -2,9 +2,12 @@
 //! of its own, with nothing stored.
 
 use aws_lc_rs::digest;
+use behalf::login::doorstep;
+use behalf::model::login::Login;
 use behalf::protocol::saml::encryption::{Cipher, Oaep};
 use behalf::protocol::saml::signature::SignatureMethod;
 use behalf::protocol::saml::xml::{Document, Limits, canonical};
+use behalf::store::ephemeral::Kind;
 use data_encoding::BASE64;
 use num_bigint::BigUint;
 use reqwest::StatusCode;
@@ -107,6 +110,13 @@ impl Scene {
         encrypted_to(&self.asked.encryption, assertion, Cipher::Aes256Gcm, Oaep::Mgf1p)
     }
 
+    /// Lets as many refusals of this login be written down as if there had been none.
+    async fn has_room_again(&self) {
+        let flow = Login::of_request(&self.asked.id).unwrap();
+        let key = doorstep::written_of(&flow.to_string());
+        self.house.broker.ephemeral.uncount(Kind::RateCounter, &key).await.unwrap();
+    }
+
     /// Posts each of the files by Bob's own browser, which all of them were made for, and sees it refused: the same
     /// page, nothing stored, one event with the reason.
     pub async fn refuses(&mut self, files: Vec<Forgery>) {
@@ -123,6 +133,7 @@ impl Scene {
             }
             let before = self.house.before().await;
             let answer = posts(&mut self.bob.browser, &self.asked, &file.xml).await;
+            self.has_room_again().await;
             self.house.unchanged(&before).await;
             let events = self.house.events_since(&before).await;
             let told: Vec<_> = events.iter().map(|event| event.reason.clone().unwrap_or_default()).collect();

@@ -17,6 +17,7 @@ use crate::house::lying_saml_idp::{
 };
 use crate::house::publisher::Publisher;
 use crate::house::surgery::element;
+use crate::house::visitor::Visitor;
 
 fn set(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
@@ -206,6 +207,56 @@ async fn s3_34_how_somebody_proved_who_they_are_is_passed_on() {
         let found = tokens.id["amr"].clone();
         assert!(found == amr || (amr.is_null() && found == json!([])), "{class}: {found}");
         assert_eq!(tokens.id["acr"], tokens.access["acr"], "{class}");
+    }
+}
+
+#[tokio::test]
+async fn s1_p0_entra_and_ad_fs_tell_of_a_second_factor_in_an_attribute() {
+    const METHODS: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
+    const EMAIL: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
+    const PASSWORD: &str = authn_context::MICROSOFT_PASSWORD;
+    let (single, multi) = ("urn:behalf:acr:1fa", "urn:behalf:acr:2fa");
+    for (preset, methods, amr, acr) in [
+        ("entra", &[PASSWORD, authn_context::MICROSOFT_MFA][..], json!(["pwd", "mfa"]), multi),
+        ("adfs", &[authn_context::MICROSOFT_MFA], json!(["pwd", "mfa"]), multi),
+        ("entra", &[PASSWORD], json!(["pwd"]), single),
+        ("adfs", &["mfa", "http://schemas.microsoft.com/claims/multipleauthn2"], json!(["pwd"]), single),
+        // Anybody may have an attribute of that name elsewhere.
+        ("generic", &[authn_context::MICROSOFT_MFA], json!(["pwd"]), single),
+    ] {
+        let house = Plan::default().with_saml("cb", &format!("preset = \"{preset}\"\n")).build().await;
+        let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+        let says = Says::that("bob@b.test").attribute(EMAIL, &["bob@b.test"]).attribute(METHODS, methods);
+        let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
+        let tokens = ask.redeems(&arrival).await;
+        assert_eq!((&tokens.id["amr"], &tokens.id["acr"]), (&amr, &json!(acr)), "{preset} {methods:?}");
+    }
+    // What is only called so is another one.
+    let house = Plan::default().with_saml("cb", "preset = \"entra\"\n").build().await;
+    let mut says = Says::that("bob@b.test")
+        .attribute(EMAIL, &["bob@b.test"])
+        .attribute("nickname", &[authn_context::MICROSOFT_MFA]);
+    says.attributes.last_mut().unwrap().friendly_name = Some(METHODS.to_owned());
+    let (ask, mut bob) = (Application::rp1(&house).asks(), Person::new("bob@b.test"));
+    let arrival = bob.signs_in_by(&house, "cb", &ask, &says).await;
+    assert_eq!(ask.redeems(&arrival).await.id["acr"], single);
+}
+
+#[tokio::test]
+async fn s1_p0_ad_fs_is_shown_no_certificate_to_encrypt_to_unless_that_is_wanted() {
+    for (keys, is_shown) in [
+        ("preset = \"adfs\"\n", false),
+        ("preset = \"adfs\"\nwant_encrypted = true\n", true),
+        ("preset = \"entra\"\n", true),
+        ("", true),
+    ] {
+        let house = Plan::default().with_saml("cb", keys).build().await;
+        let url = format!("{}/saml/{}/metadata", house.url, house.connection("cb").await);
+        let metadata = Visitor::arrives().get(&url).await;
+        assert_eq!(metadata.status, 200, "{}", metadata.body);
+        assert!(metadata.body.contains("use=\"signing\""), "{keys}");
+        assert_eq!(metadata.body.contains("use=\"encryption\""), is_shown, "{keys}");
+        assert_eq!(metadata.body.contains("EncryptionMethod"), is_shown, "{keys}");
     }
 }
 

@@ -17,7 +17,7 @@ use behalf::model::connection::{Connection, ConnectionState};
 use behalf::model::delegation::{Delegation, DelegationSettings};
 use behalf::model::domain::{Domain, DomainState};
 use behalf::model::grant::{Confirmation, Epochs, Grant, GrantRequest, Refresh};
-use behalf::model::identity::{Identity, IdentityFacts};
+use behalf::model::identity::{Identity, IdentityFacts, Naming};
 use behalf::model::login::Asked;
 use behalf::model::membership::{Membership, MembershipKind, MembershipSource, MembershipStatus};
 use behalf::model::organization::{Organization, Policy};
@@ -207,6 +207,7 @@ fn identity(user: UserId) -> Identity {
         connection_id: ConnectionId::from_u128(20),
         issuer: "https://idp.a.test".into(),
         subject: "sub-1".into(),
+        naming: Naming::Sub,
         last_login_at: NOW,
     }
 }

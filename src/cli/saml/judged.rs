@@ -367,7 +367,7 @@ fn told(check: &str, expected: &str, found: &str, report: &mut Report) {
 }
 
 fn taken(assertion: &Assertion, report: &mut Report) {
-    report.fine("it would be taken, if it answers a request of ours that still waits in that browser");
+    report.fine("it would be taken, if it answers a request of ours that still waits in that browser, and comes with its RelayState or with none");
     let name = assertion.name_id.as_ref();
     report.line_if("  person", name.map(|name| report.personal(&name.value)));
     report.line("  attributes", assertion.attributes.len());

@@ -30,7 +30,7 @@ use crate::model::browser::Browser;
 use crate::model::connection::{Connection, Jit, OidcConnection, SamlConnection, Upstream};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::identity::Identity;
-use crate::model::login::{Asked, Away, Login, Proof};
+use crate::model::login::{Asked, Away, Login, Proof, SingleUse};
 use crate::model::membership::{MembershipKind, MembershipSource, MembershipStatus};
 use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
@@ -202,6 +202,16 @@ pub async fn rehearsed(
 /// Ids of assertions, among what is used once.
 const ASSERTION: &str = "saml_assertion";
 
+/// Uses up what proves once; false: it was.
+async fn is_first(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    once: Option<&SingleUse>,
+) -> Result<bool, StoreError> {
+    let Some(once) = once else { return Ok(true) };
+    used::first(tx, ASSERTION, &connection.to_string(), &once.id, once.until).await
+}
+
 /// Why the transaction is rolled back.
 enum Undone {
     Refused(Refusal),
@@ -349,12 +359,9 @@ impl SignIn {
 
     /// A message that proves once proves no second time, on whichever node (invariant 4; threats H08).
     async fn use_up(&self, tx: &mut Tx<'_>, connection: &Connection) -> Result<(), Undone> {
-        let Some(once) = &self.found.proof.single_use else { return Ok(()) };
-        let scope = connection.id.to_string();
-        if used::first(tx, ASSERTION, &scope, &once.id, once.until).await? {
-            Ok(())
-        } else {
-            Err(Refusal::AssertionRefused("replayed").into())
+        match is_first(tx, connection.id, self.found.proof.single_use.as_ref()).await? {
+            true => Ok(()),
+            false => Err(Refusal::AssertionRefused("replayed").into()),
         }
     }
 
@@ -398,6 +405,9 @@ impl SignIn {
             Some(identity) => {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
+                if !self.found.proof.facts.naming.means_like(&identity.naming) {
+                    return Err(Refusal::AssertionRefused("subject_kind").into());
+                }
                 self.refresh(tx, connection, user, &identity, claimed).await?;
                 self.invited(tx, identity.user_id).await?;
                 self.expected(tx, connection, identity.user_id, claimed, false).await?;
@@ -461,6 +471,7 @@ impl SignIn {
             connection_id: connection.id,
             issuer: self.found.proof.issuer.clone(),
             subject: self.found.proof.subject.clone(),
+            naming: self.found.proof.facts.naming.clone(),
             last_login_at: self.keep.now,
         };
         let email = self.found.proof.email.as_ref().map(Email::as_str);

@@ -15,6 +15,7 @@ use crate::model::user;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::scope;
+use crate::protocol::saml::binding::redirect;
 use crate::protocol::saml::keys::{Certificate, SigningKey, VerifyingKey};
 
 /// Most seconds of clock difference that are forgiven, and how many where nobody says otherwise.
@@ -46,6 +47,14 @@ pub fn web_address(text: &str) -> Result<Url, &'static str> {
         .ok()
         .filter(fine)
         .ok_or("must be an https address (http only on this computer) without user, password and fragment")
+}
+
+/// As [`web_address`], where messages of SAML are sent.
+pub fn saml_address(text: &str) -> Result<Url, &'static str> {
+    web_address(text).and_then(|url| match redirect::may_carry(text) {
+        true => Ok(url),
+        false => Err("must not have SAMLRequest, SAMLResponse, RelayState, SigAlg or Signature in its query"),
+    })
 }
 
 fn is_here(url: &Url) -> bool {
@@ -229,6 +238,8 @@ pub fn signature(algorithm: SamlSignature, own: Option<&SigningKey>) -> Result<(
     if fits { Ok(()) } else { Err("is not an algorithm of the key that signs") }
 }
 
+/// Of an attribute that is required: without one nobody would have it.
+pub const NEEDS_VALUE: &str = "needs one value at least";
 /// What a login that the provider begins needs, unless it is off.
 pub const NEEDS_APPLICATION: &str = "needs default_application: the application that such logins are for";
 

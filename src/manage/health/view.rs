@@ -61,7 +61,7 @@ pub struct FailuresView {
     #[schemars(extend("format" = "date-time"))]
     pub worked_at: Option<String>,
     /// In a row, since somebody last signed in: those alone that show something of the connection's settings, because the
-    /// provider itself had answered. By these a new version that never worked is taken back.
+    /// provider itself had answered. By these a new version that never worked is taken back, or its owners are told of it.
     pub failures: i64,
     #[schemars(extend("format" = "date-time"))]
     pub failing_since: Option<String>,

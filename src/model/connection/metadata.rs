@@ -9,6 +9,7 @@ use super::saml::{
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
+use crate::protocol::saml::binding::redirect;
 use crate::protocol::saml::keys::Certificate;
 use crate::protocol::saml::metadata::{self, Endpoint, IdpMetadata, MetadataError};
 use crate::protocol::saml::names::Binding;
@@ -42,7 +43,9 @@ pub struct Described {
 pub enum DescriptionError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    #[error("its metadata has an address to which no browser is sent, which must be https: {0}")]
+    #[error(
+        "its metadata has an address to which no browser is sent, which must be https and hold no parameter of a message: {0}"
+    )]
     Address(String),
     #[error("its metadata has more certificates, or longer keys, than a message is tried by")]
     Costly,
@@ -155,7 +158,7 @@ fn endpoints(listed: &[Endpoint]) -> ServiceEndpoints {
     ServiceEndpoints { redirect: first(Binding::Redirect), post: first(Binding::Post) }
 }
 
-/// Whether a browser is sent there: by https, or to this very computer.
+/// Whether a browser is sent there: by https, or to this very computer, and with room for a message.
 pub fn may_be_sent_to(address: &str) -> bool {
     let Ok(url) = Url::parse(address) else { return false };
     let is_here = match url.host() {
@@ -164,5 +167,6 @@ pub fn may_be_sent_to(address: &str) -> bool {
         Some(Host::Domain(name)) => name == "localhost",
         None => return false,
     };
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
+    is_safe && redirect::may_carry(address)
 }

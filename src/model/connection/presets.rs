@@ -4,7 +4,7 @@
 //! Where the facts come from: Microsoft's "Single sign-on SAML protocol" and "SAML token claims reference" (Entra
 //! refuses a `Subject` and takes `login_hint`), Google's "SSO sign-in flow when using login hints" (it ignores a
 //! `Subject` and takes `login_hint`; it has no logout of its own), MS-OAPX section 2.2.2.1 (AD FS takes `login_hint`
-//! and `username` alike), RFC 4519 and eduPerson (names as `urn:oid:`), the SAML V2.0 Subject Identifier Attributes
+//! and `username` alike; both tell of a second factor in an attribute, whatever class they say was used), RFC 4519 and eduPerson (names as `urn:oid:`), the SAML V2.0 Subject Identifier Attributes
 //! profile, Keycloak's server (a `Subject` fills in the user's name). Okta's `LoginHint` is told by other vendors
 //! only. Of the others no way to pass a hint is known, so none is used.
 
@@ -21,6 +21,8 @@ pub struct Facts {
     pub family_name: &'static [&'static str],
     pub groups: &'static [&'static str],
     pub locale: &'static [&'static str],
+    /// The attribute that says by what people proved who they are, beside the class.
+    pub authn_methods: Option<&'static str>,
     /// Absent: whatever it sends unasked names the person for good.
     pub name_id_format: Option<NameIdFormat>,
     hint: Hint,
@@ -50,6 +52,7 @@ const CLAIM_DISPLAY_NAME: &str = "http://schemas.microsoft.com/identity/claims/d
 const CLAIM_GROUPS: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups";
 const CLAIM_GROUP: &str = "http://schemas.xmlsoap.org/claims/Group";
 const CLAIM_COMMON_NAME: &str = "http://schemas.xmlsoap.org/claims/CommonName";
+const CLAIM_AUTHN_METHODS: &str = "http://schemas.microsoft.com/claims/authnmethodsreferences";
 
 /// Every name that any of them uses.
 const GENERIC: Facts = Facts {
@@ -59,6 +62,7 @@ const GENERIC: Facts = Facts {
     family_name: &["lastName", "sn", "surname", "family_name", "User.LastName", SURNAME, CLAIM_SURNAME],
     groups: &["groups", "memberOf", IS_MEMBER_OF, CLAIM_GROUPS, CLAIM_GROUP],
     locale: &["locale", "preferredLanguage", PREFERRED_LANGUAGE],
+    authn_methods: None,
     name_id_format: None,
     hint: Hint::None,
     single_logout: true,
@@ -83,6 +87,7 @@ impl SamlPreset {
                 given_name: &[CLAIM_GIVEN_NAME],
                 family_name: &[CLAIM_SURNAME],
                 groups: &[CLAIM_GROUPS],
+                authn_methods: Some(CLAIM_AUTHN_METHODS),
                 hint: Hint::Parameter("login_hint"),
                 ..GENERIC
             },
@@ -103,6 +108,7 @@ impl SamlPreset {
                 given_name: &[CLAIM_GIVEN_NAME],
                 family_name: &[CLAIM_SURNAME],
                 groups: &[CLAIM_GROUP, CLAIM_GROUPS],
+                authn_methods: Some(CLAIM_AUTHN_METHODS),
                 hint: Hint::Parameter("username"),
                 ..GENERIC
             },

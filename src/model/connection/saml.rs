@@ -134,6 +134,12 @@ pub enum MetadataSource {
 }
 
 impl SamlSettings {
+    /// Whether the provider is shown a certificate to encrypt to. AD FS encrypts to any that it is shown, by AES-CBC, and
+    /// signs the assertion alone: that cannot be opened (threats H12), so it is shown one only where that is wanted.
+    pub fn shows_encryption(&self) -> bool {
+        self.preset != SamlPreset::Adfs || self.wants.encrypted || self.own.decryption.is_some()
+    }
+
     /// The address that is read again from time to time.
     pub fn metadata_address(&self) -> Option<&Url> {
         match &self.metadata.as_ref()?.source {

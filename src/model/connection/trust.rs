@@ -1,7 +1,22 @@
 //! By what a provider's word is believed: who may change that may become anybody who signs in by the connection
 //! (threats C02).
 
-use super::{OidcSettings, RequestSettings, SamlSettings, Settings, Upstream};
+use super::{
+    IdpInitiated, NameIdFormat, OidcSettings, RequestSettings, SamlSettings, Settings, Upstream,
+    WantedSignature, Wants,
+};
+
+/// What it takes for settings that were live before to come back with nobody who answers for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// That people fail by what is live: the same word is believed as much by both.
+    Harmless,
+    /// That it befalls people who are known: the same provider's word is read otherwise by them.
+    OfTheKnown,
+    /// Nothing is enough: they believe whom what is live does not believe, or they ask less. Who was taken away may be whom
+    /// nobody should trust any more, and who was kept out may be meant to be.
+    Asked,
+}
 
 impl Settings {
     /// Whether the same word of the same provider says the same of the same person. What only decides how we ask, what
@@ -10,6 +25,97 @@ impl Settings {
     /// The secret by which we prove who we are is none of the settings, and leads to no other provider.
     pub fn believes_like(&self, other: &Self) -> bool {
         believed(&self.upstream) == believed(&other.upstream)
+    }
+
+    /// What it takes for these to take the place of what is `live`.
+    pub fn may_return(&self, live: &Self) -> Return {
+        let (is_trusted, asks_enough) = match (&self.upstream, &live.upstream) {
+            (Upstream::Oidc(former), Upstream::Oidc(live)) => {
+                (former.trusts_no_more(live), former.asks_no_less(live))
+            }
+            (Upstream::Saml(former), Upstream::Saml(live)) => {
+                (former.trusts_no_more(live), former.asks_no_less(live))
+            }
+            _ => (false, false),
+        };
+        match () {
+            () if !is_trusted || !asks_enough || self.leeway > live.leeway => Return::Asked,
+            () if self.believes_like(live) => Return::Harmless,
+            () => Return::OfTheKnown,
+        }
+    }
+}
+
+impl OidcSettings {
+    /// Whether all whose word it believes are believed by `live`, too.
+    fn trusts_no_more(&self, live: &Self) -> bool {
+        (self.preset, &self.issuer, &self.endpoints, &self.client_id)
+            == (live.preset, &live.issuer, &live.endpoints, &live.client_id)
+            && self.algorithms.iter().all(|one| live.algorithms.contains(one))
+    }
+
+    /// Whether it has every rule of `live`.
+    fn asks_no_less(&self, live: &Self) -> bool {
+        live.required_claims.iter().all(|rule| self.required_claims.contains(rule))
+            && (self.always_userinfo || !live.always_userinfo)
+    }
+}
+
+impl SamlSettings {
+    fn trusts_no_more(&self, live: &Self) -> bool {
+        let fingerprints = live.idp.fingerprints();
+        let addresses: Vec<_> = live.idp.addresses().collect();
+        (self.preset, &self.idp.entity_id, &self.subject) == (live.preset, &live.idp.entity_id, &live.subject)
+            && self.read_from() == live.read_from()
+            && self.idp.fingerprints().iter().all(|one| fingerprints.contains(one))
+            && self.idp.addresses().all(|one| addresses.contains(&one))
+    }
+
+    /// Whose description of itself will be believed.
+    fn read_from(&self) -> Option<(&url::Url, Option<&str>, Option<&str>)> {
+        let (url, metadata) = (self.metadata_address()?, self.metadata.as_ref()?);
+        Some((url, metadata.entity_id.as_deref(), metadata.signer.as_deref()))
+    }
+
+    fn asks_no_less(&self, live: &Self) -> bool {
+        let has_rule = |(name, wanted): (&String, &Vec<String>)| {
+            let own = self.required_attributes.get(name);
+            own.is_some_and(|own| own.iter().all(|value| wanted.contains(value)))
+        };
+        live.required_attributes.iter().all(has_rule)
+            && self.wants.are_no_less_than(live.wants)
+            && self.request.asks_no_less(&live.request)
+            && unasked(self.idp_initiated) <= unasked(live.idp_initiated)
+            && (self.honours_session_end || !live.honours_session_end)
+            && (self.single_logout || !live.single_logout)
+    }
+}
+
+impl Wants {
+    fn are_no_less_than(self, live: Self) -> bool {
+        let is_signed = live.signed == WantedSignature::Either
+            || self.signed == WantedSignature::Both
+            || self.signed == live.signed;
+        is_signed && (self.encrypted || !live.encrypted)
+    }
+}
+
+impl RequestSettings {
+    /// What is asked for is what an answer must be like.
+    fn asks_no_less(&self, live: &Self) -> bool {
+        let is_any = matches!(live.name_id_format, None | Some(NameIdFormat::Unspecified));
+        (is_any || self.name_id_format == live.name_id_format)
+            && (live.authn_context.is_none() || self.authn_context == live.authn_context)
+            && (self.force_authn || !live.force_authn)
+    }
+}
+
+/// How far an answer leads that nobody asked for.
+const fn unasked(how: IdpInitiated) -> u8 {
+    match how {
+        IdpInitiated::Off => 0,
+        IdpInitiated::RoundTrip => 1,
+        IdpInitiated::Accept => 2,
     }
 }
 

@@ -124,7 +124,7 @@ const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "privat
 
 /// Of ID tokens and UserInfo, whatever shape an application has chosen; `tests/doors/discovery.rs` holds it against what
 /// is issued. What else a provider says of somebody has names of its own.
-const CLAIMS: [&str; 31] = [
+const CLAIMS: [&str; 32] = [
     "iss",
     "sub",
     "aud",

@@ -9,6 +9,7 @@ use super::refused::{Check, Refused};
 use super::response::{Answers, Expected};
 use super::xml::{Document, Element, Limits, Writer};
 use crate::foundation::clock::Moment;
+use crate::foundation::email::Email;
 
 const MAX_URI: usize = 2048;
 const MAX_SESSION_INDEX: usize = 1024;
@@ -145,12 +146,25 @@ fn decrypted_name_id(xml: &[u8]) -> Result<NameId, Refused> {
     name_id(document.root())
 }
 
+impl NameId {
+    /// What tells people apart by it: an address is the same in whatever case, any other name is as it is written.
+    pub fn lasting(&self) -> String {
+        let is_address = self.format.as_deref() == Some(names::name_id::EMAIL_ADDRESS);
+        let address = Email::parse(&self.value).ok().filter(|_| is_address);
+        address.map_or_else(|| self.value.clone(), |address| address.as_str().to_owned())
+    }
+}
+
 /// Never trimmed: ` ann` and `ann` may be two people.
 fn name_id(element: Element<'_>) -> Result<NameId, Refused> {
     let value = bounded(&element.text()?, MAX_ID, Check::NameId)?;
     if value.trim() != value || value.contains(char::is_control) {
         let found = format!("\"{value}\"");
-        return Err(Refused::new(Check::NameId, "a NameID without white space around it", found));
+        return Err(Refused::new(
+            Check::NameId,
+            "a NameID of 256 characters at most, without control characters or white space around it",
+            found,
+        ));
     }
     Ok(NameId {
         value,

@@ -122,6 +122,11 @@ pub mod authn_context {
     pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
     /// More than one factor, as ADFS and Entra name it.
     pub const MICROSOFT_MFA: &str = "http://schemas.microsoft.com/claims/multipleauthn";
+    /// One factor, as ADFS and Entra name it in an attribute.
+    pub const MICROSOFT_PASSWORD: &str =
+        "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password";
+    pub const MICROSOFT_X509: &str =
+        "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/x509";
 }
 
 /// Formats of attribute names (SAML Core, section 8.2).

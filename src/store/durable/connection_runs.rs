@@ -12,7 +12,7 @@ const HOUR: i64 = 3_600_000;
 pub struct Run {
     /// When somebody first signed in by it.
     pub worked_at: Option<Moment>,
-    /// In a row, since somebody last did: those alone that nobody can feign.
+    /// In a row, since somebody last did: those alone that nobody can feign but who the provider is, or was before.
     pub failures: i64,
     pub failing_since: Option<Moment>,
 }
@@ -58,12 +58,21 @@ pub async fn live_version(db: &mut impl Read, connection: ConnectionId) -> Resul
     db.one(sql, params![connection]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// One more failure in a row, which befell `who`.
+/// Whom failures befell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Befell {
+    /// Different people, or networks where nobody knew who.
+    pub many: i64,
+    /// Those of them who are known.
+    pub known: i64,
+}
+
+/// One more failure in a row, which befell `who`, somebody known or not.
 pub async fn failed(
     tx: &mut Tx<'_>,
     connection: ConnectionId,
     version: i64,
-    who: Digest,
+    (who, is_known): (Digest, bool),
     now: Moment,
 ) -> Result<(), StoreError> {
     tx.execute(
@@ -76,9 +85,12 @@ pub async fn failed(
     )
     .await?;
     tx.execute(
-        "INSERT INTO connection_run_failures (connection_id, version, who, failed_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (connection_id, version, who) DO UPDATE SET failed_at = excluded.failed_at",
-        params![connection, version, who, now],
+        "INSERT INTO connection_run_failures (connection_id, version, who, failed_at, known_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (connection_id, version, who)
+         DO UPDATE SET failed_at = excluded.failed_at,
+                       known_at = COALESCE(excluded.known_at, connection_run_failures.known_at)",
+        params![connection, version, who, now, is_known.then_some(now)],
     )
     .await?;
     Ok(())
@@ -117,15 +129,28 @@ pub async fn of(db: &mut impl Read, connection: ConnectionId, version: i64) -> R
     })
 }
 
-/// How many different people, or networks where nobody knew who, a version's failures befell; counted as far as `most`.
+/// Whom a version's failures befell.
 pub async fn befell(
     db: &mut impl Read,
     connection: ConnectionId,
     version: i64,
-    most: i64,
-) -> Result<usize, StoreError> {
-    let sql = "SELECT who FROM connection_run_failures WHERE connection_id = $1 AND version = $2 LIMIT $3";
-    Ok(db.all(sql, params![connection, version, most]).await?.len())
+) -> Result<Befell, StoreError> {
+    let sql = "SELECT COUNT(*), COUNT(known_at) FROM connection_run_failures
+               WHERE connection_id = $1 AND version = $2";
+    let row = db.one(sql, params![connection, version]).await?;
+    row.map_or(Ok(Befell { many: 0, known: 0 }), |row| Ok(Befell { many: row.get(0)?, known: row.get(1)? }))
+}
+
+/// That owners are told of a version that fails; true: they had not been.
+pub async fn tell(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    version: i64,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE connection_runs SET told_at = $3
+               WHERE connection_id = $1 AND version = $2 AND told_at IS NULL";
+    Ok(tx.execute(sql, params![connection, version, now]).await? > 0)
 }
 
 /// Of an organization: each connection's live version.

@@ -184,7 +184,7 @@ pub async fn failing(
                JOIN connections c ON c.id = r.connection_id AND c.version = r.version
                WHERE r.failures >= $1 AND r.worked_at IS NULL AND c.state = 'active' AND c.activated_at >= $2
                  AND c.previous_version IS NOT NULL
-               ORDER BY c.id LIMIT 100";
+               ORDER BY CASE WHEN r.told_at IS NULL THEN 0 ELSE 1 END, c.id LIMIT 100";
     let rows = db.all(sql, params![failures, since]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }

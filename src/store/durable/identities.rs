@@ -1,7 +1,7 @@
 //! Identities in the durable store: the only way in which a login finds a user.
 
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::to_json;
+use super::{json, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId};
@@ -15,6 +15,7 @@ fn identity(row: &Row) -> Result<Identity, StoreError> {
         issuer: row.get(3)?,
         subject: row.get(4)?,
         last_login_at: row.get(5)?,
+        naming: json::<IdentityFacts>(row, 6)?.naming,
     })
 }
 
@@ -24,7 +25,7 @@ pub async fn find(
     issuer: &str,
     subject: &str,
 ) -> Result<Option<Identity>, StoreError> {
-    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at FROM identities
+    let sql = "SELECT id, user_id, connection_id, issuer, subject, last_login_at, facts FROM identities
                WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
     db.one(sql, params![connection, issuer, subject]).await?.as_ref().map(identity).transpose()
 }

@@ -1066,6 +1066,18 @@ async fn s1_p2a_a_body_says_what_is_wrong_where_it_is_wrong() {
             "invalid_value",
             "/idp_redirect_url",
         ),
+        (
+            json!({"type": "saml", "idp_redirect_url": "https://idp.test/sso?SAMLRequest=x"}),
+            422,
+            "invalid_value",
+            "/idp_redirect_url",
+        ),
+        (
+            json!({"type": "saml", "required_attributes": {"a": []}}),
+            422,
+            "invalid_value",
+            "/required_attributes/a",
+        ),
         // What we say ourselves is not said twice.
         (
             json!({"type": "oidc", "issuer": issuer, "domain_hint_parameter": "state"}),

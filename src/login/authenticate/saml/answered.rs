@@ -54,7 +54,7 @@ pub fn proof(
         vouched: true,
         facts: IdentityFacts { naming: read.naming(), ..facts(&profile) },
         profile,
-        assurance: Assurance::from_authn_context(assertion.authn_context.as_deref()),
+        assurance: read.assurance(),
         authenticated_at,
         issued_at: assertion.issued,
         session_until,
@@ -85,21 +85,19 @@ pub fn upstream_name(name: &NameId) -> UpstreamName {
     }
 }
 
-/// For whom the provider has answered; a name that is another one each time tells nobody apart.
-pub fn heard(assertion: &Assertion) -> Heard {
-    named(assertion.name_id.as_ref().map(upstream_name).as_ref())
-}
-
-/// The same of what was made of an assertion.
-pub fn heard_of(proof: &Proof) -> Heard {
-    named(proof.upstream_session.as_ref().and_then(|session| session.name.as_ref()))
-}
-
-fn named(name: Option<&UpstreamName>) -> Heard {
-    match name.filter(|name| name.format.as_deref() != Some(name_id::TRANSIENT)) {
-        Some(name) => Heard::Person(name.value.clone()),
-        None => Heard::Answer,
-    }
+/// For whom the provider has answered, by what names people for good; a name that is another one each time tells nobody
+/// apart.
+pub fn heard(connection: SamlConnection<'_>, assertion: &Assertion) -> Heard {
+    let by_attribute = match &connection.saml.subject {
+        Subject::NameId => None,
+        Subject::Attribute(name) => match Attributes(&assertion.attributes).values(name).as_slice() {
+            [one] if is_name(one) => Some((*one).to_owned()),
+            _ => None,
+        },
+    };
+    let lasting = |name: &&NameId| name.format.as_deref() != Some(name_id::TRANSIENT);
+    let by_name = || assertion.name_id.as_ref().filter(lasting).map(NameId::lasting);
+    by_attribute.or_else(by_name).map_or(Heard::Answer, Heard::Person)
 }
 
 /// As strict as a NameID: nothing is trimmed, for ` ann` and `ann` may be two people.
@@ -129,6 +127,14 @@ impl Reading<'_> {
         }
     }
 
+    /// How the person proved who they are: by the class, and by the attribute in which the provider says more of that.
+    fn assurance(&self) -> Assurance {
+        let class = self.assertion.authn_context.as_deref();
+        let more = self.connection.saml.preset.facts().authn_methods;
+        let more = more.map(|name| self.attributes.named(name)).unwrap_or_default();
+        Assurance::from_authn_contexts(class.into_iter().chain(more))
+    }
+
     fn check_required(&self) -> Result<(), Diagnosis> {
         for (name, wanted) in &self.connection.saml.required_attributes {
             let found = self.attributes.values(name);
@@ -150,11 +156,12 @@ impl Reading<'_> {
         let Some(asked) = &self.connection.saml.request.authn_context else { return Ok(()) };
         let found = self.assertion.authn_context.as_deref();
         let is_named = found.is_some_and(|found| asked.classes.iter().any(|class| class == found));
-        let is_multi_factor = |class: Option<&str>| Assurance::from_authn_context(class).is_multi_factor();
+        let is_multi_factor = |class: &str| Assurance::from_authn_contexts([class]).is_multi_factor();
         let is_enough = match asked.comparison {
             Comparison::Exact => is_named,
             Comparison::Minimum | Comparison::Better => {
-                is_multi_factor(found) || !asked.classes.iter().all(|class| is_multi_factor(Some(class)))
+                self.assurance().is_multi_factor()
+                    || !asked.classes.iter().all(|class| is_multi_factor(class))
             }
             Comparison::Maximum => true,
         };
@@ -208,7 +215,7 @@ impl Reading<'_> {
                     return Err(Diagnosis::new(refusal(), expected, "a transient NameID"));
                 }
                 self.check_qualifiers(name)?;
-                Ok(name.value.clone())
+                Ok(name.lasting())
             }
             Subject::Attribute(name) => match self.attributes.values(name).as_slice() {
                 [one] if is_name(one) => Ok((*one).to_owned()),
@@ -252,7 +259,9 @@ impl Reading<'_> {
         if found.is_empty() {
             return Ok(if self.has_opaque_name() { (None, named) } else { (named, None) });
         }
-        let mut read: Vec<_> = found.iter().map(|text| Email::parse(text).ok()).collect();
+        // Some providers write a value on a line of its own.
+        let mut read: Vec<_> =
+            found.iter().map(|text| Email::parse(text.trim_matches(['\n', '\r', '\t', ' '])).ok()).collect();
         read.dedup();
         let mapped = match read.as_mut_slice() {
             [one] => one.take(),
@@ -283,7 +292,7 @@ impl Reading<'_> {
             return Ok(None);
         }
         Email::parse(&name.value).map(Some).map_err(|_| {
-            let expected = "a NameID that is an email address, or one of another format";
+            let expected = "a NameID that is an email address, or one without @ or of the format persistent";
             Diagnosis::new(Refusal::EmailDomainNotAllowed, expected, name.value.clone())
         })
     }

@@ -30,6 +30,12 @@ impl<'a> Attributes<'a> {
         self.0.iter().filter(named).flat_map(|attribute| &attribute.values).map(String::as_str).collect()
     }
 
+    /// The values of an attribute of just this name: what somebody has called like it does not count.
+    pub fn named(self, name: &str) -> Vec<&'a str> {
+        let found = self.0.iter().filter(|attribute| attribute.name == name);
+        found.flat_map(|attribute| &attribute.values).map(String::as_str).collect()
+    }
+
     /// Of the first of these attributes that has any.
     pub fn first_of(self, names: &[String]) -> Vec<&'a str> {
         names.iter().map(|name| self.values(name)).find(|values| !values.is_empty()).unwrap_or_default()

@@ -14,9 +14,9 @@ use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::foundation::secret::Secret;
 use crate::login::authenticate::trial;
-use crate::login::counted::Evidence;
+use crate::login::counted::{Evidence, Heard};
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::{self, Came, Serves, Told, stop};
+use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
 use crate::login::flow::{self, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
@@ -80,16 +80,17 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
     let again =
         flow_of(&params, claimed).and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
     let awaited = login.as_ref().map(|login| login.id);
-    let is_expected = match awaited {
-        Some(_) => true,
+    let flow = match awaited {
+        Some(flow) => Some(flow),
         // What we sent along comes back, in whatever else the answer is wrong.
         None => match returns(&visitor, connection.id, &params).await {
             Ok(returns) => returns,
             Err(stop) => return answer(&visitor, Err(stop)).await,
         },
     };
+    let standing = flow.map_or(Standing::Stranger, |flow| Standing::Answer(flow.to_string()));
     let action = "login.refused";
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, is_expected, again };
+    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, standing, again };
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -141,14 +142,19 @@ async fn awaiting(
     Ok(flow::awaiting(visitor, flow).await?.filter(awaits))
 }
 
-/// Whether what came beside an answer is what a flow was sent away with that still waits: nobody else knows it.
-async fn returns(visitor: &Visitor, connection: ConnectionId, params: &Params) -> Result<bool, Stop> {
-    let Some(state) = params.get("RelayState").ok().flatten() else { return Ok(false) };
-    let Some(flow) = flow_of(params, None) else { return Ok(false) };
+/// The flow that still waits and was sent away with what came beside an answer: nobody else knows it.
+async fn returns(
+    visitor: &Visitor,
+    connection: ConnectionId,
+    params: &Params,
+) -> Result<Option<FlowId>, Stop> {
+    let Some(state) = params.get("RelayState").ok().flatten() else { return Ok(None) };
+    let Some(flow) = flow_of(params, None) else { return Ok(None) };
     let found = flow::awaiting(visitor, flow).await?;
-    Ok(found.is_some_and(|login| {
+    let is_its = |login: &Login| {
         login.awaits_saml(connection).is_ok_and(|(_, awaited)| awaited.relay_state.matches(state))
-    }))
+    };
+    Ok(found.filter(is_its).map(|login| login.id))
 }
 
 /// The flow that whoever brings this says they come from, whether there is one or not: a link to it leads the browser on
@@ -229,19 +235,27 @@ impl Answered<'_> {
 
     /// With what it says of the connection's settings that they do not fit what the provider vouches for.
     fn showing(&self, diagnosis: Diagnosis, assertion: &Verified<Assertion>) -> Diagnosis {
-        let of = (self.connection.id, self.connection.version);
-        let heard = answered::heard(assertion.get());
-        let evidence = Evidence::of(self.visitor, of, &diagnosis.refusal, &heard);
+        let evidence = self.evidence(&diagnosis, assertion);
         diagnosis.showing(evidence)
     }
 
+    fn evidence(&self, diagnosis: &Diagnosis, assertion: &Verified<Assertion>) -> Option<Evidence> {
+        let of = (self.connection.id, self.connection.version);
+        let heard = answered::heard(self.connection, assertion.get());
+        Evidence::of(self.visitor, of, &diagnosis.refusal, &heard)
+    }
+
     /// What cannot be verified may be anybody's. But if this version has never worked, and the one before it would have
-    /// taken the very same answer to the very same question, then it is the version that is wrong.
+    /// taken the very same answer to the very same question, then it may be the version that is wrong. Or whoever answers
+    /// has a key that was taken away: so it counts as nobody's who is known.
     async fn held_against_former(&self, diagnosis: Diagnosis) -> Told {
         match self.former().await {
             Ok(Some(former)) => match former.saml() {
                 Some(connection) => match (Answered { posted: self.posted, connection }).verified().await {
-                    Ok(assertion) => self.showing(diagnosis, &assertion).into(),
+                    Ok(assertion) => {
+                        let evidence = self.evidence(&diagnosis, &assertion).map(Evidence::unbelieved);
+                        diagnosis.showing(evidence).into()
+                    }
                     Err(_) => diagnosis.into(),
                 },
                 None => diagnosis.into(),
@@ -251,7 +265,7 @@ impl Answered<'_> {
         }
     }
 
-    /// The connection as it was before, if it is still watched whether it should be so again.
+    /// The connection as it was before, if it is still watched whether this one works.
     async fn former(&self) -> Result<Option<Connection>, Stop> {
         let Some(login) = self.login else { return Ok(None) };
         let is_of_this = |away: &Away| away.version == self.connection.version;
@@ -442,7 +456,7 @@ pub async fn returned(
         Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
     let found = said(&proof);
-    let (of, heard) = ((proof.connection, proof.version), answered::heard_of(&proof));
+    let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });

@@ -14,7 +14,6 @@ use super::answered;
 use super::pages::{keep, said, take, ticket};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
-use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::login::authenticate;
 use crate::login::diagnosis::Diagnosis;
@@ -23,12 +22,11 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, refused, turn_away_to};
 use crate::model::application::Application;
 use crate::model::connection::{IdpInitiated, SamlConnection};
-use crate::model::login::{PutAside, SingleUse};
+use crate::model::login::PutAside;
 use crate::protocol::saml::assertion::Assertion;
 use crate::protocol::saml::refused::{Check, Refused};
 use crate::protocol::saml::signature::Verified;
 use crate::store::durable::{applications, connections, sessions};
-use crate::store::ephemeral::Kind;
 use crate::web::browser;
 use crate::web::cookies::Begun;
 use crate::web::reply::{self, Response};
@@ -93,7 +91,7 @@ pub async fn led(
         return Err(Diagnosis::new(refusal, "a default application with initiate_login_uri", found).into());
     };
     let sp = visitor.saml_addresses(connection.id).entity_id;
-    let proof = answered::proof((connection, &sp), None, assertion, now)?;
+    let mut proof = answered::proof((connection, &sp), None, assertion, now)?;
     if mode == IdpInitiated::RoundTrip {
         // The application is told the address: it must be one that a login by this connection could bring.
         let by = (connection.id, connection.organization_id);
@@ -107,30 +105,21 @@ pub async fn led(
         return Ok(Onward::to(visitor, &application, connection, proof.email.as_ref()));
     }
     is_new_where_it_must_be(connection, assertion, now)?;
-    // Used up for good with the sign-in, as any other one. Until then the same answer, posted again and again, keeps no
-    // proofs. Kept before, so that an answer for which there is no room may come again.
-    let once = proof.single_use.clone();
+    // Used up for good here, whether or not a browser takes it up (threats H08). Kept before, so that an answer for which
+    // there is no room may come again.
+    let once = proof.single_use.take();
     let ticket = visitor.broker().random.token();
     keep(visitor, &ticket, &PutAside::of_nothing(proof), Duration::MAX).await?;
-    if let Some(once) = once
-        && !is_first(visitor, connection.id, &once).await?
-    {
+    let id = connection.id;
+    let first =
+        visitor.broker().db.write(async move |tx| authenticate::is_first(tx, id, once.as_ref()).await);
+    if !first.await.map_err(stop)? {
         // It must not be had by the ticket, which nobody was told.
         take(visitor, &ticket).await.map_err(Told::Stop)?;
         let refusal = Refusal::AssertionRefused("replayed");
         return Err(Diagnosis::new(refusal, "an assertion that was not used", "one that was").into());
     }
     Ok(visitor.path(&format!("/saml/{}/accepted?ticket={}", connection.id, ticket.expose())).into())
-}
-
-/// Whether it has not come before, as far as is remembered here: that it signs in once is kept for good by who is signed
-/// in by it.
-async fn is_first(visitor: &Visitor, connection: ConnectionId, once: &SingleUse) -> Result<bool, Told> {
-    let broker = visitor.broker();
-    let key = format!("unasked {connection} {}", once.id);
-    let good_for = once.until.since(broker.now());
-    let came = broker.ephemeral.count(Kind::RateCounter, &key, good_for).await;
-    Ok(came.map_err(|error| Told::Stop(error.into()))? == 1)
 }
 
 /// A connection that asks for a new sign-in each time asked for none here: so it must be one.

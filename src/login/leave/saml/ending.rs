@@ -66,7 +66,7 @@ impl SignOut {
     async fn is_known(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let LogoutRequest { issuer, name_id, .. } = &self.request;
         Ok(sessions::may_be_named_upstream(tx, self.connection, &name_id.value).await?
-            || identities::find(tx, self.connection, issuer, &name_id.value).await?.is_some())
+            || identities::find(tx, self.connection, issuer, &name_id.lasting()).await?.is_some())
     }
 
     /// Those of the name; and, by their index alone, those that came without one.

@@ -13,7 +13,7 @@ use crate::audit;
 use crate::foundation::id::ConnectionId;
 use crate::keys::saml_keyring::SpKeys;
 use crate::login::diagnosis::Diagnosis;
-use crate::login::doorstep::{self, Came, Serves, Told, stop};
+use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
 use crate::login::leave::{self, Cause};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer};
@@ -94,14 +94,14 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
     };
     let arrived = arrived(visitor, params, came).await;
     let xml = arrived.as_ref().ok().map(|(_, arrived)| arrived.xml());
-    let is_expected = match &arrived {
+    let standing = match &arrived {
         Ok((Carried::Response, arrived)) => match asked(visitor, connection.id, arrived.xml()).await {
-            Ok(asked) => asked.is_ok(),
+            Ok(asked) => asked.map_or(Standing::Stranger, |(id, _)| Standing::Answer(id)),
             Err(told) => return answer(visitor, Err(told)).await,
         },
-        _ => false,
+        _ => Standing::Stranger,
     };
-    let came = Came { xml, is_expected, ..Came::of_a_stranger(visitor, &connection, "logout.refused") };
+    let came = Came { xml, standing, ..Came::of_a_stranger(visitor, &connection, "logout.refused") };
     let outcome = match &arrived {
         Ok((which, arrived)) => came.served(&Message { visitor, params, which: *which, arrived }).await,
         Err(diagnosis) => Err(diagnosis.clone().into()),
@@ -110,7 +110,7 @@ async fn serve(visitor: &Visitor, connection: &str, params: &Params, came: Way<'
         Ok(Served { response, refused: None }) => response,
         // It is written down as what is told on a page.
         Ok(Served { response, refused: Some(diagnosis) }) => {
-            Came { is_expected: true, ..came }.turned_away(diagnosis.into()).await;
+            Came { standing: Standing::Proved, ..came }.turned_away(diagnosis.into()).await;
             response
         }
         Err(told) => came.turned_away(told).await,

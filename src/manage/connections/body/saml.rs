@@ -336,6 +336,11 @@ impl SamlBody {
         if idp_initiated != IdpInitiated::Off && default_application.is_none() {
             faults.refuse("/idp_initiated", wanted::NEEDS_APPLICATION);
         }
+        for (name, _) in
+            self.required_attributes.iter().flatten().filter(|(_, texts)| texts.list().is_empty())
+        {
+            faults.refuse(format!("/required_attributes/{name}"), wanted::NEEDS_VALUE);
+        }
         let saml = SamlSettings {
             preset,
             idp: IdentityProvider::default(),
@@ -421,7 +426,7 @@ impl SamlBody {
         }
         let mut endpoint = |name: &str, text: &Option<String>| {
             let location = text.clone()?;
-            faults.accept(format!("/{name}"), wanted::web_address(&location))?;
+            faults.accept(format!("/{name}"), wanted::saml_address(&location))?;
             Some(ServiceEndpoint { location, response_location: None })
         };
         let sso = ServiceEndpoints {

@@ -252,6 +252,11 @@ pub fn redirect_url(
     Ok(format!("{start}{signed}&Signature={}", encoded(&base64::encode(&signature))))
 }
 
+/// Whether a message can be sent there: what is in the address already must not be taken for a part of it.
+pub fn may_carry(location: &str) -> bool {
+    start_of_query(location).is_ok()
+}
+
 /// `location` up to where the parameters begin.
 fn start_of_query(location: &str) -> Result<String, BindingError> {
     if location.contains('#') || !location.bytes().all(|byte| byte.is_ascii_graphic()) {

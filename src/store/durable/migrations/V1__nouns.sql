@@ -105,9 +105,11 @@ CREATE TABLE connection_runs (
     version       BIGINT NOT NULL,
     -- When somebody first signed in by it.
     worked_at     BIGINT,
-    -- In a row, since somebody last did: those alone that nobody can feign.
+    -- In a row, since somebody last did: those alone that nobody can feign but who the provider is, or was before.
     failures      BIGINT NOT NULL,
     failing_since BIGINT,
+    -- When its owners were told that only they can bring back what was live before.
+    told_at       BIGINT,
     PRIMARY KEY (connection_id, version)
 );
 CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
@@ -118,6 +120,8 @@ CREATE TABLE connection_run_failures (
     version       BIGINT NOT NULL,
     who           BYTEA NOT NULL,
     failed_at     BIGINT NOT NULL,
+    -- When it befell somebody who is known, by an answer that the version itself believes.
+    known_at      BIGINT,
     PRIMARY KEY (connection_id, version, who)
 );
 CREATE INDEX connection_run_failures_by_moment ON connection_run_failures (failed_at);

@@ -144,7 +144,7 @@ fn typed(keys: &mut Keys<'_>) -> Typed {
     let mut endpoint = |key: &str| {
         let text = keys.text(key)?;
         at = at.or(Some(text.at));
-        values::web_address(reader, &text)?;
+        reader.accept(text.at, wanted::saml_address(&text.value))?;
         Some(ServiceEndpoint { location: text.value, response_location: None })
     };
     let sso = ServiceEndpoints { redirect: endpoint("idp_redirect_url"), post: endpoint("idp_post_url") };
@@ -329,5 +329,11 @@ fn check_claims(table: &Keys<'_>, taken: &mut wanted::Claims) {
 }
 
 fn required_attributes(keys: &mut Keys<'_>) -> BTreeMap<String, Vec<String>> {
-    keys.table("required_attributes").map_or_else(BTreeMap::new, values::texts_by_name)
+    let Some(table) = keys.table("required_attributes") else { return BTreeMap::new() };
+    let (reader, names) = (table.reader, table.names());
+    let read = values::texts_by_name(table);
+    for name in names.iter().filter(|name| read.get(&name.value).is_some_and(Vec::is_empty)) {
+        reader.refuse(name.at, wanted::NEEDS_VALUE);
+    }
+    read
 }
