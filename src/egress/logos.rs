@@ -10,7 +10,7 @@ use url::Url;
 use super::documents::{DocumentError, Documents, Kind, Unfit, Wanted};
 
 /// The media type of every logo that is shown.
-pub const MEDIA_TYPE: &str = "image/png";
+const MEDIA_TYPE: &str = "image/png";
 
 /// Pixels of either side, as it comes. Whatever says that it is larger is not unpacked.
 const LARGEST: u32 = 4_096;
@@ -20,16 +20,16 @@ const MEMORY: u64 = 64 * 1024 * 1024;
 const SHOWN: u32 = 512;
 
 impl Documents {
-    /// The logo at this address, painted anew as a PNG: of what the customer's server sent, only the pixels of the first
+    /// The logo at this address, painted anew, with its media type: of what the customer's server sent, only the pixels of the first
     /// picture reach a browser.
     ///
     /// # Errors
     /// It cannot be had, or is none.
-    pub async fn logo(&self, owner: &str, address: &str) -> Result<Bytes, DocumentError> {
+    pub async fn logo(&self, owner: &str, address: &str) -> Result<(Bytes, &'static str), DocumentError> {
         let url = Url::parse(address)
             .map_err(|error| DocumentError::Unfit(unfit(format!("it is no URL: {error}"))))?;
         let body = self.made_of(&Wanted::new(Kind::Logo, owner, &url), |body| painted(&body)).await?;
-        Ok(Bytes::copy_from_slice(&body))
+        Ok((Bytes::copy_from_slice(&body), MEDIA_TYPE))
     }
 }
 

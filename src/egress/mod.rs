@@ -10,7 +10,7 @@ pub mod dns;
 pub mod documents;
 pub mod guard;
 pub mod http;
-pub mod logos;
+mod logos;
 pub mod mail;
 pub mod names;
 pub mod openid;

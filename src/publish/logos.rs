@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::assets::not_found;
-use crate::egress::logos::MEDIA_TYPE;
 use crate::foundation::id::{ApplicationId, OrganizationId, ProjectId};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, organizations, projects};
@@ -25,7 +24,7 @@ pub async fn logo(State(front): State<Front>, Path(id): Path<String>) -> Respons
     let Ok(Some(owner)) = owner(&front, &id).await else { return not_found() };
     let Some(address) = &owner.logo_uri else { return stand_in(owner.stand_in) };
     match front.broker.documents.logo(&id, address).await {
-        Ok(bytes) => reply(bytes, MEDIA_TYPE, KEPT, PICTURE),
+        Ok((bytes, kind)) => reply(bytes, kind, KEPT, PICTURE),
         Err(why) => {
             tracing::warn!(owner = id, why = why.explained(), "a logo cannot be shown");
             stand_in(owner.stand_in)

@@ -2,6 +2,7 @@
 //! it, and nothing that came of it outlives what it was made of.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use behalf::protocol::jose::{Algorithm, JwkSet, Jws, Typ};
@@ -243,7 +244,7 @@ async fn c22_s0_31_by_which_door_somebody_leaves_an_organization_that_is_deactiv
     let ask = rp1.asks().with("organization", "org-b").with("login_hint", "con@a.test");
     let of_b = ask.redeems(&Person::new("con@a.test").follows(&ask).await).await;
     let (b, api) = (house.organization("org-b").await, Api::operator(&house).await);
-    let shut = api.post(&format!("/organizations/{b}/deactivate"), json!({})).await;
+    let shut = api.send(Method::POST, &format!("/organizations/{b}/deactivate"), |asked| asked).await;
     assert_eq!(shut.status, 200, "{}", shut.body);
     let stays = exchanges(&rp1, &of_b.access_token);
     is_refused(&house, "to stay", &stays, 400, "invalid_request", "invalid_request").await;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::house::application::{Application, Ask, Person, Proof, Redemption};
-use crate::house::broker::{Engine, House, RP1_SECRET};
+use crate::house::broker::{Engine, House, Plan, RP1_SECRET};
 
 /// Ann's browser, signed in, and as many codes as are wanted.
 async fn code(ann: &mut Person, application: &Application) -> (Ask, String) {
@@ -182,7 +182,8 @@ async fn c23_of_many_who_redeem_one_code_at_once_exactly_one_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c23_of_a_thousand_codes_none_is_good_twice() {
-    let house = House::opens().await;
+    let plan = Plan { settings: |config| config.login.flows_per_minute = 1_000, ..Plan::default() };
+    let house = plan.build().await;
     race(&house, std::slice::from_ref(&house.url), 1_000, 2).await;
 }
 

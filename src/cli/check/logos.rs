@@ -45,7 +45,7 @@ pub async fn check(broker: &Broker, project: &Project, findings: &mut Findings) 
 /// What it is, or why it cannot be shown.
 async fn look(broker: &Broker, owner: &str, address: &str, stand_in: &str) -> Result<String, String> {
     match broker.documents.logo(owner, address).await {
-        Ok(bytes) => Ok(format!("{} bytes as it is shown", bytes.len())),
+        Ok((bytes, _)) => Ok(format!("{} bytes as it is shown", bytes.len())),
         Err(why) => {
             Err(format!("{address} cannot be shown: {}; people see {stand_in} instead", why.explained()))
         }
