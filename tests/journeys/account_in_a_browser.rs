@@ -4,17 +4,23 @@ use crate::house::application::{Application, Person as Plain};
 use crate::house::broker::{House, Plan};
 use crate::house::browser::{Browser, Key, Person};
 
-/// Con, signed in at three places, with two applications.
-async fn street() -> House {
-    let house = Plan::default().build().await;
+/// Con, signed in at three places, with two applications, and a member of so many further organizations.
+async fn street(further: usize) -> House {
+    let name = |number| format!("further-{number}");
+    let more: String = (0..further).map(|number| format!("\n[organization.{}]\n", name(number))).collect();
+    let house = Plan::default().and(&more).build().await;
+    let mut user = None;
     for organization in ["org-a", "org-b"] {
         let mut con = Plain::new("con@a.test");
         for application in [Application::rp1(&house), Application::rp2(&house)] {
             let ask = application.asks().with("login_hint", "con@a.test").with("organization", organization);
             let arrival = con.follows(&ask).await;
-            ask.redeems(&arrival).await;
+            user = Some(ask.redeems(&arrival).await.id["sub"].as_str().unwrap().parse().unwrap());
         }
         house.turn_clock(7_200);
+    }
+    for number in 0..further {
+        house.joins(user.unwrap(), &name(number), &["member"]).await;
     }
     house
 }
@@ -41,7 +47,7 @@ const PAGES: [(&str, &str, &str); 4] = [
 
 #[tokio::test]
 async fn the_account_is_clean_for_screen_readers_in_both_languages_and_schemes() {
-    let house = street().await;
+    let house = street(8).await;
     for (german, dark, phone) in
         [(false, false, false), (true, true, true), (false, true, false), (true, false, true)]
     {
@@ -86,7 +92,7 @@ async fn the_account_is_clean_for_screen_readers_in_both_languages_and_schemes()
 
 #[tokio::test]
 async fn a_person_ends_a_session_and_an_application_with_the_keyboard_alone() {
-    let house = street().await;
+    let house = street(0).await;
     let con = arrives(&house, Browser::default().without_scripts(), false).await;
     let reaches = async |text: &str| {
         for _ in 0..30 {
