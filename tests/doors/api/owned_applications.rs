@@ -110,8 +110,11 @@ async fn s0_25_s0_03_an_organization_that_is_a_publisher_sees_to_its_own_applica
             items.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         let own_id = own["id"].as_str().unwrap().to_owned();
-        assert_eq!(ids(&ann.get("/applications").await), [own_id.clone()]);
-        assert_eq!(ids(&operator.get("/applications?organization_id=org-a").await), [own_id.clone()]);
+        assert_eq!(ids(&ann.get("/applications").await), std::slice::from_ref(&own_id));
+        assert_eq!(
+            ids(&operator.get("/applications?organization_id=org-a").await),
+            std::slice::from_ref(&own_id)
+        );
         assert!(ids(&operator.get("/applications").await).contains(&own_id));
         assert_eq!(ids(&bob.get("/applications").await), Vec::<String>::new());
         assert_eq!(told(&con.get("/applications").await), refusal(403, "permission_missing"));

@@ -79,17 +79,21 @@ pub async fn granted(visitor: &Visitor, params: &Params) -> Result<TokenAnswer, 
         }
         other => other?,
     };
+    // None of them stands on the others' stack.
     match request {
-        TokenRequest::Code(request) => Ok(code::redeem(visitor, application, request, proved).await?),
-        // The deepest of them does not stand on the others' stack.
+        TokenRequest::Code(request) => {
+            Ok(Box::pin(code::redeem(visitor, application, request, proved)).await?)
+        }
         TokenRequest::Refresh(request) => {
             Box::pin(refresh::refresh(visitor, application, request, proved)).await
         }
         TokenRequest::ClientCredentials(request) => {
-            client_credentials::issue(visitor, application, request, proved).await
+            Box::pin(client_credentials::issue(visitor, application, request, proved)).await
         }
-        TokenRequest::Device(request) => device::poll(visitor, application, request, proved).await,
-        TokenRequest::Exchange(request) => exchange::exchange(visitor, application, request, proved).await,
+        TokenRequest::Device(request) => Box::pin(device::poll(visitor, application, request, proved)).await,
+        TokenRequest::Exchange(request) => {
+            Box::pin(exchange::exchange(visitor, application, request, proved)).await
+        }
     }
 }
 

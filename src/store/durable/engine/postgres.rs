@@ -138,7 +138,8 @@ impl Postgres {
         let begin = client.build_transaction().isolation_level(isolation).read_only(read_only);
         let transaction = patience.with(begin.start().map_err(refused)).await?;
         let mut tx = Tx::postgres(&transaction, patience, !read_only);
-        let outcome = work(&mut tx).await;
+        // Apart, because it would lie on the stack once for each of the functions that lead here.
+        let outcome = Box::pin(work(&mut tx)).await;
         match tx.settle(outcome) {
             Ok(value) => {
                 patience.with(transaction.commit().map_err(refused)).await.map(|()| value).map_err(E::from)
