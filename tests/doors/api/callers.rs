@@ -395,6 +395,10 @@ async fn c22_an_application_that_people_had_to_allow_acts_for_them_where_they_ac
             .await;
         let session = con.get("/session").await;
         assert_eq!((session.status.as_u16(), &session.json()["current_organization"]), (200, &Value::Null));
+        // The rest asks no database.
+        if matches!(engine, Engine::Postgres) {
+            continue;
+        }
         let ids = Ids::of(&house).await;
         let all = of_their_own(&ids);
         assert!(all.len() > 6, "{all:?}");
