@@ -23,11 +23,13 @@ pub enum Need {
     Any,
     /// A person, for themselves.
     Person,
+    /// A person, for all that is theirs, wherever they act: no application that they had to allow.
+    Account,
     /// This permission, in the organization that is meant.
     Permitted(Permission),
     /// This permission, and nobody but the operator has it.
     Operator(Permission),
-    /// The same, or a person for themselves, where the project lets them.
+    /// The same, or a person as for [`Need::Account`], where the project lets them.
     OperatorOrPerson(Permission),
 }
 
@@ -49,6 +51,9 @@ pub enum Standing {
         /// Whether they act by a delegation: another organization ends it, so they leave nothing behind that would
         /// outlive it.
         is_delegate: bool,
+        /// Whether they come by an application that they had to allow. What they have allowed it here is to act for this
+        /// organization (threats C22).
+        is_by_consent: bool,
         /// By roles, or by the key.
         granted: BTreeSet<String>,
         /// What the organization's functional roles leave of it.
@@ -103,9 +108,12 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
         (_, Target::Unknown) => Verdict::Hidden,
         (Standing::Operator(role), _) => operator(*role, need),
         (Standing::Within { .. }, Target::New | Target::Projects) => Verdict::Hidden,
-        (Standing::Within { proved_at, .. }, Target::Project) => match need {
-            Need::Person if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
-            Need::Public | Need::Any | Need::Person => Verdict::Granted,
+        (Standing::Within { proved_at, is_by_consent, .. }, Target::Project) => match need {
+            Need::Person | Need::Account if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
+            Need::Account | Need::OperatorOrPerson(_) if *is_by_consent => {
+                Verdict::Refused(Code::BeyondConsent)
+            }
+            Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
             Need::Permitted(_) => Verdict::Refused(Code::PermissionMissing),
             Need::OperatorOrPerson(_) if proved_at.is_some() => Verdict::Granted,
             Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
@@ -118,11 +126,12 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
         {
             Verdict::Hidden
         }
-        (Standing::Within { is_owner, granted, masked, proved_at, .. }, _) => match need {
+        (Standing::Within { is_owner, is_by_consent, granted, masked, proved_at, .. }, _) => match need {
             Need::Permitted(permission) if permission.is_the_owners() && !is_owner => {
                 Verdict::Refused(Code::PermissionMissing)
             }
-            Need::Person if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
+            Need::Person | Need::Account if proved_at.is_none() => Verdict::Refused(Code::PersonRequired),
+            Need::Account if *is_by_consent => Verdict::Refused(Code::BeyondConsent),
             need => within(granted, masked, need),
         },
     }
@@ -252,7 +261,7 @@ pub fn may_touch(
 fn operator(role: OperatorRole, need: Need) -> Verdict {
     let permission = match need {
         Need::Public | Need::Any => return Verdict::Granted,
-        Need::Person => return Verdict::Refused(Code::PersonRequired),
+        Need::Person | Need::Account => return Verdict::Refused(Code::PersonRequired),
         Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
             permission
         }
@@ -271,7 +280,7 @@ fn operator(role: OperatorRole, need: Need) -> Verdict {
 
 fn within(granted: &BTreeSet<String>, masked: &BTreeSet<String>, need: Need) -> Verdict {
     match need {
-        Need::Public | Need::Any | Need::Person => Verdict::Granted,
+        Need::Public | Need::Any | Need::Person | Need::Account => Verdict::Granted,
         Need::Operator(_) | Need::OperatorOrPerson(_) => Verdict::Refused(Code::OperatorRequired),
         Need::Permitted(permission) if masked.contains(permission.word()) => Verdict::Granted,
         Need::Permitted(permission) if granted.contains(permission.word()) => {
@@ -294,8 +303,15 @@ mod tests {
         let words =
             |list: &[Permission]| list.iter().map(|permission| permission.word().to_owned()).collect();
         let (granted, masked) = (words(granted), words(masked));
-        let (is_owner, is_delegate) = (false, false);
-        Standing::Within { organization: Some(OWN), is_owner, is_delegate, granted, masked, proved_at: None }
+        Standing::Within {
+            organization: Some(OWN),
+            is_owner: false,
+            is_delegate: false,
+            is_by_consent: false,
+            granted,
+            masked,
+            proved_at: None,
+        }
     }
 
     const NOW: Moment = Moment::from_millis(1_000_000);
@@ -405,6 +421,26 @@ mod tests {
         let refused = Verdict::Refused(Code::PersonRequired);
         assert_eq!(judge(&somebody, Need::Person, Target::Project), refused);
         assert_eq!(judge(&Standing::Operator(OperatorRole::System), Need::Person, Target::Project), refused);
+    }
+
+    #[test]
+    fn what_a_person_had_to_allow_acts_for_them_in_one_organization_and_is_not_them() {
+        let mut person = standing(&[Permission::OrganizationWrite], &[Permission::OrganizationWrite]);
+        let told = |person: &Standing| {
+            [Need::Account, Need::OperatorOrPerson(Permission::OrganizationWrite), Need::Person, Need::Any]
+                .map(|need| judge(person, need, Target::Project) == Verdict::Granted)
+        };
+        if let Standing::Within { proved_at, .. } = &mut person {
+            *proved_at = Some(NOW);
+        }
+        assert_eq!(told(&person), [true, true, true, true]);
+        if let Standing::Within { is_by_consent, .. } = &mut person {
+            *is_by_consent = true;
+        }
+        assert_eq!(told(&person), [false, false, true, true]);
+        let own = Target::Organization(OWN);
+        assert_eq!(judge(&person, Need::Account, own), Verdict::Refused(Code::BeyondConsent));
+        assert_eq!(judge(&person, WRITE, own), Verdict::Granted);
     }
 
     #[test]

@@ -212,8 +212,15 @@ async fn of_key(
     let meanings = &project.settings.functional_roles;
     let masked = role::masked(granted.clone(), organization.functional_roles.as_deref(), meanings);
     let organization = Some(id);
-    let (is_owner, is_delegate) = (false, false);
-    Ok(Some(Standing::Within { organization, is_owner, is_delegate, granted, masked, proved_at: None }))
+    Ok(Some(Standing::Within {
+        organization,
+        is_owner: false,
+        is_delegate: false,
+        is_by_consent: false,
+        granted,
+        masked,
+        proved_at: None,
+    }))
 }
 
 /// The key, and which of its secrets that is, if it is what the text says, alive, and used from where it may be.
@@ -274,6 +281,7 @@ fn person(holder: Person) -> Caller {
         organization: holder.organization,
         is_owner: holder.is_owner,
         is_delegate,
+        is_by_consent: holder.is_by_consent,
         granted,
         masked,
         proved_at: Some(holder.proved_at),
@@ -283,7 +291,7 @@ fn person(holder: Person) -> Caller {
 }
 
 /// What is an application's own is its to judge.
-fn stays_with_delegates(permission: &str) -> bool {
+pub fn stays_with_delegates(permission: &str) -> bool {
     Permission::from_word(permission).is_none_or(Permission::is_for_delegates)
 }
 

@@ -16,13 +16,14 @@ use super::caller::{self, Caller, Who};
 use super::refused::{Code, Refused};
 use crate::audit::Keep;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, OrganizationId, UserId};
+use crate::foundation::id::{OrganizationId, UserId};
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::Keyring;
 use crate::model::api_key::OperatorRole;
 use crate::model::audit_event::AuditEvent;
 use crate::model::organization::Organization;
 use crate::model::project::Project;
+use crate::store::durable::choices::Told;
 use crate::store::durable::engine::{Database, Lock, Tx};
 use crate::store::durable::{applications, organizations};
 use crate::store::ephemeral::Kind;
@@ -103,7 +104,7 @@ fn missing(need: Need) -> String {
         Need::Permitted(permission) | Need::Operator(permission) | Need::OperatorOrPerson(permission) => {
             format!("this needs `{permission}`")
         }
-        Need::Public | Need::Any | Need::Person => Code::PermissionMissing.title().to_owned(),
+        Need::Public | Need::Any | Need::Person | Need::Account => Code::PermissionMissing.title().to_owned(),
     }
 }
 
@@ -200,12 +201,15 @@ impl Desk {
         &self.visitor.broker().db
     }
 
-    /// The application by which a person came, if it is open to some organizations only: it learns of no others.
-    pub async fn limited(&self) -> Result<Option<ApplicationId>, Refused> {
-        let Who::Person(acting) = self.caller.who else { return Ok(None) };
+    /// Of which organizations of a person the application learns by which they came.
+    pub async fn told(&self) -> Result<Told, Refused> {
+        let Who::Person(acting) = self.caller.who else { return Ok(Told::All) };
+        if let Standing::Within { organization, is_by_consent: true, .. } = self.caller.standing {
+            return Ok(Told::Acted(organization));
+        }
         let found = applications::by_id(&mut self.db(), self.project().id, acting.application).await?;
         let found = found.filter(|found| found.settings.organizations_limited);
-        Ok(found.map(|found| found.id))
+        Ok(found.map_or(Told::All, |found| Told::Open(found.id)))
     }
 
     /// The organization of the path, for who only looks.
@@ -316,6 +320,7 @@ impl<'a, 'c> Change<'a, 'c> {
             organization: None,
             is_owner: false,
             is_delegate: false,
+            is_by_consent: false,
             granted: BTreeSet::new(),
             masked: BTreeSet::new(),
             proved_at: Some(proved_at),

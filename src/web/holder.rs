@@ -25,12 +25,15 @@ pub struct Holder {
     pub grant: GrantId,
     pub session: SessionId,
     pub application: ApplicationId,
+    /// Whether they had to allow it: it acts for them where they act, and nowhere else.
+    pub is_by_consent: bool,
     /// When they proved who they are.
     pub proved_at: Moment,
     /// The organization that they act for, and by which delegation, if it is not their own.
     pub organization: Option<OrganizationId>,
     pub delegation: Option<DelegationId>,
-    /// The roles that they have there.
+    /// The roles that they have there; where they act for nobody, those of the project, which open nothing at our own
+    /// interfaces.
     pub roles: Vec<String>,
     /// Those of them that rules give by what their identity provider says.
     pub by_rule: Vec<String>,

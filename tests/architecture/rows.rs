@@ -67,7 +67,7 @@ const ROWS: &[(&str, Row)] = &[
     ("S0-35", Tested),
     ("S1-O1", Tested),
     ("S1-O2", Tested),
-    ("S1-O3", As("S1-RO4")),
+    ("S1-O3", Tested),
     ("S1-O4", Tested),
     ("S1-O5", Tested),
     ("S1-O6", Tested),

@@ -80,6 +80,7 @@ const TABLES: &[(&str, Of)] = &[
     ("signing_keys", Project("one issuer for all organizations of a project")),
     ("upstream_sessions", Part("connections", "connection_id")),
     ("used", Nobody("what was used once: its scope names the connection or the application")),
+    ("user_roles", Part("users", "user_id")),
     ("user_terms", Part("users", "user_id")),
     ("users", Project("a person may belong to several organizations")),
 ];

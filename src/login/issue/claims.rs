@@ -2,6 +2,7 @@
 //! through and of nothing else.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -242,8 +243,9 @@ enum Place {
 
 /// The one organization that is acted for, and the full list where it was asked for.
 fn organization(claims: &mut Claims, minted: &Minted, occasion: &Occasion<'_>, place: Place) {
-    if let Some(acting) = &minted.acting {
-        acting_for(claims, minted, acting, occasion);
+    match &minted.acting {
+        Some(acting) => acting_for(claims, minted, acting, occasion),
+        None => of_project(claims, &minted.own_roles, occasion),
     }
     let Some(list) = &minted.organizations else { return };
     let settings = &minted.application.settings.claims;
@@ -299,6 +301,20 @@ fn acting_for(claims: &mut Claims, minted: &Minted, acting: &ActingFor, occasion
     if let Some((home, delegation)) = &acting.on_behalf {
         claims.insert("home_org_id".into(), json!(home.id));
         claims.insert("delegation_id".into(), json!(delegation.id));
+    }
+}
+
+/// What the person is where they act for no organization (S1-O3).
+fn of_project(claims: &mut Claims, roles: &BTreeMap<String, Vec<String>>, occasion: &Occasion<'_>) {
+    if roles.is_empty() {
+        return;
+    }
+    if occasion.has(scope::ROLES) {
+        claims.insert("roles".into(), roles.keys().cloned().collect());
+    }
+    if occasion.has(scope::PERMISSIONS) {
+        let permissions: BTreeSet<_> = roles.values().flatten().collect();
+        claims.insert("permissions".into(), json!(permissions));
     }
 }
 

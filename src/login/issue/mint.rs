@@ -4,7 +4,7 @@
 mod checks;
 mod facts;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ use crate::protocol::oauth::claims_parameter::Named;
 use crate::protocol::oauth::scope;
 use crate::store::durable::choices::Choice;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{applications, choices, organizations, projects, roles};
+use crate::store::durable::{applications, choices, organizations, projects, roles, user_roles};
 use checks::{by_rule, is_young_enough, roles_in};
 use facts::{Facts, gather, is_limited};
 
@@ -63,6 +63,8 @@ pub struct Minted {
     pub user: User,
     pub session: Session,
     pub acting: Option<ActingFor>,
+    /// Where nobody is acted for: the person's roles of the project, and what each of them allows (S1-W5).
+    pub own_roles: BTreeMap<String, Vec<String>>,
     /// The full list, where the application asked for it and may have it; with roles where this session would be
     /// let in, and without where the organization wants more than it has.
     pub organizations: Option<Vec<Choice>>,
@@ -139,6 +141,11 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         Some(organization) => Some(acting_for(tx, request, &project, organization, &mut facts).await?),
         None => None,
     };
+    let wants_roles = facts.wants(scope::ROLES) || facts.wants(scope::PERMISSIONS);
+    let own_roles = match acting {
+        None if wants_roles => user_roles::of(tx, user.id).await?,
+        _ => BTreeMap::new(),
+    };
     let wants_list = facts.wants(scope::ORGANIZATIONS) || facts.wants("organization:*");
     let mut organizations = if wants_list && request.listed > 0 {
         Some(choices::of(tx, &application, &user, request.now, request.listed).await?)
@@ -156,7 +163,7 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
             choice.roles.clear();
         }
     }
-    Ok(Ok(Minted { application, scopes: facts.scopes, user, session, acting, organizations }))
+    Ok(Ok(Minted { application, scopes: facts.scopes, user, session, acting, own_roles, organizations }))
 }
 
 /// Checks 7 and 8, for an organization that is only listed.

@@ -40,7 +40,7 @@ impl Operation for MySessions {
     const PATH: &'static str = "/me/sessions";
     const NAME: &'static str = "list_my_sessions";
     const SUMMARY: &'static str = "The browsers in which the person is signed in, the latest sign-in first.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
@@ -67,7 +67,7 @@ impl Operation for EndMySession {
     const PATH: &'static str = "/me/sessions/{session_id}";
     const NAME: &'static str = "end_my_session";
     const SUMMARY: &'static str = "Ends a session of the person, as a sign-out there would: what was given for offline access goes on, and applications that want to be told are.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[204];
     const CODES: &'static [Code] = &[Code::NotFound];
@@ -94,7 +94,7 @@ impl Operation for MyApplications {
     const NAME: &'static str = "list_my_applications";
     const SUMMARY: &'static str =
         "The applications that hold tokens of the person, each with the organization that those are for.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
@@ -121,7 +121,7 @@ impl Operation for MyConsents {
     const PATH: &'static str = "/me/consents";
     const NAME: &'static str = "list_my_consents";
     const SUMMARY: &'static str = "What the person has allowed applications of others to be told of them, by application. It is taken back with whatever the application holds, by ending that application.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[Code::CursorInvalid];
@@ -155,7 +155,7 @@ impl Operation for EndMyApplication {
     const PATH: &'static str = "/me/applications/{application_id}";
     const NAME: &'static str = "end_my_application";
     const SUMMARY: &'static str = "Takes back what an application holds of the person, for offline access or not. Their sessions go on.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[204];
     const CODES: &'static [Code] = &[Code::NotFound];

@@ -13,7 +13,7 @@ use crate::manage::session::gone;
 use crate::model::audit_event::Actor;
 use crate::model::session::Session;
 use crate::model::user::User;
-use crate::store::durable::choices;
+use crate::store::durable::choices::{self, Told};
 use crate::store::durable::engine::{Read, StoreError, Tx};
 use crate::store::durable::standing;
 use crate::web::browser;
@@ -55,7 +55,7 @@ async fn found(
     }
     if !standing.still_provided {
         let provider = standing.provider.as_ref().map(|provider| provider.id);
-        let own = choices::own_page(db, (standing.user.id, None), "", "", 2).await?;
+        let own = choices::own_page(db, (standing.user.id, Told::All), "", "", 2).await?;
         if !own.iter().any(|choice| Some(choice.organization) != provider) {
             return Ok(None);
         }

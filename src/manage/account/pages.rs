@@ -16,7 +16,7 @@ use crate::manage::session::mine;
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::consent::Consent;
 use crate::protocol::oauth::params::{Params, append};
-use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::consents;
 use crate::store::durable::signed_in::{self, Holds, SignedIn};
 use crate::web::form::Form;
@@ -326,7 +326,7 @@ async fn their_organizations(
     look: &Look,
 ) -> Result<Response, Refused> {
     let (broker, slice) = (visitor.broker(), look.slice(format!("account organizations {}", here.user.id)));
-    let (found, next) = mine(&broker.db, (&here.user, None, broker.now()), "", &slice).await?;
+    let (found, next) = mine(&broker.db, (&here.user, Told::All, broker.now()), "", &slice).await?;
     let organizations = found.iter().map(|choice| own_organization(visitor, here, choice)).collect();
     let frame = frame(visitor, browser, here, look, (ORGANIZATIONS, next));
     Ok(page_of(visitor, &Page::Account(AccountPage { frame, organizations })))

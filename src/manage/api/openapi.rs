@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -119,6 +119,7 @@ fn security(issuer: &str) -> Value {
 fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": route.name,
+        "tags": [tag(route.path)],
         "summary": route.summary,
         "description": needed(route),
         "parameters": parameters(route, reads),
@@ -135,11 +136,27 @@ fn operation(route: &Route, reads: &mut SchemaGenerator, writes: &mut SchemaGene
     operation
 }
 
+/// Of what kind of thing a path is: of an organization, or what can be read below one.
+fn tag(path: &'static str) -> &'static str {
+    const OF_ONE: &str = "/organizations/{organization_id}/";
+    let first = |path: &'static str| path.split('/').find(|part| !part.is_empty()).unwrap_or_default();
+    let below = path.strip_prefix(OF_ONE).map(first);
+    let is_read = |name: &&str| {
+        let mut read = ROUTES.iter().filter(|route| route.method == Method::GET);
+        read.any(|route| route.path.strip_prefix(OF_ONE) == Some(*name))
+    };
+    below.filter(is_read).unwrap_or_else(|| first(path))
+}
+
 fn needed(route: &Route) -> String {
     match route.need {
         Need::Public => "For everybody.".into(),
         Need::Any => "For every caller.".into(),
         Need::Person => "For a person, with their own access token.".into(),
+        Need::Account => {
+            "For a person, with their own access token, of an application that they did not have to allow."
+                .into()
+        }
         Need::Permitted(permission) => format!("Needs `{permission}` in the organization."),
         Need::Operator(permission) => format!("Needs `{permission}`; for the operator alone."),
         Need::OperatorOrPerson(permission) => {
@@ -260,9 +277,17 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         }
         Need::Any => {}
         Need::Person => codes.push(Code::PersonRequired),
+        Need::Account => codes.extend([Code::PersonRequired, Code::BeyondConsent]),
         Need::Permitted(_) => codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing]),
         Need::Operator(_) | Need::OperatorOrPerson(_) => {
-            codes.extend([Code::PermissionMissing, Code::OrganizationFunctionMissing, Code::OperatorRequired])
+            codes.extend([
+                Code::PermissionMissing,
+                Code::OrganizationFunctionMissing,
+                Code::OperatorRequired,
+            ]);
+            if matches!(route.need, Need::OperatorOrPerson(_)) {
+                codes.push(Code::BeyondConsent);
+            }
         }
     }
     if route.fresh.is_some() {

@@ -20,6 +20,7 @@ const MOST: u32 = 200;
 
 /// Some items of a list, in a stable order.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `null` on the last one.

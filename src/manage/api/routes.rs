@@ -11,7 +11,7 @@ use crate::manage::health::api as health;
 use crate::manage::invitations::api as invitations;
 use crate::manage::keys::api as keys;
 use crate::manage::organizations::api as organizations;
-use crate::manage::people::api::{members, review, transfer, users};
+use crate::manage::people::api::{history, members, review, transfer, users};
 use crate::manage::policy::api as policy;
 use crate::manage::registration::api as registration;
 use crate::manage::role_rules::api as role_rules;
@@ -77,7 +77,7 @@ pub const ROUTES: &[Route] = &[
     Route::of::<members::Patch>(),
     Route::of::<members::ChangeRole>(),
     Route::of::<members::Remove>(),
-    Route::of::<review::History>(),
+    Route::of::<history::History>(),
     Route::of::<review::AccessReview>(),
     Route::of::<review::ExportAccessReview>(),
     Route::of::<transfer::Transfer>(),
@@ -143,6 +143,7 @@ pub const ROUTES: &[Route] = &[
     Route::of::<connections::Replace>(),
     Route::of::<connections::Patch>(),
     Route::of::<connections::Delete>(),
+    Route::of::<connections::Discard>(),
     Route::of::<connections::Versions>(),
     Route::of::<connections::ReadVersion>(),
     Route::of::<connections::Activate>(),

@@ -11,7 +11,9 @@ use super::checked::{Checked, checked};
 use super::given::assigned;
 use super::relied_on::{Force, released};
 use super::view::{ConnectionListed, ConnectionView, Teller, VersionView, tag};
-use super::{Held, Named, activate, beside, create, disable, enable, held, make_primary, redraft, roll_back};
+use super::{
+    Held, Named, activate, beside, create, disable, discard, enable, held, make_primary, redraft, roll_back,
+};
 use crate::foundation::id::ConnectionId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
@@ -471,6 +473,35 @@ pub(super) async fn removed(
     disable(change, before, force.force == Some(true)).await?;
     connection_versions::remove_draft(change.tx, id).await?;
     Answer::new(204, &())
+}
+
+/// `DELETE /connections/{connection_id}/draft`
+pub struct Discard;
+
+impl Operation for Discard {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/connections/{connection_id}/draft";
+    const NAME: &'static str = "discard_connection_draft";
+    const SUMMARY: &'static str = "Throws the draft away: what is live stays as it is, and is what is changed next. Its number is given to no other one.";
+    const NEED: Need = WRITE;
+    const AT: At = At::Thing(Thing::Connection);
+    const STATUS: &'static [u16] = &[204];
+    const CODES: &'static [Code] = &[Code::NoVersion, Code::PreconditionFailed];
+    const FRESH: Option<Duration> = FRESH;
+    type Query = NoQuery;
+    type Body = NoBody;
+    type Answer = ();
+
+    async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<()>, Refused> {
+        let id: ConnectionId = desk.params.id("connection_id")?;
+        desk.change(async move |change| {
+            let before = held(change, id).await?;
+            change.matches(&tag(&before))?;
+            discard(change, &before).await?;
+            Answer::new(204, &())
+        })
+        .await
+    }
 }
 
 /// `GET /connections/{connection_id}/versions`

@@ -229,6 +229,24 @@ async fn put_draft(
     held(change, connection.id).await
 }
 
+/// Throws the draft away: what is worked on next is what is live.
+async fn discard(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
+    let connection = &before.connection;
+    if !before.was_live() {
+        let detail = "it never was live, and is nothing but its draft: delete the connection";
+        return Err(Refused::new(Code::NoVersion, detail));
+    }
+    let draft = before.draft.as_ref().ok_or_else(Refused::hidden)?;
+    connection_versions::discard_draft(change.tx, connection.id, change.keep.now).await?;
+    let facts = |settings| Value::Object(shown::settings(settings));
+    let (was, is) = audit::differing(&facts(&draft.settings), &facts(&connection.settings));
+    let event = event(change, "organization.connection.draft_discarded", connection)
+        .with("version", draft.number)
+        .with("secret_changed", draft.secret != connection.secret)
+        .changing(Some(was), Some(is));
+    change.record(&event).await
+}
+
 /// Gives a connection another name for people, and nothing else.
 async fn renamed(change: &mut Change<'_, '_>, before: Held, name: Option<String>) -> Result<Held, Refused> {
     rename(change, &before.connection, name).await?;

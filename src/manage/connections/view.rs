@@ -177,7 +177,7 @@ pub struct CertificateView {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct VersionView {
     pub version: i64,
-    #[schemars(extend("enum" = ["draft", "live", "superseded", "rolled_back"]))]
+    #[schemars(extend("enum" = ["draft", "live", "superseded", "rolled_back", "discarded"]))]
     pub state: &'static str,
     #[schemars(with = "SettingsView")]
     pub settings: Map<String, Value>,

@@ -53,10 +53,9 @@ impl DelegationView {
         let it = &named.delegation;
         let asked = |side: Side| it.settings.asked.as_ref().filter(|asked| asked.side != side);
         let hides = |side: Side| asked(side).filter(|asked| reader == Some(asked.by));
-        let named_so = |side: Side| asked(side).map_or_else(String::new, |asked| asked.name.clone());
         let side = |side: Side, id: OrganizationId, name: Option<&String>| DelegationSideView {
             id: name.filter(|_| hides(side).is_none()).map(|_| id.to_string()),
-            name: name.filter(|_| hides(side).is_none()).cloned().unwrap_or_else(|| named_so(side)),
+            name: named.name_of(side, reader),
             approved_at: it.approved_at(side).map(Moment::rfc3339),
             has_paused: it.settings.paused_by.contains(&side),
         };

@@ -68,6 +68,7 @@ pub struct AutoJoinView {
 
 /// What was expected, and what was found.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DomainCheckView")]
 pub struct CheckView {
     #[schemars(extend("format" = "date-time"))]
     pub at: String,

@@ -4,10 +4,12 @@
 pub mod api;
 mod view;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
+use crate::join::auto::may_be_given;
 use crate::model::connection::{Connection, Worry};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
@@ -16,7 +18,7 @@ use crate::model::readiness::{FAILING, Facts, NO_BREAK_GLASS};
 use crate::model::role::{ADMIN, OWNER};
 use crate::model::words;
 use crate::store::durable::engine::{Read, StoreError};
-use crate::store::durable::{connection_runs, connections, domains, memberships, readiness};
+use crate::store::durable::{connection_runs, connections, domains, memberships, readiness, roles};
 
 /// What such an organization calls itself where one person is all there is (S3-07).
 const PERSONAL: &str = "personal";
@@ -62,6 +64,8 @@ struct Known<'a> {
     /// Active owners and administrators, as far as two.
     administrators: usize,
     domains: Vec<Domain>,
+    /// What the organization's further roles mean.
+    custom: BTreeMap<String, Vec<String>>,
     to_review: Vec<(String, Moment)>,
     /// A certificate of a provider, by its connection.
     worry: Option<(String, Worry)>,
@@ -109,6 +113,7 @@ async fn known<'a>(
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
         administrators: memberships::active_administrators(db, id, 2).await?,
         domains: domains::page(db, id, None, MOST).await?,
+        custom: roles::permissions(db, project.id, id).await?,
         to_review: connections::to_review(db, id).await?,
         worry: connections::of_organization(db, id).await?.iter().find_map(|found| worry(found, now)),
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
@@ -158,6 +163,15 @@ fn of_domains(known: &Known<'_>) -> Check {
     let renews = |domain: &&Domain| domain.next_challenge.is_some() || domain.misses > 0;
     if let Some(domain) = known.domains.iter().find(renews) {
         let advice = format!("Publish the proof of {} that is asked for now, before it lapses.", domain.name);
+        return make(Status::Warn, advice);
+    }
+    let joins = known.domains.iter().filter(|domain| domain.auto_join_since.is_some());
+    let mut of_role = joins.filter_map(|domain| Some((domain, domain.auto_join.role.as_deref()?)));
+    if let Some((domain, role)) = of_role.find(|(_, role)| !may_be_given(role, &known.custom)) {
+        let advice = format!(
+            "Nobody joins by {}: the role {role} is no more, or has come to administer something. Name another one.",
+            domain.name
+        );
         return make(Status::Warn, advice);
     }
     make(Status::Ok, "Only verified domains lead anywhere or let anybody join.".into())

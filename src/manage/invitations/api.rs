@@ -374,7 +374,7 @@ impl Operation for Accept {
     const PATH: &'static str = "/invitations/{token}/accept";
     const NAME: &'static str = "accept_invitation";
     const SUMMARY: &'static str = "Makes the caller a member, if the invitation is for their proved address.";
-    const NEED: Need = Need::Person;
+    const NEED: Need = Need::Account;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[

@@ -81,7 +81,7 @@ impl Operation for List {
 
 async fn visible(desk: &Desk) -> Result<Visible, Refused> {
     Ok(match (&desk.caller.who, &desk.caller.standing) {
-        (Who::Person(acting), _) => Visible::OfMember(acting.user, desk.limited().await?),
+        (Who::Person(acting), _) => Visible::OfMember(acting.user, desk.told().await?),
         (_, Standing::Within { organization: Some(id), .. }) => Visible::Only(*id),
         _ => Visible::All,
     })

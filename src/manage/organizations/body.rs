@@ -195,8 +195,16 @@ fn one_name(name: Option<String>, display_name: Option<String>) -> Result<Option
         (Some(_), Some(_)) => {
             Err(Refused::new(Code::InvalidBody, "name and display_name are one field: give one"))
         }
+        // By the name that was used.
+        (None, Some(text)) if !is_line(&text, LONGEST_NAME) => {
+            Err(Refused::value("/display_name", rule_of_names()))
+        }
         (name, display_name) => Ok(name.or(display_name)),
     }
+}
+
+fn rule_of_names() -> String {
+    format!("must be one line of at most {LONGEST_NAME} characters")
 }
 
 /// In the order in which they came.
@@ -218,11 +226,7 @@ impl Wanted {
         let logo = self.logo_uri.as_ref().and_then(Option::as_ref);
         let functions = self.functional_roles.iter().flatten().map(Vec::len).max().unwrap_or(0);
         let rules = [
-            (
-                line(self.display_name.as_ref(), LONGEST_NAME),
-                "/name",
-                format!("must be one line of at most {LONGEST_NAME} characters"),
-            ),
+            (line(self.display_name.as_ref(), LONGEST_NAME), "/name", rule_of_names()),
             (
                 self.slug.as_ref().is_none_or(|slug| is_slug(slug)),
                 "/slug",

@@ -7,7 +7,7 @@ mod expected;
 mod transfer;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ use crate::model::project::MembershipMode;
 use crate::model::role;
 use crate::store::durable::engine::{Lock, Read, StoreError};
 use crate::store::durable::people::{self, Member};
-use crate::store::durable::{domains, memberships, roles, users};
+use crate::store::durable::{domains, memberships, roles, user_roles, users};
 
 pub use body::{AskedRoles, kind_of};
 pub use expected::expect;
@@ -372,6 +372,34 @@ async fn disable(change: &mut Change<'_, '_>, user: UserId, forced: bool) -> Res
 async fn enable(change: &mut Change<'_, '_>, user: UserId) -> Result<(), Refused> {
     users::disable(change.tx, user, None, change.keep.now).await?;
     record_user(change, "user.enabled", user, false).await
+}
+
+/// Makes these what somebody is where they act for no organization: roles of the project, which no organization gives
+/// (S1-O3, S1-W5).
+async fn give(change: &mut Change<'_, '_>, user: UserId, wanted: &[String]) -> Result<(), Refused> {
+    let wanted: BTreeSet<_> = wanted.iter().collect();
+    if wanted.len() > body::MOST_ROLES {
+        return Err(Refused::value("/roles", format!("must be at most {}", body::MOST_ROLES)));
+    }
+    // Of two who give at once the second sees what the first has given.
+    change.tx.lock(Lock::Exclusive, "users", &user.to_string()).await?;
+    let before: Vec<_> = user_roles::of(change.tx, user).await?.into_keys().collect();
+    if before.iter().eq(wanted.iter().copied()) {
+        return Ok(());
+    }
+    let mut held = Vec::new();
+    for name in &wanted {
+        held.push(roles::hold_of_project(change.tx, change.keep.project.id, name).await?.ok_or_else(
+            || Refused::new(Code::RoleUnknown, "there is no role of scope project of this name"),
+        )?);
+    }
+    user_roles::put(change.tx, user, &held).await?;
+    let event = AuditEvent::new(change.keep.project.id, "user.roles_changed", Outcome::Changed)
+        .actor(change.keep.actor)
+        .request(change.keep.request)
+        .subject(user)
+        .changing(Some(json!({ "roles": before })), Some(json!({ "roles": wanted })));
+    change.record(&event).await
 }
 
 /// In the project's trail, and in that of every organization that loses a member by it, or has one again.

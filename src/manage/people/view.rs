@@ -130,6 +130,8 @@ pub struct UserView {
     pub email: Option<String>,
     pub email_verified: bool,
     pub name: Option<String>,
+    /// What they are where they act for no organization: roles of scope `project`.
+    pub roles: Vec<String>,
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
@@ -139,13 +141,14 @@ pub struct UserView {
 }
 
 impl UserView {
-    pub fn of(user: &User) -> Self {
+    pub fn of(user: &User, roles: Vec<String>) -> Self {
         Self {
             id: user.id.to_string(),
             uuid: user.id.uuid(),
             email: user.email.as_ref().map(ToString::to_string),
             email_verified: user.email_verified_at.is_some(),
             name: user.profile.shown_name(),
+            roles,
             created_at: user.created_at.rfc3339(),
             updated_at: user.updated_at.rfc3339(),
             disabled_at: user.disabled_at.map(Moment::rfc3339),
@@ -154,6 +157,6 @@ impl UserView {
 }
 
 /// Of what an operator may have decided by.
-pub fn tag_of_user(user: &User) -> String {
-    etag(&json!([user.id, user.email, user.profile.shown_name(), user.disabled_at]))
+pub fn tag_of_user(user: &User, roles: &[String]) -> String {
+    etag(&json!([user.id, user.email, user.profile.shown_name(), roles, user.disabled_at]))
 }

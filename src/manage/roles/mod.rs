@@ -20,7 +20,7 @@ use crate::model::policy::Switch;
 use crate::model::role::{self, Role, RoleScope};
 use crate::store::durable::engine::Lock;
 use crate::store::durable::roles::GivenBy;
-use crate::store::durable::{organizations, projects, roles};
+use crate::store::durable::{organizations, projects, roles, user_roles};
 
 /// Roles of its own that an organization has at most: every token reads them.
 const MOST: usize = 100;
@@ -153,8 +153,15 @@ async fn delete(change: &mut Change<'_, '_>, role: &Role, forced: bool) -> Resul
             false => {}
         }
     }
-    roles::delete(change.tx, role.id).await?;
     let event = event_of(change, "role.deleted", role).changing(Some(json!(view::facts(role))), None);
+    let event = match role.scope {
+        RoleScope::Organization => event,
+        RoleScope::Project if !forced && user_roles::is_held(change.tx, role.id).await? => {
+            return in_use("somebody has this role; force=true takes it from them");
+        }
+        RoleScope::Project => event.with("users", user_roles::take_away(change.tx, role.id).await?),
+    };
+    roles::delete(change.tx, role.id).await?;
     let event = match taken {
         Some(taken) => event
             .with("memberships", taken.memberships)

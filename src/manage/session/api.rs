@@ -1,5 +1,7 @@
 //! `/me`, `/session` and `/organizations/switch`
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +19,7 @@ use crate::manage::desk::{Answer, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::organization::Organization;
 use crate::store::durable::choices::Choice;
-use crate::store::durable::{organizations, role_rules, roles};
+use crate::store::durable::{organizations, role_rules, roles, user_roles};
 use crate::web::holder::NotActing;
 
 /// `GET /me`
@@ -78,8 +80,7 @@ impl Operation for MyOrganizations {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/me/organizations";
     const NAME: &'static str = "list_my_organizations";
-    const SUMMARY: &'static str =
-        "The organizations that the person may act for: their own, then by delegation.";
+    const SUMMARY: &'static str = "The organizations that the person may act for: their own, then by delegation. An application that they had to allow is told of the one that it acts for.";
     const NEED: Need = Need::Person;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
@@ -98,7 +99,7 @@ impl Operation for MyOrganizations {
         let (provider, user) = (standing.provider.as_ref().map(|provider| provider.id), &standing.user);
         let by_rule = role_rules::given(&mut desk.db(), desk.project().id, &standing).await?;
         let (found, next_cursor) =
-            mine(desk.db(), (user, desk.limited().await?, desk.now), &search, &slice).await?;
+            mine(desk.db(), (user, desk.told().await?, desk.now), &search, &slice).await?;
         let shown = |choice: &Choice| {
             let own = choice.delegation.is_none() && provider == Some(choice.organization);
             MyOrganization::of(choice, if own { &by_rule } else { &[] })
@@ -145,12 +146,20 @@ impl Operation for MyPermissions {
                 reasons::of_key(granted, masked, &id.to_string())
             }
             (Standing::Within { granted, masked, .. }, _) => {
-                let custom = match organization {
-                    Some(id) => roles::permissions(&mut desk.db(), project, id).await?,
-                    None => Default::default(),
-                };
                 let holder = holder(&desk).await?;
-                reasons::of_roles((&holder.roles, &holder.by_rule), &custom, (granted, masked))
+                let held = (&holder.roles[..], &holder.by_rule[..]);
+                match organization {
+                    Some(id) => {
+                        let custom = roles::permissions(&mut desk.db(), project, id).await?;
+                        reasons::of_roles(held, &custom, (granted, masked))
+                    }
+                    // Nothing cuts what is of the project.
+                    None => {
+                        let own = user_roles::of(&mut desk.db(), holder.user).await?;
+                        let all: BTreeSet<_> = own.values().flatten().cloned().collect();
+                        reasons::of_roles(held, &own, (&all, &all))
+                    }
+                }
             }
             _ => Vec::new(),
         };
@@ -179,7 +188,8 @@ impl Operation for ReadSession {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/session";
     const NAME: &'static str = "read_session";
-    const SUMMARY: &'static str = "The person's session, with what they have switched to.";
+    const SUMMARY: &'static str =
+        "The person's session, with what they have switched to, as far as their application is told of that.";
     const NEED: Need = Need::Person;
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];

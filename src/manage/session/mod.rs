@@ -9,10 +9,10 @@ use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApplicationId, DelegationId, OrganizationId, SessionId};
+use crate::foundation::id::{DelegationId, OrganizationId, SessionId};
 use crate::model::organization::Organization;
 use crate::model::user::User;
-use crate::store::durable::choices::{self, Choice};
+use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::sessions;
 use crate::store::durable::standing::{self, Standing};
@@ -44,11 +44,14 @@ async fn standing_of(desk: &Desk) -> Result<Standing, Refused> {
     found.ok_or_else(gone)
 }
 
-/// What the session has as its current organization, if the person may still act for it (S0-30 f).
-async fn current(desk: &Desk, standing: &Standing) -> Result<Option<Choice>, StoreError> {
+/// What the session has as its current organization, if the person may still act for it (S0-30 f), and their application
+/// is told of it.
+async fn current(desk: &Desk, standing: &Standing) -> Result<Option<Choice>, Refused> {
     match sessions::current(&mut desk.db(), standing.session.id).await? {
-        Some(id) => choices::to(&mut desk.db(), &standing.user, id, desk.now).await,
-        None => Ok(None),
+        Some(id) if desk.told().await?.is_of(&mut desk.db(), id).await? => {
+            Ok(choices::to(&mut desk.db(), &standing.user, id, desk.now).await?)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -79,11 +82,10 @@ impl Keys for Next {
     }
 }
 
-/// Some of the organizations that somebody may act for, whose names begin so, with the cursor of the next ones; `limited`:
-/// those that this application is open to.
+/// Some of the organizations that somebody may act for, whose names begin so, with the cursor of the next ones.
 pub async fn mine(
     mut db: &Database,
-    (user, limited, now): (&User, Option<ApplicationId>, Moment),
+    (user, told, now): (&User, Told, Moment),
     search: &str,
     slice: &Slice<Next>,
 ) -> Result<(Vec<Choice>, Option<String>), StoreError> {
@@ -91,28 +93,28 @@ pub async fn mine(
         Next::Delegated(after) => after.map(|id| id.to_string()).unwrap_or_default(),
         Next::Own(after) => {
             let after = after.map(|id| id.to_string()).unwrap_or_default();
-            let found = choices::own_page(&mut db, (user.id, limited), search, &after, slice.most()).await?;
+            let found = choices::own_page(&mut db, (user.id, told), search, &after, slice.most()).await?;
             let (found, next) = slice.page(found, |last| Next::Own(Some(last.organization)));
             if next.is_some() {
                 return Ok((found, next));
             }
             // Where their own end, the others begin.
             let Some(rest) = slice.rest(found.len()) else {
-                let others = choices::delegated_page(&mut db, (user, limited, now), search, "", 1).await?;
+                let others = choices::delegated_page(&mut db, (user, told, now), search, "", 1).await?;
                 let turn = (!others.is_empty()).then(|| slice.cursor(&Next::Delegated(None)));
                 return Ok((found, turn));
             };
-            let (others, next) = delegated(db, (user, limited, now), search, "", &rest).await?;
+            let (others, next) = delegated(db, (user, told, now), search, "", &rest).await?;
             return Ok(([found, others].concat(), next));
         }
     };
-    delegated(db, (user, limited, now), search, &after, slice).await
+    delegated(db, (user, told, now), search, &after, slice).await
 }
 
 /// The same of those for which others let them act.
 async fn delegated(
     mut db: &Database,
-    whose: (&User, Option<ApplicationId>, Moment),
+    whose: (&User, Told, Moment),
     search: &str,
     after: &str,
     slice: &Slice<Next>,

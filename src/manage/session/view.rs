@@ -13,7 +13,7 @@ use crate::web::holder::Issued;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MeView {
     pub user: UserView,
-    /// Whom they act for; `null`: for themselves, and then they hold no role.
+    /// Whom they act for; `null`: for themselves, and then what they are is of scope `project`.
     pub organization: Option<OrganizationNamed>,
     /// By which delegation, where it is not their own.
     pub delegation_id: Option<String>,
@@ -26,6 +26,7 @@ pub struct MeView {
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MyUserView")]
 pub struct UserView {
     pub id: String,
     pub email: Option<String>,

@@ -39,6 +39,8 @@ words! {
         Superseded = "superseded",
         /// Something earlier took its place again.
         RolledBack = "rolled_back",
+        /// It was a draft, and is never to be live. Its number is given to no other one.
+        Discarded = "discarded",
     }
 }
 

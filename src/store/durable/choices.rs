@@ -39,6 +39,36 @@ macro_rules! delegated {
     };
 }
 
+/// Of which of somebody's organizations an application is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    All,
+    /// Of those that this application is open to.
+    Open(ApplicationId),
+    /// Of the one that they act for by it, if they do.
+    Acted(Option<OrganizationId>),
+}
+
+impl Told {
+    /// What a query asks for: the application that they must be open to, and the only one; absent: any.
+    pub(super) fn terms(self) -> (Option<ApplicationId>, Option<String>) {
+        match self {
+            Self::All => (None, None),
+            Self::Open(application) => (Some(application), None),
+            // No organization has an empty id.
+            Self::Acted(only) => (None, Some(only.map(|id| id.to_string()).unwrap_or_default())),
+        }
+    }
+
+    pub async fn is_of(self, db: &mut impl Read, organization: OrganizationId) -> Result<bool, StoreError> {
+        match self {
+            Self::All => Ok(true),
+            Self::Open(application) => applications::is_listed(db, application, organization).await,
+            Self::Acted(only) => Ok(only == Some(organization)),
+        }
+    }
+}
+
 /// However many there are.
 pub const ALL: u32 = i32::MAX as u32;
 
@@ -127,11 +157,10 @@ fn is_meant(choice: &Choice, user: &User) -> bool {
     })
 }
 
-/// Some of the person's own, in the order of the ids, whose names begin so in any case; `limited`: those that this
-/// application is open to.
+/// Some of the person's own, in the order of the ids, whose names begin so in any case.
 pub async fn own_page(
     db: &mut impl Read,
-    (user, limited): (UserId, Option<ApplicationId>),
+    (user, told): (UserId, Told),
     name: &str,
     after: &str,
     most: u32,
@@ -141,16 +170,18 @@ pub async fn own_page(
         " AND o.id > $2 AND o.name_key >= $4 AND o.name_key < $5
               AND (CAST($6 AS TEXT) IS NULL OR o.id IN
                    (SELECT organization_id FROM application_organizations WHERE application_id = $6))
+              AND (CAST($7 AS TEXT) IS NULL OR o.id = $7)
               ORDER BY o.id LIMIT $3"
     );
     let (low, high) = organizations::name_range(name);
-    db.all(sql, params![user, after, most, low, high, limited]).await?.iter().map(member).collect()
+    let (open, only) = told.terms();
+    db.all(sql, params![user, after, most, low, high, open, only]).await?.iter().map(member).collect()
 }
 
 /// Some of those that they are no member of, in the order of the delegations; with whether it is for this person.
 pub async fn delegated_page(
     db: &mut impl Read,
-    (user, limited, now): (&User, Option<ApplicationId>, Moment),
+    (user, told, now): (&User, Told, Moment),
     name: &str,
     after: &str,
     most: u32,
@@ -160,10 +191,12 @@ pub async fn delegated_page(
         " AND own.status IS NULL AND d.id > $3 AND t.name_key >= $5 AND t.name_key < $6
           AND (CAST($7 AS TEXT) IS NULL OR t.id IN
                (SELECT organization_id FROM application_organizations WHERE application_id = $7))
+          AND (CAST($8 AS TEXT) IS NULL OR t.id = $8)
           ORDER BY d.id LIMIT $4"
     );
     let (low, high) = organizations::name_range(name);
-    let rows = db.all(sql, params![user.id, now, after, most, low, high, limited]).await?;
+    let (open, only) = told.terms();
+    let rows = db.all(sql, params![user.id, now, after, most, low, high, open, only]).await?;
     rows.iter()
         .map(delegated)
         .map(|choice| {

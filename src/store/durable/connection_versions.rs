@@ -121,6 +121,17 @@ pub async fn remove_draft(tx: &mut Tx<'_>, connection: ConnectionId) -> Result<b
     Ok(tx.execute(sql, params![connection]).await? > 0)
 }
 
+/// Throws the draft away, if there is one, and its secret; that there was one stays known.
+pub async fn discard_draft(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE connection_versions SET state = 'discarded', secret = NULL, ended_at = $2
+               WHERE connection_id = $1 AND state = 'draft'";
+    Ok(tx.execute(sql, params![connection, now]).await? > 0)
+}
+
 /// Whether somebody has come by the connection since then.
 pub async fn is_used_since(
     db: &mut impl Read,

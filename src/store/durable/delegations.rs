@@ -73,12 +73,29 @@ macro_rules! select_named {
         concat!(
             "SELECT d.id, d.project_id, d.home_organization_id, d.target_organization_id, d.settings, d.starts_at,
                     d.ends_at, d.home_approved_at, d.target_approved_at, d.paused_at, d.revoked_at, d.asked,
-                    h.display_name, t.display_name
+                    h.display_name, t.display_name, d.created_at
              FROM delegations d LEFT JOIN organizations h ON h.id = d.home_organization_id
                                 LEFT JOIN organizations t ON t.id = d.target_organization_id ",
             $rest
         )
     };
+}
+
+impl Named {
+    /// What a side is called to `reader`; absent: the operator. Who proposed it is told nothing of the other side before that
+    /// approves it: it is called as they named it.
+    pub fn name_of(&self, side: Side, reader: Option<OrganizationId>) -> String {
+        let known = match side {
+            Side::Home => &self.home_name,
+            Side::Target => &self.target_name,
+        };
+        let asked = self.delegation.settings.asked.as_ref().filter(|asked| asked.side != side);
+        match (known, asked) {
+            (_, Some(asked)) if reader == Some(asked.by) => asked.name.clone(),
+            (Some(name), _) => name.clone(),
+            (None, asked) => asked.map(|asked| asked.name.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 fn named(row: &Row) -> Result<Named, StoreError> {
@@ -115,6 +132,29 @@ pub async fn page(
         ),
     };
     db.all(sql, params![organization, after, most]).await?.iter().map(named).collect()
+}
+
+/// One that is in force, or could come to be, and since when there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lasting {
+    pub named: Named,
+    pub created_at: Moment,
+}
+
+/// Some of those of an organization, on either side, in the order of their ids.
+pub async fn lasting(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    after: &str,
+    (most, now): (u32, Moment),
+) -> Result<Vec<Lasting>, StoreError> {
+    let sql = select_named!(
+        "WHERE (d.home_organization_id = $1 OR d.target_organization_id = $1) AND d.id > $2
+           AND d.revoked_at IS NULL AND (d.ends_at IS NULL OR d.ends_at > $4)
+         ORDER BY d.id LIMIT $3"
+    );
+    let lasting = |row: &Row| Ok(Lasting { named: named(row)?, created_at: row.get(14)? });
+    db.all(sql, params![organization, after, most, now]).await?.iter().map(lasting).collect()
 }
 
 /// Whether anybody may act for this organization, now.

@@ -269,6 +269,30 @@ pub async fn expected_of(
     db.one(sql, params![organization, email.as_str()]).await?.as_ref().map(expected).transpose()
 }
 
+/// A place that waits for its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub email: Email,
+    pub roles: Vec<String>,
+    pub created_at: Moment,
+}
+
+/// Some of the places that wait in an organization, in the order of the addresses.
+pub async fn waiting(
+    db: &mut impl Read,
+    organization: OrganizationId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Waiting>, StoreError> {
+    let sql = "SELECT email, roles, created_at FROM expected_members
+               WHERE organization_id = $1 AND used_at IS NULL AND email > $2 ORDER BY email LIMIT $3";
+    let waiting = |row: &Row| {
+        let email = parsed(row, 0, |text| Email::parse(text).ok())?;
+        Ok(Waiting { email, roles: json(row, 1)?, created_at: row.get(2)? })
+    };
+    db.all(sql, params![organization, after, most]).await?.iter().map(waiting).collect()
+}
+
 /// Writes down whom to expect; one who has come already is not expected again.
 pub async fn expect(
     tx: &mut Tx<'_>,

@@ -48,6 +48,7 @@ pub mod standing;
 
 pub mod transfers;
 pub mod used;
+pub mod user_roles;
 pub mod user_terms;
 pub mod users;
 pub mod vouched;

@@ -1,8 +1,9 @@
 //! Organizations in the durable store.
 
+use super::choices::Told;
 use super::engine::{Read, Row, StoreError, Tx, params};
 use super::{json, optional_json, to_json};
-use crate::foundation::id::{ApiKeyId, ApplicationId, OrganizationId, ProjectId, UserId};
+use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
 use crate::model::organization::{Organization, Status};
 
 macro_rules! select {
@@ -241,8 +242,8 @@ pub struct Listing {
 pub enum Visible {
     All,
     Only(OrganizationId),
-    /// Those that the person is an active member of, and, where it is limited, that their application is open to.
-    OfMember(UserId, Option<ApplicationId>),
+    /// Those that the person is an active member of, and their application is told of.
+    OfMember(UserId, Told),
 }
 
 /// An organization of a list.
@@ -289,7 +290,7 @@ macro_rules! of_project {
     ($rest:literal) => {
         listed!(
             " FROM organizations o WHERE o.project_id = $1 AND (CAST($4 AS TEXT) IS NULL OR o.id = $4)
-              AND CAST($7 AS TEXT) IS NULL",
+              AND CAST($7 AS TEXT) IS NULL AND CAST($8 AS TEXT) IS NULL",
             $rest
         )
     };
@@ -301,7 +302,8 @@ macro_rules! of_member {
             " FROM memberships v JOIN organizations o ON o.id = v.organization_id
               WHERE o.project_id = $1 AND v.user_id = $4 AND v.status = 'active'
               AND (CAST($7 AS TEXT) IS NULL OR o.id IN
-                   (SELECT organization_id FROM application_organizations WHERE application_id = $7))",
+                   (SELECT organization_id FROM application_organizations WHERE application_id = $7))
+              AND (CAST($8 AS TEXT) IS NULL OR o.id = $8)",
             $rest
         )
     };
@@ -316,10 +318,10 @@ pub(super) fn name_range(name: &str) -> (Vec<u8>, Vec<u8>) {
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, StoreError> {
     let status = listing.status.map(Status::word);
     let has_owner = listing.has_owner.map(i64::from);
-    let (viewer, limited) = match listing.visible {
-        Visible::All => (None, None),
-        Visible::Only(id) => (Some(id.to_string()), None),
-        Visible::OfMember(user, limited) => (Some(user.to_string()), limited),
+    let (viewer, (open, only)) = match listing.visible {
+        Visible::All => (None, Told::All.terms()),
+        Visible::Only(id) => (Some(id.to_string()), Told::All.terms()),
+        Visible::OfMember(user, told) => (Some(user.to_string()), told.terms()),
     };
     let of_member = matches!(listing.visible, Visible::OfMember(..));
     let (id, key) = match &listing.after {
@@ -334,22 +336,22 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Listed>, 
             } else {
                 of_project!("AND o.id > $5 ORDER BY o.id LIMIT $6")
             };
-            db.all(sql, params![project, status, has_owner, viewer, id, most, limited]).await?
+            db.all(sql, params![project, status, has_owner, viewer, id, most, open, only]).await?
         }
         Some(name) => {
             let (low, high) = name_range(name);
             let sql = if of_member {
                 of_member!(
-                    "AND o.name_key >= $8 AND o.name_key < $9 AND (o.name_key > $10 OR (o.name_key = $10 AND o.id > $5))
+                    "AND o.name_key >= $9 AND o.name_key < $10 AND (o.name_key > $11 OR (o.name_key = $11 AND o.id > $5))
                      ORDER BY o.name_key, o.id LIMIT $6"
                 )
             } else {
                 of_project!(
-                    "AND o.name_key >= $8 AND o.name_key < $9 AND (o.name_key > $10 OR (o.name_key = $10 AND o.id > $5))
+                    "AND o.name_key >= $9 AND o.name_key < $10 AND (o.name_key > $11 OR (o.name_key = $11 AND o.id > $5))
                      ORDER BY o.name_key, o.id LIMIT $6"
                 )
             };
-            let of = params![project, status, has_owner, viewer, id, most, limited, low, high, key];
+            let of = params![project, status, has_owner, viewer, id, most, open, only, low, high, key];
             db.all(sql, of).await?
         }
     };

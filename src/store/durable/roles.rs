@@ -167,6 +167,21 @@ pub async fn hold(tx: &mut Tx<'_>, organization: OrganizationId, names: &[String
     Ok(())
 }
 
+/// The same of one of the project itself; absent: there is none of this name.
+pub async fn hold_of_project(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    name: &str,
+) -> Result<Option<RoleId>, StoreError> {
+    let of_project = |role: &Role| role.scope == RoleScope::Project;
+    let Some(found) = named(tx, project, None, name).await?.filter(of_project) else { return Ok(None) };
+    tx.lock(Lock::Shared, "roles", &found.id.to_string()).await?;
+    match by_id(tx, project, found.id).await? {
+        Some(_) => Ok(Some(found.id)),
+        None => Err(StoreError::Conflict),
+    }
+}
+
 /// The role that this name means in an organization.
 async fn given_as(
     db: &mut impl Read,

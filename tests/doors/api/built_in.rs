@@ -151,6 +151,7 @@ async fn s1_ro3_a_member_uses_the_product_and_administers_nothing() {
                 route.need,
                 behalf::manage::authority::Need::Public
                     | behalf::manage::authority::Need::Person
+                    | behalf::manage::authority::Need::Account
                     | behalf::manage::authority::Need::Any
             )
             || ["remove_member", "read_transfer", "read_member"].contains(&route.name)

@@ -2,10 +2,14 @@
 
 use std::process::{Command, Output};
 
+use behalf::manage::api::routes::ROUTES;
+use behalf::manage::authority::Need;
 use behalf::model::api_key::{Holder, OperatorRole};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::everyone::Ids;
 use crate::house::api::{Api, access_token, plant};
 use crate::house::application::{Application, Person};
 use crate::house::broker::{Engine, House, Plan};
@@ -346,4 +350,75 @@ async fn what_people_have_allowed_an_application_of_others_to_do_here_it_does() 
     assert_eq!(told.status, 200, "{}", told.body);
     house.execute("DELETE FROM consents").await;
     assert_eq!(ann.get("/me").await.status, 401);
+}
+
+/// Where what is a person's own is asked for, and what is sent.
+fn of_their_own(ids: &Ids) -> Vec<(Method, String, Value)> {
+    let own = |need| matches!(need, Need::Account | Need::OperatorOrPerson(_));
+    let asked = ROUTES.iter().filter(|route| own(route.need)).map(|route| {
+        let body = if route.kinds.is_empty() { Value::Null } else { json!({"name": "Mine"}) };
+        (route.method.clone(), ids.in_path(route.path), body)
+    });
+    asked.collect()
+}
+
+#[tokio::test]
+async fn c22_an_application_that_people_had_to_allow_acts_for_them_where_they_act_and_is_not_them() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let others = "[application.rp1]\nconsent_required = true";
+        let house = Plan::on(engine).with("[application.rp1]", others).build().await;
+        Api::person(&house, "ann@a.test", "org-a").await;
+        let con = Api::person(&house, "con@a.test", "org-a").await;
+        let (user, c) = (house.user("con@a.test").await, house.organization("org-c").await);
+        house.joins(user.parse().unwrap(), "org-c", &["owner"]).await;
+        // They may act for three: by two memberships, and by a delegation.
+        for list in ["/me/organizations", "/organizations"] {
+            let told = async |query: &str| {
+                let answer = con.get(&format!("{list}{query}")).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                let items = answer.json()["items"].as_array().unwrap().clone();
+                items.iter().map(|one| one["slug"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!(told("").await, ["org-a"], "{list}");
+            let by = if list == "/organizations" { "name" } else { "search" };
+            assert_eq!(told(&format!("?{by}=a")).await, ["org-a"], "{list}");
+            for other in ["b", "c"] {
+                assert_eq!(told(&format!("?{by}={other}")).await, [""; 0], "{list} {other}");
+            }
+        }
+        // What they have switched to elsewhere is not told either.
+        house
+            .execute(&format!(
+                "UPDATE sessions SET current_organization_id = '{c}',
+                                     current_epoch = (SELECT epoch FROM organizations WHERE id = '{c}')"
+            ))
+            .await;
+        let session = con.get("/session").await;
+        assert_eq!((session.status.as_u16(), &session.json()["current_organization"]), (200, &Value::Null));
+        // The rest asks no database.
+        if matches!(engine, Engine::Postgres) {
+            continue;
+        }
+        let ids = Ids::of(&house).await;
+        let all = of_their_own(&ids);
+        assert!(all.len() > 6, "{all:?}");
+        for (method, path, body) in all {
+            let before = house.before().await;
+            let answer = con
+                .send(method.clone(), &path, |request| match &body {
+                    Value::Null => request,
+                    body => request.header("content-type", "application/json").body(body.to_string()),
+                })
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), &answer.json()["code"]),
+                (403, &json!("beyond_consent")),
+                "{method} {path}"
+            );
+            house.refused(&before, "beyond_consent").await;
+        }
+        // Where they act it does what they may.
+        let me = con.get("/me").await;
+        assert_eq!((me.status.as_u16(), &me.json()["organization"]["slug"]), (200, &json!("org-a")));
+    }
 }

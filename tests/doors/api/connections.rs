@@ -1414,3 +1414,50 @@ async fn s1_r24_a_secret_that_works_is_not_lost_by_a_draft_that_named_another_pr
     let again = ann.post(&format!("{path}/tests"), json!({})).await;
     assert_eq!(again.status, 201, "{}", again.body);
 }
+
+#[tokio::test]
+async fn s1_r24_h04_a_draft_is_thrown_away_and_what_is_live_stays_as_it_is() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let (key, operator) = (Api::key(&house, "org-a", &EVERYTHING).await, Api::operator(&house).await);
+        let path = path_of(&house, "ca").await;
+        let (draft, live) = (format!("{path}/draft"), fine(key.get(&path).await));
+        let nothing = async || {
+            let before = house.before().await;
+            assert_eq!(told(&delete(&key, &draft).await), refusal(404, "not_found"));
+            house.refused(&before, "not_found").await;
+        };
+        nothing().await;
+
+        let drafted = fine(key.put(&path, oidc(&house.idp_b)).await);
+        assert_eq!(drafted["draft"]["version"], json!(2));
+        assert_eq!(delete(&key, &draft).await.status, 204);
+        assert_eq!(fine(key.get(&path).await), live);
+        assert!(comes(&house, "ann@a.test").await);
+        let thrown = fine(key.get(&format!("{path}/versions/2")).await);
+        assert_eq!((&thrown["state"], &thrown["secret_set"]), (&json!("discarded"), &json!(false)));
+        assert_eq!(thrown["settings"]["issuer"], json!(house.idp_b.issuer));
+        let trail = house.audit().await;
+        let told_of: Vec<_> =
+            trail.iter().filter(|one| one.action == "organization.connection.draft_discarded").collect();
+        assert_eq!((told_of.len(), &told_of[0].detail["version"]), (1, &json!(2)));
+        nothing().await;
+
+        // It is never live, whoever insists, and its number is no other one's.
+        for what in ["activate", "rollback"] {
+            let before = house.before().await;
+            let body = json!({"version": 2, "force": true});
+            let refused = operator.post(&format!("{path}/{what}"), body).await;
+            assert_eq!(told(&refused), refusal(409, "no_version"), "{what}");
+            house.refused(&before, "no_version").await;
+        }
+        let again = fine(key.put(&path, oidc(&house.idp_b)).await);
+        assert_eq!(again["draft"]["version"], json!(3));
+
+        // What never was live is nothing else.
+        let (new, _) = makes(&key, oidc(&house.idp_b)).await;
+        let before = house.before().await;
+        assert_eq!(told(&delete(&key, &format!("{new}/draft")).await), refusal(409, "no_version"));
+        house.refused(&before, "no_version").await;
+    }
+}

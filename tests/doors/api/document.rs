@@ -41,6 +41,19 @@ async fn s1_r00_every_route_is_in_the_document_with_its_refusals() {
     for name in text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }
+    // A name that is numbered is another one's as soon as a route comes before it.
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let numbered: Vec<_> =
+        schemas.keys().filter(|name| name.ends_with(|end: char| end.is_numeric())).collect();
+    assert_eq!(numbered, [""; 0]);
+    for (path, tag) in [
+        ("/organizations/{organization_id}/domains/{domain_id}/confirm", "domains"),
+        ("/organizations/{organization_id}/restore", "organizations"),
+        ("/me/sessions", "me"),
+    ] {
+        let operations = document["paths"][path].as_object().unwrap();
+        assert!(operations.values().all(|operation| operation["tags"] == json!([tag])), "{path}");
+    }
     let create = &document["components"]["schemas"]["CreateOrganization"];
     assert_eq!(create["additionalProperties"], json!(false));
 }

@@ -299,3 +299,26 @@ async fn s1_a8_what_strangers_post_at_a_saml_connection_is_counted_and_is_no_fai
     assert_eq!(told["failures"], json!(0));
     assert!(told["items"][0]["expected"].is_string() && told["items"][0]["found"].is_string(), "{told}");
 }
+
+#[tokio::test]
+async fn s1_a3_s1_d5_a_role_that_nobody_is_given_unasked_any_more_is_told_of_where_people_join_by_it() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let role = json!({"organization_id": "org-a", "name": "viewer", "permissions": ["invoices:read"]});
+        let made = operator.post("/roles", role).await;
+        let role = format!("/roles/{}", made.json()["id"].as_str().unwrap());
+        let id = house.text("SELECT id FROM domains WHERE name = 'a.test'").await.unwrap();
+        let rule = json!({"auto_join": {"enabled": true, "role": "viewer"}});
+        let ruled = operator.patch(&format!("/organizations/org-a/domains/{id}"), rule).await;
+        assert_eq!(ruled.status, 200, "{}", ruled.body);
+        assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
+        operator.patch(&role, json!({"permissions": ["invoices:read", "members:read"]})).await;
+        let (told, advice) = check(&operator, "org-a", "domains_verified").await;
+        assert_eq!(told, "warn");
+        assert!(advice.contains("a.test") && advice.contains("viewer"), "{advice}");
+        assert_eq!(status(&operator, "org-b", "domains_verified").await, "ok");
+        operator.patch(&role, json!({"permissions": ["invoices:read"]})).await;
+        assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
+    }
+}

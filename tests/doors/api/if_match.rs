@@ -104,7 +104,7 @@ async fn s1_r00_if_match_is_minded_wherever_there_is_an_etag_and_refused_whereve
             assert_eq!(gone.status, 202, "{}", gone.body);
             path = path.replace(&house.organization("org-a").await, made.json()["id"].as_str().unwrap());
         }
-        let api = if route.need == Need::Person { &con } else { &operator };
+        let api = if matches!(route.need, Need::Person | Need::Account) { &con } else { &operator };
         let before = house.before().await;
         let answer = writes(api, route, &path, (&asked(&house, route), "\"of long ago\"")).await;
         let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();

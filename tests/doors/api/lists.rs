@@ -205,7 +205,7 @@ fn lists<'a>(ids: &Ids, operator: &'a Api, con: &'a Api) -> Vec<List<'a>> {
     let list = |(name, query, other): &(&str, &str, Option<&str>)| {
         let route = ROUTES.iter().find(|route| route.name == *name);
         let route = route.unwrap_or_else(|| panic!("there is no {name}"));
-        let api = if route.need == Need::Person { con } else { operator };
+        let api = if matches!(route.need, Need::Person | Need::Account) { con } else { operator };
         let (path, other) = (ids.in_path(route.path), other.map(fill));
         List { route, api, path, query: fill(query), other }
     };

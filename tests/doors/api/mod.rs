@@ -1,5 +1,6 @@
 //! The administration API.
 
+mod access_review;
 mod account;
 mod applications;
 mod audit;

@@ -270,6 +270,7 @@ async fn s0_28_s2_32_s3_01_what_breaks_a_rule_is_named_and_changes_nothing() {
         ("name", json!("a\u{2028}b")),
         ("name", Value::Null),
         ("display_name", Value::Null),
+        ("display_name", json!("")),
         ("slug", Value::Null),
         ("slug", json!("Not A Slug")),
         ("slug", json!(ID)),

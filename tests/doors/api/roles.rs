@@ -383,3 +383,89 @@ async fn a_role_that_a_delegation_or_a_connection_gives_is_not_deleted() {
         "a word of the settings is no role"
     );
 }
+
+/// What the operator makes the person, as they are then shown.
+async fn becomes(operator: &Api, user: &str, roles: Value) -> Answer {
+    operator.patch(&format!("/users/{user}"), json!({ "roles": roles })).await
+}
+
+#[tokio::test]
+async fn s1_o3_s1_w5_s0_27_a_role_of_the_project_is_held_where_somebody_acts_for_nobody_and_nowhere_else() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let owner = Api::person(&house, "ann@a.test", "org-a").await;
+        let ann = house.user("ann@a.test").await;
+        let made = make(
+            &operator,
+            json!({"name": "reporter", "scope": "project", "permissions": ["reports:read", "organization:write"]}),
+        )
+        .await;
+        let role = format!("/roles/{}", made.json()["id"].as_str().unwrap());
+        make(&operator, json!({"name": "billing", "permissions": ["invoices:read"]})).await;
+
+        // No organization knows it or gives it, and of the project is no role of theirs.
+        assert_eq!(names(&owner.get("/roles").await.json()), ["owner", "admin", "member", "billing"]);
+        let member = format!("/organizations/org-a/members/{ann}/role");
+        for (api, path, body) in [
+            (&owner, member.clone(), json!({"roles": ["owner", "reporter"]})),
+            (&operator, member, json!({"roles": ["owner", "reporter"]})),
+            (&operator, format!("/users/{ann}"), json!({"roles": ["reporter", "billing"]})),
+            (&operator, format!("/users/{ann}"), json!({"roles": ["owner"]})),
+            (&operator, format!("/users/{ann}"), json!({"roles": ["nothing"]})),
+        ] {
+            let before = house.before().await;
+            assert_eq!(told(&api.patch(&path, body).await), (422, "role_unknown".into()));
+            house.refused(&before, "role_unknown").await;
+        }
+
+        let rp1 = Application::rp1(&house);
+        let signs_in = async |organization: &str| {
+            let ask = rp1.asks().with("login_hint", "ann@a.test");
+            let ask = match organization {
+                "" => {
+                    ask.with("scope", "openid profile email organizations organization:* roles permissions")
+                }
+                organization => ask.with("organization", organization),
+            };
+            let arrival = Person::new("ann@a.test").follows(&ask).await;
+            ask.redeems(&arrival).await
+        };
+        let given = becomes(&operator, &ann, json!(["reporter"])).await;
+        assert_eq!(
+            (given.status.as_u16(), &given.json()["roles"]),
+            (200, &json!(["reporter"])),
+            "{}",
+            given.body
+        );
+        assert_eq!(becomes(&operator, &ann, json!(["reporter"])).await.json(), given.json());
+        let alone = signs_in("").await;
+        for claims in [&alone.id, &alone.access] {
+            assert_eq!(
+                (claims.get("org_id"), &claims["roles"], &claims["permissions"]),
+                (None, &json!(["reporter"]), &json!(["organization:write", "reports:read"]))
+            );
+        }
+        let there = signs_in("org-a").await;
+        assert_eq!(there.id["roles"], json!(["owner"]), "S1-W5");
+        assert!(!there.id["permissions"].as_array().unwrap().contains(&json!("reports:read")));
+
+        // It says what they are to applications, and opens no door here.
+        let api = Api::with(&house, Some(alone.access_token)).await;
+        assert_eq!(api.get("/me").await.json()["roles"], json!(["reporter"]));
+        let permissions = api.get("/me/permissions").await.json()["permissions"].clone();
+        assert_eq!(permissions[1]["permission"], json!("reports:read"));
+        assert_eq!(permissions[1]["reasons"], json!([{"layer": "custom", "name": "reporter"}]), "S0-27");
+        let before = house.before().await;
+        let renamed = api.patch("/organizations/org-a", json!({"description": "Mine"})).await;
+        assert_eq!(told(&renamed), (404, "not_found".into()));
+        house.refused(&before, "not_found").await;
+
+        let noted = house.before().await;
+        assert_eq!(told(&delete(&operator, &role).await), (409, "role_in_use".into()));
+        house.refused(&noted, "role_in_use").await;
+        assert_eq!(delete(&operator, &format!("{role}?force=true")).await.status, 204);
+        assert_eq!(signs_in("").await.id.get("roles"), None);
+        assert_eq!(house.events_of("user.roles_changed").await, 1);
+    }
+}

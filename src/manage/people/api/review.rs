@@ -1,115 +1,50 @@
-//! What happened to members, and who may do what: for whoever reviews access (S1-L7).
+//! Who may do what in an organization, and by what: for whoever reviews access (S1-L7).
 
 use std::collections::BTreeMap;
 
 use http::Method;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
+use super::Place;
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{ApiKeyId, InvitationId, MembershipId, UserId};
+use crate::foundation::email::Email;
+use crate::foundation::id::{ApiKeyId, DelegationId, InvitationId, MembershipId, RoleRuleId};
 use crate::manage::api::page::{Keys, Page};
 use crate::manage::api::route::{At, NoBody, NoQuery, Operation};
 use crate::manage::authority::Need;
+use crate::manage::caller::stays_with_delegates;
 use crate::manage::desk::{Answer, Desk};
 use crate::manage::people::csv;
 use crate::manage::refused::{Code, Refused};
+use crate::model::delegation::Side;
 use crate::model::invitation::{Invitation, State};
 use crate::model::permission::Permission;
 use crate::model::role;
-use crate::store::durable::people::{self, Happened, Key, Listing, Member};
-use crate::store::durable::{invitations, memberships, roles};
+use crate::model::role_rule::RoleRule;
+use crate::store::durable::delegations::Lasting;
+use crate::store::durable::memberships::Waiting;
+use crate::store::durable::people::{self, Key, Listing, Member};
+use crate::store::durable::{delegations, invitations, memberships, role_rules, roles};
 
-/// The place in a list.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Place {
-    /// 1 to 200; absent: 50.
-    #[schemars(range(min = 1, max = 200))]
-    pub limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    #[schemars(extend("pattern" = "^[A-Za-z0-9_-]+$"))]
-    pub cursor: Option<String>,
-}
-
-/// `GET /organizations/{organization_id}/members/{user_id}/history` (S1-L7)
-pub struct History;
-
-/// Something that happened to a member.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct HappenedView {
-    pub id: String,
-    #[schemars(extend("format" = "date-time"))]
-    pub at: String,
-    /// Who did it: an id, or the kind of who has none.
-    pub actor: String,
-    pub actor_kind: String,
-    pub action: String,
-    pub outcome: String,
-    pub reason: Option<String>,
-    pub request_id: Option<String>,
-    /// Only what differs.
-    pub before: Option<Value>,
-    pub after: Option<Value>,
-    pub detail: Map<String, Value>,
-}
-
-impl HappenedView {
-    fn of(it: Happened) -> Self {
-        Self {
-            id: it.id.to_string(),
-            at: it.at.rfc3339(),
-            actor: it.actor,
-            actor_kind: it.actor_kind,
-            action: it.action,
-            outcome: it.outcome,
-            reason: it.reason,
-            request_id: it.request_id.map(|id| id.to_string()),
-            before: it.before,
-            after: it.after,
-            detail: it.detail,
-        }
-    }
-}
-
-impl Operation for History {
-    const METHOD: Method = Method::GET;
-    const PATH: &'static str = "/organizations/{organization_id}/members/{user_id}/history";
-    const NAME: &'static str = "list_member_history";
-    const SUMMARY: &'static str = "What happened to a member, the latest first; of who was removed, too.";
-    // It is a part of the trail.
-    const NEED: Need = Need::Permitted(Permission::AuditRead);
-    const AT: At = At::Organization;
-    const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] = &[Code::CursorInvalid];
-    type Query = Place;
-    type Body = NoBody;
-    type Answer = Page<HappenedView>;
-
-    async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
-        let (id, user): (_, UserId) = (desk.organization()?.id, desk.params.id("user_id")?);
-        let slice = desk.slice(query.limit, query.cursor.as_deref())?;
-        memberships::find(&mut desk.db(), id, user).await?.ok_or_else(Refused::hidden)?;
-        let project = desk.project().id;
-        let found = people::history(&mut desk.db(), project, id, user, slice.after, slice.most()).await?;
-        let (found, next_cursor) = slice.page(found, |last: &Happened| (last.at, last.id));
-        Answer::new(200, &Page { items: found.into_iter().map(HappenedView::of).collect(), next_cursor })
-    }
-}
-
-/// Somebody or something that may do anything in the organization.
+/// Somebody or something that may do anything in the organization, or that gives that to somebody.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AccessView {
-    #[schemars(extend("enum" = ["member", "api_key", "invitation"]))]
+    #[schemars(extend("enum" = ["member", "api_key", "invitation", "expected_member", "delegation", "role_rule"]))]
     pub kind: &'static str,
-    /// Of the user, of the key, or of the invitation.
+    /// Of the user, of the key, of the invitation, of the delegation or of the rule; of who is expected, the address.
     pub id: String,
+    /// Of a delegation, the other organization's; of a rule, what it asks of whoever comes.
     pub name: Option<String>,
     pub email: Option<String>,
     pub roles: Vec<String>,
-    /// What is left of all that by what the organization may do at all.
+    /// What is left of all that by what the organization may do at all; of what its own people may do elsewhere nothing is
+    /// said here.
     pub permissions: Vec<String>,
+    /// Of a delegation, on which side of it the organization is: `target`, where others act in it; `home`, where its own
+    /// people act elsewhere.
+    #[schemars(with = "Option<String>", extend("enum" = ["home", "target", null]))]
+    pub side: Option<&'static str>,
     pub status: &'static str,
     pub source: Option<&'static str>,
     #[schemars(extend("format" = "date-time"))]
@@ -126,12 +61,15 @@ struct Review<'d> {
     custom: BTreeMap<String, Vec<String>>,
 }
 
-/// Where a review goes on: members come before keys, and keys before invitations that wait.
-#[derive(Clone, Copy)]
+/// Where a review goes on: its parts in their order.
+#[derive(Clone)]
 enum Next {
     Members(Option<MembershipId>),
     Keys(Option<ApiKeyId>),
     Invitations(Option<InvitationId>),
+    Expected(Option<Email>),
+    Delegations(Option<DelegationId>),
+    Rules(Option<RoleRuleId>),
 }
 
 impl Keys for Next {
@@ -140,6 +78,9 @@ impl Keys for Next {
             Self::Members(id) => ("member", id.map(|id| id.to_string())),
             Self::Keys(id) => ("api_key", id.map(|id| id.to_string())),
             Self::Invitations(id) => ("invitation", id.map(|id| id.to_string())),
+            Self::Expected(email) => ("expected_member", email.as_ref().map(ToString::to_string)),
+            Self::Delegations(id) => ("delegation", id.map(|id| id.to_string())),
+            Self::Rules(id) => ("role_rule", id.map(|id| id.to_string())),
         };
         vec![part.to_owned(), id.unwrap_or_default()]
     }
@@ -150,6 +91,9 @@ impl Keys for Next {
             "member" => id.parse().ok().map(|id| Self::Members(Some(id))),
             "api_key" => id.parse().ok().map(|id| Self::Keys(Some(id))),
             "invitation" => id.parse().ok().map(|id| Self::Invitations(Some(id))),
+            "expected_member" => id.parse().ok().map(|email| Self::Expected(Some(email))),
+            "delegation" => id.parse().ok().map(|id| Self::Delegations(Some(id))),
+            "role_rule" => id.parse().ok().map(|id| Self::Rules(Some(id))),
             _ => None,
         }
     }
@@ -177,7 +121,12 @@ impl<'d> Review<'d> {
             let (found, after) = match part {
                 Next::Members(after) => (self.members(after, left).await?, Some(Next::Keys(None))),
                 Next::Keys(after) => (self.keys(after, left).await?, Some(Next::Invitations(None))),
-                Next::Invitations(after) => (self.invitations(after, left).await?, None),
+                Next::Invitations(after) => {
+                    (self.invitations(after, left).await?, Some(Next::Expected(None)))
+                }
+                Next::Expected(after) => (self.expected(after, left).await?, Some(Next::Delegations(None))),
+                Next::Delegations(after) => (self.delegations(after, left).await?, Some(Next::Rules(None))),
+                Next::Rules(after) => (self.rules(after, left).await?, None),
             };
             entries.extend(found);
             next = after;
@@ -203,6 +152,7 @@ impl<'d> Review<'d> {
             email: person.email.clone(),
             roles: it.roles.clone(),
             permissions: self.allowed(&it.roles)?,
+            side: None,
             status: if person.disabled_at.is_some() { "disabled" } else { it.status.word() },
             source: Some(it.source.word()),
             created_at: it.created_at.rfc3339(),
@@ -234,6 +184,7 @@ impl<'d> Review<'d> {
             email: Some(it.email.to_string()),
             permissions: self.allowed(&it.roles)?,
             roles: it.roles,
+            side: None,
             status: State::Pending.word(),
             source: None,
             created_at: it.created_at.rfc3339(),
@@ -241,6 +192,90 @@ impl<'d> Review<'d> {
             last_active_at: None,
         };
         Ok((view, Next::Invitations(Some(it.id))))
+    }
+
+    async fn expected(&self, after: Option<Email>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let organization = self.desk.organization()?.id;
+        let after = after.as_ref().map(Email::as_str).unwrap_or_default();
+        let found = memberships::waiting(&mut self.desk.db(), organization, after, most).await?;
+        found.into_iter().map(|one| self.waits(one)).collect()
+    }
+
+    fn waits(&self, it: Waiting) -> Result<Entry, Refused> {
+        let view = AccessView {
+            kind: "expected_member",
+            id: it.email.to_string(),
+            name: None,
+            email: Some(it.email.to_string()),
+            permissions: self.allowed(&it.roles)?,
+            roles: it.roles,
+            side: None,
+            status: "expected",
+            source: None,
+            created_at: it.created_at.rfc3339(),
+            expires_at: None,
+            last_active_at: None,
+        };
+        Ok((view, Next::Expected(Some(it.email))))
+    }
+
+    async fn delegations(&self, after: Option<DelegationId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let organization = self.desk.organization()?.id;
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let range = (most, self.desk.now);
+        let found = delegations::lasting(&mut self.desk.db(), organization, &after, range).await?;
+        found.into_iter().map(|one| self.delegation(one)).collect()
+    }
+
+    fn delegation(&self, it: Lasting) -> Result<Entry, Refused> {
+        let organization = self.desk.organization()?.id;
+        let delegation = &it.named.delegation;
+        let is_target = delegation.target == organization;
+        let (side, other) = if is_target { (Side::Target, Side::Home) } else { (Side::Home, Side::Target) };
+        let roles = delegation.settings.roles.clone();
+        let mut permissions = if is_target { self.allowed(&roles)? } else { Vec::new() };
+        permissions.retain(|one| stays_with_delegates(one));
+        let view = AccessView {
+            kind: "delegation",
+            id: delegation.id.to_string(),
+            name: Some(it.named.name_of(other, self.desk.caller.organization())),
+            email: None,
+            roles,
+            permissions,
+            side: Some(side.word()),
+            status: delegation.status(self.desk.now).word(),
+            source: None,
+            created_at: it.created_at.rfc3339(),
+            expires_at: delegation.ends_at.map(Moment::rfc3339),
+            last_active_at: None,
+        };
+        Ok((view, Next::Delegations(Some(delegation.id))))
+    }
+
+    async fn rules(&self, after: Option<RoleRuleId>, most: u32) -> Result<Vec<Entry>, Refused> {
+        let organization = self.desk.organization()?.id;
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let found = role_rules::page(&mut self.desk.db(), organization, None, &after, most).await?;
+        found.into_iter().map(|one| self.rule(one)).collect()
+    }
+
+    fn rule(&self, it: RoleRule) -> Result<Entry, Refused> {
+        let roles = vec![it.role.clone()];
+        let view = AccessView {
+            kind: "role_rule",
+            id: it.id.to_string(),
+            name: Some(format!("{} {} {}", it.claim, it.matching.word(), it.value)),
+            email: None,
+            permissions: self.allowed(&roles)?,
+            roles,
+            side: None,
+            status: it.standing(&self.custom).word(),
+            source: None,
+            created_at: it.created_at.rfc3339(),
+            expires_at: None,
+            last_active_at: None,
+        };
+        Ok((view, Next::Rules(Some(it.id))))
     }
 
     /// What roles allow here.
@@ -261,6 +296,7 @@ impl<'d> Review<'d> {
             email: None,
             roles: Vec::new(),
             permissions: permissions.into_iter().collect(),
+            side: None,
             status: "active",
             source: None,
             created_at: key.created_at.rfc3339(),
@@ -278,7 +314,7 @@ impl Operation for AccessReview {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/organizations/{organization_id}/access-review";
     const NAME: &'static str = "review_access";
-    const SUMMARY: &'static str = "Everybody and everything that may do anything in the organization: members, then keys, then invitations that wait.";
+    const SUMMARY: &'static str = "Everybody and everything that may do anything in the organization: members, keys, invitations that wait, whom the operator expects, delegations from and to others, and the rules that give roles by what an identity provider says.";
     const NEED: Need = Need::Permitted(Permission::MembersRead);
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
@@ -290,8 +326,8 @@ impl Operation for AccessReview {
     async fn run(desk: Desk, query: Place, _: NoBody) -> Result<Answer<Self::Answer>, Refused> {
         let slice = desk.slice(query.limit, query.cursor.as_deref())?;
         let review = Review::of(&desk).await?;
-        let found = review.page(slice.after.unwrap_or(Next::Members(None)), slice.limit).await?;
-        let (found, next_cursor) = slice.page(found, |(_, place)| *place);
+        let found = review.page(slice.after.clone().unwrap_or(Next::Members(None)), slice.limit).await?;
+        let (found, next_cursor) = slice.page(found, |(_, place)| place.clone());
         Answer::new(200, &Page { items: found.into_iter().map(|(view, _)| view).collect(), next_cursor })
     }
 }
@@ -330,6 +366,7 @@ impl Operation for ExportAccessReview {
             "created_at",
             "expires_at",
             "last_active_at",
+            "side",
         ]);
         let (mut next, mut rows) = (Some(Next::Members(None)), 0);
         while let Some(from) = next.filter(|_| rows < MOST_EXPORTED) {
@@ -337,7 +374,7 @@ impl Operation for ExportAccessReview {
             let more = found.len() > STEP as usize;
             found.truncate(STEP as usize);
             rows += found.len();
-            next = found.last().map(|(_, place)| *place).filter(|_| more);
+            next = found.last().map(|(_, place)| place.clone()).filter(|_| more);
             table.extend(found.iter().map(|(view, _)| exported(view)));
             tokio::task::yield_now().await;
         }
@@ -359,5 +396,6 @@ fn exported(view: &AccessView) -> String {
         &*view.created_at,
         &*text(&view.expires_at),
         &*text(&view.last_active_at),
+        view.side.unwrap_or_default(),
     ])
 }

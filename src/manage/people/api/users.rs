@@ -12,11 +12,12 @@ use crate::manage::desk::{Answer, Desk, Wanted};
 use crate::manage::last_way::Sure;
 use crate::manage::people::body::refuse_moving;
 use crate::manage::people::view::{FoundUser, FoundUsers, UserView, tag_of_user};
-use crate::manage::people::{disable, enable};
+use crate::manage::people::{disable, enable, give};
 use crate::manage::refused::{Code, Refused};
 use crate::model::permission::Permission;
 use crate::model::user::User;
-use crate::store::durable::{organizations, people, users};
+use crate::store::durable::engine::Read as Reader;
+use crate::store::durable::{organizations, people, user_roles, users};
 
 /// People that a search shows.
 const MOST: usize = 20;
@@ -86,8 +87,10 @@ async fn found(desk: &Desk) -> Result<User, Refused> {
     users::by_id(&mut desk.db(), desk.project().id, id).await?.ok_or_else(Refused::hidden)
 }
 
-fn told(user: &User) -> Result<Answer<UserView>, Refused> {
-    Ok(Answer::new(200, &UserView::of(user))?.etag(tag_of_user(user)))
+async fn told(db: &mut impl Reader, user: &User) -> Result<Answer<UserView>, Refused> {
+    let roles: Vec<_> = user_roles::of(db, user.id).await?.into_keys().collect();
+    let tag = tag_of_user(user, &roles);
+    Ok(Answer::new(200, &UserView::of(user, roles))?.etag(tag))
 }
 
 /// `GET /users/{user_id}`
@@ -107,7 +110,7 @@ impl Operation for Read {
     type Answer = UserView;
 
     async fn run(desk: Desk, _: NoQuery, _: NoBody) -> Result<Answer<UserView>, Refused> {
-        told(&found(&desk).await?)
+        told(&mut desk.db(), &found(&desk).await?).await
     }
 }
 
@@ -117,6 +120,9 @@ impl Operation for Read {
 pub struct PatchUser {
     /// Whether they may sign in nowhere any more; everything that was issued to them ends.
     pub disabled: Option<bool>,
+    /// What they are where they act for no organization: names of roles of scope `project`, at most 20. What they are in an
+    /// organization is said there.
+    pub roles: Option<Vec<String>>,
     /// Never changes: whoever names it is refused.
     #[schemars(with = "Option<serde_json::Value>")]
     pub home_organization_id: Option<serde_json::Value>,
@@ -129,7 +135,8 @@ impl Operation for Patch {
     const METHOD: Method = Method::PATCH;
     const PATH: &'static str = "/users/{user_id}";
     const NAME: &'static str = "patch_user";
-    const SUMMARY: &'static str = "Disables a user, or lets them sign in again.";
+    const SUMMARY: &'static str =
+        "Disables a user, or lets them sign in again; gives and takes roles of the project.";
     const NEED: Need = Need::Operator(Permission::MembersWrite);
     const AT: At = At::Project;
     const STATUS: &'static [u16] = &[200];
@@ -137,6 +144,8 @@ impl Operation for Patch {
         Code::LastOwner,
         Code::OperatorRequired,
         Code::PolicyLocksOut,
+        Code::InvalidValue,
+        Code::RoleUnknown,
         Code::UserNotMovable,
         Code::PreconditionFailed,
     ];
@@ -151,13 +160,18 @@ impl Operation for Patch {
         desk.change(async move |change| {
             let project = change.keep.project.id;
             let before = users::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
-            change.matches(&tag_of_user(&before))?;
+            let roles: Vec<_> = user_roles::of(change.tx, id).await?.into_keys().collect();
+            change.matches(&tag_of_user(&before, &roles))?;
+            if let Some(wanted) = &body.0.roles {
+                give(change, id, wanted).await?;
+            }
             match (body.0.disabled, before.disabled_at) {
                 (Some(true), None) => disable(change, id, forced).await?,
                 (Some(false), Some(_)) => enable(change, id).await?,
                 _ => {}
             }
-            told(&users::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?)
+            let after = users::by_id(change.tx, project, id).await?.ok_or_else(Refused::hidden)?;
+            told(change.tx, &after).await
         })
         .await
     }

@@ -82,7 +82,7 @@ CREATE UNIQUE INDEX connections_primary_key ON connections (organization_id) WHE
 CREATE TABLE connection_versions (
     connection_id TEXT NOT NULL REFERENCES connections (id),
     version       BIGINT NOT NULL,
-    -- draft, live, superseded, rolled_back
+    -- draft, live, superseded, rolled_back, discarded
     state         TEXT NOT NULL,
     settings      TEXT NOT NULL,
     -- Sealed, as in the row of the connection.
@@ -516,6 +516,14 @@ CREATE TABLE roles (
 );
 CREATE INDEX roles_by_organization ON roles (organization_id);
 CREATE UNIQUE INDEX roles_by_name ON roles (project_id, name, COALESCE(organization_id, ''));
+
+-- Roles of the project itself, which people have where they act for no organization.
+CREATE TABLE user_roles (
+    user_id TEXT NOT NULL REFERENCES users (id),
+    role_id TEXT NOT NULL REFERENCES roles (id),
+    PRIMARY KEY (user_id, role_id)
+);
+CREATE INDEX user_roles_by_role ON user_roles (role_id);
 
 -- What an identity provider says of somebody, and the role that gives them: judged when a token is minted (threats H01).
 CREATE TABLE role_rules (
