@@ -181,9 +181,8 @@ async fn c27_keys_inside_are_never_asked_for() {
             house.refused(&before, "address_not_allowed").await;
         }
         // Nor are they where it came in by other settings.
-        let stored = format!(
-            "UPDATE applications SET settings = replace(settings, '\"{known}\"', '\"{address}\"')"
-        );
+        let stored =
+            format!("UPDATE applications SET settings = replace(settings, '\"{known}\"', '\"{address}\"')");
         assert_eq!(house.execute(&stored).await, 1);
         known.clone_from(&address);
         let kept = house.text("SELECT settings FROM applications WHERE client_id = 'signer'").await.unwrap();

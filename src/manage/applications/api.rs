@@ -25,8 +25,13 @@ const WRITE: Need = Need::Permitted(Permission::ApplicationsWrite);
 /// A stolen session leads nobody's tokens elsewhere.
 const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 
-const CHANGES: &[Code] =
-    &[Code::InvalidValue, Code::AddressNotAllowed, Code::NotMovable, Code::OperatorRequired, Code::PreconditionFailed];
+const CHANGES: &[Code] = &[
+    Code::InvalidValue,
+    Code::AddressNotAllowed,
+    Code::NotMovable,
+    Code::OperatorRequired,
+    Code::PreconditionFailed,
+];
 
 /// `GET /applications`
 pub struct List;

@@ -18,7 +18,10 @@ pub fn may_be_asked(
     let mut shut = Vec::new();
     for (name, url) in settings.asked() {
         if let Err(refusal) = guard.check(url) {
-            shut.push((format!("/{name}"), format!("is no address that is asked from here: {}", told(refusal))));
+            shut.push((
+                format!("/{name}"),
+                format!("is no address that is asked from here: {}", told(refusal)),
+            ));
         }
     }
     if shut.is_empty() { Ok(()) } else { Err(Refused::listing(Code::AddressNotAllowed, shut)) }

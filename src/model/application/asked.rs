@@ -12,7 +12,8 @@ impl ApplicationSettings {
             ("jwks_uri", &self.client.jwks_uri),
             ("backchannel_logout_uri", &self.sign_out.backchannel_logout_uri),
         ];
-        let single = single.into_iter().filter_map(|(name, uri)| Some((name.to_owned(), uri.as_ref()?.url())));
+        let single =
+            single.into_iter().filter_map(|(name, uri)| Some((name.to_owned(), uri.as_ref()?.url())));
         let requests = self.requests.request_uris.iter().enumerate();
         single.chain(requests.map(|(place, uri)| (format!("request_uris/{place}"), uri.url()))).collect()
     }
