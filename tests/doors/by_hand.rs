@@ -560,7 +560,7 @@ fn m03_c27_an_application_is_never_told_at_an_address_that_nobody_may_ask_and_th
     ] {
         let refused = applies(address, "443");
         let said = told(&refused);
-        assert!(!refused.status.success() && said.contains("backchannel_logout_uri"), "{address}: {said}");
+        assert!(!refused.status.success() && said.contains("house.toml:4:"), "{address}: {said}");
         assert!(said.contains(why) && said.contains("Nothing was changed."), "{address}: {said}");
     }
     // What was let in by other settings, and what a name leads to, is told by check.
