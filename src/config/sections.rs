@@ -233,7 +233,7 @@ pub struct Egress {
     pub allow_loopback_and_http: bool,
     /// PEM file of certificate authorities to trust besides the usual ones.
     pub extra_ca: Option<PathBuf>,
-    /// The ports at which identity providers may be.
+    /// The ports at which identity providers may be, and what applications have asked.
     pub ports: Vec<u16>,
     /// How long a connection may take to open.
     pub connect_timeout: u64,

@@ -71,6 +71,19 @@ impl Guard {
     }
 }
 
+impl Refusal {
+    /// For whoever wrote the address: what it says itself, and nothing of the settings.
+    pub fn public(self) -> &'static str {
+        match self {
+            Self::Scheme => "it must be https",
+            Self::UserInfo => "it holds a user or a password",
+            Self::Port(_) => "its port is not among those that are open",
+            Self::Host => "it has no host",
+            Self::Address => "its host is not on the public internet",
+        }
+    }
+}
+
 /// For the operator, who may know, and says in the settings what is allowed.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::Url;
+use url::{Host, Url};
 
 use super::guard::{Guard, Refusal};
 use super::names::Names;
@@ -29,6 +29,7 @@ pub struct Http {
     /// Two pools, so that a customer's request never travels on a connection that was not judged.
     tenant: reqwest::Client,
     operator: reqwest::Client,
+    names: Checked,
     guard: Guard,
     total_timeout: Duration,
     max_response: usize,
@@ -47,12 +48,23 @@ impl Http {
         let checked = Checked { names: names.clone(), guard: Some(guard.clone()), timeout };
         let free = Checked { names, guard: None, timeout };
         Ok(Self {
-            tenant: client(settings, checked)?,
+            tenant: client(settings, checked.clone())?,
             operator: client(settings, free)?,
+            names: checked,
             guard,
             total_timeout: Duration::from_secs(settings.total_timeout.max(1)),
             max_response: settings.max_response,
         })
+    }
+
+    /// Whether a customer's address may be asked, as far as that shows without asking: by what it says, and by where its name
+    /// leads now.
+    pub async fn may_ask(&self, url: &Url) -> Result<(), EgressError> {
+        self.guard.check(url).map_err(EgressError::Forbidden)?;
+        match url.host() {
+            Some(Host::Domain(name)) => self.names.addresses(name).await.map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Sends and reads the whole answer, whatever its status: a redirect (3xx) is an answer like any other.

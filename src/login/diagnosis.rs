@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use crate::model::audit_event::AuditEvent;
 use crate::model::connection::Connection;
 use crate::protocol::saml::keys::Certificate;
+use crate::protocol::saml::outline::outline;
 use crate::protocol::saml::redact::redacted;
 use crate::protocol::saml::refused::{Check, Refused, shown};
 
@@ -75,9 +76,8 @@ impl Diagnosis {
         if self.is_of(Check::SignatureInvalid) {
             event = event.with("trusted", trusted(connection));
         }
-        match xml.map(|xml| (xml.len(), redacted(xml))) {
-            Some((_, Some(text))) => event.with("message", beginning(&text)),
-            Some((size, None)) => event.with("message", format!("[{size} bytes that cannot be read]")),
+        match xml.map(|xml| redacted(xml).unwrap_or_else(|| outline(xml))) {
+            Some(text) => event.with("message", beginning(&text)),
             None => event,
         }
     }

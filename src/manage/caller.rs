@@ -134,7 +134,7 @@ pub async fn of(visitor: &Visitor) -> Result<Caller, Refused> {
             Ok(caller)
         }
         None => {
-            at_most(visitor, &format!("api strangers {}", visitor.network()), STRANGERS).await?;
+            stranger(visitor).await?;
             Err(Refused::new(Code::Unauthenticated, Code::Unauthenticated.title()))
         }
     }
@@ -163,6 +163,11 @@ async fn by_text(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Option<Call
         Some(_) => Ok(None),
         None => by_access_token(visitor, shown).await,
     }
+}
+
+/// Somebody who is let in by nothing that they show.
+async fn stranger(visitor: &Visitor) -> Result<(), Refused> {
+    at_most(visitor, &format!("api strangers {}", visitor.network()), STRANGERS).await
 }
 
 async fn at_most(visitor: &Visitor, what: &str, most: u64) -> Result<(), Refused> {
@@ -252,6 +257,11 @@ async fn by_access_token(visitor: &Visitor, shown: (Scheme, &str)) -> Result<Opt
             return Err(Refused::by(Code::TokenWithoutSso).with_login_url(login_url));
         }
         Err(NotHeld::NonceWanted) => return Err(Refused::by(Code::DpopNonceWanted)),
+        // It says nothing of the token, which is not looked at before.
+        Err(NotHeld::Proof(why)) => {
+            stranger(visitor).await?;
+            return Err(Refused::new(Code::DpopProofInvalid, why));
+        }
         Err(_) => return Ok(None),
     };
     if let Some(organization) = holder.organization {

@@ -48,6 +48,7 @@ codes! {
     OrganizationRequired = 400 "organization_required" "The request does not say which organization is meant";
     Unauthenticated = 401 "unauthenticated" "A valid token or key is missing";
     DpopNonceWanted = 401 "use_dpop_nonce" "The proof needs a nonce of ours";
+    DpopProofInvalid = 401 "invalid_dpop_proof" "The proof that the token needs is missing, or not good";
     TokenWithoutSso = 401 "sso_required" "The organization wants its own sign-in";
     TokenWithoutMfa = 401 "mfa_required" "The organization wants more than one factor";
     PermissionMissing = 403 "permission_missing" "The permission for this is missing";

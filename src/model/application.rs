@@ -1,5 +1,6 @@
 //! An application: a downstream that sends us people and gets tokens.
 
+mod asked;
 mod faults;
 mod public_keys;
 

@@ -1,5 +1,6 @@
 //! Who an access token of our own stands for at our own interfaces.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub enum NotHeld {
     Nobody,
     /// They prove to hold its key, without a nonce of ours.
     NonceWanted,
+    /// What they prove by is missing, or no good: what is wrong with it.
+    Proof(Cow<'static, str>),
     /// Whose token it is may know what their organization wants of them.
     NotActing(Barred),
 }

@@ -70,6 +70,12 @@ async fn c01_s3_31_a_saml_provider_asserts_only_addresses_of_its_own_domain_wher
         let arrival = Person::new("ann@a.test").signs_in_by(&house, "ca", &ask, &says).await;
         assert_eq!(ask.redeems(&arrival).await.id["email"], "ann@a.test");
     }
+    // A Kerberos principal is written like an address, and is none; the address is the attribute's alone.
+    let elsewhere = Plan::default().with_saml("ca", "").build().await;
+    let ask = Application::rp1(&elsewhere).asks();
+    let says = ann().named("ann@CORP.LOCAL", name_id::KERBEROS);
+    let arrival = Person::new("ann@a.test").signs_in_by(&elsewhere, "ca", &ask, &says).await;
+    assert_eq!(ask.redeems(&arrival).await.id["email"], "ann@a.test");
     // Under her name at the provider she is nobody else, whatever that is.
     let ask = rp1.asks();
     let says = ann().named("id-of-bob", name_id::PERSISTENT);

@@ -60,5 +60,16 @@ pub fn files(scene: &Scene) -> Vec<Forgery> {
 async fn c07_a_comment_anywhere_is_refused() {
     let mut scene = Scene::opens().await;
     scene.refuses(files(&scene)).await;
+    // Whoever runs the connection sees what came by its tags, and nobody is named.
+    let events = scene.house.audit().await;
+    let told: Vec<_> = events.iter().filter_map(|event| event.detail["message"].as_str()).collect();
+    assert!(!told.is_empty());
+    for message in told {
+        assert!(
+            message.contains("Response ") && message.contains("ID=\"[") && message.contains("Issuer>"),
+            "{message}"
+        );
+        assert!(!message.contains("owner") && !message.contains("@"), "{message}");
+    }
     scene.ends_well().await;
 }

@@ -179,6 +179,9 @@ async fn c22_an_exchange_may_ask_for_less_and_never_for_more() {
         [("audience", "https://api.test/"), ("audience", "nobody"), ("resource", "https://api.test/x")]
     {
         is_refused(&house, value, &of().with(name, value), 400, "invalid_target", "invalid_target").await;
+        let told =
+            of().with(name, value).send().await.json()["error_description"].as_str().unwrap().to_owned();
+        assert!(told.starts_with(&format!("{name} ")), "which parameter: {told}");
     }
     let by_resource = of().with("resource", "https://api.test").send().await;
     assert_eq!(claims(&house, &token(&by_resource)).await["aud"], json!("https://api.test"));

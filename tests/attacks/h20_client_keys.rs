@@ -160,6 +160,7 @@ async fn c27_keys_inside_are_never_asked_for() {
         "jwks_uri": "https://placeholder.test/"});
     let made = operator.post("/applications", body).await;
     let path = format!("/applications/{}", made.json()["application"]["id"].as_str().unwrap());
+    let mut known = "https://placeholder.test/".to_owned();
     for address in [
         canary.url.clone(),
         format!("http://localhost:{port}/metadata"),
@@ -169,8 +170,23 @@ async fn c27_keys_inside_are_never_asked_for() {
         "https://169.254.169.254/latest/meta-data".to_owned(),
         "https://10.0.0.1/".to_owned(),
     ] {
-        let patched = operator.patch(&path, json!({"jwks_uri": address})).await;
-        assert_eq!(patched.status, 200, "{address}: {}", patched.body);
+        for (name, pointer, value) in [
+            ("jwks_uri", "/jwks_uri", json!(address)),
+            ("backchannel_logout_uri", "/backchannel_logout_uri", json!(address)),
+            ("request_uris", "/request_uris/1", json!(["https://a.test/request", address])),
+        ] {
+            let before = house.before().await;
+            let refused = operator.patch(&path, json!({ name: value })).await;
+            assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{address}: {}", refused.body);
+            house.refused(&before, "address_not_allowed").await;
+        }
+        // Nor are they where it came in by other settings.
+        let stored =
+            format!("UPDATE applications SET settings = replace(settings, '\"{known}\"', '\"{address}\"')");
+        assert_eq!(house.execute(&stored).await, 1);
+        known.clone_from(&address);
+        let kept = house.text("SELECT settings FROM applications WHERE client_id = 'signer'").await.unwrap();
+        assert!(kept.contains(&address), "{kept}");
         house.turn_clock(31);
         is_refused(&house, "signer", &right, "keys_unpublished").await;
     }

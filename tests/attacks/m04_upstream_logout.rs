@@ -117,9 +117,9 @@ async fn m04_m05_what_is_no_logout_token_beyond_doubt_ends_nothing() {
         ("no issuer", signed(&house, &without(fine("2"), "iss")), "logout_token_issuer"),
         ("another audience", signed(&house, &with(fine("3"), "aud", json!("rp1"))), "logout_token_audience"),
         ("no audience", signed(&house, &without(fine("4"), "aud")), "logout_token_audience"),
-        ("too old", signed(&house, &with(fine("5"), "iat", json!(now - 200))), "logout_token_times"),
-        ("of the future", signed(&house, &with(fine("6"), "iat", json!(now + 200))), "logout_token_times"),
-        ("run out", signed(&house, &with(fine("7"), "exp", json!(now - 100))), "logout_token_times"),
+        ("too old", signed(&house, &with(fine("5"), "iat", json!(now - 200))), "logout_token_stale"),
+        ("of the future", signed(&house, &with(fine("6"), "iat", json!(now + 200))), "logout_token_future"),
+        ("run out", signed(&house, &with(fine("7"), "exp", json!(now - 100))), "logout_token_expired"),
         ("without an end", signed(&house, &without(fine("8"), "exp")), "logout_token_times"),
         ("without a moment", signed(&house, &without(fine("9"), "iat")), "logout_token_times"),
         ("a moment as text", signed(&house, &with(fine("10"), "iat", json!("now"))), "logout_token_times"),
@@ -158,16 +158,25 @@ async fn m04_m05_what_is_no_logout_token_beyond_doubt_ends_nothing() {
         ("nonsense", "x.y.z".to_owned(), "logout_token_malformed"),
         ("nothing", String::new(), "logout_token_missing"),
     ];
+    let mut said = std::collections::BTreeMap::new();
+    let reasons: std::collections::BTreeSet<_> = bad.iter().map(|(_, _, reason)| *reason).collect();
     for (what, token, reason) in bad {
         let before = house.before().await;
         let answer = sends(&house, &token).await;
         assert_eq!(answer.status, 400, "{what}: {}", answer.body);
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
         assert_eq!(answer.json()["error"], "invalid_request", "{what}");
+        // Whoever runs the provider reads words, and the trail a name.
+        let told = answer.json()["error_description"].as_str().unwrap().to_owned();
+        assert!(told.contains(' ') && !told.contains("logout_token_"), "{what}: {told}");
+        if what != "another algorithm" {
+            said.insert(told, reason);
+        }
         // Which of two checks of the signature comes first does not matter.
         let other = if what == "another algorithm" { "logout_token_algorithm" } else { reason };
         house.refused_for_one_of(&before, &[reason, other]).await;
     }
+    assert_eq!(said.len(), reasons.len(), "each reason has words of its own: {said:?}");
     assert!(is_signed_in(&mut ann, &ask).await);
     // To another connection's door, or to none.
     for door in [house.connection("cb").await, "conn_00000000000000000000000000".to_owned(), "x".to_owned()] {

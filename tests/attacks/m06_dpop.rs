@@ -465,22 +465,31 @@ async fn m06_the_api_takes_a_bound_token_from_its_holder_alone() {
     let at_userinfo = holder.proof_of(&house, "GET", "/userinfo", token).await;
     let by_thief = thief.proof_of(&house, "GET", path, token).await;
     let fresh = holder.proof_of(&house, "GET", path, token).await;
-    for (what, scheme, proofs) in [
-        ("as a bearer token", "Bearer", vec![]),
-        ("as a bearer token with a proof", "Bearer", vec![fresh.as_str()]),
-        ("without a proof", "DPoP", vec![]),
-        ("with a proof that was used", "DPoP", vec![good.as_str()]),
-        ("with one for another address", "DPoP", vec![at_userinfo.as_str()]),
-        ("with the thief's own", "DPoP", vec![by_thief.as_str()]),
-        ("with two", "DPoP", vec![fresh.as_str(), fresh.as_str()]),
+    let (not_valid, not_proved) = ("unauthenticated", "invalid_dpop_proof");
+    for (what, scheme, proofs, code) in [
+        ("as a bearer token", "Bearer", vec![], not_valid),
+        ("as a bearer token with a proof", "Bearer", vec![fresh.as_str()], not_valid),
+        ("without a proof", "DPoP", vec![], not_proved),
+        ("with a proof that was used", "DPoP", vec![good.as_str()], not_proved),
+        ("with one for another address", "DPoP", vec![at_userinfo.as_str()], not_proved),
+        ("with the thief's own", "DPoP", vec![by_thief.as_str()], not_valid),
+        ("with two", "DPoP", vec![fresh.as_str(), fresh.as_str()], not_proved),
     ] {
         let before = house.before().await;
         let answer = calls(&format!("{scheme} {token}"), &proofs).await;
         assert_eq!(answer.status, 401, "{what}: {}", answer.body);
-        assert_eq!(answer.json()["code"], json!("unauthenticated"), "{what}");
-        let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
-        assert_eq!(challenges[0], "Bearer realm=\"api\"", "{what}");
-        assert!(challenges[1].to_str().unwrap().starts_with("DPoP algs="), "{what}");
+        assert_eq!(answer.json()["code"], json!(code), "{what}");
+        // What was wrong, under the scheme that was used (RFC 6750, section 3; RFC 9449, section 7.1).
+        let all = answer.headers.get_all("www-authenticate").iter();
+        let challenges: Vec<_> = all.map(|challenge| challenge.to_str().unwrap()).collect();
+        let begin: &[&str] = match (scheme, code) {
+            ("Bearer", _) => &["Bearer realm=\"api\", error=\"invalid_token\"", "DPoP algs="],
+            (_, "unauthenticated") => &["Bearer realm=\"api\"", "DPoP error=\"invalid_token\""],
+            _ => &["DPoP error=\"invalid_dpop_proof\""],
+        };
+        assert_eq!(challenges.len(), begin.len(), "{what}: {challenges:?}");
+        let fits = challenges.iter().zip(begin).all(|(told, begin)| told.starts_with(begin));
+        assert!(fits, "{what}: {challenges:?}");
         house.unchanged(&before).await;
     }
     let mut claims = holder.claims(&house, "GET", &url).await;

@@ -768,30 +768,33 @@ async fn c27_nothing_that_a_client_writes_is_asked_for_from_inside() {
         assert_eq!(refused.json()["error"], "invalid_client_metadata", "{}", refused.body);
         house.refused(&before, "invalid_client_metadata").await;
     }
-    let mut body = web("shop");
-    for name in [
-        "jwks_uri",
-        "logo_uri",
-        "client_uri",
-        "policy_uri",
-        "tos_uri",
-        "initiate_login_uri",
-        "backchannel_logout_uri",
+    // What we would have to ask, or tell.
+    for (name, value) in [
+        ("jwks_uri", json!(canary.url)),
+        ("backchannel_logout_uri", json!(canary.url)),
+        ("request_uris", json!([canary.url])),
     ] {
+        let mut body = web("shop");
+        body["token_endpoint_auth_method"] = json!("private_key_jwt");
+        body["jwks_uri"] = json!("https://shop.test/jwks");
+        body[name] = value;
+        let before = house.before().await;
+        let refused = registers(&house, Some(&bearer), &body).await;
+        assert_eq!(refused.json()["error"], "invalid_client_metadata", "{}", refused.body);
+        let told = format!("{name} is no address that is asked from here: it must be https");
+        assert_eq!(refused.json()["error_description"], json!(told));
+        house.refused(&before, "invalid_client_metadata").await;
+    }
+    // Where browsers go, or nobody does.
+    let mut body = web("shop");
+    for name in ["logo_uri", "client_uri", "policy_uri", "tos_uri", "initiate_login_uri"] {
         body[name] = json!(canary.url);
     }
-    body["request_uris"] = json!([canary.url]);
-    body["token_endpoint_auth_method"] = json!("private_key_jwt");
     let client = Client::registered(&house, &bearer, &body).await;
     // Another one's picture is not shown, and nobody is shown the last.
     for left_out in ["logo_uri", "client_uri"] {
         assert_eq!(client.0.get(left_out), None, "{left_out} is not kept");
     }
-    assert_eq!(client.0["request_uris"], json!([canary.url]));
-    let key = std::sync::Arc::new(SigningKey::generate(Algorithm::ES256, "k").unwrap());
-    let signer = client.application(&house).proving(Proof::Key(key));
-    let answer = signer.posts("/token", &[("grant_type", "authorization_code"), ("code", "x")]);
-    assert_eq!(answer.on(house.clock.now().seconds()).send().await.json()["error"], "invalid_client");
     assert_eq!(canary.hits(), 0);
 }
 

@@ -540,6 +540,46 @@ token_endpoint_auth_method = "none"
 }
 
 #[test]
+fn m03_c27_an_application_is_never_told_at_an_address_that_nobody_may_ask_and_the_operator_hears_of_it() {
+    let file = |address: &str| {
+        format!(
+            "[application.crm]\ntype = \"spa\"\nredirect_uris = [\"https://crm.test/callback\"]\n\
+             backchannel_logout_uri = \"{address}\"\n"
+        )
+    };
+    let room = tempfile::tempdir().unwrap();
+    let applies = |address: &str, ports: &str| {
+        std::fs::write(room.path().join("house.toml"), file(address)).unwrap();
+        behalf(room.path(), &["apply", "house.toml"], &[("BEHALF_EGRESS_PORTS", ports)])
+    };
+    for (address, why) in [
+        ("https://crm.test:8443/told", "port 8443 is not among egress.ports"),
+        ("http://127.0.0.1:3000/told", "it must be https"),
+        ("https://10.0.0.5/told", "not on the public internet"),
+        ("https://[::1]/told", "not on the public internet"),
+    ] {
+        let refused = applies(address, "443");
+        let said = told(&refused);
+        assert!(!refused.status.success() && said.contains("house.toml:4:"), "{address}: {said}");
+        assert!(said.contains(why) && said.contains("Nothing was changed."), "{address}: {said}");
+    }
+    // What was let in by other settings, and what a name leads to, is told by check.
+    for (address, ports, why) in [
+        ("https://crm.test:8443/told", "443,8443", "port 8443 is not among egress.ports"),
+        ("https://localhost/told", "443", "not on the public internet"),
+    ] {
+        let applied = applies(address, ports);
+        assert!(applied.status.success(), "{}", told(&applied));
+        let checked = behalf(room.path(), &["check"], &[("BEHALF_EGRESS_PORTS", "443")]);
+        let said = told(&checked);
+        let begins = format!("✗ application crm: its backchannel_logout_uri {address} is never asked: ");
+        let line = said.lines().find(|line| line.starts_with(&begins)).unwrap_or_default();
+        assert!(!checked.status.success() && line.contains(why), "{address}: {said}");
+        assert!(!said.contains("✓ application crm"), "{said}");
+    }
+}
+
+#[test]
 fn a_misspelt_template_is_told_by_check() {
     let room = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(room.path().join("own/login")).unwrap();

@@ -4,6 +4,7 @@ use super::{Findings, connections, logos};
 use crate::broker::Broker;
 use crate::cli::domain::quoted;
 use crate::egress::dns::TxtAnswer;
+use crate::egress::http::EgressError;
 use crate::keys::keyring::ALGORITHMS;
 use crate::login::client_keys;
 use crate::model::application::Application;
@@ -148,13 +149,31 @@ async fn downstream(
         (needs_secret && secrets.is_empty(), "it has no client secret: give it one in its house file"),
         (unlisted, "no organization may use it: name some in organizations, or leave that out"),
     ];
+    let shut = asked(broker, &what, application, findings).await;
     let broken: Vec<_> = problems.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text).collect();
-    if broken.is_empty() {
+    if broken.is_empty() && !shut {
         findings.fine(&what, format!("{} redirect URIs", settings.redirect_uris.len()));
     }
     broken.into_iter().for_each(|text| findings.wrong(&what, text));
     published_keys(broker, application, &what, findings).await;
     Ok(())
+}
+
+/// Whether one of its addresses can never be asked. What is behind them is not looked at: it is told of sign-outs alone.
+async fn asked(broker: &Broker, what: &str, application: &Application, findings: &mut Findings) -> bool {
+    let mut shut = false;
+    // Its keys are read below.
+    for (name, url) in application.settings.asked().into_iter().filter(|(name, _)| name != "jwks_uri") {
+        match broker.http.may_ask(url).await {
+            Ok(()) => {}
+            Err(why @ EgressError::Forbidden(_)) => {
+                shut = true;
+                findings.wrong(what, format!("its {name} {url} is never asked: {}", why.explained()));
+            }
+            Err(why) => findings.warn(what, format!("its {name} {url}: {}", why.explained())),
+        }
+    }
+    shut
 }
 
 /// What an application publishes to prove itself and its requests by.

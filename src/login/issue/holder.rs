@@ -42,6 +42,9 @@ fn look<'a>(
         match holder(visitor, shown, audience).await {
             Ok(holder) => Ok(holder),
             Err(Stop::Refused(refusal)) if only_wants_nonce(&refusal) => Ok(Err(NotHeld::NonceWanted)),
+            Err(Stop::Refused(Refusal::Protocol(error))) if error.code == "invalid_dpop_proof" => {
+                Ok(Err(NotHeld::Proof(error.description)))
+            }
             // Whatever is wrong with it: it opens nothing, and reads like any other token that does not.
             Err(Stop::Refused(_)) => Ok(Err(NotHeld::Nobody)),
             Err(Stop::Failed(fault)) => Err(fault),

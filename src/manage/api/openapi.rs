@@ -20,13 +20,14 @@ use crate::manage::refused::Code;
 use crate::web::visitor::Visitor;
 
 /// What any route may refuse.
-const EVERYWHERE: [Code; 13] = [
+const EVERYWHERE: [Code; 14] = [
     Code::UnknownParameter,
     Code::DuplicateParameter,
     Code::InvalidParameter,
     Code::BodyUnexpected,
     Code::Unauthenticated,
     Code::DpopNonceWanted,
+    Code::DpopProofInvalid,
     Code::TokenWithoutMfa,
     Code::TokenWithoutSso,
     Code::ApiKeysDisabled,
@@ -268,6 +269,7 @@ fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
             let of_callers = [
                 Code::Unauthenticated,
                 Code::DpopNonceWanted,
+                Code::DpopProofInvalid,
                 Code::TokenWithoutMfa,
                 Code::TokenWithoutSso,
                 Code::ApiKeysDisabled,

@@ -23,6 +23,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::problem::Problem;
 use crate::telemetry::names;
+use crate::web::dpop::Scheme;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
 use crate::web::{dpop, json, query, reply};
@@ -325,6 +326,9 @@ fn plain_told(code: Code, detail: String) -> Told {
     Told { code, detail, errors: Vec::new(), max_age: None, retry_after: None, more: serde_json::Map::new() }
 }
 
+/// Whatever is wrong with it reads alike.
+const NOT_VALID: &str = "the token or key is not valid here, or not shown as it is bound";
+
 pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     let told = match refused {
         Refused::Told(told) => *told,
@@ -337,6 +341,10 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
     };
     let Told { code, detail, errors, max_age, retry_after, more } = told;
     names::api_refused(code.word());
+    // Who shows a token is told that it is not good (RFC 6750, section 3); who shows it as bound, what that needs (RFC 9449,
+    // section 7.1).
+    let scheme = dpop::shown(&visitor.headers).map(|(scheme, _)| scheme);
+    let proof = dpop::challenge(Some(&OAuthError::invalid_dpop_proof(detail.clone())));
     let problem = Problem {
         kind: format!("{}{BASE}/problems#{}", visitor.issuer(), code.word()),
         title: code.title(),
@@ -358,7 +366,11 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
             "Bearer realm=\"api\", error=\"insufficient_user_authentication\", max_age=\"{age}\""
         )),
         None => match code {
+            Code::Unauthenticated if scheme == Some(Scheme::Bearer) => Some(format!(
+                "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"{NOT_VALID}\""
+            )),
             Code::Unauthenticated => Some("Bearer realm=\"api\"".to_owned()),
+            Code::DpopProofInvalid => Some(proof),
             // RFC 9449, section 9.
             Code::DpopNonceWanted => {
                 let error = OAuthError::use_dpop_nonce(code.title());
@@ -374,7 +386,9 @@ pub(super) async fn shown(visitor: &Visitor, refused: Refused) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     if code == Code::Unauthenticated {
-        dpop::challenge_too(response.headers_mut(), &dpop::challenge(None));
+        let shown_as_bound = scheme == Some(Scheme::Dpop);
+        let error = shown_as_bound.then(|| OAuthError::invalid_token(NOT_VALID));
+        dpop::challenge_too(response.headers_mut(), &dpop::challenge(error.as_ref()));
     }
     response
 }

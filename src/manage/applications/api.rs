@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::body::{ApplicationBody, RotateSecret};
 use super::view::{ApplicationListed, ApplicationMade, ApplicationView, tag};
-use super::{Sector, Whole, create, disable, rotate, update};
+use super::{Whole, create, disable, rotate, update};
 use crate::foundation::id::ApplicationId;
 use crate::manage::api::BASE;
 use crate::manage::api::page::Page;
@@ -25,8 +25,13 @@ const WRITE: Need = Need::Permitted(Permission::ApplicationsWrite);
 /// A stolen session leads nobody's tokens elsewhere.
 const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 
-const CHANGES: &[Code] =
-    &[Code::InvalidValue, Code::NotMovable, Code::OperatorRequired, Code::PreconditionFailed];
+const CHANGES: &[Code] = &[
+    Code::InvalidValue,
+    Code::AddressNotAllowed,
+    Code::NotMovable,
+    Code::OperatorRequired,
+    Code::PreconditionFailed,
+];
 
 /// `GET /applications`
 pub struct List;
@@ -88,6 +93,7 @@ impl Operation for Create {
     const STATUS: &'static [u16] = &[201];
     const CODES: &'static [Code] = &[
         Code::InvalidValue,
+        Code::AddressNotAllowed,
         Code::ClientIdTaken,
         Code::LimitReached,
         Code::OperatorRequired,
@@ -105,9 +111,8 @@ impl Operation for Create {
 
     async fn run(desk: Desk, _: NoQuery, body: Self::Body) -> Result<Answer<Self::Answer>, Refused> {
         let owner = desk.organization.as_ref().map(|owner| owner.id);
-        let mut wanted = body.0.checked()?;
         let (broker, project) = (desk.visitor.broker(), desk.project().id);
-        wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
+        let wanted = body.0.checked()?.looked_at(broker, project, None).await?;
         desk.change(async move |change| {
             let (whole, secret) = create(change, owner, &wanted).await?;
             let answer = Answer::new(201, &ApplicationMade::of(&whole, secret.as_ref()))?;
@@ -212,9 +217,8 @@ async fn changed(
 ) -> Result<Answer<ApplicationView>, Refused> {
     let id: ApplicationId = desk.params.id("application_id")?;
     stays(&desk, body.organization_id.as_deref()).await?;
-    let mut wanted = body.checked()?;
     let (broker, project) = (desk.visitor.broker(), desk.project().id);
-    wanted.sector = Sector::of_change(broker, project, Some(id), &wanted).await?;
+    let wanted = body.checked()?.looked_at(broker, project, Some(id)).await?;
     desk.change(async move |change| answered(&update(change, id, &wanted, from_scratch).await?)).await
 }
 

@@ -1,6 +1,7 @@
 //! Applications, by the same rules as in the operator's file: the project's own, and those that organizations own.
 
 pub mod api;
+mod asked;
 mod body;
 mod owned;
 mod sector;
@@ -31,6 +32,7 @@ use crate::store::durable::{
     applications, connections, grants, machine_grants, organizations, registrations,
 };
 
+pub use asked::may_be_asked;
 pub use body::{ApplicationBody, GRANT_TYPES, Wanted};
 
 pub use sector::Sector;

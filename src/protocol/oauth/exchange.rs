@@ -24,8 +24,8 @@ pub struct Request {
     pub scopes: Option<Vec<String>>,
     /// Whom the person wants to act for, by id or slug.
     pub organization: Option<String>,
-    /// For whom it shall be: `audience`, then `resource`.
-    pub targets: Vec<String>,
+    /// For whom it shall be, and by which parameter that was said: `audience`, then `resource`.
+    pub targets: Vec<(&'static str, String)>,
 }
 
 /// Reads the body, in which nothing stands twice but `resource`.
@@ -53,17 +53,19 @@ pub fn request(params: &Params) -> Result<Request, OAuthError> {
         let scopes = scope::split(&text).ok_or_else(|| OAuthError::invalid_scope("scope is malformed"))?;
         Ok(scopes.into_iter().map(str::to_owned).collect())
     });
-    let mut targets: Vec<String> = Vec::new();
-    for target in params.all("audience").map(str::to_owned).chain(resource::asked(params)?) {
+    let mut targets: Vec<(&str, String)> = Vec::new();
+    let audiences = params.all("audience").map(|target| ("audience", target.to_owned()));
+    let resources = resource::asked(params)?.into_iter().map(|target| ("resource", target));
+    for (name, target) in audiences.chain(resources) {
         if target.len() > LONGEST {
-            return Err(OAuthError::invalid_target("the target is too long"));
+            return Err(OAuthError::invalid_target(format!("{name} is too long")));
         }
-        if !targets.contains(&target) {
-            targets.push(target);
+        if !targets.iter().any(|(_, known)| *known == target) {
+            targets.push((name, target));
         }
     }
     if targets.len() > MOST {
-        return Err(OAuthError::invalid_target("the token cannot be for so many"));
+        return Err(OAuthError::invalid_target("audience and resource name more than a token can be for"));
     }
     Ok(Request {
         subject_token,
@@ -109,7 +111,9 @@ mod tests {
             read("&scope=openid&organization=acme&audience=orders&audience=two&audience=two&resource=https://api.test/x")
                 .unwrap();
         assert_eq!(asked.subject_token, "t");
-        assert_eq!(asked.targets, ["orders", "two", "https://api.test/x"]);
+        let said = asked.targets.iter().map(|(name, target)| (*name, target.as_str()));
+        let expected = [("audience", "orders"), ("audience", "two"), ("resource", "https://api.test/x")];
+        assert_eq!(said.collect::<Vec<_>>(), expected);
         assert_eq!((asked.organization.as_deref(), asked.actor_token), (Some("acme"), None));
         for (more, code) in [
             ("&requested_token_type=urn:ietf:params:oauth:token-type:refresh_token", "invalid_request"),

@@ -22,7 +22,7 @@ pub fn asked(params: &Params) -> Result<Vec<String>, OAuthError> {
         }
     }
     if found.len() > MOST {
-        return Err(OAuthError::invalid_target("more resources are asked for than a token can be for"));
+        return Err(OAuthError::invalid_target("resource stands more often than a token can be for"));
     }
     Ok(found)
 }
@@ -44,7 +44,7 @@ pub fn chosen(asked: &[String], granted: &[String], has: &[String]) -> Result<Ve
     };
     if left.is_empty() {
         return Err(OAuthError::invalid_target(
-            "this application gets tokens for none of its resources any more",
+            "none of what was granted (resource) is an audience of this application any more",
         ));
     }
     within(asked, &left)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::foundation::clock::Moment;
-use crate::protocol::jose::Claims;
+use crate::protocol::jose::{ClaimError, Claims};
 use crate::protocol::oauth::params::{Params, ParamsError};
 
 /// The type of a logout token (Back-Channel Logout, section 2.4).
@@ -129,7 +129,11 @@ pub struct Over {
 /// The name of what is wrong with it.
 pub fn read_token(claims: &Claims, now: Moment, leeway: Duration) -> Result<Over, &'static str> {
     let times = claims.check_times(now, leeway).and_then(|()| claims.iat());
-    let issued = times.map_err(|_| "logout_token_times")?;
+    let issued = times.map_err(|error| match error {
+        ClaimError::Expired => "logout_token_expired",
+        ClaimError::NotYetValid | ClaimError::IssuedInFuture => "logout_token_future",
+        ClaimError::Json(_) | ClaimError::Missing(_) | ClaimError::Wrong { .. } => "logout_token_times",
+    })?;
     let happened = claims.get("events").and_then(Value::as_object).and_then(|events| events.get(EVENT));
     if !happened.is_some_and(Value::is_object) {
         return Err("logout_token_events");

@@ -15,6 +15,7 @@ pub mod logout;
 pub mod message;
 pub mod metadata;
 pub mod names;
+pub mod outline;
 pub mod redact;
 pub mod refused;
 pub mod response;

@@ -281,9 +281,14 @@ impl Reading<'_> {
         matches!(format, Some(name_id::PERSISTENT | name_id::TRANSIENT))
     }
 
-    /// One that reads as an address is held to be one, whatever its format says.
+    /// One that reads as an address is held to be one, whatever its format says, but a Kerberos principal.
     fn name_as_address(&self) -> Result<Option<Email>, Diagnosis> {
         let Some(name) = &self.assertion.name_id else { return Ok(None) };
+        // A principal is written like an address and is none: its realm is no domain (SAML Core, section 8.3.6), and it names
+        // nobody whom the same text of another format names.
+        if name.format.as_deref() == Some(name_id::KERBEROS) {
+            return Ok(None);
+        }
         if self.has_opaque_name() {
             return Ok(Email::parse(&name.value).ok());
         }

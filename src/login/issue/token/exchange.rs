@@ -94,7 +94,7 @@ pub async fn switching(
         actor_token: None,
         scopes: None,
         organization: Some(organization.to_owned()),
-        targets: vec![audience.to_owned()],
+        targets: vec![("audience", audience.to_owned())],
     };
     let work = Exchanging {
         random: broker.random.clone(),
@@ -140,7 +140,7 @@ fn unacceptable(why: &'static str) -> Refusal {
 }
 
 fn over() -> Refusal {
-    unacceptable("the subject token is not valid any more")
+    unacceptable("subject_token is not valid any more")
 }
 
 fn invalid_target(why: &'static str) -> Refusal {
@@ -156,7 +156,7 @@ async fn prepared(
 ) -> Result<Exchanging, Stop> {
     let broker = visitor.broker();
     let now = broker.now();
-    let unknown = || unacceptable("the subject token is no access token that this application may exchange");
+    let unknown = || unacceptable("subject_token is no access token that this application may exchange");
     let found = self::found(visitor, &request.subject_token, now).await?.ok_or_else(unknown)?;
     let is_for_it = found.is_for(&application);
     let Found::Family(subject, Held::Access(token)) = found else { return Err(unknown().into()) };
@@ -166,14 +166,12 @@ async fn prepared(
     }
     let bound = if is_own {
         held_by(&token, &proved).ok_or_else(|| {
-            unacceptable(
-                "the subject token is bound, and what it is bound to was not proved with this request",
-            )
+            unacceptable("subject_token is bound, and what it is bound to was not proved with this request")
         })?
     } else {
         bound_anew(&token, &proved).ok_or_else(|| {
             unacceptable(
-                "the subject token is bound: prove a key or certificate to which the new one is to be bound",
+                "subject_token is bound: prove a key or certificate to which the new one is to be bound",
             )
         })?
     };
@@ -221,7 +219,7 @@ async fn actor(
         Some(Found::Machine(grant, token)) if own(&grant) && held_by(&token, proved).is_some() => {
             Ok(Some(grant.id))
         }
-        _ => Err(unacceptable("the actor token is none of the application itself").into()),
+        _ => Err(unacceptable("actor_token is none of the application itself").into()),
     }
 }
 
@@ -331,7 +329,7 @@ impl Exchanging {
         if let Some(actor) = self.actor
             && !self.actor_is_alive(tx, actor).await?
         {
-            return Ok(Err(unacceptable("the actor token is not valid any more")));
+            return Ok(Err(unacceptable("actor_token is not valid any more")));
         }
         Ok(Ok(grant))
     }
@@ -359,7 +357,7 @@ impl Exchanging {
         if self.acts || !actors(subject).is_empty() {
             let named = organizations::named(tx, subject.project_id, name).await?;
             let is_same = named.is_some_and(|named| subject.organization == Some(named.id));
-            let why = "who acts for somebody stays in the organization of their token";
+            let why = "organization: who acts for somebody stays in that of their token";
             return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
         }
         Ok(choice(tx, subject, name, self.now).await?.map(|choice| {
@@ -404,7 +402,7 @@ impl Exchanging {
         }
         let times = subject.request.exchanged.as_ref().map_or(1, |before| before.times + 1);
         if times > MOST_TIMES {
-            return Err(unacceptable("the subject token came of too many exchanges"));
+            return Err(unacceptable("subject_token came of too many exchanges"));
         }
         Ok(Exchanged { act, audience: self.audience()?, times })
     }
@@ -426,13 +424,18 @@ impl Exchanging {
             all.retain(|target| !ours(target));
         }
         let targets = &self.request.targets;
-        if targets.iter().any(|target| !all.contains(target)) {
-            return Err(invalid_target("the token may not be for this audience"));
+        if let Some((name, _)) = targets.iter().find(|(_, target)| !all.contains(target)) {
+            return Err(invalid_target(match *name {
+                "resource" => "resource is nothing that the token may be for",
+                _ => "audience is nobody whom the token may be for",
+            }));
         }
         match (targets.is_empty(), self.acts, all.as_slice()) {
-            (false, ..) => Ok(targets.clone()),
+            (false, ..) => Ok(targets.iter().map(|(_, target)| target.clone()).collect()),
             (true, false, _) | (true, true, [_]) => Ok(all),
-            (true, true, _) => Err(invalid_target("name the audience that the token shall be for")),
+            (true, true, _) => Err(invalid_target(
+                "audience is missing: there is none, or more than one, that the token could be for",
+            )),
         }
     }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::signed::{self, Unverified};
+use super::told::{PROVIDER, words};
 use super::{SignOut, said};
 use crate::foundation::id::ConnectionId;
 use crate::login::leave::{Cause, Ending};
@@ -47,12 +48,12 @@ pub async fn told(
             reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error)
         }
         // What is the matter is not the token: it may be sent again.
-        Err(Stop::Refused(refusal @ (Refusal::IdpUnreachable(_) | Refusal::IdpUnusable(_)))) => {
-            let error = OAuthError::temporarily_unavailable(refusal.name());
+        Err(Stop::Refused(Refusal::IdpUnreachable(_) | Refusal::IdpUnusable(_))) => {
+            let error = OAuthError::temporarily_unavailable(PROVIDER);
             reply::oauth_error(StatusCode::SERVICE_UNAVAILABLE, &error)
         }
         Err(Stop::Refused(refusal)) => {
-            let error = OAuthError::invalid_request(refusal.name());
+            let error = OAuthError::invalid_request(words(refusal.name()));
             reply::oauth_error(StatusCode::BAD_REQUEST, &error)
         }
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,

@@ -5,6 +5,7 @@ pub mod api;
 pub mod global;
 pub mod pages;
 mod signed;
+mod told;
 
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ fn said(connection: OidcConnection<'_>, claims: &Claims, now: Moment) -> Result<
     let leeway = Duration::from_secs(connection.settings.leeway);
     let over = logout::read_token(claims, now, leeway)?;
     if over.issued.plus(OLDEST).plus(leeway) < now {
-        return Err("logout_token_times");
+        return Err("logout_token_stale");
     }
     Ok(over)
 }

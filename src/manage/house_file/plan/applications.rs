@@ -46,6 +46,11 @@ impl Plan<'_, '_> {
     }
 
     async fn put_application(&mut self, part: &ApplicationPart, stated: &Stated) -> Result<(), StoreError> {
+        if let Err(refused) =
+            room::may_be_asked(&self.tools.guard, &stated.settings, |refusal| refusal.to_string())
+        {
+            return self.refused_in(part.client_id.at, &part.places, refused);
+        }
         let found = applications::by_client_id(self.tx, self.project.id, &part.client_id.value).await?;
         let keep = self.keep();
         let change = &mut Change::of_operator(self.tx, &keep, &self.tools.keyring);

@@ -12,7 +12,7 @@ use crate::audit::{self, Keep};
 use crate::foundation::id::{ApplicationId, RegistrationTokenId};
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::keyring::Keyring;
-use crate::manage::applications::{self as room, Sector, Wanted, Whole};
+use crate::manage::applications::{self as room, Wanted, Whole};
 use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
@@ -100,8 +100,7 @@ pub async fn register(visitor: &Visitor, token: &str, members: Map<String, Value
     let found = registrations::shown(&mut &broker.db, project, text.id, digest).await?;
     let found = found.filter(|token| token.is_alive(broker.now())).ok_or(Stop::Token)?;
     let body = Metadata::new(members).new_application(&found.limits)?;
-    let mut wanted = body.checked()?;
-    wanted.sector = Sector::of_change(broker, project, None, &wanted).await?;
+    let wanted = body.checked()?.looked_at(broker, project, None).await?;
     let work = Registering {
         keep: keep(visitor, Actor::RegistrationToken(text.id)),
         keyring: broker.keyring.clone(),
@@ -176,8 +175,7 @@ impl Own {
         let secrets = applications::secrets(&mut &broker.db, id).await?;
         metadata.is_of(&self.whole.application, |text| secrets.iter().any(|digest| digest.matches(text)))?;
         let body = metadata.application(&self.limits, Some(&self.whole.application))?;
-        let mut wanted = body.checked()?;
-        wanted.sector = Sector::of_change(broker, project, Some(id), &wanted).await?;
+        let wanted = body.checked()?.looked_at(broker, project, Some(id)).await?;
         let work = Updating {
             keep: keep(visitor, Actor::Application(id)),
             keyring: broker.keyring.clone(),

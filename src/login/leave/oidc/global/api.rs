@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Revocation, Revoked, read};
 use crate::login::leave::oidc::signed::{self, Unverified};
+use crate::login::leave::oidc::told::{PROVIDER, words};
 use crate::login::leave::oidc::{OLDEST, api};
 use crate::login::leave::{Cause, Ending};
 use crate::login::refusal::Refusal;
@@ -35,15 +36,16 @@ pub async fn revoke(visitor: Visitor, Path(connection): Path<String>, body: Byte
 }
 
 fn told(visitor: &Visitor, refusal: &Refusal) -> Response {
-    let name = refusal.name();
+    let name = words(refusal.name());
     match refusal {
         Refusal::TooManyRequests => {
             let error = OAuthError::temporarily_unavailable("too many revocations");
             reply::oauth_error(StatusCode::TOO_MANY_REQUESTS, &error)
         }
-        Refusal::IdpUnreachable(_) | Refusal::IdpUnusable(_) => {
-            reply::oauth_error(StatusCode::SERVICE_UNAVAILABLE, &OAuthError::temporarily_unavailable(name))
-        }
+        Refusal::IdpUnreachable(_) | Refusal::IdpUnusable(_) => reply::oauth_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &OAuthError::temporarily_unavailable(PROVIDER),
+        ),
         Refusal::LogoutTokenRefused("revocation_nobody") => {
             reply::oauth_error(StatusCode::NOT_FOUND, &OAuthError::invalid_request(name))
         }
