@@ -117,6 +117,7 @@ async fn go_on(
         Ok(Step::Wait(response) | Step::Leave(response)) => journey.keep(visitor, response).await,
         Ok(Step::End(response)) => journey.end(visitor, response).await.map_err(Stop::Failed),
         Ok(Step::Overtaken) => Ok(journey.overtaken(visitor).await),
+        Err(stop) if begun.is_some() && is_crowd(&stop) => Err(stop),
         Err(Stop::Refused(refusal)) => refuse(visitor, journey, &application, (&refusal, None, None)).await,
         Err(Stop::Failed(fault)) if silent.is_none() => return failed(visitor, journey, fault).await,
         Err(stop) => Err(stop),
