@@ -1,6 +1,7 @@
 //! Pictures that customers name, and nothing else than pictures (threats H26).
 
 use std::io::Cursor;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use image::metadata::Orientation;
@@ -13,11 +14,14 @@ use super::documents::{DocumentError, Documents, Kind, Unfit, Wanted};
 const MEDIA_TYPE: &str = "image/png";
 
 /// Pixels of either side, as it comes. Whatever says that it is larger is not unpacked.
-const LARGEST: u32 = 4_096;
+const LARGEST: u32 = 2_048;
 /// Bytes that a picture may take while it is unpacked.
-const MEMORY: u64 = 64 * 1024 * 1024;
+const MEMORY: u64 = 24 * 1024 * 1024;
 /// Pixels of either side, as it is shown.
 const SHOWN: u32 = 512;
+
+/// Held by the one picture that is unpacked, for small files become large pictures, and a page asks for eight at once.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Documents {
     /// The logo at this address, painted anew, with its media type: of what the customer's server sent, only the pixels of the first
@@ -53,6 +57,7 @@ fn painted(bytes: &[u8]) -> Result<Vec<u8>, Unfit> {
     let format = format(bytes).ok_or_else(|| {
         unfit("it is no PNG, JPEG, GIF or WebP (an SVG is a document, and never shown)".to_owned())
     })?;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let picture =
         unpacked(bytes, format).map_err(|error| unfit(format!("it cannot be unpacked: {error}")))?;
     let mut painted = Cursor::new(Vec::new());

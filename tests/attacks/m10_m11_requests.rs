@@ -389,6 +389,8 @@ async fn m10_whoever_is_signed_in_gets_only_so_many_codes_a_minute() {
     let (error, _) = ann.follows(&silent).await.error();
     assert_eq!(error, "temporarily_unavailable");
     house.refused(&before, "too_many_requests").await;
+    // Nor is anybody shown a page on which there is nothing to do.
+    assert_eq!(ann.follows(&ask).await.error().0, "temporarily_unavailable");
     assert_eq!(house.count("grants").await, given);
     // Nobody else waits for that.
     let mut con = Person::new("con@a.test");
