@@ -1,126 +1,32 @@
-//! M05: every endpoint that takes a token, tried with every token that it does not take.
+//! M05: every endpoint that takes a token, tried with every token that it does not take. Where tokens are taken, and what is
+//! said there to others, is in [`super::m05_doors`].
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use behalf::model::api_key::{Holder, OperatorRole};
 use behalf::protocol::jose::{Algorithm, SigningKey};
 
-use crate::house::api::plant;
-use crate::house::application::{Application, Ask, Person, Proof, Redemption};
+use crate::house::api::{Api, plant};
+use crate::house::application::{Application, Person, Proof};
 use crate::house::broker::{House, Plan, RP1_SECRET};
 use crate::house::device::{self, Device};
-use crate::house::visitor::{Answer, Visitor};
 
-/// Where something is presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    UserInfo,
-    Api,
-    Refresh,
-    Code,
-    Introspection,
-    Revocation,
-    /// Where a device asks whether it has been let in.
-    Device,
-    /// Where a person types what a device shows.
-    UserCode,
-    Exchange,
-}
-
-const DOORS: [Door; 9] = [
-    Door::UserInfo,
-    Door::Api,
-    Door::Refresh,
-    Door::Code,
-    Door::Introspection,
-    Door::Revocation,
-    Door::Device,
-    Door::UserCode,
-    Door::Exchange,
-];
-
-const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-
-fn exchanges(by: &Application, token: &str) -> Redemption {
-    let fields = [("grant_type", EXCHANGE), ("subject_token", token), ("subject_token_type", ACCESS_TOKEN)];
-    by.posts("/token", &fields)
-}
+use super::m05_doors::{DOORS, Door, EXCHANGE, exchanges, is_made_of, registers};
 
 /// The default house with devices, whose first application exchanges tokens and lets another one act.
 fn plan() -> Plan {
     let usual = "redirect_uris = [\"https://rp1.test/callback\"]";
     let rp1 = format!(
-        "{usual}\ngrant_types = [\"authorization_code\", \"refresh_token\", \"{EXCHANGE}\"]\n\
+        "{usual}\ngrant_types = [\"authorization_code\", \"refresh_token\", \"client_credentials\", \"{EXCHANGE}\"]\n\
          audiences = [\"orders\"]\nmay_act = [\"orders\"]"
     );
     let orders = format!(
         "\n[application.orders]\ntype = \"machine\"\nclient_secrets = [{{ env = \"RP1_SECRET\" }}]\n\
          grant_types = [\"{EXCHANGE}\"]\nscopes = [\"openid\"]\nexchange_audiences = [\"billing\"]\n"
     );
-    device::plan(Plan::default().with(usual, &rp1).and(&orders))
-}
-
-impl Door {
-    /// `ann` is signed in: nobody else types codes.
-    async fn takes(
-        self,
-        (house, ann): (&House, &mut Person),
-        by: &Application,
-        ask: &Ask,
-        token: &str,
-    ) -> Answer {
-        match self {
-            Self::UserInfo => by.userinfo(token).await,
-            Self::Api => {
-                let url = format!("{}/api/v1/session", house.url);
-                let bearer = format!("Bearer {token}");
-                Visitor::arrives().request(Method::GET, &url, |ask| ask.header("Authorization", bearer)).await
-            }
-            Self::Refresh => by.refreshes(token).send().await,
-            Self::Code => ask.redemption(token).send().await,
-            Self::Introspection => by.posts("/introspect", &[("token", token)]).send().await,
-            Self::Revocation => by.posts("/revoke", &[("token", token)]).send().await,
-            Self::Device => {
-                let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
-                let fields = [("grant_type", grant_type), ("device_code", token)];
-                Device::television(house).posts("/token", &fields).send().await
-            }
-            Self::UserCode => {
-                ann.browser.post_form(&format!("{}/device", house.url), &[("user_code", token)]).await
-            }
-            Self::Exchange => exchanges(by, token).send().await,
-        }
-    }
-
-    /// What this door says to what it does not take.
-    fn refuses(self, answer: &Answer, what: &str) {
-        let told = format!("{self:?} {what}: {} {}", answer.status, answer.body);
-        match self {
-            Self::UserInfo => assert_eq!(answer.status, 401, "{told}"),
-            Self::Api => assert_eq!(answer.status, 401, "{told}"),
-            Self::UserCode => assert!([422, 429].contains(&answer.status.as_u16()), "{told}"),
-            Self::Exchange => {
-                assert_eq!(answer.status, 400, "{told}");
-                assert_eq!(answer.json()["error"], json!("invalid_request"), "{told}");
-            }
-            Self::Refresh | Self::Code | Self::Device => {
-                assert_eq!(answer.status, 400, "{told}");
-                assert_eq!(answer.json()["error"], json!("invalid_grant"), "{told}");
-            }
-            Self::Introspection => {
-                assert_eq!(answer.status, 200, "{told}");
-                assert_eq!(answer.json(), json!({ "active": false }), "{told}");
-            }
-            Self::Revocation if what == "an ID token" => {
-                assert_eq!(answer.json()["error"], json!("unsupported_token_type"), "{told}");
-            }
-            Self::Revocation => {
-                assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""), "{told}")
-            }
-        }
-    }
+    let project = "slug = \"default\"\n";
+    let open = format!("{project}dynamic_registration = true\n");
+    device::plan(Plan::default().with(project, &open).with(usual, &rp1).and(&orders))
 }
 
 async fn own_key(house: &House) -> std::sync::Arc<SigningKey> {
@@ -164,6 +70,17 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
     let acted = acted.json()["access_token"].as_str().unwrap().to_owned();
     let device = Device::asks(&Device::television(&house), &[("scope", "openid")]).await;
     let operator = plant(&house, "default", Holder::Operator(OperatorRole::System)).await;
+    let holder = Holder::Organization(house.organization("org-a").await.parse().unwrap(), Vec::new());
+    let key_of_a = plant(&house, "default", holder).await;
+    let machine = rp1.posts("/token", &[("grant_type", "client_credentials")]).send().await;
+    let machine = machine.json()["access_token"].as_str().unwrap().to_owned();
+    let pushed = rp1.asks().pushes().send().await.json()["request_uri"].as_str().unwrap().to_owned();
+    let api = Api::operator(&house).await;
+    let initial = api.post("/registration-tokens", json!({"name": "partners", "most_uses": 9})).await;
+    let initial = initial.json()["token"].as_str().unwrap().to_owned();
+    let registered = registers(&house, &initial).await;
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    let client_token = registered.json()["registration_access_token"].as_str().unwrap().to_owned();
     let kinds: Vec<(&str, String, Vec<Door>)> = vec![
         ("an access token", tokens.access_token.clone(), access),
         (
@@ -171,7 +88,14 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
             tokens.refresh().to_owned(),
             own(&[Door::Refresh, Door::Introspection, Door::Revocation]),
         ),
-        ("an ID token", id_token, own(&[])),
+        ("an ID token", id_token, own(&[Door::Hint, Door::LogoutHint])),
+        ("an application's own token", machine, own(&[Door::Introspection, Door::Revocation, Door::Actor])),
+        ("the name of a pushed request", pushed, own(&[Door::RequestUri])),
+        ("a token to register by", initial, own(&[Door::Registration])),
+        // Good at its own client's address alone, which is none of these.
+        ("a registered client's token", client_token, own(&[])),
+        ("an organization's key", key_of_a, own(&[Door::Api])),
+        ("a checkpoint of the audit trail", typed("audit-checkpoint+jwt", &common), own(&[])),
         // Burnt by whoever tries it, so it is good at its own door alone.
         ("a code", code.clone(), own(&[Door::Code])),
         ("a device code", device.device_code(), own(&[Door::Device])),
@@ -205,7 +129,7 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
         ("a client's forgery", client.sign_jwt("at+jwt", &tokens.access).unwrap(), own(&[])),
         ("an access token that has run out", typed("at+jwt", &late), own(&[])),
         ("another issuer's access token", typed("at+jwt", &foreign), own(&[])),
-        ("a client secret", RP1_SECRET.to_owned(), own(&[])),
+        ("a client secret", RP1_SECRET.to_owned(), own(&[Door::Secret])),
         ("a grant's id", tokens.access["grant_id"].as_str().unwrap().to_owned(), own(&[])),
         ("a session's id", tokens.id["sid"].as_str().unwrap().to_owned(), own(&[])),
         ("garbage", "garbage".to_owned(), own(&[])),
@@ -216,12 +140,14 @@ async fn m05_every_endpoint_refuses_every_token_that_is_not_for_it() {
     for (what, token, good) in &kinds {
         for door in DOORS.into_iter().filter(|door| !good.contains(door)) {
             let before = house.before().await;
-            door.refuses(&door.takes((&house, &mut ann), &rp1, &ask, token).await, what);
+            let shown = door.takes((&house, &mut ann), &rp1, &ask, (token, &tokens.access_token)).await;
+            door.refuses(&shown, what);
             house.unchanged(&before).await;
             cells += 1;
         }
     }
-    assert_eq!(cells, DOORS.len() * kinds.len() - 11);
+    assert_eq!(cells, DOORS.len() * kinds.len() - 20);
+    is_made_of(&kinds.iter().map(|(what, ..)| *what).collect::<Vec<_>>());
     // And what is for them, they take: nothing of all that has cost anybody anything.
     assert_eq!(unused.redemption(&code).send().await.status, 200);
     assert_eq!(rp1.userinfo(&tokens.access_token).await.status, 200);

@@ -62,6 +62,7 @@ mod m01_m02_enumeration;
 mod m03_sign_out;
 mod m04_global_revocation;
 mod m04_upstream_logout;
+mod m05_doors;
 mod m05_endpoints;
 mod m05_token_types;
 mod m06_dpop;

@@ -210,9 +210,17 @@ impl Which {
     }
 }
 
+/// What `organization_usage` of all applications says; the first is what it usually says.
+const USAGES: [&str; 3] = ["allow", "deny", "require"];
+
+/// The ways that are tried where it does not say what is usual.
+const OTHERWISE: [Way; 4] =
+    [Way::Nothing, Way::Scope("organization"), Way::Scope("organization:*"), Way::Parameter("")];
+
 struct Street {
     house: House,
     people: Vec<Person>,
+    usage: &'static str,
 }
 
 impl Street {
@@ -246,7 +254,17 @@ impl Street {
         let operator = Api::operator(&house).await;
         let shut = "/organizations/org-d/deactivate";
         assert_eq!(operator.send(reqwest::Method::POST, shut, |ask| ask).await.status, 200);
-        Self { house, people }
+        Self { house, people, usage: USAGES[0] }
+    }
+
+    /// From now on, all applications treat organizations so.
+    async fn uses(&self, usage: &str) {
+        for other in USAGES {
+            let said = |usage: &str| format!("'\"organization_usage\":\"{usage}\"'");
+            let (other, usage) = (said(other), said(usage));
+            let change = format!("UPDATE applications SET settings = replace(settings, {other}, {usage})");
+            self.house.execute(&change).await;
+        }
     }
 
     /// What is asked for, as the way names it.
@@ -336,8 +354,10 @@ impl Street {
             return format!("asks: {}", page.choices().join(", "));
         }
         if page.status() != 200 {
-            assert_eq!(device.is_told().await, "authorization_pending");
-            return format!("page {}", page.status());
+            return match device.is_told().await.as_str() {
+                "authorization_pending" => format!("page {}", page.status()),
+                told => format!("page {}, and the device {told}", page.status()),
+            };
         }
         let form = pressed(&page.answer.form_with_button("answer"), "allow");
         self.people[at].browser.submit(&form).await;
@@ -354,6 +374,7 @@ impl Street {
         let ask = of_their_own(at).iter().fold(desk.asks(), |ask, (name, value)| ask.with(name, value));
         let arrival = self.people[at].follows(&ask).await;
         let subject = ask.redeems(&arrival).await.access_token;
+        self.uses(self.usage).await;
         let fields = [
             ("grant_type", EXCHANGE),
             ("subject_token", subject.as_str()),
@@ -380,6 +401,7 @@ impl Street {
         let fields = of_their_own(at);
         let (ask, arrival) = self.asks(at, false, &fields).await;
         let tokens = ask.redeems(&arrival).await;
+        self.uses(self.usage).await;
         let mut refresh = Application::rp1(&self.house).refreshes(tokens.refresh());
         for (name, value) in self.fields(way, slug, "openid").await {
             // What says nothing of scopes keeps them.
@@ -452,6 +474,9 @@ impl Street {
     }
 
     async fn comes(&mut self, place: Place, at: usize, way: Way, slug: Option<&str>) -> String {
+        // What is refreshed or exchanged was given before.
+        let given_before = matches!(place, Place::Exchange | Place::Refresh);
+        self.uses(if given_before { USAGES[0] } else { self.usage }).await;
         match place {
             Place::Authorize => self.authorized(at, false, way, slug).await,
             Place::Silent => self.authorized(at, true, way, slug).await,
@@ -478,7 +503,7 @@ fn denied(answer: &Answer) -> String {
     format!("{} {}: {}", answer.status.as_u16(), text("error"), text("error_description"))
 }
 
-fn heading(place: Place, way: Way) -> String {
+fn heading(usage: &str, place: Place, way: Way) -> String {
     let place = match place {
         Place::Authorize => "/authorize",
         Place::Silent => "/authorize with prompt=none",
@@ -488,7 +513,10 @@ fn heading(place: Place, way: Way) -> String {
         Place::Refresh => "/token with a refresh token",
         Place::Machine => "/token for the application itself",
     };
-    format!("{place}: {}", way.told())
+    match usage {
+        "allow" => format!("{place}: {}", way.told()),
+        other => format!("organization_usage = {other}, {place}: {}", way.told()),
+    }
 }
 
 /// Who asks at a place, and how the table calls them.
@@ -510,15 +538,21 @@ none at all. A line that is not here cannot be: who has no membership has none o
 The refresh token, or the token that is exchanged, was given for org-a, or for no organization where there is no
 membership. The application that asks for itself is open to org-a and org-d. All organizations let devices in. Errors are
 `error: error_description`; where an application is answered directly, the status comes first.
+
+`organization_usage` of the applications is `allow`, but where a heading says otherwise; what is refreshed or exchanged
+there was given before it said so.
 ";
 
 #[tokio::test]
 async fn c21_c22_s2_20_every_way_of_asking_for_an_organization_comes_to_what_the_table_says() {
     let mut street = Street::opens().await;
     let mut table = PREFACE.to_owned();
-    for (place, ways) in WAYS {
-        for way in ways {
-            write!(table, "\n{}\n", heading(place, *way)).unwrap();
+    let all = USAGES.into_iter().flat_map(|usage| WAYS.map(|(place, ways)| (usage, place, ways)));
+    for (usage, place, ways) in all {
+        street.usage = usage;
+        let is_tried = |way: &&Way| usage == USAGES[0] || OTHERWISE.contains(way);
+        for way in ways.iter().filter(is_tried) {
+            write!(table, "\n{}\n", heading(usage, place, *way)).unwrap();
             for (at, who, name) in askers(place) {
                 if !way.names() {
                     let outcome = street.comes(place, at, *way, None).await;
