@@ -84,10 +84,14 @@ enum Command {
     Token(token::Command),
 }
 
+/// Bytes. Whoever runs out of it takes everybody's logins along; what is not used takes no memory.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Runs a command; what went wrong is told on standard error.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };

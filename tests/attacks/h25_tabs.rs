@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::house::application::{Application, Ask, Person};
-use crate::house::broker::House;
-use crate::house::lying_idp::Door;
+use crate::house::broker::{House, Plan};
+use crate::house::lying_idp::{Door, Says};
 use crate::house::visitor::line;
 
 /// Twenty requests of two applications, for either of two organizations.
@@ -98,6 +98,38 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
     assert_eq!(told.location().as_ref(), Some(there[0]));
     assert_eq!(con.browser.submit(&form.with("choice", &choices[0])).await.status, 403);
     assert_eq!(house.events_of("login.code_issued").await, 1);
+}
+
+#[tokio::test]
+async fn h25_whoever_chooses_twice_leaves_twice_and_comes_back_from_the_last() {
+    let second = "connections = [\"cb\", \"cb2\"]";
+    let other = "\n[connection.cb2]\norganization = \"org-b\"\ntype = \"oidc\"\ndisplay_name = \"B2\"\nstate = \"active\"\n\
+                 issuer = \"{idp_a}\"\nclient_id = \"behalf\"\nclient_secret = { env = \"CA_SECRET\" }\n";
+    let house = Plan::default().with("connections = [\"cb\"]", second).and(other).build().await;
+    house.idp_a.says(Says::that("bob-there", "bob@b.test"));
+    let (cb, cb2) = (house.connection("cb").await, house.connection("cb2").await);
+    let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
+    for chosen in [[&cb2, &cb2], [&cb, &cb2]] {
+        let mut bob = Person::new("bob@b.test");
+        let first = bob.browser.get(&ask.url()).await;
+        let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
+        let mut left = Vec::new();
+        for id in chosen {
+            let away = bob.browser.submit(&form.clone().with("connection", id)).await;
+            assert_eq!(away.status, 303, "{}", away.body);
+            left.push(away);
+        }
+        let arrival = bob.goes_on(&ask, left.remove(1)).await;
+        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2));
+    }
+    // Nobody gets by that to what their address does not lead to.
+    let mut bob = Person::new("bob@b.test");
+    let first = bob.browser.get(&ask.url()).await;
+    let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
+    bob.browser.submit(&form.clone().with("connection", &cb)).await;
+    let ca = house.connection("ca").await;
+    let refused = bob.browser.submit(&form.with("connection", &ca)).await;
+    assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{}", refused.body);
 }
 
 #[tokio::test]

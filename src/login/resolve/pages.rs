@@ -118,6 +118,14 @@ async fn picked(
     let id: ConnectionId = id.parse().map_err(|_| Refusal::NoIdentityProvider)?;
     let (email, of_chooser) = match &journey.login.stage {
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
+        // Whoever presses twice, or goes back to the page and chooses another one, has been offered it as well.
+        Stage::Away(away) => {
+            let of_same = match &away.email {
+                Some(email) => by_email(visitor, application, email.clone()).await?.connections.contains(&id),
+                None => false,
+            };
+            (away.email.clone(), of_same || away.connection == id)
+        }
         _ => (None, false),
     };
     let offered = of_chooser

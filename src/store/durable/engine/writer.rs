@@ -19,6 +19,9 @@ const LINE: usize = 1_024;
 /// Somebody alone never waits.
 const PATIENCE: Duration = Duration::from_micros(500);
 
+/// Bytes. Whole transactions run on it; what is not used takes no memory.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// The way to the thread. It ends when every `Writer` of its file is gone.
 pub(super) struct Writer {
     line: mpsc::Sender<Box<dyn Job>>,
@@ -27,7 +30,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (line, jobs) = mpsc::channel(LINE);
-        let thread = thread::Builder::new().name("sqlite-writer".into());
+        let thread = thread::Builder::new().name("sqlite-writer".into()).stack_size(STACK);
         let started = thread.spawn(move || serve(&mut { connection }, jobs));
         started.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { line })
