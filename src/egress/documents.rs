@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use url::Url;
 
 use super::http::{EgressError, Http, Request};
@@ -124,11 +124,13 @@ pub struct Documents {
     http: Http,
     clock: Clock,
     slots: Arc<RwLock<HashMap<Wanted, Arc<Slot>>>>,
+    /// Held by the one picture that is unpacked: small files become large pictures, and a page asks for eight at once.
+    unpacking: Arc<Semaphore>,
 }
 
 impl Documents {
     pub fn new(http: Http, clock: Clock) -> Self {
-        Self { http, clock, slots: Arc::default() }
+        Self { http, clock, slots: Arc::default(), unpacking: Arc::new(Semaphore::new(1)) }
     }
 
     /// The document at an address, at most an hour old, or a day if it cannot be had now. What does not `fit` is
@@ -223,10 +225,16 @@ impl Documents {
         if answer.status != 200 {
             return Err(DocumentError::Status(answer.status));
         }
-        // A picture takes some milliseconds, in which nobody else is to wait.
-        let made = tokio::task::spawn_blocking(move || made(answer.body)).await;
-        let body = made.map_err(|_| DocumentError::Unreadable)?.map_err(DocumentError::Unfit)?;
-        Ok(Arc::new(body))
+        let made = match wanted.kind {
+            Kind::Discovery | Kind::Keys => made(answer.body),
+            // It takes some milliseconds and much memory: nobody else waits meanwhile but for another picture.
+            Kind::Logo => {
+                let _turn = self.unpacking.acquire().await.map_err(|_| DocumentError::Unreadable)?;
+                let made = tokio::task::spawn_blocking(move || made(answer.body)).await;
+                made.map_err(|_| DocumentError::Unreadable)?
+            }
+        };
+        Ok(Arc::new(made.map_err(DocumentError::Unfit)?))
     }
 
     fn slot(&self, wanted: &Wanted, now: Moment) -> Arc<Slot> {

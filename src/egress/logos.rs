@@ -1,7 +1,6 @@
 //! Pictures that customers name, and nothing else than pictures (threats H26).
 
 use std::io::Cursor;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use image::metadata::Orientation;
@@ -19,9 +18,6 @@ const LARGEST: u32 = 2_048;
 const MEMORY: u64 = 24 * 1024 * 1024;
 /// Pixels of either side, as it is shown.
 const SHOWN: u32 = 512;
-
-/// Held by the one picture that is unpacked, for small files become large pictures, and a page asks for eight at once.
-static TURN: Mutex<()> = Mutex::new(());
 
 impl Documents {
     /// The logo at this address, painted anew, with its media type: of what the customer's server sent, only the pixels of the first
@@ -57,7 +53,6 @@ fn painted(bytes: &[u8]) -> Result<Vec<u8>, Unfit> {
     let format = format(bytes).ok_or_else(|| {
         unfit("it is no PNG, JPEG, GIF or WebP (an SVG is a document, and never shown)".to_owned())
     })?;
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let picture =
         unpacked(bytes, format).map_err(|error| unfit(format!("it cannot be unpacked: {error}")))?;
     let mut painted = Cursor::new(Vec::new());
