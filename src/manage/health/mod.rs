@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
 use crate::join::auto::may_be_given;
-use crate::model::connection::{Connection, Worry};
+use crate::model::connection::{Connection, Jit, Worry};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -67,6 +67,8 @@ struct Known<'a> {
     /// What the organization's further roles mean.
     custom: BTreeMap<String, Vec<String>>,
     to_review: Vec<(String, Moment)>,
+    /// A connection, with a role that it is to give to newcomers and does not.
+    ungiven: Option<(String, String)>,
     /// A certificate of a provider, by its connection.
     worry: Option<(String, Worry)>,
     failing_since: Option<Moment>,
@@ -108,14 +110,17 @@ async fn known<'a>(
     let (id, switches) = (organization.id, &project.settings.switches);
     let runs = connection_runs::of_organization(db, id).await?;
     let failing = runs.iter().filter(|(_, run)| run.failures >= FAILING);
+    let connections = connections::of_organization(db, id).await?;
+    let custom = roles::permissions(db, project.id, id).await?;
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
         administrators: memberships::active_administrators(db, id, 2).await?,
         domains: domains::page(db, id, None, MOST).await?,
-        custom: roles::permissions(db, project.id, id).await?,
+        ungiven: connections.iter().find_map(|found| ungiven(found, &custom)),
+        custom,
         to_review: connections::to_review(db, id).await?,
-        worry: connections::of_organization(db, id).await?.iter().find_map(|found| worry(found, now)),
+        worry: connections.iter().find_map(|found| worry(found, now)),
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
     })
@@ -126,6 +131,15 @@ fn worry(connection: &Connection, now: Moment) -> Option<(String, Worry)> {
     let saml = connection.saml().filter(|_| connection.is_active())?;
     let (_, worry) = saml.saml.idp.worries(now).into_iter().next()?;
     Some((connection.slug.clone(), worry))
+}
+
+/// What newcomers do not get, because it has come to administer something, or is no more.
+fn ungiven(connection: &Connection, custom: &BTreeMap<String, Vec<String>>) -> Option<(String, String)> {
+    let settings = &connection.settings;
+    let lets_in = connection.is_active() && settings.jit == Jit::CreateAndJoin;
+    let mut roles = settings.default_roles.iter().filter(|_| lets_in);
+    let role = roles.find(|role| !may_be_given(role, custom))?;
+    Some((connection.slug.clone(), role.clone()))
 }
 
 fn administrators(known: &Known<'_>) -> Check {
@@ -171,6 +185,13 @@ fn of_domains(known: &Known<'_>) -> Check {
         let advice = format!(
             "Nobody joins by {}: the role {role} is no more, or has come to administer something. Name another one.",
             domain.name
+        );
+        return make(Status::Warn, advice);
+    }
+    if let Some((slug, role)) = &known.ungiven {
+        let advice = format!(
+            "Newcomers by {slug} do not get the role {role}: it is no more, or has come to administer something. Name \
+             another one."
         );
         return make(Status::Warn, advice);
     }

@@ -78,7 +78,12 @@ pub async fn page(
     after: &str,
     most: u32,
 ) -> Result<Vec<Application>, StoreError> {
-    let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    let sql = select!(
+        "WHERE project_id = $1 AND id > $2
+           AND NOT EXISTS (SELECT 1 FROM organizations o
+                           WHERE o.id = applications.organization_id AND o.deleted_at IS NOT NULL)
+         ORDER BY id LIMIT $3"
+    );
     db.all(sql, params![project, after, most]).await?.iter().map(|row| application(row, 0)).collect()
 }
 

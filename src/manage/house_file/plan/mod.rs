@@ -73,6 +73,7 @@ impl Tools {
             random: self.random.clone(),
             project: project.clone(),
             actor: Actor::Operator,
+            by: None,
             request: None,
             now: self.now,
         }
