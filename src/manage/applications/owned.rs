@@ -83,7 +83,8 @@ pub(super) async fn refuse_others(
         let found = organizations::named(change.tx, change.keep.project.id, name).await?;
         meant.insert(found.ok_or_else(|| operators("organizations"))?.id);
     }
-    if meant.into_iter().eq(base.listed.iter().copied()) { Ok(()) } else { Err(operators("organizations")) }
+    let known: BTreeSet<_> = base.listed.iter().copied().collect();
+    if meant == known { Ok(()) } else { Err(operators("organizations")) }
 }
 
 /// Refuses what its organization may not make of it. What the operator has made of it before is no fault of theirs.

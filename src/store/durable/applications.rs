@@ -105,6 +105,18 @@ pub async fn owners(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organi
     db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// The client ids of those that were taken out of service at this moment, each with the slug of whose it is.
+pub async fn stopped_at(
+    db: &mut impl Read,
+    project: ProjectId,
+    at: Moment,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql =
+        "SELECT a.client_id, o.slug FROM applications a JOIN organizations o ON o.id = a.organization_id
+               WHERE a.project_id = $1 AND a.stopped_at = $2 AND a.disabled_at IS NULL ORDER BY a.client_id";
+    db.all(sql, params![project, at]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Takes it out of service, or lets it go on, as whose it is may own any.
 pub async fn set_stopped(
     tx: &mut Tx<'_>,

@@ -1,6 +1,7 @@
 //! Applications that a customer owns (S0-25), and what is the operator's: of the project's roles they learn nothing, and what
 //! they hold does not outlive that they are stopped.
 
+use behalf::manage::house_file::Mode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -42,7 +43,8 @@ async fn allows(person: &mut Person, ask: &Ask, page: &Arrival) -> Arrival {
 #[tokio::test]
 async fn s0_25_s1_w5_what_the_operator_has_made_of_somebody_is_nothing_to_a_customers_own_application() {
     for engine in ENGINES {
-        let house = House::on(engine).await;
+        let asked = "[application.rp2]\nconsent_required = true\norganization_usage = \"deny\"";
+        let house = Plan::on(engine).with("[application.rp2]", asked).build().await;
         let operator = Api::operator(&house).await;
         let ann = Api::person(&house, "ann@a.test", "org-a").await;
         Api::person(&house, "con@a.test", "org-a").await;
@@ -68,13 +70,7 @@ async fn s0_25_s1_w5_what_the_operator_has_made_of_somebody_is_nothing_to_a_cust
         assert!(!wiki.userinfo(&tokens.access_token).await.body.contains("vendor_staff"));
 
         // An application of the operator's is told, and the person what that is.
-        house.execute("UPDATE applications SET settings = replace(settings, '\"consent_required\":false', '\"consent_required\":true') WHERE client_id = 'rp1'").await;
-        let personal = "UPDATE applications SET settings = replace(settings, '\"organization_usage\":\"allow\"', '\"organization_usage\":\"deny\"') WHERE client_id = 'rp1'";
-        house.execute(personal).await;
-        let own = Application::rp1(&house)
-            .asks()
-            .with("scope", "openid roles permissions")
-            .with("login_hint", "con@a.test");
+        let own = Application::rp2(&house).asks().with("scope", "openid roles permissions");
         let page = is_led(&mut person, &own).await;
         for said in
             ["what you are for whoever runs this service", "what whoever runs this service lets you do"]
@@ -124,14 +120,13 @@ async fn s0_25_what_is_refused_names_what_stands_there_and_one_organization_has_
     let house = House::opens().await;
     let operator = Api::operator(&house).await;
     let ann = Api::person(&house, "ann@a.test", "org-a").await;
-    let (path, _) = owned(&house, &operator, &ann, json!({"organizations": ["org-a"]})).await;
+    let (path, wiki) = owned(&house, &operator, &ann, json!({"organizations": ["org-a"]})).await;
     let again = ann.patch(&path, json!({"organizations": [house.organization("org-a").await]})).await;
     assert_eq!(again.status, 200, "{}", again.body);
-    let mut body = json!({"display_name": "TV", "redirect_uris": [CALLBACK], "type": "device"});
     let before = house.before().await;
-    let refused = ann.post("/applications", body.clone()).await;
+    let refused = ann.post("/applications", json!({"display_name": "TV", "type": "device"})).await;
     assert_eq!(refused.json()["errors"][0]["pointer"], json!("/type"), "{}", refused.body);
-    body["type"] = json!("web");
+    let mut body = json!({"display_name": "Wiki", "redirect_uris": [CALLBACK]});
     for others in [json!(["org-a", "org-b"]), json!(["org-b"]), json!(["nobody"]), json!([]), Value::Null] {
         body["organizations"] = others;
         let refused = ann.post("/applications", body.clone()).await;
@@ -142,6 +137,14 @@ async fn s0_25_what_is_refused_names_what_stands_there_and_one_organization_has_
         );
         assert_eq!(refused.json()["errors"][0]["pointer"], json!("/organizations"));
     }
+    house.unchanged(&before).await;
+    // A file that takes away what lets it publish says what that stops.
+    let report = house.reports(&house.file, Mode::Plan).await;
+    let stopped = format!(
+        "application {}: stopped, and what it held ended: organization org-a may own none",
+        wiki.client_id
+    );
+    assert_eq!(report.warnings, [stopped]);
     house.unchanged(&before).await;
     // What a deleted organization owned is nowhere.
     let id = path.rsplit('/').next().unwrap();
