@@ -106,12 +106,11 @@ pub async fn of_owners(db: &mut impl Read, project: ProjectId, of: Of) -> Result
         Of::GuestsOf(id) => {
             let sql = select!(
                 " AND r.organization_id <> $3
-                  AND EXISTS (SELECT 1 FROM membership_roles g
-                              JOIN memberships n ON n.id = g.membership_id AND n.status = 'active'
-                              JOIN identities h ON h.user_id = n.user_id
-                              JOIN connections k ON k.id = h.connection_id
-                              WHERE g.organization_id = r.organization_id AND g.role = 'owner'
-                                AND k.organization_id = $3)
+                  AND r.organization_id IN (SELECT g.organization_id FROM connections k
+                                            JOIN identities h ON h.connection_id = k.id
+                                            JOIN memberships n ON n.user_id = h.user_id AND n.status = 'active'
+                                            JOIN membership_roles g ON g.membership_id = n.id AND g.role = 'owner'
+                                            WHERE k.organization_id = $3)
                   ORDER BY r.organization_id, i.id"
             );
             db.all(sql, params![project, Acr::Multi.word(), id]).await?
