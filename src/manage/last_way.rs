@@ -116,8 +116,8 @@ impl LastWay {
     }
 
     fn lacks(&self, ways: &Judged) -> Vec<&'static str> {
-        // Who has come to own it meanwhile counts as well.
-        if ways.iter().any(|(_, shut)| shut.is_none()) {
+        // Where none came in before, nothing is taken; and who has come to own it meanwhile counts as well.
+        if self.open.is_empty() || ways.iter().any(|(_, shut)| shut.is_none()) {
             return Vec::new();
         }
         // Of those who were shut out by it; of the others who own it, where those own it no more.
