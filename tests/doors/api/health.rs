@@ -326,5 +326,17 @@ async fn s1_a3_s1_d5_a_role_that_nobody_is_given_unasked_any_more_is_told_of_whe
         assert_eq!(status(&operator, "org-b", "domains_verified").await, "ok");
         operator.patch(&role, json!({"permissions": ["invoices:read"]})).await;
         assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
+
+        // The same of whom a connection lets in.
+        let off = json!({"auto_join": {"enabled": false}});
+        assert_eq!(operator.patch(&format!("/organizations/org-a/domains/{id}"), off).await.status, 200);
+        let given = "UPDATE connections SET settings = replace(settings, '\"default_roles\":[]',
+                                                               '\"default_roles\":[\"viewer\"]') WHERE slug = 'ca'";
+        assert_eq!(house.execute(given).await, 1);
+        assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
+        house.execute("UPDATE roles SET permissions = '[\"members:read\"]' WHERE name = 'viewer'").await;
+        let (told, advice) = check(&operator, "org-a", "domains_verified").await;
+        assert_eq!(told, "warn");
+        assert!(advice.contains("by ca") && advice.contains("viewer"), "{advice}");
     }
 }
