@@ -190,6 +190,8 @@ pub struct AuthorizationSettings {
     pub require_pushed: bool,
     /// Whether each must be signed (RFC 9101, section 10.5).
     pub require_signed: bool,
+    /// Whether each must bring a challenge for its code (RFC 7636), though the client can prove who it is.
+    pub require_pkce: bool,
     /// Where signed ones may be fetched (RFC 9101, section 5.2).
     pub request_uris: Vec<RequestUri>,
     /// How an answer may travel; never none.
@@ -209,6 +211,7 @@ impl Default for AuthorizationSettings {
         Self {
             require_pushed: false,
             require_signed: false,
+            require_pkce: false,
             request_uris: Vec::new(),
             response_modes: ResponseMode::USUAL.to_vec(),
             response_algorithm: None,
@@ -521,10 +524,10 @@ impl ApplicationSettings {
     pub fn is_fapi2(&self) -> bool {
         self.client.security_profile == SecurityProfile::Fapi2
     }
-    /// Whether its requests bring a challenge for their code (RFC 7636): what is public has nothing else, and FAPI 2.0 has
-    /// it of everybody (section 5.3.2.2).
+    /// Whether its requests bring a challenge for their code (RFC 7636): what is public has nothing else, FAPI 2.0 has it
+    /// of everybody (section 5.3.2.2), and the operator of whom they like.
     pub fn must_challenge(&self) -> bool {
-        self.is_public() || self.is_fapi2()
+        self.is_public() || self.is_fapi2() || self.requests.require_pkce
     }
     /// By what it may sign what it sends us, of what anybody may (FAPI 2.0, section 5.4.1).
     pub fn may_sign_by(&self, algorithm: Algorithm) -> bool {
@@ -537,6 +540,20 @@ impl ApplicationSettings {
     }
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
+    }
+    /// Whether it may ask for an organization, as it does by name or by scope: in the same words at every door (4.6).
+    pub fn may_ask_for_organizations(&self, is_named: bool, scopes: &[String]) -> Result<(), OAuthError> {
+        if self.organization_usage != OrganizationUsage::Deny {
+            return Ok(());
+        }
+        let why = "this application does not use organizations";
+        if is_named || scopes.iter().any(|one| scope::organization(one).is_some()) {
+            return Err(OAuthError::invalid_request(why));
+        }
+        if scopes.iter().any(|one| one == scope::ORGANIZATIONS) {
+            return Err(OAuthError::invalid_scope(why));
+        }
+        Ok(())
     }
     /// What its tokens are bound to, of what whoever asks for them has proved to hold.
     pub fn binding(&self, proved: &Confirmation) -> Confirmation {
