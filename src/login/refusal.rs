@@ -80,7 +80,11 @@ pub enum Refusal {
     ConnectionInactive,
     NoOrganization,
     OrganizationNotAllowed,
+    /// What was given is for an organization, and the application is told of none.
+    OrganizationsNotUsed,
     OrganizationInactive,
+    /// It was deactivated after something was given for it, and is active again: that stays over (S0-30).
+    OrganizationWasInactive,
     MembershipInactive,
     DelegationInactive,
     ApplicationNotAllowed,
@@ -156,7 +160,9 @@ impl Refusal {
             Self::ConnectionInactive => "connection_inactive",
             Self::NoOrganization => "no_organization",
             Self::OrganizationNotAllowed => "organization_not_allowed",
+            Self::OrganizationsNotUsed => "organizations_not_used",
             Self::OrganizationInactive => "organization_inactive",
+            Self::OrganizationWasInactive => "organization_was_inactive",
             Self::MembershipInactive => "membership_inactive",
             Self::DelegationInactive => "delegation_inactive",
             Self::ApplicationNotAllowed => "application_not_allowed",
@@ -248,6 +254,10 @@ impl Refusal {
             Self::SessionEnded => {
                 "the session that this was given in is over: the person has to sign in again"
             }
+            Self::OrganizationsNotUsed => "this application does not use organizations",
+            Self::OrganizationWasInactive => {
+                "the organization was deactivated after this was given: the person has to sign in again"
+            }
             other => other.name(),
         }
     }
@@ -312,7 +322,9 @@ impl Refusal {
             Self::SessionEnded => (StatusCode::FORBIDDEN, P::SignedOutElsewhere),
             Self::NoOrganization | Self::NotExpected(_) => (StatusCode::FORBIDDEN, P::NoOrganization),
             Self::OrganizationNotAllowed
+            | Self::OrganizationsNotUsed
             | Self::OrganizationInactive
+            | Self::OrganizationWasInactive
             | Self::DelegationInactive
             | Self::ApplicationNotAllowed => (StatusCode::FORBIDDEN, P::OrganizationNotAllowed),
             Self::MembershipInactive => (StatusCode::FORBIDDEN, P::MembershipBlocked),
@@ -370,6 +382,7 @@ impl Refusal {
             // One text for unknown and not allowed: the answer is no oracle of who is a customer.
             Self::OrganizationNotAllowed
             | Self::OrganizationInactive
+            | Self::OrganizationWasInactive
             | Self::MembershipInactive
             | Self::DelegationInactive
             | Self::ApplicationNotAllowed => OAuthError::access_denied("organization_not_allowed"),
@@ -391,6 +404,7 @@ impl Refusal {
             | Self::ConnectionInactive
             | Self::UserDisabled
             | Self::NoOrganization
+            | Self::OrganizationsNotUsed
             | Self::SsoRequired
             | Self::MethodNotAllowed
             | Self::DelegationNotAccepted
@@ -474,7 +488,9 @@ mod tests {
             R::ConnectionInactive,
             R::NoOrganization,
             R::OrganizationNotAllowed,
+            R::OrganizationsNotUsed,
             R::OrganizationInactive,
+            R::OrganizationWasInactive,
             R::MembershipInactive,
             R::DelegationInactive,
             R::ApplicationNotAllowed,

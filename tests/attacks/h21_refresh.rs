@@ -286,8 +286,8 @@ const ENDS: [(&str, &str); 11] = [
     ("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-b'", "organization_inactive"),
     ("UPDATE organizations SET deactivated_at = 1 WHERE slug = 'org-a'", "delegation_inactive"),
     // Active again, but not the same as when the family began.
-    ("UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-b'", "organization_inactive"),
-    ("UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-a'", "delegation_inactive"),
+    ("UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-b'", "organization_was_inactive"),
+    ("UPDATE organizations SET epoch = epoch + 1 WHERE slug = 'org-a'", "organization_was_inactive"),
     ("UPDATE users SET disabled_at = 1", "user_disabled"),
     ("UPDATE sessions SET ended_at = 1", "session_ended"),
     ("UPDATE connections SET state = 'disabled' WHERE slug = 'ca'", "connection_inactive"),
@@ -359,11 +359,20 @@ async fn s0_30_refresh_tokens_of_a_deactivated_organization_are_worth_nothing_ev
     let arrival = Person::new("con@a.test").acts_for(&ask, "B Corporation").await;
     let of_b = ask.redeems(&arrival).await;
     let operator = Api::operator(&house).await;
-    for step in ["deactivate", "reactivate"] {
+    let again = "the organization was deactivated after this was given: the person has to sign in again";
+    for (step, reason, told) in [
+        ("deactivate", "organization_inactive", "organization_inactive"),
+        ("reactivate", "organization_was_inactive", again),
+    ] {
         let answer = operator.send(Method::POST, &format!("/organizations/org-b/{step}"), |ask| ask).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        is_refused(&house, &rp1.refreshes(of_b.refresh()), "invalid_grant", "organization_inactive").await;
+        is_refused(&house, &rp1.refreshes(of_b.refresh()), "invalid_grant", reason).await;
+        let answer = rp1.refreshes(of_b.refresh()).send().await;
+        assert_eq!(answer.json()["error_description"], json!(told));
     }
+    // Nor by its name, though the person may act for it again.
+    let named = rp1.refreshes(of_b.refresh()).with("organization", "org-b");
+    is_refused(&house, &named, "invalid_grant", "organization_was_inactive").await;
     assert_eq!(rp1.refreshes(of_a.refresh()).send().await.status, 200, "the same person's for another one");
 }
 

@@ -71,15 +71,8 @@ pub fn asked(
         return Err(OAuthError::invalid_request("code_challenge is required for this client"));
     }
     let organization = organization_asked(&request, is_one)?;
-    if settings.organization_usage == OrganizationUsage::Deny && organization != OrganizationAsked::Unsaid {
-        return Err(OAuthError::invalid_request("this application does not use organizations"));
-    }
+    settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &request.scopes)?;
     let scopes = settings.granted_scopes(&request.scopes)?;
-    if settings.organization_usage == OrganizationUsage::Deny
-        && scopes.iter().any(|one| one == scope::ORGANIZATIONS)
-    {
-        return Err(OAuthError::invalid_scope("this application does not use organizations"));
-    }
     resource::within(&request.resources, &application.resources(issuer))?;
     let prompt = |word: &str| request.prompts.iter().any(|prompt| prompt == word);
     Ok(Asked {

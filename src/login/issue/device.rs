@@ -10,7 +10,7 @@ use crate::foundation::random::Random;
 use crate::keys::user_codes;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_claimed};
-use crate::model::application::{Application, GrantType, OrganizationUsage};
+use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::consent::Allowed;
 use crate::model::device::{DeviceCode, DeviceRequest, State, UserCode};
@@ -20,7 +20,6 @@ pub use crate::protocol::oauth::device::PATH;
 use crate::protocol::oauth::device::{Answer, Request, request};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
-use crate::protocol::oauth::scope;
 use crate::store::durable::engine::{StoreError, Tx};
 use crate::store::durable::{consents, device_codes, grants, organizations, sessions};
 use crate::store::ephemeral::Kind;
@@ -99,15 +98,8 @@ fn wanted(
         return Err(OAuthError::unauthorized_client("this application lets no devices in"));
     }
     let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref(), is_one)?;
+    settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &read.scopes)?;
     let scopes = settings.granted_scopes(&read.scopes)?;
-    if settings.organization_usage == OrganizationUsage::Deny {
-        if organization != OrganizationAsked::Unsaid {
-            return Err(OAuthError::invalid_request("this application does not use organizations"));
-        }
-        if scopes.iter().any(|one| one == scope::ORGANIZATIONS) {
-            return Err(OAuthError::invalid_scope("this application does not use organizations"));
-        }
-    }
     let prompt = |word: &str| read.prompts.iter().any(|prompt| prompt == word);
     Ok(DeviceRequest {
         scopes,

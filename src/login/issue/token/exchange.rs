@@ -259,8 +259,10 @@ impl Exchanging {
         };
         let stays = context == subject.context();
         // Whoever switches leaves an organization behind, and that is not asked any more, as by a refresh.
-        if (stays || self.acts) && mint::run(tx, &minting(&subject, self.now)).await?.is_err() {
-            return Ok(Err((Context::Personal, over())));
+        if (stays || self.acts)
+            && let Err(refusal) = mint::run(tx, &minting(&subject, self.now)).await?
+        {
+            return Ok(Err((Context::Personal, self.not_for(refusal))));
         }
         let made = self.scopes(&subject, context).and_then(|scopes| Ok((scopes, self.exchanged(&subject)?)));
         let (scopes, exchanged) = match made {
@@ -389,6 +391,15 @@ impl Exchanging {
             all.retain(may);
         }
         Ok(if context == subject.context() { all } else { unnamed(&all) })
+    }
+
+    /// Why the token of the person is good for nothing. Its own application is told what it could do about it.
+    fn not_for(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::NoOrganization if !self.acts => refusal,
+            Refusal::OrganizationsNotUsed if !self.acts => unacceptable(refusal.description()),
+            _ => over(),
+        }
     }
 
     /// Who acts, and for whom the token is to be.

@@ -19,7 +19,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::Family;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, note, note_claimed};
-use crate::model::application::{Application, ApplicationSettings, GrantType, OrganizationUsage};
+use crate::model::application::{Application, ApplicationSettings, GrantType};
 use crate::model::grant::{Grant, Refresh};
 use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
@@ -56,6 +56,12 @@ impl From<Stop> for NoTokens {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Refused(Refusal::Protocol(error)) => Self::Refused { error, login_url: None },
+            // What was presented is as good as before.
+            Stop::Refused(Refusal::TooManyRequests) => {
+                let error =
+                    OAuthError::temporarily_unavailable("too many requests for tokens: wait a minute");
+                Self::Refused { error, login_url: None }
+            }
             Stop::Refused(other) => {
                 Self::Refused { error: OAuthError::invalid_grant(other.description()), login_url: None }
             }
@@ -119,11 +125,8 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<Asked, Stop> {
         let why = format!("this application may not use {grant_type}");
         return Err(Refusal::Protocol(OAuthError::unauthorized_client(why)).into());
     }
-    // In the words of every other door at which it names one (4.6).
-    if application.settings.organization_usage == OrganizationUsage::Deny && names_organization(&request) {
-        let why = "this application does not use organizations";
-        return Err(Refusal::Protocol(OAuthError::invalid_request(why)).into());
-    }
+    let (is_named, scopes) = asks_for(&request);
+    application.settings.may_ask_for_organizations(is_named, scopes).map_err(Refusal::Protocol)?;
     if proof.is_none() && application.settings.sender.dpop_bound_access_tokens {
         let why = "the DPoP proof is missing: the tokens of this application are bound to a key";
         return Err(Refusal::Protocol(OAuthError::invalid_dpop_proof(why)).into());
@@ -148,13 +151,15 @@ fn binding_of_refresh(settings: &ApplicationSettings, proved: &Confirmation) -> 
     if settings.is_public() { settings.binding(proved) } else { Confirmation::default() }
 }
 
-fn names_organization(request: &TokenRequest) -> bool {
-    match request {
-        TokenRequest::Refresh(request) => request.organization.is_some(),
-        TokenRequest::ClientCredentials(request) => request.organization.is_some(),
-        TokenRequest::Exchange(request) => request.organization.is_some(),
-        TokenRequest::Code(_) | TokenRequest::Device(_) => false,
-    }
+/// Whether it names an organization, and its scopes, where they are not those of what was granted before.
+fn asks_for(request: &TokenRequest) -> (bool, &[String]) {
+    let (organization, scopes) = match request {
+        TokenRequest::Refresh(request) => (&request.organization, request.scopes.as_deref()),
+        TokenRequest::ClientCredentials(request) => (&request.organization, Some(request.scopes.as_slice())),
+        TokenRequest::Exchange(request) => (&request.organization, request.scopes.as_deref()),
+        TokenRequest::Code(_) | TokenRequest::Device(_) => (&None, None),
+    };
+    (organization.is_some(), scopes.unwrap_or_default())
 }
 
 fn grant_type(request: &TokenRequest) -> GrantType {
