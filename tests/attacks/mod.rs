@@ -69,6 +69,7 @@ mod m06_dpop;
 mod m07_certificates;
 mod m07_client_authentication;
 mod m07_registration;
+mod m10_floods;
 mod m10_m11_requests;
 mod m13_dns;
 mod m16_cors;

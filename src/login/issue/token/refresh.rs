@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::signing::{Granted, sign};
 use super::{
     Denied, Lifetimes, NoTokens, binding_of_refresh, choice, device_refused, invalid_grant,
@@ -21,7 +23,7 @@ use crate::keys::keyring::Keyring;
 use crate::keys::refresh_tokens::{self, Family, Presented};
 use crate::login::Stop;
 use crate::login::issue::mint::Minted;
-use crate::login::issue::{mint, minting};
+use crate::login::issue::{MINUTE, mint, minting};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
 use crate::model::audit_event::{AuditEvent, Outcome};
@@ -34,6 +36,7 @@ use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::choices::Choice;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
 use crate::store::durable::grants;
+use crate::store::ephemeral::{Ephemeral, Kind};
 use crate::telemetry::names;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -55,6 +58,9 @@ pub async fn refresh(
     };
     let broker = visitor.broker();
     let work = Refreshing {
+        counter: broker.ephemeral.clone(),
+        counted: OnceCell::new(),
+        most: broker.config.login.flows_per_minute,
         keyring: broker.keyring.clone(),
         random: broker.random.clone(),
         now: broker.now(),
@@ -94,6 +100,10 @@ fn nothing_left() -> Refusal {
 
 /// One refresh, in one transaction.
 struct Refreshing {
+    counter: Ephemeral,
+    /// How many refreshes of the session this is within a minute, however often the transaction begins.
+    counted: OnceCell<u64>,
+    most: u64,
     keyring: Keyring,
     random: Random,
     now: Moment,
@@ -180,7 +190,21 @@ impl Refreshing {
         Ok(family.made(&self.presented).then_some(Found { grant, refresh, family }))
     }
 
+    /// Whether a session refreshes no more in a minute than it gets codes: each is an event that is never forgotten. Whoever
+    /// proves who it is answers for that itself.
+    async fn is_among_few(&self, grant: &Grant) -> Result<bool, Fault> {
+        if !self.application.settings.is_public() {
+            return Ok(true);
+        }
+        let key = format!("refreshes {}", grant.session_id);
+        let count = || self.counter.count(Kind::RateCounter, &key, MINUTE);
+        Ok(*self.counted.get_or_try_init(count).await? <= self.most)
+    }
+
     async fn newest(&self, tx: &mut Tx<'_>, found: Found) -> Result<Refreshed, Fault> {
+        if !self.is_among_few(&found.grant).await? {
+            return Ok(Err(self.unrecorded(Refusal::TooManyRequests)));
+        }
         let (scopes, resources) = match self.narrowed(&found.grant) {
             Ok(narrowed) => narrowed,
             Err(refusal) => return Ok(Err(self.unrecorded(refusal))),
@@ -255,6 +279,9 @@ impl Refreshing {
         let (id, since) = (found.grant.id, self.now.minus(self.grace));
         if !grants::was_just_rotated(tx, id, self.presented.generation, since).await? {
             return Ok(Err(self.stolen(tx, &found.grant, Theft::Used).await?));
+        }
+        if !self.is_among_few(&found.grant).await? {
+            return Ok(Err(self.unrecorded(Refusal::TooManyRequests)));
         }
         if self.request.organization.is_some() {
             let used = invalid_grant("the refresh token was used: whoever switches needs its successor");
