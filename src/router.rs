@@ -140,7 +140,10 @@ fn machines() -> Router<Front> {
         .route("/device_authorization", post(issue::api::device_authorization))
         .route("/revoke", post(issue::api::revoke).options(pages_post))
         .route("/introspect", post(issue::api::introspection))
-        .route("/userinfo", get(issue::api::userinfo).post(issue::api::userinfo).options(pages_get_and_post))
+        .route(
+            "/userinfo",
+            get(issue::api::userinfo).post(issue::api::userinfo_posted).options(pages_get_and_post),
+        )
         .route("/register", post(client::registers))
         .route("/register/{client_id}", get(client::reads).put(client::updates).delete(client::deletes))
         .route("/jwks.json", get(metadata::jwks).options(cors::open))

@@ -1,6 +1,7 @@
 //! The endpoints of tokens: issue, revocation, introspection, UserInfo.
 
 use axum::Json;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -20,12 +21,14 @@ use crate::login::{Stop, note};
 use crate::model::application::Application;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{applications, choices, grants, machine_grants};
 use crate::web::cors;
 use crate::web::dpop::{self, Scheme};
-use crate::web::form::MachineForm;
+use crate::web::form::{self, MachineForm};
+use crate::web::front::Front;
 use crate::web::reply;
 use crate::web::visitor::Visitor;
 
@@ -149,9 +152,45 @@ fn refused(error: &OAuthError, login_url: Option<String>) -> Response {
     response
 }
 
-/// `GET` or `POST /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
+/// `GET /userinfo` (OpenID Connect Core, section 5.3): what is true now, not when the token was signed.
 pub async fn userinfo(visitor: Visitor) -> Response {
-    let mut response = match told(&visitor).await {
+    userinfo_for(visitor, Ok(())).await
+}
+
+/// `POST /userinfo`: the same, by a token in the header or in a form (RFC 6750, section 2.2).
+pub async fn userinfo_posted(State(front): State<Front>, mut visitor: Visitor, request: Request) -> Response {
+    let shown = if form::is_form(&visitor.headers) {
+        match MachineForm::from_request(request, &front).await {
+            Ok(MachineForm(params)) => shows(&mut visitor, &params),
+            Err(response) => return response,
+        }
+    } else {
+        Ok(())
+    };
+    userinfo_for(visitor, shown).await
+}
+
+/// What stands in a form counts as if it stood in the header, which must not be there as well then.
+fn shows(visitor: &mut Visitor, params: &Params) -> Result<(), Refusal> {
+    let invalid = |why: String| Refusal::Protocol(OAuthError::invalid_request(why));
+    let Some(token) = params.get("access_token").map_err(|error| invalid(error.to_string()))? else {
+        return Ok(());
+    };
+    if visitor.headers.contains_key(header::AUTHORIZATION) {
+        return Err(invalid("the access token is shown twice: in the header, and in the form".to_owned()));
+    }
+    let shown = HeaderValue::try_from(format!("Bearer {token}"));
+    let shown = shown.map_err(|_| Refusal::Protocol(OAuthError::invalid_token("it is no access token")))?;
+    visitor.headers.insert(header::AUTHORIZATION, shown);
+    Ok(())
+}
+
+async fn userinfo_for(visitor: Visitor, shown: Result<(), Refusal>) -> Response {
+    let told = match shown {
+        Ok(()) => told(&visitor).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let mut response = match told {
         Ok(mut response) => {
             reply::no_store(response.headers_mut());
             response
@@ -174,6 +213,9 @@ fn unauthorized(visitor: &Visitor, refusal: &Refusal) -> Response {
     let (status, error) = match refusal {
         Refusal::Protocol(error) if error.code == "insufficient_scope" => {
             (StatusCode::FORBIDDEN, error.clone())
+        }
+        Refusal::Protocol(error) if error.code == "invalid_request" => {
+            (StatusCode::BAD_REQUEST, error.clone())
         }
         Refusal::Protocol(error) => (StatusCode::UNAUTHORIZED, error.clone()),
         Refusal::LoginRequired => {
