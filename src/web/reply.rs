@@ -87,10 +87,10 @@ pub fn html_framing(
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // Whoever is not let in is told how one is (RFC 9110, section 11.6.1): by the cookie of whoever signs in. Browsers ask for
-    // no password then, and show the page.
+    // Whoever is not let in is told how one is (RFC 9110, section 11.6.1): by a token of an identity provider. Of the registered
+    // schemes it is the one for which browsers ask nobody for a password: they show the page.
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"sign-in\""));
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sign-in\""));
     }
     no_store(headers);
     response

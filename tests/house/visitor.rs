@@ -78,11 +78,12 @@ impl Visitor {
             self.jar.take(&url, cookie.to_str().unwrap());
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        // Whoever is not let in is told how one is (RFC 9110, section 11.6.1), at whichever door.
-        assert!(
-            status != StatusCode::UNAUTHORIZED || headers.contains_key(WWW_AUTHENTICATE),
-            "{url}: {headers:?}"
-        );
+        // Whoever is not let in is told how one is (RFC 9110, section 11.6.1), at whichever door, and by schemes that are
+        // registered.
+        let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().map(|one| one.to_str().unwrap());
+        let known = |one: &str| ["Basic", "Bearer", "DPoP"].contains(&one.split(' ').next().unwrap());
+        let told = headers.contains_key(WWW_AUTHENTICATE);
+        assert!((status != StatusCode::UNAUTHORIZED || told) && challenges.all(known), "{url}: {headers:?}");
         Answer { url, status, headers, body: response.text().await.unwrap() }
     }
 
