@@ -50,6 +50,7 @@ mod h16_weak_algorithms;
 mod h20_client_keys;
 mod h20_hostile_providers;
 mod h21_refresh;
+mod h21_rights;
 mod h22_pkce;
 mod h23_devices;
 mod h24_account;

@@ -5,6 +5,8 @@
 //! With `organization=` the person switches: they get a family of its own for that organization, and keep the one that
 //! they had. Neither way gives more than the family was granted, but for what the person is in the other organization.
 
+mod theft;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ use crate::store::ephemeral::{Ephemeral, Kind};
 use crate::telemetry::names;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
+use theft::Theft;
 
 /// By how much less the end of what stays is not worth moving.
 const MOVED: Duration = Duration::from_secs(60);
@@ -125,35 +128,6 @@ struct Found {
     grant: Grant,
     refresh: Refresh,
     family: Family,
-}
-
-/// By what it shows that a refresh token is in two hands.
-#[derive(Clone, Copy, Debug)]
-enum Theft {
-    Used,
-    ByAnother,
-    WithoutKey,
-}
-
-impl Theft {
-    /// For the audit trail.
-    const fn why(self) -> &'static str {
-        match self {
-            Self::Used => "used before",
-            Self::ByAnother => "presented by another application",
-            Self::WithoutKey => "presented without its key",
-        }
-    }
-
-    const fn told(self) -> &'static str {
-        match self {
-            Self::Used => "the refresh token was used before",
-            Self::ByAnother => "the refresh token was given to another application",
-            Self::WithoutKey => {
-                "the refresh token is bound to a key or a certificate that was not proved with this request: it is revoked"
-            }
-        }
-    }
 }
 
 impl Refreshing {
@@ -372,26 +346,6 @@ impl Refreshing {
             return Err(Refusal::Protocol(OAuthError::invalid_scope(why)));
         }
         Ok(granted.iter().filter(|one| wanted.contains(one)).cloned().collect())
-    }
-
-    /// Ends the family, and every one that was switched to or from, for nobody can tell the thief from the owner.
-    async fn stolen(&self, tx: &mut Tx<'_>, grant: &Grant, theft: Theft) -> Result<Denied, StoreError> {
-        let used = invalid_grant(theft.told());
-        if grants::revoke_of_origin(tx, grant.origin.unwrap_or(grant.id), self.now).await? == 0 {
-            return Ok(self.unrecorded(used));
-        }
-        names::login_refused(used.name());
-        names::family_ended("reused");
-        let event = AuditEvent::new(grant.project_id, "token.refresh_reused", Outcome::Refused)
-            .organization(grant.organization)
-            .subject(grant.id)
-            .request(Some(self.tag))
-            .reason(used.name())
-            .with("why", theft.why())
-            .with("application", self.application.id.to_string())
-            .with("user", grant.user_id.to_string());
-        audit::record(tx, &self.random, self.now, &event).await?;
-        Ok(Denied::Recorded(used))
     }
 
     async fn record(
