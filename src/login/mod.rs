@@ -53,7 +53,7 @@ use crate::web::cookies::Remembered;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
-use flow::Journey;
+use flow::{Again, Journey};
 use refusal::Refusal;
 
 /// Why a handler stops: somebody is refused, or we failed.
@@ -106,17 +106,25 @@ pub async fn answer_to(
 
 /// As [`answer`], within a flow of which this browser may hold more than is left of it here: a page that says that the
 /// flow is over knows the way to the application from which it began.
-pub async fn answer_in(visitor: &Visitor, flow: &str, outcome: Result<Response, Stop>) -> Response {
+pub async fn answer_in(
+    visitor: &Visitor,
+    flow: &str,
+    outcome: Result<Response, Stop>,
+    again: Again<'_>,
+) -> Response {
     let (refusal, ways) = match outcome {
-        Err(Stop::Refused(Refusal::FlowExpired)) => match flow::ended(visitor, flow).await {
+        Err(Stop::Refused(Refusal::FlowExpired)) => match flow::told_again(visitor, flow, again).await {
             Some(onward) => return onward,
-            // What they brought is used up, and the login goes on.
-            None if Journey::find(visitor, flow).await.is_ok() => {
-                (Refusal::FlowExpired, Ways::again(visitor, flow))
-            }
-            None => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+            None => match Journey::find(visitor, flow).await {
+                // What they brought is used up, and the login goes on.
+                Ok(journey) => (Refusal::FlowExpired, Ways::into(visitor, &journey)),
+                Err(_) => (Refusal::FlowExpired, Ways::back(visitor, flow).await),
+            },
         },
-        Err(Stop::Refused(Refusal::ForeignForm)) => (Refusal::ForeignForm, Ways::again(visitor, flow)),
+        Err(Stop::Refused(Refusal::ForeignForm)) => match Journey::find(visitor, flow).await {
+            Ok(journey) => (Refusal::ForeignForm, Ways::into(visitor, &journey)),
+            Err(_) => (Refusal::ForeignForm, Ways::default()),
+        },
         other => return answer(visitor, other).await,
     };
     let event = refused(visitor, "login.refused", &refusal);
@@ -130,17 +138,18 @@ pub struct Ways {
     pub again: Option<Href>,
     /// Whether a login of theirs waits there.
     goes_on: bool,
+    /// Its token, and where they begin it again with another account.
+    within: Option<(String, String)>,
     /// The application, and where its people begin: as it is registered, never as a request has it.
     application: Option<String>,
     back: Option<Href>,
 }
 
 impl Ways {
-    /// To the flow, if it is this browser's.
-    fn again(visitor: &Visitor, flow: &str) -> Self {
-        let flow: Option<FlowId> = flow.parse().ok();
-        let again = flow.and_then(|flow| Href::parse(&visitor.path(&format!("/login/{flow}"))));
-        Self { goes_on: again.is_some(), again, ..Self::default() }
+    /// Into this login, which is this browser's.
+    fn into(visitor: &Visitor, journey: &Journey) -> Self {
+        let within = Some((journey.login.csrf.clone(), journey.path(visitor, "/restart")));
+        Self { again: Href::parse(&journey.path(visitor, "")), goes_on: true, within, ..Self::default() }
     }
 
     /// To the application from which this browser began the flow.
@@ -177,15 +186,16 @@ pub async fn turn_away_to(
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let Ways { again, goes_on, application, back } = ways;
-    let problem = if goes_on && problem == Problem::FlowExpired { Problem::StepTaken } else { problem };
-    let id = Some(visitor.request.to_string());
-    let detail = refusal.detail();
-    // Who was on the way to no application signs in for themselves.
-    let leads_nowhere = problem == Problem::FlowExpired && again.is_none() && back.is_none();
-    let sign_in = if leads_nowhere { visitor.another_account() } else { None };
-    let page = ErrorPage { id, again, sign_in, application, back, detail, ..ErrorPage::new(problem) };
-    visitor.page(status, &Page::Error(page), None, &[])
+    let Ways { again, goes_on, within, application, back } = ways;
+    let problem = if goes_on { Problem::StepTaken } else { problem };
+    let (id, detail) = (Some(visitor.request.to_string()), refusal.detail());
+    let (csrf, another_account) =
+        within.map_or_else(Default::default, |(csrf, restart)| (csrf, Some(restart)));
+    // Browsers hold what follows on the form against this, as far as the identity provider.
+    let targets = if another_account.is_some() { visitor.provider_targets() } else { Vec::new() };
+    let page =
+        ErrorPage { id, again, csrf, another_account, application, back, detail, ..ErrorPage::new(problem) };
+    visitor.page(status, &Page::Error(page), None, &targets)
 }
 
 /// Turns somebody away without writing it down, for they cause more than that: it is counted, and told of once a minute in

@@ -7,7 +7,7 @@ use http::header;
 use tower_sessions::Session;
 
 pub use devices::{device_answered, device_picker};
-pub use refuse::{diagnosed, failed, refused, refused_showing, stopped};
+pub use refuse::{diagnosed, failed, refused, refused_showing, still_running, stopped};
 
 use super::back::Back;
 use super::flow::{Claim, Journey};
@@ -162,13 +162,17 @@ enum Step {
     Overtaken,
 }
 
-/// The application of a login, which still has the address where it waits for the answer: what the operator has taken away
-/// since is told nothing more.
+/// The application of a login, which still has the address where it waits for the answer, and the way by which that
+/// travels: what the operator has taken away since is told nothing more.
 async fn application(visitor: &Visitor, journey: &Journey) -> Result<Application, Stop> {
     let found = journey.application(visitor).await?;
     let application = found.ok_or(Fault::Other("the application of a running login is gone"))?;
     if !journey.answers_nobody() {
         arrive::redirect_uri(&application, Some(&journey.login.asked.redirect_uri))?;
+        if !application.settings.requests.response_modes.contains(&journey.login.asked.response_mode) {
+            let why = "this application is not answered by this response_mode any more";
+            return Err(Refusal::BadRequest(why.to_owned()).into());
+        }
     }
     Ok(application)
 }
@@ -222,9 +226,7 @@ async fn walk(
                         authenticate::leave_for(visitor, &journey.login, *only, resolved.email.clone())
                             .await?;
                     journey.login.stage = Stage::Away(Box::new(away));
-                    let locales = journey.login.asked.ui_locales.as_deref();
-                    let response = departure.reply(visitor, locales, &journey.form_targets(visitor));
-                    return Ok(Step::Leave(gone(visitor, response)));
+                    return Ok(Step::Leave(gone(visitor, departure.reply_within(visitor, journey))));
                 }
                 _ => {
                     return Ok(Step::Wait(

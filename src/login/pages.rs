@@ -3,16 +3,18 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use tower_sessions::Session;
 
-use super::answer_in;
-use super::flow::Journey;
+use super::flow::{self, Again, Came, Journey};
+use super::{answer_in, next};
+use crate::model::login::{Arrived, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::web::form::Form;
 use crate::web::front::Front;
 use crate::web::visitor::Visitor;
 
 /// Somebody, and the flow that the address names, if their browser holds it; otherwise they are told that it is over, and
-/// the way back.
+/// the way back. What is being answered in it they wait for.
 pub struct InFlow {
     pub visitor: Visitor,
     pub journey: Journey,
@@ -23,7 +25,18 @@ impl FromRequestParts<Front> for InFlow {
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Response> {
         let (visitor, flow) = named(parts, front).await?;
-        found(visitor, &flow).await
+        let browser = Session::from_request_parts(parts, front).await.map_err(IntoResponse::into_response)?;
+        let came = match flow::awaited(&visitor, &browser, &flow).await {
+            Came::Answered(answer) => return Err(answer),
+            came => came,
+        };
+        let mut found = found(visitor, &flow).await?;
+        match came {
+            Came::WithoutSession => found.journey.login.stage = Stage::Arrived(Arrived::default()),
+            Came::StillRunning => return Err(next::still_running(&found.visitor, &found.journey).await),
+            _ => {}
+        }
+        Ok(found)
     }
 }
 
@@ -56,6 +69,6 @@ async fn named(parts: &mut Parts, front: &Front) -> Result<(Visitor, String), Re
 async fn found(visitor: Visitor, flow: &str) -> Result<InFlow, Response> {
     match Journey::find(&visitor, flow).await {
         Ok(journey) => Ok(InFlow { visitor, journey }),
-        Err(stop) => Err(answer_in(&visitor, flow, Err(stop)).await),
+        Err(stop) => Err(answer_in(&visitor, flow, Err(stop), Again::default()).await),
     }
 }

@@ -67,6 +67,11 @@ pub struct Brand {
 }
 
 impl Project {
+    /// A path of this project's, as seen from outside.
+    pub fn path(&self, path: &str) -> String {
+        if self.slug == DEFAULT_SLUG { path.to_owned() } else { format!("/p/{}{path}", self.slug) }
+    }
+
     pub fn brand_name(&self) -> &str {
         self.settings.brand.name.as_deref().unwrap_or(&self.display_name)
     }

@@ -73,7 +73,7 @@ pub fn answer(front: &Front, parts: &Parts, told: Told<'_>) -> Response {
     let wish = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = front.templates.negotiate(language::wish(parts).as_deref(), wish);
     let host = front.broker.config.public_url();
-    let brand = Brand::named("", host.host_str().unwrap_or("Behalf"));
+    let brand = Brand::of_house(host.host_str().unwrap_or("Behalf"), &front.broker.origin);
     match front.templates.render(&page, &language, &brand) {
         Ok(text) => reply::html(told.status, text, &[], false),
         Err(error) => {

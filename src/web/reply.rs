@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 pub use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::keys::keyring::KeyError;
@@ -119,6 +120,52 @@ pub fn oauth_error_with(status: StatusCode, error: &OAuthError, more: Value) -> 
     let mut response = (status, Json(body)).into_response();
     no_store(response.headers_mut());
     response
+}
+
+/// An answer that can be given once more: all of it but the cookies.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Kept {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Kept {
+    /// The longest body that is kept, in bytes.
+    const LONGEST: usize = 64 * 1024;
+
+    /// Of this answer, which is handed back. Nothing: it is none of words.
+    pub async fn of(response: Response) -> (Response, Option<Self>) {
+        let (parts, body) = response.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, Self::LONGEST).await else {
+            return (StatusCode::INTERNAL_SERVER_ERROR.into_response(), None);
+        };
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let told = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
+        let headers = told.filter_map(text).collect();
+        let kept = String::from_utf8(bytes.to_vec()).ok();
+        let kept = kept.map(|body| Self { status: parts.status.as_u16(), headers, body });
+        (Response::from_parts(parts, Body::from(bytes)), kept)
+    }
+
+    pub fn again(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::FORBIDDEN);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+
+    /// Where it leads, if it does.
+    pub fn location(&self) -> Option<&str> {
+        let found = self.headers.iter().find(|(name, _)| name == header::LOCATION.as_str());
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// A problem for machines (RFC 9457).

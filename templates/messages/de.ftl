@@ -119,8 +119,11 @@ error-id = Kennung für Rückfragen:
 error-step_taken-title = Ihre Anmeldung geht weiter
 error-step_taken-text = Was Sie gerade gesendet haben, gehörte nicht zu dem Schritt, an dem Sie sind: Er ist schon getan, oder die Seite war veraltet.
 error-step_taken-next = Machen Sie dort weiter, wo Ihre Anmeldung steht.
+error-still_running-title = Ihre Anmeldung läuft noch
+error-still_running-text = Die Anmeldung Ihres Unternehmens hat uns noch nicht geantwortet.
+error-still_running-next = Warten Sie einen Moment und machen Sie dann weiter.
 error-flow_expired-title = Bitte beginnen Sie neu
-error-flow_expired-text = Diese Anmeldung ist vorbei: Sie ist abgeschlossen, war zu lange offen oder wurde in einem anderen Browser begonnen.
+error-flow_expired-text = Diese Anmeldung ist vorbei: Sie ist abgeschlossen, war zu lange offen, wurde in einem anderen Browser begonnen, oder wir sind inzwischen neu gestartet.
 error-flow_expired-next = Gehen Sie zurück zur Anwendung und melden Sie sich von dort an. Bleiben Sie bis zum Ende in einem Browser.
 
 error-unknown_application-title = Wir kennen diese Anwendung nicht
@@ -212,7 +215,7 @@ error-email_in_use-next = Wenn Ihr Unternehmen mehrere Wege zur Anmeldung hat, n
 
 error-too_many_requests-title = Zu viele Versuche
 error-too_many_requests-text = Es gab in kurzer Zeit viele Versuche. Deshalb legen wir eine kurze Pause ein.
-error-too_many_requests-next = Warten Sie einige Minuten und versuchen Sie es noch einmal.
+error-too_many_requests-next = Warten Sie eine Minute und versuchen Sie es noch einmal. Wenn das zu früh ist, warten Sie etwas länger.
 
 error-trial_over-title = Dieser Link hat ausgedient
 error-trial_over-text = Der Link zum Ausprobieren einer Anmeldung wurde schon benutzt, ist abgelaufen oder nicht vollständig.
@@ -231,7 +234,7 @@ error-fault-text = Es liegt nicht an Ihnen, und an Ihrem Konto hat sich nichts g
 error-fault-next = Versuchen Sie es in einer Minute noch einmal. Dauert es an, nennen Sie bei Rückfragen die Kennung unten.
 
 error-signed_out_elsewhere-title = Sie wurden abgemeldet
-error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet.
+error-signed_out_elsewhere-text = Ihre Sitzung wurde in einem anderen Fenster oder bei Ihrem Unternehmen beendet, oder hier hat sich jemand anders angemeldet.
 error-signed_out_elsewhere-next = Melden Sie sich noch einmal an, um fortzufahren.
 
 error-sign_out_refused-title = Dieser Verweis meldet Sie nicht ab

@@ -119,8 +119,11 @@ error-id = Reference, if you ask for help:
 error-step_taken-title = Your sign-in goes on
 error-step_taken-text = What you have just sent was not for the step that you are at: that one has been taken already, or the page was an old one.
 error-step_taken-next = Continue where your sign-in stands.
+error-still_running-title = Your sign-in is still running
+error-still_running-text = Your company’s sign-in has not answered us yet.
+error-still_running-next = Wait a moment, then continue.
 error-flow_expired-title = Please start again
-error-flow_expired-text = This sign-in is over: it has come to its end, it was open for too long, or it was started in another browser.
+error-flow_expired-text = This sign-in is over: it has come to its end, it was open for too long, it was started in another browser, or we have been restarted meanwhile.
 error-flow_expired-next = Go back to the application and sign in from there. Keep to one browser until you are in.
 
 error-unknown_application-title = We do not know this application
@@ -212,7 +215,7 @@ error-email_in_use-next = If your company has more than one way to sign in, go t
 
 error-too_many_requests-title = Too many attempts
 error-too_many_requests-text = There have been many attempts in a short time, so we are taking a short break.
-error-too_many_requests-next = Wait a few minutes and try again.
+error-too_many_requests-next = Wait a minute and try again. If that is too soon, wait a little longer.
 
 error-trial_over-title = This link has done its work
 error-trial_over-text = The link to try a sign-in has been used, has run out, or is not complete.
@@ -231,7 +234,7 @@ error-fault-text = This is not your fault, and nothing about your account has ch
 error-fault-next = Try again in a minute. If it lasts, quote the reference below when you ask for help.
 
 error-signed_out_elsewhere-title = You have been signed out
-error-signed_out_elsewhere-text = Your session ended, here in another window or at your company.
+error-signed_out_elsewhere-text = Your session ended, here in another window or at your company, or somebody else has signed in here.
 error-signed_out_elsewhere-next = Sign in again to go on.
 
 error-sign_out_refused-title = This link does not sign you out

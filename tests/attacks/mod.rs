@@ -55,6 +55,7 @@ mod h22_pkce;
 mod h23_devices;
 mod h24_account;
 mod h24_picker;
+mod h25_answers_told_again;
 mod h25_tabs;
 mod h26_hostile_names;
 mod h27_frames;

@@ -132,6 +132,15 @@ impl Answer {
         forms(&self.url, &self.body)
     }
 
+    /// Where the quiet link under the page leads that says this.
+    pub fn quiet_link(&self, text: &str) -> String {
+        let body = self.body.replace("&#x2f;", "/").replace("&amp;", "&").replace("&#x3d;", "=");
+        let says = format!(">{text}<");
+        let link = body.split("<a class=\"quiet\" href=\"").skip(1).find(|link| link.contains(&says));
+        let link = link.unwrap_or_else(|| panic!("{} has no link {text}: {}", self.url, self.body));
+        link.split('"').next().unwrap().to_owned()
+    }
+
     /// The form that has a field of this name.
     pub fn form_with(&self, field: &str) -> Form {
         let found = self.forms().into_iter().find(|form| form.value(field).is_some());

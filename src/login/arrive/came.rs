@@ -12,13 +12,13 @@ use crate::login::back::Back;
 use crate::login::flow::{Journey, is_small};
 use crate::login::refusal::Refusal;
 use crate::model::application::Application;
-use crate::model::login::{Asked, OrganizationAsked};
+use crate::model::login::Asked;
 use crate::protocol::jose::{JwkSet, Jws};
 use crate::protocol::oauth::authorization::{self, PUSHED};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::{organizations, pushed_requests};
+use crate::store::durable::pushed_requests;
 use crate::web::visitor::Visitor;
 
 const LONGEST_STATE: usize = 2_048;
@@ -109,10 +109,8 @@ pub async fn checked(
         Ok((state, request)) => (state.map(str::to_owned), request),
         Err(error) => return Ok(Err(error)),
     };
-    let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
     let subject = request.claims.subject.clone();
-    match asked(application, &visitor.issuer(), way, (request, is_one), uri, state) {
+    match asked(application, &visitor.issuer(), way, request, uri, state) {
         Ok(asked) if !is_small(&asked) => {
             Ok(Err(OAuthError::invalid_request("the parameters are too long in all")))
         }

@@ -51,13 +51,12 @@ pub fn redirect_uri(application: &Application, requested: Option<&str>) -> Resul
     named.map(str::to_owned).ok_or(Refusal::BadRedirectUri)
 }
 
-/// What the application asks for, if it may. `issuer` is ours; with the request comes whether the organizations that it
-/// names are one.
+/// What the application asks for, if it may. `issuer` is ours.
 pub fn asked(
     application: &Application,
     issuer: &str,
     way: Way,
-    (request, is_one): (Request, bool),
+    request: Request,
     redirect_uri: String,
     state: Option<String>,
 ) -> Result<Asked, OAuthError> {
@@ -70,7 +69,7 @@ pub fn asked(
     if settings.must_challenge() && request.code_challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is required for this client"));
     }
-    let organization = organization_asked(&request, is_one)?;
+    let organization = organization_asked(&request)?;
     settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &request.scopes)?;
     let scopes = settings.granted_scopes(&request.scopes)?;
     resource::within(&request.resources, &application.resources(issuer))?;
@@ -160,8 +159,8 @@ pub fn no_hint() -> OAuthError {
 }
 
 /// The organization that the parameter and the scopes agree on.
-fn organization_asked(request: &Request, is_one: bool) -> Result<OrganizationAsked, OAuthError> {
-    OrganizationAsked::of(&request.scopes, request.organization.as_deref(), is_one)
+fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError> {
+    OrganizationAsked::of(&request.scopes, request.organization.as_ref())
 }
 
 /// The session that this browser has already, if it will do for what is asked.
@@ -236,8 +235,8 @@ async fn is_good_elsewhere(
         && project.settings.organizations != Organizations::Off;
     let asks = settings.organization_prompt != OrganizationPrompt::None;
     let choices = match &asked.organization {
-        OrganizationAsked::Named(name) => {
-            match organizations::named(&mut &broker.db, project.id, name).await? {
+        OrganizationAsked::Named(named) => {
+            match organizations::named(&mut &broker.db, project.id, named.name()).await? {
                 Some(named) => choices::to(&mut &broker.db, &standing.user, named.id, broker.now())
                     .await?
                     .into_iter()
@@ -288,35 +287,34 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::protocol::oauth::authorization;
+    use crate::protocol::oauth::organization::NamedOrganization;
     use crate::protocol::oauth::params::Params;
 
     fn organization(query: &str) -> Result<OrganizationAsked, &'static str> {
         let query = format!("response_type=code&{query}");
         let request =
             authorization::request(&Params::parse(query.as_bytes()).unwrap()).map_err(|e| e.code)?;
-        let names = OrganizationAsked::names(&request.scopes, request.organization.as_deref());
-        // Nothing is known of any: two texts are two organizations.
-        organization_asked(&request, names.len() < 2).map_err(|error| error.code)
+        organization_asked(&request).map_err(|error| error.code)
     }
 
     #[test]
     fn the_organization_is_asked_for_in_many_ways_but_never_guessed() {
-        use OrganizationAsked::{All, Named, One, Unsaid};
+        use OrganizationAsked::{All, One, Unsaid};
+        let named = |name: &str| Ok(OrganizationAsked::Named(NamedOrganization::one(name)));
         assert_eq!(organization("scope=openid"), Ok(Unsaid));
         assert_eq!(organization("scope=openid+organization"), Ok(One));
         assert_eq!(organization("scope=openid+organization:*"), Ok(All));
-        assert_eq!(organization("scope=openid+organization:acme"), Ok(Named("acme".into())));
-        assert_eq!(organization("scope=openid+organization&organization=acme"), Ok(Named("acme".into())));
+        assert_eq!(organization("scope=openid+organization:acme"), named("acme"));
+        assert_eq!(organization("scope=openid+organization&organization=acme"), named("acme"));
         assert_eq!(organization("scope=openid&organization_id=acme"), Err("invalid_request"), "ids only");
         let id = crate::foundation::id::OrganizationId::from_u128(7).to_string();
-        assert_eq!(organization(&format!("scope=openid&organization_id={id}")), Ok(Named(id)));
+        assert_eq!(organization(&format!("scope=openid&organization_id={id}")), named(&id));
+        let both = organization(&format!("scope=openid&organization_id={id}&organization=acme"));
+        assert!(matches!(both, Ok(OrganizationAsked::Named(both)) if both.agrees_with("acme")));
         assert_eq!(organization("scope=openid+organization:acme&organization=other"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:*&organization=acme"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization:a+organization:b"), Err("invalid_request"));
         assert_eq!(organization("scope=openid+organization+organization:*"), Err("invalid_request"));
-        assert_eq!(
-            organization("scope=openid+organization:acme&organization=acme"),
-            Ok(Named("acme".into()))
-        );
+        assert_eq!(organization("scope=openid+organization:acme&organization=acme"), named("acme"));
     }
 }

@@ -10,6 +10,7 @@ use crate::model::application::{Application, OrganizationPrompt, OrganizationUsa
 use crate::model::login::{Asked, Beforehand, Context, Login, OrganizationAsked};
 use crate::model::project::Organizations;
 use crate::model::user::User;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::standing::{self, Person};
@@ -31,16 +32,15 @@ pub async fn decide(
     let asked = &login.asked;
     let of_project = visitor.project.settings.organizations;
     if application.settings.organization_usage == OrganizationUsage::Deny
-        || (of_project == Organizations::Off && !matches!(asked.organization, OrganizationAsked::Named(_)))
+        || (of_project == Organizations::Off && asked.organization.named().is_none())
         || asked.organization == OrganizationAsked::All
     {
         return Ok(Decision::Chosen(Context::Personal));
     }
     let Person { user, current, .. } = person(visitor, session).await?;
     let found = available(visitor, application, &user).await?;
-    if let OrganizationAsked::Named(name) = &asked.organization {
-        let named = found.iter().find(|choice| is_named(choice, name));
-        return Ok(Decision::Chosen(context(named.ok_or(Refusal::OrganizationNotAllowed)?)));
+    if let Some(named) = asked.organization.named() {
+        return Ok(Decision::Chosen(context(asked_for(&found, named)?)));
     }
     if let Beforehand::Named(name) = &login.beforehand
         && !asked.prompt.select_organization
@@ -76,6 +76,16 @@ pub async fn decide(
 fn needs_one(application: &Application, asked: &Asked) -> bool {
     application.settings.organization_usage == OrganizationUsage::Require
         || asked.organization == OrganizationAsked::One
+}
+
+/// What is named in two ways is compared here, by whoever may act for one of the two: nobody else learns what is whose.
+fn asked_for<'c>(found: &'c [Choice], named: &NamedOrganization) -> Result<&'c Choice, Refusal> {
+    let knows = |choice: &&Choice| named.texts().any(|name| is_named(choice, name));
+    let choice = found.iter().find(knows).ok_or(Refusal::OrganizationNotAllowed)?;
+    match is_named(choice, named.name()) && named.agrees_with(&choice.slug) {
+        true => Ok(choice),
+        false => Err(Refusal::Protocol(NamedOrganization::disagreement())),
+    }
 }
 
 fn is_named(choice: &Choice, name: &str) -> bool {

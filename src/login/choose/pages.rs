@@ -7,7 +7,7 @@ use tower_sessions::Session;
 
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
-use crate::login::flow::Journey;
+use crate::login::flow::{self, Journey};
 use crate::login::pages::{InFlow, Posted};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
@@ -23,7 +23,15 @@ use crate::web::templates::{
 use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
-pub async fn pick(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
+///
+/// Whoever presses another one while the first is being answered leaves with the first: there is one code (threats H24), and
+/// by then the application may have it. To act for another one is what the application asks for.
+pub async fn pick(browser: Session, posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, act(browser, posted)).await
+}
+
+async fn act(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match picked(&visitor, &browser, &journey, &params).await {
         Ok(acting) => {
             journey.login.stage = Stage::Acting(acting);
@@ -58,7 +66,7 @@ async fn picked(
 }
 
 /// The session in which the choice is made: the flow's own, or the one that another tab of a first visit began
-/// for the same person at the same moment, and whose cookie came last (threats H25).
+/// for the same person at the same moment, and whose cookie came last (threats H25); or in which they have signed in anew.
 async fn standing(
     visitor: &Visitor,
     browser: &Session,
@@ -71,7 +79,7 @@ async fn standing(
         return Ok(of_flow);
     }
     let (db, now) = (&visitor.broker().db, visitor.broker().now());
-    let own = sessions::by_id(&mut &*db, project, of_flow).await?.filter(|session| session.is_alive(now));
+    let own = sessions::by_id(&mut &*db, project, of_flow).await?;
     let other =
         sessions::by_id(&mut &*db, project, of_browser).await?.filter(|session| session.is_alive(now));
     let asked = &journey.login.asked;

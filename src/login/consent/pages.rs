@@ -5,7 +5,7 @@ use axum::response::Response;
 use tower_sessions::Session;
 
 use super::{allow, shown, told};
-use crate::login::flow::Journey;
+use crate::login::flow::{self, Journey};
 use crate::login::pages::Posted;
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
@@ -48,7 +48,12 @@ pub async fn ask(
 }
 
 /// `POST /login/{flow}/consent`: the person allows it, or not.
-pub async fn decide(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
+pub async fn decide(browser: Session, posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, answered(browser, posted)).await
+}
+
+async fn answered(browser: Session, Posted { visitor, mut journey, params }: Posted) -> Response {
     match decided(&visitor, &browser, &journey, &params).await {
         Ok(Said::Yes) => {
             journey.login.asked.prompt.consent = false;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::mint::{self, Minted};
-use super::{client, judged};
+use super::{client, first, judged, of_code};
 use crate::audit;
 use crate::foundation::id::{GrantId, OrganizationId, RequestId, SessionId};
 use crate::foundation::random::Random;
@@ -21,7 +21,7 @@ use crate::protocol::oauth::device::{Answer, Request, request};
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::params::{self, Params};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{consents, device_codes, grants, organizations, sessions};
+use crate::store::durable::{consents, device_codes, grants, sessions};
 use crate::store::ephemeral::Kind;
 use crate::telemetry::names;
 use crate::web::visitor::Visitor;
@@ -81,23 +81,17 @@ async fn asked(visitor: &Visitor, params: &Params) -> Result<(Application, Devic
     let application = client::authenticate(visitor, params).await?;
     let read = request(params).map_err(Refusal::Protocol)?;
     let address = visitor.address.to_string();
-    let names = OrganizationAsked::names(&read.scopes, read.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
-    let wanted = wanted(&application, (read, is_one), address).map_err(Refusal::Protocol)?;
+    let wanted = wanted(&application, read, address).map_err(Refusal::Protocol)?;
     may_ask(visitor).await?;
     Ok((application, wanted))
 }
 
-fn wanted(
-    application: &Application,
-    (read, is_one): (Request, bool),
-    address: String,
-) -> Result<DeviceRequest, OAuthError> {
+fn wanted(application: &Application, read: Request, address: String) -> Result<DeviceRequest, OAuthError> {
     let settings = &application.settings;
     if !settings.may_use(GrantType::DeviceCode) {
         return Err(OAuthError::unauthorized_client("this application lets no devices in"));
     }
-    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_deref(), is_one)?;
+    let organization = OrganizationAsked::of(&read.scopes, read.organization.as_ref())?;
     settings.may_ask_for_organizations(organization != OrganizationAsked::Unsaid, &read.scopes)?;
     let scopes = settings.granted_scopes(&read.scopes)?;
     let prompt = |word: &str| read.prompts.iter().any(|prompt| prompt == word);
@@ -155,26 +149,6 @@ async fn kept(visitor: &Visitor, device: DeviceCode) -> Result<UserCode, Stop> {
     }
 }
 
-/// What would be minted for who lets a device in as this.
-fn minting(visitor: &Visitor, asked: &Asked, session: SessionId, context: Context) -> mint::Request {
-    mint::Request {
-        project: visitor.project.id,
-        application: asked.application,
-        session,
-        context,
-        scopes: asked.scopes.clone(),
-        claims: asked.claims.clone(),
-        // Nothing is told yet.
-        listed: 0,
-        offline: false,
-        now: visitor.broker().now(),
-        epochs: None,
-        on_device: true,
-        place: None,
-        is_for_us: false,
-    }
-}
-
 /// Whether somebody could let a device in as this, if they allow what the page says: nobody is asked for what would be
 /// refused. It leaves no trace.
 pub async fn judge(
@@ -183,7 +157,7 @@ pub async fn judge(
     session: SessionId,
     context: Context,
 ) -> Result<Result<(), Refusal>, StoreError> {
-    judged(visitor, minting(visitor, asked, session, context)).await
+    judged(visitor, first(visitor, asked, (session, context))).await
 }
 
 /// The person lets the device in, if the pipeline would let them in themselves. What the page told them that an application
@@ -203,7 +177,7 @@ pub async fn approve(
         device,
         allowed: asks.then(|| Allowed::of(application, ready.asked(), ready.context())),
         application: application.clone(),
-        request: minting(visitor, ready.asked(), ready.session(), ready.context()),
+        request: of_code(visitor, ready),
     };
     Ok(broker.db.write_again_on_snapshot(async move |tx| work.run(tx).await).await??)
 }

@@ -12,7 +12,7 @@ use tower_sessions::Session;
 use super::{by_email, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
-use crate::login::flow::Journey;
+use crate::login::flow::{self, Journey};
 use crate::login::pages::{InFlow, Posted};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
@@ -76,7 +76,12 @@ pub async fn restart(browser: Session, Posted { visitor, mut journey, params }: 
 }
 
 /// `POST /login/{flow}/cancel`: back to the application, without having signed in.
-pub async fn cancel(Posted { visitor, journey, params }: Posted) -> Response {
+pub async fn cancel(posted: Posted) -> Response {
+    let asking = posted.visitor.clone();
+    flow::to_its_end(&asking, cancelled(posted)).await
+}
+
+async fn cancelled(Posted { visitor, journey, params }: Posted) -> Response {
     match journey.check_form(&visitor, &params) {
         Ok(()) => next::refused(&visitor, journey, Refusal::Cancelled).await,
         Err(stop) => next::stopped(&visitor, journey, stop).await,
@@ -179,7 +184,7 @@ pub async fn email_page(
         problem,
         methods: buttons(&offered(visitor, application, &journey.login).await?),
         cancel: journey.cancel(visitor),
-        another_account: (problem.is_some() || !another).then(|| journey.path(visitor, "/restart")),
+        another_account: Some(journey.path(visitor, "/restart")),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(visitor.page(status, &Page::Email(page), asked.ui_locales.as_deref(), &journey.form_targets(visitor)))

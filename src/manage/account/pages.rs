@@ -308,7 +308,6 @@ fn frame(
         sessions: visitor.path(SESSIONS),
         applications: visitor.path(APPLICATIONS),
         sign_out: visitor.path("/logout"),
-        another_account: visitor.another_account(),
         done: look.done,
         first: look.after.as_ref().and_then(|_| Href::parse(&own)),
         next: next.and_then(|next| Href::parse(&append(&own, [("after", next.as_str())]))),

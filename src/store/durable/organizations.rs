@@ -89,22 +89,6 @@ pub async fn named(
     }
 }
 
-/// Whether these are names of one organization, be it by its id or its slug. One text alone is not looked up; of more,
-/// nobody learns whether there is any, but who names one in two ways: that both are its.
-pub async fn are_one(db: &mut impl Read, project: ProjectId, names: &[&str]) -> Result<bool, StoreError> {
-    let [first, others @ ..] = names else { return Ok(true) };
-    if others.is_empty() {
-        return Ok(true);
-    }
-    let Some(first) = named(db, project, first).await? else { return Ok(false) };
-    for other in others {
-        if named(db, project, other).await?.is_none_or(|other| other.id != first.id) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 pub async fn of_project(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organization>, StoreError> {
     db.all(select!("WHERE project_id = $1 ORDER BY slug"), params![project])
         .await?

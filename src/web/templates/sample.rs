@@ -57,6 +57,8 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             provider: at(text),
             action: at("/sso"),
             fields: vec![Field { name: "SAMLRequest", value: at(text) }],
+            csrf: at("c"),
+            another_account: Some(at("/login/another")),
         }),
         Page::Organizations(organizations(text, email)),
         Page::Error(error(text)),
@@ -84,14 +86,11 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
                 application: at(text),
                 csrf: at("c"),
                 cancel: Some(at("/login/x/cancel")),
+                another_account: Some(at("/login/x/another")),
             }),
         }),
         Page::Invitation(InvitationPage { is_over: true, ..InvitationPage::default() }),
-        Page::Accepted(AcceptedPage {
-            organization: Some(at(text)),
-            email: Some(at(email)),
-            another_account: Href::parse("/account/sign-in?another=yes"),
-        }),
+        Page::Accepted(AcceptedPage { organization: Some(at(text)), email: Some(at(email)) }),
         Page::SignedOut(SignedOutPage {
             application: Some(text.to_owned()),
             back: Href::parse("https://app.test/"),
@@ -101,7 +100,6 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             }),
             frames: Href::parse("https://other.test/bye").into_iter().collect(),
             provider: Some(text.to_owned()),
-            another_account: Href::parse("/account/sign-in?another=yes"),
         }),
         Page::Device(DevicePage {
             action: at("/device"),
@@ -109,7 +107,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: Some(Problem::UserCodeUnknown),
             is_stranger: false,
-            another_account: Href::parse("/account/sign-in?another=yes"),
+            sign_in: Href::parse("/account/sign-in?another=yes&device=BCDF"),
         }),
         Page::Device(DevicePage {
             action: at("/account/sign-in"),
@@ -117,7 +115,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
             ui_locales: Some(at(text)),
             problem: None,
             is_stranger: true,
-            another_account: None,
+            sign_in: None,
         }),
         Page::LetIn(LetInPage {
             application: at(text),
@@ -189,7 +187,6 @@ fn frame(email: &str, done: Option<&'static str>) -> AccountFrame {
         sessions: at("/account/sessions"),
         applications: at("/account/applications"),
         sign_out: at("/logout"),
-        another_account: Href::parse("/account/sign-in?another=yes"),
         done,
         first: Href::parse("/account"),
         next: Href::parse("/account?after=x"),
@@ -413,7 +410,6 @@ fn error(text: &str) -> ErrorPage {
         another_account: Some(at("/login/another")),
         cancel: Some(at("/login/cancel")),
         back: Href::parse("https://app.test/"),
-        sign_in: Href::parse("/account/sign-in?another=yes"),
         detail: Some(at(text)),
         ..ErrorPage::new(Problem::FlowExpired)
     }

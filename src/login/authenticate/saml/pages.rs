@@ -17,7 +17,7 @@ use crate::login::authenticate::trial;
 use crate::login::counted::{Evidence, Heard};
 use crate::login::diagnosis::Diagnosis;
 use crate::login::doorstep::{self, Came, Serves, Standing, Told, stop};
-use crate::login::flow::{self, Journey};
+use crate::login::flow::{self, Again, Journey};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, answer_in, authenticate, next};
 use crate::model::connection::{Connection, SamlConnection};
@@ -90,7 +90,17 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
     };
     let standing = flow.map_or(Standing::Stranger, |flow| Standing::Answer(flow.to_string()));
     let action = "login.refused";
-    let came = Came { visitor: &visitor, connection: &connection, action, xml, awaited, standing, again };
+    let came = Came {
+        visitor: &visitor,
+        connection: &connection,
+        action,
+        xml,
+        awaited,
+        standing,
+        again,
+        goes_on: false,
+    };
+    let (waiting, sent) = (login.clone(), claimed.and_then(Login::of_request));
     let outcome = match &read {
         Ok((xml, document)) => {
             let (params, document, login) = (&params, document.as_ref(), login.as_ref());
@@ -98,8 +108,12 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
         }
         Err(diagnosis) => Err(Diagnosis::clone(diagnosis).into()),
     };
+    let message = params.get("SAMLResponse").ok().flatten().unwrap_or_default();
     match (outcome, login.filter(|login| login.asked.prompt.none)) {
-        (Ok(onward), _) => onward.reply(),
+        (Ok(onward), _) => match &waiting {
+            Some(login) => flow::led(&visitor, login, message, onward.reply()).await,
+            None => onward.reply(),
+        },
         // Nobody looks at a page: the flow itself tells the application.
         (Err(told), Some(silent)) => {
             // That the provider would have to ask is no failure of the connection, and anybody can say it: it is told apart.
@@ -107,7 +121,17 @@ pub async fn consume(mut visitor: Visitor, Path(connection): Path<String>, carri
             Came { action, ..came }.turned_away(told).await;
             reply::see_other(&visitor.path(&format!("/login/{}", silent.id)))
         }
-        (Err(told), None) => came.turned_away(told).await,
+        (Err(told), None) => {
+            // A page that is loaded again posts once more what is on its way by then.
+            let led = match sent.filter(|_| is_too_late(&told)) {
+                Some(flow) => flow::led_before(&visitor, flow, message).await,
+                None => None,
+            };
+            match led.and_then(|led| Href::parse(&led)) {
+                Some(led) => Came { again: Some(led), goes_on: true, ..came }.turned_away(told).await,
+                None => came.turned_away(told).await,
+            }
+        }
     }
 }
 
@@ -167,6 +191,11 @@ fn flow_of(params: &Params, claimed: Option<&str>) -> Option<FlowId> {
 /// The provider was told not to ask anybody, and could not do without.
 fn is_login_required(told: &Told) -> bool {
     matches!(told, Told::Diagnosis(diagnosis) if diagnosis.refusal == Refusal::LoginRequired)
+}
+
+/// Whether no request waits for it, or not any more.
+fn is_too_late(told: &Told) -> bool {
+    matches!(told, Told::Diagnosis(diagnosis) if diagnosis.is_of(Check::InResponseTo))
 }
 
 /// An answer as it came.
@@ -451,15 +480,25 @@ pub async fn returned(
     Path(flow): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let (mut journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
+    let (journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
-        Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
+        Err(stop) => {
+            let again = Again { browser: Some(&browser), brought: query.as_deref() };
+            return answer_in(&visitor, &flow, Err(stop), again).await;
+        }
     };
+    let (asking, of) = (visitor.clone(), journey.with_what_came());
+    flow::once(&asking, of, taken_up(visitor, browser, journey, proof)).await
+}
+
+/// What comes of an answer that is used up now.
+async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proof: Proof) -> Response {
     let found = said(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
             journey.login.stage = Stage::Authenticated(Authenticated { session });
+            journey.signed_in(&visitor, &browser).await;
             next::proceed_at_home(&visitor, &browser, journey).await
         }
         Err(Stop::Refused(refusal)) => {
@@ -508,7 +547,7 @@ async fn taken(visitor: &Visitor, flow: &str, query: Option<&str>) -> Result<(Jo
     if !is_for(&found) {
         return Err(Refusal::FlowExpired.into());
     }
-    let journey = found.used(visitor).await?;
+    let journey = found.used(visitor, query.unwrap_or_default()).await?;
     let proof = take(visitor, &ticket).await?.for_flow(journey.login.id).ok_or(Refusal::FlowExpired)?;
     Ok((journey, proof))
 }

@@ -20,6 +20,7 @@ use crate::model::login::OrganizationAsked;
 use crate::model::machine_grant::MachineGrant;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::token::{ClientCredentialsRequest, TokenAnswer};
 use crate::protocol::oauth::{resource, scope};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -56,7 +57,7 @@ async fn issued(
         random: broker.random.clone(),
         now: broker.now(),
         tag: visitor.request,
-        organization: organization(visitor, &request, &scopes).await?,
+        organization: organization(&request, &scopes)?,
         lifetime: Duration::from_secs(Lifetimes::of(visitor, &application.settings).access_token),
         scopes,
         bound: application.settings.binding(&proved),
@@ -93,18 +94,15 @@ fn scopes(application: &Application, wanted: &[String]) -> Result<Vec<String>, R
 }
 
 /// The organization that the parameter and the scopes agree on.
-async fn organization(
-    visitor: &Visitor,
+fn organization(
     request: &ClientCredentialsRequest,
     scopes: &[String],
-) -> Result<Option<String>, Stop> {
-    let names = OrganizationAsked::names(scopes, request.organization.as_deref());
-    let is_one = organizations::are_one(&mut &visitor.broker().db, visitor.project.id, &names).await?;
-    let asked = OrganizationAsked::of(scopes, request.organization.as_deref(), is_one);
+) -> Result<Option<NamedOrganization>, Refusal> {
+    let asked = OrganizationAsked::of(scopes, request.organization.as_ref());
     match asked.map_err(Refusal::Protocol)? {
-        OrganizationAsked::Named(name) => Ok(Some(name)),
+        OrganizationAsked::Named(named) => Ok(Some(named)),
         OrganizationAsked::Unsaid => Ok(None),
-        OrganizationAsked::One | OrganizationAsked::All => Err(Refusal::NoOrganization.into()),
+        OrganizationAsked::One | OrganizationAsked::All => Err(Refusal::NoOrganization),
     }
 }
 
@@ -118,7 +116,7 @@ struct Asking {
     scopes: Vec<String>,
     /// For which audiences it is; empty: for all that the application has.
     resources: Vec<String>,
-    organization: Option<String>,
+    organization: Option<NamedOrganization>,
     bound: Confirmation,
 }
 
@@ -129,7 +127,7 @@ impl Asking {
         let (project, application, now) = (self.application.project_id, self.application.id, self.now);
         let organization = match &self.organization {
             None => None,
-            Some(name) => match organizations::named(tx, project, name).await? {
+            Some(named) => match organizations::named(tx, project, named.name()).await? {
                 None => return Ok(Err(Refusal::OrganizationNotAllowed)),
                 Some(found) => Some(found.id),
             },
@@ -139,6 +137,11 @@ impl Asking {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if let (Some(named), Some(found)) = (&self.organization, &minted.organization)
+            && !named.agrees_with(&found.slug)
+        {
+            return Ok(Err(Refusal::Protocol(NamedOrganization::disagreement())));
+        }
         let grant = MachineGrant {
             id: GrantId::new(&self.random, now),
             project_id: project,

@@ -27,6 +27,7 @@ use crate::protocol::jose::Claims;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
 use crate::protocol::oauth::exchange::Request;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::TokenAnswer;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
@@ -94,7 +95,7 @@ pub async fn switching(
         subject_token: String::new(),
         actor_token: None,
         scopes: None,
-        organization: Some(organization.to_owned()),
+        organization: Some(NamedOrganization::one(organization)),
         targets: vec![("audience", audience.to_owned())],
     };
     let work = Exchanging {
@@ -280,14 +281,16 @@ impl Exchanging {
         tx: &mut Tx<'_>,
         subject: &Grant,
     ) -> Result<Result<Context, Refusal>, StoreError> {
-        let Some(name) = &self.request.organization else { return Ok(Ok(subject.context())) };
+        let Some(named) = &self.request.organization else { return Ok(Ok(subject.context())) };
         if self.acts || !actors(subject).is_empty() {
-            let named = organizations::named(tx, subject.project_id, name).await?;
-            let is_same = named.is_some_and(|named| subject.organization == Some(named.id));
+            let found = organizations::named(tx, subject.project_id, named.name()).await?;
+            let is_same = found.is_some_and(|found| {
+                subject.organization == Some(found.id) && named.agrees_with(&found.slug)
+            });
             let why = "organization: who acts for somebody stays in that of their token";
             return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
         }
-        Ok(choice(tx, subject, name, self.now).await?.map(|choice| {
+        Ok(choice(tx, subject, named, self.now).await?.map(|choice| {
             let stays = subject.organization == Some(choice.organization);
             if stays { subject.context() } else { choice.context() }
         }))

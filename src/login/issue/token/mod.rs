@@ -24,6 +24,7 @@ use crate::model::grant::{Grant, Refresh};
 use crate::model::login::Context;
 use crate::protocol::oauth::confirmation::Confirmation;
 use crate::protocol::oauth::error::OAuthError;
+use crate::protocol::oauth::organization::NamedOrganization;
 use crate::protocol::oauth::params::Params;
 use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
@@ -194,17 +195,22 @@ fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
 async fn choice(
     tx: &mut Tx<'_>,
     grant: &Grant,
-    name: &str,
+    named: &NamedOrganization,
     now: Moment,
 ) -> Result<Result<Choice, Refusal>, StoreError> {
     let project = grant.project_id;
-    let organization = organizations::named(tx, project, name).await?;
+    let organization = organizations::named(tx, project, named.name()).await?;
     let user = users::by_id(tx, project, grant.user_id).await?;
     let (Some(organization), Some(user)) = (organization, user) else {
         return Ok(Err(Refusal::OrganizationNotAllowed));
     };
     let choice = choices::to(tx, &user, organization.id, now).await?;
-    Ok(choice.ok_or(Refusal::OrganizationNotAllowed))
+    let agrees = |choice: &Choice| named.agrees_with(&choice.slug);
+    Ok(match choice {
+        Some(choice) if agrees(&choice) => Ok(choice),
+        Some(_) => Err(Refusal::Protocol(NamedOrganization::disagreement())),
+        None => Err(Refusal::OrganizationNotAllowed),
+    })
 }
 
 /// What is told to who wanted to switch to an organization: what they could do about it, too. `context`: in which they may

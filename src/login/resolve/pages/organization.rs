@@ -77,7 +77,6 @@ pub fn page(
     journey: &Journey,
     wrong: Option<&str>,
 ) -> Response {
-    let another = matches!(&journey.login.stage, Stage::Arrived(Arrived { another_account: true, .. }));
     let page = BeforehandPage {
         application: application.display_name.clone(),
         about: About::of(application),
@@ -86,7 +85,7 @@ pub fn page(
         problem: wrong.map(|_| Problem::OrganizationNameInvalid),
         organization: wrong.unwrap_or_default().to_owned(),
         cancel: journey.cancel(visitor),
-        another_account: (!another).then(|| journey.path(visitor, "/restart")),
+        another_account: Some(journey.path(visitor, "/restart")),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let locales = journey.login.asked.ui_locales.as_deref();
