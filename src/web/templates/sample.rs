@@ -121,7 +121,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::LetIn(LetInPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             told: Some(disclosed(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -139,7 +139,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::Consent(ConsentPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             leads_to: Some(at(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -329,8 +329,9 @@ fn disclosed(text: &str) -> Disclosed {
     }
 }
 
-fn about() -> About {
+fn about(text: &str) -> About {
     About {
+        owner: Some(OwnerName { name: at(text), is_mistakable: true }),
         logo: ImagePath::parse("/logos/app_1.png"),
         policy: Href::parse("https://app.test/policy"),
         terms: Href::parse("https://app.test/terms"),
@@ -340,7 +341,7 @@ fn about() -> About {
 fn beforehand(text: &str) -> BeforehandPage {
     BeforehandPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login/beforehand"),
         csrf: at("c"),
         problem: Some(Problem::OrganizationNameInvalid),
@@ -353,7 +354,7 @@ fn beforehand(text: &str) -> BeforehandPage {
 fn email_page(text: &str, email: &str) -> EmailPage {
     EmailPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login"),
         csrf: at("c"),
         email: Some(at(email)),
@@ -367,7 +368,7 @@ fn email_page(text: &str, email: &str) -> EmailPage {
 fn chooser(text: &str, email: &str) -> ChooserPage {
     ChooserPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/login/connection"),
         csrf: at("c"),
@@ -390,7 +391,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
     let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
     OrganizationsPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/select-organization"),
         csrf: at("c"),
