@@ -152,9 +152,11 @@ macro_rules! few {
 /// A page, in the order in which they joined.
 pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, StoreError> {
     let search = listing.search.as_deref().unwrap_or_default();
-    let ([a, b, c, d], words) = user_terms::ranges(search);
+    let (mut ranges, words) = user_terms::ranges(search);
     // Where the members are that are looked for decides where to begin.
-    let sql = if words > 0 && is_few(db, listing.project, &a).await? {
+    let begins_at_terms = few_first(db, listing.project, &mut ranges, words).await?;
+    let [a, b, c, d] = ranges;
+    let sql = if begins_at_terms {
         // The limit tells PostgreSQL that these are few, and the value how to get from each to the membership.
         searched_members!(
             concat!(
@@ -200,6 +202,22 @@ pub async fn page(db: &mut impl Read, listing: &Listing) -> Result<Vec<Member>, 
         )
         .await?;
     rows.iter().map(member).collect()
+}
+
+/// Brings a word forward that leads to few people, if there is one: the search begins there, whatever word is the longest.
+async fn few_first(
+    db: &mut impl Read,
+    project: ProjectId,
+    ranges: &mut [Range; user_terms::WORDS],
+    words: i64,
+) -> Result<bool, StoreError> {
+    for place in 0..usize::try_from(words).unwrap_or_default().min(ranges.len()) {
+        if is_few(db, project, &ranges[place]).await? {
+            ranges.swap(0, place);
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether only few terms begin so.
@@ -293,8 +311,11 @@ pub async fn search(
             "AND (SELECT m.status FROM memberships m WHERE m.organization_id = $4 AND m.user_id = t.user_id) <> 'removed'"
         ),
     };
-    let ([first, b, c, d], words) = user_terms::ranges(search);
-    let Range { low, high } = first;
+    let (mut ranges, words) = user_terms::ranges(search);
+    if words > 1 {
+        few_first(db, project, &mut ranges, words).await?;
+    }
+    let [Range { low, high }, b, c, d] = ranges;
     // One person may be found by several terms.
     let rows = i64::try_from(most * user_terms::MOST).unwrap_or(i64::MAX);
     let rows = db
