@@ -68,7 +68,9 @@ macro_rules! member {
 }
 
 // A value asked for each row, and not `EXISTS`, wherever a row is asked about another table: PostgreSQL would make a join
-// of it, or a hash of the whole table, and begin at whichever side it takes for the small one.
+// of it, or a hash of the whole table, and begin at whichever side it takes for the small one. And `<> 0`, which it takes
+// for likely: of what equals something it expects one in 200, of two such conditions next to nothing, and begins elsewhere
+// than at the page.
 macro_rules! found {
     ($place:literal, $low:literal, $high:literal) => {
         concat!(
@@ -78,7 +80,7 @@ macro_rules! found {
             $low,
             " AND t.term < ",
             $high,
-            " LIMIT 1) = 1) "
+            " LIMIT 1) <> 0) "
         )
     };
 }
@@ -91,7 +93,7 @@ macro_rules! listed {
               AND (CAST($5 AS TEXT) IS NULL OR m.source = $5)
               AND (CAST($6 AS TEXT) IS NULL OR m.kind = $6)
               AND (CAST($7 AS TEXT) IS NULL OR (SELECT 1 FROM membership_roles r WHERE r.organization_id = $1
-                   AND r.role = $7 AND r.membership_id = m.id) = 1) ",
+                   AND r.role = $7 AND r.membership_id = m.id) <> 0) ",
             $rest
         )
     };
@@ -263,7 +265,7 @@ macro_rules! also {
             $low,
             " AND x.term < ",
             $high,
-            " LIMIT 1) = 1) "
+            " LIMIT 1) <> 0) "
         )
     };
 }

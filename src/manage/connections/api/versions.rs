@@ -13,9 +13,7 @@ use crate::manage::api::route::{At, Json, NoBody, NoQuery, Operation, Thing};
 use crate::manage::authority::Need;
 use crate::manage::connections::relied_on::{Force, released};
 use crate::manage::connections::view::{ConnectionView, VersionView, tag};
-use crate::manage::connections::{
-    Held, activate, disable, discard, enable, held, make_primary, roll_back,
-};
+use crate::manage::connections::{Held, activate, disable, discard, enable, held, make_primary, roll_back};
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Version;
