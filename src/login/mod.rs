@@ -54,7 +54,7 @@ use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
 use flow::{Again, Journey};
-use refusal::Refusal;
+use refusal::{Newcomer, Refusal};
 
 /// Why a handler stops: somebody is refused, or we failed.
 #[derive(Debug)]
@@ -227,7 +227,10 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     let event = match refusal {
         Refusal::BadRequest(why) => event.with("why", why.as_str()),
         Refusal::Protocol(error) => event.with("why", error.description.as_ref()),
-        Refusal::NotExpected(Some(why)) => event.with("auto_join", why.word()),
+        Refusal::NotExpected(Newcomer { email, why }) => {
+            let event = email.iter().fold(event, |event, email| event.with("email", email.as_str()));
+            why.iter().fold(event, |event, why| event.with("auto_join", why.word()))
+        }
         _ => event,
     };
     match refusal.check() {

@@ -205,7 +205,8 @@ async fn walk(
                     return silently(visitor, journey, application, &arrived).await;
                 }
                 if resolve::asks_for_organization(visitor, application, &journey.login) {
-                    let page = resolve::pages::organization::page(visitor, application, journey, None);
+                    let page =
+                        resolve::pages::organization::page(visitor, application, journey, None).await?;
                     return Ok(Step::Wait(page));
                 }
                 match resolve::decide(visitor, application, &journey.login, &arrived).await? {

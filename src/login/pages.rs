@@ -7,11 +7,29 @@ use tower_sessions::Session;
 
 use super::flow::{self, Again, Came, Journey};
 use super::{answer_in, next};
+use crate::foundation::text::is_mistakable;
+use crate::model::application::Application;
 use crate::model::login::{Arrived, Stage};
 use crate::protocol::oauth::params::Params;
+use crate::store::durable::engine::StoreError;
+use crate::store::durable::organizations;
 use crate::web::form::Form;
 use crate::web::front::Front;
+use crate::web::templates::{About, OwnerName};
 use crate::web::visitor::Visitor;
+
+/// What a page shows of an application: it may call itself as it likes, but where it is a customer's, not theirs who run
+/// the broker.
+pub async fn about(visitor: &Visitor, application: &Application) -> Result<About, StoreError> {
+    let about = About::of(application);
+    let Some(owner) = application.organization_id else { return Ok(about) };
+    let found = organizations::by_id(&mut &visitor.broker().db, visitor.project.id, owner).await?;
+    let owner = found.map(|found| OwnerName {
+        is_mistakable: is_mistakable(&found.display_name),
+        name: found.display_name,
+    });
+    Ok(About { owner, ..about })
+}
 
 /// Somebody, and the flow that the address names, if their browser holds it; otherwise they are told that it is over, and
 /// the way back. What is being answered in it they wait for.

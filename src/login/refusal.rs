@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::foundation::email::Email;
 use crate::join::auto::WhyNot;
 use crate::join::invited::NotAccepted;
 use crate::protocol::oauth::client_authentication::Unproved;
@@ -60,8 +61,7 @@ pub enum Refusal {
     LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
-    /// Nobody lets them in; by their domain they would have joined, but for this (S1-D7 to S1-D10).
-    NotExpected(Option<WhyNot>),
+    NotExpected(Newcomer),
     ConnectionChanged,
     // By an invitation.
     InvitationUnknown,
@@ -104,6 +104,15 @@ pub enum Refusal {
     UserCodeUnknown,
     /// It was answered before, or it is too late.
     DeviceOver,
+}
+
+/// Somebody whom nobody lets in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Theirs, in a domain of the organization's own: its administrators may know who asks (demands 29).
+    pub email: Option<Email>,
+    /// By their domain they would have joined, but for this (S1-D7 to S1-D10).
+    pub why: Option<WhyNot>,
 }
 
 impl Refusal {
@@ -479,7 +488,7 @@ mod tests {
             R::AssertionRefused("status"),
             R::EmailDomainNotAllowed,
             R::EmailInUse,
-            R::NotExpected(None),
+            R::NotExpected(Newcomer::default()),
             R::ConnectionChanged,
             R::ProjectDisabled,
             R::ApplicationDisabled,

@@ -118,9 +118,14 @@ fn longest_uri(path: &str) -> usize {
 /// request for two hosts (RFC 9112, section 3.2): of two readers each may take another one.
 pub async fn short_head(State(front): State<Front>, request: Request, next: Next) -> Response {
     let uri = request.uri();
-    let told = |status, code, detail| Told { status, problem: Problem::BadRequest, code, detail };
+    let told =
+        |status, (code, title), detail| Told { status, problem: Problem::BadRequest, code, title, detail };
     if uri.path_and_query().is_some_and(|address| address.as_str().len() > longest_uri(uri.path())) {
-        let told = told(StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long");
+        let told = told(
+            StatusCode::URI_TOO_LONG,
+            ("uri_too_long", "The address is too long"),
+            "the address is too long",
+        );
         return lost::answer(&front, &request.into_parts().0, told);
     }
     // As they were written: `name: value`, and the end of the line.
@@ -128,11 +133,13 @@ pub async fn short_head(State(front): State<Front>, request: Request, next: Next
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers + uri.to_string().len() > LARGEST_HEAD {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        let told = told(status, "headers_too_large", "the headers are too long");
+        let told =
+            told(status, ("headers_too_large", "The headers are too long"), "the headers are too long");
         return lost::answer(&front, &request.into_parts().0, told);
     }
     if request.headers().get_all(header::HOST).iter().count() > 1 {
-        let told = told(StatusCode::BAD_REQUEST, "invalid_request", "there is more than one Host header");
+        let code = ("invalid_request", "The request is for more than one host");
+        let told = told(StatusCode::BAD_REQUEST, code, "there is more than one Host header");
         return lost::answer(&front, &request.into_parts().0, told);
     }
     next.run(request).await
@@ -152,6 +159,7 @@ pub async fn own_name(State(front): State<Front>, request: Request, next: Next) 
                 status: StatusCode::MISDIRECTED_REQUEST,
                 problem: Problem::WrongAddress,
                 code: "misdirected_request",
+                title: "This server answers by another name",
                 detail: &format!("this server answers as {}", front.broker.origin),
             };
             lost::answer(&front, &request.into_parts().0, told)

@@ -171,7 +171,25 @@ impl Kept {
 /// A problem for machines (RFC 9457).
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({ "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+    problem_of(status, Wrong { kind: None, title, code, detail, request_id: None })
+}
+
+/// What a problem says that is no operation's of the administration API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Wrong<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    pub title: &'a str,
+    pub code: &'a str,
+    pub detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The same, with what it is called and in which request it was.
+pub fn problem_of(status: StatusCode, wrong: Wrong<'_>) -> Response {
+    let mut body = json!(wrong);
+    body["status"] = status.as_u16().into();
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -17,6 +17,7 @@ button-return = Zurück zu { $application }
 footer-support = Hilfe
 footer-privacy = Datenschutz
 about-policy = Datenschutzerklärung von { $application }
+about-owner = { $application } ist eine Anwendung von { $organization }, nicht von denen, die diese Anmeldung betreiben.
 about-terms = Nutzungsbedingungen von { $application }
 paging-label = Seiten
 paging-previous = Zurück
@@ -394,6 +395,31 @@ mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erlosc
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.
 mail-api_keys_revoked-next = Wenn noch etwas einen solchen Schlüssel braucht, legen Sie einen neuen an.
+
+mail-delegation_active-subject = Menschen von { $thing } dürfen für { $organization } handeln
+mail-delegation_active-title = { $thing } und { $organization } haben eine Vertretung vereinbart
+mail-delegation_active-text = Vom ersten bis zum letzten Tag der Vertretung dürfen Menschen von { $thing } für { $organization } handeln: mit den Rollen, die sie nennt, und mit keinen anderen.
+mail-delegation_active-next = Wenn das bei Ihnen niemand gewollt hat, widerrufen Sie die Vertretung sofort. Das können beide Organisationen.
+
+mail-delegation_changed-subject = Die Vertretung von { $organization } durch { $thing } hat sich geändert
+mail-delegation_changed-title = Die Vertretung von { $organization } durch { $thing } braucht Ihre Zustimmung
+mail-delegation_changed-text = Sie ist nicht mehr die, der beide Organisationen zugestimmt haben. Bis sie das tun, handelt niemand von { $thing } für { $organization }.
+mail-delegation_changed-next = Lesen Sie sie dort, wo Sie Vertretungen verwalten, und stimmen Sie zu, wenn Sie einverstanden sind.
+
+mail-delegation_paused-subject = Die Vertretung von { $organization } durch { $thing } ruht
+mail-delegation_paused-title = Vorerst handelt niemand von { $thing } für { $organization }
+mail-delegation_paused-text = Die Vertretung ruht, bis sie von derselben Seite fortgesetzt wird, die sie angehalten hat.
+mail-delegation_paused-next = Wo Sie Vertretungen verwalten, steht, wer sie angehalten hat.
+
+mail-delegation_resumed-subject = Menschen von { $thing } dürfen wieder für { $organization } handeln
+mail-delegation_resumed-title = Die Vertretung von { $organization } durch { $thing } gilt wieder
+mail-delegation_resumed-text = Sie ruht nicht mehr. Vom ersten bis zum letzten Tag der Vertretung dürfen Menschen von { $thing } für { $organization } handeln.
+mail-delegation_resumed-next = Wenn das bei Ihnen niemand gewollt hat, halten Sie die Vertretung an oder widerrufen Sie sie. Das können beide Organisationen.
+
+mail-delegation_revoked-subject = Die Vertretung von { $organization } durch { $thing } ist widerrufen
+mail-delegation_revoked-title = Niemand von { $thing } handelt mehr für { $organization }
+mail-delegation_revoked-text = Die Vertretung ist endgültig widerrufen. Was Menschen dadurch hatten, ist damit erloschen.
+mail-delegation_revoked-next = Wenn Sie weiter zusammenarbeiten, schlagen Sie eine neue vor.
 
 mail-organization_deleted-subject = { $organization } wird gelöscht
 mail-organization_deleted-title = { $organization } wurde gelöscht

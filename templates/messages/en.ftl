@@ -17,6 +17,7 @@ button-return = Return to { $application }
 footer-support = Help
 footer-privacy = Privacy
 about-policy = Privacy policy of { $application }
+about-owner = { $application } is an application of { $organization }, not of whoever runs this sign-in.
 about-terms = Terms of { $application }
 paging-label = Pages
 paging-previous = Previous
@@ -394,6 +395,31 @@ mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.
 mail-api_keys_revoked-next = If something still needs such a key, make a new one.
+
+mail-delegation_active-subject = People of { $thing } may act for { $organization }
+mail-delegation_active-title = { $thing } and { $organization } have agreed on a delegation
+mail-delegation_active-text = From its first day to its last, people of { $thing } may act for { $organization }: with the roles that the delegation names, and no others.
+mail-delegation_active-next = If nobody of yours wanted this, revoke the delegation at once: either organization can.
+
+mail-delegation_changed-subject = The delegation from { $thing } to { $organization } has changed
+mail-delegation_changed-title = The delegation from { $thing } to { $organization } needs approval
+mail-delegation_changed-text = It is not what both organizations have approved any more. Until they do, nobody of { $thing } acts for { $organization }.
+mail-delegation_changed-next = Read it where you manage delegations, and approve it if you agree.
+
+mail-delegation_paused-subject = The delegation from { $thing } to { $organization } is paused
+mail-delegation_paused-title = Nobody of { $thing } acts for { $organization } for now
+mail-delegation_paused-text = The delegation is paused. It stays so until whoever paused it resumes it.
+mail-delegation_paused-next = Where you manage delegations you see who paused it.
+
+mail-delegation_resumed-subject = People of { $thing } may act for { $organization } again
+mail-delegation_resumed-title = The delegation from { $thing } to { $organization } counts again
+mail-delegation_resumed-text = Its pause is over. From its first day to its last, people of { $thing } may act for { $organization }.
+mail-delegation_resumed-next = If nobody of yours wanted this, pause or revoke the delegation: either organization can.
+
+mail-delegation_revoked-subject = The delegation from { $thing } to { $organization } is revoked
+mail-delegation_revoked-title = Nobody of { $thing } acts for { $organization } any more
+mail-delegation_revoked-text = The delegation is revoked for good, and what people held by it has ended with it.
+mail-delegation_revoked-next = If you still work together, propose another one.
 
 mail-organization_deleted-subject = { $organization } is to be deleted
 mail-organization_deleted-title = { $organization } has been deleted

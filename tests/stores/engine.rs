@@ -596,6 +596,16 @@ pub async fn on_postgresql_a_server_that_says_nothing_is_not_waited_for() {
 }
 
 #[tokio::test]
+pub async fn on_postgresql_no_statement_is_compiled() {
+    on_postgresql(|place| async {
+        let store = Empty::at(place).await;
+        let row = store.db.one("SELECT current_setting('jit')", &[]).await.unwrap().unwrap();
+        assert_eq!(row.get::<String>(0).unwrap(), "off");
+    })
+    .await;
+}
+
+#[tokio::test]
 pub async fn on_postgresql_a_change_of_what_has_changed_since_is_a_conflict() {
     on_postgresql(|place| async {
         let store = Empty::at(place).await;

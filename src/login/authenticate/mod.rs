@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Stop;
 use super::departure::Departure;
 use super::doorstep;
-use super::refusal::Refusal;
+use super::refusal::{Newcomer, Refusal};
 use crate::audit::Keep;
 use crate::broker::Broker;
 use crate::foundation::clock::Moment;
@@ -304,6 +304,9 @@ impl SignIn {
         }
         if let Some(why) = not_joined {
             event = event.with("auto_join", why.word());
+            if let Some(email) = self.own_address(&connection) {
+                event = event.with("email", email.as_str());
+            }
         }
         self.keep.record(tx, &event.subject(session)).await?;
         Ok(session)
@@ -486,9 +489,14 @@ impl SignIn {
         }
         let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined && !invited {
-            return Err(Refusal::NotExpected(why).into());
+            return Err(Refusal::NotExpected(Newcomer { email: self.own_address(connection), why }).into());
         }
         Ok((user.id, identity.id, why))
+    }
+
+    /// The address that they come under, where the connection is an organization's: it is in a domain of its own by now.
+    fn own_address(&self, connection: &Connection) -> Option<Email> {
+        self.found.proof.email.clone().filter(|_| connection.organization_id.is_some())
     }
 
     /// Accepts the invitation by which they came, if there is one and it is theirs; otherwise nobody signs in by it

@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{Decision, available, context, decide, unavailable, user_of};
 use crate::foundation::id::SessionId;
 use crate::login::flow::{self, Journey};
-use crate::login::pages::{InFlow, Posted};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
 use crate::model::application::Application;
@@ -18,7 +18,7 @@ use crate::store::durable::choices::Choice as Available;
 use crate::store::durable::{connections, sessions};
 use crate::web::reply;
 use crate::web::templates::{
-    About, Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
+    Choice, Href, ImagePath, OrganizationsPage, Page, Problem, SEARCH_ABOVE, Search,
 };
 use crate::web::visitor::Visitor;
 
@@ -165,7 +165,7 @@ pub async fn picker(
     let user = user_of(visitor, session).await?;
     let page = OrganizationsPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         action: journey.path(visitor, "/organization"),
         csrf: journey.login.csrf.clone(),

@@ -12,13 +12,11 @@ use crate::model::consent::{self, Allowed};
 use crate::model::login::{Acting, Asked};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
+use crate::protocol::problem::API;
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::{consents, registrations, sessions};
 use crate::web::templates::{Disclosed, Why};
 use crate::web::visitor::Visitor;
-
-/// Path of the administration API, within an issuer.
-const API: &str = "/api/v1";
 
 /// What a page says that the application is told of this person, and may do with it.
 pub async fn told(

@@ -6,7 +6,7 @@ use tower_sessions::Session;
 
 use super::{allow, shown, told};
 use crate::login::flow::{self, Journey};
-use crate::login::pages::Posted;
+use crate::login::pages::{Posted, about};
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
@@ -16,7 +16,7 @@ use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::standing;
 use crate::web::reply;
-use crate::web::templates::{About, ConsentPage, Page};
+use crate::web::templates::{ConsentPage, Page};
 use crate::web::visitor::Visitor;
 
 /// Asks: which application, where it leads, with whose account, for whom they act, and what it is told.
@@ -32,7 +32,7 @@ pub async fn ask(
     let (organization, delegated_by) = question::acts_for(visitor, acting).await?;
     let page = ConsentPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         leads_to: consent::place_of(asked),
         told: told(visitor, application, asked, &user).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),

@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{WINDOW, asked};
 use crate::foundation::id::UserId;
 use crate::login::flow::{self, Journey};
-use crate::login::pages::{InFlow, Posted};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, Ways, answer, consent, next, note, refused, turn_away_to};
@@ -23,7 +23,7 @@ use crate::telemetry::names;
 use crate::web::browser;
 use crate::web::form::Form;
 use crate::web::reply;
-use crate::web::templates::{About, DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
+use crate::web::templates::{DeviceAnsweredPage, DevicePage, Href, LetInPage, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Of the languages that somebody goes on in.
@@ -145,7 +145,7 @@ pub async fn let_in_page(
     };
     let page = LetInPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         told,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,

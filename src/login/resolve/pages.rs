@@ -13,7 +13,7 @@ use super::{by_email, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::{self, Journey};
-use crate::login::pages::{InFlow, Posted};
+use crate::login::pages::{InFlow, Posted, about};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
@@ -23,7 +23,7 @@ use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
 use crate::web::reply;
-use crate::web::templates::{About, ChooserPage, EmailPage, MethodButton, Page, Problem};
+use crate::web::templates::{ChooserPage, EmailPage, MethodButton, Page, Problem};
 use crate::web::visitor::Visitor;
 
 /// Addresses that one visitor's network may try in a minute (threats M02).
@@ -177,7 +177,7 @@ pub async fn email_page(
     let hint = asked.login_hint.clone().filter(|hint| !another && hint.contains('@'));
     let page = EmailPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),
         email: typed.map(str::to_owned).or(hint),
@@ -204,7 +204,7 @@ pub async fn chooser_page(
     found.sort_by_cached_key(by_name);
     let page = ChooserPage {
         application: application.display_name.clone(),
-        about: About::of(application),
+        about: about(visitor, application).await?,
         email: resolved.email.as_ref().map(ToString::to_string).unwrap_or_default(),
         action: journey.path(visitor, "/identify"),
         csrf: journey.login.csrf.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
-use crate::join::auto::may_be_given;
+use crate::join::auto::{Halt, halted};
 use crate::model::connection::{Connection, Worry};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
@@ -165,16 +165,29 @@ fn of_domains(known: &Known<'_>) -> Check {
         let advice = format!("Publish the proof of {} that is asked for now, before it lapses.", domain.name);
         return make(Status::Warn, advice);
     }
-    let joins = known.domains.iter().filter(|domain| domain.auto_join_since.is_some());
-    let mut of_role = joins.filter_map(|domain| Some((domain, domain.auto_join.role.as_deref()?)));
-    if let Some((domain, role)) = of_role.find(|(_, role)| !may_be_given(role, &known.custom)) {
-        let advice = format!(
-            "Nobody joins by {}: the role {role} is no more, or has come to administer something. Name another one.",
-            domain.name
-        );
-        return make(Status::Warn, advice);
+    let mut halts = known.domains.iter().filter_map(|domain| Some((domain, halted(domain, &known.custom)?)));
+    // What is not proved yet is waited for.
+    if let Some((domain, halt)) = halts.find(|(_, halt)| *halt != Halt::NotVerified) {
+        let advice = format!("Nobody joins by {}: {}", domain.name, unhalted(domain, halt));
+        return Check { since: domain.auto_join.paused_at, ..make(Status::Warn, advice) };
     }
     make(Status::Ok, "Only verified domains lead anywhere or let anybody join.".into())
+}
+
+/// What is in the way of those who would join, and what to do about it.
+fn unhalted(domain: &Domain, halt: Halt) -> String {
+    match halt {
+        Halt::NotVerified => "its proof is not there. Publish it.".into(),
+        Halt::NotRouted => "it leads to no connection. Turn on use_for_routing.".into(),
+        Halt::NotTrusted => "the addresses of its provider count for nothing. Turn on trust_email.".into(),
+        Halt::RoleNotAllowed => match &domain.auto_join.role {
+            Some(role) => {
+                format!("the role {role} is no more, or has come to administer something. Name another one.")
+            }
+            None => "no role is named that they would have. Name one.".into(),
+        },
+        Halt::Paused => "too many came in an hour. Look who has joined, and turn it on again.".into(),
+    }
 }
 
 fn break_glass(known: &Known<'_>) -> Check {

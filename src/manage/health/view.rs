@@ -99,6 +99,13 @@ pub struct FailureView {
     /// What would have been taken, and what came; where that is known.
     pub expected: Option<String>,
     pub found: Option<String>,
+    /// Who it was, of somebody within a domain of the organization's own whom nothing lets in.
+    pub email: Option<String>,
+    /// Why they did not join by that domain, if they would have but for it.
+    #[schemars(with = "Option<String>", extend("enum" = [
+        "known", "off", "role_address", "alias", "excluded", "role_not_allowed", "paused", "elsewhere", null
+    ]))]
+    pub auto_join: Option<String>,
 }
 
 impl FailuresView {
@@ -151,6 +158,8 @@ impl FailureView {
             request_id: event.request_id.clone(),
             expected: detail("expected"),
             found: detail("found"),
+            email: detail("email"),
+            auto_join: detail("auto_join"),
         }
     }
 }

@@ -96,9 +96,9 @@ async fn heir(
     from: UserId,
     to: UserId,
 ) -> Result<Membership, Refused> {
-    let inactive = || Refused::new(Code::TargetNotActive, Code::TargetNotActive.title());
+    let inactive = || Refused::by(Code::TargetNotActive);
     if from == to {
-        return Err(Refused::new(Code::TargetNotActive, "they own it already"));
+        return Err(Refused::by(Code::AlreadyOwner));
     }
     let heir = present(change, organization, to).await?;
     if heir.status != MembershipStatus::Active {
@@ -117,7 +117,7 @@ async fn hand_over(
 ) -> Result<(), Refused> {
     let old = memberships::locked(change.tx, organization, from).await?;
     let old = old.filter(owns);
-    let old = old.ok_or_else(|| Refused::new(Code::TargetNotActive, "who offered it owns it no more"))?;
+    let old = old.ok_or_else(|| Refused::by(Code::NotOwner))?;
     let (to, action) = (heir.user_id, "organization.member.role_changed");
     let last_way = LastWay::before(change, organization).await?;
     let after = Membership { roles: with(role::OWNER, &heir.roles), ..heir.clone() };

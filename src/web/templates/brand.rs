@@ -65,13 +65,14 @@ impl Brand {
 }
 
 impl About {
-    /// What an application shows.
+    /// What an application shows that is nobody's but the operator's.
     pub fn of(application: &Application) -> Self {
         let links = &application.settings.client.links;
         let logo = links.logo_uri.as_ref().map(|_| format!("/assets/logo/{}", application.id));
         let link = |uri: &Option<WebAddress>| uri.as_ref().and_then(|uri| Href::parse(uri.as_str()));
         Self {
             logo: logo.and_then(|path| ImagePath::parse(&path)),
+            owner: None,
             policy: link(&links.policy_uri),
             terms: link(&links.tos_uri),
         }

@@ -111,10 +111,20 @@ pub struct EmailPage {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct About {
     pub logo: Option<ImagePath>,
+    /// Whose it is, where that is a customer's.
+    pub owner: Option<OwnerName>,
     /// How it treats what it is told of them.
     pub policy: Option<Href>,
     /// What they agree to.
     pub terms: Option<Href>,
+}
+
+/// What an organization calls itself that owns an application.
+#[derive(Clone, Debug, Serialize)]
+pub struct OwnerName {
+    pub name: String,
+    /// Whether that can be taken for another name.
+    pub is_mistakable: bool,
 }
 
 /// One way to sign in, as a button.

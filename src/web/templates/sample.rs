@@ -119,7 +119,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::LetIn(LetInPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             told: Some(disclosed(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -137,7 +137,7 @@ pub(super) fn full(text: &str, email: &str) -> [Page; 27] {
         }),
         Page::Consent(ConsentPage {
             application: at(text),
-            about: about(),
+            about: about(text),
             leads_to: Some(at(text)),
             email: at(email),
             organization: Some(at(text)),
@@ -326,8 +326,9 @@ fn disclosed(text: &str) -> Disclosed {
     }
 }
 
-fn about() -> About {
+fn about(text: &str) -> About {
     About {
+        owner: Some(OwnerName { name: at(text), is_mistakable: true }),
         logo: ImagePath::parse("/logos/app_1.png"),
         policy: Href::parse("https://app.test/policy"),
         terms: Href::parse("https://app.test/terms"),
@@ -337,7 +338,7 @@ fn about() -> About {
 fn beforehand(text: &str) -> BeforehandPage {
     BeforehandPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login/beforehand"),
         csrf: at("c"),
         problem: Some(Problem::OrganizationNameInvalid),
@@ -350,7 +351,7 @@ fn beforehand(text: &str) -> BeforehandPage {
 fn email_page(text: &str, email: &str) -> EmailPage {
     EmailPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         action: at("/login"),
         csrf: at("c"),
         email: Some(at(email)),
@@ -364,7 +365,7 @@ fn email_page(text: &str, email: &str) -> EmailPage {
 fn chooser(text: &str, email: &str) -> ChooserPage {
     ChooserPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/login/connection"),
         csrf: at("c"),
@@ -387,7 +388,7 @@ fn organizations(text: &str, email: &str) -> OrganizationsPage {
     let delegated = Choice { value: at("dlg_1"), logo: None, delegated_by: Some(at(text)), ..own.clone() };
     OrganizationsPage {
         application: at(text),
-        about: about(),
+        about: about(text),
         email: at(email),
         action: at("/select-organization"),
         csrf: at("c"),

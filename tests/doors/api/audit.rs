@@ -466,6 +466,8 @@ async fn exported(api: &Api, limit: u32, between: impl AsyncFn(usize)) -> String
     loop {
         let page = api.get(&format!("/audit-events/export?limit={limit}{cursor}")).await;
         assert_eq!(page.status, 200, "{}", page.body);
+        // Between where it begins and how it goes on.
+        assert!(page.body.lines().count() <= limit as usize + 2, "{}", page.body.lines().count());
         pages += &page.body;
         let last: Value = serde_json::from_str(page.body.lines().last().unwrap()).unwrap();
         let Some(next) = last["next_cursor"].as_str() else { return pages };

@@ -317,6 +317,8 @@ async fn s1_a3_s1_d5_a_role_that_nobody_is_given_unasked_any_more_is_told_of_whe
         let (told, advice) = check(&operator, "org-a", "domains_verified").await;
         assert_eq!(told, "warn");
         assert!(advice.contains("a.test") && advice.contains("viewer"), "{advice}");
+        let shown = operator.get(&format!("/organizations/org-a/domains/{id}")).await.json();
+        assert_eq!(shown["auto_join"]["halted_by"], json!("role_not_allowed"));
         assert_eq!(status(&operator, "org-b", "domains_verified").await, "ok");
         operator.patch(&role, json!({"permissions": ["invoices:read"]})).await;
         assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");

@@ -236,8 +236,15 @@ async fn s0_25_m07_only_its_own_people_come_to_it_each_is_asked_and_nobody_while
         let theirs = own.clone().with("login_hint", "bob@b.test");
         let own = own.with("login_hint", "ann@a.test");
 
+        // Whoever is asked for an address, or for consent, is told whose it is; of the operator's there is nothing to tell.
+        let whose = "Wiki is an application of A Corporation";
+        let first = Person::new("ann@a.test").browser.get(&asks(&house, &wiki).url()).await;
+        assert!(first.body.contains("name=\"email\"") && first.body.contains(whose), "{}", first.body);
+        let others = Person::new("ann@a.test").browser.get(&Application::rp1(&house).asks().url()).await;
+        assert!(others.body.contains("name=\"email\"") && !others.body.contains("is an application of"));
         let page = is_led("ann@a.test", &own).await;
         assert!(page.answer.body.contains("May Wiki be told of you?"), "{}", page.told());
+        assert!(page.answer.body.contains(whose), "{}", page.answer.body);
         let arrival = Person::new("ann@a.test").follows(&own).await;
         let tokens = own.redeems(&arrival).await;
         assert_eq!(tokens.id["org_name"], json!("org-a"));

@@ -51,6 +51,7 @@ pub struct AccessView {
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
+    /// When they last acted for the organization, exact to an hour; of a key, when it was last used.
     #[schemars(extend("format" = "date-time"))]
     pub last_active_at: Option<String>,
 }

@@ -242,8 +242,9 @@ fn pool(settings: &crate::config::Database) -> Result<Pool, StoreError> {
     let mut config: Config =
         settings.url.parse().map_err(|_| StoreError::Url("not a PostgreSQL URL that can be read"))?;
     let patience = statement_timeout(settings);
+    // To compile a statement takes longer than any of ours runs.
     let limits = format!(
-        "{} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
+        "-c jit=off {} -c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={}",
         config.get_options().unwrap_or_default(),
         patience.as_millis(),
         LOCK_TIMEOUT.as_millis()
