@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::keys::VerifyingKey;
 use super::names;
+use super::redact::hidden;
 use super::refused::{Check, Refused};
 use super::signature::{Verified, verify_enveloped};
 use super::time;
@@ -215,7 +216,7 @@ pub(super) fn flag(element: Element<'_>, name: &str) -> Result<bool, Refused> {
 /// A text with something in it, of at most this many characters.
 pub(super) fn bounded(text: &str, most: usize, check: Check) -> Result<String, Refused> {
     if text.is_empty() || text.chars().count() > most {
-        return Err(Refused::new(check, format!("1 to {most} characters"), text));
+        return Err(Refused::new(check, format!("1 to {most} characters"), hidden(text)));
     }
     Ok(text.to_owned())
 }

@@ -455,7 +455,7 @@ pub async fn returned(
         Ok(found) => found,
         Err(stop) => return answer_in(&visitor, &flow, Err(stop)).await,
     };
-    let found = said(&proof);
+    let said = Said::of(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
@@ -464,8 +464,7 @@ pub async fn returned(
         }
         Err(Stop::Refused(refusal)) => {
             let evidence = Evidence::of(&visitor, of, &refusal, &heard);
-            let wanted = refusal.wanted();
-            let diagnosis = Diagnosis::new(refusal, wanted, found).showing(evidence);
+            let diagnosis = said.refused(refusal).showing(evidence);
             next::diagnosed(&visitor, journey, &diagnosis).await
         }
         Err(Stop::Failed(fault)) => {
@@ -476,13 +475,30 @@ pub async fn returned(
 }
 
 /// What was asserted, as far as the administrator needs it to mend what the rules of the house refuse.
-pub(super) fn said(proof: &Proof) -> String {
-    let domain =
-        |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
-    match (domain(&proof.email), domain(&proof.named_by)) {
-        (None, None) => "no email address".to_owned(),
-        (mapped, None) => mapped.unwrap_or_default(),
-        (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+pub(super) struct Said {
+    addresses: String,
+    naming: String,
+}
+
+impl Said {
+    pub fn of(proof: &Proof) -> Self {
+        let domain =
+            |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
+        let addresses = match (domain(&proof.email), domain(&proof.named_by)) {
+            (None, None) => "no email address".to_owned(),
+            (mapped, None) => mapped.unwrap_or_default(),
+            (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+        };
+        Self { addresses, naming: proof.naming.to_string() }
+    }
+
+    pub fn refused(self, refusal: Refusal) -> Diagnosis {
+        let wanted = refusal.wanted();
+        let found = match refusal {
+            Refusal::AssertionRefused("subject_kind") => self.naming,
+            _ => self.addresses,
+        };
+        Diagnosis::new(refusal, wanted, found)
     }
 }
 
