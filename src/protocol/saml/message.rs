@@ -158,7 +158,8 @@ pub(super) fn id(element: Element<'_>) -> Result<String, Refused> {
 /// When it was issued: not in the future, and not longer ago than [`MAX_AGE`].
 pub(super) fn issue_instant(element: Element<'_>, window: Window) -> Result<Moment, Refused> {
     let text = element.attr("IssueInstant");
-    let refused = || Refused::missing_or(Check::IssueInstant, window.shown(), text);
+    let expected = || format!("{}, or up to {} s before", window.shown(), MAX_AGE.as_secs());
+    let refused = || Refused::missing_or(Check::IssueInstant, expected(), text);
     let issued = text.and_then(|text| time::parse(text).ok()).ok_or_else(refused)?;
     if !window.has_come(issued) || window.is_over(issued.plus(MAX_AGE)) {
         return Err(refused());

@@ -36,7 +36,8 @@ use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
 /// Encrypted answers that are refused: of those to one request in all, and of those of one network to requests of ours and
-/// to none, in a minute. Then no more are opened. Answers that are good cost nobody anything, and whoever makes any up
+/// to none, in a minute. Then no more are opened, but the first to each request of ours, of which a network has so many
+/// only. Answers that are good cost nobody anything, and whoever makes any up
 /// takes nothing from those who were sent away from here.
 const REFUSED_OF_A_FLOW: u64 = 6;
 const REFUSED_OF_AWAITED: u64 = 300;
@@ -288,16 +289,18 @@ impl Answered<'_> {
         let at = format!("{} {}", self.connection.id, self.visitor.network());
         let counters = match self.login {
             Some(login) => vec![
-                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
                 (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW, flow::time_left(self.visitor, login)),
+                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
             ],
             None => vec![(format!("decrypt {at}"), REFUSED_OF_UNASKED, MINUTE)],
         };
         let mut reserved = Vec::new();
-        let mut is_over = false;
+        let (mut is_over, mut is_first) = (false, false);
         for (key, most, window) in &counters {
             let ephemeral = &self.visitor.broker().ephemeral;
-            is_over |= ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)? > *most;
+            let tries = ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)?;
+            is_over |= tries > *most && !is_first;
+            is_first = self.login.is_some() && reserved.is_empty() && tries == 1;
             reserved.push(key);
             if is_over {
                 break;
