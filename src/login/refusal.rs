@@ -241,13 +241,17 @@ impl Refusal {
             Self::EmailDomainNotAllowed => {
                 "an address within a domain that is verified now and routed to this connection"
             }
-            Self::EmailInUse => "an address that no other identity of the organization has",
+            Self::EmailInUse => {
+                "an address that no other identity has; whoever is called otherwise by the provider now, an owner leads on: \
+                 POST /connections/{id}/relink/people/{user_id}"
+            }
             Self::NotExpected(_) => "somebody who is expected as a member",
             Self::UserDisabled => "somebody whose user is not disabled",
             Self::ConnectionChanged => "the connection as it was when the login began",
             Self::AssertionRefused("replayed") => "an assertion that was not used before",
             Self::AssertionRefused("subject_kind") => {
-                "a name of the kind by which this person has come before: a NameID of that format, or that attribute"
+                "a name of the kind that somebody is known by; if the same text is the same person, an owner says so: \
+                 GET and POST /connections/{id}/relink/names"
             }
             Self::TooManyRequests => "as many messages as the limit allows; try again in a minute",
             Self::Crowded => "as many logins at once as there is room for",

@@ -20,9 +20,9 @@ use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
-    NameIdFormat, OwnCertificates, RequestBinding, RequestSettings, RequestedAuthnContext, SOON, SamlPreset,
-    SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject, Unusable,
-    UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
+    Missed, NameIdFormat, OwnCertificates, RENEW, RequestBinding, RequestSettings, RequestedAuthnContext,
+    SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject,
+    Unusable, UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
 };
 pub use trust::Return;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};

@@ -12,7 +12,7 @@ use crate::foundation::id::{
 };
 use crate::foundation::secret::Digest;
 use crate::model::application::Application;
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::session::{Acr, Assurance, UpstreamSession};
 use crate::model::user::{Profile, User};
 use crate::protocol::oauth::claims_parameter::{AcrAsked, Named};
@@ -344,6 +344,9 @@ pub struct Proof {
     /// What the provider said beyond the profile.
     #[serde(default)]
     pub facts: IdentityFacts,
+    /// What of its answer the subject is.
+    #[serde(default)]
+    pub naming: Naming,
     /// What a logout at the provider will name.
     pub upstream_session: Option<UpstreamSession>,
     /// What the provider said and we could not repeat as it was said, for the connection's administrator.

@@ -60,6 +60,8 @@ words! {
         ConnectionRolledBack = "connection_rolled_back",
         /// Nobody gets in by what is live, and only they can go back.
         ConnectionFailing = "connection_failing",
+        /// What the provider says of itself runs out, and nobody gets in then.
+        MetadataEnding = "metadata_ending",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
         /// Both have agreed on it, or on other terms. Of each of these, the organization is the target, and the home is what

@@ -391,6 +391,11 @@ mail-connection_failing-title = Die Verbindung { $thing } braucht Sie
 mail-connection_failing-text = Seit neue Einstellungen einer Verbindung gelten, wurden Anmeldungen bei { $organization } mehrmals abgelehnt, und niemand ist über sie hereingekommen. Ob den früheren Einstellungen noch zu trauen ist, können nur Sie sagen; deshalb kommen sie nicht von selbst zurück.
 mail-connection_failing-next = Wenn Sie den früheren Einstellungen noch trauen, nehmen Sie die Verbindung zurück. Wurde ein Schlüssel ersetzt, weil er gestohlen sein könnte, dann nicht: Berichtigen Sie stattdessen die neuen Einstellungen.
 
+mail-metadata_ending-subject = Anmeldungen bei { $organization } enden bald, wenn Metadaten nicht erneuert werden
+mail-metadata_ending-title = Die Metadaten von { $thing } laufen bald ab
+mail-metadata_ending-text = Der Identitätsanbieter dieser Verbindung sagt, wie lange seinen Metadaten zu trauen ist. Diese Zeit ist fast vorbei, und neuere sind nicht veröffentlicht. Danach kann sich über sie niemand mehr bei { $organization } anmelden.
+mail-metadata_ending-next = Bitten Sie den Betreiber des Identitätsanbieters, die Metadaten an ihrer Adresse zu erneuern, oder geben Sie sie der Verbindung als Dokument.
+
 mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.

@@ -391,6 +391,11 @@ mail-connection_failing-title = The connection { $thing } needs you
 mail-connection_failing-text = Since new settings of a connection are active, sign-ins to { $organization } have been refused several times, and nobody has come in by it. Whether its former settings may still be trusted is yours to say, so they do not come back by themselves.
 mail-connection_failing-next = If you still trust the former settings, roll the connection back. If a key was replaced because it may be stolen, do not: correct the new settings instead.
 
+mail-metadata_ending-subject = Sign-ins to { $organization } end soon, unless metadata is renewed
+mail-metadata_ending-title = The metadata of { $thing } is about to run out
+mail-metadata_ending-text = The identity provider of this connection says of itself how long its metadata may be believed. That time is nearly over, and nothing newer has been published. Afterwards nobody can sign in to { $organization } by it.
+mail-metadata_ending-next = Ask whoever runs the identity provider to renew the metadata at its address, or give it to the connection as a document.
+
 mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.

@@ -39,7 +39,8 @@ use crate::model::user::{Profile, User};
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
-    connections, domains, identities, invitations, memberships, roles, sessions, used, user_terms, users,
+    connection_runs, connections, domains, identities, invitations, memberships, roles, sessions, used,
+    user_terms, users,
 };
 use crate::web::browser::Turn;
 use crate::web::visitor::Visitor;
@@ -299,6 +300,9 @@ impl SignIn {
         self.found.turn.keep(tx, self.keep.project.id, session, self.keep.now, until).await?;
         let mut event = self.event("login.authenticated", &connection).actor(user);
         event.outcome = Outcome::Granted;
+        if self.found.proof.left_out.iter().any(|line| line.starts_with("groups:")) {
+            connection_runs::groups_missing(tx, connection.id, connection.version, self.keep.now).await?;
+        }
         if !self.found.proof.left_out.is_empty() {
             event = event.with("left_out", self.found.proof.left_out.clone());
         }
@@ -408,7 +412,7 @@ impl SignIn {
             Some(identity) => {
                 let found = users::by_id(tx, self.keep.project.id, identity.user_id).await?;
                 let user = found.filter(|user| user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)?;
-                if !self.found.proof.facts.naming.means_like(&identity.naming) {
+                if !self.found.proof.naming.means_like(&identity.naming) {
                     return Err(Refusal::AssertionRefused("subject_kind").into());
                 }
                 self.refresh(tx, connection, user, &identity, claimed).await?;
@@ -446,7 +450,8 @@ impl SignIn {
             self.keep.record(tx, &changed.changing(Some(known(&before)), Some(known(&after)))).await?;
         }
         let email = self.found.proof.email.as_ref().map(Email::as_str);
-        identities::touch(tx, identity.id, email, &self.found.proof.facts, self.keep.now).await?;
+        let (facts, naming) = (&self.found.proof.facts, &self.found.proof.naming);
+        identities::touch(tx, identity.id, email, (facts, naming), self.keep.now).await?;
         Ok(())
     }
 
@@ -474,7 +479,7 @@ impl SignIn {
             connection_id: connection.id,
             issuer: self.found.proof.issuer.clone(),
             subject: self.found.proof.subject.clone(),
-            naming: self.found.proof.facts.naming.clone(),
+            naming: self.found.proof.naming.clone(),
             last_login_at: self.keep.now,
         };
         let email = self.found.proof.email.as_ref().map(Email::as_str);

@@ -1,6 +1,9 @@
 //! Who came by a connection that is switched off comes by the one in its place: whom the same provider calls the same now
 //! as then. Somebody looks at a plan first, and nobody is ever led by an address (model.md, identity; S1-R25).
 
+pub mod names;
+pub mod person;
+
 use std::time::Duration;
 
 use http::Method;

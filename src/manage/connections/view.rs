@@ -14,8 +14,8 @@ use crate::keys::connection_secret;
 use crate::keys::keyring::Keyring;
 use crate::manage::desk::etag;
 use crate::model::connection::{
-    Connection, IdentityProvider, Lifecycle, SamlSettings, Settings, SpAddresses, Upstream, Version, Worry,
-    fingerprint,
+    Connection, IdentityProvider, Lifecycle, RENEW, SamlSettings, Settings, SpAddresses, Upstream, Version,
+    Worry, fingerprint,
 };
 use crate::protocol::jose::Jwk;
 use crate::protocol::oauth::client_authentication::Method;
@@ -152,7 +152,8 @@ pub struct IdpView {
     pub idp_slo_url: Option<String>,
     pub idp_slo_post_url: Option<String>,
     pub certificates: Vec<CertificateView>,
-    /// What is wrong with the certificates themselves: their keys count all the same.
+    /// What is wrong with the certificates themselves, whose keys count all the same; which keys of its metadata are of no
+    /// use; and that its metadata, read at an address, is about to run out, after which nobody can sign in.
     pub warnings: Vec<String>,
     /// When its metadata was read; `null`: it was typed.
     #[schemars(extend("format" = "date-time"))]
@@ -314,7 +315,12 @@ fn idp(settings: &Settings, now: Moment) -> Option<IdpView> {
     let SamlSettings { idp, metadata, .. } = saml.as_ref();
     let warning =
         |(fingerprint, worry): (String, Worry)| format!("{fingerprint} {worry}: {}", worry.advice());
-    let warnings = idp.worries(now).into_iter().map(warning).collect();
+    let ends = saml
+        .running_out(now)
+        .map(|until| format!("its metadata is valid until {} only: {RENEW}", until.rfc3339()));
+    let dropped = metadata.iter().flat_map(|metadata| &metadata.dropped);
+    let dropped = dropped.map(|why| format!("its metadata lists what is not used: {why}"));
+    let warnings = ends.into_iter().chain(dropped).chain(idp.worries(now).into_iter().map(warning)).collect();
     let IdentityProvider { entity_id, sso, slo, certificates } = idp.clone();
     let location =
         |endpoint: Option<crate::model::connection::ServiceEndpoint>| endpoint.map(|it| it.location);

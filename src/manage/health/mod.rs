@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
 use crate::join::auto::{Halt, halted};
-use crate::model::connection::{Connection, Worry};
+use crate::model::connection::{Connection, RENEW};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -25,6 +25,8 @@ const PERSONAL: &str = "personal";
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Of so many sign-ins of two hours that one in five fails is worth a look.
 const FEW: i64 = 5;
+/// How long it is told that groups were left out.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 /// Claims of one organization are few.
 const MOST: u32 = 1_000;
 
@@ -67,8 +69,10 @@ struct Known<'a> {
     /// What the organization's further roles mean.
     custom: BTreeMap<String, Vec<String>>,
     to_review: Vec<(String, Moment)>,
-    /// A certificate of a provider, by its connection.
-    worry: Option<(String, Worry)>,
+    /// What ends of what is known of a provider, and what to do.
+    worry: Option<String>,
+    /// A connection whose sign-ins leave groups out, and since when.
+    groups_missing: Option<(String, Moment)>,
     failing_since: Option<Moment>,
     /// Sign-ins of this hour and the last that ended well, and those that did not.
     ended: (i64, i64),
@@ -108,6 +112,12 @@ async fn known<'a>(
     let (id, switches) = (organization.id, &project.settings.switches);
     let runs = connection_runs::of_organization(db, id).await?;
     let failing = runs.iter().filter(|(_, run)| run.failures >= FAILING);
+    let own = connections::of_organization(db, id).await?;
+    let groups_missing = runs.iter().find_map(|(id, run)| {
+        let at = run.groups_missing_at.filter(|at| now.since(*at) < REMEMBERED)?;
+        let connection = own.iter().find(|own| own.id == *id && own.is_active())?;
+        Some((connection.slug.clone(), at))
+    });
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
@@ -115,17 +125,22 @@ async fn known<'a>(
         domains: domains::page(db, id, None, MOST).await?,
         custom: roles::permissions(db, project.id, id).await?,
         to_review: connections::to_review(db, id).await?,
-        worry: connections::of_organization(db, id).await?.iter().find_map(|found| worry(found, now)),
+        worry: own.iter().find_map(|found| worry(found, now)),
+        groups_missing,
         failing_since: failing.filter_map(|(_, run)| run.failing_since).min(),
         ended: connection_runs::totals(db, id, now.minus(HOUR)).await?,
     })
 }
 
 /// What somebody should see to before people notice.
-fn worry(connection: &Connection, now: Moment) -> Option<(String, Worry)> {
-    let saml = connection.saml().filter(|_| connection.is_active())?;
-    let (_, worry) = saml.saml.idp.worries(now).into_iter().next()?;
-    Some((connection.slug.clone(), worry))
+fn worry(connection: &Connection, now: Moment) -> Option<String> {
+    let (saml, slug) = (connection.saml().filter(|_| connection.is_active())?.saml, &connection.slug);
+    if let Some(until) = saml.running_out(now) {
+        let until = until.rfc3339();
+        return Some(format!("The metadata of the provider of {slug} is valid until {until} only: {RENEW}."));
+    }
+    let (_, worry) = saml.idp.worries(now).into_iter().next()?;
+    Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()))
 }
 
 fn administrators(known: &Known<'_>) -> Check {
@@ -210,10 +225,7 @@ fn review(known: &Known<'_>) -> Check {
     let make = |status, advice: String| Check::new("upstream_review", "S1-A7", status, advice);
     match known.to_review.first() {
         None => match &known.worry {
-            Some((slug, worry)) => make(
-                Status::Warn,
-                format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()),
-            ),
+            Some(worry) => make(Status::Warn, worry.clone()),
             None => make(
                 Status::Ok,
                 "No provider has changed what it says of itself since you last looked.".into(),
@@ -242,6 +254,14 @@ fn sign_ins(known: &Known<'_>) -> Check {
     if badly >= FEW && badly.saturating_mul(5) > well.saturating_add(badly) {
         let advice = format!("{badly} of the last {} sign-ins failed: look at the failures.", well + badly);
         return make(Status::Warn, advice);
+    }
+    if let Some((slug, at)) = &known.groups_missing {
+        let advice = format!(
+            "People came by {slug} without groups that they may have, and without the roles that rules give by those: see \
+             left_out of the sign-ins. Have the provider send fewer groups, such as those alone that are assigned to this \
+             application."
+        );
+        return Check { since: Some(*at), ..make(Status::Warn, advice) };
     }
     make(Status::Ok, "Sign-ins go well.".into())
 }

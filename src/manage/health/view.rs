@@ -68,6 +68,10 @@ pub struct FailuresView {
     /// Since when somebody should look the connection over, because its provider says something else of itself.
     #[schemars(extend("format" = "date-time"))]
     pub review_since: Option<String>,
+    /// When a sign-in by what is live last left groups out, because the provider does not say all of them or they cannot be
+    /// taken: rules that give roles by groups gave none.
+    #[schemars(extend("format" = "date-time"))]
+    pub groups_missing_at: Option<String>,
     /// Newest first, of all versions; hours in which nobody came are left out.
     pub hours: Vec<HourView>,
     /// One by one, newest first.
@@ -123,6 +127,7 @@ impl FailuresView {
             failures: run.failures,
             failing_since: run.failing_since.map(Moment::rfc3339),
             review_since: review_since.map(Moment::rfc3339),
+            groups_missing_at: run.groups_missing_at.map(Moment::rfc3339),
             hours: by_hour(hours),
             items: items.iter().map(FailureView::of).collect(),
             next_cursor,

@@ -33,6 +33,8 @@ pub struct Described {
     pub signed: bool,
     /// SHA-256 of the document.
     pub digest: String,
+    /// Keys that it lists and that are not used, each with the reason.
+    pub dropped: Vec<String>,
     pub valid_until: Option<Moment>,
     /// When the document should be looked at again.
     pub next_read_at: Moment,
@@ -60,9 +62,19 @@ pub fn describe(
     signer: Option<&str>,
     now: Moment,
 ) -> Result<Described, DescriptionError> {
+    describe_known(document, entity_id, (signer, &[]), now)
+}
+
+/// [`describe`], where these certificates are known.
+fn describe_known(
+    document: &[u8],
+    entity_id: Option<&str>,
+    (signer, known): (Option<&str>, &[Certificate]),
+    now: Moment,
+) -> Result<Described, DescriptionError> {
     let signer = signer.map(Certificate::from_base64).transpose().map_err(|_| DescriptionError::Signer)?;
     let pinned = signer.as_ref().map(|signer| std::slice::from_ref(signer.verifying_key()));
-    described(document, metadata::read(document, entity_id, pinned, now)?, now)
+    described(document, metadata::read_again(document, entity_id, (pinned, known), now)?, now)
 }
 
 /// Reads the document of a connection anew. Without a pinned signer, a signature counts if a certificate made it that
@@ -74,14 +86,15 @@ pub fn describe_again(
 ) -> Result<Described, DescriptionError> {
     let metadata = known.metadata.as_ref();
     let entity_id = metadata.and_then(|metadata| metadata.entity_id.as_deref());
-    if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
-        return describe(document, entity_id, Some(signer), now);
-    }
     let trusted = known.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
-    let keys: Vec<_> = trusted.map(|certificate| certificate.verifying_key().clone()).collect();
-    match metadata::read(document, entity_id, Some(&keys), now) {
+    let trusted: Vec<_> = trusted.collect();
+    if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
+        return describe_known(document, entity_id, (Some(signer), &trusted), now);
+    }
+    let keys: Vec<_> = trusted.iter().map(|certificate| certificate.verifying_key().clone()).collect();
+    match metadata::read_again(document, entity_id, (Some(&keys), &trusted), now) {
         Err(MetadataError::NotSigned | MetadataError::Signature(_)) => {
-            describe(document, entity_id, None, now)
+            describe_known(document, entity_id, (None, &trusted), now)
         }
         read => described(document, read?, now),
     }
@@ -105,6 +118,8 @@ pub fn kept(
         valid_until: described.valid_until,
         signed_until: described.valid_until.filter(|_| described.signed),
         withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
+        dropped: described.dropped.clone(),
+        missed: None,
     }
 }
 
@@ -143,6 +158,7 @@ fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Describe
         idp,
         signed: read.verified,
         digest: Digest::of(document).text(),
+        dropped: read.dropped.iter().map(|key| format!("key {}: {}", key.position, key.reason)).collect(),
         valid_until: read.valid_until,
         next_read_at: now.plus(every),
     })

@@ -122,6 +122,21 @@ pub struct Metadata {
     /// Fingerprints of certificates that were taken away: an old document must not bring them back by itself.
     #[serde(default)]
     pub withdrawn: Vec<String>,
+    /// Keys that the document lists and that are not used, each with the reason.
+    #[serde(default)]
+    pub dropped: Vec<String>,
+    /// Certificates that a document without a date does not list any more.
+    #[serde(default)]
+    pub missed: Option<Missed>,
+}
+
+/// What nobody has dated may be an old copy: what is missing in it stays trusted until it has been missing for a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missed {
+    /// By their fingerprints.
+    pub certificates: Vec<String>,
+    pub since: Moment,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +168,17 @@ impl SamlSettings {
         self.metadata_address()?;
         self.metadata.as_ref()?.valid_until
     }
+
+    /// Until when, if that is soon: what is renewed in time has been read anew twice before.
+    pub fn running_out(&self, now: Moment) -> Option<Moment> {
+        let until = self.described_until()?;
+        let lifetime = until.since(self.metadata.as_ref()?.read_at);
+        (until.since(now) <= SOON.min(lifetime / 3)).then_some(until)
+    }
 }
+
+/// What to do about metadata that runs out.
+pub const RENEW: &str = "nothing newer is at its address; have the provider renew it there, or give it as a document, which never runs out";
 
 /// How we ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use super::{connections, json, role_rules, roles};
 use crate::foundation::email::Email;
 use crate::foundation::id::{IdentityId, OrganizationId, ProjectId};
 use crate::model::connection::Connection;
-use crate::model::identity::IdentityFacts;
+use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::policy::{Policy, Switches};
 use crate::model::role_rule;
@@ -25,6 +25,8 @@ pub struct WayIn {
     pub issuer: String,
     /// What its provider said of them.
     pub facts: IdentityFacts,
+    /// By what it named them.
+    pub naming: Naming,
     /// Whether a session of theirs by it was proved by more than one factor.
     pub multi_factor: bool,
 }
@@ -37,7 +39,7 @@ impl WayIn {
 
     /// Whether its provider's answers still name people by what named them.
     pub fn is_named(&self) -> bool {
-        self.connection.settings.upstream.names_by(&self.facts.naming)
+        self.connection.settings.upstream.names_by(&self.naming)
     }
 
     /// Whether switches, pins and enforcement leave it open.
@@ -78,7 +80,7 @@ pub async fn of_owners(
                       CASE WHEN EXISTS (SELECT 1 FROM sessions s
                                         WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
                            THEN 1 ELSE 0 END,
-                      i.id, i.email, i.issuer
+                      i.id, i.email, i.issuer, i.naming
                FROM membership_roles r
                JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
                JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
@@ -96,6 +98,7 @@ pub async fn of_owners(
             identity: row.get(14)?,
             email: row.get::<Option<String>>(15)?.and_then(|text| Email::parse(&text).ok()),
             issuer: row.get(16)?,
+            naming: json(row, 17)?,
         })
     };
     let mut ways = rows.iter().map(way).collect::<Result<Vec<_>, _>>()?;

@@ -36,7 +36,8 @@ use crate::web::templates::Href;
 use crate::web::visitor::Visitor;
 
 /// Encrypted answers that are refused: of those to one request in all, and of those of one network to requests of ours and
-/// to none, in a minute. Then no more are opened. Answers that are good cost nobody anything, and whoever makes any up
+/// to none, in a minute. Then no more are opened, but the first to each request of ours, of which a network has so many
+/// only. Answers that are good cost nobody anything, and whoever makes any up
 /// takes nothing from those who were sent away from here.
 const REFUSED_OF_A_FLOW: u64 = 6;
 const REFUSED_OF_AWAITED: u64 = 300;
@@ -317,16 +318,18 @@ impl Answered<'_> {
         let at = format!("{} {}", self.connection.id, self.visitor.network());
         let counters = match self.login {
             Some(login) => vec![
-                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
                 (format!("decrypt {}", login.id), REFUSED_OF_A_FLOW, flow::time_left(self.visitor, login)),
+                (format!("decrypt awaited {at}"), REFUSED_OF_AWAITED, MINUTE),
             ],
             None => vec![(format!("decrypt {at}"), REFUSED_OF_UNASKED, MINUTE)],
         };
         let mut reserved = Vec::new();
-        let mut is_over = false;
+        let (mut is_over, mut is_first) = (false, false);
         for (key, most, window) in &counters {
             let ephemeral = &self.visitor.broker().ephemeral;
-            is_over |= ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)? > *most;
+            let tries = ephemeral.count(Kind::RateCounter, key, *window).await.map_err(stop)?;
+            is_over |= tries > *most && !is_first;
+            is_first = self.login.is_some() && reserved.is_empty() && tries == 1;
             reserved.push(key);
             if is_over {
                 break;
@@ -493,7 +496,7 @@ pub async fn returned(
 
 /// What comes of an answer that is used up now.
 async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proof: Proof) -> Response {
-    let found = said(&proof);
+    let said = Said::of(&proof);
     let (of, heard) = ((proof.connection, proof.version), Heard::Person(proof.subject.clone()));
     match authenticate::pages::complete(&visitor, &browser, proof, Some(&journey.login.asked)).await {
         Ok(session) => {
@@ -503,8 +506,7 @@ async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proo
         }
         Err(Stop::Refused(refusal)) => {
             let evidence = Evidence::of(&visitor, of, &refusal, &heard);
-            let wanted = refusal.wanted();
-            let diagnosis = Diagnosis::new(refusal, wanted, found).showing(evidence);
+            let diagnosis = said.refused(refusal).showing(evidence);
             next::diagnosed(&visitor, journey, &diagnosis).await
         }
         Err(Stop::Failed(fault)) => {
@@ -515,13 +517,30 @@ async fn taken_up(visitor: Visitor, browser: Session, mut journey: Journey, proo
 }
 
 /// What was asserted, as far as the administrator needs it to mend what the rules of the house refuse.
-pub(super) fn said(proof: &Proof) -> String {
-    let domain =
-        |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
-    match (domain(&proof.email), domain(&proof.named_by)) {
-        (None, None) => "no email address".to_owned(),
-        (mapped, None) => mapped.unwrap_or_default(),
-        (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+pub(super) struct Said {
+    addresses: String,
+    naming: String,
+}
+
+impl Said {
+    pub fn of(proof: &Proof) -> Self {
+        let domain =
+            |email: &Option<Email>| email.as_ref().map(|email| format!("an address at {}", email.domain()));
+        let addresses = match (domain(&proof.email), domain(&proof.named_by)) {
+            (None, None) => "no email address".to_owned(),
+            (mapped, None) => mapped.unwrap_or_default(),
+            (mapped, Some(named)) => format!("{}; as NameID, {named}", mapped.unwrap_or_default()),
+        };
+        Self { addresses, naming: proof.naming.to_string() }
+    }
+
+    pub fn refused(self, refusal: Refusal) -> Diagnosis {
+        let wanted = refusal.wanted();
+        let found = match refusal {
+            Refusal::AssertionRefused("subject_kind") => self.naming,
+            _ => self.addresses,
+        };
+        Diagnosis::new(refusal, wanted, found)
     }
 }
 

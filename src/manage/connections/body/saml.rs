@@ -114,7 +114,7 @@ pub struct SamlBody {
     /// Further claims of one value, with the attributes that are tried in turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Names>,
-    /// Further claims that are lists.
+    /// Further claims that are lists; usually, of `entra`, `app_roles`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim_lists: Option<Names>,
     /// Attributes that must have one of these values.
@@ -249,6 +249,9 @@ pub fn undo_preset(base: &mut Map<String, Value>, saml: &SamlSettings) {
     if let Some(attributes) = base.get_mut("attributes").and_then(Value::as_object_mut) {
         attributes.retain(|name, value| usual.get(name) != Some(value));
     }
+    if saml.attributes.claim_lists == facts.attributes().claim_lists {
+        base.remove("claim_lists");
+    }
     let request = &saml.request;
     let undone = [
         ("name_id_format", request.name_id_format == facts.name_id_format),
@@ -341,6 +344,9 @@ impl SamlBody {
         {
             faults.refuse(format!("/required_attributes/{name}"), wanted::NEEDS_VALUE);
         }
+        for (pointer, text) in self.texts() {
+            faults.accept(pointer, wanted::xml_text(&text));
+        }
         let saml = SamlSettings {
             preset,
             idp: IdentityProvider::default(),
@@ -379,6 +385,38 @@ impl SamlBody {
             assign_organizations: self.assign_organizations.unwrap_or_default(),
             proof: Proof::Own(Box::new(own)),
         })
+    }
+
+    /// All that a message is to say, or is asked for by.
+    fn texts(&self) -> Vec<(String, String)> {
+        let classes = self.authn_context.as_ref().map(|context| Texts::Many(context.classes.clone()));
+        let own = self.attributes.clone().unwrap_or_default();
+        let named = [
+            ("/scoping", self.scoping.clone().map(Texts::Many)),
+            ("/authn_context/classes", classes),
+            ("/subject_attribute", self.subject_attribute.clone().map(Texts::One)),
+            ("/attributes/email", own.email),
+            ("/attributes/name", own.name),
+            ("/attributes/given_name", own.given_name),
+            ("/attributes/family_name", own.family_name),
+            ("/attributes/groups", own.groups),
+            ("/attributes/locale", own.locale),
+        ];
+        let mut all = Vec::new();
+        for (pointer, texts) in named {
+            let texts = texts.iter().flat_map(Texts::list);
+            all.extend(texts.map(|text| (pointer.to_owned(), text)));
+        }
+        let tables = [("claims", &self.claims), ("claim_lists", &self.claim_lists)];
+        for (table, names) in tables.into_iter().chain([("required_attributes", &self.required_attributes)]) {
+            for (name, texts) in names.iter().flatten() {
+                let pointer = format!("/{table}/{name}");
+                all.extend(
+                    texts.list().into_iter().chain([name.clone()]).map(|text| (pointer.clone(), text)),
+                );
+            }
+        }
+        all
     }
 
     fn described(&self, faults: &mut Faults) -> DescribedBy {
@@ -543,7 +581,10 @@ impl SamlBody {
             }
         }
         mapping.claims = lists(self.claims.as_ref());
-        mapping.claim_lists = lists(self.claim_lists.as_ref());
+        match &self.claim_lists {
+            Some(said) => mapping.claim_lists = lists(Some(said)),
+            None => mapping.claim_lists.retain(|name, _| !mapping.claims.contains_key(name)),
+        }
         mapping
     }
 }

@@ -110,6 +110,8 @@ CREATE TABLE connection_runs (
     failing_since BIGINT,
     -- When its owners were told that only they can bring back what was live before.
     told_at       BIGINT,
+    -- When a sign-in last left groups out that the provider says, or that it does not say. Of one day the first.
+    groups_missing_at BIGINT,
     PRIMARY KEY (connection_id, version)
 );
 CREATE INDEX connection_runs_failing ON connection_runs (failures) WHERE worked_at IS NULL AND failures > 0;
@@ -298,6 +300,8 @@ CREATE TABLE identities (
     email         TEXT,
     -- What the last login said beyond the profile: by this an organization's policy pins providers.
     facts         TEXT NOT NULL,
+    -- By what of its provider's answer the subject is: the same text of another kind is another name.
+    naming        TEXT NOT NULL DEFAULT '"sub"',
     created_at    BIGINT NOT NULL,
     last_login_at BIGINT NOT NULL
 );
@@ -809,7 +813,9 @@ CREATE TABLE metadata_reads (
     failures      BIGINT NOT NULL,
     failure       TEXT,
     -- By its digest, what was last told to wait for an operator.
-    offered       TEXT
+    offered       TEXT,
+    -- The end of the document that owners were last told of.
+    told_until    BIGINT
 );
 CREATE INDEX metadata_reads_due ON metadata_reads (next_read_at);
 
