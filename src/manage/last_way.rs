@@ -11,7 +11,7 @@ use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId};
 use crate::model::api_key::OperatorRole;
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
-use crate::model::policy::Switches;
+use crate::model::project::{Organizations, ProjectSettings};
 use crate::store::durable::engine::Lock;
 use crate::store::durable::ways_in::{self, WayIn};
 use crate::store::durable::{connections, domains, organizations, projects};
@@ -46,6 +46,7 @@ enum Shut {
     Domain,
     Method,
     Factor,
+    Organizations,
 }
 
 impl Shut {
@@ -59,6 +60,7 @@ impl Shut {
             Self::Domain => "owner_by_routed_domain",
             Self::Method => "owner_by_open_method",
             Self::Factor => "owner_with_second_factor",
+            Self::Organizations => "organizations_of_the_project",
         }
     }
 }
@@ -132,12 +134,13 @@ impl LastWay {
         change: &mut Change<'_, '_>,
         missing: Vec<&'static str>,
     ) -> Result<Refused, Refused> {
-        let (organization, switches) = place(change, self.organization).await?;
+        let (organization, project) = place(change, self.organization).await?;
+        let (switches, off) = (project.switches, project.organizations == Organizations::Off);
         let own = connections::of_organization(change.tx, self.organization).await?;
         let leads = leads(change, self.organization).await?;
         let left: Vec<_> = own
             .iter()
-            .filter(|own| own.is_active() && switches.open(own, Some(&organization.policy)))
+            .filter(|own| !off && own.is_active() && switches.open(own, Some(&organization.policy)))
             .filter(|own| leads.iter().any(|(_, to)| *to == own.id))
             .map(|own| own.slug.clone())
             .collect();
@@ -170,6 +173,7 @@ fn told(missing: &str) -> &'static str {
         "owner_by_current_provider" => "no owner would be left whom the provider knows",
         "owner_by_current_subject" => "no owner would be left whom the provider calls what it called them",
         "owner_by_routed_domain" => "no owner would be left whose domain leads to their connection",
+        "organizations_of_the_project" => "nobody would act for any organization of the project any more",
         "owner_by_open_method" => "no owner would be left whose way of signing in is open",
         _ => "no owner would be left who has shown a second factor",
     }
@@ -183,10 +187,10 @@ pub fn is_operator(change: &Change<'_, '_>) -> bool {
 async fn place(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
-) -> Result<(Organization, Switches), Refused> {
+) -> Result<(Organization, ProjectSettings), Refused> {
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     let found = organizations::by_id(change.tx, project.id, organization).await?;
-    Ok((found.ok_or_else(Refused::hidden)?, project.settings.switches))
+    Ok((found.ok_or_else(Refused::hidden)?, project.settings))
 }
 
 /// Names of verified domains that are routed, and the connections to which they lead.
@@ -215,7 +219,7 @@ async fn all(
     if ways.is_empty() {
         return Ok(Vec::new());
     }
-    let (organization, switches) = place(change, organization).await?;
+    let (organization, project) = place(change, organization).await?;
     if organization.deleted_at.is_some() {
         return Ok(Vec::new());
     }
@@ -227,8 +231,9 @@ async fn all(
             () if !way.is_known() => Some(Shut::Provider),
             () if !way.is_named() => Some(Shut::Subject),
             () if !may_assert(change, &way, &leads).await? => Some(Shut::Domain),
-            () if !way.is_open(&organization, &switches) => Some(Shut::Method),
+            () if !way.is_open(&organization, &project.switches) => Some(Shut::Method),
             () if !way.is_enough(&organization.policy) => Some(Shut::Factor),
+            () if project.organizations == Organizations::Off => Some(Shut::Organizations),
             () => None,
         };
         judged.push((way, shut));

@@ -84,6 +84,7 @@ codes! {
     AlreadyOwner = 409 "already_owner" "They own the organization already";
     NotOwner = 409 "not_owner" "Whoever gives the organization away does not own it";
     TransferPending = 409 "transfer_pending" "The ownership has been offered to somebody already";
+    OfferOutdated = 409 "offer_outdated" "By whose word the person is known has changed since it was offered to them";
     InvitationPending = 409 "invitation_pending" "An invitation waits for this address already";
     InvitationAccepted = 409 "invitation_accepted" "The invitation has been accepted";
     MailNotConfigured = 409 "mail_not_configured" "No mail is sent from here";
@@ -138,6 +139,7 @@ codes! {
     MetadataInvalid = 422 "metadata_invalid" "The metadata describes no provider that could be believed";
     AddressNotAllowed = 422 "address_not_allowed" "This is no address that is asked from here";
     IdempotencyKeyReused = 422 "idempotency_key_reused" "The key has named another request";
+    DraftUnread = 428 "draft_unread" "What somebody else has drafted is named by whoever goes on with it";
     PreconditionRequired = 428 "precondition_required" "What is agreed to is named by its ETag";
     TooManyRenames = 429 "too_many_renames" "The organization has had as many slugs as it may have in a day";
     RateLimited = 429 "rate_limited" "Too many requests";

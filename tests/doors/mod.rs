@@ -15,6 +15,7 @@ mod one_rule;
 mod operation;
 mod organizations;
 mod pairwise;
+mod provisioned_members;
 mod provisioning;
 mod renewal;
 mod requests;

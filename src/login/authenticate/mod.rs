@@ -605,12 +605,12 @@ impl SignIn {
             memberships::take_expected(tx, self.keep.project.id, email, user, own, since, self.keep.now)
                 .await?;
         // One's own organization first: in an exclusive project it is the only one.
-        places.sort_by_key(|place| Some(place.organization_id) != connection.organization_id);
+        places.sort_by_key(|(place, _)| Some(place.organization_id) != connection.organization_id);
         let mut any = false;
-        for mut place in places {
+        for (mut place, kept_at) in places {
             any = true;
             self.drop_unknown(tx, &mut place).await?;
-            self.give_roles(tx, user, &place).await?;
+            self.give_roles(tx, user, (&place, kept_at)).await?;
             // In an exclusive project one has one membership; a known user has it already.
             if new || self.keep.project.settings.membership_mode == MembershipMode::Shared {
                 let joining = Joining {
@@ -651,14 +651,23 @@ impl SignIn {
         Ok(verified_at.filter(|_| had_another_holder).unwrap_or(Moment::from_millis(0)))
     }
 
-    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them.
-    async fn give_roles(&self, tx: &mut Tx<'_>, user: UserId, place: &Expected) -> Result<(), Undone> {
+    /// Somebody who has joined by themselves in the meantime gets the roles that were meant for them, unless somebody has
+    /// given them others since the place was kept.
+    async fn give_roles(
+        &self,
+        tx: &mut Tx<'_>,
+        user: UserId,
+        (place, kept_at): (&Expected, Moment),
+    ) -> Result<(), Undone> {
         let found = memberships::locked(tx, place.organization_id, user).await?;
         let Some(mut member) = found.filter(|member| {
             member.status == MembershipStatus::Active && member.source == MembershipSource::Jit
         }) else {
             return Ok(());
         };
+        if memberships::is_changed_since(tx, member.id, kept_at).await? {
+            return Ok(());
+        }
         // Who has come to own it meanwhile goes on doing so (threats H02).
         let owns = member.roles.iter().any(|name| name == role::OWNER);
         member.roles.clone_from(&place.roles);

@@ -34,7 +34,7 @@ pub(super) const FRESH: Option<Duration> = Some(Duration::from_secs(15 * 60));
 /// Metadata comes along.
 pub(super) const LARGEST: Option<usize> = Some(1 << 20);
 /// What a body is refused for.
-pub(super) const OF_BODIES: [Code; 11] = [
+pub(super) const OF_BODIES: [Code; 12] = [
     Code::InvalidValue,
     Code::DiscoveryFailed,
     Code::IssuerMismatch,
@@ -45,6 +45,7 @@ pub(super) const OF_BODIES: [Code; 11] = [
     Code::RoleCeiling,
     Code::OperatorRequired,
     Code::OwnerRequired,
+    Code::DraftUnread,
     Code::Busy,
 ];
 
@@ -144,7 +145,7 @@ impl Operation for Create {
     const NEED: Need = WRITE;
     const AT: At = At::AskedOrProjects;
     const STATUS: &'static [u16] = &[201];
-    const CODES: &'static [Code] = &of_bodies::<_, 17>([
+    const CODES: &'static [Code] = &of_bodies::<_, 18>([
         Code::OrganizationRequired,
         Code::LimitReached,
         Code::ConnectionExists,
@@ -301,7 +302,7 @@ impl Operation for Replace {
 }
 
 /// What a change of a connection is refused for.
-pub(super) const CHANGES: [Code; 18] = of_bodies([
+pub(super) const CHANGES: [Code; 19] = of_bodies([
     Code::NotMovable,
     Code::ConnectionIncomplete,
     Code::NoVersion,

@@ -45,8 +45,10 @@ use given::{fits, may_come};
 pub use stated::{Stated, make, rewrite};
 pub use tested::tested;
 
-/// Connections that an organization may have.
-const MOST: u32 = 100;
+/// Connections that an organization may have which are not switched off, and that it may ever have made: whoever came by
+/// one stays known.
+const MOST: usize = 100;
+const MOST_EVER: u32 = 1_000;
 /// Whoever signed in longer ago than this does not depend on a connection.
 const DEPENDS_FOR: Duration = Duration::from_secs(90 * 86_400);
 
@@ -129,10 +131,25 @@ async fn create(
 }
 
 async fn refuse_too_many(change: &mut Change<'_, '_>, of: Option<OrganizationId>) -> Result<(), Refused> {
-    let many = connections::page(change.tx, change.keep.project.id, of, "", MOST).await?.len();
-    match many >= MOST as usize {
-        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}"))),
-        false => Ok(()),
+    let all = refuse_too_many_in_use(change, of).await?;
+    if all >= MOST_EVER as usize && !matches!(change.standing, Standing::Operator(_)) {
+        let told =
+            format!("{MOST_EVER} have been made, with those that are switched off: the operator makes more");
+        return Err(Refused::new(Code::LimitReached, told));
+    }
+    Ok(())
+}
+
+/// Tells how many there are, with those that are switched off.
+async fn refuse_too_many_in_use(
+    change: &mut Change<'_, '_>,
+    of: Option<OrganizationId>,
+) -> Result<usize, Refused> {
+    let all = connections::page(change.tx, change.keep.project.id, of, "", MOST_EVER).await?;
+    let in_use = all.iter().filter(|(one, _)| one.state != ConnectionState::Disabled);
+    match in_use.count() >= MOST {
+        true => Err(Refused::new(Code::LimitReached, format!("there may be at most {MOST}: disable one"))),
+        false => Ok(all.len()),
     }
 }
 
@@ -171,6 +188,7 @@ async fn redraft(
     display_name: Option<String>,
     (checked, keyring): (&Checked, &Keyring),
 ) -> Result<Held, Refused> {
+    trust::refuse_unread(change, &before)?;
     rename(change, &before.connection, display_name).await?;
     let secret = sealed(change, before.connection.id, &checked.secret, keyring);
     if *before.head().0 != checked.settings {
@@ -289,6 +307,9 @@ async fn activate(
     may_be_live(change, &before, before.head().0).await?;
     if is_untested {
         may_make_untested_live(change, id)?;
+    }
+    if version.is_none() {
+        trust::refuse_unread(change, &before)?;
     }
     let forced_without = is_untested.then(|| Missing::Test.word());
     swapped(change, &before, draft, (forced, forced_without)).await
@@ -416,6 +437,7 @@ async fn enable(change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refus
     if before.connection.state != ConnectionState::Disabled {
         return Ok(before);
     }
+    refuse_too_many_in_use(change, before.connection.organization_id).await?;
     if before.lifecycle.activated_at.is_none() {
         return switched(change, &before, ConnectionState::Draft, "organization.connection.updated").await;
     }

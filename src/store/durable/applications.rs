@@ -93,6 +93,12 @@ pub async fn page_of(
     db.all(sql, params![organization, after, most]).await?.iter().map(|row| application(row, 0)).collect()
 }
 
+/// How many an organization owns: those that are enabled, and all.
+pub async fn count_of(db: &mut impl Read, organization: OrganizationId) -> Result<(i64, i64), StoreError> {
+    let sql = "SELECT COUNT(*) - COUNT(disabled_at), COUNT(*) FROM applications WHERE organization_id = $1";
+    db.one(sql, params![organization]).await?.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Organizations that own any.
 pub async fn owners(db: &mut impl Read, project: ProjectId) -> Result<Vec<OrganizationId>, StoreError> {
     let sql = "SELECT DISTINCT organization_id FROM applications

@@ -319,3 +319,104 @@ async fn s2_05_an_application_that_some_organizations_use_learns_of_no_others_of
         }
     }
 }
+
+#[tokio::test]
+async fn s0_32_what_is_disabled_uses_up_no_place_for_good() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, _) = made(&admin, body()).await;
+        let copies = async |from: usize, to: usize| {
+            for number in from..to {
+                let copy = format!(
+                    "INSERT INTO applications (id, project_id, organization_id, client_id, display_name, settings,
+                                               created_at, updated_at, disabled_at)
+                     SELECT 'app_copy{number}', project_id, organization_id, 'copy{number}', display_name, settings,
+                            created_at, updated_at, disabled_at
+                     FROM applications WHERE id = '{}'",
+                    path.rsplit('/').next().unwrap()
+                );
+                assert_eq!(house.execute(&copy).await, 1);
+            }
+        };
+        copies(1, 100).await;
+        let before = house.before().await;
+        assert_eq!(told(&admin.post("/applications", body()).await), refusal(409, "limit_reached"));
+        only_refused(&house, &before, "limit_reached").await;
+        // The operator makes more, and one that is disabled makes room.
+        made(&operator, with("organization_id", json!("org-a"))).await;
+        house.execute("UPDATE applications SET disabled_at = 1 WHERE organization_id IS NOT NULL").await;
+        made(&admin, body()).await;
+        // However often that was so, they are not endless.
+        copies(101, 1_000).await;
+        let before = house.before().await;
+        assert_eq!(told(&admin.post("/applications", body()).await), refusal(409, "limit_reached"));
+        only_refused(&house, &before, "limit_reached").await;
+        made(&operator, with("organization_id", json!("org-a"))).await;
+    }
+}
+
+/// Where nobody signs in, nobody is asked: whom the operator lets it ask, it asks.
+#[tokio::test]
+async fn c22_s0_25_an_organizations_application_works_by_itself_for_that_one_and_for_nobody_else() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, wiki) = made(&admin, body()).await;
+        let opened = json!({"organizations": ["org-a", "org-b"], "audiences": ["orders"]});
+        assert_eq!(operator.patch(&path, opened).await.status, 200);
+        let grants = json!({"grant_types": ["authorization_code", "refresh_token", "client_credentials"]});
+        assert_eq!(admin.patch(&path, grants).await.status, 200);
+        let id = wiki["application"]["client_id"].as_str().unwrap();
+        let secret = wiki["client_secret"].as_str().unwrap().to_owned();
+        let wiki = Application::new(&house, id, Proof::Basic(secret));
+        let asks = async |fields: &[(&str, &str)]| {
+            wiki.posts("/token", &[&[("grant_type", "client_credentials")], fields].concat()).send().await
+        };
+        for fields in [&[("organization", "org-b")][..], &[]] {
+            let before = house.before().await;
+            let refused = asks(fields).await;
+            assert_eq!(refused.json()["error"], json!("access_denied"), "{}", refused.body);
+            house.unchanged(&before).await;
+        }
+        let own = asks(&[("organization", "org-a")]).await;
+        assert_eq!(own.status, 200, "{}", own.body);
+        let token = own.json()["access_token"].as_str().unwrap().to_owned();
+        let told = wiki.posts("/introspect", &[("token", &token)]).send().await.json();
+        assert_eq!(told["active"], json!(true));
+    }
+}
+
+#[tokio::test]
+async fn c22_s0_25_for_the_operators_audience_no_organization_renames_what_tokens_say() {
+    for engine in ENGINES {
+        let house = House::on(engine).await;
+        let operator = Api::operator(&house).await;
+        let admin = Api::person(&house, "ann@a.test", "org-a").await;
+        publishes(&operator, "org-a").await;
+        let (path, _) = made(&admin, body()).await;
+        let mapping = json!({"claims": {"mapping": {"tenant": "org_id"}}});
+        assert_eq!(admin.patch(&path, mapping.clone()).await.status, 200, "for itself, as it likes");
+        assert_eq!(operator.patch(&path, json!({"audiences": ["orders"]})).await.status, 200);
+        let before = house.before().await;
+        for other in [json!({"is_admin": "org_id"}), json!({})] {
+            let refused = admin.patch(&path, json!({"claims": {"mapping": other}})).await;
+            assert_eq!(told(&refused), refusal(403, "operator_required"), "{}", refused.body);
+        }
+        only_refused(&house, &before, "operator_required").await;
+        let put = admin.put(&path, body()).await;
+        assert_eq!(
+            (put.status.as_u16(), &put.json()["claims"]["mapping"]),
+            (200, &json!({"tenant": "org_id"}))
+        );
+        // Nor is anything called what resource servers read as scopes.
+        let before = house.before().await;
+        let scopes = json!({"claims": {"mapping": {"scp": "org_display_name"}}});
+        assert_eq!(told(&operator.patch(&path, scopes).await), refusal(422, "invalid_value"));
+        house.refused(&before, "invalid_value").await;
+    }
+}

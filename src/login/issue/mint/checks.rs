@@ -131,8 +131,13 @@ fn delegates(facts: &Facts, target: OrganizationId) -> bool {
         && !unwanted
 }
 
+/// Where nobody signs in, nobody is asked: an organization's own application works by itself for that one alone, whomever
+/// of others the operator lets it ask (threats C22).
 fn application_is_allowed(facts: &Facts) -> Result<(), Refusal> {
-    refuse_unless(facts.is_listed, Refusal::ApplicationNotAllowed)
+    let owner = facts.application.as_ref().and_then(|application| application.organization_id);
+    let organization = facts.organization.as_ref().map(|organization| organization.id);
+    let own = owner.is_none() || owner == organization;
+    refuse_unless(facts.is_listed && (own || !facts.is_machine), Refusal::ApplicationNotAllowed)
 }
 
 /// People are talked into letting strangers' devices in, so whoever answers for them says that they may: whom they act for,

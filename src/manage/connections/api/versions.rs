@@ -132,6 +132,7 @@ impl Operation for Activate {
     const STATUS: &'static [u16] = &[200];
     const CODES: &'static [Code] = &[
         Code::NoVersion,
+        Code::DraftUnread,
         Code::Untested,
         Code::ConnectionIncomplete,
         Code::InvalidValue,
@@ -271,8 +272,13 @@ impl Operation for Enable {
     const NEED: Need = WRITE;
     const AT: At = At::Thing(Thing::Connection);
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::ConnectionIncomplete, Code::OwnerRequired, Code::PreconditionFailed, Code::RoleCeiling];
+    const CODES: &'static [Code] = &[
+        Code::ConnectionIncomplete,
+        Code::LimitReached,
+        Code::OwnerRequired,
+        Code::PreconditionFailed,
+        Code::RoleCeiling,
+    ];
     const ETAG: bool = true;
     const FRESH: Option<Duration> = FRESH;
     type Query = NoQuery;

@@ -141,8 +141,14 @@ impl Operation for Accept {
     const NEED: Need = Need::Person;
     const AT: At = At::Organization;
     const STATUS: &'static [u16] = &[200];
-    const CODES: &'static [Code] =
-        &[Code::TargetNotActive, Code::AlreadyOwner, Code::NotOwner, Code::LastOwner, Code::PolicyLocksOut];
+    const CODES: &'static [Code] = &[
+        Code::OfferOutdated,
+        Code::TargetNotActive,
+        Code::AlreadyOwner,
+        Code::NotOwner,
+        Code::LastOwner,
+        Code::PolicyLocksOut,
+    ];
     type Query = NoQuery;
     type Body = NoBody;
     type Answer = TransferView;
