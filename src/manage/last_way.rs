@@ -186,7 +186,7 @@ async fn place(
 ) -> Result<(Organization, Switches), Refused> {
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     let found = organizations::by_id(change.tx, project.id, organization).await?;
-    Ok((found.ok_or_else(Refused::hidden)?, project.settings.switches))
+    Ok((found.ok_or_else(Refused::hidden)?, project.settings.switches.clone()))
 }
 
 /// Names of verified domains that are routed, and the connections to which they lead.
