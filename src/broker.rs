@@ -218,7 +218,7 @@ impl Broker {
             id: crate::foundation::id::ProjectId::new(&self.random, now),
             slug: DEFAULT_SLUG.into(),
             display_name: "Behalf".into(),
-            settings: crate::model::project::ProjectSettings::default(),
+            settings: crate::model::project::ProjectSettings::default().into(),
             created_at: now,
             updated_at: now,
             disabled_at: None,

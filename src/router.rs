@@ -52,11 +52,8 @@ pub fn within(doors: Router<Front>, front: Front) -> Router {
     let doors = doors
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(front.clone(), layers::short_head))
         .layer(DefaultBodyLimit::max(front.broker.config.server.max_body))
-        .layer(from_fn_with_state(front.clone(), layers::to_an_end))
-        // Outermost: what timed out or panicked is counted, and answered with the same headers, too.
-        .layer(from_fn_with_state(front.clone(), layers::observed))
+        .layer(from_fn_with_state(front.clone(), layers::around))
         .with_state(front);
     Router::new().fallback_service(MapRequest::new(doors, layers::project_from_path::<Body>))
 }

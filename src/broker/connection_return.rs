@@ -63,7 +63,11 @@ pub async fn former(
     now: Moment,
 ) -> Result<Option<Connection>, StoreError> {
     let found = version(db, connection, now).await?;
-    Ok(found.map(|found| Connection { settings: found.settings, secret: found.secret, ..connection.clone() }))
+    Ok(found.map(|found| Connection {
+        settings: found.settings.into(),
+        secret: found.secret,
+        ..connection.clone()
+    }))
 }
 
 /// Takes a connection back, if that is still called for in this transaction; or tells its owners, if it is theirs to do.

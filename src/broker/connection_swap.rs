@@ -180,7 +180,7 @@ async fn ended(
     let version = Version {
         worked_at: known.worked_at.or(worked_at),
         state,
-        settings: before.settings.clone(),
+        settings: Settings::clone(&before.settings),
         secret: before.secret.clone(),
         ended_at: Some(now),
         reason: reason.map(str::to_owned).or(known.reason),
@@ -200,7 +200,7 @@ async fn begun(
     let after = Connection {
         state: ConnectionState::Active,
         version: number,
-        settings: to.settings.clone(),
+        settings: to.settings.clone().into(),
         secret: to.secret.clone(),
         updated_at: keep.now,
         ..before.clone()

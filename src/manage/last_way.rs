@@ -8,6 +8,7 @@ use super::authority::Standing;
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId};
+use crate::foundation::shared::Shared;
 use crate::model::api_key::OperatorRole;
 use crate::model::domain::DomainState;
 use crate::model::organization::Organization;
@@ -187,7 +188,7 @@ pub fn is_operator(change: &Change<'_, '_>) -> bool {
 async fn place(
     change: &mut Change<'_, '_>,
     organization: OrganizationId,
-) -> Result<(Organization, ProjectSettings), Refused> {
+) -> Result<(Organization, Shared<ProjectSettings>), Refused> {
     let project = projects::by_id(change.tx, change.keep.project.id).await?.ok_or_else(Refused::hidden)?;
     let found = organizations::by_id(change.tx, project.id, organization).await?;
     Ok((found.ok_or_else(Refused::hidden)?, project.settings))

@@ -13,6 +13,7 @@ use super::project::Project;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ApplicationId, ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::shared::Shared;
 use crate::protocol::jose::Algorithm;
 use crate::protocol::oauth::client_authentication::Method;
 use crate::protocol::oauth::client_certificate::CertificateSubject;
@@ -37,7 +38,7 @@ pub struct Application {
     pub organization_id: Option<OrganizationId>,
     pub client_id: String,
     pub display_name: String,
-    pub settings: ApplicationSettings,
+    pub settings: Shared<ApplicationSettings>,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,
@@ -375,7 +376,7 @@ impl Application {
             organization_id: None,
             client_id: String::new(),
             display_name: project.brand_name().to_owned(),
-            settings,
+            settings: settings.into(),
             created_at: project.created_at,
             updated_at: project.updated_at,
             disabled_at: None,

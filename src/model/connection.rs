@@ -16,6 +16,7 @@ use super::identity::Naming;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::shared::Shared;
 
 pub use oidc::{Endpoints, OidcSettings, Preset};
 pub use saml::{
@@ -40,7 +41,7 @@ pub struct Connection {
     /// that an identity provider itself rolls over in its metadata are no such change: an answer is always verified
     /// by those that are there when it arrives.
     pub version: i64,
-    pub settings: Settings,
+    pub settings: Shared<Settings>,
     /// What proves to the provider who we are, sealed: client secret or private key; of SAML, keys that were brought.
     pub secret: Option<Vec<u8>>,
     pub created_at: Moment,

@@ -8,6 +8,7 @@ use super::policy::Switches;
 use super::words;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::ProjectId;
+use crate::foundation::shared::Shared;
 
 /// The project that lives at the root of the public URL; every other one lives at `/p/<slug>`.
 pub const DEFAULT_SLUG: &str = "default";
@@ -17,7 +18,7 @@ pub struct Project {
     pub id: ProjectId,
     pub slug: String,
     pub display_name: String,
-    pub settings: ProjectSettings,
+    pub settings: Shared<ProjectSettings>,
     pub created_at: Moment,
     pub updated_at: Moment,
     pub disabled_at: Option<Moment>,

@@ -114,7 +114,7 @@ fn street() -> Street {
         id: ProjectId::from_u128(1),
         slug: "street".into(),
         display_name: "Street".into(),
-        settings: ProjectSettings::default(),
+        settings: ProjectSettings::default().into(),
         created_at: NOW,
         updated_at: NOW,
         disabled_at: None,

@@ -45,15 +45,16 @@ pub async fn by<'a>(
     match (object, uri, pushed) {
         (None, None, _) => Ok(Came::Params(Cow::Borrowed(given), Way::default())),
         (Some(_), Some(_), _) => Err(invalid("request and request_uri exclude each other").into()),
-        (_, _, Some(name)) => taken(visitor, application, name).await,
+        (_, _, Some(name)) => Box::pin(taken(visitor, application, name)).await,
         (object, uri, None) => {
             let (object, from) = match (object, uri) {
                 (Some(object), _) => (object.to_owned(), Source::Request),
-                (None, uri) => {
-                    (signed::fetched(visitor, application, uri.unwrap_or_default()).await?, Source::Address)
-                }
+                (None, uri) => (
+                    Box::pin(signed::fetched(visitor, application, uri.unwrap_or_default())).await?,
+                    Source::Address,
+                ),
             };
-            let params = signed::read(visitor, application, given, (&object, from)).await?.params;
+            let params = Box::pin(signed::read(visitor, application, given, (&object, from))).await?.params;
             Ok(Came::Params(Cow::Owned(params), Way { pushed: false, signed: true }))
         }
     }

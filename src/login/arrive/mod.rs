@@ -10,7 +10,7 @@ use tower_sessions::Session;
 
 use super::Stop;
 use super::refusal::Refusal;
-use crate::foundation::id::{ConnectionId, SessionId};
+use crate::foundation::id::ConnectionId;
 use crate::foundation::secret::Digest;
 use crate::keys::keyring::ALGORITHMS;
 use crate::model::application::{Application, GrantType, OrganizationPrompt, OrganizationUsage};
@@ -30,7 +30,7 @@ use crate::protocol::oauth::{resource, scope};
 use crate::protocol::oidc::id_token;
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::StoreError;
-use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::standing::{self, Person, Standing};
 use crate::store::durable::{organizations, routing};
 use crate::web::browser;
 use crate::web::visitor::Visitor;
@@ -163,14 +163,14 @@ fn organization_asked(request: &Request) -> Result<OrganizationAsked, OAuthError
     OrganizationAsked::of(&request.scopes, request.organization.as_ref())
 }
 
-/// The session that this browser has already, if it will do for what is asked.
+/// Whose session this browser has already, if it will do for what is asked.
 pub async fn standing_session(
     visitor: &Visitor,
     browser: &Session,
     application: &Application,
     login: &Login,
     arrived: &Arrived,
-) -> Result<Option<SessionId>, Stop> {
+) -> Result<Option<Person>, Stop> {
     let asked = &login.asked;
     if arrived.another_account || asked.prompt.login || asked.prompt.select_account {
         return Ok(None);
@@ -190,7 +190,7 @@ pub async fn standing_session(
     let fits = fits
         && is_where_the_hint_leads(visitor, application, login, connection.id).await?
         && (standing.still_provided || is_good_elsewhere(visitor, application, &standing, asked).await?);
-    Ok(fits.then_some(session.id))
+    Ok(fits.then_some(Person { session: standing.session, user: standing.user, current: standing.current }))
 }
 
 /// An application that says by `domain_hint` which company's people it means does not get another one's, because somebody

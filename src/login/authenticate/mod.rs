@@ -36,6 +36,7 @@ use crate::model::project::{MembershipMode, Project};
 use crate::model::role;
 use crate::model::session::Session;
 use crate::model::user::{Profile, User};
+use crate::store::durable::engine::tries::Undone as CanBeUndone;
 use crate::store::durable::engine::{Lock, Read, StoreError, Tx};
 use crate::store::durable::memberships::Expected;
 use crate::store::durable::{
@@ -149,7 +150,7 @@ pub async fn sign_in(
             lifetime: Duration::from_secs(broker.config.login.session_lifetime),
             found: found.clone(),
         };
-        match broker.db.write(async move |tx| work.run(tx).await).await {
+        match broker.db.write_again(async move |tx| work.run(tx).await).await {
             Ok(session) => return Ok(session),
             Err(Undone::Refused(refusal)) => return Err(refusal.into()),
             Err(Undone::Store(StoreError::Unique { .. } | StoreError::Conflict)) if attempt == 0 => {}
@@ -233,6 +234,12 @@ impl From<Refusal> for Undone {
     }
 }
 
+impl CanBeUndone for Undone {
+    fn is_a_lost_race(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_a_lost_race())
+    }
+}
+
 /// A connection asserts only addresses in domains verified now, by its own organization, and routed to it
 /// (invariant 2; threats C01). One that is no organization's may assert none that an organization holds. Nothing, if the
 /// proof breaks the rule; otherwise the domain of its address, if it is the organization's.
@@ -286,7 +293,7 @@ struct Claimed {
 }
 
 impl SignIn {
-    async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<SessionId, Undone> {
         let connection = self.connection(tx).await?;
         self.still_stands(tx, &connection).await?;
         self.use_up(tx, &connection).await?;

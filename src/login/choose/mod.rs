@@ -22,12 +22,13 @@ pub enum Decision {
     Chosen(Context),
 }
 
-/// Whether the page is needed.
+/// Whether the page is needed. `found`: whose session that is, where it has just been read.
 pub async fn decide(
     visitor: &Visitor,
     application: &Application,
     login: &Login,
     session: SessionId,
+    found: Option<Person>,
 ) -> Result<Decision, Stop> {
     let asked = &login.asked;
     let of_project = visitor.project.settings.organizations;
@@ -37,7 +38,10 @@ pub async fn decide(
     {
         return Ok(Decision::Chosen(Context::Personal));
     }
-    let Person { user, current, .. } = person(visitor, session).await?;
+    let Person { user, current, .. } = match found.filter(|found| found.session.id == session) {
+        Some(found) => living(visitor, Some(found))?,
+        None => person(visitor, session).await?,
+    };
     let found = available(visitor, application, &user).await?;
     if let Some(named) = asked.organization.named() {
         return Ok(Decision::Chosen(context(asked_for(&found, named)?)));
@@ -135,7 +139,11 @@ pub async fn user_of(visitor: &Visitor, session: SessionId) -> Result<User, Stop
 
 async fn person(visitor: &Visitor, session: SessionId) -> Result<Person, Stop> {
     let broker = visitor.broker();
-    let found = standing::person(&mut &broker.db, visitor.project.id, session).await?;
-    let person = found.filter(|found| found.session.is_alive(broker.now())).ok_or(Refusal::SessionEnded)?;
-    Some(person).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled.into())
+    Ok(living(visitor, standing::person(&mut &broker.db, visitor.project.id, session).await?)?)
+}
+
+fn living(visitor: &Visitor, found: Option<Person>) -> Result<Person, Refusal> {
+    let now = visitor.broker().now();
+    let person = found.filter(|found| found.session.is_alive(now)).ok_or(Refusal::SessionEnded)?;
+    Some(person).filter(|found| found.user.disabled_at.is_none()).ok_or(Refusal::UserDisabled)
 }

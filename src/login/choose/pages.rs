@@ -113,7 +113,7 @@ async fn searched(visitor: &Visitor, journey: &Journey, params: &Params) -> Resu
         return Ok(reply::see_other(&journey.path(visitor, "")));
     };
     let application = application(visitor, journey).await?;
-    match decide(visitor, &application, &journey.login, session).await? {
+    match decide(visitor, &application, &journey.login, session, None).await? {
         Decision::Ask(found) => {
             let look = (found.as_slice(), [].as_slice(), Some(params));
             picker(visitor, &application, journey, session, look).await

@@ -45,13 +45,17 @@ pub async fn token(visitor: Visitor, MachineForm(params): MachineForm) -> Respon
         Err(NoTokens::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    readable(&visitor, client::claimed(&visitor, &params), response).await
+    readable(&visitor, || client::claimed(&visitor, &params), response).await
 }
 
 /// Lets pages of the application read the answer that was asked for in its name.
-pub async fn readable(visitor: &Visitor, client_id: Option<String>, response: Response) -> Response {
+pub async fn readable(
+    visitor: &Visitor,
+    client_id: impl FnOnce() -> Option<String>,
+    response: Response,
+) -> Response {
     let headers = &visitor.headers;
-    let Some(id) = client_id.filter(|_| cors::origin(headers).is_some()) else {
+    let Some(id) = cors::origin(headers).and_then(|_| client_id()) else {
         return cors::answered(headers, None, response);
     };
     match applications::by_client_id(&mut &visitor.broker().db, visitor.project.id, &id).await {
@@ -85,7 +89,7 @@ pub async fn revoke(visitor: Visitor, MachineForm(params): MachineForm) -> Respo
         }
         Err(stop) => stopped(&visitor, stop).await,
     };
-    readable(&visitor, client::claimed(&visitor, &params), response).await
+    readable(&visitor, || client::claimed(&visitor, &params), response).await
 }
 
 /// `POST /introspect` (RFC 7662), signed for who wants it so (RFC 9701).
@@ -204,7 +208,7 @@ async fn userinfo_for(visitor: Visitor, shown: Result<(), Refusal>) -> Response 
         Err(Stop::Failed(fault)) => visitor.machine_fault(&fault).await,
     };
     dpop::hand_out(&visitor, response.headers_mut());
-    readable(&visitor, client::unverified_holder(&visitor), response).await
+    readable(&visitor, || client::unverified_holder(&visitor), response).await
 }
 
 /// RFC 6750, section 3; RFC 9449, section 7.1. Who shows a token as bound is told what that needs; everybody else, that it

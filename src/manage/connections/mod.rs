@@ -122,7 +122,7 @@ async fn create(
         slug,
         state: ConnectionState::Draft,
         version: 1,
-        settings,
+        settings: settings.into(),
         secret: sealed(change, id, &checked.secret, keyring),
         created_at: keep.now,
         updated_at: keep.now,
@@ -236,7 +236,7 @@ async fn put_draft(
         let now = held(change, connection.id).await?.connection;
         let mirror = Connection {
             version: draft.number,
-            settings: draft.settings,
+            settings: draft.settings.into(),
             secret,
             updated_at: keep.now,
             ..now
@@ -333,7 +333,7 @@ async fn may_be_live(change: &mut Change<'_, '_>, before: &Held, next: &Settings
 
 /// Whether the roles that the draft gives, beyond those that are given now, may still be given.
 async fn roles_fit(change: &mut Change<'_, '_>, before: &Held) -> Result<(), Refused> {
-    let live = before.connection.is_active().then_some(&before.connection.settings);
+    let live = before.connection.is_active().then_some(&*before.connection.settings);
     may_come(change, before.connection.organization_id, live, before.head().0).await
 }
 

@@ -282,7 +282,7 @@ impl Teller {
 
     fn addresses(&self, held: &Held) -> AddressesView {
         let it = &held.connection;
-        let signs = [Some(&it.settings), held.draft.as_ref().map(|draft| &draft.settings)]
+        let signs = [Some(&*it.settings), held.draft.as_ref().map(|draft| &draft.settings)]
             .into_iter()
             .flatten()
             .any(connection_secret::signs);

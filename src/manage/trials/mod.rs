@@ -37,7 +37,7 @@ async fn make(
     let tried = draft.filter(|draft| draft.number == wanted);
     let (settings, secret) = match &tried {
         Some(draft) => (&draft.settings, &draft.secret),
-        None => (&connection.settings, &connection.secret),
+        None => (&*connection.settings, &connection.secret),
     };
     // Whoever follows the link would find a fault of ours.
     settings

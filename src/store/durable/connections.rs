@@ -5,6 +5,7 @@ use super::known::Known;
 use super::{parsed, to_json};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{ConnectionId, OrganizationId, ProjectId};
+use crate::foundation::shared::Shared;
 use crate::model::connection::{Connection, ConnectionState, Jit, Lifecycle, Settings, primary};
 
 macro_rules! select {
@@ -18,7 +19,7 @@ macro_rules! select {
     };
 }
 
-static SETTINGS: Known<ConnectionId, Settings> = Known::new();
+static SETTINGS: Known<ConnectionId, Shared<Settings>> = Known::new();
 
 pub(super) fn connection(row: &Row, at: usize) -> Result<Connection, StoreError> {
     let id = row.get(at)?;

@@ -2,9 +2,10 @@
 
 use super::choices::Told;
 use super::engine::{Read, Row, StoreError, Tx, params};
-use super::{json, optional_json, to_json};
+use super::known::Known;
+use super::{optional_json, to_json};
 use crate::foundation::id::{ApiKeyId, OrganizationId, ProjectId, UserId};
-use crate::model::organization::{Organization, Status};
+use crate::model::organization::{Organization, Policy, Status};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -22,16 +23,19 @@ fn name_key(name: &str) -> Vec<u8> {
     name.to_lowercase().into_bytes()
 }
 
+pub(super) static POLICIES: Known<OrganizationId, Policy> = Known::new();
+
 pub(super) fn organization(row: &Row, at: usize) -> Result<Organization, StoreError> {
+    let id = row.get(at)?;
     Ok(Organization {
-        id: row.get(at)?,
+        id,
         project_id: row.get(at + 1)?,
         slug: row.get(at + 2)?,
         display_name: row.get(at + 3)?,
         description: row.get(at + 4)?,
         logo_uri: row.get(at + 5)?,
         functional_roles: optional_json(row, at + 6)?,
-        policy: json(row, at + 7)?,
+        policy: POLICIES.json(id, row, at + 7)?,
         created_at: row.get(at + 8)?,
         updated_at: row.get(at + 9)?,
         deactivated_at: row.get(at + 10)?,

@@ -79,7 +79,7 @@ impl Metadata {
         limits: &Limits,
         before: Option<&Application>,
     ) -> Result<ApplicationBody, OAuthError> {
-        let now = before.map(|before| &before.settings);
+        let now = before.map(|before| &*before.settings);
         self.has_no_trap()?;
         let (kind, method, grant_types) = self.what_it_is()?;
         within(limits, kind, &grant_types)?;
