@@ -27,11 +27,8 @@ use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::connection::metadata::{
     self as description, Described, DescriptionError, LARGEST, describe, describe_again,
 };
-use crate::model::connection::{
-    Connection, IdentityProvider, Metadata, Missed, SamlSettings, Upstream, fingerprint, keys_of,
-};
+use crate::model::connection::{Connection, IdentityProvider, Metadata, SamlSettings, Upstream};
 use crate::model::mail::Kind;
-use crate::protocol::saml::keys::Certificate;
 use crate::store::durable::engine::{Database, Lock as RowLock, StoreError, Tx};
 use crate::store::durable::metadata_reads::{self, MetadataRead};
 use crate::store::durable::{connection_versions, connections, projects};
@@ -40,8 +37,6 @@ use crate::store::durable::{connection_versions, connections, projects};
 const COOLDOWN: Duration = Duration::from_secs(60);
 /// Connections whose last look is remembered.
 const MOST: usize = 20_000;
-/// How long certificates are missed before they are taken away, where documents have no date.
-const PATIENCE: Duration = Duration::from_secs(86_400);
 /// After a failure, doubled with each further one.
 const AFTER_FAILURE: Duration = Duration::from_secs(300);
 const AT_LATEST: Duration = Duration::from_secs(6 * 3_600);
@@ -228,7 +223,10 @@ impl Keep {
         read: Result<(Described, Verdict), MetadataReadError>,
     ) -> Result<Look, StoreError> {
         let came = self.come(tx, read).await?;
-        self.warn(tx).await?;
+        // Whoever comes may make us look, and write to nobody.
+        if self.cause == Cause::Turn {
+            self.warn(tx).await?;
+        }
         Ok(came)
     }
 
@@ -377,7 +375,7 @@ impl Keep {
         described: Described,
     ) -> Result<Look, StoreError> {
         let (signed_until, valid_until) = validity(known, &described);
-        let (described, missed) = patient(saml, known, described, self.now);
+        let (described, missed) = description::patient(saml, known, described, self.now);
         let metadata = Metadata {
             digest: described.digest,
             dropped: described.dropped,
@@ -436,40 +434,6 @@ fn validity(known: &Metadata, described: &Described) -> (Option<Moment>, Option<
         None => (None, later),
         Some(until) => (Some(until), Some(later.map_or(until, |later| later.min(until)))),
     }
-}
-
-/// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
-/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for [`PATIENCE`]. An
-/// operator takes it away at once.
-fn patient(
-    saml: &SamlSettings,
-    known: &Metadata,
-    mut described: Described,
-    now: Moment,
-) -> (Described, Option<Missed>) {
-    if !described.signed {
-        return (described, known.missed.clone());
-    }
-    let listed = &described.idp.certificates;
-    let lost: Vec<_> =
-        saml.idp.certificates.iter().filter(|known| !listed.contains(known)).cloned().collect();
-    if lost.is_empty() || described.valid_until.is_some() {
-        return (described, None);
-    }
-    let certificates: Vec<_> = lost.iter().map(|text| fingerprint(text)).collect();
-    let known = known.missed.clone().filter(|missed| missed.certificates == certificates);
-    let missed = known.unwrap_or(Missed { certificates, since: now });
-    if now.since(missed.since) >= PATIENCE {
-        return (described, None);
-    }
-    let mut all = saml.idp.certificates.clone();
-    all.extend(described.idp.certificates.iter().filter(|new| !saml.idp.certificates.contains(new)).cloned());
-    // More than are tried are not kept: then the provider's word counts at once.
-    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
-    if keys_of(&read).is_some() {
-        described.idp.certificates = all;
-    }
-    (described, Some(missed))
 }
 
 fn has_moved(old: &IdentityProvider, new: &IdentityProvider) -> bool {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
+    IdentityProvider, Metadata, MetadataSource, Missed, SamlSettings, ServiceEndpoint, ServiceEndpoints,
+    fingerprint, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -21,6 +22,8 @@ pub const LARGEST: usize = 5 << 20;
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
 const OFTENEST: Duration = Duration::from_secs(3_600);
 const RAREST: Duration = Duration::from_secs(86_400);
+/// How long certificates are missed before they are taken away, where documents have no date.
+const PATIENCE: Duration = Duration::from_secs(86_400);
 /// Withdrawn certificates that are remembered; the oldest are forgotten first.
 const MOST_WITHDRAWN: usize = 64;
 
@@ -134,6 +137,40 @@ pub fn withdrawn(known: &SamlSettings, new: &IdentityProvider) -> Vec<String> {
     }
     withdrawn.retain(|name| !present.contains(name));
     withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
+}
+
+/// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
+/// for a while. What such a one does not list any more is missed first, and taken away if it is missed for [`PATIENCE`]. An
+/// operator takes it away at once.
+pub fn patient(
+    saml: &SamlSettings,
+    known: &Metadata,
+    mut described: Described,
+    now: Moment,
+) -> (Described, Option<Missed>) {
+    if !described.signed {
+        return (described, known.missed.clone());
+    }
+    let listed = &described.idp.certificates;
+    let lost: Vec<_> =
+        saml.idp.certificates.iter().filter(|known| !listed.contains(known)).cloned().collect();
+    if lost.is_empty() || described.valid_until.is_some() {
+        return (described, None);
+    }
+    let certificates: Vec<_> = lost.iter().map(|text| fingerprint(text)).collect();
+    let known = known.missed.clone().filter(|missed| missed.certificates == certificates);
+    let missed = known.unwrap_or(Missed { certificates, since: now });
+    if now.since(missed.since) >= PATIENCE {
+        return (described, None);
+    }
+    let mut all = saml.idp.certificates.clone();
+    all.extend(described.idp.certificates.iter().filter(|new| !saml.idp.certificates.contains(new)).cloned());
+    // More than are tried are not kept: then the provider's word counts at once.
+    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
+    if keys_of(&read).is_some() {
+        described.idp.certificates = all;
+    }
+    (described, Some(missed))
 }
 
 fn described(document: &[u8], read: IdpMetadata, now: Moment) -> Result<Described, DescriptionError> {
