@@ -227,7 +227,8 @@ pub fn refused(visitor: &Visitor, action: &'static str, refusal: &Refusal) -> Au
     let event = match refusal {
         Refusal::BadRequest(why) => event.with("why", why.as_str()),
         Refusal::Protocol(error) => event.with("why", error.description.as_ref()),
-        Refusal::NotExpected(Newcomer { email, why }) => {
+        Refusal::NotExpected(newcomer) => {
+            let Newcomer { email, why } = &**newcomer;
             let event = email.iter().fold(event, |event, email| event.with("email", email.as_str()));
             why.iter().fold(event, |event, why| event.with("auto_join", why.word()))
         }

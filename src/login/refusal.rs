@@ -61,7 +61,7 @@ pub enum Refusal {
     LogoutTokenRefused(&'static str),
     EmailDomainNotAllowed,
     EmailInUse,
-    NotExpected(Newcomer),
+    NotExpected(Box<Newcomer>),
     ConnectionChanged,
     // By an invitation.
     InvitationUnknown,
@@ -492,7 +492,7 @@ mod tests {
             R::AssertionRefused("status"),
             R::EmailDomainNotAllowed,
             R::EmailInUse,
-            R::NotExpected(Newcomer::default()),
+            R::NotExpected(Box::default()),
             R::ConnectionChanged,
             R::ProjectDisabled,
             R::ApplicationDisabled,

@@ -501,7 +501,8 @@ impl SignIn {
         }
         let (joined, why) = self.auto_join(tx, connection, user.id, claimed).await?;
         if connection.settings.jit == Jit::ExpectedOnly && !expected && !joined && !invited {
-            return Err(Refusal::NotExpected(Newcomer { email: self.own_address(connection), why }).into());
+            let newcomer = Newcomer { email: self.own_address(connection), why };
+            return Err(Refusal::NotExpected(Box::new(newcomer)).into());
         }
         Ok((user.id, identity.id, why))
     }
