@@ -4,7 +4,9 @@
 use serde_json::{Map, Value};
 
 use crate::foundation::clock::Moment;
-use crate::foundation::id::{AuditEventId, OrganizationId, RequestId};
+use crate::foundation::id::{
+    ApplicationId, AuditEventId, DelegationId, OrganizationId, RequestId, SessionId,
+};
 use crate::foundation::random::Random;
 use crate::model::audit_event::{Actor, AuditEvent, Outcome};
 use crate::model::project::Project;
@@ -30,8 +32,40 @@ pub struct Keep {
     pub random: Random,
     pub project: Project,
     pub actor: Actor,
+    /// By what, where it is a person.
+    pub by: Option<By>,
     pub request: Option<RequestId>,
     pub now: Moment,
+}
+
+/// By what a person acts: a user alone does not say for whom, nor through whom, and may be no member of where they do it
+/// (S2-22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    pub session: SessionId,
+    /// Absent at a page of our own.
+    pub application: Option<ApplicationId>,
+    /// With the home organization.
+    pub delegation: Option<(DelegationId, OrganizationId)>,
+}
+
+impl By {
+    /// What the event itself says of these stays.
+    pub fn told(self, mut event: AuditEvent) -> AuditEvent {
+        let application = self.application.map(|id| id.to_string());
+        let (delegation, home) = self.delegation.map(|(id, home)| (id.to_string(), home.to_string())).unzip();
+        for (name, value) in [
+            ("session", Some(self.session.to_string())),
+            ("application", application),
+            ("delegation", delegation),
+            ("home_organization", home),
+        ] {
+            if let Some(value) = value {
+                event.detail.entry(name).or_insert_with(|| value.into());
+            }
+        }
+        event
+    }
 }
 
 impl Keep {
@@ -44,7 +78,10 @@ impl Keep {
     }
 
     pub async fn record(&self, tx: &mut Tx<'_>, event: &AuditEvent) -> Result<(), StoreError> {
-        record(tx, &self.random, self.now, event).await
+        match self.by.filter(|_| event.actor == self.actor) {
+            Some(by) => record(tx, &self.random, self.now, &by.told(event.clone())).await,
+            None => record(tx, &self.random, self.now, event).await,
+        }
     }
 }
 

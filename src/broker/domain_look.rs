@@ -10,7 +10,7 @@ use url::Url;
 pub use judge::Verdict;
 
 use super::Broker;
-use crate::audit::Keep;
+use crate::audit::{By, Keep};
 use crate::egress::dns::{DnsError, TxtAnswer};
 use crate::egress::http::{Http, Request};
 use crate::foundation::clock::Moment;
@@ -114,13 +114,14 @@ async fn nameservers(broker: &Broker, domain: &Domain) -> Option<Vec<String>> {
 
 /// Looks because its turn has come, and keeps what came of it.
 pub async fn take_turn(broker: &Broker, domain: Domain) -> Result<Looked, StoreError> {
-    confirm(broker, domain, Asked { actor: Actor::House, request: None, by_somebody: false }).await
+    confirm(broker, domain, Asked { actor: Actor::House, by: None, request: None, by_somebody: false }).await
 }
 
 /// Who asked for a look.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub actor: Actor,
+    pub by: Option<By>,
     pub request: Option<RequestId>,
     /// And not the calendar.
     pub by_somebody: bool,
@@ -147,6 +148,7 @@ pub async fn keep(
         random: broker.random.clone(),
         project,
         actor: by.actor,
+        by: by.by,
         request: by.request,
         now: broker.now(),
     };

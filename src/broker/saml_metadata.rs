@@ -244,7 +244,7 @@ impl Keep {
         self.record(tx, event.with("valid_until", until.rfc3339())).await?;
         let Some(project) = projects::by_id(tx, self.project).await? else { return Ok(()) };
         let (random, now) = (self.random.clone(), self.now);
-        let keep = audit::Keep { random, project, actor: Actor::House, request: None, now };
+        let keep = audit::Keep { random, project, actor: Actor::House, by: None, request: None, now };
         tell_owners(tx, &keep, &connection, Kind::MetadataEnding).await
     }
 

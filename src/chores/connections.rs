@@ -36,6 +36,7 @@ async fn take_back(broker: &Broker, suspect: Suspect) -> Result<(), NotSwapped> 
         random: broker.random.clone(),
         project,
         actor: Actor::House,
+        by: None,
         request: None,
         now: broker.now(),
     };

@@ -83,7 +83,7 @@ async fn ask(
     let domain = claim(broker, project, name, organization).await?;
     say!("expected: {}", wanted(&domain));
     let holder = domains::held(&mut &broker.db, project.id, name).await?;
-    let by = Asked { actor: Actor::Operator, request: None, by_somebody: true };
+    let by = Asked { actor: Actor::Operator, by: None, request: None, by_somebody: true };
     let looked = confirm(broker, domain, by).await?;
     let after = &looked.domain;
     say!("found:    {}", seen(&looked.sight.published, looked.verdict));

@@ -1,7 +1,10 @@
 //! The mail server of the operator: letters are handed over to it, and what becomes of them after that is its business.
 //!
 //! `lettre` writes and encodes the message, so that no name can become a header of its own, and speaks the protocol. Each
-//! letter has a connection of its own: who cannot be reached costs nobody else's letter anything.
+//! letter has a connection of its own: who cannot be reached costs nobody else's letter anything. No more is read of a server
+//! than a conversation needs.
+
+mod bounded;
 
 use std::fmt;
 use std::io;
@@ -13,11 +16,13 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use tokio::net::TcpStream;
 use url::Host;
 
+use self::bounded::Bounded;
 use crate::config::{Config, MailSecurity};
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
@@ -162,12 +167,15 @@ impl Post {
 
     /// What is refused until here concerns us, and not the letter: it may be mended.
     async fn connect(&self) -> Result<AsyncSmtpConnection, PostError> {
-        let implicit = (self.security == MailSecurity::Tls).then(|| self.tls.clone());
         let at = (self.server.as_str(), self.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(at, Some(self.timeout), &self.hello, implicit, None)
-                .await
-                .map_err(not_now)?;
+        let reached = TcpStream::connect(at).await;
+        let stream = Bounded::new(reached.map_err(|error| PostError::NotNow(error.to_string()))?);
+        let stream: Box<dyn AsyncTokioStream> = match self.security {
+            MailSecurity::Tls => Box::new(stream.encrypted(self.tls.clone()).await.map_err(not_now)?),
+            MailSecurity::Starttls | MailSecurity::None => Box::new(stream),
+        };
+        let greeted = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await;
+        let mut connection = greeted.map_err(not_now)?;
         if self.security == MailSecurity::Starttls {
             connection.starttls(self.tls.clone(), &self.hello).await.map_err(not_now)?;
         }

@@ -33,6 +33,13 @@ pub fn is_line(text: &str, most: usize) -> bool {
         && !text.chars().any(|character| character.is_control() || deceives(character))
 }
 
+/// What somebody else wrote, as such a line: without what is none, and no longer. Nothing, where there is nothing to see.
+pub fn as_line(text: &str, most: usize) -> Option<String> {
+    let plain = text.chars().filter(|character| !character.is_control() && !deceives(*character));
+    let line: String = plain.take(most).collect();
+    if line.chars().all(is_blank) { None } else { Some(line) }
+}
+
 /// The same of a text that may have several lines.
 pub fn is_text(text: &str, most: usize) -> bool {
     let bad = |character: char| (character.is_control() && character != '\n') || deceives(character);
@@ -70,6 +77,11 @@ mod tests {
             let text = format!("a{hidden}b");
             assert!(!is_line(&text, 9) && !is_text(&text, 9), "{text:?}");
         }
+        assert_eq!(as_line("a\u{202e}gpj\u{feff}\n.exe", 9).as_deref(), Some("agpj.exe"));
+        assert_eq!(
+            (as_line("株式会社", 2).as_deref(), as_line("\u{202e} \u{3164}", 9)),
+            (Some("株式"), None)
+        );
         for blank in ["\u{3164}", "\u{a0}\u{2800}", "\u{ad}"] {
             assert!(!is_line(blank, 9) && is_line(&format!("a{blank}b"), 9), "{blank:?}");
         }

@@ -59,8 +59,30 @@ pub enum Standing {
         /// What the organization's functional roles leave of it.
         masked: BTreeSet<String>,
         /// When a person proved who they are; a key never does.
-        proved_at: Option<Moment>,
+        proved_at: Option<Proved>,
     },
+}
+
+/// When a person proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proved {
+    At(Moment),
+    /// Their identity provider did not say: it may have been days ago, whenever they came from there (threats M17).
+    Sometime,
+}
+
+impl Proved {
+    pub fn of(at: Option<Moment>) -> Self {
+        at.map_or(Self::Sometime, Self::At)
+    }
+
+    /// Whether that is known to be no longer ago than this.
+    fn is_within(self, within: Duration, now: Moment) -> bool {
+        match self {
+            Self::At(at) => now.since(at) <= within,
+            Self::Sometime => false,
+        }
+    }
 }
 
 /// What a request is about.
@@ -140,7 +162,7 @@ pub fn judge(standing: &Standing, need: Need, target: Target) -> Verdict {
 /// Whether a person proved who they are within `within`; who is no person has a secret that says so each time.
 pub fn is_fresh(standing: &Standing, within: Duration, now: Moment) -> bool {
     match standing {
-        Standing::Within { proved_at: Some(at), .. } => now.since(*at) <= within,
+        Standing::Within { proved_at: Some(proved), .. } => proved.is_within(within, now),
         _ => true,
     }
 }
@@ -383,10 +405,14 @@ mod tests {
         let unopened = ["invoices:read".to_owned()];
         assert_eq!(may_contain(&somebody, &unopened), Err(Code::RoleCeiling), "but makes none of it");
         if let Standing::Within { proved_at, .. } = &mut somebody {
-            *proved_at = Some(NOW.minus(OWNERS_FRESH + Duration::from_secs(1)));
+            *proved_at = Some(Proved::At(NOW.minus(OWNERS_FRESH + Duration::from_secs(1))));
         }
         let stale = Some(Code::ReauthenticationRequired);
         assert_eq!(told(&somebody), [stale, None, None, None, None, unknown, unknown]);
+        if let Standing::Within { proved_at, .. } = &mut somebody {
+            *proved_at = Some(Proved::Sometime);
+        }
+        assert_eq!(told(&somebody), [stale, None, None, None, None, unknown, unknown], "nobody said when");
         assert_eq!(
             may_touch(&somebody, &["owner".into()], &custom, NOW),
             Err(Code::ReauthenticationRequired)
@@ -431,7 +457,7 @@ mod tests {
                 .map(|need| judge(person, need, Target::Project) == Verdict::Granted)
         };
         if let Standing::Within { proved_at, .. } = &mut person {
-            *proved_at = Some(NOW);
+            *proved_at = Some(Proved::At(NOW));
         }
         assert_eq!(told(&person), [true, true, true, true]);
         if let Standing::Within { is_by_consent, .. } = &mut person {

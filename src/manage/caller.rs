@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::authority::Standing;
+use super::authority::{Proved, Standing};
 use super::refused::{Code, Refused};
+use crate::audit::By;
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{
     ApiKeyId, ApplicationId, DelegationId, GrantId, OrganizationId, ProjectId, SessionId, UserId,
@@ -62,7 +63,8 @@ pub struct Acting {
     pub grant: GrantId,
     pub session: SessionId,
     pub application: ApplicationId,
-    pub delegation: Option<DelegationId>,
+    /// With the home organization.
+    pub delegation: Option<(DelegationId, OrganizationId)>,
 }
 
 impl Caller {
@@ -74,6 +76,12 @@ impl Caller {
             Who::Person(acting) => Actor::User(acting.user),
             Who::Nobody => Actor::Anonymous,
         }
+    }
+
+    /// By what a person acts, for the same.
+    pub fn by(&self) -> Option<By> {
+        let Who::Person(Acting { session, application, delegation, .. }) = self.who else { return None };
+        Some(By { session, application: Some(application), delegation })
     }
 
     /// Under what their idempotency keys stand, whichever token they show, in whichever sign-in they got it: a person who
@@ -295,7 +303,7 @@ fn person(holder: Person) -> Caller {
         is_by_consent: holder.is_by_consent,
         granted,
         masked,
-        proved_at: Some(holder.proved_at),
+        proved_at: Some(Proved::of(holder.proved_at)),
     };
     let who = Who::Person(Acting { user, grant, session, application, delegation });
     Caller { who, secret: None, shown: None, standing }

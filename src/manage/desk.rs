@@ -11,7 +11,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::authority::{Need, Standing, Target, Verdict, is_fresh, judge};
+use super::authority::{Need, Proved, Standing, Target, Verdict, is_fresh, judge};
 use super::caller::{self, Caller, Who};
 use super::refused::{Code, Refused};
 use crate::audit::Keep;
@@ -282,6 +282,7 @@ impl Desk {
                 random: broker.random.clone(),
                 project: self.visitor.project.clone(),
                 actor: self.caller.actor(),
+                by: self.caller.by(),
                 request: Some(self.visitor.request),
                 now: self.now,
             },
@@ -315,7 +316,7 @@ impl<'a, 'c> Change<'a, 'c> {
     }
 
     /// Of a person at a page of ours, for themselves: nobody else's things are theirs by it.
-    pub fn of_person(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring, proved_at: Moment) -> Self {
+    pub fn of_person(tx: &'a mut Tx<'c>, keep: &'a Keep, keyring: &'a Keyring, proved_at: Proved) -> Self {
         let standing = Standing::Within {
             organization: None,
             is_owner: false,

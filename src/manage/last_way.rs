@@ -1,6 +1,8 @@
 //! The last way in: by what those who own an organization come in. No write takes the last of it, whatever it is about, for
 //! nobody of theirs would be there to take it back (S1-T2, demands 3.9); the operator may, who would.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,12 +12,14 @@ use super::refused::{Code, Refused};
 use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId};
 use crate::foundation::shared::Shared;
 use crate::model::api_key::OperatorRole;
-use crate::model::domain::DomainState;
+use crate::model::audit_event::Actor;
+use crate::model::connection::Connection;
 use crate::model::organization::Organization;
 use crate::model::project::{Organizations, ProjectSettings};
+use crate::model::role_rule;
 use crate::store::durable::engine::Lock;
-use crate::store::durable::ways_in::{self, WayIn};
-use crate::store::durable::{connections, domains, organizations, projects};
+use crate::store::durable::ways_in::{self, Of, WayIn};
+use crate::store::durable::{connections, domains, organizations, projects, role_rules, roles};
 
 /// How sure the caller is.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -76,33 +80,46 @@ pub struct LastWay {
 impl LastWay {
     /// To be asked before the write, in its transaction; the organization is locked.
     pub async fn before(change: &mut Change<'_, '_>, organization: OrganizationId) -> Result<Self, Refused> {
-        let ways = all(change, organization).await?;
-        let open = ways.into_iter().filter(|(_, shut)| shut.is_none()).map(|(way, _)| way.identity).collect();
-        Ok(Self { organization, open })
+        let ways = judged(change, Of::Organization(organization)).await?.remove(&organization);
+        Ok(Self::of(organization, &ways.unwrap_or_default()))
     }
 
     /// The same of every organization of the project, for what counts in all of them; the project is locked.
     pub async fn before_everywhere(change: &mut Change<'_, '_>) -> Result<Vec<Self>, Refused> {
-        let mut ways = Vec::new();
-        for id in ways_in::entered(change.tx, change.keep.project.id).await? {
-            change.tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
-            let way = Self::before(change, id).await?;
-            if !way.open.is_empty() {
-                ways.push(way);
-            }
-        }
-        Ok(ways)
+        let project = change.keep.project.id.to_string();
+        change.tx.lock_all(Lock::Exclusive, "organizations", &project).await?;
+        Self::before_all(change, Of::Project).await
+    }
+
+    /// To be asked in the same way; those that are to be changed are locked.
+    pub async fn before_all(change: &mut Change<'_, '_>, of: Of) -> Result<Vec<Self>, Refused> {
+        let ways = judged(change, of).await?;
+        let ways = ways.iter().map(|(organization, ways)| Self::of(*organization, ways));
+        Ok(ways.filter(|way| !way.open.is_empty()).collect())
+    }
+
+    pub fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn of(organization: OrganizationId, ways: &Judged) -> Self {
+        let open = ways.iter().filter(|(_, shut)| shut.is_none()).map(|(way, _)| way.identity).collect();
+        Self { organization, open }
     }
 
     /// What is missing after the write for an owner to come in as some did before. Nothing where one does, or none did.
     pub async fn missing(&self, change: &mut Change<'_, '_>) -> Result<Vec<&'static str>, Refused> {
-        let ways = match self.open.is_empty() {
-            true => return Ok(Vec::new()),
-            false => all(change, self.organization).await?,
-        };
+        if self.open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ways = judged(change, Of::Organization(self.organization)).await?.remove(&self.organization);
+        Ok(self.lacks(&ways.unwrap_or_default()))
+    }
+
+    fn lacks(&self, ways: &Judged) -> Vec<&'static str> {
         // Who has come to own it meanwhile counts as well.
         if ways.iter().any(|(_, shut)| shut.is_none()) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         // Of those who were shut out by it; of the others who own it, where those own it no more.
         let stay = ways.iter().any(|(way, _)| self.open.contains(&way.identity));
@@ -113,12 +130,21 @@ impl LastWay {
         }
         shut.sort_unstable();
         shut.dedup();
-        Ok(shut.into_iter().map(Shut::missing).collect())
+        shut.into_iter().map(Shut::missing).collect()
     }
 
     /// Refuses a write that took the last way in, unless the operator insists; then the trail tells of it.
     pub async fn stays(&self, change: &mut Change<'_, '_>, forced: bool) -> Result<(), Refused> {
         let missing = self.missing(change).await?;
+        self.may_lack(change, missing, forced).await
+    }
+
+    async fn may_lack(
+        &self,
+        change: &mut Change<'_, '_>,
+        missing: Vec<&'static str>,
+        forced: bool,
+    ) -> Result<(), Refused> {
         if missing.is_empty() {
             return Ok(());
         }
@@ -136,27 +162,86 @@ impl LastWay {
         missing: Vec<&'static str>,
     ) -> Result<Refused, Refused> {
         let (organization, project) = place(change, self.organization).await?;
-        let (switches, off) = (project.switches, project.organizations == Organizations::Off);
+        let (switches, off) = (&project.switches, project.organizations == Organizations::Off);
         let own = connections::of_organization(change.tx, self.organization).await?;
-        let leads = leads(change, self.organization).await?;
-        let left: Vec<_> = own
-            .iter()
-            .filter(|own| !off && own.is_active() && switches.open(own, Some(&organization.policy)))
-            .filter(|own| leads.iter().any(|(_, to)| *to == own.id))
-            .map(|own| own.slug.clone())
-            .collect();
+        let is_open =
+            |own: &&Connection| !off && own.is_active() && switches.open(own, Some(&organization.policy));
+        let mut left = Vec::new();
+        for own in own.iter().filter(is_open) {
+            if !domains::leading_to(change.tx, own.id).await?.is_empty() {
+                left.push(own.slug.clone());
+            }
+        }
         Ok(locks_out(missing).with("left", left))
     }
 }
 
+/// How many organizations are looked at one by one.
+const FEW: usize = 8;
+
+/// What each of them lacks after the write, in as few reads as it takes.
+pub async fn lacking<'w>(
+    change: &mut Change<'_, '_>,
+    ways: &'w [LastWay],
+) -> Result<Vec<(&'w LastWay, Vec<&'static str>)>, Refused> {
+    let mut all = match ways.len() > FEW {
+        true => judged(change, Of::Project).await?,
+        false => BTreeMap::new(),
+    };
+    let mut lacking = Vec::new();
+    for way in ways {
+        if ways.len() <= FEW {
+            all = judged(change, Of::Organization(way.organization)).await?;
+        }
+        let missing = way.lacks(&all.remove(&way.organization).unwrap_or_default());
+        if !missing.is_empty() {
+            lacking.push((way, missing));
+        }
+    }
+    Ok(lacking)
+}
+
 /// [`LastWay::stays`], of all of them: who is refused is told of the first.
 pub async fn all_stay(change: &mut Change<'_, '_>, ways: &[LastWay], forced: bool) -> Result<(), Refused> {
-    for way in ways {
-        let Err(refused) = way.stays(change, forced).await else { continue };
+    for (way, missing) in lacking(change, ways).await? {
+        let Err(refused) = way.may_lack(change, missing, forced).await else { continue };
         let slug = place(change, way.organization).await?.0.slug;
         return Err(refused.with("organization", slug));
     }
     Ok(())
+}
+
+/// By what the owners of other organizations come in who come by this one's connections, or by one of the project's: a
+/// holding's people own its subsidiaries. They are not locked, for two of them could wait for each other.
+#[derive(Clone, Debug, Default)]
+pub struct Guests(Vec<LastWay>);
+
+impl Guests {
+    /// To be asked before the write, in its transaction.
+    pub async fn before(change: &mut Change<'_, '_>, connection: &Connection) -> Result<Self, Refused> {
+        match connection.organization_id {
+            Some(of) => Self::of(change, of).await,
+            None => Ok(Self(LastWay::before_all(change, Of::Through(connection.id)).await?)),
+        }
+    }
+
+    pub async fn of(change: &mut Change<'_, '_>, host: OrganizationId) -> Result<Self, Refused> {
+        Ok(Self(LastWay::before_all(change, Of::GuestsOf(host)).await?))
+    }
+
+    /// The operator answers for them, too. To anybody else they are strangers, whose owners keep nobody from shutting a door
+    /// of their own: nothing is told of them here, and to them their own trail tells it, without who it was.
+    pub async fn stay(&self, change: &mut Change<'_, '_>, forced: bool) -> Result<(), Refused> {
+        if matches!(change.standing, Standing::Operator(_)) {
+            return all_stay(change, &self.0, forced).await;
+        }
+        for (way, missing) in lacking(change, &self.0).await? {
+            let event = change.keep.event("organization.owners_locked_out", way.organization);
+            let event = event.actor(Actor::Anonymous).request(None).subject(way.organization);
+            change.record(&event.with("by", "another_organization").with("missing", missing)).await?;
+        }
+        Ok(())
+    }
 }
 
 /// By what is missing.
@@ -194,72 +279,87 @@ async fn place(
     Ok((found.ok_or_else(Refused::hidden)?, project.settings))
 }
 
-/// Names of verified domains that are routed, and the connections to which they lead.
-async fn leads(
-    change: &mut Change<'_, '_>,
-    organization: OrganizationId,
-) -> Result<Vec<(String, ConnectionId)>, Refused> {
-    let claims = domains::of_organization(change.tx, organization).await?;
-    let routes = domains::routes_of(change.tx, organization).await?;
-    let leads = claims
-        .iter()
-        .filter(|claim| claim.state == DomainState::Verified && claim.routing_since.is_some())
-        .flat_map(|claim| {
-            let here = routes.iter().filter(|(from, _)| *from == claim.id);
-            here.map(|(_, to)| (claim.name.to_string(), *to))
-        });
-    Ok(leads.collect())
-}
+type Judged = Vec<(WayIn, Option<Shut>)>;
 
-/// Every way by which an owner has ever come, and why it is shut now.
-async fn all(
-    change: &mut Change<'_, '_>,
-    organization: OrganizationId,
-) -> Result<Vec<(WayIn, Option<Shut>)>, Refused> {
-    let ways = ways_in::of_owners(change.tx, change.keep.project.id, organization).await?;
+/// Every way by which an owner has ever come, and why it is shut now, of each organization.
+async fn judged(change: &mut Change<'_, '_>, of: Of) -> Result<BTreeMap<OrganizationId, Judged>, Refused> {
+    let project = change.keep.project.id;
+    let ways = ways_in::of_owners(change.tx, project, of).await?;
+    let mut judged: BTreeMap<_, Judged> = BTreeMap::new();
     if ways.is_empty() {
-        return Ok(Vec::new());
+        return Ok(judged);
     }
-    let (organization, project) = place(change, organization).await?;
-    if organization.deleted_at.is_some() {
-        return Ok(Vec::new());
-    }
-    let leads = leads(change, organization.id).await?;
-    let mut judged = Vec::with_capacity(ways.len());
+    let settings = projects::by_id(change.tx, project).await?.ok_or_else(Refused::hidden)?.settings;
+    let ground = Ground::of(change, of, &ways).await?;
     for way in ways {
         let shut = match () {
             () if !way.connection.is_active() => Some(Shut::Connection),
             () if !way.is_known() => Some(Shut::Provider),
             () if !way.is_named() => Some(Shut::Subject),
-            () if !may_assert(change, &way, &leads).await? => Some(Shut::Domain),
-            () if !way.is_open(&organization, &project.switches) => Some(Shut::Method),
-            () if !way.is_enough(&organization.policy) => Some(Shut::Factor),
-            () if project.organizations == Organizations::Off => Some(Shut::Organizations),
+            () if !ground.may_assert(&way) => Some(Shut::Domain),
+            () if !way.is_open(&settings.switches) => Some(Shut::Method),
+            () if !is_enough(change, &way).await? => Some(Shut::Factor),
+            () if settings.organizations == Organizations::Off => Some(Shut::Organizations),
             () => None,
         };
-        judged.push((way, shut));
+        judged.entry(way.organization.id).or_default().push((way, shut));
     }
     Ok(judged)
 }
 
-/// Whether the connection may still say who somebody is by the address that they came under (invariant 2).
-async fn may_assert(
-    change: &mut Change<'_, '_>,
-    way: &WayIn,
-    leads: &[(String, ConnectionId)],
-) -> Result<bool, Refused> {
-    let (to, email) = (way.connection.id, way.email.as_ref());
-    let Some(of) = way.connection.organization_id else {
-        let Some(email) = email else { return Ok(true) };
-        return Ok(domains::held(change.tx, change.keep.project.id, email.domain()).await?.is_none());
-    };
-    // They may come by the connection of another organization.
-    let others = match leads.iter().any(|(_, known)| *known == to) {
-        false => self::leads(change, of).await?,
-        true => Vec::new(),
-    };
-    let is_led = |(name, known): &(String, ConnectionId)| {
-        *known == to && email.is_none_or(|email| email.domain().as_str() == name)
-    };
-    Ok(leads.iter().chain(&others).any(is_led))
+/// What their roles are, with those that rules give them by what their provider said last, matters where a policy names some.
+async fn is_enough(change: &mut Change<'_, '_>, way: &WayIn) -> Result<bool, Refused> {
+    if !way.is_enough(&[]) || way.multi_factor || way.organization.policy.mfa_required_for.is_empty() {
+        return Ok(way.is_enough(&[]));
+    }
+    let (organization, connection) = (way.organization.id, way.connection.id);
+    let rules = role_rules::of_connection(change.tx, organization, connection).await?;
+    if rules.is_empty() {
+        return Ok(true);
+    }
+    let custom = roles::permissions(change.tx, change.keep.project.id, organization).await?;
+    Ok(way.is_enough(&role_rule::given(&rules, &way.facts, &custom)))
+}
+
+/// Where domains lead.
+struct Ground {
+    leading: BTreeMap<ConnectionId, Vec<String>>,
+    /// Those that somebody holds: no connection of the project says who their people are.
+    held: BTreeSet<String>,
+}
+
+impl Ground {
+    async fn of(change: &mut Change<'_, '_>, of: Of, ways: &[WayIn]) -> Result<Self, Refused> {
+        let project = change.keep.project.id;
+        let (mut leading, mut held) = (BTreeMap::<_, Vec<_>>::new(), BTreeSet::new());
+        if let Of::Organization(_) = of {
+            for id in ways.iter().map(|way| way.connection.id).collect::<BTreeSet<_>>() {
+                leading.insert(id, domains::leading_to(change.tx, id).await?);
+            }
+            let of_project = ways.iter().filter(|way| way.connection.organization_id.is_none());
+            for name in of_project.filter_map(|way| Some(way.email.as_ref()?.domain())) {
+                let found = domains::held(change.tx, project, name).await?;
+                held.extend(found.map(|found| found.name.to_string()));
+            }
+        } else {
+            held.extend(domains::all_held(change.tx, project).await?);
+            for (id, name) in domains::all_leading(change.tx, project).await? {
+                leading.entry(id).or_default().push(name);
+            }
+        }
+        Ok(Self { leading, held })
+    }
+
+    /// Whether the connection may still say who somebody is by the address that they came under (invariant 2).
+    fn may_assert(&self, way: &WayIn) -> bool {
+        let domain = way.email.as_ref().map(|email| email.domain().as_str());
+        if way.connection.organization_id.is_none() {
+            return domain.is_none_or(|domain| !self.held.contains(domain));
+        }
+        let names = self.leading.get(&way.connection.id).map(Vec::as_slice).unwrap_or_default();
+        match domain {
+            Some(domain) => names.iter().any(|name| name == domain),
+            None => !names.is_empty(),
+        }
+    }
 }

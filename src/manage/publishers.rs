@@ -10,7 +10,7 @@ use crate::model::audit_event::{AuditEvent, Outcome};
 use crate::model::organization::Organization;
 use crate::model::project::Project;
 use crate::model::role;
-use crate::store::durable::{applications, organizations, projects};
+use crate::store::durable::{applications, grants, machine_grants, organizations, projects};
 
 const MANY: u32 = i32::MAX as u32;
 
@@ -36,7 +36,13 @@ pub async fn settle(change: &mut Change<'_, '_>, id: OrganizationId) -> Result<(
         if application.stopped_at.is_none() == goes_on {
             continue;
         }
-        applications::set_stopped(change.tx, application.id, (!goes_on).then_some(change.keep.now)).await?;
+        let (id, now) = (application.id, change.keep.now);
+        applications::set_stopped(change.tx, id, (!goes_on).then_some(now)).await?;
+        // What it held by then is worth nothing afterwards, either, of whomever it is (threats H03).
+        if !goes_on {
+            grants::revoke_of_application(change.tx, id, now).await?;
+            machine_grants::revoke_of_application(change.tx, id, now).await?;
+        }
         let action = if goes_on { "application.resumed" } else { "application.stopped" };
         let event = event(change, action, &application);
         let (was, is) = (json!({ "stopped": goes_on }), json!({ "stopped": !goes_on }));

@@ -226,8 +226,10 @@ impl Refused {
     /// Who proved who they are longer ago than this must do so again.
     pub fn stale(within: Duration) -> Self {
         let (code, max_age) = (Code::ReauthenticationRequired, Some(within.as_secs()));
-        let detail =
-            format!("sign in again: this needs a sign-in of the last {} minutes", within.as_secs() / 60);
+        let detail = format!(
+            "sign in again: this needs a sign-in of the last {} minutes, and that the identity provider says so",
+            within.as_secs() / 60
+        );
         let mut refused = Self::new(code, detail);
         if let Self::Told(told) = &mut refused {
             told.max_age = max_age;

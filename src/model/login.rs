@@ -334,7 +334,10 @@ pub struct Proof {
     pub vouched: bool,
     pub profile: Profile,
     pub assurance: Assurance,
+    /// As the provider says; where it does not, when its answer came.
     pub authenticated_at: Moment,
+    /// Whether that is only taken for the moment.
+    pub is_assumed: bool,
     /// When the provider said so, by its own clock where it tells.
     pub issued_at: Moment,
     /// When the provider wants the session to end.

@@ -14,7 +14,10 @@ pub struct Session {
     pub user_id: UserId,
     pub identity_id: IdentityId,
     pub connection_id: ConnectionId,
+    /// As their identity provider says; where it does not, when they came back from there.
     pub authenticated_at: Moment,
+    /// When that was taken for the moment; absent: it was said.
+    pub assumed_at: Option<Moment>,
     pub assurance: Assurance,
     pub created_at: Moment,
     pub expires_at: Moment,
@@ -25,6 +28,17 @@ pub struct Session {
 impl Session {
     pub fn is_alive(&self, now: Moment) -> bool {
         self.ended_at.is_none() && now < self.expires_at
+    }
+
+    /// When they proved who they are, if that is known: a provider that does not say may have sent them back without
+    /// having asked them anything for days (threats M17).
+    pub fn proved_at(&self) -> Option<Moment> {
+        if self.assumed_at.is_none() { Some(self.authenticated_at) } else { None }
+    }
+
+    /// Whether what was asked about the age of a proof is as true of this one as of the other.
+    pub fn is_as_new_as(&self, other: &Self) -> bool {
+        self.authenticated_at >= other.authenticated_at && self.proved_at() >= other.proved_at()
     }
 }
 

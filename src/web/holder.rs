@@ -28,11 +28,11 @@ pub struct Holder {
     pub application: ApplicationId,
     /// Whether they had to allow it: it acts for them where they act, and nowhere else.
     pub is_by_consent: bool,
-    /// When they proved who they are.
-    pub proved_at: Moment,
-    /// The organization that they act for, and by which delegation, if it is not their own.
+    /// When they proved who they are, if their identity provider says.
+    pub proved_at: Option<Moment>,
+    /// The organization that they act for, and by which delegation of which home organization, if it is not their own.
     pub organization: Option<OrganizationId>,
-    pub delegation: Option<DelegationId>,
+    pub delegation: Option<(DelegationId, OrganizationId)>,
     /// The roles that they have there; where they act for nobody, those of the project, which open nothing at our own
     /// interfaces.
     pub roles: Vec<String>,

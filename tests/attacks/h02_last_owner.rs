@@ -99,6 +99,7 @@ async fn h02_two_thousand_races_leave_no_organization_without_an_owner() {
             random: house.broker.random.clone(),
             project: projects::by_slug(&mut &house.broker.db, "default").await.unwrap().unwrap(),
             actor: Actor::Operator,
+            by: None,
             request: None,
             now: house.broker.now(),
         };

@@ -232,6 +232,7 @@ async fn member(
         identity_id: identity.id,
         connection_id: customer.connection.id,
         authenticated_at: now,
+        assumed_at: None,
         assurance: Assurance { amr: vec!["pwd".into()], acr: Acr::Single },
         created_at: now,
         expires_at: now.plus(Duration::from_secs(86_400)),

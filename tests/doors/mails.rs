@@ -285,6 +285,35 @@ async fn what_is_refused_or_taken_back_is_mailed_to_nobody() {
     assert_eq!(sink.seen().await, 0, "nobody has even knocked");
 }
 
+/// Says one line that never ends, as long as anybody reads it, and tells how much that was.
+async fn talks_without_end(server: tokio::net::TcpListener) -> usize {
+    use tokio::io::AsyncWriteExt;
+    let (mut stream, _) = server.accept().await.unwrap();
+    let part = [b'A'; 65_536];
+    let (mut said, most) = (0, 64 * 1024 * 1024);
+    while said < most && stream.write_all(&part).await.is_ok() {
+        said += part.len();
+    }
+    said
+}
+
+#[tokio::test]
+async fn m19_no_more_is_read_of_a_mail_server_than_a_conversation_needs() {
+    for security in [MailSecurity::None, MailSecurity::Starttls, MailSecurity::Tls] {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sink = Sink::opens().await;
+        let port = server.local_addr().unwrap().port();
+        let mail = behalf::config::Mail { port: port.into(), security, ..sink.settings() };
+        let house = Plan { mail: Some((mail, None)), ..Plan::default() }.build().await;
+        let ann = Api::person(&house, "ann@a.test", "org-a").await;
+        let id = invites(&ann, "bob@b.test").await;
+        let (said, sent) = tokio::join!(talks_without_end(server), house.posts());
+        // What waits in the sockets on the way has been said, too.
+        assert!(said < 32 * 1024 * 1024, "{security:?}: {said} bytes were taken");
+        assert_eq!((sent, mail_of(&ann, &id).await), (0, json!("queued")), "it is tried again");
+    }
+}
+
 #[tokio::test]
 async fn m19_one_mailbox_gets_five_mails_an_hour_under_all_its_names() {
     let mut sink = Sink::opens().await;

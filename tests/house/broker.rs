@@ -485,7 +485,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (
         "sessions",
         "id",
-        "id, user_id, identity_id, amr, authenticated_at, expires_at, ended_at, current_organization_id, current_epoch",
+        "id, user_id, identity_id, amr, authenticated_at, assumed_at, expires_at, ended_at, current_organization_id, current_epoch",
     ),
     ("upstream_sessions", "session_id", "session_id, connection_id, subject, name, session_index"),
     ("browsers", "digest", "sessions, expires_at"),

@@ -167,7 +167,11 @@ async fn s0_22_who_switches_at_their_account_has_another_default_and_no_other_to
         assert!(row(&page, "B Corporation").contains("You act for it now"), "{}", page.body);
         assert_eq!(forms(&page, "/switch").len(), 1);
         assert!(page.body.contains("role=\"status\""));
-        assert_eq!(house.events_of("session.organization_switched").await, 1);
+        let trail = house.audit().await;
+        let events: Vec<_> =
+            trail.iter().filter(|event| event.action == "session.organization_switched").collect();
+        let session = house.text("SELECT id FROM sessions").await.unwrap();
+        assert_eq!((events.len(), &events[0].detail["session"]), (1, &json!(session)), "S2-22");
         // An application that says nothing gets what was switched to; what there is goes on as it is.
         let ask = rp1.asks();
         let arrival = con.follows(&ask).await;

@@ -187,6 +187,7 @@ fn street() -> Street {
         identity_id: IdentityId::from_u128(41),
         connection_id: connection.id,
         authenticated_at: NOW,
+        assumed_at: None,
         assurance: Assurance { amr: vec!["pwd".into()], acr: Acr::Single },
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(3_600)),

@@ -267,9 +267,9 @@ async fn available(
 }
 
 fn is_too_old(visitor: &Visitor, session: &StandingSession, max_age: Option<u64>) -> bool {
-    let age = visitor.broker().now().since(session.authenticated_at);
-    // max_age=0 always asks again (OpenID Connect Core, section 3.1.2.1).
-    max_age.is_some_and(|limit| limit == 0 || age.as_secs() > limit)
+    let age = session.proved_at().map(|at| visitor.broker().now().since(at));
+    // max_age=0 always asks again (OpenID Connect Core, section 3.1.2.1), and nobody knows how old it is that was not told.
+    max_age.is_some_and(|limit| limit == 0 || age.is_none_or(|age| age.as_secs() > limit))
 }
 
 /// How they signed in must be open, now, to this application, and what it asked for.

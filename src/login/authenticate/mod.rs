@@ -144,6 +144,7 @@ pub async fn sign_in(
                 random: broker.random.clone(),
                 project: project.clone(),
                 actor: Actor::House,
+                by: None,
                 request: Some(request),
                 now: broker.now(),
             },
@@ -176,6 +177,7 @@ pub async fn rehearsed(
         random: broker.random.clone(),
         project: project.clone(),
         actor: Actor::House,
+        by: None,
         request: Some(request),
         now: broker.now(),
     };
@@ -716,6 +718,7 @@ impl SignIn {
             identity_id: identity,
             connection_id: self.found.proof.connection,
             authenticated_at: self.found.proof.authenticated_at,
+            assumed_at: self.found.proof.is_assumed.then_some(self.keep.now),
             assurance: self.found.proof.assurance.clone(),
             created_at: self.keep.now,
             expires_at: self.session_ends(),

@@ -86,8 +86,7 @@ async fn standing(
     let any_age = !asked.prompt.login && asked.max_age.is_none();
     match (own, other) {
         (Some(own), Some(other))
-            if own.identity_id == other.identity_id
-                && (any_age || other.authenticated_at >= own.authenticated_at) =>
+            if own.identity_id == other.identity_id && (any_age || other.is_as_new_as(&own)) =>
         {
             Ok(of_browser)
         }

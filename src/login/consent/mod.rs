@@ -22,10 +22,10 @@ use crate::web::visitor::Visitor;
 pub async fn told(
     visitor: &Visitor,
     application: &Application,
-    asked: &Asked,
+    (asked, acting): (&Asked, &Acting),
     user: &User,
 ) -> Result<Disclosed, StoreError> {
-    let scopes = consent::wanted(&asked.scopes, &asked.claims);
+    let mut scopes = consent::wanted(&asked.scopes, &asked.claims);
     let shape = &application.settings.claims;
     // Besides what every profile has: what their identity provider says of them.
     let mapped = user.profile.claims.keys().filter(|name| shape.is_free(name));
@@ -36,9 +36,22 @@ pub async fn told(
     let ours = format!("{}{API}", visitor.issuer());
     let (own, others): (Vec<_>, Vec<_>) =
         application.settings.audiences.iter().cloned().partition(|audience| *audience == ours);
+    if acting.context.organization().is_none() {
+        scopes = scopes.into_iter().filter_map(|one| of_nobody(application, one)).collect();
+    }
     let registered = registrations::limits_of(&mut &visitor.broker().db, application.id).await?;
     let why = if registered.is_some() { Why::Itself } else { Why::Operator };
     Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty() })
+}
+
+/// What a scope stands for where nobody is acted for: what people are for the operator, who alone is told of it.
+fn of_nobody(application: &Application, scope: String) -> Option<String> {
+    match scope.as_str() {
+        scope::ROLES | scope::PERMISSIONS if application.organization_id.is_some() => None,
+        scope::ROLES => Some("own_roles".to_owned()),
+        scope::PERMISSIONS => Some("own_permissions".to_owned()),
+        _ => Some(scope),
+    }
 }
 
 /// Names what a page shows of it, so that nobody says yes to something else.

@@ -34,7 +34,7 @@ pub async fn ask(
         application: application.display_name.clone(),
         about: about(visitor, application).await?,
         leads_to: consent::place_of(asked),
-        told: told(visitor, application, asked, &user).await?,
+        told: told(visitor, application, (asked, acting), &user).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,
         delegated_by,

@@ -140,7 +140,7 @@ pub async fn let_in_page(
     let minutes = now.since(device.asked_at).as_secs() / 60;
     // Of one of others they are not asked twice: this is the page on which they allow it.
     let told = match application.settings.client.consent_required {
-        true => Some(consent::told(visitor, application, asked, &user).await?),
+        true => Some(consent::told(visitor, application, (asked, acting), &user).await?),
         false => None,
     };
     let page = LetInPage {

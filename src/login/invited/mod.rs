@@ -133,6 +133,7 @@ async fn accepted(visitor: &Visitor, token: Digest, session: SessionId) -> Resul
             random: broker.random.clone(),
             project: visitor.project.clone(),
             actor: Actor::House,
+            by: None,
             request: Some(visitor.request),
             now: broker.now(),
         },

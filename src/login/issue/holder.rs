@@ -119,8 +119,10 @@ async fn stands(
         session: minted.session.id,
         application: minted.application.id,
         is_by_consent: minted.application.settings.client.consent_required,
-        proved_at: minted.session.authenticated_at,
-        delegation: acting.and_then(|acting| acting.on_behalf.as_ref()).map(|(_, delegation)| delegation.id),
+        proved_at: minted.session.proved_at(),
+        delegation: acting
+            .and_then(|acting| acting.on_behalf.as_ref())
+            .map(|(home, delegation)| (delegation.id, home.id)),
         roles: match acting {
             Some(acting) => acting.roles.clone(),
             None => minted.own_roles.into_keys().collect(),

@@ -142,8 +142,10 @@ pub async fn run(tx: &mut Tx<'_>, request: &Request) -> Result<Result<Minted, Re
         None => None,
     };
     let wants_roles = facts.wants(scope::ROLES) || facts.wants(scope::PERMISSIONS);
+    // What the operator has made of somebody is nothing to a customer's own application.
+    let is_of_customer = application.organization_id.is_some();
     let own_roles = match acting {
-        None if wants_roles => user_roles::of(tx, user.id).await?,
+        None if wants_roles && !is_of_customer => user_roles::of(tx, user.id).await?,
         _ => BTreeMap::new(),
     };
     let wants_list = facts.wants(scope::ORGANIZATIONS) || facts.wants("organization:*");

@@ -76,7 +76,7 @@ impl Ending {
         let broker = visitor.broker();
         let (project, request) = (visitor.project.clone(), Some(visitor.request));
         let (random, now) = (broker.random.clone(), broker.now());
-        Self { keep: Keep { random, project, actor: Actor::Anonymous, request, now }, cause }
+        Self { keep: Keep { random, project, actor: Actor::Anonymous, by: None, request, now }, cause }
     }
 
     async fn end(&self, tx: &mut Tx<'_>, session: SessionId) -> Result<(), StoreError> {

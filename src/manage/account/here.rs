@@ -2,11 +2,12 @@
 
 use tower_sessions::Session as Browser;
 
-use crate::audit::Keep;
+use crate::audit::{By, Keep};
 use crate::foundation::clock::Moment;
 use crate::foundation::id::{OrganizationId, ProjectId, SessionId};
 use crate::foundation::secret::Secret;
 use crate::keys::keyring::Keyring;
+use crate::manage::authority::Proved;
 use crate::manage::desk::Change;
 use crate::manage::refused::Refused;
 use crate::manage::session::gone;
@@ -82,6 +83,7 @@ where
             random: broker.random.clone(),
             project: visitor.project.clone(),
             actor: Actor::User(here.user.id),
+            by: Some(By { session: here.session.id, application: None, delegation: None }),
             request: Some(visitor.request),
             now: broker.now(),
         },
@@ -104,7 +106,7 @@ impl Errand {
         W: AsyncFn(&mut Change<'_, '_>) -> Result<A, Refused>,
     {
         let here = found(tx, self.keep.project.id, self.session, self.keep.now).await?.ok_or_else(gone)?;
-        let proved_at = here.session.authenticated_at;
+        let proved_at = Proved::of(here.session.proved_at());
         work(&mut Change::of_person(tx, &self.keep, &self.keyring, proved_at)).await
     }
 }

@@ -268,6 +268,10 @@ async fn noted<O: Operation>(
         .request(Some(visitor.request))
         .with("operation", O::NAME);
     let event = subject.told(event);
+    let event = match caller.by() {
+        Some(by) => by.told(event),
+        None => event,
+    };
     let broker = visitor.broker();
     let (random, now) = (broker.random.clone(), broker.now());
     match broker.db.write(async move |tx| audit::record(tx, &random, now, &event).await).await {

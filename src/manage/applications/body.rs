@@ -558,6 +558,11 @@ impl ApplicationBody {
 }
 
 impl Wanted {
+    /// What of the body says by which grants it gets tokens: these, or what is usual of its kind.
+    pub fn grant_types_at(&self) -> &'static str {
+        if self.grant_types.is_none() && self.kind.is_some() { "type" } else { "grant_types" }
+    }
+
     /// Lays over settings what names nothing else.
     pub fn over(&self, settings: &mut ApplicationSettings) {
         let new = self.clone();

@@ -318,7 +318,7 @@ async fn laid_over(change: &mut Change<'_, '_>, base: &Whole, wanted: &Wanted) -
     let mut whole = base.clone();
     let settings = &mut whole.application.settings;
     wanted.over(settings);
-    owned::refuse_others(change, base, wanted)?;
+    owned::refuse_others(change, base, wanted).await?;
     let (owner, any) = (base.application.organization_id, owned::is_operator(change));
     if let Some(names) = &wanted.connections {
         settings.connections.clear();

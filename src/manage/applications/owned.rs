@@ -2,6 +2,8 @@
 //! tokens are worth to others, is the operator's to say: nobody's customers are led to somebody else's application, and no
 //! tokens of theirs are collected.
 
+use std::collections::BTreeSet;
+
 use super::Whole;
 use super::body::Wanted;
 use crate::foundation::id::OrganizationId;
@@ -10,7 +12,7 @@ use crate::manage::desk::Change;
 use crate::manage::refused::{Code, Refused};
 use crate::model::application::GrantType;
 use crate::protocol::oauth::scope;
-use crate::store::durable::applications;
+use crate::store::durable::{applications, organizations};
 
 /// Applications that an organization may have in use, and that it may ever have made: those that are disabled stay known.
 const MOST: i64 = 100;
@@ -80,16 +82,23 @@ pub(super) fn keep_the_operators(base: &mut Whole, before: &Whole) {
 }
 
 /// Whether who may use it is said as it is: of others nobody learns here whether they exist.
-pub(super) fn refuse_others(change: &Change<'_, '_>, base: &Whole, wanted: &Wanted) -> Result<(), Refused> {
+pub(super) async fn refuse_others(
+    change: &mut Change<'_, '_>,
+    base: &Whole,
+    wanted: &Wanted,
+) -> Result<(), Refused> {
     let said = match &wanted.organizations {
         Some(said) if !is_operator(change) => said,
         _ => return Ok(()),
     };
-    let known = base.listed.iter().map(ToString::to_string);
-    match said {
-        Some(names) if names.iter().cloned().eq(known) => Ok(()),
-        _ => Err(operators("organizations")),
+    let Some(names) = said else { return Err(operators("organizations")) };
+    let mut meant = BTreeSet::new();
+    for name in names {
+        let found = organizations::named(change.tx, change.keep.project.id, name).await?;
+        meant.insert(found.ok_or_else(|| operators("organizations"))?.id);
     }
+    let known: BTreeSet<_> = base.listed.iter().copied().collect();
+    if meant == known { Ok(()) } else { Err(operators("organizations")) }
 }
 
 /// Refuses what its organization may not make of it. What the operator has made of it before is no fault of theirs.
@@ -110,7 +119,7 @@ pub(super) fn refuse_beyond(
     let renames = !is.audiences.is_empty() && is.claims.mapping != was.claims.mapping;
     let beyond = [
         ("scopes", is.scopes.iter().any(|one| scope(&one))),
-        ("grant_types", is.grant_types.iter().any(|one| grant(&one))),
+        (wanted.grant_types_at(), is.grant_types.iter().any(|one| grant(&one))),
         ("audiences", is.audiences != was.audiences),
         ("claims", renames),
         ("may_act", is.exchange.may_act != was.exchange.may_act),

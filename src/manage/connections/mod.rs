@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::authority::{Standing, may_insist};
 use super::desk::Change;
-use super::last_way::LastWay;
+use super::last_way::{Guests, LastWay};
 use super::refused::{Code, Refused};
 use crate::audit;
 use crate::broker::connection_swap::{self, NotSwapped, Word, was_live};
@@ -377,13 +377,11 @@ async fn swapped(
     to: i64,
     (forced, forced_without): (bool, Option<&'static str>),
 ) -> Result<Held, Refused> {
-    let (id, of) = (before.connection.id, before.connection.organization_id);
-    let last_way = last_way(change, of).await?;
+    let id = before.connection.id;
+    let doors = Doors::before(change, &before.connection).await?;
     match connection_swap::swap(change.tx, change.keep, id, to, Word::Asked { forced_without }).await {
         Ok(_) => {
-            if let Some(last_way) = last_way {
-                last_way.stays(change, forced).await?;
-            }
+            doors.stay(change, forced).await?;
             held(change, id).await
         }
         Err(NotSwapped::Unready(why)) => Err(Refused::new(Code::ConnectionIncomplete, why.to_string())),
@@ -392,14 +390,26 @@ async fn swapped(
     }
 }
 
-/// What owners come in by, of an organization; the project's own is the operator's.
-async fn last_way(
-    change: &mut Change<'_, '_>,
-    of: Option<OrganizationId>,
-) -> Result<Option<LastWay>, Refused> {
-    match of {
-        Some(of) => LastWay::before(change, of).await.map(Some),
-        None => Ok(None),
+/// What owners come in by: of the organization whose connection it is, and of others.
+struct Doors {
+    own: Option<LastWay>,
+    guests: Guests,
+}
+
+impl Doors {
+    async fn before(change: &mut Change<'_, '_>, connection: &Connection) -> Result<Self, Refused> {
+        let own = match connection.organization_id {
+            Some(of) => Some(LastWay::before(change, of).await?),
+            None => None,
+        };
+        Ok(Self { own, guests: Guests::before(change, connection).await? })
+    }
+
+    async fn stay(&self, change: &mut Change<'_, '_>, forced: bool) -> Result<(), Refused> {
+        if let Some(own) = &self.own {
+            own.stays(change, forced).await?;
+        }
+        self.guests.stay(change, forced).await
     }
 }
 
@@ -424,11 +434,9 @@ async fn shut(
     state: ConnectionState,
     forced: bool,
 ) -> Result<Held, Refused> {
-    let last_way = last_way(change, before.connection.organization_id).await?;
+    let doors = Doors::before(change, &before.connection).await?;
     let after = switched(change, before, state, "organization.connection.deactivated").await?;
-    if let Some(last_way) = last_way {
-        last_way.stays(change, forced).await?;
-    }
+    doors.stay(change, forced).await?;
     Ok(after)
 }
 

@@ -276,7 +276,8 @@ async fn unproved(desk: &Desk, domain: Domain, sight: Sight) -> Result<Refused, 
         }
     };
     let (broker, project) = (desk.visitor.broker(), desk.project().clone());
-    let by = Asked { actor: desk.caller.actor(), request: Some(desk.visitor.request), by_somebody: true };
+    let (actor, by) = (desk.caller.actor(), desk.caller.by());
+    let by = Asked { actor, by, request: Some(desk.visitor.request), by_somebody: true };
     domain_look::keep(broker, project, domain, sight, by).await?;
     Ok(refused.with("expected", expected))
 }
@@ -286,6 +287,7 @@ async fn contest(desk: &Desk, domain: Domain) -> Result<(), Refused> {
         random: desk.visitor.broker().random.clone(),
         project: desk.project().clone(),
         actor: desk.caller.actor(),
+        by: desk.caller.by(),
         request: Some(desk.visitor.request),
         now: desk.now,
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::desk::Change;
-use super::last_way::LastWay;
+use super::last_way::{Guests, LastWay};
 use super::opening::may_open;
 use super::refused::{Code, Refused};
 use crate::audit;
@@ -190,8 +190,13 @@ pub async fn switch(
     }
     after.domain.updated_at = now;
     let last_way = LastWay::before(change, organization.id).await?;
+    let guests = match routes(&before) == routes(&after) {
+        true => Guests::default(),
+        false => Guests::of(change, organization.id).await?,
+    };
     kept(change, "organization.domain.updated", &before, &after).await?;
     last_way.stays(change, forced).await?;
+    guests.stay(change, forced).await?;
     Ok(after)
 }
 
@@ -239,6 +244,7 @@ async fn remove(
     }
     let now = change.keep.now;
     let last_way = LastWay::before(change, organization.id).await?;
+    let guests = Guests::of(change, organization.id).await?;
     let domain = Domain {
         state: DomainState::Removed,
         next_challenge: None,
@@ -248,7 +254,8 @@ async fn remove(
         ..switched_off(&before.domain)
     };
     kept(change, "organization.domain.removed", &before, &Routed { domain, routes: Vec::new() }).await?;
-    last_way.stays(change, by_force).await
+    last_way.stays(change, by_force).await?;
+    guests.stay(change, by_force).await
 }
 
 fn switched_off(domain: &Domain) -> Domain {

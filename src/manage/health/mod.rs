@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::refused::Refused;
 use crate::foundation::clock::Moment;
-use crate::join::auto::{Halt, halted};
-use crate::model::connection::{Connection, RENEW};
+use crate::join::auto::{Halt, halted, may_be_given};
+use crate::model::connection::{Connection, Jit, RENEW};
 use crate::model::domain::{Domain, DomainState};
 use crate::model::organization::{Enforcement, Organization};
 use crate::model::project::Project;
@@ -69,6 +69,8 @@ struct Known<'a> {
     /// What the organization's further roles mean.
     custom: BTreeMap<String, Vec<String>>,
     to_review: Vec<(String, Moment)>,
+    /// A connection, with a role that it is to give to newcomers and does not.
+    ungiven: Option<(String, String)>,
     /// What ends of what is known of a provider, and what to do.
     worry: Option<String>,
     /// A connection whose sign-ins leave groups out, and since when.
@@ -118,12 +120,14 @@ async fn known<'a>(
         let connection = own.iter().find(|own| own.id == *id && own.is_active())?;
         Some((connection.slug.clone(), at))
     });
+    let custom = roles::permissions(db, project.id, id).await?;
     Ok(Known {
         organization,
         facts: readiness::facts(db, id, &organization.policy, switches, now).await?,
         administrators: memberships::active_administrators(db, id, 2).await?,
         domains: domains::page(db, id, None, MOST).await?,
-        custom: roles::permissions(db, project.id, id).await?,
+        ungiven: own.iter().find_map(|found| ungiven(found, &custom)),
+        custom,
         to_review: connections::to_review(db, id).await?,
         worry: own.iter().find_map(|found| worry(found, now)),
         groups_missing,
@@ -141,6 +145,15 @@ fn worry(connection: &Connection, now: Moment) -> Option<String> {
     }
     let (_, worry) = saml.idp.worries(now).into_iter().next()?;
     Some(format!("A certificate of the provider of {slug} {worry}: {}.", worry.advice()))
+}
+
+/// What newcomers do not get, because it has come to administer something, or is no more.
+fn ungiven(connection: &Connection, custom: &BTreeMap<String, Vec<String>>) -> Option<(String, String)> {
+    let settings = &connection.settings;
+    let lets_in = connection.is_active() && settings.jit == Jit::CreateAndJoin;
+    let mut roles = settings.default_roles.iter().filter(|_| lets_in);
+    let role = roles.find(|role| !may_be_given(role, custom))?;
+    Some((connection.slug.clone(), role.clone()))
 }
 
 fn administrators(known: &Known<'_>) -> Check {
@@ -185,6 +198,13 @@ fn of_domains(known: &Known<'_>) -> Check {
     if let Some((domain, halt)) = halts.find(|(_, halt)| *halt != Halt::NotVerified) {
         let advice = format!("Nobody joins by {}: {}", domain.name, unhalted(domain, halt));
         return Check { since: domain.auto_join.paused_at, ..make(Status::Warn, advice) };
+    }
+    if let Some((slug, role)) = &known.ungiven {
+        let advice = format!(
+            "Newcomers by {slug} do not get the role {role}: it is no more, or has come to administer something. Name \
+             another one."
+        );
+        return make(Status::Warn, advice);
     }
     make(Status::Ok, "Only verified domains lead anywhere or let anybody join.".into())
 }

@@ -47,7 +47,8 @@ pub struct CreateOrganization {
     /// An https address of at most 2048 characters.
     #[schemars(extend("pattern" = "^https://", "maxLength" = 2_048))]
     pub logo_uri: Option<String>,
-    /// What the organization may do at all, by the project's functional roles. Absent: no boundary.
+    /// What the organization may do at all, by the project's functional roles. Absent: no boundary, but that it
+    /// owns no applications.
     #[schemars(extend("maxItems" = MOST_FUNCTIONS))]
     pub functional_roles: Option<Vec<String>>,
     /// Who owns it. Absent: the person who makes it; of the operator's, nobody yet.

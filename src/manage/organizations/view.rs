@@ -24,7 +24,8 @@ pub struct OrganizationView {
     pub kind: Option<String>,
     pub description: Option<String>,
     pub logo_uri: Option<String>,
-    /// What the organization may do at all; `null`: no boundary. Not shown to who may only read.
+    /// What the organization may do at all; `null`: no boundary, but that it owns no applications. Not shown to who may only
+    /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub functional_roles: Option<Option<Vec<String>>>,

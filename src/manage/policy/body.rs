@@ -84,11 +84,12 @@ with_switches! {
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<Acceptance>")]
         pub delegations: Option<Option<Acceptance>>,
-        /// Workspace domains of Google; empty: any.
+        /// Workspace domains of Google, for the project's connections to it; empty: any. What comes by a connection of the
+        /// organization's own is `log_in_with_oidc`.
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_PINS))]
         pub google_hosted_domains: Option<Option<Vec<String>>>,
-        /// Tenants of Microsoft, by their UUID; empty: any.
+        /// Tenants of Microsoft, by their UUID, in the same way; empty: any.
         #[serde(default, deserialize_with = "given")]
         #[schemars(with = "Option<Vec<String>>", extend("maxItems" = MOST_PINS))]
         pub microsoft_tenant_ids: Option<Option<Vec<String>>>,

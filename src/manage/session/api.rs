@@ -49,7 +49,7 @@ impl Operation for Me {
             &MeView {
                 user: UserView::of(&standing.user),
                 organization: organization.as_ref().map(OrganizationNamed::of),
-                delegation_id: holder.delegation.map(|id| id.to_string()),
+                delegation_id: holder.delegation.map(|(id, _)| id.to_string()),
                 roles: holder.roles,
                 authenticated_at: session.authenticated_at.rfc3339(),
                 amr: session.assurance.amr,

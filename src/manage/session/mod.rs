@@ -5,6 +5,7 @@ mod reasons;
 mod view;
 
 use super::api::page::{Keys, Slice};
+use super::authority::Standing;
 use super::caller::{Acting, Who};
 use super::desk::{Change, Desk};
 use super::refused::{Code, Refused};
@@ -15,7 +16,7 @@ use crate::model::user::User;
 use crate::store::durable::choices::{self, Choice, Told};
 use crate::store::durable::engine::{Database, StoreError};
 use crate::store::durable::sessions;
-use crate::store::durable::standing::{self, Standing};
+use crate::store::durable::standing;
 use crate::web::holder::{ActsFor, Barred, Holder, Issued, NotActing, Prepared};
 use crate::web::reply::Fault;
 
@@ -39,14 +40,14 @@ async fn holder(desk: &Desk) -> Result<Holder, Refused> {
     found.ok_or_else(gone)
 }
 
-async fn standing_of(desk: &Desk) -> Result<Standing, Refused> {
+async fn standing_of(desk: &Desk) -> Result<standing::Standing, Refused> {
     let found = standing::of(&mut desk.db(), desk.project().id, person(desk)?.session).await?;
     found.ok_or_else(gone)
 }
 
 /// What the session has as its current organization, if the person may still act for it (S0-30 f), and their application
 /// is told of it.
-async fn current(desk: &Desk, standing: &Standing) -> Result<Option<Choice>, Refused> {
+async fn current(desk: &Desk, standing: &standing::Standing) -> Result<Option<Choice>, Refused> {
     match sessions::current(&mut desk.db(), standing.session.id).await? {
         Some(id) if desk.told().await?.is_of(&mut desk.db(), id).await? => {
             Ok(choices::to(&mut desk.db(), &standing.user, id, desk.now).await?)
@@ -137,7 +138,10 @@ async fn switch(
     })?;
     let (acts, issued) =
         outcome.map_err(|Barred { why, login_url }| refused(why).with_login_url(login_url))?;
-    switched(change, acting.session, &acts.organization).await?;
+    // Which organization is current is the whole browser's, and no application's of others to say (threats C22).
+    if !matches!(change.standing, Standing::Within { is_by_consent: true, .. }) {
+        switched(change, acting.session, &acts.organization).await?;
+    }
     Ok((acts, issued))
 }
 

@@ -18,6 +18,7 @@ pub struct MeView {
     /// By which delegation, where it is not their own.
     pub delegation_id: Option<String>,
     pub roles: Vec<String>,
+    /// As the identity provider says; where it does not, when they came from there: that is no recent sign-in.
     #[schemars(extend("format" = "date-time"))]
     pub authenticated_at: String,
     /// RFC 8176.
@@ -143,6 +144,7 @@ pub struct SessionView {
     pub created_at: String,
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
+    /// As the identity provider says; where it does not, when they came from there: that is no recent sign-in.
     #[schemars(extend("format" = "date-time"))]
     pub authenticated_at: String,
     pub amr: Vec<String>,

@@ -96,7 +96,12 @@ pub async fn page(
     after: &str,
     most: u32,
 ) -> Result<Vec<Application>, StoreError> {
-    let sql = select!("WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    let sql = select!(
+        "WHERE project_id = $1 AND id > $2
+           AND NOT EXISTS (SELECT 1 FROM organizations o
+                           WHERE o.id = applications.organization_id AND o.deleted_at IS NOT NULL)
+         ORDER BY id LIMIT $3"
+    );
     db.all(sql, params![project, after, most]).await?.iter().map(|row| application(row, 0)).collect()
 }
 
@@ -122,6 +127,18 @@ pub async fn owners(db: &mut impl Read, project: ProjectId) -> Result<Vec<Organi
     let sql = "SELECT DISTINCT organization_id FROM applications
                WHERE project_id = $1 AND organization_id IS NOT NULL ORDER BY organization_id";
     db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The client ids of those that were taken out of service at this moment, each with the slug of whose it is.
+pub async fn stopped_at(
+    db: &mut impl Read,
+    project: ProjectId,
+    at: Moment,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql =
+        "SELECT a.client_id, o.slug FROM applications a JOIN organizations o ON o.id = a.organization_id
+               WHERE a.project_id = $1 AND a.stopped_at = $2 AND a.disabled_at IS NULL ORDER BY a.client_id";
+    db.all(sql, params![project, at]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Takes it out of service, or lets it go on, as whose it is may own any.

@@ -193,6 +193,30 @@ pub async fn routes_of(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
+/// Names of verified domains that lead to a connection, now.
+pub async fn leading_to(db: &mut impl Read, connection: ConnectionId) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT d.name FROM domain_connections r JOIN domains d ON d.id = r.domain_id
+               WHERE r.connection_id = $1 AND d.state = 'verified' AND d.routing_since IS NOT NULL";
+    db.all(sql, params![connection]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The same of every connection of a project.
+pub async fn all_leading(
+    db: &mut impl Read,
+    project: ProjectId,
+) -> Result<Vec<(ConnectionId, String)>, StoreError> {
+    let sql = "SELECT r.connection_id, d.name FROM domains d JOIN domain_connections r ON r.domain_id = d.id
+               WHERE d.project_id = $1 AND d.state = 'verified' AND d.routing_since IS NOT NULL";
+    let rows = db.all(sql, params![project]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Names of all verified domains of a project.
+pub async fn all_held(db: &mut impl Read, project: ProjectId) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT name FROM domains WHERE project_id = $1 AND state = 'verified'";
+    db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 pub async fn connections_of(db: &mut impl Read, domain: DomainId) -> Result<Vec<ConnectionId>, StoreError> {
     let sql = "SELECT connection_id FROM domain_connections WHERE domain_id = $1 ORDER BY connection_id";
     db.all(sql, params![domain]).await?.iter().map(|row| row.get(0)).collect()

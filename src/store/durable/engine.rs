@@ -368,6 +368,21 @@ impl<'c> Tx<'c> {
         self.note(locked)
     }
 
+    /// The same of all rows of a project, in the order of their ids, so that nobody waits for each other.
+    pub async fn lock_all(
+        &mut self,
+        lock: Lock,
+        table: &'static str,
+        project: &str,
+    ) -> Result<(), StoreError> {
+        self.may_go_on()?;
+        let Session::Postgres { transaction, patience, writes: true } = &self.session else { return Ok(()) };
+        let strength = if lock == Lock::Shared { "SHARE" } else { "NO KEY UPDATE" };
+        let sql = format!("SELECT 1 FROM {table} WHERE project_id = $1 ORDER BY id FOR {strength}");
+        let locked = postgres::lock(transaction, patience, &sql, project).await;
+        self.note(locked)
+    }
+
     fn may_go_on(&self) -> Result<(), StoreError> {
         if self.doomed { Err(StoreError::Doomed) } else { Ok(()) }
     }

@@ -23,6 +23,7 @@ pub(super) fn session(row: &Row, at: usize) -> Result<Session, StoreError> {
         expires_at: row.get(at + 9)?,
         ended_at: row.get(at + 10)?,
         current_organization: row.get(at + 11)?,
+        assumed_at: row.get(at + 12)?,
     })
 }
 
@@ -33,7 +34,7 @@ pub async fn by_id(
 ) -> Result<Option<Session>, StoreError> {
     let sql =
         "SELECT id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr, created_at,
-                      expires_at, ended_at, current_organization_id
+                      expires_at, ended_at, current_organization_id, assumed_at
                FROM sessions WHERE id = $2 AND project_id = $1";
     db.one(sql, params![project, id]).await?.as_ref().map(|row| session(row, 0)).transpose()
 }
@@ -42,8 +43,8 @@ pub async fn by_id(
 pub async fn insert(tx: &mut Tx<'_>, session: &Session, browser: Option<Browser>) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (id, project_id, user_id, identity_id, connection_id, authenticated_at, amr, acr,
-                               created_at, expires_at, seen_at, browser, provider_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $11,
+                               created_at, expires_at, seen_at, browser, assumed_at, provider_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $11, $12,
                  (SELECT o.epoch FROM connections c JOIN organizations o ON o.id = c.organization_id WHERE c.id = $5))",
         params![
             session.id,
@@ -56,7 +57,8 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session, browser: Option<Browser>
             session.assurance.acr.word(),
             session.created_at,
             session.expires_at,
-            browser.map(|browser| browser.to_string())
+            browser.map(|browser| browser.to_string()),
+            session.assumed_at
         ],
     )
     .await?;
@@ -82,7 +84,7 @@ pub async fn renew(
 ) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET connection_id = $2, authenticated_at = $3, amr = $4, acr = $5, expires_at = $6,
-                seen_at = $7, browser = COALESCE($8, browser),
+                seen_at = $7, browser = COALESCE($8, browser), assumed_at = $9,
                 provider_epoch = (SELECT o.epoch FROM connections c
                                   JOIN organizations o ON o.id = c.organization_id WHERE c.id = $2)
          WHERE id = $1 AND ended_at IS NULL",
@@ -94,7 +96,8 @@ pub async fn renew(
             session.assurance.acr.word(),
             session.expires_at,
             now,
-            browser.map(|browser| browser.to_string())
+            browser.map(|browser| browser.to_string()),
+            session.assumed_at
         ],
     )
     .await?;

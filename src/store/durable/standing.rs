@@ -43,15 +43,15 @@ pub async fn person(
     id: SessionId,
 ) -> Result<Option<Person>, StoreError> {
     let sql = "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
-                s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
+                s.created_at, s.expires_at, s.ended_at, s.current_organization_id, s.assumed_at,
                 u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at,
                 s.current_epoch
          FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.id = $2 AND s.project_id = $1";
     let Some(row) = db.one(sql, params![project, id]).await? else { return Ok(None) };
     let session = sessions::session(&row, 0)?;
-    let current = session.current_organization.zip(row.get::<Option<i64>>(20)?);
-    Ok(Some(Person { session, user: users::user(&row, 12)?, current }))
+    let current = session.current_organization.zip(row.get::<Option<i64>>(21)?);
+    Ok(Some(Person { session, user: users::user(&row, 13)?, current }))
 }
 
 /// What every token looks at first.
@@ -66,7 +66,7 @@ macro_rules! select {
     ($more:literal, $rest:literal) => {
         concat!(
             "SELECT s.id, s.project_id, s.user_id, s.identity_id, s.connection_id, s.authenticated_at, s.amr, s.acr,
-                s.created_at, s.expires_at, s.ended_at, s.current_organization_id,
+                s.created_at, s.expires_at, s.ended_at, s.current_organization_id, s.assumed_at,
                 u.id, u.project_id, u.email, u.email_verified_at, u.profile, u.created_at, u.updated_at, u.disabled_at,
                 c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings, c.secret,
                 c.created_at, c.updated_at,
@@ -81,21 +81,21 @@ macro_rules! select {
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {
-    let owned = row.get::<Option<OrganizationId>>(31)?.is_some();
-    let provider = if owned { Some(organizations::organization(row, 31)?) } else { None };
-    let epoch: Option<i64> = row.get(46)?;
+    let owned = row.get::<Option<OrganizationId>>(32)?.is_some();
+    let provider = if owned { Some(organizations::organization(row, 32)?) } else { None };
+    let epoch: Option<i64> = row.get(47)?;
     let session = sessions::session(row, 0)?;
     Ok(Standing {
-        current: session.current_organization.zip(row.get::<Option<i64>>(48)?),
+        current: session.current_organization.zip(row.get::<Option<i64>>(49)?),
         session,
-        user: users::user(row, 12)?,
-        connection: connections::connection(row, 20)?,
+        user: users::user(row, 13)?,
+        connection: connections::connection(row, 21)?,
         still_provided: provider
             .as_ref()
             .is_none_or(|provider| provider.is_active() && epoch == Some(provider.epoch)),
         provider,
-        facts: json(row, 47)?,
-        has_rules: row.get::<i64>(49)? != 0,
+        facts: json(row, 48)?,
+        has_rules: row.get::<i64>(50)? != 0,
     })
 }
 
@@ -139,11 +139,11 @@ pub async fn scene(
     let Some(row) = db.one(sql, params![project, application, session]).await? else {
         return Ok(Scene::default());
     };
-    let has_application = row.get::<Option<ApplicationId>>(57)?.is_some();
+    let has_application = row.get::<Option<ApplicationId>>(58)?.is_some();
     let has_session = row.get::<Option<SessionId>>(0)?.is_some();
     Ok(Scene {
-        project: Some(projects::project(&row, 50)?),
-        application: if has_application { Some(applications::application(&row, 57)?) } else { None },
+        project: Some(projects::project(&row, 51)?),
+        application: if has_application { Some(applications::application(&row, 58)?) } else { None },
         standing: if has_session { Some(standing(&row)?) } else { None },
     })
 }

@@ -2,14 +2,13 @@
 //! them out.
 
 use super::engine::{Read, StoreError, params};
-use super::{connections, json, role_rules, roles};
+use super::{connections, json, organizations};
 use crate::foundation::email::Email;
-use crate::foundation::id::{IdentityId, OrganizationId, ProjectId};
+use crate::foundation::id::{ConnectionId, IdentityId, OrganizationId, ProjectId};
 use crate::model::connection::Connection;
 use crate::model::identity::{IdentityFacts, Naming};
 use crate::model::organization::{Enforcement, Organization};
-use crate::model::policy::{Policy, Switches};
-use crate::model::role_rule;
+use crate::model::policy::Switches;
 use crate::model::session::Acr;
 
 /// How an active owner has come in.
@@ -18,7 +17,9 @@ pub struct WayIn {
     pub identity: IdentityId,
     /// As its provider called them last.
     pub email: Option<Email>,
-    /// What they hold, with what role rules give them by what their provider said last: as when they come by it again.
+    /// What they own.
+    pub organization: Organization,
+    /// What they hold; what role rules give them comes with what their provider says.
     pub roles: Vec<String>,
     pub connection: Connection,
     /// How their provider called itself when they came.
@@ -43,52 +44,91 @@ impl WayIn {
     }
 
     /// Whether switches, pins and enforcement leave it open.
-    pub fn is_open(&self, organization: &Organization, project: &Switches) -> bool {
-        let policy = &organization.policy;
-        let own = self.connection.organization_id == Some(organization.id);
+    pub fn is_open(&self, project: &Switches) -> bool {
+        let policy = &self.organization.policy;
+        let own = self.connection.organization_id == Some(self.organization.id);
         (own || policy.enforcement == Enforcement::Off)
             && policy.lets_in_by(project, &self.connection, &self.facts)
     }
 
-    /// Whether it has proved as much as the policy wants of who owns the organization.
-    pub fn is_enough(&self, policy: &Policy) -> bool {
-        self.multi_factor || !policy.wants_mfa_of(&self.roles)
+    /// Whether it has proved as much as the policy wants of who has these roles besides.
+    pub fn is_enough(&self, by_rule: &[String]) -> bool {
+        let policy = &self.organization.policy;
+        self.multi_factor || !(policy.wants_mfa_of(&self.roles) || policy.wants_mfa_of(by_rule))
     }
 }
 
-/// Owners and their identities are few.
-const MOST: u32 = 200;
-
-/// Organizations of a project, in the order of their ids, whose owners have come by anything.
-pub async fn entered(db: &mut impl Read, project: ProjectId) -> Result<Vec<OrganizationId>, StoreError> {
-    let sql = "SELECT DISTINCT r.organization_id
-               FROM connections c
-               JOIN identities i ON i.connection_id = c.id
-               JOIN memberships m ON m.user_id = i.user_id AND m.status = 'active'
-               JOIN membership_roles r ON r.membership_id = m.id AND r.role = 'owner'
-               WHERE c.project_id = $1 ORDER BY r.organization_id";
-    db.all(sql, params![project]).await?.iter().map(|row| row.get(0)).collect()
+/// The ways of whom.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    Organization(OrganizationId),
+    /// Of every organization of the project.
+    Project,
+    /// Of the others whose owners have come by a connection of this organization's.
+    GuestsOf(OrganizationId),
+    /// Of those whose owners have come by this connection.
+    Through(ConnectionId),
 }
 
-pub async fn of_owners(
-    db: &mut impl Read,
-    project: ProjectId,
-    organization: OrganizationId,
-) -> Result<Vec<WayIn>, StoreError> {
-    let sql = "SELECT c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings,
-                      c.secret, c.created_at, c.updated_at, m.roles, i.facts,
-                      CASE WHEN EXISTS (SELECT 1 FROM sessions s
-                                        WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
-                           THEN 1 ELSE 0 END,
-                      i.id, i.email, i.issuer, i.naming
-               FROM membership_roles r
-               JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
-               JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
-               JOIN identities i ON i.user_id = m.user_id
-               JOIN connections c ON c.id = i.connection_id
-               WHERE r.organization_id = $1 AND r.role = 'owner'
-               ORDER BY i.id LIMIT $3";
-    let rows = db.all(sql, params![organization, Acr::Multi.word(), MOST]).await?;
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.project_id, c.organization_id, c.slug, c.display_name, c.state, c.version, c.settings,
+                    c.secret, c.created_at, c.updated_at, m.roles, i.facts,
+                    CASE WHEN EXISTS (SELECT 1 FROM sessions s
+                                      WHERE s.user_id = i.user_id AND s.identity_id = i.id AND s.acr = $2)
+                         THEN 1 ELSE 0 END,
+                    i.id, i.email, i.issuer, i.naming,
+                    o.id, o.project_id, o.slug, o.display_name, o.description, o.logo_uri, o.functional_roles, o.policy,
+                    o.created_at, o.updated_at, o.deactivated_at, o.deleted_at, o.kind, o.purge_at, o.epoch
+             FROM membership_roles r
+             JOIN memberships m ON m.id = r.membership_id AND m.status = 'active'
+             JOIN organizations o ON o.id = r.organization_id AND o.project_id = $1 AND o.deleted_at IS NULL
+             JOIN users u ON u.id = m.user_id AND u.disabled_at IS NULL
+             JOIN identities i ON i.user_id = m.user_id
+             JOIN connections c ON c.id = i.connection_id
+             WHERE r.role = 'owner'",
+            $rest
+        )
+    };
+}
+
+/// In the order of the organizations. Each in one read, however many there are.
+pub async fn of_owners(db: &mut impl Read, project: ProjectId, of: Of) -> Result<Vec<WayIn>, StoreError> {
+    let rows = match of {
+        Of::Organization(id) => {
+            // Owners and their identities are few.
+            let sql = select!(" AND r.organization_id = $3 ORDER BY i.id LIMIT 200");
+            db.all(sql, params![project, Acr::Multi.word(), id]).await?
+        }
+        Of::Project => {
+            let sql = select!(" ORDER BY r.organization_id, i.id");
+            db.all(sql, params![project, Acr::Multi.word()]).await?
+        }
+        Of::GuestsOf(id) => {
+            let sql = select!(
+                " AND r.organization_id <> $3
+                  AND r.organization_id IN (SELECT g.organization_id FROM connections k
+                                            JOIN identities h ON h.connection_id = k.id
+                                            JOIN memberships n ON n.user_id = h.user_id AND n.status = 'active'
+                                            JOIN membership_roles g ON g.membership_id = n.id AND g.role = 'owner'
+                                            WHERE k.organization_id = $3)
+                  ORDER BY r.organization_id, i.id"
+            );
+            db.all(sql, params![project, Acr::Multi.word(), id]).await?
+        }
+        Of::Through(id) => {
+            let sql = select!(
+                " AND EXISTS (SELECT 1 FROM membership_roles g
+                              JOIN memberships n ON n.id = g.membership_id AND n.status = 'active'
+                              JOIN identities h ON h.user_id = n.user_id
+                              WHERE g.organization_id = r.organization_id AND g.role = 'owner'
+                                AND h.connection_id = $3)
+                  ORDER BY r.organization_id, i.id"
+            );
+            db.all(sql, params![project, Acr::Multi.word(), id]).await?
+        }
+    };
     let way = |row| {
         Ok(WayIn {
             connection: connections::connection(row, 0)?,
@@ -99,18 +139,8 @@ pub async fn of_owners(
             email: row.get::<Option<String>>(15)?.and_then(|text| Email::parse(&text).ok()),
             issuer: row.get(16)?,
             naming: json(row, 17)?,
+            organization: organizations::organization(row, 18)?,
         })
     };
-    let mut ways = rows.iter().map(way).collect::<Result<Vec<_>, _>>()?;
-    let rules =
-        if ways.is_empty() { Vec::new() } else { role_rules::of_organization(db, organization).await? };
-    if rules.is_empty() {
-        return Ok(ways);
-    }
-    let custom = roles::permissions(db, project, organization).await?;
-    for way in &mut ways {
-        let own: Vec<_> = rules.iter().filter(|rule| rule.connection == way.connection.id).cloned().collect();
-        way.roles.extend(role_rule::given(&own, &way.facts, &custom));
-    }
-    Ok(ways)
+    rows.iter().map(way).collect()
 }

@@ -229,7 +229,9 @@ mod tests {
         });
         let done = ["switched", "left", "session", "application", "consent"];
         let done = done.map(|word| format!("account-done-{word}"));
-        let scopes = crate::protocol::oauth::scope::SUPPORTED.map(|scope| format!("consent-scope-{scope}"));
+        let scopes =
+            crate::protocol::oauth::scope::SUPPORTED.into_iter().chain(["own_roles", "own_permissions"]);
+        let scopes = scopes.map(|scope| format!("consent-scope-{scope}"));
         let kinds = ["home", "member", "guest", "delegate"].map(|word| format!("account-kind-{word}"));
         let browsers = Family::ALL.iter().map(|one| format!("browser-{one}"));
         let systems = System::ALL.iter().map(|one| format!("system-{one}"));

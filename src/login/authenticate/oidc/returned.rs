@@ -20,6 +20,7 @@ use crate::egress::openid::Watched;
 use crate::foundation::clock::Moment;
 use crate::foundation::email::Email;
 use crate::foundation::secret::Secret;
+use crate::foundation::text;
 use crate::login::counted::Heard;
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, authenticate};
@@ -39,6 +40,7 @@ use crate::web::visitor::Visitor;
 const OLDEST: Duration = Duration::from_secs(600);
 /// What is kept of a provider's name for a session.
 const LONGEST_SID: usize = 255;
+const LONGEST_NAME: usize = 200;
 /// For all that is asked of a provider after the return: whoever is slower is refused.
 const PATIENCE: Duration = Duration::from_secs(9);
 
@@ -132,6 +134,7 @@ async fn ask(
     let amr = claims.optional_strings("amr").ok().flatten();
     let amr: Vec<String> = amr.unwrap_or_default().into_iter().map(str::to_owned).collect();
     let (facts, left_out) = facts::read(claims);
+    let (authenticated_at, is_assumed) = authenticated_at(visitor, connection, away, claims, seen)?;
     Ok(Proof {
         connection: connection.id,
         version: away.version,
@@ -141,7 +144,8 @@ async fn ask(
         vouched: is_vouched_for(claims, userinfo),
         profile: profile(claims, userinfo),
         assurance: Assurance::from_upstream(&amr),
-        authenticated_at: authenticated_at(visitor, connection, away, claims, seen)?,
+        authenticated_at,
+        is_assumed,
         issued_at: claims.iat().map_err(|_| Refusal::IdpAnswerInvalid("id_token_times"))?,
         session_until: None,
         single_use: None,
@@ -472,8 +476,7 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
     let read = |name: &str| {
         let of = |claims: &Claims| claims.optional_string(name).ok().flatten().map(str::to_owned);
         let text = of(claims).or_else(|| userinfo.and_then(of))?;
-        let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-        Some(text).filter(|text| !text.is_empty())
+        text::as_line(&text, LONGEST_NAME)
     };
     Profile {
         name: read("name"),
@@ -485,14 +488,15 @@ fn profile(claims: &Claims, userinfo: Option<&Claims>) -> Profile {
 }
 
 /// When the person proved who they are: as the provider says, never in the future. Where a new proof was asked
-/// for, or one no older than so long, an old one is refused.
+/// for, or one no older than so long, an old one is refused. Where it does not say, and need not, the moment is taken for
+/// it, whatever it was asked for: that stood in an address which whoever sat at the browser could change (threats M17).
 fn authenticated_at(
     visitor: &Visitor,
     connection: OidcConnection<'_>,
     away: &Away,
     claims: &Claims,
     seen: &mut Option<Seen>,
-) -> Result<Moment, Refusal> {
+) -> Result<(Moment, bool), Refusal> {
     let now = visitor.broker().now();
     let leeway = Duration::from_secs(connection.settings.leeway);
     let said = claims.auth_time().map_err(|_| Refusal::IdpAnswerInvalid("auth_time_invalid"))?;
@@ -503,5 +507,7 @@ fn authenticated_at(
         return Err(Refusal::AuthTimeMissing);
     }
     let recent = authenticate::recent_enough(away, said.unwrap_or(now), now, leeway);
-    recent.inspect_err(|_| *seen = said.map(|at| Seen::new(expected, format!("auth_time {}", at.rfc3339()))))
+    recent
+        .map(|at| (at, said.is_none()))
+        .inspect_err(|_| *seen = said.map(|at| Seen::new(expected, format!("auth_time {}", at.rfc3339()))))
 }

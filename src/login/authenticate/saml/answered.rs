@@ -58,6 +58,8 @@ pub fn proof(
         profile,
         assurance: read.assurance(),
         authenticated_at,
+        // No assertion is read that does not say so.
+        is_assumed: false,
         issued_at: assertion.issued,
         session_until,
         single_use: Some(SingleUse { id: assertion.id.clone(), until: assertion.not_on_or_after }),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::foundation::text;
 use crate::model::connection::AttributeMapping;
 use crate::model::user::{MOST_CLAIMS, Profile, Told, is_free_claim};
 use crate::protocol::saml::assertion::Attribute;
@@ -46,14 +47,14 @@ impl<'a> Attributes<'a> {
     /// Who the person is, and what could not be repeated, in a line each. No line quotes a value.
     pub fn profile(self, mapping: &AttributeMapping) -> (Profile, Vec<String>) {
         let mut read = Reading { attributes: self, left_out: Vec::new() };
-        let given_name = read.one("given_name", &mapping.given_name, name_fault);
-        let family_name = read.one("family_name", &mapping.family_name, name_fault);
+        let given_name = read.name("given_name", &mapping.given_name);
+        let family_name = read.name("family_name", &mapping.family_name);
         let whole = match (&given_name, &family_name) {
             (Some(given), Some(family)) => Some(format!("{given} {family}")),
             _ => None,
         };
         let profile = Profile {
-            name: read.one("name", &mapping.name, name_fault).or(whole),
+            name: read.name("name", &mapping.name).or(whole),
             given_name,
             family_name,
             locale: read.one("locale", &mapping.locale, locale_fault),
@@ -81,6 +82,11 @@ impl Reading<'_> {
         if !self.left_out.contains(&line) {
             self.left_out.push(line);
         }
+    }
+
+    /// Without what nobody sees in it: others are shown it (threats H26).
+    fn name(&mut self, what: &str, names: &[String]) -> Option<String> {
+        text::as_line(&self.one(what, names, name_fault)?, LONGEST_NAME)
     }
 
     fn one(&mut self, what: &str, names: &[String], fault: fn(&str) -> Option<Fault>) -> Option<String> {

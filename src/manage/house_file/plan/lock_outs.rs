@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 
 use super::{Work, project, told};
 use crate::audit::Keep;
-use crate::foundation::id::OrganizationId;
 use crate::manage::desk::Change;
 use crate::manage::house_file::HouseFile;
 use crate::manage::house_file::fault::Places;
-use crate::manage::last_way::LastWay;
+use crate::manage::last_way::{self, LastWay};
 use crate::manage::policy;
 use crate::manage::refused::Refused;
 use crate::model::project::Project;
 use crate::store::durable::engine::{Lock, StoreError, Tx};
-use crate::store::durable::{organizations, projects, ways_in};
+use crate::store::durable::ways_in::Of;
+use crate::store::durable::{organizations, projects};
 
-/// By what the owners of an organization that the file names come in.
-pub(super) type Ways = Vec<(OrganizationId, LastWay)>;
+/// By what the owners of each organization come in.
+pub(super) type Ways = Vec<LastWay>;
 
 /// As it is before anything is written.
 pub(super) async fn before(tx: &mut Tx<'_>, work: &Work) -> Result<Ways, StoreError> {
@@ -28,19 +28,18 @@ pub(super) async fn before(tx: &mut Tx<'_>, work: &Work) -> Result<Ways, StoreEr
         let found = organizations::named(tx, project.id, &name).await?;
         ids.extend(found.filter(|found| found.deleted_at.is_none()).map(|found| found.id));
     }
-    if says_of_all(&work.file, &project) {
-        ids.extend(ways_in::entered(tx, project.id).await?);
-    }
-    let keep = work.tools.keep(&project);
-    let mut ways = Vec::with_capacity(ids.len());
-    for id in ids {
-        tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
-        let change = &mut Change::of_operator(tx, &keep, &work.tools.keyring);
-        if let Some(way) = known(work, LastWay::before(change, id).await)? {
-            ways.push((id, way));
+    match says_of_all(&work.file, &project) {
+        true => tx.lock_all(Lock::Exclusive, "organizations", &project.id.to_string()).await?,
+        false => {
+            for id in ids {
+                tx.lock(Lock::Exclusive, "organizations", &id.to_string()).await?;
+            }
         }
     }
-    Ok(ways)
+    // Owners of those that it does not name come by connections that it does.
+    let keep = work.tools.keep(&project);
+    let change = &mut Change::of_operator(tx, &keep, &work.tools.keyring);
+    Ok(known(work, LastWay::before_all(change, Of::Project).await)?.unwrap_or_default())
 }
 
 /// What is to be looked at, once all of it is written.
@@ -49,12 +48,12 @@ pub(super) async fn after(
     (work, keep): (&Work, &Keep),
     ways: &Ways,
 ) -> Result<Vec<String>, StoreError> {
+    let change = &mut Change::of_operator(tx, keep, &work.tools.keyring);
+    let lacking = known(work, last_way::lacking(change, ways).await)?.unwrap_or_default();
     let mut warnings = Vec::new();
-    for (id, way) in ways {
-        let change = &mut Change::of_operator(tx, keep, &work.tools.keyring);
-        let missing = known(work, way.missing(change).await)?.unwrap_or_default();
-        let found = organizations::by_id(tx, keep.project.id, *id).await?;
-        if let Some(found) = found.filter(|_| !missing.is_empty()) {
+    for (way, missing) in lacking {
+        let found = organizations::by_id(tx, keep.project.id, way.organization()).await?;
+        if let Some(found) = found {
             let missing = missing.join(", ");
             warnings.push(format!(
                 "organization {}: no owner can sign in any more (missing: {missing})",

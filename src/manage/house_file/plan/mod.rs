@@ -33,7 +33,10 @@ use crate::keys::keyring::Keyring;
 use crate::manage::refused::{Code, Refused};
 use crate::model::audit_event::Actor;
 use crate::model::project::{MembershipMode, Project};
-use crate::store::durable::engine::{StoreError, Tx};
+use crate::store::durable::{
+    self,
+    engine::{StoreError, Tx},
+};
 use crate::web::reply;
 
 /// Why the transaction is taken back.
@@ -73,6 +76,7 @@ impl Tools {
             random: self.random.clone(),
             project: project.clone(),
             actor: Actor::Operator,
+            by: None,
             request: None,
             now: self.now,
         }
@@ -148,6 +152,13 @@ impl Work {
         let keep = plan.keep();
         let locked_out = lock_outs::after(plan.tx, (&self, &keep), &ways).await?;
         plan.report.warnings.extend(locked_out);
+        let stopped = durable::applications::stopped_at(plan.tx, plan.project.id, keep.now).await?;
+        let told = |(client_id, slug)| {
+            format!(
+                "application {client_id}: stopped, and what it held ended: organization {slug} may own none"
+            )
+        };
+        plan.report.warnings.extend(stopped.into_iter().map(told));
         let (report, mut faults) = (plan.report, plan.faults);
         faults.sort();
         faults.dedup();

@@ -88,6 +88,7 @@ fn keep(visitor: &Visitor, actor: Actor) -> Keep {
         random: visitor.broker().random.clone(),
         project: visitor.project.clone(),
         actor,
+        by: None,
         request: Some(visitor.request),
         now: visitor.broker().now(),
     }

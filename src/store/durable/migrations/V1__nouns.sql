@@ -588,6 +588,8 @@ CREATE TABLE sessions (
     identity_id     TEXT NOT NULL REFERENCES identities (id),
     connection_id   TEXT NOT NULL REFERENCES connections (id),
     authenticated_at BIGINT NOT NULL,
+    -- When that was taken for the moment, because the identity provider did not say.
+    assumed_at      BIGINT,
     amr             TEXT NOT NULL,
     acr             TEXT NOT NULL,
     created_at      BIGINT NOT NULL,
