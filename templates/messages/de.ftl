@@ -289,6 +289,7 @@ let-in-done-mistake = War es ein Versehen, beenden Sie es hier, und das Gerät i
 consent-eyebrow = Ihre Zustimmung
 consent-title = Darf { $application } von Ihnen erfahren?
 consent-lead-itself = { $application } hat sich hier selbst registriert. Von Ihnen erfährt sie nur, wenn Sie es erlauben, und nur, was hier steht.
+consent-lead-owner = { $application } wird von einem Kunden dieses Dienstes angeboten. Von Ihnen erfährt die Anwendung nur, wenn Sie es erlauben, und nur, was hier steht.
 consent-lead-operator = Wer diesen Dienst betreibt, möchte, dass Sie gefragt werden. { $application } erfährt von Ihnen nur, wenn Sie es erlauben, und nur, was hier steht.
 consent-leads-to = Sie kommen zu
 consent-organization = Sie handeln für

@@ -289,6 +289,7 @@ let-in-done-mistake = If this was a mistake, end it here, and the device is out:
 consent-eyebrow = Your consent
 consent-title = May { $application } be told of you?
 consent-lead-itself = { $application } registered itself here. It is told of you only if you allow it, and only what stands here.
+consent-lead-owner = A customer of this service offers { $application }. It is told of you only if you allow it, and only what stands here.
 consent-lead-operator = Whoever runs this service wants you to be asked. { $application } is told of you only if you allow it, and only what stands here.
 consent-leads-to = You go on to
 consent-organization = You act for

@@ -40,7 +40,11 @@ pub async fn told(
         scopes = scopes.into_iter().filter_map(|one| of_nobody(application, one)).collect();
     }
     let registered = registrations::limits_of(&mut &visitor.broker().db, application.id).await?;
-    let why = if registered.is_some() { Why::Itself } else { Why::Operator };
+    let why = match (registered, application.organization_id) {
+        (Some(_), _) => Why::Itself,
+        (None, Some(_)) => Why::Owner,
+        (None, None) => Why::Operator,
+    };
     Ok(Disclosed { why, scopes, claims, audiences: others, manages: !own.is_empty() })
 }
 

@@ -377,6 +377,8 @@ pub struct LetInPage {
 pub enum Why {
     /// It registered itself.
     Itself,
+    /// It is a customer's.
+    Owner,
     /// The operator wants it.
     #[default]
     Operator,

@@ -245,6 +245,7 @@ async fn s0_25_m07_only_its_own_people_come_to_it_each_is_asked_and_nobody_while
         let page = is_led("ann@a.test", &own).await;
         assert!(page.answer.body.contains("May Wiki be told of you?"), "{}", page.told());
         assert!(page.answer.body.contains(whose), "{}", page.answer.body);
+        assert!(page.answer.body.contains("A customer of this service offers Wiki."), "{}", page.answer.body);
         let arrival = Person::new("ann@a.test").follows(&own).await;
         let tokens = own.redeems(&arrival).await;
         assert_eq!(tokens.id["org_name"], json!("org-a"));
