@@ -149,7 +149,7 @@ async fn s0_25_what_is_refused_names_what_stands_there_and_one_organization_has_
     // What a deleted organization owned is nowhere.
     let id = path.rsplit('/').next().unwrap();
     assert!(operator.get("/applications").await.body.contains(id));
-    let gone = operator.send(Method::DELETE, "/organizations/org-a", |request| request).await;
+    let gone = operator.send(Method::DELETE, "/organizations/org-a?confirm=org-a", |request| request).await;
     assert!(gone.status.is_success(), "{}", gone.body);
     assert!(!operator.get("/applications").await.body.contains(id));
     assert_eq!(operator.get(&path).await.status, 404);
