@@ -71,6 +71,7 @@ mod m07_client_authentication;
 mod m07_registration;
 mod m10_m11_requests;
 mod m13_dns;
+mod m15_readings;
 mod m16_cors;
 mod m16_m25_answers;
 mod m21_pushed_requests;

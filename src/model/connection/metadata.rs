@@ -5,7 +5,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::saml::{
-    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, keys_of,
+    IdentityProvider, Metadata, MetadataSource, SamlSettings, ServiceEndpoint, ServiceEndpoints, Withdrawn,
+    keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -55,14 +56,20 @@ pub enum DescriptionError {
     Signer,
 }
 
-/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it.
+/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it. What is `known` counts if it
+/// is listed, though it has expired.
 pub fn describe(
     document: &[u8],
-    entity_id: Option<&str>,
-    signer: Option<&str>,
+    (entity_id, signer): (Option<&str>, Option<&str>),
+    known: Option<&SamlSettings>,
     now: Moment,
 ) -> Result<Described, DescriptionError> {
-    describe_known(document, entity_id, (signer, &[]), now)
+    describe_known(document, entity_id, (signer, &certificates(known)), now)
+}
+
+fn certificates(known: Option<&SamlSettings>) -> Vec<Certificate> {
+    let texts = known.iter().flat_map(|known| &known.idp.certificates);
+    texts.filter_map(|text| Certificate::from_base64(text).ok()).collect()
 }
 
 /// [`describe`], where these certificates are known.
@@ -86,8 +93,7 @@ pub fn describe_again(
 ) -> Result<Described, DescriptionError> {
     let metadata = known.metadata.as_ref();
     let entity_id = metadata.and_then(|metadata| metadata.entity_id.as_deref());
-    let trusted = known.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
-    let trusted: Vec<_> = trusted.collect();
+    let trusted = certificates(Some(known));
     if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
         return describe_known(document, entity_id, (Some(signer), &trusted), now);
     }
@@ -109,30 +115,37 @@ pub fn kept(
     known: Option<&SamlSettings>,
     now: Moment,
 ) -> Metadata {
+    let signed_until = described.valid_until.filter(|_| described.signed);
     Metadata {
         source,
         entity_id: entity_id.map(str::to_owned),
         signer: signer.map(str::to_owned),
         digest: described.digest.clone(),
         read_at: now,
+        given_at: now,
+        given_until: signed_until,
+        changed_at: now,
         valid_until: described.valid_until,
-        signed_until: described.valid_until.filter(|_| described.signed),
-        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
+        signed_until,
+        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
         dropped: described.dropped.clone(),
         missed: None,
     }
 }
 
 /// The certificates that are not to come back by themselves, once `new` takes the place of what is known.
-pub fn withdrawn(known: &SamlSettings, new: &IdentityProvider) -> Vec<String> {
+pub fn withdrawn(
+    known: &SamlSettings,
+    new: &IdentityProvider,
+    (at, by_document): (Moment, bool),
+) -> Vec<Withdrawn> {
     let present = new.fingerprints();
-    let before = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
-    let mut withdrawn = before;
-    for lost in known.idp.fingerprints() {
-        withdrawn.retain(|name| *name != lost);
-        withdrawn.push(lost);
+    let mut withdrawn = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
+    for certificate in known.idp.fingerprints() {
+        withdrawn.retain(|one| one.certificate != certificate);
+        withdrawn.push(Withdrawn { certificate, at, by_document });
     }
-    withdrawn.retain(|name| !present.contains(name));
+    withdrawn.retain(|one| !present.contains(&one.certificate));
     withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
 }
 
