@@ -3,6 +3,7 @@
 pub mod metadata;
 mod oidc;
 pub mod presets;
+mod reading;
 mod saml;
 pub mod shown;
 mod trust;
@@ -23,7 +24,7 @@ pub use saml::{
     AttributeMapping, Comparison, IdentityProvider, IdpInitiated, LoginHint, Metadata, MetadataSource,
     Missed, NameIdFormat, OwnCertificates, RENEW, RequestBinding, RequestSettings, RequestedAuthnContext,
     SOON, SamlPreset, SamlSettings, SamlSignature, ServiceEndpoint, ServiceEndpoints, SpAddresses, Subject,
-    Unusable, UsableIdp, WantedSignature, Wants, Worry, fingerprint, keys_of,
+    Unusable, UsableIdp, WantedSignature, Wants, Withdrawn, Worry, fingerprint, keys_of,
 };
 pub use trust::Return;
 pub use version::{Lifecycle, Unready, Version, VersionState, WATCHED, primary};

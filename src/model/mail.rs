@@ -62,6 +62,8 @@ words! {
         ConnectionFailing = "connection_failing",
         /// What the provider says of itself runs out, and nobody gets in then.
         MetadataEnding = "metadata_ending",
+        /// What the provider says of itself is different, and nobody who is trusted has signed it.
+        MetadataOffered = "metadata_offered",
         /// Who made them belongs to the organization no more: their names are what it is about.
         ApiKeysRevoked = "api_keys_revoked",
         /// Both have agreed on it, or on other terms. Of each of these, the organization is the target, and the home is what

@@ -399,6 +399,11 @@ mail-metadata_ending-title = Die Metadaten von { $thing } laufen bald ab
 mail-metadata_ending-text = Der Identitätsanbieter dieser Verbindung sagt, wie lange seinen Metadaten zu trauen ist. Diese Zeit ist fast vorbei, und neuere sind nicht veröffentlicht. Danach kann sich über sie niemand mehr bei { $organization } anmelden.
 mail-metadata_ending-next = Bitten Sie den Betreiber des Identitätsanbieters, die Metadaten an ihrer Adresse zu erneuern, oder geben Sie sie der Verbindung als Dokument.
 
+mail-metadata_offered-subject = Ein Identitätsanbieter von { $organization } sagt Neues von sich
+mail-metadata_offered-title = Sehen Sie die Metadaten von { $thing } an
+mail-metadata_offered-text = Die Metadaten an der Adresse dieser Verbindung sind jetzt andere: Sie nennen andere Zertifikate oder Adressen. Niemand, dessen Wort gilt, hat das unterschrieben; geändert haben kann es jeder, der an diese Adresse schreiben kann. Nichts davon gilt, bis es jemand angesehen hat, und Anmeldungen bei { $organization } gehen weiter wie bisher.
+mail-metadata_offered-next = Fragen Sie den Betreiber des Identitätsanbieters auf einem Weg, den Sie kennen, ob die neuen Zertifikate seine sind. Wenn ja, lassen Sie die Verbindung ihre Metadaten neu lesen; sonst scheitern Anmeldungen, sobald der Identitätsanbieter sie verwendet.
+
 mail-api_keys_revoked-subject = API-Schlüssel von { $organization } sind erloschen
 mail-api_keys_revoked-title = Die API-Schlüssel { $thing } gelten nicht mehr
 mail-api_keys_revoked-text = Wer sie angelegt hat, gehört nicht mehr zu { $organization }. Damit enden auch diese Schlüssel.

@@ -399,6 +399,11 @@ mail-metadata_ending-title = The metadata of { $thing } is about to run out
 mail-metadata_ending-text = The identity provider of this connection says of itself how long its metadata may be believed. That time is nearly over, and nothing newer has been published. Afterwards nobody can sign in to { $organization } by it.
 mail-metadata_ending-next = Ask whoever runs the identity provider to renew the metadata at its address, or give it to the connection as a document.
 
+mail-metadata_offered-subject = An identity provider of { $organization } says something new of itself
+mail-metadata_offered-title = Look at the metadata of { $thing }
+mail-metadata_offered-text = The metadata at the address of this connection is different now: it has other certificates or addresses. Nobody whose word is trusted has signed that, so whoever can write to the address may have changed it. Nothing of it counts until somebody has looked, and people go on signing in to { $organization } as before.
+mail-metadata_offered-next = Ask whoever runs the identity provider, by a way that you know, whether the new certificates are theirs. If they are, have the connection read its metadata again; otherwise sign-ins fail once the identity provider uses them.
+
 mail-api_keys_revoked-subject = API keys of { $organization } have ended
 mail-api_keys_revoked-title = The API keys { $thing } do not work any more
 mail-api_keys_revoked-text = Whoever made them was removed from { $organization }, or has left it. What they made ends with that.

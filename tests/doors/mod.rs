@@ -21,6 +21,7 @@ mod renewal;
 mod requests;
 mod saml_connections;
 mod saml_diagnosis;
+mod saml_metadata_over_time;
 mod telemetry;
 mod tokens;
 mod userinfo;

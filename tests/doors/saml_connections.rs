@@ -23,9 +23,9 @@ use super::provisioning::{ENGINES, EXAMPLE, Engine, House, behalf, parse, text, 
 use crate::house::publisher::Publisher;
 
 pub(super) const NOW: Moment = Moment::from_seconds(1_790_000_000);
-const DAY: Duration = Duration::from_secs(86_400);
-const ENTITY: &str = "https://idp.partner.test/saml";
-const SSO: &str = "https://idp.partner.test/sso";
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const ENTITY: &str = "https://idp.partner.test/saml";
+pub(super) const SSO: &str = "https://idp.partner.test/sso";
 
 /// Whoever signs at the other side.
 pub(super) struct Idp {
@@ -35,7 +35,7 @@ pub(super) struct Idp {
 }
 
 impl Idp {
-    fn new(until: Moment) -> Self {
+    pub(super) fn new(until: Moment) -> Self {
         let key = SigningKey::generate(KeyKind::Rsa2048).unwrap();
         let certificate = self_signed(&key, "idp", NOW.minus(DAY * 900), until, &[1]).unwrap();
         let der = BASE64.encode(&key.to_pkcs8().unwrap());
@@ -69,19 +69,19 @@ fn metadata(entity: &str, keys: &[(&str, &Certificate)], sso: &str, attributes: 
     )
 }
 
-fn signed(document: &str, by: &Idp) -> String {
+pub(super) fn signed(document: &str, by: &Idp) -> String {
     sign_enveloped(document, "_m1", &by.key, Some(&by.certificate)).unwrap()
 }
 
 /// A document of these signing certificates, which says of itself until when it is valid.
-fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
+pub(super) fn listing(idps: &[&Idp], until: Option<Moment>) -> String {
     let keys: Vec<_> = idps.iter().map(|idp| ("signing", &idp.certificate)).collect();
     let until = until.map(|until| format!(" validUntil=\"{}Z\"", &until.rfc3339()[..19]));
     metadata(ENTITY, &keys, SSO, &until.unwrap_or_default())
 }
 
 impl Publisher {
-    fn file(&self, more: &str) -> String {
+    pub(super) fn file(&self, more: &str) -> String {
         format!("[connection.p]\ntype = \"saml\"\nmetadata_url = \"{}\"\n{more}", self.url)
     }
 }
@@ -323,15 +323,24 @@ async fn brought_keys_roll_over_without_a_gap() {
         let [old, new] = [&IDP, &NEXT_SIGNING].map(|idp| idp.certificate.clone());
         let [old_opens, new_opens] = [&OTHER_IDP, &NEXT_DECRYPTION].map(|idp| idp.certificate.clone());
         house.apply(&typed(&format!("{signing}{decryption}"))).await;
+        // Whoever has not read our metadata since encrypts to the project's key.
+        let of_project = house.broker.saml_keys.of_project(house.project().await.id).await.unwrap();
+        let shared = of_project.decrypting[0].certificate.clone();
         assert_eq!(
             now().await,
-            (old.clone(), vec![old.clone()], vec![old_opens.clone()], vec![old_opens.clone()])
+            (
+                old.clone(),
+                vec![old.clone()],
+                vec![old_opens.clone()],
+                vec![old_opens.clone(), shared.clone()]
+            )
         );
 
         let changes = house.apply(&typed(&format!("{signing}{next}{decryption}{opens}"))).await;
         assert!(changes[0].contains(&NEXT_SIGNING.fingerprint()), "{changes:?}");
         let both = vec![old_opens.clone(), new_opens.clone()];
-        assert_eq!(now().await, (old.clone(), vec![old, new.clone()], both.clone(), both));
+        let opening = [both.clone(), vec![shared.clone()]].concat();
+        assert_eq!(now().await, (old.clone(), vec![old, new.clone()], both, opening));
 
         let moved = [
             own("signing", "NEXT_SIGNING"),
@@ -339,10 +348,10 @@ async fn brought_keys_roll_over_without_a_gap() {
             own("previous_decryption", "DECRYPTION"),
         ];
         house.apply(&typed(&moved.concat())).await;
-        let opening = vec![new_opens.clone(), old_opens];
+        let opening = vec![new_opens.clone(), old_opens, shared.clone()];
         assert_eq!(now().await, (new.clone(), vec![new.clone()], vec![new_opens.clone()], opening));
         house.apply(&typed(&moved[..2].concat())).await;
-        assert_eq!(now().await, (new.clone(), vec![new], vec![new_opens.clone()], vec![new_opens]));
+        assert_eq!(now().await, (new.clone(), vec![new], vec![new_opens.clone()], vec![new_opens, shared]));
 
         // Beside the project's own, too.
         house.apply(&typed(&next)).await;
@@ -627,7 +636,7 @@ async fn looks(house: &House) {
     chores::metadata::look(&house.broker).await.unwrap();
 }
 
-async fn actions(house: &House, action: &str) -> Vec<String> {
+pub(super) async fn actions(house: &House, action: &str) -> Vec<String> {
     let rows = house.rows().await;
     rows.into_iter().filter(|row| row.starts_with("audit_events") && row.contains(action)).collect()
 }

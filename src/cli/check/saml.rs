@@ -128,7 +128,7 @@ async fn metadata(
         Ok((described, _)) if described.idp == saml.idp => {
             findings.fine(what, format!("{url} says the same"));
         }
-        Ok((described, Verdict::Taken)) => {
+        Ok((described, Verdict::Taken | Verdict::Partly)) => {
             let new = told(&described.idp);
             findings.warn(
                 what,

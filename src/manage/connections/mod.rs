@@ -90,6 +90,7 @@ struct Named {
 async fn beside(db: &mut impl Read, connection: Connection) -> Result<Held, StoreError> {
     let lifecycle = connections::lifecycle_of(db, connection.id).await?;
     let draft = connection_versions::draft(db, connection.id).await?;
+    let draft = draft.map(|draft| draft.in_place_of(&connection.settings));
     Ok(Held { connection, lifecycle, draft })
 }
 
@@ -298,7 +299,7 @@ async fn activate(
     let draft = draft.ok_or_else(none)?;
     let id = before.connection.id;
     let is_untested = before.connection.is_active()
-        && !tested(change.tx, id, draft).await?
+        && !tested(change.tx, id, draft, change.keep.now).await?
         && is_depended_on(change, id).await?;
     if is_untested && !forced {
         return Err(Refused::new(Code::Untested, Code::Untested.title()));
@@ -352,7 +353,7 @@ async fn roll_back(
     let to = version.or(before.lifecycle.previous_version).ok_or_else(none)?;
     let known = connection_versions::by_number(change.tx, id, to).await?;
     let known = known.filter(|known| known.activated_at.is_some() && known.state != VersionState::Live);
-    let known = known.ok_or_else(none)?;
+    let known = known.ok_or_else(none)?.in_place_of(&before.connection.settings);
     refuse_further_places(change, &before.connection.settings, &known.settings)?;
     // What it gives to whoever comes may have come to mean more since.
     fits(change, before.connection.organization_id, Some(&before.connection.settings), &known.settings)

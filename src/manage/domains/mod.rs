@@ -219,7 +219,12 @@ async fn leads_somewhere(
             || connection_runs::of(change.tx, found.id, found.version).await?.worked_at.is_some()
             // What was counted a moment ago is not written down yet.
             || connection_versions::is_used_since(change.tx, found.id, change.keep.now.minus(LATELY)).await?
-            || connection_tests::has_succeeded(change.tx, found.id, found.version).await?;
+            || connection_tests::has_succeeded(
+                change.tx,
+                (found.id, found.version),
+                change.keep.now.minus(crate::model::readiness::TRIED_WITHIN),
+            )
+            .await?;
         if is_proved {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::saml::{
     IdentityProvider, Metadata, MetadataSource, Missed, SamlSettings, ServiceEndpoint, ServiceEndpoints,
-    fingerprint, keys_of,
+    Withdrawn, fingerprint, keys_of,
 };
 use crate::foundation::clock::Moment;
 use crate::foundation::secret::Digest;
@@ -58,14 +58,20 @@ pub enum DescriptionError {
     Signer,
 }
 
-/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it.
+/// Reads a document. `entity_id` says which of several; `signer`, who must have signed it. What is `known` counts if it
+/// is listed, though it has expired.
 pub fn describe(
     document: &[u8],
-    entity_id: Option<&str>,
-    signer: Option<&str>,
+    (entity_id, signer): (Option<&str>, Option<&str>),
+    known: Option<&SamlSettings>,
     now: Moment,
 ) -> Result<Described, DescriptionError> {
-    describe_known(document, entity_id, (signer, &[]), now)
+    describe_known(document, entity_id, (signer, &certificates(known)), now)
+}
+
+fn certificates(known: Option<&SamlSettings>) -> Vec<Certificate> {
+    let texts = known.iter().flat_map(|known| &known.idp.certificates);
+    texts.filter_map(|text| Certificate::from_base64(text).ok()).collect()
 }
 
 /// [`describe`], where these certificates are known.
@@ -89,8 +95,7 @@ pub fn describe_again(
 ) -> Result<Described, DescriptionError> {
     let metadata = known.metadata.as_ref();
     let entity_id = metadata.and_then(|metadata| metadata.entity_id.as_deref());
-    let trusted = known.idp.certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
-    let trusted: Vec<_> = trusted.collect();
+    let trusted = certificates(Some(known));
     if let Some(signer) = metadata.and_then(|metadata| metadata.signer.as_deref()) {
         return describe_known(document, entity_id, (Some(signer), &trusted), now);
     }
@@ -112,31 +117,49 @@ pub fn kept(
     known: Option<&SamlSettings>,
     now: Moment,
 ) -> Metadata {
+    let signed_until = described.valid_until.filter(|_| described.signed);
     Metadata {
         source,
         entity_id: entity_id.map(str::to_owned),
         signer: signer.map(str::to_owned),
         digest: described.digest.clone(),
         read_at: now,
+        given_at: now,
+        given_until: signed_until,
+        changed_at: now,
         valid_until: described.valid_until,
-        signed_until: described.valid_until.filter(|_| described.signed),
-        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp)),
+        signed_until,
+        withdrawn: known.map_or_else(Vec::new, |known| withdrawn(known, &described.idp, (now, false))),
         dropped: described.dropped.clone(),
         missed: None,
     }
 }
 
 /// The certificates that are not to come back by themselves, once `new` takes the place of what is known.
-pub fn withdrawn(known: &SamlSettings, new: &IdentityProvider) -> Vec<String> {
+pub fn withdrawn(
+    known: &SamlSettings,
+    new: &IdentityProvider,
+    (at, by_document): (Moment, bool),
+) -> Vec<Withdrawn> {
     let present = new.fingerprints();
-    let before = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
-    let mut withdrawn = before;
-    for lost in known.idp.fingerprints() {
-        withdrawn.retain(|name| *name != lost);
-        withdrawn.push(lost);
+    let mut withdrawn = known.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.withdrawn.clone());
+    for certificate in known.idp.fingerprints() {
+        withdrawn.retain(|one| one.certificate != certificate);
+        withdrawn.push(Withdrawn { certificate, at, by_document });
     }
-    withdrawn.retain(|name| !present.contains(name));
+    withdrawn.retain(|one| !present.contains(&one.certificate));
     withdrawn.split_off(withdrawn.len().saturating_sub(MOST_WITHDRAWN))
+}
+
+/// What is known, and the certificates that a document lists besides; as it is where those are more than are tried.
+pub fn with_keys_of(known: &IdentityProvider, listed: &IdentityProvider) -> IdentityProvider {
+    let mut all = known.certificates.clone();
+    all.extend(listed.certificates.iter().filter(|new| !known.certificates.contains(new)).cloned());
+    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
+    match keys_of(&read) {
+        Some(_) => IdentityProvider { certificates: all, ..known.clone() },
+        None => known.clone(),
+    }
 }
 
 /// Signed documents without a date cannot be told apart by their age, and one node of a provider may publish an older copy
@@ -163,11 +186,9 @@ pub fn patient(
     if now.since(missed.since) >= PATIENCE {
         return (described, None);
     }
-    let mut all = saml.idp.certificates.clone();
-    all.extend(described.idp.certificates.iter().filter(|new| !saml.idp.certificates.contains(new)).cloned());
     // More than are tried are not kept: then the provider's word counts at once.
-    let read: Vec<_> = all.iter().filter_map(|text| Certificate::from_base64(text).ok()).collect();
-    if keys_of(&read).is_some() {
+    let all = with_keys_of(&saml.idp, &described.idp).certificates;
+    if listed.iter().all(|one| all.contains(one)) {
         described.idp.certificates = all;
     }
     (described, Some(missed))

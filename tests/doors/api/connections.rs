@@ -1190,9 +1190,11 @@ async fn s3_34_metadata_at_an_address_is_read_when_it_is_given_and_counts_when_i
     assert_eq!(view["settings"]["metadata_url"], json!(publisher.url));
     assert_eq!(view["idp"]["idp_entity_id"], json!(entity_id));
     assert_eq!(house.count("metadata_reads").await, 0, "a draft is nobody's to look after");
-    // The same address with the same document is no change; nothing said of it asks nobody.
+    // The same address is no change, and nothing said of it either: both ask nobody. Nor is the same document again.
     let hits = publisher.hits();
     assert_eq!(fine(operator.patch(&path, json!({"metadata_url": publisher.url})).await), view);
+    assert_eq!(publisher.hits(), hits);
+    assert_eq!(fine(operator.patch(&path, json!({"read_metadata": true})).await), view);
     assert_eq!(publisher.hits(), hits + 1);
     let patched = fine(operator.patch(&path, json!({"force_authn": true})).await);
     assert_eq!((publisher.hits(), &patched["idp"]), (hits + 1, &view["idp"]));

@@ -182,12 +182,7 @@ async fn as_tried(
     }
     let found = connection_versions::by_number(db, id, version).await?;
     let draft = found.filter(|found| found.state == VersionState::Draft);
-    Ok(draft.map(|draft| Connection {
-        settings: draft.settings.into(),
-        secret: draft.secret,
-        version,
-        ..live
-    }))
+    Ok(draft.map(|draft| draft.of_connection(live)))
 }
 
 /// Writes down how it ended, once. False: it had ended, or its time was over.
@@ -206,7 +201,6 @@ async fn conclude(visitor: &Visitor, trial: &Trial, came: Came) -> Result<(), St
             random: broker.random.clone(),
             project: visitor.project.clone(),
             actor: Actor::Anonymous,
-            by: None,
             request: Some(visitor.request),
             now: broker.now(),
         },

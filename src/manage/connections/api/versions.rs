@@ -17,7 +17,7 @@ use crate::manage::connections::{Held, activate, disable, discard, enable, held,
 use crate::manage::desk::{Answer, Change, Desk};
 use crate::manage::refused::{Code, Refused};
 use crate::model::connection::Version;
-use crate::store::durable::connection_versions;
+use crate::store::durable::{connection_versions, connections};
 
 /// `DELETE /connections/{connection_id}/draft`
 pub struct Discard;
@@ -166,6 +166,11 @@ enum Act {
 }
 
 impl Act {
+    /// Whether people may sign in by what was read, and not looked at since.
+    const fn opens(self) -> bool {
+        matches!(self, Self::Activate(..) | Self::RollBack(..) | Self::Enable)
+    }
+
     async fn on(self, change: &mut Change<'_, '_>, before: Held) -> Result<Held, Refused> {
         match self {
             Self::Activate(version, forced) => activate(change, before, version, forced).await,
@@ -180,9 +185,27 @@ impl Act {
     }
 }
 
+/// Nobody has looked at the metadata of a connection that is switched off, and it may have run out: then it is read first.
+async fn looked_at(desk: &Desk, id: ConnectionId) -> Result<(), Refused> {
+    let (broker, project) = (desk.visitor.broker(), desk.project().id);
+    let db = &mut desk.db();
+    let Some(found) = connections::by_id(db, project, id).await? else { return Ok(()) };
+    let until = found.saml().and_then(|saml| saml.saml.described_until());
+    let is_current = found.is_active() && until.is_none_or(|until| desk.now < until);
+    if is_current || connections::lifecycle_of(db, id).await?.activated_at.is_none() {
+        return Ok(());
+    }
+    // Whatever comes of it is judged as ever.
+    broker.saml_metadata.look(project, id).await?;
+    Ok(())
+}
+
 /// Does it with the connection of the path, and shows what that is then.
 async fn acted(desk: Desk, act: Act) -> Result<Answer<ConnectionView>, Refused> {
     let (id, teller) = (desk.params.id::<ConnectionId>("connection_id")?, teller(&desk));
+    if act.opens() {
+        looked_at(&desk, id).await?;
+    }
     desk.change(async move |change| {
         let before = held(change, id).await?;
         change.matches(&tag(&before))?;

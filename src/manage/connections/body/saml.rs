@@ -51,9 +51,14 @@ pub struct SamlBody {
                          "pingfederate", "onelogin"])
     )]
     pub preset: Option<SamlPreset>,
-    /// Read now, and again from time to time.
+    /// Read when it is given, and again from time to time. Where the same is known, what is known stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_url: Option<String>,
+    /// Reads `metadata_url` now and believes what stands there, whoever wrote it: compare the certificates before that is
+    /// live.
+    #[serde(skip_serializing)]
+    #[schemars(extend("writeOnly" = true))]
+    pub read_metadata: Option<bool>,
     /// The document as a whole.
     #[serde(skip_serializing)]
     #[schemars(extend("writeOnly" = true))]
@@ -220,7 +225,8 @@ pub struct OwnKey {
     pub pem: Option<Secret>,
 }
 
-const OF_METADATA: [&str; 4] = ["metadata_url", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
+const OF_METADATA: [&str; 5] =
+    ["metadata_url", "read_metadata", "metadata_xml", "metadata_entity_id", "metadata_certificate"];
 const TYPED: [&str; 6] = [
     "idp_entity_id",
     "idp_redirect_url",
@@ -445,9 +451,13 @@ impl SamlBody {
                 }
             }
         }
+        let anew = self.read_metadata == Some(true);
+        if anew && self.metadata_url.is_none() {
+            faults.refuse("/read_metadata", "goes with metadata_url");
+        }
         match (&self.metadata_url, &self.metadata_xml, typed) {
             (Some(text), ..) => match faults.accept("/metadata_url", wanted::web_address(text)) {
-                Some(url) => DescribedBy::Address { url, entity_id, signer },
+                Some(url) => DescribedBy::Address { url, entity_id, signer, anew },
                 None => DescribedBy::Known,
             },
             (None, Some(text), _) => {
