@@ -201,6 +201,7 @@ async fn conclude(visitor: &Visitor, trial: &Trial, came: Came) -> Result<(), St
             random: broker.random.clone(),
             project: visitor.project.clone(),
             actor: Actor::Anonymous,
+            by: None,
             request: Some(visitor.request),
             now: broker.now(),
         },
