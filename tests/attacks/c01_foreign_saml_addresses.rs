@@ -108,7 +108,7 @@ async fn c01_m09_of_several_addresses_none_is_chosen_and_none_is_told() {
         ),
         (
             "email_ambiguous",
-            "[10 characters, at a.test], [12 characters, at a.test]",
+            "[12 characters, at a.test], [10 characters, at a.test]",
             ann().attribute("mail", &["ann@a.test"]).attribute("email", &["owner@a.test"]),
         ),
         (

@@ -124,7 +124,7 @@ fn what_would_have_to_be_guessed_is_refused() {
         ),
         (conditioned("<OneTimeUse xmlns=\"urn:x\"/>"), Check::ConditionUnknown),
         (conditioned("for once"), Check::Malformed),
-        (changed(" Recipient=", " xmlns:x=\"urn:x\" x:Recipient="), Check::Confirmation),
+        (changed(" Recipient=", " xmlns:x=\"urn:x\" x:Recipient="), Check::Recipient),
         (changed("T00:05:00.000Z", "T00:05:60.000Z"), Check::ConfirmationExpired),
         (changed("T00:05:00.000Z", "T00:05:00.00000000000000000000Z"), Check::ConfirmationExpired),
         (
