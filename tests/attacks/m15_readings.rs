@@ -148,6 +148,7 @@ async fn m15_neither_a_draft_nor_a_version_of_before_brings_back_what_the_provid
 async fn m15_what_somebody_has_had_read_anew_is_taken_back_but_for_what_the_provider_withdrew() {
     for engine in ENGINES {
         let scene = Scene::opens(engine, None).await;
+        scene.house.turn_clock(1);
         // By mistake, what whoever holds the address had put there.
         scene.publisher.says(scene.listing(&[&scene.next.certificate]));
         fine(scene.operator.patch(&scene.path, json!({"read_metadata": true})).await);

@@ -137,7 +137,8 @@ impl Keep {
             .with("why", why.to_string());
         connections::set_review(tx, connection.id, Some(self.now)).await?;
         self.record(tx, compared(event, old, new)).await?;
-        if !connection.is_active() {
+        // As with `warn`.
+        if self.cause == Cause::Visitor || !connection.is_active() {
             return Ok(());
         }
         self.tell_owners(tx, connection, Kind::MetadataOffered).await

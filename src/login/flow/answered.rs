@@ -57,7 +57,7 @@ struct To {
 impl To {
     fn of(asked: &Asked) -> Option<Self> {
         let (application, redirect_uri) = (asked.application, asked.redirect_uri.clone());
-        asked.is_answered().then(|| Self { application, redirect_uri, mode: asked.response_mode })
+        asked.is_answered().then_some(Self { application, redirect_uri, mode: asked.response_mode })
     }
 
     /// Whether the application is still answered there, in this way.

@@ -407,7 +407,9 @@ async fn s1_a3_s1_d5_a_role_that_nobody_is_given_unasked_any_more_is_told_of_whe
         let ruled = operator.patch(&format!("/organizations/org-a/domains/{id}"), rule).await;
         assert_eq!(ruled.status, 200, "{}", ruled.body);
         assert_eq!(status(&operator, "org-a", "domains_verified").await, "ok");
-        operator.patch(&role, json!({"permissions": ["invoices:read", "members:read"]})).await;
+        let broadened =
+            operator.patch(&role, json!({"permissions": ["invoices:read", "members:read"]})).await;
+        assert_eq!(broadened.status, 200, "{}", broadened.body);
         let (told, advice) = check(&operator, "org-a", "domains_verified").await;
         assert_eq!(told, "warn");
         assert!(advice.contains("a.test") && advice.contains("viewer"), "{advice}");

@@ -247,9 +247,11 @@ fn prepare<'c>(
     Ok(statement)
 }
 
+/// By where the text of a statement is, which stays there.
+type Indices = HashMap<(*const u8, usize), Rc<[usize]>>;
+
 thread_local! {
-    /// By where the text of a statement is, which stays there.
-    static INDICES: RefCell<HashMap<(*const u8, usize), Rc<[usize]>>> = RefCell::default();
+    static INDICES: RefCell<Indices> = RefCell::default();
 }
 
 /// Which parameter stands in each place: to SQLite `$2` is a name, numbered by where it first appears; to us the number is
