@@ -1,6 +1,8 @@
 //! H25: whoever presses twice, or loads a page again, is told what they would have been told; nobody else is, and nothing is
 //! done twice.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -75,6 +77,36 @@ async fn h25_whoever_gives_up_twice_has_given_up_in_every_way() {
         (con.browser.clone().submit(&cancel).await, con.browser.clone().submit(&cancel).await);
     assert!(told(&first).contains("error=access_denied"), "{}", told(&first));
     assert_eq!(told(&first), told(&second));
+}
+
+/// An operator's own pages may be longer than what is kept: that is told once, and told.
+#[tokio::test]
+async fn h25_an_answer_that_is_too_long_to_be_kept_is_given() {
+    let mut plan = Plan::default();
+    plan.settings = |config| {
+        let database = config.database.url.strip_prefix("sqlite:").unwrap();
+        let templates = Path::new(database).with_file_name("templates");
+        let layout = include_str!("../../templates/layout.html");
+        fs::create_dir(&templates).unwrap();
+        fs::write(templates.join("layout.html"), format!("{layout}<!-- {} -->", "x".repeat(70_000))).unwrap();
+        config.pages.templates = Some(templates);
+    };
+    let house = plan.build().await;
+    let (mut con, _, form) = at_the_picker(&house, "form_post").await;
+    let answer = con.browser.submit(&form).await;
+    assert!(answer.body.len() > 70_000, "{} {}", answer.status, answer.body.len());
+    assert!(told(&answer).contains("code="), "{}", told(&answer));
+    // And what a callback comes to.
+    let mut ann = Person::new("ann@a.test");
+    let back = ann.is_sent_back(&Application::rp1(&house).asks()).await;
+    house.idp_a.door("/token", Some(Door::Status(500)));
+    let refused = ann.browser.get(back.as_str()).await;
+    assert!(
+        refused.body.len() > 70_000 && !refused.forms().is_empty(),
+        "{} {}",
+        refused.status,
+        refused.body.len()
+    );
 }
 
 /// What the operator has taken away since is told nothing, however fresh the answer is.
