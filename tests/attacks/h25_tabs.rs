@@ -108,28 +108,34 @@ async fn h25_whoever_chooses_twice_leaves_twice_and_comes_back_from_the_last() {
     let house = Plan::default().with("connections = [\"cb\"]", second).and(other).build().await;
     house.idp_a.says(Says::that("bob-there", "bob@b.test"));
     let (cb, cb2) = (house.connection("cb").await, house.connection("cb2").await);
-    let ask = Application::rp1(&house).asks().with("login_hint", "bob@b.test");
-    for chosen in [[&cb2, &cb2], [&cb, &cb2]] {
+    let ca = house.connection("ca").await;
+    // However they got to the chooser.
+    for (name, value) in [("login_hint", "bob@b.test"), ("domain_hint", "b.test"), ("organization", "org-b")]
+    {
+        let ask = Application::rp1(&house).asks().with(name, value);
+        for chosen in [[&cb2, &cb2], [&cb, &cb2]] {
+            let mut bob = Person::new("bob@b.test");
+            let first = bob.browser.get(&ask.url()).await;
+            let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
+            let mut left = Vec::new();
+            for id in chosen {
+                let away = bob.browser.submit(&form.clone().with("connection", id)).await;
+                assert_eq!(away.status, 303, "{name}: {}", away.body);
+                left.push(away);
+            }
+            let arrival = bob.goes_on(&ask, left.remove(1)).await;
+            assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name}");
+        }
+        // Nobody gets by that to what was not offered; and they come back from where they were sent all the same.
         let mut bob = Person::new("bob@b.test");
         let first = bob.browser.get(&ask.url()).await;
         let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
-        let mut left = Vec::new();
-        for id in chosen {
-            let away = bob.browser.submit(&form.clone().with("connection", id)).await;
-            assert_eq!(away.status, 303, "{}", away.body);
-            left.push(away);
-        }
-        let arrival = bob.goes_on(&ask, left.remove(1)).await;
-        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2));
+        let away = bob.browser.submit(&form.clone().with("connection", &cb2)).await;
+        let refused = bob.browser.submit(&form.with("connection", &ca)).await;
+        assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{name}: {}", refused.body);
+        let arrival = bob.goes_on(&ask, away).await;
+        assert_eq!(ask.redeems(&arrival).await.id["idp"], json!(cb2), "{name}");
     }
-    // Nobody gets by that to what their address does not lead to.
-    let mut bob = Person::new("bob@b.test");
-    let first = bob.browser.get(&ask.url()).await;
-    let form = bob.walks(&ask, first, |_| false).await.form_with("connection");
-    bob.browser.submit(&form.clone().with("connection", &cb)).await;
-    let ca = house.connection("ca").await;
-    let refused = bob.browser.submit(&form.with("connection", &ca)).await;
-    assert_eq!((refused.status.as_u16(), refused.location()), (403, None), "{}", refused.body);
 }
 
 #[tokio::test]
