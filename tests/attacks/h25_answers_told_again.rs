@@ -218,6 +218,28 @@ async fn h25_a_callback_whose_browser_gave_it_up_is_answered_to_the_one_that_loa
 }
 
 #[tokio::test]
+async fn c28_a_callback_that_is_loaded_again_signs_out_nobody_who_has_signed_in_since() {
+    let house = House::opens().await;
+    let (rp1, rp2) = (Application::rp1(&house), Application::rp2(&house));
+    let mut con = Person::new("con@a.test");
+    let back = con.is_sent_back(&rp1.asks()).await;
+    assert_eq!(con.browser.get(back.as_str()).await.status, 303);
+    let mut bob = Person { browser: con.browser, email: "bob@b.test".to_owned() };
+    let ask = rp2.asks().with("prompt", "login").with("login_hint", "bob@b.test");
+    let of_bob = bob.follows(&ask).await;
+    let who = ask.redeems(&of_bob).await.id["sub"].clone();
+    let (before, sessions) = (house.before().await, house.count("sessions").await);
+    let again = bob.browser.get(back.as_str()).await;
+    assert_eq!((again.status.as_u16(), again.location()), (403, None), "{}", again.body);
+    assert_eq!(again.header("set-cookie"), None);
+    house.refused(&before, "flow_expired").await;
+    let silent = rp2.asks().with("prompt", "none");
+    let still = bob.follows(&silent).await;
+    assert_eq!(silent.redeems(&still).await.id["sub"], who);
+    assert_eq!(house.count("sessions").await, sessions);
+}
+
+#[tokio::test]
 async fn h25_a_refusal_is_told_to_whoever_waits_for_it() {
     let waiting = Waiting::begins().await;
     let first = waiting.loads().await;

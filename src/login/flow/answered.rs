@@ -14,7 +14,7 @@ use crate::foundation::secret::Digest;
 use crate::keys::seal::Place;
 use crate::model::login::{Asked, Login};
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::applications;
+use crate::store::durable::{applications, sessions};
 use crate::store::ephemeral::Kind;
 use crate::web::browser::{self, Given};
 use crate::web::cookies;
@@ -195,7 +195,9 @@ pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option
     let answered = found.settled(visitor, id, LOOKS).await?;
     let is_same = answered.is_to(again.brought);
     let mut was_lost = false;
-    if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser) {
+    if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser)
+        && !is_signed_in(visitor, browser).await?
+    {
         was_lost = given.again(browser, visitor.project.id).await.ok()?;
     }
     match answered.is_over {
@@ -203,6 +205,15 @@ pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option
         false if is_same && (has_waited || was_lost) => answered.answer.map(|answer| answer.again()),
         false => None,
     }
+}
+
+/// Whether somebody is signed in at this browser, whoever it is: nothing that is told again signs them out (threats C28).
+/// Nothing: nobody knows.
+async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Option<bool> {
+    let project = visitor.project.id;
+    let Some(held) = browser::session_of(browser, project).await.ok()? else { return Some(false) };
+    let found = sessions::by_id(&mut &visitor.broker().db, project, held).await.ok()?;
+    Some(found.is_some_and(|session| session.is_alive(visitor.broker().now())))
 }
 
 /// What has come of a flow.
