@@ -79,6 +79,60 @@ async fn h25_whoever_gives_up_twice_has_given_up_in_every_way() {
     assert_eq!(told(&first), told(&second));
 }
 
+#[tokio::test]
+async fn h24_a_code_is_told_again_to_the_press_that_it_answers_and_to_no_other() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut con = Person::new("con@a.test");
+    let page = con.follows(&ask).await;
+    let picker = page.picker();
+    let pressed = picker.clone().with("choice", &page.choice("A Corporation"));
+    let at = |step: &str| {
+        let action = picker.action.as_str().replace("/organization", step);
+        Form { action: action.parse().unwrap(), ..picker.clone() }
+    };
+    let code = told(&con.browser.clone().submit(&pressed).await);
+    assert!(code.contains("code="), "{code}");
+    let others = [
+        ("another organization", picker.clone().with("choice", &page.choice("B Corporation"))),
+        ("cancel", at("/cancel")),
+        ("another account", at("/restart")),
+        ("an address", at("/identify").with("email", "con@a.test")),
+        ("another page's", pressed.clone().with("csrf", "guessed")),
+    ];
+    for (what, other) in &others {
+        let (mut browser, before) = (con.browser.clone(), house.before().await);
+        let answer = browser.submit(other).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{what}: {}", answer.body);
+        assert!(answer.body.contains("has already ended"), "{what}: {}", answer.body);
+        assert!(answer.body.contains("Return to First App"), "{what}: {}", answer.body);
+        assert!(answer.forms().is_empty() && !answer.body.contains("/callback"), "{what}: {}", answer.body);
+        house.refused(&before, "flow_expired").await;
+        // Nor is it by pressing the first one again, or by looking, from now on.
+        let flow = picker.action.as_str().replace("/organization", "");
+        for late in [browser.clone().submit(&pressed).await, browser.get(&flow).await] {
+            assert_eq!((late.status.as_u16(), late.location()), (403, None), "{what}: {}", late.body);
+        }
+    }
+    assert_eq!(told(&con.browser.clone().submit(&pressed).await), code);
+    assert_eq!(house.events_of("login.code_issued").await, 1);
+}
+
+#[tokio::test]
+async fn h24_whoever_gives_up_and_then_picks_has_given_up() {
+    let house = House::opens().await;
+    let (con, _, form) = at_the_picker(&house, "query").await;
+    let mut cancel = form.clone();
+    cancel.action = form.action.as_str().replace("/organization", "/cancel").parse().unwrap();
+    let given_up = told(&con.browser.clone().submit(&cancel).await);
+    assert!(given_up.contains("error=access_denied"), "{given_up}");
+    let before = house.before().await;
+    let answer = con.browser.clone().submit(&form).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+    assert!(answer.body.contains("has already ended"), "{}", answer.body);
+    house.refused(&before, "flow_expired").await;
+}
+
 /// An operator's own pages may be longer than what is kept: that is told once, and told.
 #[tokio::test]
 async fn h25_an_answer_that_is_too_long_to_be_kept_is_given() {

@@ -77,10 +77,17 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
     let led: BTreeSet<_> = answers.iter().filter_map(|answer| answer.location()).collect();
     let there: Vec<_> = led.iter().filter(|url| url.query_pairs().any(|(name, _)| name == "code")).collect();
     assert_eq!((there.len(), house.events_of("login.code_issued").await), (1, 1), "{led:?}");
-    // Everybody who pressed gets there.
-    for answer in &answers {
-        assert_eq!(answer.status, 303, "{}", answer.body);
+    // Everybody who pressed the same gets there; the others are told that it has ended, and nothing of the code.
+    let won = answers.iter().position(|answer| answer.location().is_some()).unwrap() % 2;
+    for (number, answer) in answers.iter().enumerate() {
+        if number % 2 == won {
+            assert_eq!(answer.status, 303, "{}", answer.body);
+        } else {
+            assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+            assert!(answer.body.contains("has already ended"), "{}", answer.body);
+        }
     }
+    let form = form.with("choice", &choices[won]);
     // What is kept for them tells nobody else the code.
     let flow: FlowId = form.action.path().split('/').nth(2).unwrap().parse().unwrap();
     let kept = house.broker.ephemeral.get(Kind::FlowEnd, &flow.to_string()).await.unwrap().unwrap();
@@ -89,14 +96,14 @@ async fn h25_however_often_somebody_presses_the_application_gets_one_code() {
         assert!(!kept.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
     }
     // Whoever has not been told, because they have pressed once more, is told now; nobody else is.
-    let again = con.browser.clone().submit(&form.clone().with("choice", &choices[0])).await;
+    let again = con.browser.clone().submit(&form).await;
     assert_eq!(again.location().as_ref(), Some(there[0]));
     let mut other = Person::new("con@a.test");
     other.follows(&Application::rp1(&house).asks().with("login_hint", "con@a.test")).await;
-    assert_eq!(other.browser.submit(&form.clone().with("choice", &choices[0])).await.status, 403);
-    let told = con.browser.submit(&form.clone().with("choice", &choices[0])).await;
+    assert_eq!(other.browser.submit(&form).await.status, 403);
+    let told = con.browser.submit(&form).await;
     assert_eq!(told.location().as_ref(), Some(there[0]));
-    assert_eq!(con.browser.submit(&form.with("choice", &choices[0])).await.status, 403);
+    assert_eq!(con.browser.submit(&form).await.status, 403);
     assert_eq!(house.events_of("login.code_issued").await, 1);
 }
 
