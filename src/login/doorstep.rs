@@ -17,7 +17,7 @@ use crate::store::durable::connections;
 use crate::store::ephemeral::{EphemeralError, Kind};
 use crate::web::form::Unreadable;
 use crate::web::reply::Response;
-use crate::web::templates::Href;
+use crate::web::templates::{Href, Problem};
 use crate::web::visitor::Visitor;
 
 /// Refusals that one network causes at one connection in a minute and that are written down with the message; beyond
@@ -279,7 +279,8 @@ impl<'a> Came<'a> {
         let event = refused(self.visitor, self.action, &diagnosis.refusal);
         let event = diagnosis.tell(event, self.connection, xml);
         let told = (event, diagnosis.evidence.as_deref());
-        let ways = Ways { again: self.again, goes_on: self.goes_on, ..Ways::default() };
+        let said = self.goes_on.then_some(Problem::StepTaken);
+        let ways = Ways { again: self.again, said, ..Ways::default() };
         turn_away_to(self.visitor, &diagnosis.refusal, told, self.awaited, ways).await
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header;
 use tower_sessions::Session;
 
-pub use answered::{Again, Came, awaited, led, led_before, once, to_its_end, told_again};
+pub use answered::{Again, Came, Told, awaited, led, led_before, once, to_its_end, told_again};
 
 use super::refusal::Refusal;
 use super::{Stop, answer_in};
@@ -73,7 +73,7 @@ fn not_kept(error: EphemeralError) -> Stop {
 }
 
 /// The browser holds it no more.
-fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
+pub fn over(visitor: &Visitor, id: FlowId, response: &mut Response) {
     for cookie in cookies::end_flow(&visitor.headers, id) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -114,6 +114,8 @@ pub struct Journey {
     held: Held,
     /// Of what came and is used up by this.
     brought: Option<Digest>,
+    /// Of the form that this is the answer to.
+    pressed: Option<Digest>,
     /// To the browser, with the session that was made.
     given: Option<Given>,
 }
@@ -154,7 +156,7 @@ impl Journey {
     }
 
     fn of(login: Login, held: Held) -> Self {
-        Self { login, held, brought: None, given: None }
+        Self { login, held, brought: None, pressed: None, given: None }
     }
 
     /// The same of a request that was pushed under a name of this digest.
@@ -195,6 +197,13 @@ impl Journey {
         self.brought = Some(Digest::of(brought.as_bytes()));
         Answered::begin(visitor, &self).await;
         Ok(self)
+    }
+
+    /// The same, moved on by what was posted.
+    #[must_use]
+    pub fn by_press(mut self, pressed: Digest) -> Self {
+        self.pressed = Some(pressed);
+        self
     }
 
     /// What it is, and what was brought to it.
@@ -250,7 +259,10 @@ impl Journey {
         give_up(visitor, self.login.id, self.brought).await;
         match Self::find(visitor, &self.login.id.to_string()).await {
             Ok(journey) => reply::see_other(&journey.path(visitor, "")),
-            Err(stop) => answer_in(visitor, &self.login.id.to_string(), Err(stop), Again::default()).await,
+            Err(stop) => {
+                let again = Again { pressed: self.pressed, ..Again::default() };
+                answer_in(visitor, &self.login.id.to_string(), Err(stop), again).await
+            }
         }
     }
 

@@ -53,7 +53,7 @@ use crate::web::cookies::Remembered;
 use crate::web::reply::{Fault, Response};
 use crate::web::templates::{ErrorPage, Href, Page, Problem};
 use crate::web::visitor::Visitor;
-use flow::{Again, Journey};
+use flow::{Again, Journey, Told};
 use refusal::{Newcomer, Refusal};
 
 /// Why a handler stops: somebody is refused, or we failed.
@@ -114,7 +114,8 @@ pub async fn answer_in(
 ) -> Response {
     let (refusal, ways) = match outcome {
         Err(Stop::Refused(Refusal::FlowExpired)) => match flow::told_again(visitor, flow, again).await {
-            Some(onward) => return onward,
+            Some(Told::Again(onward)) => return onward,
+            Some(Told::Otherwise(id)) => return already_ended(visitor, id).await,
             None => match Journey::find(visitor, flow).await {
                 // What they brought is used up, and the login goes on.
                 Ok(journey) => (Refusal::FlowExpired, Ways::into(visitor, &journey)),
@@ -131,13 +132,23 @@ pub async fn answer_in(
     turn_away_to(visitor, &refusal, (event, None), None, ways).await
 }
 
+/// The answer to a press in a login that something else has ended, which is told nothing of how. The browser that has pressed
+/// that holds the login no more, and so is not told by looking either.
+async fn already_ended(visitor: &Visitor, flow: FlowId) -> Response {
+    let ways = Ways { said: Some(Problem::AlreadyEnded), ..Ways::back(visitor, &flow.to_string()).await };
+    let event = refused(visitor, "login.refused", &Refusal::FlowExpired);
+    let mut page = turn_away_to(visitor, &Refusal::FlowExpired, (event, None), None, ways).await;
+    flow::over(visitor, flow, &mut page);
+    page
+}
+
 /// The ways on from a page that belongs to no login which is under way.
 #[derive(Debug, Default)]
 pub struct Ways {
     /// Where the visitor may try again.
     pub again: Option<Href>,
-    /// Whether a login of theirs waits there.
-    goes_on: bool,
+    /// What the page says in place of what the refusal does.
+    said: Option<Problem>,
     /// Its token, and where they begin it again with another account.
     within: Option<(String, String)>,
     /// The application, and where its people begin: as it is registered, never as a request has it.
@@ -149,7 +160,12 @@ impl Ways {
     /// Into this login, which is this browser's.
     fn into(visitor: &Visitor, journey: &Journey) -> Self {
         let within = Some((journey.login.csrf.clone(), journey.path(visitor, "/restart")));
-        Self { again: Href::parse(&journey.path(visitor, "")), goes_on: true, within, ..Self::default() }
+        Self {
+            again: Href::parse(&journey.path(visitor, "")),
+            said: Some(Problem::StepTaken),
+            within,
+            ..Self::default()
+        }
     }
 
     /// To the application from which this browser began the flow.
@@ -186,8 +202,8 @@ pub async fn turn_away_to(
         return visitor.fault(&fault, None).await;
     }
     let (status, problem) = refusal.visitor();
-    let Ways { again, goes_on, within, application, back } = ways;
-    let problem = if goes_on { Problem::StepTaken } else { problem };
+    let Ways { again, said, within, application, back } = ways;
+    let problem = said.unwrap_or(problem);
     let (id, detail) = (Some(visitor.request.to_string()), refusal.detail());
     let (csrf, another_account) =
         within.map_or_else(Default::default, |(csrf, restart)| (csrf, Some(restart)));

@@ -7,10 +7,11 @@ use tower_sessions::Session;
 
 use super::flow::{self, Again, Came, Journey};
 use super::{answer_in, next};
+use crate::foundation::secret::Digest;
 use crate::foundation::text::is_mistakable;
 use crate::model::application::Application;
 use crate::model::login::{Arrived, Stage};
-use crate::protocol::oauth::params::Params;
+use crate::protocol::oauth::params::{Params, append};
 use crate::store::durable::engine::StoreError;
 use crate::store::durable::organizations;
 use crate::web::form::Form;
@@ -48,7 +49,7 @@ impl FromRequestParts<Front> for InFlow {
             Came::Answered(answer) => return Err(answer),
             came => came,
         };
-        let mut found = found(visitor, &flow).await?;
+        let mut found = found(visitor, &flow, None).await?;
         match came {
             Came::WithoutSession => found.journey.login.stage = Stage::Arrived(Arrived::default()),
             Came::StillRunning => return Err(next::still_running(&found.visitor, &found.journey).await),
@@ -71,9 +72,12 @@ impl FromRequest<Front> for Posted {
     async fn from_request(request: Request, front: &Front) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let (visitor, flow) = named(&mut parts, front).await?;
+        let path = parts.uri.path().to_owned();
         let Form(params) = Form::from_request(Request::from_parts(parts, body), front).await?;
-        let InFlow { visitor, journey } = found(visitor, &flow).await?;
-        Ok(Self { visitor, journey, params })
+        // With the token: whoever does not have it presses something else.
+        let pressed = Digest::of(append(&path, params.iter()).as_bytes());
+        let InFlow { visitor, journey } = found(visitor, &flow, Some(pressed)).await?;
+        Ok(Self { visitor, journey: journey.by_press(pressed), params })
     }
 }
 
@@ -84,9 +88,12 @@ async fn named(parts: &mut Parts, front: &Front) -> Result<(Visitor, String), Re
     Ok((visitor, flow))
 }
 
-async fn found(visitor: Visitor, flow: &str) -> Result<InFlow, Response> {
+async fn found(visitor: Visitor, flow: &str, pressed: Option<Digest>) -> Result<InFlow, Response> {
     match Journey::find(&visitor, flow).await {
         Ok(journey) => Ok(InFlow { visitor, journey }),
-        Err(stop) => Err(answer_in(&visitor, flow, Err(stop), Again::default()).await),
+        Err(stop) => {
+            let again = Again { pressed, ..Again::default() };
+            Err(answer_in(&visitor, flow, Err(stop), again).await)
+        }
     }
 }

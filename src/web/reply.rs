@@ -1,7 +1,7 @@
 //! How a visitor is answered.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 pub use axum::response::Response;
@@ -134,9 +134,13 @@ impl Kept {
     /// The longest body that is kept, in bytes.
     const LONGEST: usize = 64 * 1024;
 
-    /// Of this answer, which is handed back. Nothing: it is none of words.
+    /// Of this answer, which is handed back. Nothing: it is too long, or none of words.
     pub async fn of(response: Response) -> (Response, Option<Self>) {
         let (parts, body) = response.into_parts();
+        let longest = u64::try_from(Self::LONGEST).unwrap_or_default();
+        if body.size_hint().upper().is_none_or(|length| length > longest) {
+            return (Response::from_parts(parts, body), None);
+        }
         let Ok(bytes) = axum::body::to_bytes(body, Self::LONGEST).await else {
             return (StatusCode::INTERNAL_SERVER_ERROR.into_response(), None);
         };
@@ -207,3 +211,20 @@ pub const COMMON_HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn h25_an_answer_is_handed_back_whole_whether_it_is_kept_or_not() {
+        for (length, is_kept) in [(0, true), (Kept::LONGEST, true), (Kept::LONGEST + 1, false)] {
+            let (response, kept) =
+                Kept::of((StatusCode::FORBIDDEN, "x".repeat(length)).into_response()).await;
+            assert_eq!((response.status(), kept.is_some()), (StatusCode::FORBIDDEN, is_kept), "{length}");
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body.len(), length);
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! H25: whoever presses twice, or loads a page again, is told what they would have been told; nobody else is, and nothing is
 //! done twice.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -75,6 +77,90 @@ async fn h25_whoever_gives_up_twice_has_given_up_in_every_way() {
         (con.browser.clone().submit(&cancel).await, con.browser.clone().submit(&cancel).await);
     assert!(told(&first).contains("error=access_denied"), "{}", told(&first));
     assert_eq!(told(&first), told(&second));
+}
+
+#[tokio::test]
+async fn h24_a_code_is_told_again_to_the_press_that_it_answers_and_to_no_other() {
+    let house = House::opens().await;
+    let ask = Application::rp1(&house).asks();
+    let mut con = Person::new("con@a.test");
+    let page = con.follows(&ask).await;
+    let picker = page.picker();
+    let pressed = picker.clone().with("choice", &page.choice("A Corporation"));
+    let at = |step: &str| {
+        let action = picker.action.as_str().replace("/organization", step);
+        Form { action: action.parse().unwrap(), ..picker.clone() }
+    };
+    let code = told(&con.browser.clone().submit(&pressed).await);
+    assert!(code.contains("code="), "{code}");
+    let others = [
+        ("another organization", picker.clone().with("choice", &page.choice("B Corporation"))),
+        ("cancel", at("/cancel")),
+        ("another account", at("/restart")),
+        ("an address", at("/identify").with("email", "con@a.test")),
+        ("another page's", pressed.clone().with("csrf", "guessed")),
+    ];
+    for (what, other) in &others {
+        let (mut browser, before) = (con.browser.clone(), house.before().await);
+        let answer = browser.submit(other).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{what}: {}", answer.body);
+        assert!(answer.body.contains("has already ended"), "{what}: {}", answer.body);
+        assert!(answer.body.contains("Return to First App"), "{what}: {}", answer.body);
+        assert!(answer.forms().is_empty() && !answer.body.contains("/callback"), "{what}: {}", answer.body);
+        house.refused(&before, "flow_expired").await;
+        // Nor is it by pressing the first one again, or by looking, from now on.
+        let flow = picker.action.as_str().replace("/organization", "");
+        for late in [browser.clone().submit(&pressed).await, browser.get(&flow).await] {
+            assert_eq!((late.status.as_u16(), late.location()), (403, None), "{what}: {}", late.body);
+        }
+    }
+    assert_eq!(told(&con.browser.clone().submit(&pressed).await), code);
+    assert_eq!(house.events_of("login.code_issued").await, 1);
+}
+
+#[tokio::test]
+async fn h24_whoever_gives_up_and_then_picks_has_given_up() {
+    let house = House::opens().await;
+    let (con, _, form) = at_the_picker(&house, "query").await;
+    let mut cancel = form.clone();
+    cancel.action = form.action.as_str().replace("/organization", "/cancel").parse().unwrap();
+    let given_up = told(&con.browser.clone().submit(&cancel).await);
+    assert!(given_up.contains("error=access_denied"), "{given_up}");
+    let before = house.before().await;
+    let answer = con.browser.clone().submit(&form).await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{}", answer.body);
+    assert!(answer.body.contains("has already ended"), "{}", answer.body);
+    house.refused(&before, "flow_expired").await;
+}
+
+/// An operator's own pages may be longer than what is kept: that is told once, and told.
+#[tokio::test]
+async fn h25_an_answer_that_is_too_long_to_be_kept_is_given() {
+    let mut plan = Plan::default();
+    plan.settings = |config| {
+        let database = config.database.url.strip_prefix("sqlite:").unwrap();
+        let templates = Path::new(database).with_file_name("templates");
+        let layout = include_str!("../../templates/layout.html");
+        fs::create_dir(&templates).unwrap();
+        fs::write(templates.join("layout.html"), format!("{layout}<!-- {} -->", "x".repeat(70_000))).unwrap();
+        config.pages.templates = Some(templates);
+    };
+    let house = plan.build().await;
+    let (mut con, _, form) = at_the_picker(&house, "form_post").await;
+    let answer = con.browser.submit(&form).await;
+    assert!(answer.body.len() > 70_000, "{} {}", answer.status, answer.body.len());
+    assert!(told(&answer).contains("code="), "{}", told(&answer));
+    // And what a callback comes to.
+    let mut ann = Person::new("ann@a.test");
+    let back = ann.is_sent_back(&Application::rp1(&house).asks()).await;
+    house.idp_a.door("/token", Some(Door::Status(500)));
+    let refused = ann.browser.get(back.as_str()).await;
+    assert!(
+        refused.body.len() > 70_000 && !refused.forms().is_empty(),
+        "{} {}",
+        refused.status,
+        refused.body.len()
+    );
 }
 
 /// What the operator has taken away since is told nothing, however fresh the answer is.
@@ -183,6 +269,28 @@ async fn h25_a_callback_whose_browser_gave_it_up_is_answered_to_the_one_that_loa
     // And they are signed in here.
     let silent = Application::rp2(house).asks().with("prompt", "none").with("organization", "org-a");
     waiting.con.follows(&silent).await.code();
+}
+
+#[tokio::test]
+async fn c28_a_callback_that_is_loaded_again_signs_out_nobody_who_has_signed_in_since() {
+    let house = House::opens().await;
+    let (rp1, rp2) = (Application::rp1(&house), Application::rp2(&house));
+    let mut con = Person::new("con@a.test");
+    let back = con.is_sent_back(&rp1.asks()).await;
+    assert_eq!(con.browser.get(back.as_str()).await.status, 303);
+    let mut bob = Person { browser: con.browser, email: "bob@b.test".to_owned() };
+    let ask = rp2.asks().with("prompt", "login").with("login_hint", "bob@b.test");
+    let of_bob = bob.follows(&ask).await;
+    let who = ask.redeems(&of_bob).await.id["sub"].clone();
+    let (before, sessions) = (house.before().await, house.count("sessions").await);
+    let again = bob.browser.get(back.as_str()).await;
+    assert_eq!((again.status.as_u16(), again.location()), (403, None), "{}", again.body);
+    assert_eq!(again.header("set-cookie"), None);
+    house.refused(&before, "flow_expired").await;
+    let silent = rp2.asks().with("prompt", "none");
+    let still = bob.follows(&silent).await;
+    assert_eq!(silent.redeems(&still).await.id["sub"], who);
+    assert_eq!(house.count("sessions").await, sessions);
 }
 
 #[tokio::test]

@@ -106,6 +106,28 @@ async fn nobody_is_told_of_who_has_not_allowed_it_and_what_was_allowed_is_not_as
 }
 
 #[tokio::test]
+async fn h24_of_yes_and_no_the_first_counts_and_the_other_is_told_neither() {
+    let house = plan(Engine::Sqlite).build().await;
+    let mut ann = Person::new("ann@a.test");
+    let ask = ask(&house, "openid");
+    for (first, other, allowed) in [("deny", "allow", 0), ("allow", "deny", 1)] {
+        let form = question(&is_led(&mut ann, &ask).await);
+        let said = ann.browser.clone().submit(&form.clone().with("answer", first)).await;
+        let told = said.location().unwrap();
+        assert_eq!(told.query_pairs().any(|(name, _)| name == "code"), first == "allow", "{told}");
+        let before = house.before().await;
+        let answer = ann.browser.clone().submit(&form.clone().with("answer", other)).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (403, None), "{other}: {}", answer.body);
+        assert!(answer.body.contains("has already ended"), "{other}: {}", answer.body);
+        house.refused(&before, "flow_expired").await;
+        assert_eq!(house.count("consents").await, allowed, "{other}");
+        // Whoever says the same twice is told the same.
+        let again = ann.browser.submit(&form.with("answer", first)).await;
+        assert_eq!(again.location(), Some(told));
+    }
+}
+
+#[tokio::test]
 async fn h24_c28_nothing_but_the_persons_own_click_on_what_they_see_allows_it() {
     let house = plan(Engine::Sqlite).build().await;
     let mut con = Person::new("con@a.test");

@@ -24,8 +24,8 @@ use crate::web::visitor::Visitor;
 
 /// `POST /login/{flow}/organization`: one was picked.
 ///
-/// Whoever presses another one while the first is being answered leaves with the first: there is one code (threats H24), and
-/// by then the application may have it. To act for another one is what the application asks for.
+/// Of two different presses the first counts: there is one code (threats H24), and by then the application may have it. The
+/// other is told that the login has ended. To act for another one is what the application asks for.
 pub async fn pick(browser: Session, posted: Posted) -> Response {
     let asking = posted.visitor.clone();
     flow::to_its_end(&asking, act(browser, posted)).await

@@ -14,7 +14,7 @@ use crate::foundation::secret::Digest;
 use crate::keys::seal::Place;
 use crate::model::login::{Asked, Login};
 use crate::protocol::oauth::response_mode::ResponseMode;
-use crate::store::durable::applications;
+use crate::store::durable::{applications, sessions};
 use crate::store::ephemeral::Kind;
 use crate::web::browser::{self, Given};
 use crate::web::cookies;
@@ -37,6 +37,8 @@ pub(super) struct Answered {
     browser: Digest,
     /// Of what came and counts once: whoever brings it again has not seen the answer.
     brought: Option<Digest>,
+    /// Of the form that was pressed, if it is the answer to one: it is no answer to another one.
+    pressed: Option<Digest>,
     /// Where it leads, if it is an application's answer.
     to: Option<To>,
     /// Nothing: it is being made in this moment.
@@ -89,9 +91,13 @@ impl Answered {
 
     /// Says that this journey is being answered.
     pub(super) async fn begin(visitor: &Visitor, journey: &Journey) {
-        let (browser, brought) = (journey.login.browser, journey.brought);
-        let answered = Self { browser, brought, to: None, answer: None, is_over: false, given: None };
-        answered.put(visitor, journey.login.id).await;
+        Self::to(journey).put(visitor, journey.login.id).await;
+    }
+
+    /// Nothing yet, to what has come on this journey.
+    fn to(journey: &Journey) -> Self {
+        let (browser, brought, pressed) = (journey.login.browser, journey.brought, journey.pressed);
+        Self { browser, brought, pressed, to: None, answer: None, is_over: false, given: None }
     }
 
     /// Keeps how it was answered.
@@ -107,9 +113,9 @@ impl Answered {
             return response;
         }
         let login = &journey.login;
-        let (browser, brought, given) = (login.browser, journey.brought, journey.given.clone());
         let to = if is_over { To::of(&login.asked) } else { None };
-        Self { browser, brought, to, answer, is_over, given }.put(visitor, login.id).await;
+        let given = journey.given.clone();
+        Self { to, answer, is_over, given, ..Self::to(journey) }.put(visitor, login.id).await;
         response
     }
 
@@ -176,12 +182,25 @@ pub struct Again<'a> {
     pub browser: Option<&'a Session>,
     /// What counts once of it: the query of a return.
     pub brought: Option<&'a str>,
+    /// The form that they have pressed; nothing if they only look.
+    pub pressed: Option<Digest>,
+}
+
+/// What is told of a flow that is not there, or that does not wait for what somebody brings.
+#[derive(Debug)]
+pub enum Told {
+    Again(Response),
+    /// It has ended, and not by what was pressed now: its answer is none to that (threats H24).
+    Otherwise(FlowId),
 }
 
 /// What was answered in the flow of this id, if this browser held it and may not have seen that: how it ended; or what came
 /// of the very thing that is brought here once more, if that is only being answered, or if its answer was lost with the
 /// cookie that it gave.
-pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option<Response> {
+///
+/// A code of which another press has come is not taken back by that: it was sent, and nobody here knows whether the
+/// application has it.
+pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option<Told> {
     let id: FlowId = id.parse().ok()?;
     let found = match Answered::of(visitor, id).await {
         // It may have been taken out of the store this very moment.
@@ -195,14 +214,26 @@ pub async fn told_again(visitor: &Visitor, id: &str, again: Again<'_>) -> Option
     let answered = found.settled(visitor, id, LOOKS).await?;
     let is_same = answered.is_to(again.brought);
     let mut was_lost = false;
-    if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser) {
+    if let (true, Some(given), Some(browser)) = (is_same, &answered.given, again.browser)
+        && !is_signed_in(visitor, browser).await?
+    {
         was_lost = given.again(browser, visitor.project.id).await.ok()?;
     }
     match answered.is_over {
-        true => answered.end(visitor, id).await,
-        false if is_same && (has_waited || was_lost) => answered.answer.map(|answer| answer.again()),
+        true if again.pressed.is_some() && again.pressed != answered.pressed => Some(Told::Otherwise(id)),
+        true => answered.end(visitor, id).await.map(Told::Again),
+        false if is_same && (has_waited || was_lost) => Some(Told::Again(answered.answer?.again())),
         false => None,
     }
+}
+
+/// Whether somebody is signed in at this browser, whoever it is: nothing that is told again signs them out (threats C28).
+/// Nothing: nobody knows.
+async fn is_signed_in(visitor: &Visitor, browser: &Session) -> Option<bool> {
+    let project = visitor.project.id;
+    let Some(held) = browser::session_of(browser, project).await.ok()? else { return Some(false) };
+    let found = sessions::by_id(&mut &visitor.broker().db, project, held).await.ok()?;
+    Some(found.is_some_and(|session| session.is_alive(visitor.broker().now())))
 }
 
 /// What has come of a flow.

@@ -135,7 +135,10 @@ pub(super) async fn refuse(
             // The flow goes on from where the person can do something about it.
             if let Some(session) = journey.login.session().filter(|_| by_hand) {
                 journey.login.stage = Stage::Authenticated(Authenticated { session });
-            } else {
+            // What was picked on an old page takes nobody back who is on their way.
+            } else if !(*refusal == Refusal::NoIdentityProvider
+                && matches!(journey.login.stage, Stage::Away(_)))
+            {
                 journey.login.restart();
                 if let Stage::Arrived(arrived) = &mut journey.login.stage {
                     arrived.unproved = *refusal == Refusal::AuthTimeMissing;

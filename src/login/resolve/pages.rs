@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tower_sessions::Session;
 
-use super::{by_email, offered};
+use super::{Decision, by_email, decide, offered};
 use crate::foundation::email::Email;
 use crate::foundation::id::{ConnectionId, FlowId};
 use crate::login::flow::{self, Journey};
@@ -18,7 +18,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, answer, next, note};
 use crate::model::application::Application;
 use crate::model::connection::Connection;
-use crate::model::login::{Arrived, Resolved, Stage};
+use crate::model::login::{Arrived, Away, Resolved, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::connections;
 use crate::store::ephemeral::Kind;
@@ -125,11 +125,8 @@ async fn picked(
         Stage::Resolved(resolved) => (resolved.email.clone(), resolved.connections.contains(&id)),
         // Whoever presses twice, or goes back to the page and chooses another one, has been offered it as well.
         Stage::Away(away) => {
-            let of_same = match &away.email {
-                Some(email) => by_email(visitor, application, email.clone()).await?.connections.contains(&id),
-                None => false,
-            };
-            (away.email.clone(), of_same || away.connection == id)
+            let of_same = away.connection == id || is_led_to(visitor, application, journey, away, id).await?;
+            (away.email.clone(), of_same)
         }
         _ => (None, false),
     };
@@ -139,6 +136,26 @@ async fn picked(
         return Err(Refusal::NoIdentityProvider.into());
     }
     Ok(Resolved { email, connections: vec![id] })
+}
+
+/// Whether the address of somebody who was sent away, or what the application said, leads to this connection, too.
+async fn is_led_to(
+    visitor: &Visitor,
+    application: &Application,
+    journey: &Journey,
+    away: &Away,
+    id: ConnectionId,
+) -> Result<bool, Stop> {
+    if let Some(email) = &away.email
+        && by_email(visitor, application, email.clone()).await?.connections.contains(&id)
+    {
+        return Ok(true);
+    }
+    match decide(visitor, application, &journey.login, &Arrived::default()).await {
+        Ok(Decision::Resolved(resolved)) => Ok(resolved.connections.contains(&id)),
+        Ok(Decision::Ask) | Err(Stop::Refused(_)) => Ok(false),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// Whether this network may try one more name.

@@ -553,6 +553,8 @@ macro_rules! problems {
 problems! {
     /// Too late, or in another browser than it began in.
     FlowExpired = "flow_expired",
+    /// By something else than what somebody has just pressed.
+    AlreadyEnded = "already_ended",
     /// Not at this step any more, or from no page of ours; the login itself waits where it stands.
     StepTaken = "step_taken",
     /// What was brought from an identity provider is still looked at.

@@ -37,7 +37,7 @@ pub async fn callback(
     let (params, journey) = match taken(&visitor, &query).await {
         Ok(found) => found,
         Err(stop) => {
-            let again = Again { browser: Some(&browser), brought: Some(&query) };
+            let again = Again { browser: Some(&browser), brought: Some(&query), pressed: None };
             return answer_in(&visitor, &flow, Err(stop), again).await;
         }
     };

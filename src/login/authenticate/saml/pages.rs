@@ -486,7 +486,7 @@ pub async fn returned(
     let (journey, proof) = match taken(&visitor, &flow, query.as_deref()).await {
         Ok(found) => found,
         Err(stop) => {
-            let again = Again { browser: Some(&browser), brought: query.as_deref() };
+            let again = Again { browser: Some(&browser), brought: query.as_deref(), pressed: None };
             return answer_in(&visitor, &flow, Err(stop), again).await;
         }
     };
