@@ -304,6 +304,7 @@ impl Refreshing {
                 resources: old.request.resources.clone(),
                 login: old.request.login.clone(),
                 on_device: old.request.on_device,
+                place: old.request.place.clone(),
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,
