@@ -293,7 +293,7 @@ impl Exchanging {
             let why = "organization: who acts for somebody stays in that of their token";
             return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
         }
-        Ok(choice(tx, subject, named, self.now).await?.map(|choice| {
+        Ok(choice(tx, &self.application, subject, (named, self.now)).await?.map(|choice| {
             let stays = subject.organization == Some(choice.organization);
             if stays { subject.context() } else { choice.context() }
         }))
