@@ -279,17 +279,28 @@ async fn m02_whoever_knows_an_organizations_id_does_not_learn_its_slug() {
     assert_eq!(told_of_both(&house, &mut bob, &a, "nowhere").await, foreign);
 
     // So it is at the token endpoint.
+    let nobodys = "org_0000000000000000000000zzzz".to_owned();
     let tokens = rp1.asks().with("organization", "org-a");
     let tokens = tokens.redeems(&ann.follows(&tokens).await).await;
     for (id, slug, status, error) in [
         (&a, "nowhere", 400, "invalid_request"),
+        (&a, "org-b", 400, "invalid_request"),
+        (&b, "org-a", 400, "invalid_request"),
+        (&nobodys, "org-a", 400, "invalid_request"),
         (&b, "org-b", 403, "access_denied"),
         (&b, "nowhere", 403, "access_denied"),
+        (&nobodys, "org-b", 403, "access_denied"),
         (&a, "org-a", 200, ""),
     ] {
+        let before = house.before().await;
         let asked = rp1.refreshes(tokens.refresh()).with("organization_id", id).with("organization", slug);
         let answer = asked.send().await;
         let told = answer.json()["error"].as_str().unwrap_or_default().to_owned();
         assert_eq!((answer.status.as_u16(), told.as_str()), (status, error), "{id} {slug}: {}", answer.body);
+        if status != 200 {
+            house.unchanged(&before).await;
+            let authorized = told_of_both(&house, &mut ann, id, slug).await;
+            assert_eq!(authorized.0, error, "{id} {slug}: as at the authorization endpoint");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::{Stop, question};
 use crate::audit;
 use crate::model::application::Application;
-use crate::model::consent::{self, Allowed};
+use crate::model::consent::{self, Told};
 use crate::model::login::{Acting, Asked};
 use crate::model::user::User;
 use crate::protocol::oauth::scope;
@@ -60,8 +60,9 @@ fn of_nobody(application: &Application, scope: String) -> Option<String> {
 
 /// Names what a page shows of it, so that nobody says yes to something else.
 pub fn shown(application: &Application, asked: &Asked, acting: &Acting) -> String {
-    let Allowed { terms, places, scopes, .. } = Allowed::of(application, asked, acting.context);
-    let all = [vec![terms.name], terms.audiences, places, scopes].map(|some| some.join("\n"));
+    let Told { place, audiences, scopes, .. } = Told::of(application, asked, acting.context);
+    let place = place.host().map(str::to_owned).into_iter().collect();
+    let all = [vec![application.display_name.clone()], audiences, place, scopes].map(|some| some.join("\n"));
     question::shown(acting, &all)
 }
 
@@ -75,11 +76,9 @@ async fn allow(
     let (broker, project) = (visitor.broker(), visitor.project.id);
     let (random, now) = (broker.random.clone(), broker.now());
     let (session, id) = (acting.session, application.id);
-    let allowed = Allowed::of(application, asked, acting.context);
-    let event = allowed
-        .event(application)
-        .request(Some(visitor.request))
-        .with("address", visitor.address.to_string());
+    let (name, told) = (application.display_name.clone(), Told::of(application, asked, acting.context));
+    let event =
+        told.event(application).request(Some(visitor.request)).with("address", visitor.address.to_string());
     let kept = broker
         .db
         .write(async move |tx| {
@@ -87,7 +86,7 @@ async fn allow(
             let Some(session) = session.filter(|session| session.is_alive(now)) else {
                 return Ok(Err(Refusal::SessionEnded));
             };
-            consents::allow(tx, session.user_id, id, &allowed, now).await?;
+            consents::allow(tx, session.user_id, id, (&name, &told), now).await?;
             audit::record(tx, &random, now, &event.actor(session.user_id)).await?;
             Ok::<_, StoreError>(Ok(()))
         })

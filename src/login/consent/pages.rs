@@ -11,7 +11,7 @@ use crate::login::question::{self, Said};
 use crate::login::refusal::Refusal;
 use crate::login::{Stop, next};
 use crate::model::application::Application;
-use crate::model::consent;
+use crate::model::consent::Place;
 use crate::model::login::{Acting, Stage};
 use crate::protocol::oauth::params::Params;
 use crate::store::durable::standing;
@@ -33,7 +33,7 @@ pub async fn ask(
     let page = ConsentPage {
         application: application.display_name.clone(),
         about: about(visitor, application).await?,
-        leads_to: consent::place_of(asked),
+        leads_to: Place::of(asked).host().map(str::to_owned),
         told: told(visitor, application, (asked, acting), &user).await?,
         email: user.email.map(|email| email.to_string()).or(user.profile.name).unwrap_or_default(),
         organization,

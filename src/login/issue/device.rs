@@ -12,7 +12,7 @@ use crate::login::refusal::Refusal;
 use crate::login::{Stop, note_claimed};
 use crate::model::application::{Application, GrantType};
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent::Allowed;
+use crate::model::consent::Told;
 use crate::model::device::{DeviceCode, DeviceRequest, State, UserCode};
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::{Asked, Context, DeviceShown, OrganizationAsked, Ready};
@@ -175,7 +175,7 @@ pub async fn approve(
         tag: visitor.request,
         address: visitor.address.to_string(),
         device,
-        allowed: asks.then(|| Allowed::of(application, ready.asked(), ready.context())),
+        told: asks.then(|| Told::of(application, ready.asked(), ready.context())),
         application: application.clone(),
         request: of_code(visitor, ready),
     };
@@ -190,7 +190,7 @@ struct Approving {
     device: DeviceShown,
     application: Application,
     /// Where it is somebody else's.
-    allowed: Option<Allowed>,
+    told: Option<Told>,
     request: mint::Request,
 }
 
@@ -198,7 +198,7 @@ impl Approving {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Result<(), Refusal>, StoreError> {
         let request = &self.request;
         let judged = mint::run(tx, request).await?;
-        match (&judged, &self.allowed) {
+        match (&judged, &self.told) {
             // They say so by this, and nothing else is in its way: it is the last check.
             (Err(Refusal::ConsentRequired), Some(_)) | (Ok(_), _) => {}
             (Err(refusal), _) => return Ok(Err(refusal.clone())),
@@ -206,9 +206,9 @@ impl Approving {
         let Some(device) = device_codes::approve(tx, self.device.id, request.now).await? else {
             return Ok(Err(Refusal::DeviceOver));
         };
-        let minted = match (judged, &self.allowed) {
-            (Err(_), Some(allowed)) => {
-                self.allow(tx, allowed).await?;
+        let minted = match (judged, &self.told) {
+            (Err(_), Some(told)) => {
+                self.allow(tx, told).await?;
                 mint::run(tx, request).await?
             }
             (judged, _) => judged,
@@ -233,12 +233,13 @@ impl Approving {
 
 impl Approving {
     /// Whoever lets it in allows what the page says.
-    async fn allow(&self, tx: &mut Tx<'_>, allowed: &Allowed) -> Result<(), StoreError> {
+    async fn allow(&self, tx: &mut Tx<'_>, told: &Told) -> Result<(), StoreError> {
         let request = &self.request;
         let session = sessions::by_id(tx, request.project, request.session).await?;
         let Some(session) = session else { return Ok(()) };
-        consents::allow(tx, session.user_id, request.application, allowed, request.now).await?;
-        let event = allowed
+        let said = (self.application.display_name.as_str(), told);
+        consents::allow(tx, session.user_id, request.application, said, request.now).await?;
+        let event = told
             .event(&self.application)
             .actor(session.user_id)
             .request(Some(self.tag))
@@ -265,6 +266,7 @@ fn family(request: &mint::Request, minted: &Minted, device: DeviceCode) -> Grant
             scopes: device.request.scopes,
             login: Some(SignedIn::of(&minted.session)),
             on_device: true,
+            place: request.place.clone(),
             ..GrantRequest::default()
         },
         code_expires_at: device.expires_at,

@@ -26,7 +26,7 @@ use crate::foundation::random::Random;
 use crate::foundation::secret::{Digest, Secret};
 use crate::keys::pairwise::Names;
 use crate::model::audit_event::{AuditEvent, Outcome};
-use crate::model::consent;
+use crate::model::consent::Place;
 use crate::model::grant::{self, Grant, GrantRequest, SignedIn};
 use crate::model::login::{Asked, Context, Ready};
 use crate::store::durable::engine::{StoreError, Tx};
@@ -52,7 +52,7 @@ fn minting(grant: &Grant, now: Moment) -> mint::Request {
         now,
         epochs: Some(grant.epochs),
         on_device: grant.request.on_device,
-        place: None,
+        place: grant.request.place.clone(),
         is_for_us: false,
     }
 }
@@ -112,7 +112,7 @@ fn first(visitor: &Visitor, asked: &Asked, (session, context): (SessionId, Conte
         now: visitor.broker().now(),
         epochs: None,
         on_device: asked.device.is_some(),
-        place: consent::place_of(asked),
+        place: asked.invitation.is_none().then(|| Place::of(asked)),
         is_for_us: false,
     }
 }
@@ -153,7 +153,11 @@ impl Issue {
             Ok(minted) => minted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let kept = GrantRequest { login: Some(SignedIn::of(&minted.session)), ..self.kept.clone() };
+        let kept = GrantRequest {
+            login: Some(SignedIn::of(&minted.session)),
+            place: request.place.clone(),
+            ..self.kept.clone()
+        };
         let grant = Grant {
             id: self.id,
             origin: None,

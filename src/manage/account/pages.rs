@@ -397,7 +397,7 @@ async fn their_applications(
 fn own_consent(visitor: &Visitor, one: &Consent) -> OwnConsent {
     OwnConsent {
         name: one.name.clone(),
-        scopes: one.allowed.scopes.clone(),
+        scopes: one.allowed.scopes().into_iter().map(str::to_owned).collect(),
         since: minute(one.since),
         withdraw: visitor.path(&format!("/account/applications/{}/withdraw", one.application)),
     }

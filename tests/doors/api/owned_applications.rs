@@ -378,17 +378,29 @@ async fn c22_s0_25_an_organizations_application_works_by_itself_for_that_one_and
         let asks = async |fields: &[(&str, &str)]| {
             wiki.posts("/token", &[&[("grant_type", "client_credentials")], fields].concat()).send().await
         };
-        for fields in [&[("organization", "org-b")][..], &[]] {
+        let (a, b) = (house.organization("org-a").await, house.organization("org-b").await);
+        for (fields, status, error) in [
+            (&[("organization", "org-b")][..], 403, "access_denied"),
+            (&[("scope", "organization:org-b")], 403, "access_denied"),
+            (&[("organization_id", &b), ("organization", "org-b")], 403, "access_denied"),
+            // Another one's id beside its own name is a disagreement, whose id that ever is.
+            (&[("organization_id", &b), ("organization", "org-a")], 400, "invalid_request"),
+            (&[("organization_id", &a), ("organization", "nowhere")], 400, "invalid_request"),
+        ] {
             let before = house.before().await;
             let refused = asks(fields).await;
-            assert_eq!(refused.json()["error"], json!("access_denied"), "{}", refused.body);
+            let told = (refused.status.as_u16(), &refused.json()["error"]);
+            assert_eq!(told, (status, &json!(error)), "{fields:?}: {}", refused.body);
             house.unchanged(&before).await;
         }
-        let own = asks(&[("organization", "org-a")]).await;
-        assert_eq!(own.status, 200, "{}", own.body);
-        let token = own.json()["access_token"].as_str().unwrap().to_owned();
-        let told = wiki.posts("/introspect", &[("token", &token)]).send().await.json();
-        assert_eq!(told["active"], json!(true));
+        // There is one that it can be: it needs to name none.
+        for fields in [&[("organization", "org-a")][..], &[], &[("scope", "organization")]] {
+            let own = asks(fields).await;
+            assert_eq!(own.status, 200, "{fields:?}: {}", own.body);
+            let token = own.json()["access_token"].as_str().unwrap().to_owned();
+            let told = wiki.posts("/introspect", &[("token", &token)]).send().await.json();
+            assert_eq!((&told["active"], &told["org_id"]), (&json!(true), &json!(a)), "{fields:?}: {told}");
+        }
     }
 }
 

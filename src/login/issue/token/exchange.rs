@@ -200,6 +200,8 @@ impl Exchanging {
             context,
             scopes,
             epochs: stays.then_some(subject.epochs),
+            // Whoever acts for the person leads them nowhere.
+            place: subject.request.place.clone().filter(|_| !self.acts),
             ..minting(&subject, self.now)
         };
         let minted = match mint::run(tx, &request).await? {
@@ -224,6 +226,7 @@ impl Exchanging {
                 scopes: of_family,
                 login: subject.request.login.clone(),
                 on_device: subject.request.on_device,
+                place: request.place.clone(),
                 exchanged: Some(exchanged),
                 ..GrantRequest::default()
             },
@@ -290,7 +293,7 @@ impl Exchanging {
             let why = "organization: who acts for somebody stays in that of their token";
             return Ok(if is_same { Ok(subject.context()) } else { Err(invalid_target(why)) });
         }
-        Ok(choice(tx, subject, named, self.now).await?.map(|choice| {
+        Ok(choice(tx, &self.application, subject, (named, self.now)).await?.map(|choice| {
             let stays = subject.organization == Some(choice.organization);
             if stays { subject.context() } else { choice.context() }
         }))

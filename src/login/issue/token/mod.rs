@@ -30,7 +30,7 @@ use crate::protocol::oauth::scope;
 use crate::protocol::oauth::token::{TokenAnswer, TokenRequest, token_request};
 use crate::store::durable::choices::{self, Choice};
 use crate::store::durable::engine::{StoreError, Tx};
-use crate::store::durable::{memberships, organizations, users};
+use crate::store::durable::{applications, memberships, organizations, users};
 use crate::store::ephemeral::Kind;
 use crate::web::reply::Fault;
 use crate::web::visitor::Visitor;
@@ -191,26 +191,30 @@ fn not_for_this_organization(refusal: &Refusal) -> Option<NoTokens> {
     Some(NoTokens::Refused { error, login_url: None })
 }
 
-/// How the person may act for the organization of this name; what does not exist reads like what is not theirs.
+/// How the person may act for the organization of this name; what does not exist reads like what is not theirs. What is named
+/// in two ways is compared as at the authorization endpoint: by whoever may act for one of the two by this application.
 async fn choice(
     tx: &mut Tx<'_>,
+    application: &Application,
     grant: &Grant,
-    named: &NamedOrganization,
-    now: Moment,
+    (named, now): (&NamedOrganization, Moment),
 ) -> Result<Result<Choice, Refusal>, StoreError> {
     let project = grant.project_id;
-    let organization = organizations::named(tx, project, named.name()).await?;
-    let user = users::by_id(tx, project, grant.user_id).await?;
-    let (Some(organization), Some(user)) = (organization, user) else {
+    let Some(user) = users::by_id(tx, project, grant.user_id).await? else {
         return Ok(Err(Refusal::OrganizationNotAllowed));
     };
-    let choice = choices::to(tx, &user, organization.id, now).await?;
-    let agrees = |choice: &Choice| named.agrees_with(&choice.slug);
-    Ok(match choice {
-        Some(choice) if agrees(&choice) => Ok(choice),
-        Some(_) => Err(Refusal::Protocol(NamedOrganization::disagreement())),
-        None => Err(Refusal::OrganizationNotAllowed),
-    })
+    for text in named.texts() {
+        let Some(organization) = organizations::named(tx, project, text).await? else { continue };
+        let Some(choice) = choices::to(tx, &user, organization.id, now).await? else { continue };
+        if text == named.name() && named.agrees_with(&choice.slug) {
+            return Ok(Ok(choice));
+        }
+        let limited = application.settings.organizations_limited;
+        if !limited || applications::is_listed(tx, application.id, organization.id).await? {
+            return Ok(Err(Refusal::Protocol(NamedOrganization::disagreement())));
+        }
+    }
+    Ok(Err(Refusal::OrganizationNotAllowed))
 }
 
 /// What is told to who wanted to switch to an organization: what they could do about it, too. `context`: in which they may

@@ -185,7 +185,7 @@ impl Refreshing {
         };
         let of = (scopes, resources);
         match &self.request.organization {
-            Some(named) => match choice(tx, &found.grant, named, self.now).await? {
+            Some(named) => match choice(tx, &self.application, &found.grant, (named, self.now)).await? {
                 Err(refusal) => Ok(Err(self.unrecorded(refusal))),
                 Ok(choice) if found.grant.organization != Some(choice.organization) => {
                     self.switched(tx, &found, &choice, of).await
@@ -304,6 +304,7 @@ impl Refreshing {
                 resources: old.request.resources.clone(),
                 login: old.request.login.clone(),
                 on_device: old.request.on_device,
+                place: old.request.place.clone(),
                 ..GrantRequest::default()
             },
             code_expires_at: self.now,

@@ -398,18 +398,15 @@ CREATE TABLE user_terms (
 );
 CREATE INDEX user_terms_by_user ON user_terms (user_id, term);
 
--- What people have allowed applications of others to be told of them, of all times together.
+-- What people have allowed applications of others to be told of them.
 CREATE TABLE consents (
     user_id        TEXT NOT NULL REFERENCES users (id),
     application_id TEXT NOT NULL REFERENCES applications (id),
-    -- As what it was shown to them: by which name, and for which audiences. As another one it was allowed nothing.
+    -- By which it was shown to them. By another one it was allowed nothing.
     name           TEXT NOT NULL,
-    audiences      TEXT NOT NULL,
-    -- Where it led them.
-    places         TEXT NOT NULL,
-    scopes         TEXT NOT NULL,
-    -- For whom they acted when they allowed it; null: for themselves.
-    organizations  TEXT NOT NULL,
+    -- What each page said: for which organization they acted (null: for themselves), where it led them, the audiences and
+    -- the scopes. Read as a whole, on the way of every token.
+    told           TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (user_id, application_id)
